@@ -4,7 +4,8 @@
 //   - no import cycles, direct or indirect, except in tests. Re-exporting a name (`pub use`) without using it
 //     does not count as an import;
 //   - no function outside tests is longer than 80 lines;
-//   - every Rust and JavaScript file starts with its licence (SPDX).
+//   - every Rust and JavaScript file starts with its licence (SPDX);
+//   - the first line of a call's documentation is a sentence: browsers of chains show that line alone in lists of calls.
 // Reads the sources without compiling them.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -204,6 +205,19 @@ function longFunctions(path, text) {
 	return found;
 }
 
+/** Returns the calls of a pallet whose documentation does not begin with a line that is a sentence. */
+function cutCalls(path, text) {
+	const found = [];
+	const lines = text.split("\n").map((line) => line.trim());
+	lines.forEach((line, index) => {
+		if (!line.startsWith("#[pallet::call_index")) return;
+		let first = index;
+		while (/^(\/\/\/|#\[)/.test(lines[first - 1])) first--;
+		if (!/^\/\/\/ .*\.$/.test(lines[first])) found.push(`${path}:${first + 1}: the first line of a call's documentation is not a sentence`);
+	});
+	return found;
+}
+
 const faults = [];
 for (const arrows of [...crates().map(rustArrows), scriptArrows()]) {
 	for (const circle of circles(arrows)) {
@@ -213,8 +227,9 @@ for (const arrows of [...crates().map(rustArrows), scriptArrows()]) {
 }
 for (const [path, text] of sources) {
 	if (!isTest(path)) faults.push(...longFunctions(path, text).map((fault) => `${fault}, more than ${LONGEST}`));
+	faults.push(...cutCalls(path, text));
 	if (!text.startsWith(SPDX) && !text.startsWith("#!")) faults.push(`${path}:1: does not begin with "${SPDX}"`);
 }
 for (const fault of faults) console.error(fault);
 if (faults.length) process.exit(1);
-console.log(`shape: ${sources.size} files, no circle of imports, no function above ${LONGEST} lines, every file with its licence`);
+console.log(`shape: ${sources.size} files, no circle of imports, no function above ${LONGEST} lines, every file with its licence, every call with a sentence`);

@@ -2,12 +2,12 @@
 //! Fuzzes the decryption of a record as fetched from a node: a header, followed by the encrypted chunks.
 //!
 //! - If a header can be read, writing it again returns the same bytes, and its lengths add up.
-//! - A record encrypted here opens, but not if any of its bits is changed.
+//! - A record encrypted here, with or without a name, opens, but not if any of its bits is changed.
 
 #![no_main]
 
 use isthmus_envelope::{
-	decrypt_value, Encryptor, EpochId, Header, LeafKey, MasterSecret, RecordContext,
+	decrypt_value, Decryptor, Encryptor, EpochId, Header, LeafKey, MasterSecret, RecordContext,
 };
 use libfuzzer_sys::{
 	arbitrary::{Result, Unstructured},
@@ -45,7 +45,10 @@ fn check_header(data: &[u8]) {
 	let Ok(header) = Header::read(data) else {
 		return;
 	};
-	assert_eq!(Some(&header.to_bytes()[..]), data.get(..Header::LEN));
+	assert_eq!(
+		Some(&header.to_bytes()[..]),
+		data.get(..header.encoded_len())
+	);
 	let (chunks, size) = (u64::from(header.chunks()), u64::from(header.chunk_size()));
 	assert!(chunks > 0 && size > 0);
 	let last = header
@@ -54,7 +57,7 @@ fn check_header(data: &[u8]) {
 	assert_eq!((chunks - 1) * size + last as u64, header.length());
 	assert_eq!(
 		header.record_len(),
-		Header::LEN as u64 + header.length() + chunks * TAG
+		header.encoded_len() as u64 + header.length() + chunks * TAG
 	);
 	assert!(header.chunk_len(header.chunks()).is_err());
 	if chunks > 1 {
@@ -67,10 +70,15 @@ fn check_made(data: &[u8]) -> Result<()> {
 	let mut input = Unstructured::new(data);
 	let size = input.int_in_range(1..=64)?;
 	let flipped: u16 = input.arbitrary()?;
+	let name: Option<[u8; 32]> = input.arbitrary()?;
 	let value = input.take_rest();
-	let mut encryptor = Encryptor::new(leaf(), &CONTEXT, size, value.len() as u64)
-		.expect("a value of a few bytes can be encrypted");
-	let mut record = encryptor.header().to_bytes().to_vec();
+	let length = value.len() as u64;
+	let encryptor = match &name {
+		Some(name) => Encryptor::named(leaf(), &CONTEXT, name, size, length),
+		None => Encryptor::new(leaf(), &CONTEXT, size, length),
+	};
+	let mut encryptor = encryptor.expect("a value of a few bytes can be encrypted");
+	let mut record = encryptor.header().to_bytes();
 	let mut rest = value;
 	while let Some(length) = encryptor.next_len() {
 		let (chunk, after) = rest.split_at(length);
@@ -86,6 +94,8 @@ fn check_made(data: &[u8]) -> Result<()> {
 		decrypt_value(leaf(), &CONTEXT, &record).as_deref(),
 		Ok(value)
 	);
+	let decryptor = Decryptor::new(leaf(), &CONTEXT, encryptor.header().clone());
+	assert_eq!(decryptor.and_then(|decryptor| decryptor.name()), Ok(name));
 
 	let bit = usize::from(flipped) % (8 * record.len());
 	record[bit / 8] ^= 1 << (bit % 8);

@@ -47,6 +47,7 @@ use std::{
 	time::Duration,
 };
 use substrate_prometheus_endpoint::Registry;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use watchers::Watchers;
 
 type Api = FullChainApi<FullClient, Block>;
@@ -67,6 +68,10 @@ const MAX_CHECKED_AGAIN: usize = 512;
 /// For how many best blocks a transaction may wait for an earlier nonce. Otherwise one account could fill the
 /// queue for ever, with transactions that need never pay.
 const MAX_WAIT: u32 = 64;
+
+/// How many submitted transactions are checked at once. The others wait, and the block in whose state they are checked is
+/// chosen after that: on a busy machine, a block can be orphaned and lose its state while thousands of them wait.
+const CHECKED_AT_ONCE: usize = 4;
 
 /// How many transactions may be ready for a block, and how many may wait for an earlier nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +122,9 @@ impl Limits {
 #[derive(Clone)]
 pub struct FullPool {
 	inner: Arc<Inner>,
+	client: Arc<FullClient>,
+	/// The turns of submitted transactions to be checked.
+	turns: Arc<Semaphore>,
 	limits: Limits,
 	/// Whether transactions come from peers.
 	from_peers: bool,
@@ -205,6 +213,8 @@ impl FullPool {
 		);
 		Self {
 			inner: Arc::new(inner),
+			client,
+			turns: Arc::new(Semaphore::new(CHECKED_AT_ONCE)),
 			limits,
 			from_peers: false,
 			state: Arc::default(),
@@ -220,6 +230,13 @@ impl FullPool {
 			from_peers: true,
 			..self.clone()
 		}
+	}
+
+	/// Waits until it is a transaction's turn to be checked, and returns the best block of that time.
+	async fn turn(&self) -> (Option<SemaphorePermit<'_>>, Hash) {
+		// It is never closed, so there is always a permit.
+		let permit = self.turns.acquire().await.ok();
+		(permit, self.client.usage_info().chain.best_hash)
 	}
 
 	/// Returns which part of the room for ready transactions is taken, by number or by size, whichever is more.
@@ -433,22 +450,26 @@ impl TransactionPool for FullPool {
 		Ok(outcomes)
 	}
 
+	/// Submits a transaction. It is checked at the best block when its turn comes, which the block that is given may not be
+	/// any more.
 	async fn submit_one(
 		&self,
-		at: Hash,
+		_: Hash,
 		source: TransactionSource,
 		transaction: TransactionFor<Self>,
 	) -> Result<Hash, Error> {
+		let (_turn, at) = self.turn().await;
 		self.make_room(at, source, &transaction).await?;
 		self.inner.submit_one(at, source, transaction).await
 	}
 
 	async fn submit_and_watch(
 		&self,
-		at: Hash,
+		_: Hash,
 		source: TransactionSource,
 		transaction: TransactionFor<Self>,
 	) -> Result<Pin<Box<TransactionStatusStreamFor<Self>>>, Error> {
+		let (_turn, at) = self.turn().await;
 		self.make_room(at, source, &transaction).await?;
 		let watch = self.watchers.lock().watch(self.hash_of(&transaction));
 		let reports = self.inner.submit_and_watch(at, source, transaction).await?;

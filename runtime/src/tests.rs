@@ -477,6 +477,35 @@ mod data_sharing {
 		});
 	}
 
+	/// Objects' entries are small and may be batched: see ADR 40.
+	#[test]
+	fn one_transaction_has_room_for_a_thousand_objects() {
+		use frame_support::dispatch::{DispatchClass, GetDispatchInfo};
+		let object = isthmus_sharing::Object {
+			header: [7; 77],
+			length: 1 << 40,
+			root: KEY,
+		};
+		let calls = (0..1_000u32).map(|leaf| {
+			RuntimeCall::from(Call::store_object {
+				key: Hash::from_low_u64_be(leaf.into()),
+				dataset: 0,
+				epoch: 0,
+				leaf,
+				object: object.clone(),
+			})
+		});
+		let calls: Vec<_> = calls.collect();
+		let batch = RuntimeCall::from(pallet_utility::Call::batch_all { calls });
+		let size = batch.encoded_size();
+		assert!(size <= 400 * 1_000, "{size} bytes");
+		let limits: frame_system::limits::BlockWeights =
+			<Runtime as frame_system::Config>::BlockWeights::get();
+		let most = limits.get(DispatchClass::Normal).max_extrinsic;
+		let weight = batch.get_dispatch_info().call_weight;
+		assert!(weight.all_lte(most.expect("there is a limit")), "{weight}");
+	}
+
 	#[test]
 	fn a_wrapped_store_is_rejected() {
 		Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {

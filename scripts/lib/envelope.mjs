@@ -16,6 +16,7 @@ export { EncryptionKeyPair, EncryptionSecret, PublicKey, SUITE_X25519, SUITE_XWI
 export { MasterSecret } from './envelope/master.mjs';
 export { ChunkTree, contentHash, Manifest, MAX_RECORD_CHUNKS } from './envelope/manifest.mjs';
 export * as merkle from './envelope/merkle.mjs';
+export { NameCipher } from './envelope/name.mjs';
 export {
 	decryptValue,
 	Decryptor,
@@ -24,6 +25,7 @@ export {
 	Header,
 	MAX_CHUNK_SIZE,
 	MAX_CHUNKS,
+	NAME_LEN,
 	TAG_LEN,
 } from './envelope/record.mjs';
 export { joinShares, Seed } from './envelope/seed.mjs';

@@ -44,7 +44,8 @@ async function* encryptChunks(encryptor, file, from = 0) {
  * @param {import('./sharing.mjs').Client} client
  * @param signer The owner.
  * @param {import('./envelope.mjs').MasterSecret} master
- * @param {{dataset: number, epoch: number, leaf: number, key: Uint8Array}} place
+ * @param {{dataset: number, epoch: number, leaf: number, key: Uint8Array, name?: Uint8Array}} place `name`, filled up with
+ * zeros to 32 bytes, is sealed in the record for its readers; `NameCipher` makes a key that hides it.
  * @param {import('node:fs/promises').FileHandle} file
  * @param {{chunkSize?: number, inEndedEpoch?: boolean, onChunk?: (arrived: number, chunks: number) => void}} [options]
  * `inEndedEpoch` resumes an upload even if its epoch is over. A resumed upload stays where it began, whatever the place.
@@ -71,7 +72,7 @@ export async function storeFile(client, signer, master, place, file, options = {
 	if (payload) {
 		manifest = Manifest.read(await client.fetchValue(payload.manifest), payload.chunks);
 	} else {
-		const encryptor = await Encryptor.create(leafKey, context, chunkSize, size);
+		const encryptor = await Encryptor.create(leafKey, context, chunkSize, size, place.name);
 		const { chunks } = encryptor.header;
 		if (chunks > MAX_RECORD_CHUNKS) {
 			throw new RangeError(`the file needs ${chunks} chunks; a record has at most ${MAX_RECORD_CHUNKS}`);
@@ -91,7 +92,8 @@ export async function storeFile(client, signer, master, place, file, options = {
 	if (header.length !== size) {
 		throw new FileChanged(`the upload started with a file of ${header.length} bytes, and this one has ${size}`);
 	}
-	const encryptor = await encryptorWithSalt(leafKey, context, header.chunkSize, size, header.salt);
+	const name = await (await Decryptor.create(leafKey, context, header)).name();
+	const encryptor = await encryptorWithSalt(leafKey, context, header.chunkSize, size, header.salt, name);
 	const tree = await manifest.tree();
 	const inFlight = new Set();
 	// Several chunks may be reported at once, in any order; after n reports, the first n chunks have arrived.

@@ -34,6 +34,9 @@ const program = process.env.ISTHMUS_CLI ?? join(dirname(process.env.ISTHMUS_NODE
 /** How many plaintext bytes a chunk contains. */
 const CHUNK = 1022 * 1024;
 
+/** Returns a key that the command printed. */
+const fromHex = (text) => new Uint8Array(Buffer.from(text.slice(2), 'hex'));
+
 let node;
 /** A proxy in front of the node that sees its requests and responses. */
 let seen;
@@ -257,6 +260,28 @@ describe('keys', () => {
 		const stale = await refused(NOT_AUTHENTIC, 'key', 'verify', 'twice-2.key');
 		assert.match(stale.error, /twice-2.key does not open/);
 		assert.match(stale.hint, /another seed/);
+	});
+
+	test('nothing is stored or granted with another seed of the same account', { timeout }, async () => {
+		await producer('//OtherSeed');
+		const { uri } = await reader('//OtherSeedReader');
+		for (const name of ['seed-1.key', 'seed-2.key']) {
+			const imported = await run(['key', 'import', name], { input: '//OtherSeed\n' });
+			assert.equal(imported.code, DONE, imported.stderr);
+		}
+		for (const name of ['by-seed', 'by-another-seed']) random(name, 1000);
+		random('large-by-another-seed', 1_500_000);
+		const [first, second] = ['seed-1.key', 'seed-2.key'].map((name) => ['--key', name]);
+		await ok('store', 'by-seed', '--finalized', ...first);
+		const grant = ['authorize', '--to', uri, '--leaves', '0..9'];
+		for (const args of [['store', 'by-another-seed'], ['store', 'large-by-another-seed'], grant]) {
+			const stale = await refused(NOT_AUTHENTIC, ...args, ...second);
+			assert.match(stale.error, /^OtherSecret: /, args.join(' '));
+			assert.match(stale.hint, /another key file/);
+		}
+		assert.equal((await ok('list', 'records', ...first)).length, 1);
+		await ok('store', 'by-another-seed', ...first);
+		await ok(...grant, ...first);
 	});
 
 	test('three of five shares bring a key file back, and two do not', { timeout }, async () => {
@@ -529,7 +554,7 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 				'requests',
 			],
 			{ policy: ['firmPrice', 'longestRange', 'longestTerm', 'price', 'words'] }],
-		[['store', 'json', ...owner.key], ['block', 'bytes', 'dataset', 'epoch', 'files', 'key', 'leaf', 'resumed']],
+		[['store', 'json', ...owner.key], ['block', 'bytes', 'dataset', 'epoch', 'files', 'key', 'leaf', 'name', 'readers', 'resumed']],
 		[['list', 'records', ...owner.key],
 			['arrived', 'bytes', 'chunks', 'dataset', 'epoch', 'firstBlock', 'key', 'lastBlock', 'leaf', 'name', 'root']],
 		[ask, ['block', 'condition', 'request']],
@@ -545,7 +570,7 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 		[['balance', uri], ['account', 'free', 'held']],
 		[['status'], ['best', 'chain', 'finalized', 'genesis', 'node', 'peers', 'syncing'], { best: block, finalized: block }],
 		[['trace', 'dataset', owner.address, '0'], ['block', 'dataset', 'event', 'name', 'owner', 'transaction']],
-		[['remove', 'json', ...owner.key], ['block', 'files', 'key']],
+		[['remove', 'json', ...owner.key], ['block', 'files', 'key', 'name']],
 		[['dataset', 'epoch', '0', ...owner.key], ['block', 'dataset', 'epoch']],
 		[['dataset', 'free', '0', ...owner.key], ['block', 'freed', 'wait']],
 		[['dataset', 'policy', '0', '--clear', ...owner.key], ['block']],
@@ -576,7 +601,7 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 	assert.deepEqual([waiting.condition, listed.condition, listed.state], [condition, condition, 'suspended']);
 	// A record that no one else can query yet, and an offer that ends by a condition.
 	const [embargo] = await ok('embargo', 'later', '--when', condition, ...owner.key);
-	assert.deepEqual([Object.keys(embargo), embargo.condition], [['block', 'condition', 'key'], condition]);
+	assert.deepEqual([Object.keys(embargo), embargo.condition], [['block', 'condition', 'key', 'name'], condition]);
 	const [embargoed] = await ok('list', 'embargoes', ...owner.key);
 	assert.deepEqual(embargoed, { condition, key: embargo.key, name: 'later', stored: false });
 	assert.equal((await ok('embargo', 'later', '--lift', ...owner.key))[0].condition, null);
@@ -623,11 +648,11 @@ describe('costs', () => {
 			[['store', 'thrifty-large'], false],
 			[['store', 'thrifty-folder'], false],
 			[['request', school.address, '--leaves', '0..2', '--purpose', 'a test', '--offer', '3'], true],
-			[['authorize', '--to', other.address, '--leaves', '0..2'], true],
-			[['authorize', '--to', other.address, '--leaves', '0..1', '--when', `credential(${other.address}, hospital.accredited)`], true],
-			[['facts', 'create', 'thrifty/source'], true],
-			[['facts', 'report', 'thrifty/source', 'topic', '1'], true],
-			[['facts', 'issue', other.address, 'thrifty.kind', '--until', '2100-01-01'], true],
+			[['authorize', '--to', other.address, '--leaves', '0..2'], false],
+			[['authorize', '--to', other.address, '--leaves', '0..1', '--when', `credential(0x${'01'.repeat(32)}, hospital.accredited)`], false],
+			[['facts', 'create', 'thrifty/source'], false],
+			[['facts', 'report', 'thrifty/source', 'topic', '1'], false],
+			[['facts', 'issue', other.address, 'thrifty.kind', '--until', '2100-01-01'], false],
 		]) {
 			const before = await free(address);
 			const [planned] = await ok(...args, '--dry-run', ...key);
@@ -637,8 +662,9 @@ describe('costs', () => {
 			const spent = before - await free(address);
 			const says = `isthmus ${args.join(' ')} costs ${spent}, not ${total(planned)}`;
 			if (exact) assert.equal(total(planned), spent, says);
-			// The fees of large values are an estimate.
-			assert.ok(total(planned) * 100n > spent * 98n && total(planned) * 98n < spent * 100n, says);
+			// The fees of large values are an estimate, and the chain gives back what it did not need of some others.
+			const slack = spent / 50n + 10_000_000_000n;
+			assert.ok(total(planned) + slack > spent && total(planned) < spent + slack, says);
 		}
 		// What is done already costs nothing, and a mistake is found.
 		const [again] = await ok('store', 'thrifty', '--dry-run', ...key);
@@ -728,8 +754,10 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	assert.match(taken.error, /^marks\.csv is stored already/);
 	assert.match(taken.hint, /--name/);
 	const fetch = ['fetch', address, 'marks.csv', ...company.key, '-o'];
-	// The hint names the record's own dataset, epoch and leaf.
-	assert.match((await refused(REFUSED, ...fetch, 'out')).hint, /isthmus request \w+ --dataset 0 --epoch 0 --leaves 0\.\.1 /);
+	// Who may not read the record does not find it by its name. By its key, the hint names its dataset, epoch and leaf.
+	assert.match((await refused(REFUSED, ...fetch, 'out')).hint, /a name that is not public/);
+	const byKey = ['fetch', address, stored.key, ...company.key, '-o', 'out'];
+	assert.match((await refused(REFUSED, ...byKey)).hint, /isthmus request \w+ --dataset 0 --epoch 0 --leaves 0\.\.1 /);
 	assert.ok(!existsSync(file('out')));
 
 	await ok('key', 'publish', ...company.key);
@@ -765,8 +793,13 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	// Records in an earlier epoch can still be granted.
 	const [past] = await ok('authorize', '--to', other, '--leaves', '0..1', '--epoch', '0', ...school);
 	assert.equal(past.scope.epoch, 0);
+	// What is stored where someone has a grant already is open to that reader, and `store` says so.
+	random('open.csv', 10);
+	random('closed.csv', 10);
+	const readers = async (name, leaf) => (await ok('store', name, '--leaf', leaf, ...school))[0].readers;
+	assert.deepEqual([await readers('open.csv', '99'), await readers('closed.csv', '100')], [1, 0]);
 
-	const { stdout } = await run(['trace', 'record', address, 'marks.csv', '--to', String(revoked.block)]);
+	const { stdout } = await run(['trace', 'record', address, 'marks.csv', '--to', String(revoked.block), ...school]);
 	const lines = stdout.trim().split('\n').map((line) => line.replace(/^block \d+ +/, ''));
 	assert.match(lines[0], /stores marks\.csv, 300\.1 kB, at leaf 0/);
 	assert.match(lines[1], /asks for leaves 0\.\.4 .* offers 2\.5 IST: a study/);
@@ -775,6 +808,56 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	assert.ok(BigInt(funds.held) > 0n);
 	await ok('remove', 'marks.csv', ...school);
 	assert.match((await refused(REFUSED, ...fetch, 'out2')).error, /no record with this key/);
+});
+
+test('names are hidden from the chain, but not from those who may read', { timeout }, async () => {
+	const owner = await producer('//Hiding');
+	const { uri, key } = await reader('//Seeing');
+	const name = 'jane-doe-hiv-test.pdf';
+	const bytes = random(name, 5000);
+	const large = random('large-and-hidden', 2_500_000);
+	const shown = random('shown.csv', 100);
+	mkdirSync(file('hidden-folder'));
+	random('hidden-folder/inside', 10);
+	const stored = [];
+	for (const [path, ...more] of [[name], ['large-and-hidden'], ['hidden-folder'], ['shown.csv', '--public-name']]) {
+		stored.push((await ok('store', path, ...more, ...owner.key))[0]);
+	}
+	assert.deepEqual(stored.map((record) => record.name), [name, 'large-and-hidden', 'hidden-folder', 'shown.csv']);
+	// Nothing that a node keeps of the account has a name, except the one that was made public.
+	const entries = await client.api.query.dataSharing.records.entries(owner.address);
+	const all = JSON.stringify(entries.map(([key, value]) => [key.toHex(), value.toHex()]));
+	const isIn = (name) => all.includes(Buffer.from(name).toString('hex'));
+	assert.deepEqual([isIn('jane'), isIn('hidden'), isIn('shown.csv')], [false, false, true]);
+	for (const { block } of stored.slice(0, 3)) {
+		const hash = await client.api.rpc.chain.getBlockHash(block);
+		assert.ok(!(await client.api.rpc.chain.getBlock(hash)).toHex().includes(Buffer.from('jane').toString('hex')));
+	}
+	// The owner sees the names, others the keys, and readers the names of what was granted to them.
+	const names = async (...args) => (await ok('list', 'records', ...args)).map((record) => record.name).sort();
+	const ofOwner = await names(...owner.key);
+	assert.deepEqual(ofOwner.filter((name) => !name.startsWith('0x')), ['hidden-folder', name, 'large-and-hidden', 'shown.csv']);
+	assert.deepEqual((await names('--owner', owner.address)).filter((name) => !name.startsWith('0x')), ['shown.csv']);
+	const seen = () => names('--owner', owner.address, '--names', ...key);
+	assert.deepEqual((await seen()).filter((name) => !name.startsWith('0x')), ['shown.csv']);
+	await ok('authorize', '--to', uri, '--leaves', `1..${stored[2].leaf + 1}`, '--finalized', ...owner.key);
+	assert.deepEqual((await seen()).filter((name) => !name.startsWith('0x')), ['hidden-folder', 'large-and-hidden', 'shown.csv']);
+	await refused(REFUSED, 'fetch', owner.address, name, '-o', 'not-granted', ...key);
+	await ok('fetch', owner.address, 'large-and-hidden', '-o', 'granted', ...key);
+	assert.equal(contents('granted'), sha(large));
+	await ok('fetch', owner.address, 'hidden-folder', '--folder', '-o', 'granted-folder', ...key);
+	assert.equal(contents('granted-folder/inside'), contents('hidden-folder/inside'));
+	for (const [as, sum] of [[name, sha(bytes)], ['shown.csv', sha(shown)]]) {
+		await ok('fetch', owner.address, as, '-o', 'own', '--force', ...owner.key);
+		assert.equal(contents('own'), sum);
+	}
+	// The same file again is the same record, and its name is not taken for others.
+	assert.ok((await ok('store', name, ...owner.key))[0].resumed);
+	const traced = await run(['trace', 'record', owner.address, name, ...owner.key]);
+	assert.match(traced.stdout, /stores jane-doe-hiv-test\.pdf, /);
+	const [removed] = await ok('remove', name, ...owner.key);
+	assert.deepEqual([removed.name, removed.key], [name, stored[0].key]);
+	assert.match((await run(['trace', 'record', owner.address, name, ...owner.key])).stdout, /jane-doe-hiv-test\.pdf removed/);
 });
 
 test('a request is rejected, or cancelled with and without an offer', { timeout }, async () => {
@@ -882,12 +965,12 @@ describe('interrupted in the middle', () => {
 	before(async () => {
 		owner = await producer('//Killed');
 		bytes = random('killed', SIZE);
-		const storing = start(['store', 'killed', ...owner.key]);
+		const storing = start(['store', 'killed', '--public-name', ...owner.key]);
 		await firstChunk();
 		storing.kill('SIGKILL');
 		const stored = await arrived();
 		assert.ok(stored > 0 && stored < 29, `${stored} chunks`);
-		const [resumed] = await ok('store', 'killed', ...owner.key);
+		const [resumed] = await ok('store', 'killed', '--public-name', ...owner.key);
 		assert.ok(resumed.resumed);
 		assert.equal(await arrived(), 29);
 	}, { timeout });
@@ -923,8 +1006,8 @@ describe('interrupted in the middle', () => {
 test('a part that another user could have created is not written to', { timeout }, async () => {
 	const { address, key } = await producer('//PartOwner');
 	const bytes = random('secret', 2_500_000);
-	await ok('store', 'secret', ...key);
-	const { manifest } = await client.largePayload(address, recordKey('secret'));
+	const [stored] = await ok('store', 'secret', ...key);
+	const { manifest } = await client.largePayload(address, fromHex(stored.key));
 	const part = `secret.out.isthmus-${Buffer.from(manifest).toString('hex').slice(0, 16)}`;
 	const fetch = ['fetch', address, 'secret', '-o', 'secret.out', ...key];
 	writeFileSync(file('elsewhere'), 'theirs');
@@ -1066,8 +1149,8 @@ test('what removes takes --finalized, too', { timeout }, async () => {
 test('a file that reads as a folder does not take other records with it', { timeout }, async () => {
 	const { key } = await producer('//Trapped');
 	random('precious', 5000);
-	await ok('store', 'precious', ...key);
-	const entry = Buffer.concat([Buffer.from([0, 1]), Buffer.from('a'), Buffer.alloc(9), recordKey('precious'), Buffer.alloc(32)]);
+	const [precious] = await ok('store', 'precious', ...key);
+	const entry = Buffer.concat([Buffer.from([0, 1]), Buffer.from('a'), Buffer.alloc(9), fromHex(precious.key), Buffer.alloc(32)]);
 	writeFileSync(file('trap'), Buffer.concat([Buffer.from('isthmus/folder/v2'), entry]));
 	await ok('store', 'trap', ...key);
 	assert.match((await refused(NOT_AUTHENTIC, 'remove', 'trap', ...key)).hint, /--alone/);
@@ -1166,12 +1249,12 @@ test('the command reads what a script stores, and a script reads what the comman
 	const pair = encryptionOf(consumer.uri);
 	const small = random('small', 5000);
 	const large = random('large', 3_000_000);
-	await ok('store', 'small', ...owner.key);
-	await ok('store', 'large', ...owner.key);
+	const keyOf = async (name) => fromHex((await ok('store', name, ...owner.key))[0].key);
+	const keys = { small: await keyOf('small'), large: await keyOf('large') };
 	await ok('authorize', '--to', consumer.uri, '--leaves', '0..1000', ...owner.key);
-	assert.equal(sha(await client.read(reading, pair, owner.address, recordKey('small'))), sha(small));
+	assert.equal(sha(await client.read(reading, pair, owner.address, keys.small)), sha(small));
 	const chunks = [];
-	for await (const chunk of client.readLarge(reading, pair, owner.address, recordKey('large'))) chunks.push(chunk);
+	for await (const chunk of client.readLarge(reading, pair, owner.address, keys.large)) chunks.push(chunk);
 	assert.equal(sha(Buffer.concat(chunks)), sha(large));
 
 	const place = { dataset: owner.dataset, epoch: 0 };

@@ -24,6 +24,7 @@ import {
 	MAX_CHUNK_SIZE,
 	MAX_CHUNKS,
 	merkle,
+	NameCipher,
 	openGrant,
 	openKeyFile,
 	PublicKey,
@@ -93,6 +94,14 @@ test('leaf keys', async () => {
 test("each of a folder's files has its own key", async () => {
 	for (const { folder, path, key } of vectors.fileKeys) {
 		assert.equal(hex(await epochRoot.fileKey(bytes(folder), path)), key);
+	}
+});
+
+test('a name comes back from the key that hides it', async () => {
+	for (const v of vectors.names) {
+		const cipher = await NameCipher.create(new MasterSecret(bytes(v.master)), bytes(v.genesis), bytes(v.owner));
+		assert.equal(hex(await cipher.key(bytes(v.name))), v.key);
+		assert.equal(hex(await cipher.name(bytes(v.key))), v.name);
 	}
 });
 
@@ -203,13 +212,17 @@ test('records are encrypted and decrypted', async () => {
 	for (const v of vectors.records) {
 		const [leafKey, context, value] = [await leafKeyOf(v), contextOf(v), bytes(v.value)];
 		const salt = bytes(v.salt);
-		const encryptor = await encryptorWithSalt(leafKey, context, v.chunkSize, value.length, salt);
+		const name = v.name && bytes(v.name);
+		const encryptor = await encryptorWithSalt(leafKey, context, v.chunkSize, value.length, salt, name);
 		assert.equal(hex(await encryptAll(encryptor, value)), v.record);
 		assert.equal(hex(await decryptValue(leafKey, context, bytes(v.record))), v.value);
 
-		const { chunks, chunkSize } = Header.read(bytes(v.record));
+		const header = Header.read(bytes(v.record));
+		const found = await (await Decryptor.create(leafKey, context, header)).name();
+		assert.equal(found && hex(found), v.name ?? undefined);
+		const { chunks, chunkSize, encodedLen } = header;
 		const step = chunkSize + 16;
-		const at = (i) => bytes(v.record).subarray(Header.LEN + i * step, Header.LEN + (i + 1) * step);
+		const at = (i) => bytes(v.record).subarray(encodedLen + i * step, encodedLen + (i + 1) * step);
 		const hashes = Array.from({ length: chunks }, (_, i) => merkle.leafHash(at(i)));
 		assert.equal(hex(await merkle.root(await Promise.all(hashes))), v.chunksRoot);
 	}
@@ -223,12 +236,14 @@ test('invalid records are refused', async () => {
 });
 
 test('every bit of a record matters', async () => {
-	const v = vectors.records.at(-1);
-	const [leafKey, context, good] = [await leafKeyOf(v), contextOf(v), bytes(v.record)];
-	for (let bit = 0; bit < good.length * 8; bit++) {
-		const bad = good.slice();
-		bad[bit >> 3] ^= 1 << (bit & 7);
-		await assert.rejects(decryptValue(leafKey, context, bad), EnvelopeError, `bit ${bit}`);
+	// One without a name, and one with a name.
+	for (const v of vectors.records.slice(-2)) {
+		const [leafKey, context, good] = [await leafKeyOf(v), contextOf(v), bytes(v.record)];
+		for (let bit = 0; bit < good.length * 8; bit++) {
+			const bad = good.slice();
+			bad[bit >> 3] ^= 1 << (bit & 7);
+			await assert.rejects(decryptValue(leafKey, context, bad), EnvelopeError, `bit ${bit}`);
+		}
 	}
 });
 

@@ -75,7 +75,7 @@ before(async () => {
 	await ok('register', 'School', '--key', SCHOOL);
 	await ok('dataset', 'create', 'marks', '--key', SCHOOL);
 	for (const [name, text] of [['marks', TRUTH], ['others', 'of others'], ['new', 'new marks']]) writeFileSync(join(folder, name), text);
-	for (const [at, name] of ['marks', 'others'].entries()) await ok('store', name, '--leaf', String(TAKEN[at]), '--key', SCHOOL);
+	for (const [at, name] of ['marks', 'others'].entries()) await ok('store', name, '--public-name', '--leaf', String(TAKEN[at]), '--key', SCHOOL);
 	await ok('key', 'publish', '--key', READER);
 	await ok('authorize', '--to', READER, '--leaves', '0..2', '--finalized', '--key', SCHOOL);
 	await client.setEncryptionKey(company, await pairs[1].publicKey());
@@ -88,7 +88,7 @@ before(async () => {
 		['fetch', school.address, 'marks', '-o', '-', '--key', READER],
 		['authorize', String(request), '--key', SCHOOL],
 		['authorize', '--to', company.address, '--leaves', `0..${GIVEN}`, '--key', SCHOOL],
-		['store', 'new', '--key', SCHOOL],
+		['store', 'new', '--public-name', '--key', SCHOOL],
 	];
 	const stranger = client.account('//LiesStranger');
 	const own = (await EncryptionKeyPair.generate().publicKey()).toBytes();

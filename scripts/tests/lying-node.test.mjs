@@ -55,7 +55,7 @@ async function honestly(...args) {
 /** Stores a file with this text, against the honest node. */
 async function store(name, text, ...args) {
 	writeFileSync(join(folder, name), text);
-	await honestly('store', name, '--key', '//Bob', ...args);
+	await honestly('store', name, '--public-name', '--key', '//Bob', ...args);
 }
 
 const fetchMarks = ['fetch', '//Bob', 'marks', '--output', '-', '--key', '//Charlie'];

@@ -14,7 +14,10 @@ pub(crate) async fn explain(
 	use QueryRefusal::*;
 	let hint = match error {
 		SdkError::Query(UnknownRecord) => {
-			format!("list the owner's records: isthmus list records --owner {owner}")
+			format!(
+				"list the owner's records: isthmus list records --owner {owner}; only those who may read a record find it by a \
+				 name that is not public, others by its key"
+			)
 		}
 		SdkError::Query(NotAuthorised | OutOfRange | Expired | Revoked) => {
 			match request(context, owner, key).await {

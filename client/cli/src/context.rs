@@ -51,6 +51,11 @@ impl Context {
 		self.options.sent.last()
 	}
 
+	/// Returns whether the command was given a key.
+	pub(crate) fn has_key(&self) -> bool {
+		self.options.key().is_ok()
+	}
+
 	/// Returns the identity to act as. Asks for the passphrase if the key is in a file.
 	pub(crate) async fn identity(&self) -> Result<Identity, Error> {
 		let key = self.options.key()?;

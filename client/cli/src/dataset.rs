@@ -11,7 +11,8 @@ use crate::{
 };
 use isthmus_sdk::{
 	every, AccountId, Balance, BlockNumber, Call, Condition, ConsumerKinds, Dataset, DatasetEntry,
-	DatasetId, Epoch, Event, Identity, LeafUse, Location, Policy, State, Text, LEAVES_PER_EPOCH,
+	DatasetId, Epoch, Event, Identity, LeafUse, Location, Names, Policy, State, Text,
+	LEAVES_PER_EPOCH,
 };
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -668,6 +669,7 @@ async fn removal(
 ) -> Result<Vec<Call>, Error> {
 	let client = &context.client;
 	let leaves = best.leaves(identity.id(), dataset).await?;
+	let names = Names::new(client, identity);
 	let mut calls = Vec::new();
 	// A leaf can be freed only when its epoch is over.
 	if leaves.iter().any(|(epoch, ..)| *epoch == current) {
@@ -675,7 +677,7 @@ async fn removal(
 	}
 	for (epoch, leaf, by) in leaves {
 		if let LeafUse::Record(key) = by {
-			let name = Key(key);
+			let name = Key(names.name(&key).unwrap_or(key));
 			return Err(in_use(dataset, &format!("the record {name}")).hint(format!(
 				"remove it first: isthmus remove {}",
 				quoted(&name.to_string())

@@ -5,9 +5,9 @@ use crate::{
 	context::Context,
 	error::Error,
 	options::Options,
-	text::{condition, record_key, Key},
+	text::{called, condition, Called, Key},
 };
-use isthmus_sdk::{BlockNumber, Condition, RecordKey};
+use isthmus_sdk::{BlockNumber, Condition, Error as SdkError, Identity, Names, RecordKey};
 use serde::Serialize;
 use std::fmt;
 
@@ -24,8 +24,8 @@ Examples:
   isthmus embargo exam-2027.pdf --lift --key school.key")]
 pub(crate) struct Opts {
 	/// Name of the record, or 0x and 64 hexadecimal digits
-	#[arg(value_parser = record_key)]
-	name: RecordKey,
+	#[arg(value_parser = called)]
+	name: Called,
 
 	/// Condition that ends the embargo, in place of what did before
 	#[arg(long, value_name = "CONDITION", value_parser = condition, required_unless_present = "lift")]
@@ -43,17 +43,18 @@ pub(crate) struct Embargoed {
 	/// The condition that ends it; `None` if it was lifted.
 	condition: Option<String>,
 	key: Key,
+	name: String,
 }
 
 impl fmt::Display for Embargoed {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		let Self { block, key, .. } = self;
+		let Self { block, name, .. } = self;
 		match &self.condition {
 			Some(condition) => write!(
 				f,
-				"block {block}: {key} is under an embargo until {condition}"
+				"block {block}: {name} is under an embargo until {condition}"
 			),
-			None => write!(f, "block {block}: lifted the embargo on {key}"),
+			None => write!(f, "block {block}: lifted the embargo on {name}"),
 		}
 	}
 }
@@ -63,11 +64,31 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Embargoed, Error
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let condition = opts.when.as_ref().map(ToString::to_string);
-	let call = context.client.embargo(opts.name, opts.when).await?;
+	let key = key_of(context, &identity, opts.name).await?;
+	let call = context.client.embargo(key, opts.when).await?;
 	let block = context.send(&identity, &call).await?.number();
 	Ok(Embargoed {
 		block,
 		condition,
-		key: Key(opts.name),
+		key: Key(key),
+		name: opts.name.shown().to_string(),
 	})
+}
+
+/// Returns the key of the record that its owner calls this: the one that hides the name, unless a record with that name
+/// in public is stored.
+async fn key_of(
+	context: &Context,
+	owner: &Identity,
+	called: Called,
+) -> Result<RecordKey, SdkError> {
+	let Called::Name(name) = called else {
+		return Ok(called.shown().0);
+	};
+	let client = &context.client;
+	let hidden = Names::new(client, owner).key(&name);
+	let best = client.best().await?;
+	let is_public = best.record(owner.id(), hidden).await?.is_none()
+		&& best.record(owner.id(), name).await?.is_some();
+	Ok(if is_public { name } else { hidden })
 }

@@ -3,7 +3,7 @@
 
 use crate::{
 	stderr::{print, tell},
-	text::quoted,
+	text::{quoted, Called, Key},
 };
 pub(crate) use isthmus_sdk::io_words as os;
 use isthmus_sdk::{
@@ -157,13 +157,18 @@ impl Error {
 		self
 	}
 
-	/// Names the record in a hint that names none.
-	pub(crate) fn naming(mut self, key: RecordKey) -> Self {
+	/// Names the record in a hint that names none, and calls the record with this key what the user calls it.
+	pub(crate) fn naming(mut self, key: RecordKey, called: Called) -> Self {
+		let Key(name) = called.shown();
 		for hint in &mut self.hints {
 			if let Hint::Remove { record, .. } = hint {
-				record.get_or_insert(key);
+				let named = record.get_or_insert(name);
+				if *named == key {
+					*named = name;
+				}
 			}
 		}
+		self.message = called.in_text(&self.message, &key);
 		self
 	}
 
@@ -497,6 +502,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
 		NotPostQuantum => (Kind::Refused, Some(NEW_KEY)),
+		OtherSecret { .. } => (Kind::NotAuthentic, Some(OTHER_SEED)),
 		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
 		Name(_) | InvalidSecret | InvalidAccount | InvalidDevelopmentAccount => (Kind::Usage, None),
 		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
@@ -504,6 +510,8 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 	}
 }
 
+/// The hint if the records of an epoch were stored with another seed.
+const OTHER_SEED: &str = "the same account is in another key file, with another seed: use that file, or bring it back from its 24 words (isthmus key restore). isthmus key verify checks a file";
 /// The hint if a key is not a post-quantum one.
 const NEW_KEY: &str =
 	"the reader has to publish a new key: isthmus key rotate; or leave out --pq-only";
@@ -577,7 +585,8 @@ mod tests {
 	#[test]
 	fn hints_name_what_the_user_named() {
 		let key = record_key("my marks.csv").unwrap();
-		let error = Error::from(SdkError::from(UploadError::AlreadyStored(key))).naming(key);
+		let error = Error::from(SdkError::from(UploadError::AlreadyStored(key)))
+			.naming(key, Called::Name(key));
 		let hint = error.shown_hint().unwrap();
 		assert!(hint.ends_with("isthmus remove 'my marks.csv'"), "{hint}");
 		assert!(error.says_remove());
@@ -606,7 +615,7 @@ mod tests {
 			assert!(error.says_remove());
 			let shown = |error: &Error| error.shown_hint().unwrap_or_default();
 			assert!(shown(&error).ends_with("isthmus remove NAME"), "{error:?}");
-			let named = error.naming(key);
+			let named = error.naming(key, Called::Name(key));
 			assert!(
 				shown(&named).ends_with("isthmus remove 'my marks.csv'"),
 				"{named:?}"

@@ -10,10 +10,10 @@ use crate::{
 	progress::Bar,
 	report::{self, Patient},
 	stderr::tell,
-	text::{account, bytes, count, file_name, record_key},
+	text::{account, bytes, called, count, file_name, Called},
 };
 use isthmus_sdk::{
-	fetch_folder, is_folder, AccountId, Error as SdkError, FetchFile, Identity, Reading, RecordKey,
+	fetch_folder, is_folder, AccountId, Error as SdkError, FetchFile, Identity, Reading,
 };
 use isthmus_streams::Stream;
 use serde::Serialize;
@@ -41,8 +41,8 @@ pub(crate) struct Opts {
 	owner: AccountId,
 
 	/// Name of the record, or 0x and 64 hexadecimal digits
-	#[arg(value_parser = record_key)]
-	name: RecordKey,
+	#[arg(value_parser = called)]
+	name: Called,
 
 	/// File to write, an existing folder to write the file into, or - for stdout [default: the name of the
 	/// record]
@@ -97,9 +97,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>,
 	let context = Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let (client, owner) = (&context.client, &opts.owner);
-	let reading = match Reading::open(client, &identity, owner, opts.name).await {
+	let key = opts.name.find(client, &identity, owner).await?;
+	let reading = match Reading::open(client, &identity, owner, key).await {
 		Ok(reading) => reading,
-		Err(error) => return Err(access::explain(&context, owner, opts.name, error).await),
+		Err(error) => return Err(access::explain(&context, owner, key, error).await),
 	};
 	if !opts.folder && !opts.raw && is_folder(&reading).await? {
 		return Err(Error::usage("the record is a folder").hint(
@@ -162,7 +163,7 @@ fn target(opts: &Opts) -> Result<Target, Error> {
 		.output
 		.as_ref()
 		.filter(|output| !output.as_os_str().is_empty());
-	let name = file_name(&opts.name);
+	let name = file_name(opts.name);
 	let output = match (output, &name) {
 		(Some(output), _) => output.clone(),
 		(None, Some(name)) => name.clone(),

@@ -11,17 +11,18 @@ use crate::{
 	text::{account, bytes, end, good_while, Amount, Key, Range},
 };
 use isthmus_sdk::{
-	every, AccountId, BlockNumber, DatasetId, EmbargoEntry, Epoch, GrantEntry, GrantId, Leaf,
-	Payload, RecordEntry, Seconds, H256,
+	every, names, AccountId, BlockNumber, DatasetId, EmbargoEntry, Epoch, GrantEntry, GrantId,
+	Identity, Leaf, Names, Payload, RecordEntry, RecordKey, Seconds, H256,
 };
 use serde::Serialize;
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   isthmus list records --key school.key
+  isthmus list records --owner //Bob --names --key company.key
   isthmus list received --key company.key
   isthmus list datasets --owner //Bob")]
 pub(crate) struct Opts {
@@ -31,6 +32,11 @@ pub(crate) struct Opts {
 	/// Account whose entries are listed [default: that of --key]
 	#[arg(long, value_name = "ACCOUNT", value_parser = account)]
 	owner: Option<AccountId>,
+
+	/// Also show the names of another owner's records that were granted to --key and hide their names: fetches
+	/// each of them, or its manifest
+	#[arg(long, requires = "owner")]
+	names: bool,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -178,22 +184,33 @@ impl fmt::Display for Grant {
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
 	let context = &Context::connect(options).await?;
-	let owner = match opts.owner {
-		Some(owner) => owner,
-		None => *context.identity().await?.id(),
+	let identity = match opts.owner.is_none() || opts.names {
+		true => Some(context.identity().await?),
+		false => None,
+	};
+	let owner = match (opts.owner, &identity) {
+		(Some(owner), _) => owner,
+		(None, Some(identity)) => *identity.id(),
+		(None, None) => return Err(Error::usage("missing --owner")),
 	};
 	Ok(match opts.what {
 		What::Datasets => Box::new(dataset::list(context, &owner).await?),
-		What::Records => Box::new(records(context, &owner).await?),
-		What::Embargoes => Box::new(embargoes(context, &owner).await?),
+		What::Records => Box::new(records(context, &owner, identity.as_ref()).await?),
+		What::Embargoes => Box::new(embargoes(context, &owner, identity.as_ref()).await?),
 		What::Given => Box::new(grants(context, &owner, Direction::Given).await?),
 		What::Received => Box::new(grants(context, &owner, Direction::Received).await?),
 	})
 }
 
-async fn records(context: &Context, owner: &AccountId) -> Result<Lines<Record>, Error> {
+async fn records(
+	context: &Context,
+	owner: &AccountId,
+	identity: Option<&Identity>,
+) -> Result<Lines<Record>, Error> {
 	let best = context.client.best().await?;
 	let mut records = every(|after| best.records(owner, after)).await?;
+	let keys = records.iter().map(|entry| entry.key);
+	let names = names(context, owner, identity, keys).await?;
 	records.sort_by_key(|entry| {
 		let record = &entry.record;
 		(record.dataset, record.epoch, record.leaf)
@@ -213,7 +230,7 @@ async fn records(context: &Context, owner: &AccountId) -> Result<Lines<Record>, 
 			key: Key(key),
 			last_block,
 			leaf: record.leaf,
-			name: Key(key).to_string(),
+			name: Key(names.get(&key.0).copied().unwrap_or(key)).to_string(),
 			root: match &record.payload {
 				Payload::Object { object, .. } => Some(object.root),
 				Payload::Value { .. } | Payload::Chunks { .. } => None,
@@ -223,17 +240,48 @@ async fn records(context: &Context, owner: &AccountId) -> Result<Lines<Record>, 
 	Ok(Lines(listed.collect()))
 }
 
-async fn embargoes(context: &Context, owner: &AccountId) -> Result<Lines<Embargo>, Error> {
+/// Returns the names of the records that hide them, by key, as far as an account can read them.
+async fn names(
+	context: &Context,
+	owner: &AccountId,
+	identity: Option<&Identity>,
+	keys: impl Iterator<Item = RecordKey>,
+) -> Result<BTreeMap<[u8; 32], RecordKey>, Error> {
+	let client = &context.client;
+	Ok(match identity {
+		Some(identity) if identity.id() == owner => {
+			let names = Names::new(client, identity);
+			keys.filter_map(|key| Some((key.0, names.name(&key)?)))
+				.collect()
+		}
+		Some(reader) => {
+			let readable = names::readable(client, reader, owner).await?;
+			readable
+				.into_iter()
+				.map(|(key, name)| (key.0, name))
+				.collect()
+		}
+		None => BTreeMap::new(),
+	})
+}
+
+async fn embargoes(
+	context: &Context,
+	owner: &AccountId,
+	identity: Option<&Identity>,
+) -> Result<Lines<Embargo>, Error> {
 	let best = context.client.best().await?;
 	let mut embargoes = every(|after| best.embargoes(owner, after)).await?;
 	embargoes.sort_by_key(|entry| entry.key);
 	if embargoes.is_empty() {
 		tell("no embargoes");
 	}
+	let keys = embargoes.iter().map(|entry| entry.key);
+	let names = names(context, owner, identity, keys).await?;
 	let listed = embargoes.into_iter().map(|entry: EmbargoEntry| Embargo {
 		condition: entry.condition.to_string(),
 		key: Key(entry.key),
-		name: Key(entry.key).to_string(),
+		name: Key(names.get(&entry.key.0).copied().unwrap_or(entry.key)).to_string(),
 		stored: entry.place.is_some(),
 	});
 	Ok(Lines(listed.collect()))

@@ -7,13 +7,13 @@ use crate::{
 	error::{Error, Kind},
 	options::Options,
 	progress::Bar,
-	text::{count, quoted, record_key, Key},
+	text::{called, count, quoted, Called, Key},
 };
 use isthmus_sdk::{
 	object::{object_of, Locations},
 	objects::Object,
-	BlockNumber, Error as SdkError, Identity, Included, LocalFolder, PalletError, RecordKey,
-	Removal, Removed as Outcome,
+	BlockNumber, Client, Error as SdkError, Identity, Included, LocalFolder, Names, PalletError,
+	RecordKey, Removal, Removed as Outcome,
 };
 use serde::Serialize;
 use std::{fmt, path::PathBuf};
@@ -34,8 +34,8 @@ Examples:
   isthmus remove photos-2025 --unfinished photos/ --key school.key")]
 pub(crate) struct Opts {
 	/// Name of the record, or 0x and 64 hexadecimal digits
-	#[arg(value_parser = record_key)]
-	name: RecordKey,
+	#[arg(value_parser = called)]
+	name: Called,
 
 	/// Remove only this record without reading it: the files of a folder stay
 	#[arg(long)]
@@ -61,6 +61,7 @@ pub(crate) struct Removed {
 	/// How many files were removed with a folder; `None` if the record was not a folder.
 	files: Option<usize>,
 	key: Key,
+	name: String,
 	/// What became of the record's object, by location.
 	objects: Vec<Deleted>,
 }
@@ -75,7 +76,7 @@ struct Deleted {
 
 impl fmt::Display for Removed {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		write!(f, "block {}: removed {}", self.block, self.key)?;
+		write!(f, "block {}: removed {}", self.block, self.name)?;
 		if let Some(files) = self.files {
 			write!(f, " with {}", count(files as u64, "file"))?;
 		}
@@ -96,39 +97,36 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let client = &context.client;
-	let key = Key(opts.name);
+	let name = opts.name.shown();
+	let key = opts.name.find(client, &identity, identity.id()).await?;
 	let removal = match &folder {
-		Some(folder) => Removal::unfinished(client, &identity, opts.name, folder)
-			.await?
-			.ok_or_else(|| {
-				Error::refused(format!("nothing of this folder is stored under {key}"))
-					.hint("list your records: isthmus list records")
-			})?,
-		None if opts.alone => Removal::alone(opts.name),
-		None => Removal::find(client, &identity, opts.name, &mut Bar::new())
+		Some(folder) => unfinished(&opts, client, &identity, folder).await?,
+		None if opts.alone => Removal::alone(key),
+		None => Removal::find(client, &identity, key, &mut Bar::new())
 			.await
 			.map_err(|error| match Error::from(error) {
 				error if error.kind() == Kind::Unreachable => error,
 				error => error.hint(format!(
 					"the record may be a folder, but could not be read; to remove it without any files: \
-					 isthmus remove {key} --alone"
+					 isthmus remove {name} --alone"
 				)),
 			})?,
 	};
 	let question = match removal.files() {
-		Some(files) => format!("Remove {key} with {}?", count(files as u64, "file")),
-		None => format!("Remove {key}?"),
+		Some(files) => format!("Remove {name} with {}?", count(files as u64, "file")),
+		None => format!("Remove {name}?"),
 	};
 	confirm(&question, opts.yes || client.is_dry_run())?;
+	let key = removal.key();
 	let objects = match opts.objects {
-		true => Some(located(context, &identity, opts.name).await?),
+		true => Some(located(context, &identity, (key, name)).await?),
 		false => None,
 	};
 	let removed = run_removal(context, &identity, removal).await;
 	let (last, files) = removed.map_err(|error| match error.refusal() {
 		Some(PalletError::UnknownRecord) => Error::from(error).also(format!(
 			"if the upload of a folder was not finished: isthmus remove {} --unfinished FOLDER",
-			quoted(&key.to_string())
+			quoted(&name.to_string())
 		)),
 		_ => error.into(),
 	})?;
@@ -149,7 +147,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	Ok(Removed {
 		block: last.number(),
 		files,
-		key,
+		key: Key(key),
+		name: name.to_string(),
 		objects: deleted,
 	})
 }
@@ -158,16 +157,35 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 async fn located(
 	context: &Context,
 	identity: &Identity,
-	key: RecordKey,
+	(key, name): (RecordKey, Key),
 ) -> Result<(Object, Locations), Error> {
 	let (client, owner) = (&context.client, identity.id());
 	let (object, record) = object_of(client, owner, key).await?.ok_or_else(|| {
-		Error::refused(format!("{} has no object outside the chain", Key(key)))
+		Error::refused(format!("{name} has no object outside the chain"))
 			.hint("remove it without --objects")
 	})?;
 	let proven = client.proven().await?;
 	let urls = proven.locations(owner, record.dataset).await?;
 	Ok((object, Locations::open(urls)))
+}
+
+/// Prepares to remove what an unfinished upload of a folder has stored, whether its name is public or not.
+async fn unfinished(
+	opts: &Opts,
+	client: &Client,
+	identity: &Identity,
+	folder: &LocalFolder,
+) -> Result<Removal, Error> {
+	for key in opts.name.keys(&Names::new(client, identity)) {
+		if let Some(removal) = Removal::unfinished(client, identity, key, folder).await? {
+			return Ok(removal);
+		}
+	}
+	let name = opts.name.shown();
+	Err(
+		Error::refused(format!("nothing of this folder is stored under {name}"))
+			.hint("list your records: isthmus list records"),
+	)
 }
 
 /// Removes the records, and returns where the last of them was removed and how many files a folder had.

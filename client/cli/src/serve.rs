@@ -2,6 +2,11 @@
 //! `isthmus serve`: grants requests automatically, as the datasets' policies allow.
 
 mod metrics;
+#[cfg(unix)]
+mod service;
+#[cfg(not(unix))]
+#[path = "serve/no_service.rs"]
+mod service;
 
 use crate::{
 	authorize,
@@ -10,7 +15,7 @@ use crate::{
 	error::Error,
 	options::Options,
 	stderr::tell,
-	text::{amount, Amount, Range},
+	text::{amount, count, Amount, Range},
 };
 use isthmus_sdk::{
 	every,
@@ -20,6 +25,7 @@ use isthmus_sdk::{
 };
 use metrics::Metrics;
 use serde::Serialize;
+use service::Service;
 use std::{
 	fmt,
 	path::{Path, PathBuf},
@@ -137,16 +143,24 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 			.map_err(|error| of_memory(path, error))?,
 		None => Memory::default(),
 	};
+	let service = Service::from_env().map_err(Error::usage)?;
 	let reporter = Reporter {
 		context,
 		metrics: opts
 			.metrics
 			.map(|path| Metrics::new(path, identity.id()))
 			.transpose()?,
+		service: &service,
 	};
 	check_datasets(&context.client, identity.id(), limits.datasets.as_deref()).await?;
 	tell(format_args!("serving requests to {}", identity.id()));
-	serve_for_ever(reporter, &identity, &limits, memory).await
+	tokio::select! {
+		served = serve_for_ever(reporter, &identity, &limits, memory) => {
+			service.ends();
+			served
+		}
+		never = service.stay_alive() => match never {},
+	}
 }
 
 /// Returns why a file cannot be the memory.
@@ -194,12 +208,13 @@ async fn serve_for_ever(
 	let mut wait = FIRST_WAIT;
 	loop {
 		let (client, began) = (&reporter.context.client, Instant::now());
-		match serve(client, identity, limits, &mut memory, &mut reporter).await {
+		let error = match serve(client, identity, limits, &mut memory, &mut reporter).await {
 			Ok(()) => return Ok(()),
-			Err(error) if error.is_connection() => tell(format_args!("{error}; reconnecting")),
-			Err(error) => tell(format_args!("{error}; trying again")),
-		}
-		reporter.failed();
+			Err(error) if error.is_connection() => format!("{error}; reconnecting"),
+			Err(error) => format!("{error}; trying again"),
+		};
+		tell(&error);
+		reporter.failed(&error);
 		if began.elapsed() > LONGEST_WAIT {
 			wait = FIRST_WAIT;
 		}
@@ -212,11 +227,13 @@ async fn serve_for_ever(
 struct Reporter<'a> {
 	context: &'a Context,
 	metrics: Option<Metrics>,
+	service: &'a Service,
 }
 
 impl Reporter<'_> {
 	/// Counts an error that ended the serving for a while.
-	fn failed(&mut self) {
+	fn failed(&mut self, error: &str) {
+		self.service.is_in_trouble(error);
 		if let Some(metrics) = &mut self.metrics {
 			metrics.failed();
 		}
@@ -232,6 +249,18 @@ impl Watch for &mut Reporter<'_> {
 	}
 
 	fn looked(&mut self, look: &Look) {
+		let Look {
+			block,
+			open,
+			in_flight,
+			..
+		} = look;
+		let (open, in_flight) = (
+			count(*open as u64, "open request"),
+			count(*in_flight as u64, "answer"),
+		);
+		self.service
+			.is_ready(&format!("block {block}: {open}, {in_flight} in flight"));
 		if let Some(metrics) = &mut self.metrics {
 			metrics.looked(look);
 		}

@@ -10,20 +10,22 @@ use crate::{
 	progress::Bar,
 	report::Patient,
 	stderr::tell,
-	text::{bytes, condition, count, quoted, record_key, Key},
+	text::{bytes, called, condition, count, quoted, Called, Key},
 };
 use isthmus_sdk::{
-	every, key_name,
+	every,
 	object::Locations,
 	objects::Location,
 	stored_of,
 	upload::{MAX_LENGTH, MAX_WHOLE},
-	BlockNumber, Condition, DatasetId, EmbargoEntry, Epoch, Error as SdkError, Identity, Leaf,
-	LocalFolder, Place, RecordKey, Stamp, Upload, UploadError, UploadFolder,
+	BlockNumber, Condition, DatasetId, EmbargoEntry, Epoch, Error as SdkError, Grant, Identity,
+	Leaf, LocalFolder, Names, Place, RecordKey, Stamp, StoredFolder, Upload, UploadError,
+	UploadFolder,
 };
 use isthmus_streams::Stream;
 use serde::Serialize;
 use std::{
+	collections::BTreeSet,
 	fmt,
 	fs::{self, File},
 	io::{self, ErrorKind, Read, Seek, Write},
@@ -45,8 +47,8 @@ Nodes keep what is stored in blocks as long as they keep the blocks. If the data
 (isthmus dataset locate), a file of more than 1 MiB, or a stream, becomes an object: its encrypted
 bytes go to the first location that can be written to, and only its checksum to the chain.
 
-The record's name, its size and its owner are public. Its content, and the names in a folder, can
-be read only by those who are granted access.
+The record's size, its place and its owner are public. Its name, its content and the names in a
+folder can be read only by those who are granted access; --public-name shows the name to everyone.
 
 Examples:
   isthmus store marks-2025.csv --key school.key
@@ -61,17 +63,22 @@ pub(crate) struct Opts {
 	#[arg(long, value_name = "NUMBER")]
 	dataset: Option<DatasetId>,
 
-	/// Public name of the record, of at most 32 bytes, or 0x and 64 hexadecimal digits [default: the name
-	/// of the file]
-	#[arg(long, value_parser = record_key)]
-	name: Option<RecordKey>,
+	/// Name of the record, of at most 32 bytes, or a public key for it: 0x and 64 hexadecimal digits [default: the
+	/// name of the file]
+	#[arg(long, value_parser = called)]
+	name: Option<Called>,
+
+	/// Show the name to everyone, for ever, instead of only to those who may read the record
+	#[arg(long)]
+	public_name: bool,
 
 	/// Leaf to store it at: access is granted to ranges of leaves. A folder takes one leaf for each file,
 	/// and one more [default: the next free one]
 	#[arg(long, value_name = "NUMBER")]
 	leaf: Option<Leaf>,
 
-	/// Store it as an object, at the dataset's first location that can be written to
+	/// Store it as an object, at the dataset's first location that can be written to. Its readers find it by its key,
+	/// which this command prints, unless the name is public
 	#[arg(long, conflicts_with = "in_blocks")]
 	object: bool,
 
@@ -99,6 +106,9 @@ pub(crate) struct Stored {
 	leaf: Leaf,
 	/// Where the object lies; `None` if the bytes are on the chain.
 	location: Option<String>,
+	name: String,
+	/// How many other accounts have a grant that covers the leaf; `None` if the node did not tell.
+	readers: Option<usize>,
 	resumed: bool,
 }
 
@@ -107,7 +117,7 @@ impl fmt::Display for Stored {
 		let Self {
 			dataset,
 			epoch,
-			key,
+			name,
 			leaf,
 			..
 		} = self;
@@ -117,22 +127,29 @@ impl fmt::Display for Stored {
 			Some(files) => format!("{} ({size})", count(files as u64, "file")),
 		};
 		match self.block {
-			Some(block) => write!(f, "block {block}: stored {size} as {key}")?,
-			None => write!(f, "{size} already stored as {key}")?,
+			Some(block) => write!(f, "block {block}: stored {size} as {name}")?,
+			None => write!(f, "{size} already stored as {name}")?,
 		}
 		// A folder's files are at the leaves before the leaf of its list.
 		let at = if self.files.is_some() { "up to" } else { "at" };
 		write!(f, ", {at} leaf {leaf} of dataset {dataset}, epoch {epoch}")?;
-		match &self.location {
-			Some(location) => write!(f, "; the object is at {location}"),
+		if let Some(location) = &self.location {
+			write!(f, "; the object is at {location}")?;
+		}
+		match self.readers {
 			None => Ok(()),
+			Some(0) => f.write_str("; no one else can read it yet"),
+			Some(readers) => {
+				let readers = count(readers as u64, "reader");
+				write!(f, "; readable by {readers}: isthmus list given")
+			}
 		}
 	}
 }
 
 /// Runs the command. Errors in its arguments are reported before it connects.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
-	let key = name(&opts)?;
+	let called = name(&opts)?;
 	let source = Source::open(&opts.path)?;
 	if let (Some(_), Source::Ready(Ready::Folder(_))) = (&opts.when, &source) {
 		return Err(Error::usage(
@@ -142,55 +159,42 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let dataset = dataset(&opts, context, &identity).await?;
+	let record = Record::new(called, opts.public_name, context, &identity);
 	if let Some(location) = location(&opts, context, &identity, dataset, &source).await? {
 		if let Some(condition) = &opts.when {
-			put_under_embargo(context, &identity, key, condition).await?;
+			put_under_embargo(context, &identity, record, condition).await?;
 		}
-		let place = place(&opts, key, dataset, context, &identity).await?;
-		return store_object(&opts, context, &identity, (place, location), source).await;
+		let place = place(&opts, record.key, dataset, context, &identity).await?;
+		let at = (place, location);
+		return store_object(&opts, context, &identity, record, at, source).await;
 	}
 	// Reading a stream may take long, so it comes after all that can be asked and refused, and before the state
 	// that the record's place depends on.
 	let source = source.read()?;
 	if let Some(condition) = &opts.when {
-		put_under_embargo(context, &identity, key, condition).await?;
+		put_under_embargo(context, &identity, record, condition).await?;
 	}
-	let place = place(&opts, key, dataset, context, &identity).await?;
-	let (client, mut bar) = (&context.client, Bar::new());
+	let place = place(&opts, record.key, dataset, context, &identity).await?;
+	let mut bar = Bar::new();
 	let (stored, bytes, files) = match source {
 		Ready::One(mut value, length, stamp) => {
 			let mut upload = upload(&opts, context, &identity, place);
+			if let Some(name) = record.hidden() {
+				upload = upload.named(name);
+			}
 			if let Some(stamp) = &stamp {
 				upload = upload.while_unchanged(stamp);
 			}
 			let stored = match upload.ensure(&mut value, length, &mut bar).await {
 				Ok(stored) => stored,
 				Err(error) => {
-					return Err(unfinished(&opts, context, &identity, key, error.into()).await)
+					return Err(unfinished(&opts, context, &identity, record, error.into()).await)
 				}
 			};
 			(stored, length, None)
 		}
 		Ready::Folder(folder) => {
-			let upload =
-				UploadFolder::new(client, &identity, place).until_finalized(context.is_finalized());
-			let upload = match opts.leaf {
-				Some(_) => upload,
-				None => upload.at_free_leaf().in_current_epoch(),
-			};
-			let stored = match upload.run(&folder, &mut bar).await {
-				Ok(stored) => stored,
-				Err(error) => {
-					return Err(unfinished_folder(
-						&opts,
-						context,
-						&identity,
-						(key, &folder),
-						error.into(),
-					)
-					.await)
-				}
-			};
+			let stored = store_folder(&opts, context, &identity, (record, place), &folder).await?;
 			(stored.list, stored.bytes, Some(stored.files))
 		}
 	};
@@ -203,8 +207,37 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 		key: Key(stored.place.key),
 		leaf: stored.place.leaf,
 		location: None,
+		name: called.shown().to_string(),
+		readers: readers(context, &identity, &stored.place).await.ok(),
 		resumed: stored.resumed,
 	})
+}
+
+/// Stores a folder in blocks.
+async fn store_folder(
+	opts: &Opts,
+	context: &Context,
+	identity: &Identity,
+	(record, place): (Record, Place),
+	folder: &LocalFolder,
+) -> Result<StoredFolder, Error> {
+	let upload =
+		UploadFolder::new(&context.client, identity, place).until_finalized(context.is_finalized());
+	let upload = match opts.leaf {
+		Some(_) => upload,
+		None => upload.at_free_leaf().in_current_epoch(),
+	};
+	let upload = match record.hidden() {
+		Some(name) => upload.named(name),
+		None => upload,
+	};
+	match upload.run(folder, &mut Bar::new()).await {
+		Ok(stored) => Ok(stored),
+		Err(error) => {
+			let of = (record, folder);
+			Err(unfinished_folder(opts, context, identity, of, error.into()).await)
+		}
+	}
 }
 
 /// Returns where to store the value as an object; `None` if it is stored in blocks.
@@ -254,6 +287,7 @@ async fn store_object(
 	opts: &Opts,
 	context: &Context,
 	identity: &Identity,
+	record: Record,
 	(place, location): (Place, Location),
 	source: Source,
 ) -> Result<Stored, Error> {
@@ -299,7 +333,7 @@ async fn store_object(
 			true => error,
 			false => error.about(&opts.path),
 		}
-		.naming(place.key)
+		.naming(record.key, record.called)
 	})?;
 	Ok(Stored {
 		block: stored.done.now().map(|included| included.number()),
@@ -310,6 +344,8 @@ async fn store_object(
 		key: Key(stored.place.key),
 		leaf: stored.place.leaf,
 		location: Some(location.url().to_owned()),
+		name: record.called.shown().to_string(),
+		readers: readers(context, identity, &stored.place).await.ok(),
 		resumed: stored.resumed,
 	})
 }
@@ -325,15 +361,51 @@ impl<R: Read> Read for Counted<R> {
 	}
 }
 
+/// Returns how many accounts have a grant that covers a place and has not ended.
+async fn readers(context: &Context, owner: &Identity, place: &Place) -> Result<usize, SdkError> {
+	let best = context.client.best().await?;
+	let grants = every(|after| best.grants_on(owner.id(), place.dataset, None, after)).await?;
+	let covers = |grant: &Grant| {
+		let Grant { scope, state, .. } = grant;
+		scope.epoch == place.epoch && scope.covers(place.leaf) && !state.has_ended()
+	};
+	let readers = grants.iter().filter(|entry| covers(&entry.grant));
+	let readers: BTreeSet<[u8; 32]> = readers.map(|entry| entry.grant.grantee.0).collect();
+	Ok(readers.len())
+}
+
+/// What a record is called, and the key that it is stored under.
+#[derive(Clone, Copy)]
+struct Record {
+	called: Called,
+	key: RecordKey,
+}
+
+impl Record {
+	fn new(called: Called, public: bool, context: &Context, owner: &Identity) -> Self {
+		let key = match called {
+			Called::Name(name) if !public => Names::new(&context.client, owner).key(&name),
+			Called::Name(key) | Called::Key(key) => key,
+		};
+		Self { called, key }
+	}
+
+	/// Returns the name, if the key hides it.
+	fn hidden(self) -> Option<RecordKey> {
+		let Key(called) = self.called.shown();
+		(called != self.key).then_some(called)
+	}
+}
+
 /// Puts a record that is not stored yet under an embargo, unless it is under this one. It must be there before the record
 /// is, which could be queried otherwise.
 async fn put_under_embargo(
 	context: &Context,
 	identity: &Identity,
-	key: RecordKey,
+	record: Record,
 	condition: &Condition,
 ) -> Result<(), Error> {
-	let (client, owner) = (&context.client, identity.id());
+	let (client, owner, key) = (&context.client, identity.id(), record.key);
 	let best = client.best().await?;
 	let embargoes = every(|after| best.embargoes(owner, after)).await?;
 	let is_this = |entry: &EmbargoEntry| entry.key == key && entry.condition == *condition;
@@ -341,7 +413,7 @@ async fn put_under_embargo(
 		return Ok(());
 	}
 	if best.record(owner, key).await?.is_some() {
-		let name = key_name(&key);
+		let name = record.called.shown();
 		return Err(Error::refused(format!("{name} is stored already"))
 			.hint("to put it under an embargo now: isthmus embargo NAME --when CONDITION"));
 	}
@@ -357,14 +429,14 @@ async fn unfinished(
 	opts: &Opts,
 	context: &Context,
 	identity: &Identity,
-	key: RecordKey,
+	record: Record,
 	error: Error,
 ) -> Error {
 	let error = match is_stdin(&opts.path) {
 		true => error,
 		false => error.about(&opts.path),
 	};
-	let error = error.naming(key);
+	let error = error.naming(record.key, record.called);
 	if error.kind() == Kind::Unreachable || error.says_remove() || error.cost().is_some() {
 		return error;
 	}
@@ -373,13 +445,13 @@ async fn unfinished(
 			.client
 			.best()
 			.await?
-			.record(identity.id(), key)
+			.record(identity.id(), record.key)
 			.await
 	};
 	match stored.await {
-		Ok(Some(record)) if !record.payload.is_complete() => {
-			let arrived = count(record.payload.arrived(), "chunk");
-			let name = quoted(&key_name(&key));
+		Ok(Some(stored)) if !stored.payload.is_complete() => {
+			let arrived = count(stored.payload.arrived(), "chunk");
+			let name = quoted(&record.called.shown().to_string());
 			error.also(format!(
 				"{arrived} of the record arrived: run the same command again to resume, or give it up: isthmus remove {name}"
 			))
@@ -393,17 +465,18 @@ async fn unfinished_folder(
 	opts: &Opts,
 	context: &Context,
 	identity: &Identity,
-	(key, folder): (RecordKey, &LocalFolder),
+	(record, folder): (Record, &LocalFolder),
 	error: Error,
 ) -> Error {
-	let error = error.naming(key);
+	let error = error.naming(record.key, record.called);
 	if error.kind() == Kind::Unreachable || error.says_remove() || error.cost().is_some() {
 		return error;
 	}
-	match stored_of(&context.client, identity, key, folder).await {
-		Ok(stored) if !stored.is_empty() && !stored.contains(&key) => {
+	match stored_of(&context.client, identity, record.key, folder).await {
+		Ok(stored) if !stored.is_empty() && !stored.contains(&record.key) => {
 			let files = count(stored.len() as u64, "file");
-			let (name, path) = (key_name(&key), opts.path.display().to_string());
+			let name = record.called.shown().to_string();
+			let path = opts.path.display().to_string();
 			let (name, path) = (quoted(&name), quoted(&path));
 			error.also(format!(
 				"{files} of the folder arrived: run the same command again to resume, or give it up: isthmus remove {name} --unfinished {path}"
@@ -413,10 +486,10 @@ async fn unfinished_folder(
 	}
 }
 
-/// Returns the record's key, made from the given name or the file's.
-fn name(opts: &Opts) -> Result<RecordKey, Error> {
-	if let Some(key) = opts.name {
-		return Ok(key);
+/// Returns what the record is called: what was given, or the file's name.
+fn name(opts: &Opts) -> Result<Called, Error> {
+	if let Some(called) = opts.name {
+		return Ok(called);
 	}
 	let name = match opts.path.file_name() {
 		Some(name) if !is_stdin(&opts.path) && !is_open_file(&opts.path) => name,
@@ -429,7 +502,9 @@ fn name(opts: &Opts) -> Result<RecordKey, Error> {
 	let name = name
 		.to_str()
 		.ok_or_else(|| Error::usage("the name of the file is not UTF-8").hint("choose a --name"))?;
-	isthmus_sdk::record_key(name).map_err(|error| Error::usage(error).hint("choose another --name"))
+	isthmus_sdk::record_key(name)
+		.map(Called::Name)
+		.map_err(|error| Error::usage(error).hint("choose another --name"))
 }
 
 /// Prepares to store one value, at the next free leaf unless one was given.

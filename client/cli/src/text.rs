@@ -6,8 +6,8 @@
 //! `invalid value 'x' for '--price <IST>': expected …`.
 
 use isthmus_sdk::{
-	AccountId, Balance, BlockNumber, Condition, NameError, RecordKey, Scope, Seconds, SyntaxError,
-	DECIMALS, LEAVES_PER_EPOCH, UNIT,
+	names, AccountId, Balance, BlockNumber, Client, Condition, Error as SdkError, Identity,
+	NameError, Names, RecordKey, Scope, Seconds, SyntaxError, DECIMALS, LEAVES_PER_EPOCH, UNIT,
 };
 use jiff::{
 	civil::{self, DateTime},
@@ -25,21 +25,69 @@ pub(crate) fn account(text: &str) -> Result<AccountId, String> {
 	isthmus_sdk::parse_account(text).map_err(|error| error.to_string())
 }
 
-/// Reads a record's key: a name of at most 32 bytes, or 0x and 64 hexadecimal digits.
-pub(crate) fn record_key(text: &str) -> Result<RecordKey, String> {
-	isthmus_sdk::parse_key(text).map_err(|error| {
-		let expected = "expected a name of at most 32 bytes, or 0x and 64 hexadecimal digits";
-		match error {
-			NameError::Control(_) => format!("{expected}; a name has no control characters"),
-			_ => expected.to_owned(),
+/// What people call a record: a name, which its key may hide, or the key itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Called {
+	/// A name, as [`isthmus_sdk::record_key`] makes it.
+	Name(RecordKey),
+	/// A key in hexadecimal digits.
+	Key(RecordKey),
+}
+
+impl Called {
+	/// Returns what to call the record in messages.
+	pub(crate) fn shown(self) -> Key {
+		let (Self::Name(key) | Self::Key(key)) = self;
+		Key(key)
+	}
+
+	/// Returns a text that calls the record with this key what people call it.
+	pub(crate) fn in_text(self, text: &str, key: &RecordKey) -> String {
+		text.replace(&isthmus_sdk::to_hex(&key.0), &self.shown().to_string())
+	}
+
+	/// Returns the keys that the record of an account may have, with the one that hides its name first.
+	pub(crate) fn keys(self, names: &Names) -> Vec<RecordKey> {
+		match self {
+			Self::Name(name) => vec![names.key(&name), name],
+			Self::Key(key) => vec![key],
 		}
-	})
+	}
+
+	/// Returns the key of an owner's record, as far as the reader can find it.
+	pub(crate) async fn find(
+		self,
+		client: &Client,
+		reader: &Identity,
+		owner: &AccountId,
+	) -> Result<RecordKey, SdkError> {
+		match self {
+			Self::Name(name) => names::find(client, reader, owner, name).await,
+			Self::Key(key) => Ok(key),
+		}
+	}
+}
+
+/// Reads what a record is called: a name of at most 32 bytes, or 0x and 64 hexadecimal digits.
+pub(crate) fn called(text: &str) -> Result<Called, String> {
+	if let Some(key) = isthmus_sdk::from_hex(text) {
+		return Ok(Called::Key(key.into()));
+	}
+	isthmus_sdk::record_key(text)
+		.map(Called::Name)
+		.map_err(|error| {
+			let expected = "expected a name of at most 32 bytes, or 0x and 64 hexadecimal digits";
+			match error {
+				NameError::Control(_) => format!("{expected}; a name has no control characters"),
+				_ => expected.to_owned(),
+			}
+		})
 }
 
 /// Returns the name of the file that a record is fetched to by default: the record's name, if that names a file
 /// in the current folder.
-pub(crate) fn file_name(key: &RecordKey) -> Option<PathBuf> {
-	let path = PathBuf::from(isthmus_sdk::exact_name(key)?);
+pub(crate) fn file_name(called: Called) -> Option<PathBuf> {
+	let path = PathBuf::from(isthmus_sdk::exact_name(&called.shown().0)?);
 	let mut parts = path.components();
 	let is_name = matches!(parts.next(), Some(Component::Normal(name)) if name == path.as_os_str());
 	(is_name && parts.next().is_none() && !path.to_string_lossy().contains('\\')).then_some(path)
@@ -283,7 +331,7 @@ mod tests {
 
 	#[test]
 	fn keys_are_shown_as_they_were_named() {
-		let shown = |text: &str| Key(record_key(text).unwrap()).to_string();
+		let shown = |text: &str| called(text).unwrap().shown().to_string();
 		assert_eq!(shown("2025-03"), "2025-03");
 		let hex = format!("0x{}", "ab".repeat(32));
 		assert_eq!(shown(&hex), hex);
@@ -298,15 +346,15 @@ mod tests {
 			&"x".repeat(33),
 			&format!("0x{}", "a".repeat(63)),
 		] {
-			assert!(record_key(name).is_err(), "{name:?}");
+			assert!(called(name).is_err(), "{name:?}");
 		}
-		let json = serde_json::to_string(&Key(record_key("a").unwrap())).unwrap();
+		let json = serde_json::to_string(&called("a").unwrap().shown()).unwrap();
 		assert_eq!(json, format!("\"0x61{}\"", "0".repeat(62)));
 	}
 
 	#[test]
 	fn a_record_is_fetched_to_a_file_of_its_name_in_the_current_folder() {
-		let file = |name: &str| file_name(&record_key(name).unwrap());
+		let file = |name: &str| file_name(called(name).unwrap());
 		for name in [
 			"marks.csv",
 			"my marks.csv",

@@ -9,12 +9,12 @@ use crate::{
 	progress::Bar,
 	report::{Lines, Output},
 	stderr::tell,
-	text::{account, bytes, end, good_while, only_if, record_key, Amount, Key, Range},
+	text::{account, bytes, called, end, good_while, only_if, Amount, Called, Key, Range},
 };
 use isthmus_sdk::{
 	trace::{trace, Happening, Subject},
 	AccountId, Balance, BlockNumber, Condition, DatasetId, Epoch, Error as SdkError, Event,
-	GrantId, Leaf, RecordKey, RequestId, Text, Truth,
+	GrantId, Leaf, Names, RecordKey, RequestId, Text, Truth,
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -50,8 +50,8 @@ enum Of {
 		#[arg(value_parser = account)]
 		owner: AccountId,
 		/// Name of the record, or 0x and 64 hexadecimal digits
-		#[arg(value_parser = record_key)]
-		name: RecordKey,
+		#[arg(value_parser = called)]
+		name: Called,
 	},
 	/// History of a dataset
 	Dataset {
@@ -80,6 +80,8 @@ pub(crate) struct Line {
 	happening: Happening,
 	/// The last of the chunks in a row that the line stands for, and its block.
 	last: Option<(u32, BlockNumber)>,
+	/// What the record that is traced is called, and its key.
+	called: Option<(Called, RecordKey)>,
 }
 
 impl Serialize for Line {
@@ -102,15 +104,16 @@ impl fmt::Display for Line {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		let Happening { block, event, .. } = &self.happening;
 		write!(f, "block {:<8} ", block.number)?;
-		match (event, self.last) {
+		let text = match (event, self.last) {
 			(Event::ChunkStored { key, index, .. }, Some((last, until))) => {
-				write!(
-					f,
-					"{}: chunks {index} to {last} stored, until block {until}",
-					Key(*key)
-				)
+				let key = Key(*key);
+				format!("{key}: chunks {index} to {last} stored, until block {until}")
 			}
-			_ => f.write_str(&text(event)),
+			_ => text(event),
+		};
+		match &self.called {
+			Some((called, key)) => f.write_str(&called.in_text(&text, key)),
+			None => f.write_str(&text),
 		}
 	}
 }
@@ -118,23 +121,34 @@ impl fmt::Display for Line {
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Line>, Error> {
 	let context = &Context::connect(options).await?;
-	let subject = match opts.subject {
-		Of::Record { owner, name } => Subject::Record { owner, key: name },
-		Of::Dataset { owner, dataset } => Subject::Dataset { owner, dataset },
-		Of::Reader { account } => Subject::Reader(account),
-		Of::Account { account } => Subject::Account(account),
-	};
 	let mut from = opts.from.unwrap_or(1);
 	let to = last_block(context, from, opts.to).await?;
-	let mut searched = trace(&context.client, &subject, from, to, &mut Bar::new()).await;
-	if let (None, Err(SdkError::HistoryGone { since })) = (opts.from, &searched) {
-		from = *since;
-		tell(format_args!(
-			"this node has the history from block {from} on"
-		));
-		searched = trace(&context.client, &subject, from, to, &mut Bar::new()).await;
-	}
-	let happenings = searched?;
+	let mut called = None;
+	let (subject, happenings) = match opts.subject {
+		Of::Record { owner, name } => {
+			let mut keys = keys_of(context, &owner, name).await?.into_iter().peekable();
+			loop {
+				let key = keys.next().unwrap_or(name.shown().0);
+				let subject = Subject::Record { owner, key };
+				let happenings = search(context, &subject, (opts.from, &mut from), to).await?;
+				if !happenings.is_empty() || keys.peek().is_none() {
+					called = Some((name, key));
+					break (subject, happenings);
+				}
+			}
+		}
+		other => {
+			let subject = match other {
+				Of::Dataset { owner, dataset } => Subject::Dataset { owner, dataset },
+				Of::Reader { account } => Subject::Reader(account),
+				Of::Account { account } | Of::Record { owner: account, .. } => {
+					Subject::Account(account)
+				}
+			};
+			let happenings = search(context, &subject, (opts.from, &mut from), to).await?;
+			(subject, happenings)
+		}
+	};
 	if context.output == Output::Text && opts.to.is_none() {
 		tell(format_args!(
 			"searched up to block {to}, the last finalized one"
@@ -153,13 +167,59 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Line>, Err
 			if happenings.is_empty() && context.output == Output::Text {
 				tell("nothing found");
 			}
-			Ok(Lines(lines(happenings, context.output)))
+			Ok(Lines(lines(happenings, called, context.output)))
 		}
 	}
 }
 
+/// Returns the events of the blocks up to `to`. If no first block was asked for, and the node has the history only from
+/// a later block on, says so and begins there.
+async fn search(
+	context: &Context,
+	subject: &Subject,
+	(asked, from): (Option<BlockNumber>, &mut BlockNumber),
+	to: BlockNumber,
+) -> Result<Vec<Happening>, Error> {
+	let searched = trace(&context.client, subject, *from, to, &mut Bar::new()).await;
+	let (None, Err(SdkError::HistoryGone { since })) = (asked, &searched) else {
+		return Ok(searched?);
+	};
+	*from = *since;
+	tell(format_args!(
+		"this node has the history from block {from} on"
+	));
+	Ok(trace(&context.client, subject, *from, to, &mut Bar::new()).await?)
+}
+
+/// Returns the keys that the record that an owner calls this may have. A name that the key hides is known to the owner,
+/// and to those who may read the record; without a key, the name counts as public.
+async fn keys_of(
+	context: &Context,
+	owner: &AccountId,
+	called: Called,
+) -> Result<Vec<RecordKey>, Error> {
+	let shown = called.shown().0;
+	let client = &context.client;
+	let is_public = called == Called::Key(shown)
+		|| !context.has_key()
+		|| client.best().await?.record(owner, shown).await?.is_some();
+	if is_public {
+		return Ok(vec![shown]);
+	}
+	let identity = context.identity().await?;
+	if identity.id() == owner {
+		// The record may have been removed, so it need not be there.
+		return Ok(called.keys(&Names::new(client, &identity)));
+	}
+	Ok(vec![called.find(client, &identity, owner).await?])
+}
+
 /// Returns the lines to print: in text, one for all chunks of a record that follow one another.
-fn lines(happenings: Vec<Happening>, output: Output) -> Vec<Line> {
+fn lines(
+	happenings: Vec<Happening>,
+	called: Option<(Called, RecordKey)>,
+	output: Output,
+) -> Vec<Line> {
 	let mut lines: Vec<Line> = Vec::new();
 	for happening in happenings {
 		if let (Output::Text, Some(before)) = (output, lines.last_mut()) {
@@ -171,6 +231,7 @@ fn lines(happenings: Vec<Happening>, output: Output) -> Vec<Line> {
 		lines.push(Line {
 			happening,
 			last: None,
+			called,
 		});
 	}
 	lines
@@ -409,8 +470,8 @@ mod tests {
 			chunk(2, b'b', 3),
 			chunk(3, b'a', 5),
 		];
-		assert_eq!(lines(all.clone(), Output::Json).len(), 5);
-		let text: Vec<String> = lines(all, Output::Text)
+		assert_eq!(lines(all.clone(), None, Output::Json).len(), 5);
+		let text: Vec<String> = lines(all, None, Output::Text)
 			.iter()
 			.map(Line::to_string)
 			.collect();

@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 	let value: Vec<u8> = (0..3500).map(|i| i as u8).collect();
 	let mut file = &value[..];
 	let mut encryptor = Encryptor::new(&leaf_key, &context, CHUNK_SIZE, value.len() as u64)?;
-	let mut record = encryptor.header().to_bytes().to_vec();
+	let mut record = encryptor.header().to_bytes();
 	let mut chunk = Vec::new();
 	while let Some(length) = encryptor.next_len() {
 		chunk.resize(length, 0);

@@ -37,6 +37,8 @@
 //!    [`keys`]). From them, B can derive the key of every leaf in the range, and of no leaf outside
 //!    it.
 //!
+//! A record's key can hide its name ([`name`]). The name is then also in the record, for its readers.
+//!
 //! All secrets of an account are derived from one seed, which can be written down as 24 words ([`seed`]) and split
 //! among several people ([`shares`]). It is kept in a file that is encrypted under a passphrase ([`key_file`]).
 //! [`on_disk`] replaces such files.
@@ -63,6 +65,7 @@ pub mod grant;
 pub mod key_file;
 pub mod keys;
 pub mod master;
+pub mod name;
 pub mod object;
 pub mod on_disk;
 pub mod record;
@@ -80,9 +83,11 @@ pub use grant::{open_grant, seal_grant, GrantError, GrantScope};
 pub use key_file::{KeyFile, KeyFileError, Secrets};
 pub use keys::{EncryptionKeyPair, EncryptionSecret, KeyError, KeyId, PublicKey, Suite};
 pub use master::MasterSecret;
+pub use name::NameCipher;
 pub use object::{ObjectCipher, ObjectHeader};
 pub use record::{
-	decrypt_value, encrypt_value, Decryptor, Encryptor, Header, RecordContext, RecordError,
+	decrypt_value, encrypt_named, encrypt_value, Decryptor, Encryptor, Header, RecordContext,
+	RecordError,
 };
 pub use seed::{Fingerprint, Seed, SeedError};
 pub use shares::{Share, ShareError};

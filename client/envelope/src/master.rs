@@ -38,6 +38,10 @@ impl MasterSecret {
 		&self.0
 	}
 
+	pub(crate) fn secret(&self) -> &Secret {
+		&self.0
+	}
+
 	/// Derives the root of an epoch's key tree: HKDF-SHA256 with [`EPOCH_ROOT_LABEL`] as salt, the master
 	/// secret as input and [`EpochId::to_bytes`] as info.
 	pub fn epoch_root(&self, id: &EpochId) -> EpochRoot {

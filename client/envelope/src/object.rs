@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// First byte of every object's header: the version of this format.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 /// Length of an encrypted chunk except the last, which may be shorter, in bytes.
 pub const SEALED_CHUNK: usize = 1 << 20;
 /// Length of a chunk's plaintext except the last, in bytes.
@@ -307,12 +307,15 @@ mod tests {
 			ObjectHeader::read(&bytes),
 			Err(RecordError::TooManyChunks { .. })
 		));
-		let mut bytes = good.to_bytes();
-		bytes[0] = record::VERSION;
-		assert_eq!(
-			ObjectHeader::read(&bytes),
-			Err(RecordError::UnknownVersion { got: 1 })
-		);
+		for got in [record::VERSION, record::NAMED_VERSION] {
+			let mut bytes = good.to_bytes();
+			bytes[0] = got;
+			let refused = ObjectHeader::read(&bytes);
+			assert_eq!(refused, Err(RecordError::UnknownVersion { got }));
+		}
+		// Nor is an object's header one of a record.
+		let refused = record::Header::read(&good.to_bytes());
+		assert_eq!(refused, Err(RecordError::UnknownVersion { got: 3 }));
 		let mut bytes = good.to_bytes();
 		bytes[4] = 0;
 		assert!(matches!(
@@ -327,7 +330,8 @@ mod tests {
 		let salt = [5; 32];
 		let cipher = ObjectCipher::with_salt(&leaf(9), &context(4), salt);
 		let size = CHUNK as u32;
-		let record = record::Encryptor::with_salt(&leaf(9), &context(4), size, 4, salt).unwrap();
+		let record =
+			record::Encryptor::with_salt(&leaf(9), &context(4), None, size, 4, salt).unwrap();
 		let (object, record) = (cipher.header(4).unwrap(), record.header().to_bytes());
 		assert_eq!(object.to_bytes()[1..45], record[1..45]);
 		assert_ne!(object.to_bytes()[45..], record[45..]);

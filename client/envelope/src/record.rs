@@ -8,17 +8,23 @@
 //! commitment to the leaf's key, because AES-GCM alone would allow a value that decrypts
 //! differently under two keys.
 //!
+//! A record can contain its name, sealed under the same key with a nonce of its own, so that those who may read the
+//! record can read its name, even if the record's key does not show it.
+//!
 //! [`Encryptor`] and [`Decryptor`] work in place, chunk by chunk; [`encrypt_value`] and
 //! [`decrypt_value`] take a whole value that fits in memory.
 
 use crate::{
 	derive::{self, RandomError, Secret},
+	name::NAME_LEN,
 	tree::LeafKey,
 };
 use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM, NONCE_LEN};
 
-/// First byte of every header: the version of this format.
+/// First byte of the header of a record without a name: the version of this format.
 pub const VERSION: u8 = 1;
+/// First byte of the header of a record that contains its name.
+pub const NAMED_VERSION: u8 = 2;
 /// Maximum plaintext size of a chunk, 1 MiB. [`encrypt_value`] uses this chunk size.
 pub const MAX_CHUNK_SIZE: u32 = 1 << 20;
 /// Maximum number of chunks in a record of this format; a chain may allow fewer. With full chunks, that is
@@ -27,6 +33,8 @@ pub const MAX_CHUNK_SIZE: u32 = 1 << 20;
 pub const FORMAT_MAX_CHUNKS: u64 = 1 << 20;
 /// Length of the tag at the end of each encrypted chunk, in bytes.
 pub const TAG_LEN: usize = 16;
+/// Length of a record's sealed name with its tag, in bytes.
+pub const SEALED_NAME_LEN: usize = NAME_LEN + TAG_LEN;
 /// HKDF info of the key that encrypts the chunks.
 pub const KEY_LABEL: &[u8] = b"isthmus/record-key/v1";
 /// HKDF info of the commitment to the leaf's key.
@@ -37,16 +45,17 @@ pub const COMMITMENT_LABEL: &[u8] = b"isthmus/record-commitment/v1";
 #[non_exhaustive]
 pub enum RecordError {
 	/// The bytes end inside the header.
-	#[error(
-		"a record starts with a header of {} bytes, but there are only {got}",
-		Header::LEN
-	)]
+	#[error("a record starts with a header of {expected} bytes, but there are only {got}")]
 	HeaderCutShort {
+		/// Length of the header in bytes, as far as the version shows it.
+		expected: usize,
 		/// The number of bytes in the record.
 		got: usize,
 	},
 	/// The first byte names a version that this library does not know.
-	#[error("unknown record format {got}: this version reads format {VERSION}")]
+	#[error(
+		"unknown record format {got}: this version reads formats {VERSION} and {NAMED_VERSION}"
+	)]
 	UnknownVersion {
 		/// The first byte.
 		got: u8,
@@ -100,6 +109,9 @@ pub enum RecordError {
 		/// The chunk's number, from 0.
 		chunk: u32,
 	},
+	/// The name fails authentication: it or the header was changed, or it belongs to another record.
+	#[error("the record's name is not authentic: it was changed, or belongs to another record")]
+	NameNotAuthentic,
 	/// No salt could be drawn.
 	#[error(transparent)]
 	Random(#[from] RandomError),
@@ -125,11 +137,15 @@ pub struct Header {
 	length: u64,
 	salt: [u8; 32],
 	commitment: [u8; 32],
+	/// The sealed name, if the record contains one.
+	name: Option<[u8; SEALED_NAME_LEN]>,
 }
 
 impl Header {
-	/// Length of an encoded header, in bytes.
+	/// Length of an encoded header without a name, in bytes.
 	pub const LEN: usize = 77;
+	/// Length of an encoded header with a name, in bytes.
+	pub const NAMED_LEN: usize = Self::LEN + SEALED_NAME_LEN;
 
 	fn new(
 		chunk_size: u32,
@@ -149,13 +165,25 @@ impl Header {
 			length,
 			salt,
 			commitment,
+			name: None,
 		})
 	}
 
-	/// Returns `version ‖ chunk size ‖ length ‖ salt ‖ commitment`, with big-endian integers.
-	pub fn to_bytes(&self) -> [u8; Self::LEN] {
+	/// Returns `version ‖ chunk size ‖ length ‖ salt ‖ commitment`, with big-endian integers, and then the sealed
+	/// name if there is one.
+	pub fn to_bytes(&self) -> Vec<u8> {
+		let mut bytes = self.fixed().to_vec();
+		bytes.extend(self.name.iter().flatten());
+		bytes
+	}
+
+	/// Returns the part before the name, to which everything else in the record is bound.
+	fn fixed(&self) -> [u8; Self::LEN] {
 		let mut bytes = [0; Self::LEN];
-		bytes[0] = VERSION;
+		bytes[0] = match self.name {
+			Some(_) => NAMED_VERSION,
+			None => VERSION,
+		};
 		bytes[1..5].copy_from_slice(&self.chunk_size.to_be_bytes());
 		bytes[5..13].copy_from_slice(&self.length.to_be_bytes());
 		bytes[13..45].copy_from_slice(&self.salt);
@@ -172,20 +200,33 @@ impl Header {
 	/// [`RecordError::TooManyChunks`] if the header states sizes that are not allowed.
 	pub fn read(bytes: &[u8]) -> Result<Self, RecordError> {
 		// The version is checked first, because nothing else is known about an unknown format.
-		match bytes.first() {
-			Some(&VERSION) => {}
+		let expected = match bytes.first() {
+			Some(&VERSION) | None => Self::LEN,
+			Some(&NAMED_VERSION) => Self::NAMED_LEN,
 			Some(&got) => return Err(RecordError::UnknownVersion { got }),
-			None => return Err(RecordError::HeaderCutShort { got: 0 }),
+		};
+		let got = bytes.len();
+		let short = RecordError::HeaderCutShort { expected, got };
+		let header = bytes.get(..expected).ok_or(short)?;
+		let (fixed, name) = header.split_first_chunk().ok_or(short)?;
+		let read = Self::new(
+			u32::from_be_bytes(field(fixed, 1)),
+			u64::from_be_bytes(field(fixed, 5)),
+			field(fixed, 13),
+			field(fixed, 45),
+		)?;
+		Ok(Self {
+			name: name.first_chunk().copied(),
+			..read
+		})
+	}
+
+	/// Returns the length of this header, encoded, in bytes: [`Self::LEN`] or [`Self::NAMED_LEN`].
+	pub fn encoded_len(&self) -> usize {
+		match self.name {
+			Some(_) => Self::NAMED_LEN,
+			None => Self::LEN,
 		}
-		let bytes: &[u8; Self::LEN] = bytes
-			.first_chunk()
-			.ok_or(RecordError::HeaderCutShort { got: bytes.len() })?;
-		Self::new(
-			u32::from_be_bytes(field(bytes, 1)),
-			u64::from_be_bytes(field(bytes, 5)),
-			field(bytes, 13),
-			field(bytes, 45),
-		)
 	}
 
 	/// Returns the plaintext length in bytes of every chunk except the last, which may be shorter.
@@ -207,8 +248,8 @@ impl Header {
 
 	/// Returns the length of the whole record in bytes: this header and all encrypted chunks.
 	pub fn record_len(&self) -> u64 {
-		// At most 77 + 2^40 + 2^20 * 16 by the bounds in `new`.
-		Self::LEN as u64 + self.length + u64::from(self.chunks()) * TAG_LEN as u64
+		// At most 125 + 2^40 + 2^20 * 16 by the bounds in `new`.
+		self.encoded_len() as u64 + self.length + u64::from(self.chunks()) * TAG_LEN as u64
 	}
 
 	/// Returns the length of a chunk's plaintext in bytes. The encrypted chunk is [`TAG_LEN`] bytes
@@ -310,6 +351,34 @@ impl ChunkCipher {
 		Nonce::assume_unique_for_key(nonce)
 	}
 
+	/// Returns the nonce of the name, `0^11 ‖ 2`, which no chunk has.
+	fn name_nonce() -> Nonce {
+		let mut nonce = [0; NONCE_LEN];
+		nonce[NONCE_LEN - 1] = 2;
+		Nonce::assume_unique_for_key(nonce)
+	}
+
+	/// Seals the record's name. It is bound to the same data as the first chunk.
+	fn seal_name(&self, name: &[u8; NAME_LEN]) -> [u8; SEALED_NAME_LEN] {
+		let mut sealed = [0; SEALED_NAME_LEN];
+		let (data, tag) = sealed.split_at_mut(NAME_LEN);
+		data.copy_from_slice(name);
+		let made = self
+			.key
+			.seal_in_place_separate_tag(Self::name_nonce(), self.aad(0), data)
+			.expect("a name has 32 bytes, and AES-GCM takes 64 GiB; qed");
+		tag.copy_from_slice(made.as_ref());
+		sealed
+	}
+
+	/// Opens the record's name.
+	fn open_name(&self, mut sealed: [u8; SEALED_NAME_LEN]) -> Result<[u8; NAME_LEN], RecordError> {
+		self.key
+			.open_in_place(Self::name_nonce(), self.aad(0), &mut sealed)
+			.map_err(|_| RecordError::NameNotAuthentic)?;
+		Ok(core::array::from_fn(|i| sealed[i]))
+	}
+
 	/// Encrypts a chunk in place and returns its tag.
 	pub(crate) fn seal(&self, chunk: u32, last: bool, data: &mut [u8]) -> [u8; TAG_LEN] {
 		let tag = self
@@ -343,7 +412,7 @@ struct Chunks {
 
 impl Chunks {
 	fn new(header: Header, key: LessSafeKey, context: &RecordContext) -> Self {
-		let cipher = ChunkCipher::new(&header.to_bytes(), key, context);
+		let cipher = ChunkCipher::new(&header.fixed(), key, context);
 		Self { header, cipher }
 	}
 
@@ -386,7 +455,7 @@ impl Chunks {
 /// # fn store(leaf: &LeafKey, context: &RecordContext, mut file: impl Read, length: u64)
 /// # -> Result<Vec<u8>, Box<dyn std::error::Error>> {
 /// let mut encryptor = Encryptor::new(leaf, context, 1 << 20, length)?;
-/// let mut out = encryptor.header().to_bytes().to_vec();
+/// let mut out = encryptor.header().to_bytes();
 /// let mut chunk = Vec::new();
 /// while let Some(len) = encryptor.next_len() {
 ///     chunk.resize(len, 0);
@@ -418,7 +487,23 @@ impl Encryptor {
 	) -> Result<Self, RecordError> {
 		// Every encryption needs a new salt: with the same salt, a second value would repeat key
 		// and nonces.
-		Self::with_salt(leaf, context, chunk_size, length, *derive::random()?)
+		Self::with_salt(leaf, context, None, chunk_size, length, *derive::random()?)
+	}
+
+	/// Does the same as [`Self::new`] for a record that contains its name. A shorter name is filled up with zeros.
+	///
+	/// # Errors
+	///
+	/// Returns the errors of [`Self::new`].
+	pub fn named(
+		leaf: &LeafKey,
+		context: &RecordContext,
+		name: &[u8; NAME_LEN],
+		chunk_size: u32,
+		length: u64,
+	) -> Result<Self, RecordError> {
+		let salt = *derive::random()?;
+		Self::with_salt(leaf, context, Some(name), chunk_size, length, salt)
 	}
 
 	/// Resumes the encryption of a record from its header: the same value encrypts to the same bytes
@@ -460,16 +545,18 @@ impl Encryptor {
 	pub(crate) fn with_salt(
 		leaf: &LeafKey,
 		context: &RecordContext,
+		name: Option<&[u8; NAME_LEN]>,
 		chunk_size: u32,
 		length: u64,
 		salt: [u8; 32],
 	) -> Result<Self, RecordError> {
 		let (key, commitment) = chunk_key(leaf, &salt, &LABELS);
-		let header = Header::new(chunk_size, length, salt, commitment)?;
-		Ok(Self {
-			chunks: Chunks::new(header, key, context),
-			next: 0,
-		})
+		let mut header = Header::new(chunk_size, length, salt, commitment)?;
+		// The version in the associated data says that there is a name, before it is sealed.
+		header.name = name.map(|_| [0; SEALED_NAME_LEN]);
+		let mut chunks = Chunks::new(header, key, context);
+		chunks.header.name = name.map(|name| chunks.cipher.seal_name(name));
+		Ok(Self { chunks, next: 0 })
 	}
 
 	/// Returns the header, which precedes the chunks.
@@ -524,6 +611,18 @@ impl Decryptor {
 		&self.0.header
 	}
 
+	/// Returns the record's name, filled up with zeros; `None` if the record does not contain one.
+	///
+	/// # Errors
+	///
+	/// Returns [`RecordError::NameNotAuthentic`] if it fails authentication.
+	pub fn name(&self) -> Result<Option<[u8; NAME_LEN]>, RecordError> {
+		let sealed = self.0.header.name;
+		sealed
+			.map(|sealed| self.0.cipher.open_name(sealed))
+			.transpose()
+	}
+
 	/// Decrypts a chunk in place and removes its tag. After an error the chunk holds no plaintext.
 	///
 	/// # Errors
@@ -553,6 +652,22 @@ pub fn encrypt_value(
 	encrypt_all(encryptor, value)
 }
 
+/// Does the same as [`encrypt_value`] for a record that contains its name. A shorter name is filled up with zeros.
+///
+/// # Errors
+///
+/// Returns the errors of [`encrypt_value`].
+pub fn encrypt_named(
+	leaf: &LeafKey,
+	context: &RecordContext,
+	name: &[u8; NAME_LEN],
+	value: &[u8],
+) -> Result<Vec<u8>, RecordError> {
+	let length = value.len() as u64;
+	let encryptor = Encryptor::named(leaf, context, name, MAX_CHUNK_SIZE, length)?;
+	encrypt_all(encryptor, value)
+}
+
 /// Encrypts all of a value with an encryptor made for its length.
 pub(crate) fn encrypt_all(encryptor: Encryptor, value: &[u8]) -> Result<Vec<u8>, RecordError> {
 	let Chunks { header, .. } = &encryptor.chunks;
@@ -574,7 +689,7 @@ pub(crate) fn encrypt_all(encryptor: Encryptor, value: &[u8]) -> Result<Vec<u8>,
 ///
 /// # Errors
 ///
-/// Returns the first error found in the header, the record's length, the key or a chunk.
+/// Returns the first error found in the header, the record's length, the key, the name or a chunk.
 pub fn decrypt_value(
 	leaf: &LeafKey,
 	context: &RecordContext,
@@ -588,9 +703,12 @@ pub fn decrypt_value(
 			got: record.len() as u64,
 		});
 	}
-	let Decryptor(chunks) = Decryptor::new(leaf, context, header)?;
-	let mut value = Vec::with_capacity(record.len() - Header::LEN);
-	let mut rest = &record[Header::LEN..];
+	let start = header.encoded_len();
+	let decryptor = Decryptor::new(leaf, context, header)?;
+	decryptor.name()?;
+	let Decryptor(chunks) = decryptor;
+	let mut value = Vec::with_capacity(record.len() - start);
+	let mut rest = &record[start..];
 	for chunk in 0..chunks.header.chunks() {
 		let (sealed, after) = rest.split_at(chunks.header.chunk_len(chunk)? + TAG_LEN);
 		let at = value.len();

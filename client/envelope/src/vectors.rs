@@ -10,6 +10,7 @@ use crate::{
 	epoch::EpochId,
 	grant,
 	master::MasterSecret,
+	name::NameCipher,
 	record::{decrypt_value, encrypt_all, Encryptor, Header, RecordContext},
 	shares::{self, Share},
 	tree::{KeySet, LeafKey, Range, LEAVES},
@@ -137,6 +138,33 @@ fn file_keys() -> Vec<Value> {
 		.into()
 }
 
+/// Returns a name, filled up with zeros.
+fn name(text: &str) -> [u8; 32] {
+	let mut name = [0; 32];
+	name[..text.len()].copy_from_slice(text.as_bytes());
+	name
+}
+
+fn names() -> Vec<Value> {
+	let cipher = NameCipher::new(&MasterSecret::from_bytes(MASTER), &GENESIS, &OWNER);
+	[
+		"a",
+		"marks-of-ada.csv",
+		"ä",
+		"a name of exactly 32 characters!",
+	]
+	.map(|text| {
+		let (name, master) = (name(text), MASTER);
+		let key = cipher.key(&name);
+		assert_eq!(cipher.name(&key), name);
+		json!({
+			"master": encode(master), "genesis": encode(GENESIS), "owner": encode(OWNER),
+			"name": encode(name), "key": encode(key),
+		})
+	})
+	.into()
+}
+
 fn ranges() -> Vec<Value> {
 	let ranges = [
 		(0, LEAVES),
@@ -173,10 +201,9 @@ fn refused_ranges() -> Vec<Value> {
 		.into()
 }
 
-fn record(leaf_number: u32, chunk_size: u32, value: &[u8]) -> Vec<u8> {
-	let length = value.len() as u64;
-	let encryptor =
-		Encryptor::with_salt(&leaf(leaf_number), &CONTEXT, chunk_size, length, SALT).unwrap();
+fn record(leaf_number: u32, name: Option<&[u8; 32]>, chunk_size: u32, value: &[u8]) -> Vec<u8> {
+	let (leaf, length) = (leaf(leaf_number), value.len() as u64);
+	let encryptor = Encryptor::with_salt(&leaf, &CONTEXT, name, chunk_size, length, SALT).unwrap();
 	encrypt_all(encryptor, value).unwrap()
 }
 
@@ -190,22 +217,26 @@ fn context_json(leaf: u32, context: &RecordContext) -> Map<String, Value> {
 
 fn records() -> Vec<Value> {
 	[
-		(0, 1 << 20, 0),
-		(1, 1 << 20, 1),
-		(1000, 1 << 20, 100),
-		(u32::MAX, 16, 16),
-		(5, 16, 50),
+		(0, None, 1 << 20, 0),
+		(1, None, 1 << 20, 1),
+		(1000, None, 1 << 20, 100),
+		(u32::MAX, None, 16, 16),
+		(6, Some(name("ä")), 1 << 20, 0),
+		(5, None, 16, 50),
+		(5, Some(name("marks-of-ada.csv")), 16, 50),
 	]
-	.map(|(number, chunk_size, len)| {
+	.map(|(number, name, chunk_size, len)| {
 		let value: Vec<u8> = (0..len).collect();
-		let record = record(number, chunk_size, &value);
+		let record = record(number, name.as_ref(), chunk_size, &value);
 		assert_eq!(
 			decrypt_value(&leaf(number), &CONTEXT, &record),
 			Ok(value.clone())
 		);
-		let sealed = record[Header::LEN..].chunks(chunk_size as usize + 16);
+		let header = Header::read(&record).unwrap();
+		let sealed = record[header.encoded_len()..].chunks(chunk_size as usize + 16);
 		let leaves = sealed.map(|chunk| merkle::leaf_hash(sha256, chunk));
 		let mut fields = context_json(number, &CONTEXT);
+		fields.insert("name".into(), name.map(encode).into());
 		fields.insert("chunkSize".into(), chunk_size.into());
 		fields.insert("salt".into(), encode(SALT).into());
 		fields.insert("value".into(), encode(&value).into());
@@ -224,7 +255,7 @@ type RecordCase = (&'static str, u32, RecordContext, Vec<u8>);
 
 /// Returns records whose bytes were changed.
 fn changed_records() -> Vec<RecordCase> {
-	let good = record(5, 16, &[0x55; 50]);
+	let good = record(5, None, 16, &[0x55; 50]);
 	let (header, body) = good.split_at(Header::LEN);
 	let flip = |at: usize| {
 		let mut bad = good.clone();
@@ -237,6 +268,12 @@ fn changed_records() -> Vec<RecordCase> {
 		("the header cut short", 5, CONTEXT, good[..76].to_vec()),
 		(
 			"another version byte",
+			5,
+			CONTEXT,
+			[&[3], &good[1..]].concat(),
+		),
+		(
+			"the version byte of a record with a name",
 			5,
 			CONTEXT,
 			[&[2], &good[1..]].concat(),
@@ -282,9 +319,33 @@ fn changed_records() -> Vec<RecordCase> {
 	]
 }
 
+/// Returns records with a name whose bytes were changed.
+fn changed_named_records() -> Vec<RecordCase> {
+	let good = record(5, Some(&name("marks-of-ada.csv")), 16, &[0x55; 50]);
+	let flip = |at: usize| {
+		let mut bad = good.clone();
+		bad[at] ^= 1;
+		bad
+	};
+	let without = [&[1], &good[1..77], &good[125..]].concat();
+	let elsewhere = RecordContext {
+		key: OWNER,
+		..CONTEXT
+	};
+	vec![
+		("a name cut short", 5, CONTEXT, good[..124].to_vec()),
+		("another name", 5, CONTEXT, flip(77)),
+		("another tag on the name", 5, CONTEXT, flip(124)),
+		("another first chunk after a name", 5, CONTEXT, flip(125)),
+		("the name gone", 5, CONTEXT, without),
+		("a name under another key", 5, elsewhere, good.clone()),
+		("a name of another leaf", 6, CONTEXT, good),
+	]
+}
+
 /// Returns a good record that is read in another place.
 fn misplaced_records() -> Vec<RecordCase> {
-	let good = record(5, 16, &[0x55; 50]);
+	let good = record(5, None, 16, &[0x55; 50]);
 	let places = [
 		(
 			"another chain",
@@ -321,7 +382,12 @@ fn misplaced_records() -> Vec<RecordCase> {
 }
 
 fn refused_records() -> Vec<Value> {
-	let cases = [changed_records(), misplaced_records()].concat();
+	let cases = [
+		changed_records(),
+		changed_named_records(),
+		misplaced_records(),
+	]
+	.concat();
 	cases
 		.into_iter()
 		.map(|(case, number, context, record)| {
@@ -619,6 +685,7 @@ fn vectors(written: Option<&Value>) -> Value {
 		"epochRoots": epoch_roots(),
 		"leafKeys": leaf_keys(),
 		"fileKeys": file_keys(),
+		"names": names(),
 		"ranges": ranges(),
 		"refusedRanges": refused_ranges(),
 		"records": records(),

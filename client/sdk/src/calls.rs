@@ -221,6 +221,8 @@ impl Client {
 		let call = self.call(PALLET, "store_object", arguments).await?;
 		let leaf = Claim::leaf(place);
 		Ok(call
+			.taking(Footprint::OBJECT)
+			.taking(Footprint::ENTRY)
 			.claiming(leaf)
 			.claiming(Claim::Record(key.0))
 			.yielding_to(Claim::NewEpoch(dataset)))
@@ -251,8 +253,13 @@ impl Client {
 		locations: &[Url],
 	) -> Result<Call, Error> {
 		let locations: Vec<_> = locations.iter().map(|url| Bytes(url.as_ref())).collect();
+		let length = locations.iter().map(|Bytes(url)| url.len()).sum();
 		let call = self.call(PALLET, "set_locations", (dataset, locations));
-		Ok(call.await?.claiming(Claim::Dataset(dataset)))
+		let call = call.await?.claiming(Claim::Dataset(dataset));
+		Ok(match length {
+			0 => call,
+			length => call.taking(Footprint::locations(length)),
+		})
 	}
 
 	/// Makes a call that removes a record, or abandons one that is not complete.
@@ -419,8 +426,8 @@ mod tests {
 
 	#[test]
 	fn a_grant_waits_in_one_place_for_each_thing_that_its_condition_depends_on() {
-		let issuer = AccountId::from([1; 32]);
-		let accredited = format!("credential({issuer}, hospital.accredited)");
+		let issuer = "01".repeat(32);
+		let accredited = format!("credential(0x{issuer}, hospital.accredited)");
 		for (condition, expected) in [
 			("before(2027-01-01)", 0),
 			("fact(weather/beijing, pm25) > 75", 2),

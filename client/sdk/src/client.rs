@@ -12,13 +12,13 @@ use crate::{
 	state::State,
 	text::bytes_from_hex,
 	trust::{is_local, Chosen, Memory, Notice, TellNotice, Trust, Unproven},
-	types::{AccountId, Balance, BlockNumber, PALLET},
+	types::{AccountId, Balance, BlockNumber, DatasetId, Epoch, PALLET},
 	wait::{report, Tell, Wait, Waiting, ASKING, SILENCE},
 };
 use isthmus_light::Finality;
 use serde::de::DeserializeOwned;
 use std::{
-	collections::BTreeMap,
+	collections::{BTreeMap, BTreeSet},
 	future::Future,
 	sync::{
 		atomic::{AtomicBool, Ordering},
@@ -99,6 +99,8 @@ pub(crate) struct Inner {
 	pub(crate) anchor: Mutex<Recent<State>>,
 	/// The events of the most recently read block, kept because many transactions share a block.
 	pub(crate) events: Mutex<Option<BlockEvents>>,
+	/// The epochs whose records are known to be encrypted with their owner's secret: owner, dataset, epoch.
+	pub(crate) own_epochs: std::sync::Mutex<BTreeSet<([u8; 32], DatasetId, Epoch)>>,
 }
 
 impl std::fmt::Debug for Client {
@@ -189,6 +191,7 @@ impl Client {
 			purse: std::sync::Mutex::default(),
 			anchor: Mutex::default(),
 			events: Mutex::default(),
+			own_epochs: std::sync::Mutex::default(),
 		}));
 		if !client.best().await?.has_pallet(PALLET) {
 			return Err(Error::Incompatible(format!(

@@ -174,6 +174,14 @@ pub enum Error {
 	/// The key or the grant is of a suite that a large quantum computer opens, and the client refuses it.
 	#[error("the key is not a post-quantum one, and nothing else is accepted")]
 	NotPostQuantum,
+	/// The records in an epoch are encrypted under another master secret than the owner's. Nothing was sent.
+	#[error("OtherSecret: the records in epoch {epoch} of dataset {dataset} are encrypted under another master secret than this one")]
+	OtherSecret {
+		/// The dataset.
+		dataset: DatasetId,
+		/// The epoch.
+		epoch: Epoch,
+	},
 	/// No free leaf was found in an epoch.
 	#[error("no free leaf in epoch {epoch} of dataset {dataset}: start a new epoch")]
 	NoFreeLeaf {

@@ -63,6 +63,7 @@
 //!   record, or a range of one, [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
 //! - [`Upload::run_object`] stores a value outside the chain, at a location of the owner's choice; [`mod@object`] has what
 //!   the chain says about objects, and [`mod@objects`] sends, reads and checks them.
+//! - [`mod@names`] hides the names of records from the chain, and finds records by them.
 //! - [`sharing`] seals, revokes and renews grants, and [`mod@serve`] answers requests automatically.
 //! - [`mod@facts`] reads and reports facts about the world outside the chain, and evaluates conditions on them.
 //! - [`mod@trace`] returns the history of a record, a dataset or a reader; [`mod@history`] has the proofs, and
@@ -110,9 +111,11 @@ pub mod folder;
 pub mod history;
 mod lock;
 mod manifest;
+pub mod names;
 mod note;
 pub mod object;
 pub mod outcome;
+mod own_secret;
 pub mod progress;
 pub mod proven;
 pub mod query;
@@ -152,6 +155,7 @@ pub use isthmus_envelope as envelope;
 pub use isthmus_objects as objects;
 pub use isthmus_primitives::{DECIMALS, UNIT};
 pub use lock::can_take_turns;
+pub use names::Names;
 pub use outcome::Included;
 pub use progress::{Progress, Stage};
 pub use proven::Proven;

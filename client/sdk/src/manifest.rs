@@ -2,7 +2,7 @@
 //! A large record's manifest: the record's header and the hash of every chunk. The chain checks only its
 //! [layout](isthmus_sharing::manifest); a client also checks the contents of the header.
 
-use isthmus_envelope::{record::TAG_LEN, Header};
+use isthmus_envelope::{record::TAG_LEN, Header, RecordError};
 use isthmus_sharing::{
 	merkle::{Hash, Tree},
 	ManifestError,
@@ -36,7 +36,7 @@ impl Manifest {
 		let header = self.header.to_bytes();
 		self.layout(&header)
 			.to_bytes()
-			.expect("a record's header has 77 bytes, as the layout wants; qed")
+			.expect("a record's header has at most 125 bytes, as the layout wants; qed")
 	}
 
 	/// Reads a manifest.
@@ -49,11 +49,14 @@ impl Manifest {
 			ManifestError::UnknownVersion => "its manifest has an unknown version",
 			ManifestError::WrongLength => "its manifest is cut short",
 		})?;
-		if layout.header.len() != Header::LEN {
-			return Err("the header in its manifest is not that of an encrypted record");
+		const NO_RECORD: &str = "the header in its manifest is not that of an encrypted record";
+		let header = Header::read(layout.header).map_err(|error| match error {
+			RecordError::HeaderCutShort { .. } => NO_RECORD,
+			_ => "the header in its manifest is malformed",
+		})?;
+		if header.encoded_len() != layout.header.len() {
+			return Err(NO_RECORD);
 		}
-		let header =
-			Header::read(layout.header).map_err(|_| "the header in its manifest is malformed")?;
 		if layout.hashes.len() != header.chunks() as usize {
 			return Err("its manifest does not name all chunks");
 		}
@@ -77,7 +80,7 @@ impl Manifest {
 
 	/// Returns the total length of all encrypted chunks, in bytes.
 	pub(crate) fn length(&self) -> u64 {
-		self.header.record_len() - Header::LEN as u64
+		self.header.record_len() - self.header.encoded_len() as u64
 	}
 
 	/// Returns the length of each encrypted chunk except the last, in bytes.
@@ -91,7 +94,7 @@ mod tests {
 	use super::*;
 	use isthmus_envelope::{Encryptor, EpochId, MasterSecret, RecordContext};
 
-	fn manifest() -> Manifest {
+	fn manifest(name: Option<&[u8; 32]>) -> Manifest {
 		let id = EpochId {
 			genesis: [1; 32],
 			owner: [2; 32],
@@ -107,29 +110,31 @@ mod tests {
 		let leaf = MasterSecret::from_bytes([7; 32])
 			.epoch_root(&id)
 			.leaf_key(0);
-		let header = Encryptor::new(&leaf, &context, 16, 40)
-			.unwrap()
-			.header()
-			.clone();
+		let encryptor = match name {
+			Some(name) => Encryptor::named(&leaf, &context, name, 16, 40),
+			None => Encryptor::new(&leaf, &context, 16, 40),
+		};
 		Manifest {
-			header,
+			header: encryptor.unwrap().header().clone(),
 			hashes: vec![[5; 32], [6; 32], [7; 32]],
 		}
 	}
 
 	#[test]
 	fn a_manifest_is_read_as_it_was_written() {
-		let manifest = manifest();
-		assert_eq!(Manifest::read(&manifest.to_bytes()), Ok(manifest.clone()));
-		assert_eq!(
-			(manifest.length(), manifest.chunk_size()),
-			(40 + 3 * 16, 32)
-		);
+		for name in [None, Some(&[8; 32])] {
+			let manifest = manifest(name);
+			assert_eq!(Manifest::read(&manifest.to_bytes()), Ok(manifest.clone()));
+			assert_eq!(
+				(manifest.length(), manifest.chunk_size()),
+				(40 + 3 * 16, 32)
+			);
+		}
 	}
 
 	#[test]
 	fn what_is_not_a_manifest_is_rejected() {
-		let bytes = manifest().to_bytes();
+		let bytes = manifest(None).to_bytes();
 		let with = |at: usize, byte: u8| {
 			let mut bytes = bytes.clone();
 			bytes[at] = byte;
@@ -144,6 +149,10 @@ mod tests {
 			with(2, 77 - 32),
 			"the header in its manifest is not that of an encrypted record"
 		);
+		// A header with a name and two chunks is as long as one without a name and three and a half.
+		let mut named = manifest(Some(&[8; 32])).to_bytes();
+		named[2] -= 16;
+		assert!(Manifest::read(&named).is_err());
 		assert_eq!(with(2, 76), "its manifest is cut short");
 		assert_eq!(with(3, 9), "the header in its manifest is malformed");
 		let short = &bytes[..bytes.len() - 32];

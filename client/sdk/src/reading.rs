@@ -21,7 +21,7 @@ use crate::{
 };
 use futures::{stream, StreamExt};
 use isthmus_envelope::{
-	decrypt_value, object::CHUNK, Decryptor, Encryptor, LeafKey, RecordContext,
+	decrypt_value, object::CHUNK, Decryptor, Encryptor, Header, LeafKey, RecordContext, RecordError,
 };
 use isthmus_objects::{Left, ReadError, Reader};
 use std::{
@@ -58,6 +58,7 @@ pub struct Reading {
 	answer: Answer,
 	leaf: LeafKey,
 	context: RecordContext,
+	name: Option<RecordKey>,
 	body: Body,
 }
 
@@ -122,7 +123,7 @@ impl Reading {
 			}
 		};
 		let context = context(client, owner, key);
-		let body = match &answer.payload {
+		let (name, body) = match &answer.payload {
 			Payload::Value {
 				content_hash: hash, ..
 			} => {
@@ -130,13 +131,16 @@ impl Reading {
 				if content_hash(&stored) != hash.0 {
 					return Err(Error::WrongContent("the record's value".into()));
 				}
-				Body::Whole(decrypt_value(&leaf, &context, &stored)?)
+				let name = name_in(&leaf, &context, Header::read(&stored)?)?;
+				(name, Body::Whole(decrypt_value(&leaf, &context, &stored)?))
 			}
 			payload @ Payload::Chunks { manifest, .. } => {
 				if !payload.is_complete() {
 					return Err(QueryRefusal::Incomplete.into());
 				}
-				Body::Chunks(fetch_manifest(client, key, &manifest.0).await?)
+				let manifest = fetch_manifest(client, key, &manifest.0).await?;
+				let name = name_in(&leaf, &context, manifest.header.clone())?;
+				(name, Body::Chunks(manifest))
 			}
 			Payload::Object { object, .. } => {
 				let urls = answer
@@ -146,7 +150,8 @@ impl Reading {
 				let Locations { usable, unusable } = Locations::open(urls);
 				let object = object::of_entry(key, object)?;
 				let reader = Reader::new(&leaf, &context, object, usable)?;
-				Body::Object { reader, unusable }
+				// The chain has an object's header, which has no room for a name.
+				(None, Body::Object { reader, unusable })
 			}
 		};
 		Ok(Self {
@@ -157,6 +162,7 @@ impl Reading {
 			answer,
 			leaf,
 			context,
+			name,
 			body,
 		})
 	}
@@ -169,6 +175,12 @@ impl Reading {
 	/// Returns the chain's answer about the record.
 	pub fn answer(&self) -> &Answer {
 		&self.answer
+	}
+
+	/// Returns the name that the record contains, as [`record_key`](crate::record_key) makes it; `None` if it contains
+	/// none. An object contains none.
+	pub fn name(&self) -> Option<&RecordKey> {
+		self.name.as_ref()
 	}
 
 	/// Returns the value's length in bytes.
@@ -490,6 +502,16 @@ impl std::fmt::Debug for Reading {
 	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
 		write!(f, "Reading({:?} of {})", self.key, self.owner)
 	}
+}
+
+/// Returns the name that a record contains, if any.
+pub(crate) fn name_in(
+	leaf: &LeafKey,
+	context: &RecordContext,
+	header: Header,
+) -> Result<Option<RecordKey>, RecordError> {
+	let name = Decryptor::new(leaf, context, header)?.name()?;
+	Ok(name.map(RecordKey::from))
 }
 
 /// Returns the bytes of a value from `from` to before `to` that are in this piece of it, which begins at byte `start`.

@@ -107,6 +107,11 @@ impl Removal {
 		}))
 	}
 
+	/// Returns the record's key.
+	pub fn key(&self) -> RecordKey {
+		self.key
+	}
+
 	/// Returns the number of files to remove with the record; `None` if it is not a folder.
 	pub fn files(&self) -> Option<usize> {
 		self.files.as_ref().map(Vec::len)

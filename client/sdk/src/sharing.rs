@@ -137,6 +137,7 @@ async fn sealed(
 	client
 		.check_started(state, owner.id(), dataset, epoch)
 		.await?;
+	client.check_secret(owner, dataset, epoch).await?;
 	let said = state.encryption_key(&terms.grantee).await?;
 	let key = client
 		.confirmed(state, &said, async |proven| {
@@ -246,6 +247,8 @@ pub(crate) async fn answer(
 	if free < needed {
 		return Err(Error::InsufficientFunds { needed, free });
 	}
+	let Scope { dataset, epoch, .. } = request.scope;
+	client.check_secret(owner, dataset, epoch).await?;
 	let terms = Terms {
 		grantee: request.consumer,
 		scope: request.scope,

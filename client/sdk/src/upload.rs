@@ -40,7 +40,7 @@ use crate::{
 };
 use choice::Choice;
 use chunks::{plaintext, Chunks};
-use isthmus_envelope::encrypt_value;
+use isthmus_envelope::{encrypt_named, encrypt_value};
 use std::io::{Read, Seek, SeekFrom};
 use stored::{finalized_record, stored_before};
 
@@ -71,6 +71,7 @@ pub struct Upload<'a> {
 	ended_epoch: bool,
 	finalized: bool,
 	stamp: Option<&'a Stamp>,
+	name: Option<RecordKey>,
 }
 
 /// The part of an interrupted upload that is on the chain.
@@ -94,6 +95,7 @@ impl<'a> Upload<'a> {
 			ended_epoch: false,
 			finalized: false,
 			stamp: None,
+			name: None,
 		}
 	}
 
@@ -120,6 +122,17 @@ impl<'a> Upload<'a> {
 	pub fn while_unchanged(self, stamp: &'a Stamp) -> Self {
 		Self {
 			stamp: Some(stamp),
+			..self
+		}
+	}
+
+	/// Puts the record's name into it, sealed, so that its readers can see it. It is given as [`record_key`] makes it.
+	/// The place's key is usually the one that [hides](crate::Names) the name.
+	///
+	/// [`record_key`]: crate::record_key
+	pub fn named(self, name: RecordKey) -> Self {
+		Self {
+			name: Some(name),
 			..self
 		}
 	}
@@ -151,9 +164,15 @@ impl<'a> Upload<'a> {
 		let (client, owner) = (self.client, self.owner);
 		let make = |notes| async move {
 			let place = self.choice.choose(client, owner.id(), &notes).await?;
+			client
+				.check_secret(owner, place.dataset, place.epoch)
+				.await?;
 			let leaf = place.leaf_key(client, owner);
 			let context = place.context(client, owner.id());
-			let stored = encrypt_value(&leaf, &context, value)?;
+			let stored = match &self.name {
+				Some(name) => encrypt_named(&leaf, &context, &name.0, value)?,
+				None => encrypt_value(&leaf, &context, value)?,
+			};
 			Ok((client.store(&place, &stored).await?, place))
 		};
 		client.submit_made(&owner.account, make).await
@@ -277,12 +296,16 @@ impl<'a> Upload<'a> {
 				self.choice.choose(client, owner.id(), turn.notes()).await?
 			}
 		};
+		client
+			.check_secret(owner, place.dataset, place.epoch)
+			.await?;
 		let (leaf, context) = (
 			place.leaf_key(client, owner),
 			place.context(client, owner.id()),
 		);
 		let known = started.as_ref().map(|started| &started.manifest);
-		let mut chunks = Chunks::new(&leaf, &context, source, length, known)?;
+		let name = self.name.as_ref().map(|name| &name.0);
+		let mut chunks = Chunks::new(&leaf, &context, name, (source, length), known)?;
 		let (resumed, first) = match &started {
 			Some(started) => (true, started.arrived),
 			None => (false, 0),

@@ -73,6 +73,7 @@ pub struct UploadFolder<'a> {
 	any_leaf: bool,
 	current_epoch: bool,
 	finalized: bool,
+	name: Option<RecordKey>,
 }
 
 impl<'a> UploadFolder<'a> {
@@ -85,6 +86,7 @@ impl<'a> UploadFolder<'a> {
 			any_leaf: false,
 			current_epoch: false,
 			finalized: false,
+			name: None,
 		}
 	}
 
@@ -101,6 +103,14 @@ impl<'a> UploadFolder<'a> {
 	pub fn in_current_epoch(self) -> Self {
 		Self {
 			current_epoch: true,
+			..self
+		}
+	}
+
+	/// Puts the folder's name into the record that lists its files, as [`Upload::named`] does.
+	pub fn named(self, name: RecordKey) -> Self {
+		Self {
+			name: Some(name),
 			..self
 		}
 	}
@@ -204,7 +214,7 @@ impl<'a> UploadFolder<'a> {
 		}
 		let bytes = upload.entries.values().map(|entry| entry.length).sum();
 		let files = upload.entries.len();
-		let list = upload.store_list(folder, self.finalized, progress).await?;
+		let list = upload.store_list(folder, self, progress).await?;
 		Ok(StoredFolder { list, files, bytes })
 	}
 }
@@ -568,14 +578,18 @@ impl<'a> Running<'a> {
 	async fn store_list(
 		self,
 		folder: &LocalFolder,
-		finalized: bool,
+		asked: &UploadFolder<'_>,
 		progress: &mut impl Progress,
 	) -> Result<Stored, UploadFolderError> {
 		let list = folder.list(self.entries.values().cloned())?;
 		let length = list.len() as u64;
 		let mut list = std::io::Cursor::new(list);
 		let upload = self.at_next_leaf(self.place.key);
-		let upload = upload.until_finalized(finalized);
+		let upload = upload.until_finalized(asked.finalized);
+		let upload = match asked.name {
+			Some(name) => upload.named(name),
+			None => upload,
+		};
 		Ok(upload.ensure(&mut list, length, progress).await?)
 	}
 }

@@ -420,7 +420,8 @@ impl<L: Ledger> Machine<L> {
 
 	/// Returns whether a chain has a block whose import failed lately.
 	fn is_excluded(&self, tip: &Hash) -> bool {
-		!self.failed.is_empty()
+		let mut excluded = self.failed.excluded(self.now);
+		excluded.any(|hash| self.tree.contains(hash))
 			&& self
 				.tree
 				.chain(tip)

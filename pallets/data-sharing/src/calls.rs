@@ -629,8 +629,9 @@ mod calls {
 			Ok(())
 		}
 
-		/// T_s for a value of any size, first step: reserves a place for a large record and stores its
-		/// manifest, which lists the hashes of its chunks. The chunks follow in order through
+		/// Reserves a place for a large record: the first step of T_s for a value of any size.
+		///
+		/// Stores the record's manifest, which lists the hashes of its chunks. The chunks follow in order through
 		/// `store_chunk`; the record can be queried when all of them are stored. The record's entry in the
 		/// state has the same size however large the record is. Deposits are held for the record and its
 		/// leaf until they are removed. `remove_record` abandons an unfinished record.
@@ -895,11 +896,11 @@ mod calls {
 			Self::do_set_locations(ensure_signed(origin)?, dataset, locations)
 		}
 
-		/// Puts the offer of a request of this account under a condition, or takes the condition away: when it is met, the
-		/// request is cancelled as if this account had sent `cancel_request`.
+		/// Puts the offer of a request of this account under a condition, or takes the condition away.
 		///
-		/// So an offer is released at once if it is 0, and after a notice of at most `CancelNotice` blocks if it is not: the
-		/// owner may still answer until then. An answer at any time before that is as good as to another request.
+		/// When it is met, the request is cancelled as if this account had sent `cancel_request`. So an offer is released at
+		/// once if it is 0, and after a notice of at most `CancelNotice` blocks if it is not: the owner may still answer until
+		/// then. An answer at any time before that is as good as to another request.
 		///
 		/// - `condition`: what takes the offer back, in place of what did before; none if the offer stands. It must not be
 		///   met yet, and can test at most `MAX_WATCHED` different facts, credentials of this account and dates, together. It

@@ -18,14 +18,18 @@ import {
 } from './common.mjs';
 import { secretOf } from './tree.mjs';
 
-/** The format's version, the first byte of every header. */
+/** The format's version, the first byte of the header of a record without a name. */
 export const RECORD_VERSION = 1;
+/** The first byte of the header of a record that contains its name. */
+export const NAMED_VERSION = 2;
 /** The maximum number of plaintext bytes in a chunk, 1 MiB. This is also the default chunk size. */
 export const MAX_CHUNK_SIZE = 2 ** 20;
 /** The maximum number of chunks in a record. */
 export const MAX_CHUNKS = 2 ** 20;
 /** Length of the tag at the end of each encrypted chunk, in bytes. */
 export const TAG_LEN = 16;
+/** Length of a name in bytes, with the zeros that fill it up. */
+export const NAME_LEN = 32;
 
 const RECORD_KEY_LABEL = utf8('isthmus/record-key/v1');
 const COMMITMENT_LABEL = utf8('isthmus/record-commitment/v1');
@@ -42,11 +46,16 @@ const COMMITMENT_LABEL = utf8('isthmus/record-commitment/v1');
 
 /** The plaintext header that precedes a record's chunks. */
 export class Header {
-	/** Length of an encoded header, in bytes. */
+	/** Length of an encoded header without a name, in bytes. */
 	static LEN = 77;
+	/** Length of an encoded header with a name, in bytes. */
+	static NAMED_LEN = Header.LEN + NAME_LEN + TAG_LEN;
 
-	/** @throws {EnvelopeError} `ChunkSize`, `TooManyChunks` */
-	constructor(chunkSize, length, salt, commitment) {
+	/**
+	 * @param {Uint8Array} [name] The sealed name, if the record contains one.
+	 * @throws {EnvelopeError} `ChunkSize`, `TooManyChunks`
+	 */
+	constructor(chunkSize, length, salt, commitment, name) {
 		if (!Number.isInteger(chunkSize) || chunkSize < 1 || chunkSize > MAX_CHUNK_SIZE) {
 			const message = `a chunk holds from 1 to ${MAX_CHUNK_SIZE} bytes, not ${chunkSize}`;
 			throw new EnvelopeError('ChunkSize', message, { got: chunkSize });
@@ -63,16 +72,30 @@ export class Header {
 		/** The number of chunks. An empty value has one empty chunk. */
 		this.chunks = Math.max(chunks, 1);
 		/** Length of the whole record in bytes: this header and all encrypted chunks. */
-		this.recordLen = Header.LEN + length + this.chunks * TAG_LEN;
+		this.recordLen = (name ? Header.NAMED_LEN : Header.LEN) + length + this.chunks * TAG_LEN;
 		this.salt = salt;
 		this.commitment = commitment;
+		this.name = name;
 		Object.freeze(this);
 	}
 
-	/** Encodes the header as `version ‖ chunk size ‖ length ‖ salt ‖ commitment`, with big-endian integers. */
+	/** Length of this header, encoded, in bytes. */
+	get encodedLen() {
+		return this.name ? Header.NAMED_LEN : Header.LEN;
+	}
+
+	/**
+	 * Encodes the header as `version ‖ chunk size ‖ length ‖ salt ‖ commitment`, with big-endian integers, and then the
+	 * sealed name if there is one.
+	 */
 	toBytes() {
+		return concat(this.fixed(), this.name ?? []);
+	}
+
+	/** Encodes the part before the name, to which everything else in the record is bound. */
+	fixed() {
 		return concat(
-			[RECORD_VERSION],
+			[this.name ? NAMED_VERSION : RECORD_VERSION],
 			integer(this.chunkSize, 4, 'the chunk size'),
 			integer(this.length, 8, 'the length'),
 			this.salt,
@@ -89,18 +112,20 @@ export class Header {
 	static read(record) {
 		const got = bytes(record, undefined, 'a record').length;
 		// Check the version first: the other errors only make sense for a known format.
-		if (got > 0 && record[0] !== RECORD_VERSION) {
-			const message = `unknown record format ${record[0]}: this program reads format ${RECORD_VERSION}`;
+		if (got > 0 && record[0] !== RECORD_VERSION && record[0] !== NAMED_VERSION) {
+			const message = `unknown record format ${record[0]}: this program reads formats ${RECORD_VERSION} and ${NAMED_VERSION}`;
 			throw new EnvelopeError('UnknownVersion', message, { got: record[0] });
 		}
-		if (got < Header.LEN) {
-			const message = `a record has a header of ${Header.LEN} bytes, but there are only ${got}`;
-			throw new EnvelopeError('HeaderCutShort', message, { got });
+		const expected = record[0] === NAMED_VERSION ? Header.NAMED_LEN : Header.LEN;
+		if (got < expected) {
+			const message = `a record has a header of ${expected} bytes, but there are only ${got}`;
+			throw new EnvelopeError('HeaderCutShort', message, { expected, got });
 		}
+		const name = expected === Header.NAMED_LEN ? copy(record, Header.LEN, expected) : undefined;
 		const view = new DataView(record.buffer, record.byteOffset);
 		// A number above 2^53 is rounded here, but refused anyway, because it implies more than 2^20 chunks.
 		const length = Number(view.getBigUint64(5));
-		return new Header(view.getUint32(1), length, copy(record, 13, 45), copy(record, 45, 77));
+		return new Header(view.getUint32(1), length, copy(record, 13, 45), copy(record, 45, 77), name);
 	}
 
 	/** Returns the length of a chunk's plaintext in bytes. The ciphertext is `TAG_LEN` bytes longer. */
@@ -133,7 +158,7 @@ class Chunks {
 		this.header = header;
 		this.#key = key;
 		this.#aad = concat(
-			header.toBytes(),
+			header.fixed(),
 			bytes(genesis, 32, 'the genesis hash'),
 			bytes(owner, 32, 'the owner'),
 			bytes(recordKey, 32, "the record's key"),
@@ -147,6 +172,24 @@ class Chunks {
 		const last = chunk + 1 === this.header.chunks ? 1 : 0;
 		const iv = concat(new Uint8Array(7), number, [last]);
 		return { name: 'AES-GCM', iv, additionalData: concat(this.#aad, number), tagLength: 128 };
+	}
+
+	/** Returns the parameters for the name. No chunk has the nonce `0^11 ‖ 2`; the associated data is the first chunk's. */
+	#nameAlgorithm() {
+		return { ...this.#algorithm(0), iv: concat(new Uint8Array(11), [2]) };
+	}
+
+	async sealName(name) {
+		return new Uint8Array(await subtle.encrypt(this.#nameAlgorithm(), this.#key, name));
+	}
+
+	async openName() {
+		try {
+			return new Uint8Array(await subtle.decrypt(this.#nameAlgorithm(), this.#key, this.header.name));
+		} catch {
+			const message = "the record's name is not authentic: it was altered or belongs to another record";
+			throw new EnvelopeError('NameNotAuthentic', message);
+		}
 	}
 
 	/** Refuses a chunk whose length is wrong for its position. */
@@ -185,10 +228,16 @@ export class Encryptor {
 	#next = 0;
 
 	static {
-		encryptorWithSalt = async (leafKey, context, chunkSize, length, salt) => {
+		encryptorWithSalt = async (leafKey, context, chunkSize, length, salt, name) => {
 			const { key, commitment } = await deriveKeys(leafKey, salt);
 			const encryptor = new Encryptor();
-			const header = new Header(chunkSize, length, salt, commitment);
+			let sealed;
+			if (name) {
+				// The version in the associated data says that there is a name, before it is sealed.
+				const header = new Header(chunkSize, length, salt, commitment, new Uint8Array(NAME_LEN + TAG_LEN));
+				sealed = await new Chunks(header, key, context).sealName(bytes(name, NAME_LEN, 'a name'));
+			}
+			const header = new Header(chunkSize, length, salt, commitment, sealed);
 			encryptor.#chunks = new Chunks(header, key, context);
 			return encryptor;
 		};
@@ -201,11 +250,12 @@ export class Encryptor {
 	 * @param {RecordContext} context
 	 * @param {number} chunkSize
 	 * @param {number} length
+	 * @param {Uint8Array} [name] The record's name, filled up with zeros to 32 bytes: the record then contains it, sealed.
 	 * @returns {Promise<Encryptor>}
 	 */
-	static create(leafKey, context, chunkSize, length) {
+	static create(leafKey, context, chunkSize, length, name) {
 		// A fresh salt for each encryption: with the same salt, a second value would reuse the key and the nonces.
-		return encryptorWithSalt(leafKey, context, chunkSize, length, random());
+		return encryptorWithSalt(leafKey, context, chunkSize, length, random(), name);
 	}
 
 	/** The header, which precedes the chunks. */
@@ -251,8 +301,8 @@ export class Decryptor {
 			const { key } = await deriveKeys(leafKey, header.salt);
 			const decryptor = new Decryptor();
 			decryptor.#chunks = new Chunks(header, key, context);
-			const end = Header.LEN + header.chunkLen(0) + TAG_LEN;
-			return decryptor.decryptChunk(0, record.subarray(Header.LEN, end));
+			const start = header.encodedLen;
+			return decryptor.decryptChunk(0, record.subarray(start, start + header.chunkLen(0) + TAG_LEN));
 		};
 	}
 
@@ -282,6 +332,16 @@ export class Decryptor {
 	}
 
 	/**
+	 * Returns the record's name, filled up with zeros; undefined if the record does not contain one.
+	 *
+	 * @returns {Promise<Uint8Array | undefined>}
+	 * @throws {EnvelopeError} `NameNotAuthentic`
+	 */
+	async name() {
+		return this.header.name && this.#chunks.openName();
+	}
+
+	/**
 	 * Decrypts a chunk.
 	 *
 	 * @param {number} number
@@ -301,11 +361,12 @@ export class Decryptor {
  * @param {LeafKey} leafKey
  * @param {RecordContext} context
  * @param {Uint8Array} value
+ * @param {Uint8Array} [name] The record's name, filled up with zeros to 32 bytes: the record then contains it, sealed.
  * @returns {Promise<Uint8Array>}
  */
-export async function encryptValue(leafKey, context, value) {
+export async function encryptValue(leafKey, context, value, name) {
 	const { length } = bytes(value, undefined, 'a value');
-	return encryptAll(await Encryptor.create(leafKey, context, MAX_CHUNK_SIZE, length), value);
+	return encryptAll(await Encryptor.create(leafKey, context, MAX_CHUNK_SIZE, length, name), value);
 }
 
 /** Encrypts a whole value with an encryptor that was created for its length. */
@@ -316,7 +377,7 @@ export async function encryptAll(encryptor, value) {
 	for (let chunk = 0; chunk < chunks; chunk++) {
 		const plain = value.subarray(chunk * chunkSize, (chunk + 1) * chunkSize);
 		const sealed = await encryptor.encryptChunk(plain);
-		record.set(sealed, Header.LEN + chunk * (chunkSize + TAG_LEN));
+		record.set(sealed, encryptor.header.encodedLen + chunk * (chunkSize + TAG_LEN));
 	}
 	return record;
 }
@@ -328,7 +389,7 @@ export async function encryptAll(encryptor, value) {
  * @param {RecordContext} context
  * @param {Uint8Array} record
  * @returns {Promise<Uint8Array>}
- * @throws {EnvelopeError} `Length`, and the errors of `Header.read`, `Decryptor.create` and `decryptChunk`
+ * @throws {EnvelopeError} `Length`, and the errors of `Header.read`, `Decryptor.create`, `name` and `decryptChunk`
  */
 export async function decryptValue(leafKey, context, record) {
 	const header = Header.read(record);
@@ -339,10 +400,11 @@ export async function decryptValue(leafKey, context, record) {
 		throw new EnvelopeError('Length', message, { expected, got });
 	}
 	const decryptor = await Decryptor.create(leafKey, context, header);
+	await decryptor.name();
 	const value = new Uint8Array(header.length);
 	const step = header.chunkSize + TAG_LEN;
 	for (let chunk = 0; chunk < header.chunks; chunk++) {
-		const at = Header.LEN + chunk * step;
+		const at = header.encodedLen + chunk * step;
 		const plain = await decryptor.decryptChunk(chunk, record.subarray(at, at + step));
 		value.set(plain, chunk * header.chunkSize);
 	}

@@ -26,13 +26,14 @@ export const Records = (Base) =>
 		 *
 		 * @param signer The owner.
 		 * @param master The owner's `MasterSecret`.
-		 * @param {{dataset: number, epoch: number, leaf: number, key: Uint8Array}} place
+		 * @param {{dataset: number, epoch: number, leaf: number, key: Uint8Array, name?: Uint8Array}} place `name`, filled up
+		 * with zeros to 32 bytes, is sealed in the record for its readers; `NameCipher` makes a key that hides it.
 		 * @param {Uint8Array} value The plaintext, which never leaves this process.
 		 */
-		async store(signer, master, { dataset, epoch, leaf, key }, value) {
+		async store(signer, master, { dataset, epoch, leaf, key, name }, value) {
 			const root = await master.epochRoot(this.epochId(signer.publicKey, { dataset, epoch }));
 			const leafKey = await root.leafKey(leaf);
-			const sealed = await encryptValue(leafKey, this.recordContext(signer.address, key), value);
+			const sealed = await encryptValue(leafKey, this.recordContext(signer.address, key), value, name);
 			const call = this.api.tx.dataSharing.store(hex(key), dataset, epoch, leaf, hex(sealed));
 			return this.submit(signer, call);
 		}

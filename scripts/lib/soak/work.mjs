@@ -99,7 +99,7 @@ export class Work {
 			writeFileSync(this.#path(name), bytes);
 			const stored = await this.#insist('producer', 'store', this.#path(name));
 			if (!stored) return;
-			this.records.push({ name, leaf: stored.leaf, sha256: sha256(bytes), size: bytes.length });
+			this.records.push({ name, key: stored.key, leaf: stored.leaf, sha256: sha256(bytes), size: bytes.length });
 			if (this.records.length % GRANT_EVERY !== 0) continue;
 			const leaves = stored.leaf + 1;
 			const range = ['--to', this.reader, '--leaves', `0..${leaves}`];
@@ -115,11 +115,11 @@ export class Work {
 	 */
 	async check() {
 		const wrong = [];
-		for (const { name, leaf, sha256: expected } of this.records) {
+		for (const { name, key, leaf, sha256: expected } of this.records) {
 			for (const who of leaf < this.granted ? ['producer', 'reader'] : ['producer']) {
 				const output = this.#path(`${name}.${who}`);
 				try {
-					await this.#run('fetch', this.owner, name, '--output', output, '--key', this.#path(`${who}.key`));
+					await this.#run('fetch', this.owner, key, '--output', output, '--key', this.#path(`${who}.key`));
 					if (sha256(readFileSync(output)) !== expected) wrong.push(`${name} differs for the ${who}`);
 				} catch (error) {
 					wrong.push(`${name} cannot be read by the ${who}: ${error.message}`);

@@ -60,7 +60,7 @@ fn a_value_around_the_largest_chunk_comes_back() {
 
 #[test]
 fn chunk_by_chunk_is_the_same_as_all_at_once() {
-	let mut encryptor = Encryptor::with_salt(&leaf(0), &CONTEXT, 16, 40, [9; 32]).unwrap();
+	let mut encryptor = Encryptor::with_salt(&leaf(0), &CONTEXT, None, 16, 40, [9; 32]).unwrap();
 	let header = encryptor.header().clone();
 	let mut chunks = Vec::new();
 	let plain = value(40);
@@ -80,7 +80,7 @@ fn chunk_by_chunk_is_the_same_as_all_at_once() {
 		})
 	);
 
-	let again = Encryptor::with_salt(&leaf(0), &CONTEXT, 16, 40, [9; 32]).unwrap();
+	let again = Encryptor::with_salt(&leaf(0), &CONTEXT, None, 16, 40, [9; 32]).unwrap();
 	let whole = encrypt_all(again, &plain).unwrap();
 	assert_eq!([&header.to_bytes()[..], &chunks.concat()].concat(), whole);
 
@@ -207,7 +207,14 @@ fn header_flips_meet_every_rule() {
 	};
 	let got = good.len() as u64;
 	assert_eq!(with(0, &[0]), RecordError::UnknownVersion { got: 0 });
-	assert_eq!(with(0, &[2]), RecordError::UnknownVersion { got: 2 });
+	assert_eq!(with(0, &[3]), RecordError::UnknownVersion { got: 3 });
+	assert_eq!(
+		with(0, &[2]),
+		RecordError::Length {
+			expected: got + SEALED_NAME_LEN as u64,
+			got
+		}
+	);
 	assert_eq!(with(1, &[0; 4]), RecordError::ChunkSize { got: 0 });
 	assert_eq!(
 		with(1, &[0xff; 4]),
@@ -240,12 +247,86 @@ fn header_flips_meet_every_rule() {
 	assert_eq!(with(45, &[0; 32]), RecordError::WrongKey);
 }
 
+/// A named record of 40 bytes in chunks of 16.
+fn named() -> Vec<u8> {
+	let encryptor = Encryptor::named(&leaf(0), &CONTEXT, &[b'n'; 32], 16, 40).unwrap();
+	encrypt_all(encryptor, &value(40)).unwrap()
+}
+
+fn name_in(record: &[u8]) -> Result<Option<[u8; 32]>, RecordError> {
+	Decryptor::new(&leaf(0), &CONTEXT, Header::read(record)?)?.name()
+}
+
+#[test]
+fn a_record_contains_its_name_sealed() {
+	let record = named();
+	assert_eq!(record.len(), Header::NAMED_LEN + 40 + 3 * TAG_LEN);
+	assert_eq!(decrypt(&record), Ok(value(40)));
+	assert_eq!(name_in(&record), Ok(Some([b'n'; 32])));
+	assert!(!record.windows(2).any(|pair| pair == b"nn"));
+	assert_eq!(name_in(&self::record(40)), Ok(None));
+	let whole = encrypt_named(&leaf(0), &CONTEXT, &[b'm'; 32], &value(3)).unwrap();
+	assert_eq!(decrypt(&whole), Ok(value(3)));
+	assert_eq!(name_in(&whole), Ok(Some([b'm'; 32])));
+}
+
+#[test]
+fn every_bit_of_a_named_record_matters() {
+	let good = named();
+	for bit in 0..good.len() * 8 {
+		let mut bad = good.clone();
+		bad[bit / 8] ^= 1 << (bit % 8);
+		let expected = match bit / 8 {
+			..Header::LEN => match expected_after_header_flip(&bad, bit) {
+				// The name is bound to the header as the chunks are, and comes first.
+				RecordError::NotAuthentic { .. } => RecordError::NameNotAuthentic,
+				other => other,
+			},
+			Header::LEN..Header::NAMED_LEN => RecordError::NameNotAuthentic,
+			at => RecordError::NotAuthentic {
+				chunk: ((at - Header::NAMED_LEN) / 32) as u32,
+			},
+		};
+		assert_eq!(decrypt(&bad), Err(expected), "bit {bit}");
+	}
+}
+
+#[test]
+fn a_name_cannot_be_taken_off_or_moved() {
+	let (good, other) = (named(), named());
+	let (fixed, rest) = good.split_at(Header::LEN);
+	let (name, chunks) = rest.split_at(SEALED_NAME_LEN);
+	let without = [&[VERSION], &fixed[1..], chunks].concat();
+	assert_eq!(
+		decrypt(&without),
+		Err(RecordError::NotAuthentic { chunk: 0 })
+	);
+	let moved = [&other[..Header::LEN], name, &other[Header::NAMED_LEN..]].concat();
+	assert_eq!(decrypt(&moved), Err(RecordError::NameNotAuthentic));
+	// A chunk does not pass for a name, although both are sealed under one key.
+	let chunk = [fixed, &chunks[..32], &chunks[..16], chunks].concat();
+	assert_eq!(decrypt(&chunk), Err(RecordError::NameNotAuthentic));
+	for got in 1..Header::NAMED_LEN {
+		let expected = Header::NAMED_LEN;
+		let short = RecordError::HeaderCutShort { expected, got };
+		assert_eq!(decrypt(&good[..got]), Err(short));
+	}
+}
+
+#[test]
+fn a_named_record_is_resumed_with_its_name() {
+	let first = named();
+	let header = Header::read(&first).unwrap();
+	let again = Encryptor::resume(&leaf(0), &CONTEXT, header).unwrap();
+	assert_eq!(encrypt_all(again, &value(40)), Ok(first));
+}
+
 #[test]
 fn a_truncated_or_extended_record_is_rejected() {
 	let good = record(40);
 	for got in 0..good.len() {
 		let expected = if got < Header::LEN {
-			RecordError::HeaderCutShort { got }
+			RecordError::HeaderCutShort { expected: 77, got }
 		} else {
 			RecordError::Length {
 				expected: good.len() as u64,

@@ -33,7 +33,7 @@ pub(super) struct Chunks<'s, Source> {
 }
 
 impl<'s, Source: Read + Seek> Chunks<'s, Source> {
-	/// Prepares to encrypt a value in chunks, to the same bytes as before if its upload has already started:
+	/// Prepares to encrypt a value with a name, if it is given one, in chunks, to the same bytes as before if its upload has already started:
 	/// then the chain has its manifest.
 	///
 	/// # Errors
@@ -43,8 +43,8 @@ impl<'s, Source: Read + Seek> Chunks<'s, Source> {
 	pub(super) fn new(
 		leaf: &LeafKey,
 		context: &RecordContext,
-		source: &'s mut Source,
-		length: u64,
+		name: Option<&[u8; 32]>,
+		(source, length): (&'s mut Source, u64),
 		started: Option<&Manifest>,
 	) -> Result<Self, Error> {
 		let encryptor = match started {
@@ -57,7 +57,10 @@ impl<'s, Source: Read + Seek> Chunks<'s, Source> {
 			}
 			None => {
 				check_length(length)?;
-				Encryptor::new(leaf, context, CHUNK_SIZE, length)?
+				match name {
+					Some(name) => Encryptor::named(leaf, context, name, CHUNK_SIZE, length)?,
+					None => Encryptor::new(leaf, context, CHUNK_SIZE, length)?,
+				}
 			}
 		};
 		Ok(Self {

@@ -25,6 +25,7 @@ impl Upload<'_> {
 	///
 	/// Resumes an interrupted upload of this machine's user under the same key, at the leaf where it began. Objects of one
 	/// owner in one dataset are sent one after the other, because each is encrypted for a leaf that it takes at its end.
+	/// An object contains no name: its readers find it by its key.
 	///
 	/// # Errors
 	///
@@ -44,6 +45,9 @@ impl Upload<'_> {
 		let journal = &self.journal()?;
 		let place = self.object_place(journal).await?;
 		self.choice.place = place;
+		client
+			.check_secret(owner, place.dataset, place.epoch)
+			.await?;
 		let (leaf, context) = (
 			place.leaf_key(client, owner),
 			place.context(client, owner.id()),

@@ -46,11 +46,6 @@ impl FailedBlocks {
 		}
 	}
 
-	/// Returns whether no block is remembered.
-	pub(super) fn is_empty(&self) -> bool {
-		self.entries.is_empty()
-	}
-
 	/// Remembers a failure, and returns how often the block has failed.
 	pub(super) fn note(&mut self, block: Hash, invalid: bool, now: Time) -> u32 {
 		let before = self.entries.iter().position(|entry| entry.block == block);
@@ -79,11 +74,15 @@ impl FailedBlocks {
 		self.entries.retain(|entry| entry.block != *block);
 	}
 
+	/// Returns the blocks that must not be tried now.
+	pub(super) fn excluded(&self, now: Time) -> impl Iterator<Item = &Hash> {
+		let is_due = move |entry: &&Entry| now < entry.until;
+		self.entries.iter().filter(is_due).map(|entry| &entry.block)
+	}
+
 	/// Returns whether the block must not be tried now.
 	pub(super) fn excludes(&self, block: &Hash, now: Time) -> bool {
-		self.entries
-			.iter()
-			.any(|entry| entry.block == *block && now < entry.until)
+		self.excluded(now).any(|excluded| excluded == block)
 	}
 
 	/// Returns whether a block's time has come within `since..=now`.

@@ -302,6 +302,7 @@ impl<L: Ledger> Machine<L> {
 		};
 		let ahead = match top {
 			Some((_, number)) if number >= best.1.saturating_add(WINDOW as u32) => WINDOW,
+			Some((tip, number)) if self.main.has(number, &tip) => self.main.up_to(number),
 			Some((tip, _)) => self.tree.chain(&tip).count(),
 			None => 0,
 		};

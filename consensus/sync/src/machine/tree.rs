@@ -131,6 +131,12 @@ impl Lane {
 		self.hashes.get(number.checked_sub(self.first)? as usize)
 	}
 
+	/// Returns how many of the lane's blocks are not above this one.
+	pub(super) fn up_to(&self, number: BlockNumber) -> usize {
+		let blocks = number.saturating_add(1).saturating_sub(self.first) as usize;
+		blocks.min(self.hashes.len())
+	}
+
 	/// Returns whether the lane has this block.
 	pub(super) fn has(&self, number: BlockNumber, hash: &Hash) -> bool {
 		self.at(number) == Some(hash)

@@ -68,7 +68,7 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 	let now = System::block_number();
 	let name = vec![b'a' + rng.gen_range(0..4)];
 	let dataset = rng.gen_range(0..3);
-	match rng.gen_range(0..128) {
+	match rng.gen_range(0..118) {
 		0..=4 => (
 			owner,
 			SharingCall::register {
@@ -232,8 +232,25 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 			let condition = (!rng.gen_ratio(1, 4)).then(|| random_condition(rng));
 			(owner, SharingCall::embargo { key, condition })
 		}
-		116..=123 => {
-			let number = rng.gen_range(0..16);
+		_ => {
+			let due = [
+				Due::Request(pick(rng, Requests::<Test>::iter_keys())),
+				Due::Grant(pick(rng, Grants::<Test>::iter_keys())),
+				Due::Trigger(pick(rng, Triggers::<Test>::iter_keys())),
+			];
+			(who, settle(&due))
+		}
+	}
+}
+
+/// Returns a call about objects, in a dataset that no other call touches: its list of objects grows and shrinks.
+fn object_call(rng: &mut StdRng) -> (u64, SharingCall) {
+	let owner = PRODUCERS[rng.gen_range(0..PRODUCERS.len())];
+	let untouched = Datasets::<Test>::iter_key_prefix(owner).filter(|id| *id >= 3);
+	let dataset: DatasetId = untouched.min().unwrap_or(3);
+	let number = rng.gen_range(32..64);
+	match rng.gen_range(0..8) {
+		0..=3 => {
 			let mut call = store_object(number);
 			if let SharingCall::store_object {
 				dataset: to,
@@ -248,7 +265,11 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 			}
 			(owner, call)
 		}
-		124..=125 => {
+		4..=5 => {
+			let key = key(number);
+			(owner, SharingCall::remove_record { key })
+		}
+		6 => {
 			let all = ["s3://a", "s3://b/c", "file:///d", "s3://e/"];
 			let some: Vec<_> = all.into_iter().filter(|_| rng.gen_ratio(1, 3)).collect();
 			let mut call = set_locations(&some);
@@ -257,14 +278,7 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 			}
 			(owner, call)
 		}
-		_ => {
-			let due = [
-				Due::Request(pick(rng, Requests::<Test>::iter_keys())),
-				Due::Grant(pick(rng, Grants::<Test>::iter_keys())),
-				Due::Trigger(pick(rng, Triggers::<Test>::iter_keys())),
-			];
-			(who, settle(&due))
-		}
+		_ => (owner, SharingCall::start_epoch { dataset }),
 	}
 }
 
@@ -584,6 +598,8 @@ fn wind_up() {
 fn sequence(seed: u64, calls: usize) {
 	on_chain(|| {
 		let mut rng = StdRng::seed_from_u64(seed);
+		// Drawn apart, so that objects change nothing of what else is drawn.
+		let mut objects = StdRng::seed_from_u64(!seed);
 		let issuance = Balances::total_issuance();
 		let (mut good, mut bad) = (0, 0);
 		let mut promises = Promises::default();
@@ -605,6 +621,11 @@ fn sequence(seed: u64, calls: usize) {
 						assert_eq!(Some(root()), before);
 					}
 				}
+			}
+			let (owner, call) = object_call(&mut objects);
+			let name = call.get_call_name();
+			if submit(owner, call).is_ok() {
+				succeeded.insert(name);
 			}
 			promises.check();
 			if rng.gen_ratio(1, 4) {
