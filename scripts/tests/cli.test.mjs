@@ -647,7 +647,7 @@ describe('costs', () => {
 			[['store', 'thrifty'], true],
 			[['store', 'thrifty-large'], false],
 			[['store', 'thrifty-folder'], false],
-			[['request', school.address, '--leaves', '0..2', '--purpose', 'a test', '--offer', '3'], true],
+			[['request', school.address, '--leaves', '0..2', '--purpose', 'a test', '--offer', '3'], false],
 			[['authorize', '--to', other.address, '--leaves', '0..2'], false],
 			[['authorize', '--to', other.address, '--leaves', '0..1', '--when', `credential(0x${'01'.repeat(32)}, hospital.accredited)`], false],
 			[['facts', 'create', 'thrifty/source'], false],

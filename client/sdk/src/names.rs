@@ -139,7 +139,8 @@ async fn search(
 	let best = client.best().await?;
 	let mut grants = every(|after| best.grants_to(reader.id(), None, after)).await?;
 	grants.sort_by_key(|entry| entry.id);
-	grants.retain(|entry| entry.grant.owner == *owner);
+	// A grant that has ended has no keys any more.
+	grants.retain(|entry| entry.grant.owner == *owner && !entry.grant.sealed_keys.is_empty());
 	let mut refused = None;
 	let mut seen = BTreeSet::new();
 	for GrantEntry { id, grant } in grants.into_iter().rev() {
