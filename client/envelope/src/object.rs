@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Objects: values encrypted for a store outside the chain, in chunks of exactly 1 MiB of ciphertext.
 //!
-//! The construction is that of a [record](crate::record): STREAM over AES-256-GCM, a salt and a commitment to the
+//! The construction is that of a [record]: STREAM over AES-256-GCM, a salt and a commitment to the
 //! leaf's key in the header. It differs in three ways:
 //!
 //! - The header is not part of the object: the chain has it. So chunk `i` begins at byte `i` · 2^20 of the object.
