@@ -20,7 +20,7 @@ use crate::client::FullClient;
 use isthmus_primitives::{Block, Hash};
 use parking_lot::Mutex;
 use polkadot_sdk::*;
-use sc_client_api::UsageProvider;
+use sc_client_api::HeaderBackend;
 use sc_transaction_pool::{
 	BasicPool, ChainApi, FullChainApi, Options, PoolLimit, RevalidationType,
 	TimedTransactionSource, ValidateTransactionPriority,
@@ -199,7 +199,7 @@ impl FullPool {
 			ban_time: limits.ban_time,
 		};
 		let api = Arc::new(FullChainApi::new(client.clone(), registry, &spawner));
-		let chain = client.usage_info().chain;
+		let chain = client.info();
 		let inner = Inner::with_revalidation_type(
 			options,
 			is_author.into(),
@@ -236,7 +236,7 @@ impl FullPool {
 	async fn turn(&self) -> (Option<SemaphorePermit<'_>>, Hash) {
 		// It is never closed, so there is always a permit.
 		let permit = self.turns.acquire().await.ok();
-		(permit, self.client.usage_info().chain.best_hash)
+		(permit, self.client.info().best_hash)
 	}
 
 	/// Returns which part of the room for ready transactions is taken, by number or by size, whichever is more.
@@ -471,9 +471,16 @@ impl TransactionPool for FullPool {
 	) -> Result<Pin<Box<TransactionStatusStreamFor<Self>>>, Error> {
 		let (_turn, at) = self.turn().await;
 		self.make_room(at, source, &transaction).await?;
-		let watch = self.watchers.lock().watch(self.hash_of(&transaction));
-		let reports = self.inner.submit_and_watch(at, source, transaction).await?;
-		Ok(watch(reports))
+		let hash = self.hash_of(&transaction);
+		let watch = self.watchers.lock().watch(hash);
+		match self.inner.submit_and_watch(at, source, transaction).await {
+			Ok(reports) => Ok(watch(reports)),
+			Err(error) => {
+				drop(watch);
+				self.watchers.lock().release(&hash);
+				Err(error)
+			}
+		}
 	}
 
 	async fn ready_at(&self, at: Hash) -> ReadyIterator {

@@ -696,8 +696,8 @@ describe('costs', () => {
 	});
 
 	test('nothing is sent beyond a limit', { timeout }, async () => {
-		const { address, key } = await producer('//Limited');
-		const other = await account('//LimitedOther');
+		const { address, key } = await producer('//Budgeted');
+		const other = await account('//BudgetedOther');
 		random('limited-large', 2_500_000);
 		mkdirSync(file('limited-folder'));
 		for (const name of ['a', 'b']) random(`limited-folder/${name}`, 500);
@@ -857,7 +857,8 @@ test('names are hidden from the chain, but not from those who may read', { timeo
 	assert.match(traced.stdout, /stores jane-doe-hiv-test\.pdf, /);
 	const [removed] = await ok('remove', name, ...owner.key);
 	assert.deepEqual([removed.name, removed.key], [name, stored[0].key]);
-	assert.match((await run(['trace', 'record', owner.address, name, ...owner.key])).stdout, /jane-doe-hiv-test\.pdf removed/);
+	const after = await run(['trace', 'record', owner.address, name, '--to', String(removed.block), ...owner.key]);
+	assert.match(after.stdout, /jane-doe-hiv-test\.pdf removed/);
 });
 
 test('a request is rejected, or cancelled with and without an offer', { timeout }, async () => {

@@ -25,6 +25,9 @@ const KEPT: usize = 16;
 const PER_NUMBER: usize = 2;
 /// How far above the best block a statement's block may be.
 const AHEAD: BlockNumber = 64;
+/// How far below the best block it may be. Without this bound, all statements since the last finalized block could be sent
+/// once more to a node that has just started, however long finality has stalled.
+const BEHIND: BlockNumber = 64;
 
 /// A verifier's word that its node has executed a block, and so all of its ancestors.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -119,7 +122,8 @@ impl Executed {
 			return Heard::Invalid;
 		};
 		let number = statement.number;
-		let in_reach = number > window.finalized && number <= window.best.saturating_add(AHEAD);
+		let lowest = window.finalized.max(window.best.saturating_sub(BEHIND));
+		let in_reach = number > lowest && number <= window.best.saturating_add(AHEAD);
 		if !in_reach || !(window.is_verifier)(&statement.verifier) {
 			return Heard::Useless;
 		}
@@ -330,6 +334,28 @@ mod tests {
 		assert_eq!(world.say(0, 12, hash(1200)), Heard::Useless);
 		assert_eq!(world.say(0, 13, hash(1300)), Heard::New);
 		assert_eq!(world.say(0, 13, hash(1301)), Heard::Useless);
+	}
+
+	#[test]
+	fn old_statements_are_useless_however_long_finality_stalls() {
+		let world = World::new();
+		let hear = |number: BlockNumber| {
+			let bytes = world.sign(GENESIS, &world.verifiers[0], number, hash(number.into()));
+			let window = Window {
+				is_verifier: &|key| world.verifiers.contains(key),
+				finalized: 0,
+				best: 100_000,
+			};
+			world.executed.hear(&bytes, &window)
+		};
+		let lowest = 100_000 - BEHIND + 1;
+		for old in [1, 50_000, lowest - 1] {
+			assert_eq!(hear(old), Heard::Useless);
+		}
+		for new in [lowest, 100_000 + AHEAD] {
+			assert_eq!(hear(new), Heard::New);
+		}
+		assert_eq!(hear(100_000 + AHEAD + 1), Heard::Useless);
 	}
 
 	#[test]

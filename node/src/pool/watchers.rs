@@ -50,6 +50,16 @@ impl<H: Eq + Hash, S: Clone + Send + Sync + 'static> Watchers<H, S> {
 		}
 	}
 
+	/// Forgets those who do not watch this transaction any more.
+	pub(super) fn release(&mut self, transaction: &H) {
+		if let Some(watchers) = self.0.get_mut(transaction) {
+			watchers.retain(|watcher| !watcher.is_canceled());
+			if watchers.is_empty() {
+				self.0.remove(transaction);
+			}
+		}
+	}
+
 	/// Forgets those who do not watch any more.
 	pub(super) fn forget(&mut self) {
 		self.0.retain(|_, watchers| {
@@ -90,6 +100,19 @@ mod tests {
 		assert_eq!(block_on(watched.collect::<Vec<_>>()), ["finalized"]);
 		watchers.forget();
 		assert!(watchers.0.is_empty());
+	}
+
+	#[test]
+	fn a_transaction_that_was_refused_is_released() {
+		let mut watchers = Watchers::<_, &str>::default();
+		let refused = watchers.watch::<mpsc::UnboundedReceiver<_>>(1);
+		let (_report, reports) = mpsc::unbounded();
+		let watched = watchers.watch(2)(reports);
+		drop(refused);
+		watchers.release(&1);
+		watchers.release(&2);
+		assert_eq!(watchers.0.keys().collect::<Vec<_>>(), [&2]);
+		drop(watched);
 	}
 
 	#[test]

@@ -295,6 +295,9 @@ mod calls {
 		/// The request reserves a place among the `MaxGrantsPerReader` grants and requests that the reader may
 		/// have on that epoch. Ended grants do not count: the oldest is removed if its place is needed.
 		///
+		/// A request that is known not to meet the condition of the dataset's policy is refused. If that is not known, because
+		/// a fact is missing, the request is made, and its verdict says so.
+		///
 		/// - `owner`: the producer that owns the dataset.
 		/// - `scope`: the producer's dataset, an epoch that the dataset has reached, and the range of
 		///   leaves: `from` (the first) to `to` (one past the last, at most 2^32).
@@ -302,9 +305,6 @@ mod calls {
 		/// - `term`: the minimum term of the grant in blocks, counted from the block that authorises it.
 		/// - `offer`: the payment to the owner, made in the block that authorises the grant, in the
 		///   smallest unit; 0 for none.
-		/// A request that is known not to meet the condition of the dataset's policy is refused. If that is not known, because
-		/// a fact is missing, the request is made, and its verdict says so.
-		///
 		/// - `firm`: whether the grant must not be revoked before the term is over. The dataset's policy must
 		///   offer that, for at most this offer. A grant whose term is not firm can be revoked at any time,
 		///   and the share of the payment for the rest of the term is then paid back.
