@@ -373,7 +373,7 @@ impl Tally {
 async fn random_lies_are_never_accepted() {
 	let lies: u64 = match std::env::var("ISTHMUS_LONG").is_ok_and(|long| long == "1") {
 		true => 10_000,
-		false => 1_000,
+		false => 500,
 	};
 	let scene = Scene::new().await;
 	let mut answers = Vec::new();
