@@ -7,7 +7,7 @@ use crate::{
 	options::Options,
 	text::{called, condition, Called, Key},
 };
-use isthmus_sdk::{BlockNumber, Condition, Error as SdkError, Identity, Names, RecordKey};
+use isthmus_sdk::{BlockNumber, Condition};
 use serde::Serialize;
 use std::fmt;
 
@@ -64,7 +64,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Embargoed, Error
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let condition = opts.when.as_ref().map(ToString::to_string);
-	let key = key_of(context, &identity, opts.name).await?;
+	let key = opts
+		.name
+		.find(&context.client, &identity, identity.id())
+		.await?;
 	let call = context.client.embargo(key, opts.when).await?;
 	let block = context.send(&identity, &call).await?.number();
 	Ok(Embargoed {
@@ -73,22 +76,4 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Embargoed, Error
 		key: Key(key),
 		name: opts.name.shown().to_string(),
 	})
-}
-
-/// Returns the key of the record that its owner calls this: the one that hides the name, unless a record with that name
-/// in public is stored.
-async fn key_of(
-	context: &Context,
-	owner: &Identity,
-	called: Called,
-) -> Result<RecordKey, SdkError> {
-	let Called::Name(name) = called else {
-		return Ok(called.shown().0);
-	};
-	let client = &context.client;
-	let hidden = Names::new(client, owner).key(&name);
-	let best = client.best().await?;
-	let is_public = best.record(owner.id(), hidden).await?.is_none()
-		&& best.record(owner.id(), name).await?.is_some();
-	Ok(if is_public { name } else { hidden })
 }

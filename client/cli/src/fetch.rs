@@ -13,7 +13,7 @@ use crate::{
 	text::{account, bytes, called, count, file_name, Called},
 };
 use isthmus_sdk::{
-	fetch_folder, is_folder, AccountId, Error as SdkError, FetchFile, Identity, Reading,
+	fetch_folder, is_folder, names, AccountId, Error as SdkError, FetchFile, Identity, Reading,
 };
 use isthmus_streams::Stream;
 use serde::Serialize;
@@ -98,7 +98,11 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>,
 	let identity = context.identity().await?;
 	let (client, owner) = (&context.client, &opts.owner);
 	let key = opts.name.find(client, &identity, owner).await?;
-	let reading = match Reading::open(client, &identity, owner, key).await {
+	let opened = match opts.name {
+		Called::Name(name) => names::open_found(client, &identity, owner, name, key).await,
+		Called::Key(key) => Reading::open(client, &identity, owner, key).await,
+	};
+	let reading = match opened {
 		Ok(reading) => reading,
 		Err(error) => return Err(access::explain(&context, owner, key, error).await),
 	};

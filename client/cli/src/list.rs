@@ -34,7 +34,7 @@ pub(crate) struct Opts {
 	owner: Option<AccountId>,
 
 	/// Also show the names of another owner's records that were granted to --key and hide their names: fetches
-	/// each of them, or its manifest
+	/// each of them, or its manifest. They are what the node lists, and not proven, as they are when fetched
 	#[arg(long, requires = "owner")]
 	names: bool,
 }

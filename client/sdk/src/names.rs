@@ -13,10 +13,11 @@ use crate::{
 	error::Error,
 	manifest::content_hash,
 	query,
-	reading::{context, fetch_manifest, name_in},
+	reading::{context, fetch_manifest, name_in, Reading},
 	sharing,
 	state::{every, State},
 	text::exact_name,
+	trust::Unproven,
 	types::*,
 };
 use isthmus_envelope::{Header, KeySet, NameCipher};
@@ -58,12 +59,13 @@ impl Names {
 	}
 }
 
-/// Returns the key of the record that its owner calls `name`: one that hides the name, or the name itself if that
-/// is public or if there is no such record.
+/// Returns the key of the record that its owner calls `name`: one that hides the name, or the name itself if that is
+/// public. If there is no such record, the owner gets the key that hides the name, and a reader gets the name. The node
+/// is asked for the name itself only after all others.
 ///
 /// Of another owner's records, those in the reader's grants are looked at, from the highest leaf of each grant
 /// down, over another node if this one lies. For each, the node sends the bytes of a small value, or the manifest of a large one. What the node says
-/// decides nothing: who opens the record still gets proofs, and can compare its [name](crate::Reading::name).
+/// decides nothing: who opens the record gets proofs, and [`open_found`] compares its name.
 ///
 /// # Errors
 ///
@@ -86,26 +88,90 @@ async fn find_once(
 	owner: &AccountId,
 	name: RecordKey,
 ) -> Result<RecordKey, Error> {
-	let best = client.best().await?;
 	if reader.id() == owner {
-		let hidden = Names::new(client, reader).key(&name);
-		let is_there = best.record(owner, hidden).await?.is_some();
-		return Ok(if is_there { hidden } else { name });
-	}
-	if best.record(owner, name).await?.is_some() {
-		return Ok(name);
+		return own_key(client, reader, name).await;
 	}
 	let mut found = None;
 	let visit = |key, named| {
 		found = (named == name).then_some(key);
 		found.is_none()
 	};
-	search(client, reader, owner, visit).await?;
-	Ok(found.unwrap_or(name))
+	let searched = search(client, reader, owner, visit).await;
+	match (found, searched) {
+		(Some(key), _) => Ok(key),
+		(None, Ok(())) => Ok(name),
+		// A public name needs no grant to be found.
+		(None, Err(error @ (Error::Grant(_) | Error::NotPostQuantum))) => {
+			let is_public = client.best().await?.record(owner, name).await?.is_some();
+			is_public.then_some(name).ok_or(error)
+		}
+		(None, Err(error)) => Err(error),
+	}
+}
+
+/// Returns the key of an owner's record. The node learns the name only if it proves that no record hides it, and the
+/// name is the key only of a record that is proven: what is sent next contains the key.
+async fn own_key(client: &Client, owner: &Identity, name: RecordKey) -> Result<RecordKey, Error> {
+	let hidden = Names::new(client, owner).key(&name);
+	let (tip, id) = (client.best().await?, owner.id());
+	if tip.record(id, hidden).await?.is_some()
+		|| client.proven().await?.record(id, hidden).await?.is_some()
+		|| tip.record(id, name).await?.is_none()
+		|| !client.is_stored(&tip, id, name).await?
+	{
+		return Ok(hidden);
+	}
+	Ok(name)
+}
+
+/// Finds a record by its name and opens it, and checks that it has this name.
+///
+/// # Errors
+///
+/// Returns [`Unproven::Forged`] if the node listed another record under the name, and the errors of [`find`] and
+/// [`Reading::open`].
+pub async fn open(
+	client: &Client,
+	reader: &Identity,
+	owner: &AccountId,
+	name: RecordKey,
+) -> Result<Reading, Error> {
+	let open = || async {
+		let key = find(client, reader, owner, name).await?;
+		open_found(client, reader, owner, name, key).await
+	};
+	client.elsewhere(open).await
+}
+
+/// Opens the record with the key that [`find`] returned, and checks that it has the name that was looked for.
+///
+/// # Errors
+///
+/// Returns [`Unproven::Forged`] if the node listed another record under the name, and the errors of
+/// [`Reading::open`].
+pub async fn open_found(
+	client: &Client,
+	reader: &Identity,
+	owner: &AccountId,
+	name: RecordKey,
+	key: RecordKey,
+) -> Result<Reading, Error> {
+	let reading = Reading::open(client, reader, owner, key).await?;
+	let is_own = reader.id() == owner && key == Names::new(client, reader).key(&name);
+	match is_own || is_called(name, key, reading.name()) {
+		true => Ok(reading),
+		false => Err(Unproven::Forged("the name of a record".into()).into()),
+	}
+}
+
+/// Returns whether the record with this key, which contains the name `named`, is the one that is looked for by `name`.
+fn is_called(name: RecordKey, key: RecordKey, named: Option<&RecordKey>) -> bool {
+	key == name || named == Some(&name)
 }
 
 /// Returns the keys and names of an owner's records that hide their names, as far as the reader's grants open
-/// them. Each record's bytes, or its manifest, are fetched.
+/// them. Each record's bytes, or its manifest, are fetched. They are not proven: a node may list one record's bytes
+/// under another one's key.
 ///
 /// # Errors
 ///
@@ -223,5 +289,19 @@ pub(crate) async fn header_of(
 		},
 		// An object's header contains no name.
 		Payload::Object { .. } => Ok(None),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn another_record_is_not_taken_for_the_one_with_the_name() {
+		let [name, other, key] = [[1; 32], [2; 32], [3; 32]].map(RecordKey::from);
+		assert!(is_called(name, key, Some(&name)));
+		assert!(is_called(name, name, None));
+		assert!(!is_called(name, key, Some(&other)));
+		assert!(!is_called(name, key, None));
 	}
 }

@@ -266,6 +266,32 @@ impl Client {
 		self.patiently(Wait::FinalState, confirmed).await
 	}
 
+	/// Returns whether a record that the node showed in the state `tip` is proven. If the finalized state does not have it
+	/// yet, waits until it has, or until the block of `tip` is finalized.
+	pub(crate) async fn is_stored(
+		&self,
+		tip: &State,
+		owner: &AccountId,
+		key: RecordKey,
+	) -> Result<bool, Error> {
+		let stored = async {
+			let mut heads = None;
+			loop {
+				let proven = self.proven().await?;
+				let is_there = proven.record(owner, key).await?.is_some();
+				if is_there || proven.block.number >= tip.block().number {
+					return Ok(is_there);
+				}
+				let heads = match &mut heads {
+					Some(heads) => heads,
+					none => none.insert(self.final_heads().await?),
+				};
+				heads.next().await?;
+			}
+		};
+		self.patiently(Wait::FinalState, stored).await
+	}
+
 	/// Checks that an epoch of a dataset that the node showed in the state `tip` has started. If the finalized state does
 	/// not have it yet, waits until it has, or until the block of `tip` is finalized. The keys of an epoch that has not
 	/// started would open what is stored after a revocation.

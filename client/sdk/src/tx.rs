@@ -5,7 +5,7 @@ use crate::{
 	account::Account,
 	call::{Call, Payload},
 	client::Client,
-	error::{Error, Rejection},
+	error::{CostError, Error, Rejection},
 	note::Notes,
 	outcome::{BlockEvents, Included},
 	state::State,
@@ -140,14 +140,16 @@ impl Client {
 				turn.notes().nonce(),
 				self.tip(),
 			)?;
-			if turn.notes().is_first() && !call.is_direct() {
-				self.rehearse(&signed, &at).await?;
-			}
 			let mut cost = Cost::default();
+			let mut allowed = Ok(());
 			if self.is_limited() {
 				cost = self.cost(&call).await?;
-				self.check_cost(account.id(), cost).await?;
+				allowed = self.check_cost(account.id(), cost).await;
 			}
+			if may_rehearse(&allowed) && turn.notes().is_first() && !call.is_direct() {
+				self.rehearse(&signed, &at).await?;
+			}
+			allowed?;
 			let (nonce, hash, last) = (signed.nonce, signed.hash, signed.last);
 			// Noted first: whatever ends this program after sending, the others count the transaction in.
 			turn.note(nonce, call.claims);
@@ -323,6 +325,12 @@ impl Client {
 			}
 		}
 	}
+}
+
+/// Returns whether a node may get a transaction to rehearse. The transaction is signed, so the node could send it: it does
+/// not get what the budget forbids, and in a dry run only what would be sent without it.
+fn may_rehearse(allowed: &Result<(), Error>) -> bool {
+	matches!(allowed, Ok(()) | Err(Error::Cost(CostError::NotSent(_))))
 }
 
 /// Signs a call that is valid for `lifetime` blocks from the block `at` on and pays a tip.
@@ -510,5 +518,22 @@ mod tests {
 		};
 		let account = PublicKey(NoAccount.account_id().0);
 		assert!(!verify(&Signature(signature), b"a call", &account));
+	}
+
+	#[test]
+	fn a_node_does_not_get_a_transaction_that_the_budget_forbids() {
+		let costly = CostError::TooCostly {
+			needed: 2,
+			spent: 0,
+			most: 1,
+		};
+		let poor = CostError::NotEnoughFunds { needed: 2, free: 1 };
+		for forbidden in [costly, poor] {
+			assert!(!may_rehearse(&Err(forbidden.into())));
+		}
+		assert!(may_rehearse(&Ok(())));
+		assert!(may_rehearse(&Err(
+			CostError::NotSent(Cost::default()).into()
+		)));
 	}
 }
