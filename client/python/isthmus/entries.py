@@ -42,7 +42,10 @@ class Record:
     """A record of an owner."""
 
     owner: str
+    #: The name: the key, in hexadecimal digits, if the record hides its name from this account.
     name: str
+    #: The record's key on the chain, in hexadecimal digits.
+    key: str
     dataset: int
     epoch: int
     leaf: int

@@ -45,6 +45,11 @@ class RecordFile(io.BufferedIOBase):
         return self._opened[3]
 
     @property
+    def key(self) -> str:
+        """The record's key on the chain, in hexadecimal digits."""
+        return self._reading.key
+
+    @property
     def size(self) -> int:
         """The length of the record's content in bytes."""
         return self._reading.size
@@ -95,7 +100,7 @@ class RecordFile(io.BufferedIOBase):
         return self._piece(start, end) if start < end else b""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _open_at, (*self._opened, self.tell())
+        return _open_at, (*self._opened, self._reading.content_hash, self.tell())
 
     def __repr__(self) -> str:
         _, owner, _, record = self._opened
@@ -140,7 +145,11 @@ class RecordFile(io.BufferedIOBase):
         return fetched[0]
 
 
-def _open_at(client: Client, owner: str, dataset: int | None, record: str, place: int) -> RecordFile:
+def _open_at(
+    client: Client, owner: str, dataset: int | None, record: str, content_hash: str, place: int
+) -> RecordFile:
     file = RecordFile(client, owner, dataset, record)
+    if file._reading.content_hash != content_hash:
+        raise _native.NotAuthentic("the record was removed and stored again")
     file.seek(place)
     return file

@@ -28,6 +28,8 @@ class IsthmusFileSystem(AbstractFileSystem):
     """What an owner shares, as files. It is read-only."""
 
     protocol = "isthmus"
+    # Two file systems of one address may differ in what they believe: see the arguments of `connect`.
+    cachable = False
 
     def __init__(
         self,
@@ -94,8 +96,10 @@ class IsthmusFileSystem(AbstractFileSystem):
         path = self._strip_protocol(path)
         with self._open(path) as file:
             owner, _, _ = _split(path)
-            [block] = [record.block for record in self.client.records(owner) if record.name == file.name]
-        return datetime.fromtimestamp(block, timezone.utc)
+            blocks = [record.block for record in self.client.records(owner) if record.key == file.key]
+        if not blocks:
+            raise FileNotFoundError(f"the record was removed: {path}")
+        return datetime.fromtimestamp(blocks[0], timezone.utc)
 
     def _open(self, path: str, mode: str = "rb", **_: Any) -> RecordFile:
         if mode != "rb":

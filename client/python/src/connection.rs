@@ -8,15 +8,15 @@ use crate::{
 	runtime::wait,
 };
 use isthmus_sdk::{
-	envelope::key_file::KeyFile, every, from_hex, parse_account, to_hex, Account, AccountId,
-	Client, Error, Identity, Trust,
+	envelope::key_file::KeyFile, every, from_hex, key_name, names, parse_account, to_hex, Account,
+	AccountId, Client, Error, Identity, Names, RecordEntry, RecordKey, Trust,
 };
 use pyo3::{
 	exceptions::{PyPermissionError, PyValueError},
 	prelude::*,
 };
 use std::{
-	collections::BTreeMap,
+	collections::{BTreeMap, HashMap},
 	fmt::Display,
 	future::Future,
 	path::{Path, PathBuf},
@@ -121,14 +121,21 @@ impl Connection {
 		Ok(entries.into_iter().map(Dataset::from).collect())
 	}
 
-	/// Returns an owner's records.
+	/// Returns an owner's records, with the names that this account may see.
 	fn records(&self, py: Python<'_>, owner: &str) -> PyResult<Vec<Record>> {
 		let owner = account(owner)?;
-		let entries = self.ask(py, async |client| {
+		let reader = self.identity.as_ref();
+		let (entries, shown) = self.ask(py, async |client| {
 			let best = client.best().await?;
-			every(|after| best.records(&owner, after)).await
+			let entries = every(|after| best.records(&owner, after)).await?;
+			let shown = names_of(&client, reader, &owner, &entries).await?;
+			Ok((entries, shown))
 		})?;
-		Ok(entries.into_iter().map(Record::from).collect())
+		let record = |entry: RecordEntry| {
+			let name = shown.get(&entry.key.0).map(key_name);
+			Record::of(entry, name)
+		};
+		Ok(entries.into_iter().map(record).collect())
 	}
 
 	/// Returns the grants that an account gave, or that it received.
@@ -142,6 +149,31 @@ impl Connection {
 			}
 		})?;
 		Ok(entries.into_iter().map(Grant::from).collect())
+	}
+}
+
+/// Returns the names that an account may see of records that hide theirs, by key.
+async fn names_of(
+	client: &Client,
+	reader: Option<&Identity>,
+	owner: &AccountId,
+	entries: &[RecordEntry],
+) -> Result<HashMap<[u8; 32], RecordKey>, Error> {
+	let Some(reader) = reader else {
+		return Ok(HashMap::new());
+	};
+	if reader.id() == owner {
+		let names = Names::new(client, reader);
+		let shown = |entry: &RecordEntry| Some((entry.key.0, names.name(&entry.key)?));
+		return Ok(entries.iter().filter_map(shown).collect());
+	}
+	match names::readable(client, reader, owner).await {
+		// A grant that the account cannot open shows no names.
+		Err(Error::Grant(_) | Error::NotPostQuantum) => Ok(HashMap::new()),
+		shown => Ok(shown?
+			.into_iter()
+			.map(|(key, name)| (key.0, name))
+			.collect()),
 	}
 }
 

@@ -2,8 +2,8 @@
 //! Entries of the chain's state as Python dictionaries. Amounts are in the currency's smallest unit.
 
 use isthmus_sdk::{
-	key_name, Balance, BlockNumber, DatasetEntry, DatasetId, Epoch, GrantEntry, GrantId, Leaf,
-	RecordEntry, Scope, Seconds,
+	key_name, to_hex, Balance, BlockNumber, DatasetEntry, DatasetId, Epoch, GrantEntry, GrantId,
+	Leaf, RecordEntry, Scope, Seconds,
 };
 use pyo3::prelude::*;
 
@@ -44,6 +44,7 @@ impl From<DatasetEntry> for Dataset {
 #[derive(IntoPyObject)]
 pub(crate) struct Record {
 	name: String,
+	key: String,
 	dataset: DatasetId,
 	epoch: Epoch,
 	leaf: Leaf,
@@ -52,12 +53,14 @@ pub(crate) struct Record {
 	block: BlockNumber,
 }
 
-impl From<RecordEntry> for Record {
-	fn from(entry: RecordEntry) -> Self {
+impl Record {
+	/// Returns a record with the name that its key hides, if that is known.
+	pub(crate) fn of(entry: RecordEntry, name: Option<String>) -> Self {
 		let RecordEntry { key, record } = entry;
 		let (_, block) = record.payload.blocks();
 		Self {
-			name: key_name(&key),
+			name: name.unwrap_or_else(|| key_name(&key)),
+			key: to_hex(&key.0),
 			dataset: record.dataset,
 			epoch: record.epoch,
 			leaf: record.leaf,

@@ -8,7 +8,10 @@ use crate::{
 	per_process::PerProcess,
 	runtime::wait,
 };
-use isthmus_sdk::{folder, is_folder, parse_key, AccountId, DatasetId, Error, Leaf, RecordKey};
+use isthmus_sdk::{
+	folder, is_folder, names, parse_key, record_key, to_hex, AccountId, DatasetId, Error, Leaf,
+	RecordKey,
+};
 use pyo3::{exceptions::PyFileNotFoundError, prelude::*, types::PyBytes};
 
 /// A record that the account may read. Its bytes are fetched, checked and decrypted when they are asked for.
@@ -44,8 +47,10 @@ impl Reading {
 		record: &str,
 	) -> PyResult<Self> {
 		let owner = account(owner)?;
-		let key = parse_key(record).map_err(|error| raised(error.into()))?;
-		let reading = open(py, connection.get(), owner, key)?;
+		let called = parse_key(record).map_err(|error| raised(error.into()))?;
+		// A key in hexadecimal digits is too long for a name.
+		let is_name = record_key(record).is_ok();
+		let (key, reading) = find_and_open(py, connection.get(), owner, called, is_name)?;
 		let place = reading.answer();
 		if dataset.is_some_and(|dataset| dataset != place.dataset) {
 			let words = format!("the record {record} is in dataset {}", place.dataset);
@@ -67,6 +72,18 @@ impl Reading {
 			leaf,
 			readings,
 		})
+	}
+
+	/// The record's key on the chain.
+	#[getter]
+	fn key(&self) -> String {
+		to_hex(&self.key.0)
+	}
+
+	/// The hash of what is stored, in hexadecimal digits.
+	#[getter]
+	fn content_hash(&self) -> String {
+		to_hex(&self.hash)
 	}
 
 	/// Returns bytes of the value from an offset on: fewer at its end, and none after it.
@@ -111,10 +128,31 @@ impl Reading {
 			return Ok(reading);
 		}
 		let reading = open(py, self.connection.get(), self.owner, self.key)?;
-		let is_same = reading.content_hash() == self.hash;
-		let kept = self.readings.keep(reading).filter(|_| is_same);
-		kept.ok_or_else(|| NotAuthentic::new_err("the record was removed and stored again"))
+		let replaced = || NotAuthentic::new_err("the record was removed and stored again");
+		if reading.content_hash() != self.hash {
+			return Err(replaced());
+		}
+		self.readings.keep(reading).ok_or_else(replaced)
 	}
+}
+
+/// Finds a record by its name, or takes its key, and opens it.
+fn find_and_open(
+	py: Python<'_>,
+	connection: &Connection,
+	owner: AccountId,
+	called: RecordKey,
+	is_name: bool,
+) -> PyResult<(RecordKey, isthmus_sdk::Reading)> {
+	if !is_name {
+		return Ok((called, open(py, connection, owner, called)?));
+	}
+	let reader = connection.identity()?;
+	connection.ask(py, async |client| {
+		let key = names::find(&client, reader, &owner, called).await?;
+		let reading = names::open_found(&client, reader, &owner, called, key).await?;
+		Ok((key, reading))
+	})
 }
 
 /// Opens a record over this process's connection.

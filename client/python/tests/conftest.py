@@ -43,10 +43,13 @@ class Shared:
     def connect(self, key: str | None = COMPANY) -> isthmus.Client:
         return isthmus.connect(self.node.url, key=key)
 
-    def store(self, folder: Path, name: str, content: bytes, leaf: int, dataset: int = 0) -> None:
+    def store(
+        self, folder: Path, name: str, content: bytes, leaf: int, dataset: int = 0, public: bool = True
+    ) -> None:
         """Stores a record of the school."""
         (folder / name).write_bytes(content)
-        self.node.isthmus("store", str(folder / name), "--leaf", str(leaf), "--dataset", str(dataset), key=SCHOOL)
+        place = ("--leaf", str(leaf), "--dataset", str(dataset))
+        self.node.isthmus("store", str(folder / name), *place, *["--public-name"] * public, key=SCHOOL)
 
     def authorize(self, leaves: str, dataset: int = 0, reader: str = COMPANY) -> int:
         """Grants access to leaves, and returns the grant's number."""

@@ -18,6 +18,7 @@ from pathlib import Path
 import isthmus
 import pytest
 from conftest import COMPANY, MARKS, SCHOOL, Shared
+from isthmus.filesystem import IsthmusFileSystem
 from node import Node, free_port
 
 #: The length of a chunk's content.
@@ -87,6 +88,43 @@ def test_lists_show_what_is_public(shared: Shared, client: isthmus.Client) -> No
     assert client.list("records", shared.owner) == client.records(shared.owner)
     with pytest.raises(ValueError, match="datasets, records, given, received: 'grants'"):
         client.list("grants")
+
+
+def test_hidden_names_are_known_to_those_who_may_read(shared: Shared, tmp_path: Path) -> None:
+    shared.node.isthmus("dataset", "create", "hidden", key=SCHOOL)
+    school, company, stranger = (shared.connect(key) for key in (SCHOOL, COMPANY, "//Alice"))
+    [hidden] = [entry.number for entry in school.datasets() if entry.name == "hidden"]
+    for leaf, name in enumerate(["first.csv", "second.csv"]):
+        shared.store(tmp_path, name, name.encode(), leaf=leaf, dataset=hidden, public=False)
+    shared.authorize("0..1", dataset=hidden)
+
+    def names(client: isthmus.Client) -> list[str]:
+        return [record.name for record in client.records(shared.owner, hidden)]
+
+    keys = [record.key for record in stranger.records(shared.owner, hidden)]
+    assert names(stranger) == keys and names(school) == ["first.csv", "second.csv"]
+    assert names(company) == ["first.csv", keys[1]]
+    for client, name in [(school, "second.csv"), (company, "first.csv"), (company, keys[0])]:
+        with client.open(shared.owner, hidden, name) as file:
+            assert file.read() == (b"first.csv" if file.key == keys[0] else b"second.csv")
+    for name in ["second.csv", "none.csv"]:
+        with pytest.raises(FileNotFoundError, match="the owner has no record with this key"):
+            company.open(shared.owner, hidden, name)
+    files = IsthmusFileSystem(client=company)
+    path = f"{shared.owner}/{hidden}/first.csv"
+    assert files.ls(f"{shared.owner}/{hidden}", detail=False) == [path]
+    assert files.cat(path) == b"first.csv" and files.modified(path) is not None
+
+
+def test_a_copy_of_a_file_does_not_mix_versions(shared: Shared, tmp_path: Path) -> None:
+    shared.store(tmp_path, "version.csv", b"one", leaf=3)
+    with shared.connect().open(shared.owner, 0, "version.csv") as file:
+        copied = pickle.dumps(file)
+        assert pickle.loads(copied).read() == b"one"
+        shared.node.isthmus("remove", "version.csv", key=SCHOOL)
+        shared.store(tmp_path, "version.csv", b"two", leaf=2)
+        with pytest.raises(isthmus.NotAuthentic, match="removed and stored again"):
+            pickle.loads(copied)
 
 
 def test_what_may_not_be_read_is_an_error_with_the_chains_sentence(shared: Shared, client: isthmus.Client) -> None:
