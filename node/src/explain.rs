@@ -31,7 +31,7 @@ fn sentence(error: &Error) -> String {
 			 file first",
 			path.display()
 		),
-		Error::KeystoreOperation => "the key cannot be written to the keystore, which has to be a folder that this user may \
+		Error::KeystoreOperation | Error::KeyStorage(_) => "the key cannot be written to the keystore, which has to be a folder that this user may \
 			write to: `keystore` in the chain's folder below `--base-path`, or the folder of `--keystore-path`"
 			.into(),
 		// The framework's sentence for an invalid secret URI. This one must not repeat the URI, either.
