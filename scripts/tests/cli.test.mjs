@@ -7,8 +7,8 @@ import { spawn } from 'node:child_process';
 import { createHash, randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import {
-	chmodSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync,
-	truncateSync, writeFileSync,
+	chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync,
+	symlinkSync, truncateSync, writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -859,6 +859,43 @@ test('names are hidden from the chain, but not from those who may read', { timeo
 	assert.deepEqual([removed.name, removed.key], [name, stored[0].key]);
 	const after = await run(['trace', 'record', owner.address, name, '--to', String(removed.block), ...owner.key]);
 	assert.match(after.stdout, /jane-doe-hiv-test\.pdf removed/);
+});
+
+test('a value is stored as an object in two folders, and a wrong byte in one is noticed', { timeout }, async () => {
+	const owner = await producer('//ObjectOwner');
+	const consumer = await reader('//ObjectReader');
+	const content = random('object', 3_500_000);
+	const folders = ['first', 'second'].map((name) => (mkdirSync(file(name)), file(name)));
+	const urls = folders.map((at) => `file://${at}`);
+	await ok('dataset', 'locate', '0', ...urls, '--finalized', ...owner.key);
+	const [stored] = await ok('store', 'object', '--object', '--finalized', ...owner.key);
+	await ok('authorize', '--to', consumer.uri, '--leaves', '0..1', '--finalized', ...owner.key);
+	const [listed] = await ok('list', 'datasets', ...owner.key);
+	assert.deepEqual([listed.objects, listed.locations], [1, urls]);
+	// It was sent to the first folder; a copy is as good.
+	const names = readdirSync(folders[0]).sort();
+	assert.equal(names.length, 2);
+	for (const name of names) copyFileSync(join(folders[0], name), join(folders[1], name));
+	const [checked] = await ok('check', owner.address, '0');
+	assert.deepEqual(checked.locations.map(({ right }) => right), [1, 1]);
+	// A byte of the second MiB.
+	const object = join(folders[0], names.find((name) => !name.endsWith('.b3')));
+	const bytes = readFileSync(object);
+	bytes[1_500_000] ^= 1;
+	writeFileSync(object, bytes);
+	const broken = await run(['check', owner.address, '0']);
+	assert.equal(broken.code, FAILED);
+	assert.match(broken.stdout, /first: 0 right \(0 B\)\n {2}0x[0-9a-f]{64}: MiB 1 of it is wrong there\n.*second: 1 right/);
+	const fetched = await run(['fetch', owner.address, stored.key, '-o', 'object-copy', ...consumer.key]);
+	assert.equal(fetched.code, DONE, fetched.stderr);
+	assert.match(fetched.stderr, /left for another location: .*first: MiB 1 of it is wrong there/);
+	assert.equal(contents('object-copy'), sha(content));
+	rmSync(folders[1], { recursive: true });
+	const { error } = await refused(FAILED, 'fetch', owner.address, stored.key, '-o', 'none', ...consumer.key);
+	assert.match(error, /no location has the object/);
+	assert.ok(!existsSync(file('none')));
+	await ok('remove', 'object', '--objects', ...owner.key);
+	assert.deepEqual(readdirSync(folders[0]), []);
 });
 
 test('a request is rejected, or cancelled with and without an offer', { timeout }, async () => {

@@ -151,6 +151,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 	}
 	match report.locations.iter().all(|at| at.faults.is_empty()) {
 		true => Ok(report),
-		false => Err(Error::failed(report)),
+		false => {
+			context.output.print(&report)?;
+			Err(Error::failed("not every location has all of the objects"))
+		}
 	}
 }
