@@ -554,7 +554,7 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 				'requests',
 			],
 			{ policy: ['firmPrice', 'longestRange', 'longestTerm', 'price', 'words'] }],
-		[['store', 'json', ...owner.key], ['block', 'bytes', 'dataset', 'epoch', 'files', 'key', 'leaf', 'name', 'readers', 'resumed']],
+		[['store', 'json', ...owner.key], ['block', 'bytes', 'dataset', 'epoch', 'files', 'key', 'leaf', 'location', 'name', 'readers', 'resumed']],
 		[['list', 'records', ...owner.key],
 			['arrived', 'bytes', 'chunks', 'dataset', 'epoch', 'firstBlock', 'key', 'lastBlock', 'leaf', 'name', 'root']],
 		[ask, ['block', 'condition', 'request']],
