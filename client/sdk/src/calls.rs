@@ -53,6 +53,15 @@ fn trigger(condition: Option<&Condition>) -> Footprint {
 	})
 }
 
+/// Notes what every call does that stores a record at a place: it takes the leaf and the record's key, and does not go
+/// beside one that starts an epoch.
+fn taking_place(call: Call, place: &Place) -> Call {
+	call.taking(Footprint::ENTRY)
+		.claiming(Claim::leaf(place))
+		.claiming(Claim::Record(place.key.0))
+		.yielding_to(Claim::NewEpoch(place.dataset))
+}
+
 impl Client {
 	/// Makes a call that registers the account as a producer.
 	pub async fn register(&self, kind: ProducerKind, name: &str) -> Result<Call, Error> {
@@ -155,13 +164,7 @@ impl Client {
 		} = *place;
 		let arguments = (key, dataset, epoch, leaf, Bytes(value));
 		let call = self.call(PALLET, "store", arguments).await?;
-		let leaf = Claim::leaf(place);
-		Ok(call
-			.taking(Footprint::ENTRY)
-			.taking(Footprint::ENTRY)
-			.claiming(leaf)
-			.claiming(Claim::Record(key.0))
-			.yielding_to(Claim::NewEpoch(dataset)))
+		Ok(taking_place(call, place).taking(Footprint::ENTRY))
 	}
 
 	/// Makes the first part of T_s for a large value: a call that stores its manifest. `length` and
@@ -182,13 +185,7 @@ impl Client {
 		let manifest = Bytes(manifest);
 		let arguments = (key, dataset, epoch, leaf, length, chunk_size, manifest);
 		let call = self.call(PALLET, "open_record", arguments).await?;
-		let leaf = Claim::leaf(place);
-		Ok(call
-			.taking(Footprint::ENTRY)
-			.taking(Footprint::ENTRY)
-			.claiming(leaf)
-			.claiming(Claim::Record(key.0))
-			.yielding_to(Claim::NewEpoch(dataset)))
+		Ok(taking_place(call, place).taking(Footprint::ENTRY))
 	}
 
 	/// Makes the next part of T_s for a large value: a call that stores its next chunk, with the Merkle proof
@@ -219,13 +216,7 @@ impl Client {
 		} = *place;
 		let arguments = (key, dataset, epoch, leaf, object.clone());
 		let call = self.call(PALLET, "store_object", arguments).await?;
-		let leaf = Claim::leaf(place);
-		Ok(call
-			.taking(Footprint::OBJECT)
-			.taking(Footprint::ENTRY)
-			.claiming(leaf)
-			.claiming(Claim::Record(key.0))
-			.yielding_to(Claim::NewEpoch(dataset)))
+		Ok(taking_place(call, place).taking(Footprint::OBJECT))
 	}
 
 	/// Makes a call that stores the entries of many objects, or none of them. At most [`OBJECTS_AT_ONCE`] fit.
