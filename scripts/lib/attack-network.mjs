@@ -68,14 +68,14 @@ export const UNBOUNDED_LOG = ['--enable-log-reloading'];
 
 /**
  * Starts a node that mines a block per second, logs why it ignores blocks, and finalizes none, so that finality does not
- * overtake forged blocks. Waits until it has this number of blocks.
+ * overtake forged blocks. Waits until it has the blocks that the attacks need.
  */
-export async function victim(blocks = BLOCKS, more = []) {
+export async function victim(more = []) {
 	const args = ['--dev', '--no-grandpa', '--heartbeat', '1', '-lpow=debug', '--disable-log-color', ...more];
 	const node = await LocalNode.start({ args });
 	const rpc = await Rpc.connect(node.url);
 	try {
-		await rpc.bestFrom(blocks);
+		await rpc.bestFrom(BLOCKS);
 	} finally {
 		await rpc.disconnect();
 	}
@@ -84,7 +84,7 @@ export async function victim(blocks = BLOCKS, more = []) {
 
 /** Offers blocks that break one rule each. The program prints a line for each case; all cases form one outcome. */
 async function forgedBlocks(folder, report) {
-	const node = await victim(BLOCKS, UNBOUNDED_LOG);
+	const node = await victim(UNBOUNDED_LOG);
 	const chain = ['--chain', 'dev', '--base-path', mkdtempSync(join(folder, 'maker-'))];
 	try {
 		const attack = ['refuse', '--rpc', node.url, '--log', node.logPath, '--mines', ...chain];
@@ -146,7 +146,7 @@ export async function storeBulk(url) {
 
 /** Runs floods of every kind. Each line that the program prints is an outcome. */
 async function floods({ messages, seconds }, report) {
-	const node = await victim(1);
+	const node = await victim();
 	const extent = ['--messages', String(messages), '--seconds', String(seconds)];
 	const at = ['--rpc', node.url, '--pid', String(node.pid), '--log', node.logPath];
 	try {

@@ -23,7 +23,7 @@ const BLAMELESS = ['wrong_timestamp', 'synced_sealed_from_the_future', 'synced_s
 test('a block that breaks one rule is refused, and the log names the rule', { timeout }, async (t) => {
 	const folder = mkdtempSync(join(tmpdir(), 'isthmus-adversary-'));
 	t.after(() => rmSync(folder, { recursive: true, force: true }));
-	const node = await victim(undefined, UNBOUNDED_LOG);
+	const node = await victim(UNBOUNDED_LOG);
 	t.after(() => node.kill());
 	const chain = ['--chain', 'dev', '--base-path', folder];
 	const attack = ['refuse', '--rpc', node.url, '--log', node.logPath, '--mines', ...chain];
@@ -47,7 +47,7 @@ test('a block that breaks one rule is refused, and the log names the rule', { ti
 });
 
 test('a flood costs its sender the connection, and the node keeps mining', { timeout }, async (t) => {
-	const node = await victim(1);
+	const node = await victim();
 	t.after(() => node.kill());
 	await storeBulk(node.url);
 	const extent = ['--messages', String(FLOOD.messages), '--seconds', String(FLOOD.seconds)];
