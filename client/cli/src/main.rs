@@ -55,7 +55,10 @@ mod trace;
 mod transfer;
 mod verify;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{
+	error::{ContextKind, ContextValue},
+	CommandFactory, FromArgMatches, Parser, Subcommand,
+};
 use cost::Planned;
 use error::Error;
 use isthmus_sdk::Budget;
@@ -63,6 +66,7 @@ use options::Options;
 use report::{Output, Report};
 use std::{
 	io::{self, Write},
+	num::{IntErrorKind, ParseFloatError, ParseIntError},
 	process::ExitCode,
 };
 
@@ -205,8 +209,32 @@ fn main() -> ExitCode {
 
 /// Reads the arguments. A negative number is read as a value, so that the error is about the value.
 fn parse() -> Result<Isthmus, clap::Error> {
-	let matches = with_negative_numbers(Isthmus::command()).try_get_matches()?;
+	let matches = with_negative_numbers(Isthmus::command())
+		.try_get_matches()
+		.map_err(with_number_in_words)?;
 	Isthmus::from_arg_matches(&matches)
+}
+
+/// Says what is wrong with a value that should have been a number: the standard library's sentence, such as "invalid
+/// digit found in string", tells users nothing. Other errors are returned unchanged.
+fn with_number_in_words(error: clap::Error) -> clap::Error {
+	let source = std::error::Error::source(&error);
+	let wanted = match source.and_then(|source| source.downcast_ref::<ParseIntError>()) {
+		Some(wrong) => match wrong.kind() {
+			IntErrorKind::PosOverflow => "the number is too large",
+			IntErrorKind::NegOverflow => "the number is too small",
+			_ => "expected a whole number",
+		},
+		None if source.is_some_and(|source| source.is::<ParseFloatError>()) => "expected a number",
+		None => return error,
+	};
+	let text = |kind| match error.get(kind) {
+		Some(ContextValue::String(text)) => text.as_str(),
+		_ => "",
+	};
+	let (value, argument) = (text(ContextKind::InvalidValue), text(ContextKind::InvalidArg));
+	let message = format!("invalid value '{value}' for '{argument}': {wanted}");
+	clap::Error::raw(error.kind(), format!("{message}\n\nFor more information, try '--help'.\n"))
 }
 
 fn with_negative_numbers(command: clap::Command) -> clap::Command {
