@@ -43,6 +43,8 @@
 //! among several people ([`shares`]). It is kept in a file that is encrypted under a passphrase ([`key_file`]).
 //! [`on_disk`] replaces such files.
 //!
+//! The keys, the tree and the grants are those of `isthmus-keys`, which the chain's runtime uses, too.
+//!
 //! `docs/formats.md` defines the layouts, labels and constants. `vectors.json` and
 //! `vectors-files.json` hold test vectors that this crate and its JavaScript counterpart,
 //! `scripts/lib/envelope.mjs`, both pass. The programs in `examples/` encrypt a large record chunk
@@ -59,30 +61,27 @@
 
 #![forbid(unsafe_code)]
 
-mod derive;
-pub mod epoch;
-pub mod grant;
 pub mod key_file;
-pub mod keys;
-pub mod master;
 pub mod name;
 pub mod object;
 pub mod on_disk;
 pub mod record;
 pub mod seed;
 pub mod shares;
-pub mod tree;
-mod xwing;
+
+// What the runtime needs, too.
+use isthmus_keys::derive;
+pub use isthmus_keys::{epoch, grant, keys, master, tree};
 
 #[cfg(test)]
 mod vectors;
 
-pub use derive::{random_bytes, RandomError};
-pub use epoch::EpochId;
-pub use grant::{open_grant, seal_grant, GrantError, GrantScope};
+pub use isthmus_keys::{
+	open_grant, random_bytes, seal_grant, EncryptionKeyPair, EncryptionSecret, EpochId, EpochRoot,
+	GrantError, GrantScope, KeyError, KeyId, KeySet, LeafKey, MasterSecret, PublicKey, RandomError,
+	Range, Suite, TreeError,
+};
 pub use key_file::{KeyFile, KeyFileError, Secrets};
-pub use keys::{EncryptionKeyPair, EncryptionSecret, KeyError, KeyId, PublicKey, Suite};
-pub use master::MasterSecret;
 pub use name::NameCipher;
 pub use object::{ObjectCipher, ObjectHeader};
 pub use record::{
@@ -91,4 +90,3 @@ pub use record::{
 };
 pub use seed::{Fingerprint, Seed, SeedError};
 pub use shares::{Share, ShareError};
-pub use tree::{EpochRoot, KeySet, LeafKey, Range, TreeError};

@@ -3,8 +3,10 @@
 //!
 //! A producer has to keep only this one secret, because every key of every dataset is derived from it.
 
+#[cfg(feature = "std")]
+use crate::derive::RandomError;
 use crate::{
-	derive::{self, redacted_debug, RandomError, Secret},
+	derive::{self, redacted_debug, Secret},
 	epoch::EpochId,
 	tree::EpochRoot,
 };
@@ -24,6 +26,7 @@ impl MasterSecret {
 	/// # Errors
 	///
 	/// Returns [`RandomError`] if the system provides no randomness.
+	#[cfg(feature = "std")]
 	pub fn generate() -> Result<Self, RandomError> {
 		derive::random().map(Self)
 	}
@@ -35,10 +38,6 @@ impl MasterSecret {
 
 	/// Returns the secret itself, for a key store.
 	pub fn expose_secret(&self) -> &[u8; 32] {
-		&self.0
-	}
-
-	pub(crate) fn secret(&self) -> &Secret {
 		&self.0
 	}
 
@@ -62,7 +61,7 @@ mod tests {
 	};
 
 	fn leaf(master: &MasterSecret, id: EpochId) -> [u8; 32] {
-		**master.epoch_root(&id).leaf_key(0).secret()
+		*master.epoch_root(&id).leaf_key(0).expose_secret()
 	}
 
 	#[test]

@@ -2,14 +2,16 @@
 //! Primitives for key derivation: HMAC-SHA256 (RFC 2104), HKDF-SHA256 (RFC 5869) and the system's
 //! source of randomness. Labels and layouts are defined where they are used.
 
-use ring::{
-	hkdf, hmac,
-	rand::{SecureRandom, SystemRandom},
-};
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 /// 32 secret bytes, wiped from memory when dropped.
-pub(crate) type Secret = Zeroizing<[u8; 32]>;
+pub type Secret = Zeroizing<[u8; 32]>;
+
+/// A pseudorandom key of HKDF-SHA256.
+pub type Prk = Hkdf<Sha256>;
 
 /// The system's source of randomness failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -17,7 +19,13 @@ pub(crate) type Secret = Zeroizing<[u8; 32]>;
 pub struct RandomError;
 
 /// Draws 32 bytes from the system's source of randomness.
-pub(crate) fn random() -> Result<Secret, RandomError> {
+///
+/// # Errors
+///
+/// Returns [`RandomError`] if the system provides no randomness.
+#[cfg(feature = "std")]
+pub fn random() -> Result<Secret, RandomError> {
+	use ring::rand::{SecureRandom, SystemRandom};
 	let mut bytes = Secret::default();
 	SystemRandom::new()
 		.fill(&mut bytes[..])
@@ -30,33 +38,32 @@ pub(crate) fn random() -> Result<Secret, RandomError> {
 /// # Errors
 ///
 /// Returns [`RandomError`] if the system provides no randomness.
+#[cfg(feature = "std")]
 pub fn random_bytes() -> Result<[u8; 32], RandomError> {
 	random().map(|bytes| *bytes)
 }
 
 /// Returns the HMAC-SHA256 of `message` under `key`.
-pub(crate) fn hmac_sha256(key: &Secret, message: &[u8]) -> Secret {
-	let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key[..]), message);
-	let mut out = Secret::default();
-	out.copy_from_slice(tag.as_ref());
-	out
+pub fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> Secret {
+	let mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length; qed");
+	Secret::new(mac.chain_update(message).finalize().into_bytes().into())
 }
 
 /// Runs HKDF-Extract with SHA-256 and returns the pseudorandom key.
-pub(crate) fn extract(salt: &[u8], secret: &Secret) -> hkdf::Prk {
-	hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(&secret[..])
+pub fn extract(salt: &[u8], secret: &[u8; 32]) -> Prk {
+	Prk::new(Some(salt), secret)
 }
 
 /// Runs HKDF-Expand with SHA-256 over the concatenated parts of `info`, and returns 32 bytes.
-pub(crate) fn expand(prk: &hkdf::Prk, info: &[&[u8]]) -> Secret {
+pub fn expand(prk: &Prk, info: &[&[u8]]) -> Secret {
 	let mut out = Secret::default();
-	prk.expand(info, hkdf::HKDF_SHA256)
-		.and_then(|okm| okm.fill(&mut out[..]))
+	prk.expand_multi_info(info, &mut out[..])
 		.expect("32 bytes are one block of HKDF-SHA256, which outputs up to 255; qed");
 	out
 }
 
 /// Implements `Debug` for a type that holds a secret, without showing the secret.
+#[macro_export]
 macro_rules! redacted_debug {
 	($type:ident) => {
 		impl core::fmt::Debug for $type {
@@ -66,4 +73,4 @@ macro_rules! redacted_debug {
 		}
 	};
 }
-pub(crate) use redacted_debug;
+pub use redacted_debug;

@@ -6,6 +6,7 @@
 //! result to HPKE; ML-KEM, X25519 and SHA-3 are libraries.
 
 use crate::derive::Secret;
+use alloc::vec::Vec;
 use hpke::{
 	generic_array::{
 		typenum::{Sum, U1024, U192, U32, U96},
@@ -96,7 +97,7 @@ impl PrivateKey {
 		let mut shake = Shake256::default();
 		shake.update(&self.0[..]);
 		shake.finalize_xof().read(&mut bytes[..]);
-		let [d, z, curve] = std::array::from_fn(|part| {
+		let [d, z, curve] = core::array::from_fn(|part| {
 			let mut seed = Secret::default();
 			seed.copy_from_slice(&bytes[32 * part..][..32]);
 			seed
@@ -188,7 +189,7 @@ impl Kem for XWing {
 		let (lattice, point) = recipient.parts()?;
 		let mut bytes = Zeroizing::new([0; RANDOMNESS_LEN]);
 		random.fill_bytes(&mut bytes[..]);
-		let [message, ephemeral] = std::array::from_fn(|part| {
+		let [message, ephemeral] = core::array::from_fn(|part| {
 			let mut half = Secret::default();
 			half.copy_from_slice(&bytes[32 * part..][..32]);
 			half

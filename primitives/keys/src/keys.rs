@@ -7,9 +7,12 @@
 //! [`EncryptionSecret::pair`] derives the pair from the secret and the identifier.
 
 use crate::{
-	derive::{self, redacted_debug, RandomError, Secret},
+	derive::{self, redacted_debug, Secret},
 	xwing::{self, XWing},
 };
+#[cfg(feature = "std")]
+use crate::derive::RandomError;
+use alloc::vec::Vec;
 use hpke::{Deserializable, Kem as _};
 
 /// The key encapsulation of [`Suite::X25519`].
@@ -175,6 +178,7 @@ impl EncryptionKeyPair {
 	/// # Errors
 	///
 	/// Returns [`RandomError`] if the system provides no randomness.
+	#[cfg(feature = "std")]
 	pub fn generate() -> Result<Self, RandomError> {
 		EncryptionSecret::generate()?.fresh()
 	}
@@ -238,6 +242,7 @@ impl EncryptionSecret {
 	/// # Errors
 	///
 	/// Returns [`RandomError`] if the system provides no randomness.
+	#[cfg(feature = "std")]
 	pub fn generate() -> Result<Self, RandomError> {
 		derive::random().map(Self)
 	}
@@ -245,10 +250,6 @@ impl EncryptionSecret {
 	/// Creates a secret from 32 bytes, which must have been drawn uniformly at random.
 	pub fn from_bytes(bytes: [u8; 32]) -> Self {
 		Self(Secret::new(bytes))
-	}
-
-	pub(crate) fn new(secret: Secret) -> Self {
-		Self(secret)
 	}
 
 	/// Returns the secret itself, for a key store.
@@ -272,6 +273,7 @@ impl EncryptionSecret {
 	/// # Errors
 	///
 	/// Returns [`RandomError`] if the system provides no randomness.
+	#[cfg(feature = "std")]
 	pub fn fresh(&self) -> Result<EncryptionKeyPair, RandomError> {
 		let random = derive::random()?;
 		let (id, _) = random.split_first_chunk().expect("16 of 32 bytes; qed");

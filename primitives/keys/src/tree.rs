@@ -11,6 +11,7 @@ use crate::{
 	derive::{self, redacted_debug, Secret},
 	epoch::EpochId,
 };
+use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
 /// Height of the tree: a leaf is this many steps below the root.
@@ -244,7 +245,8 @@ pub struct LeafKey(Secret);
 redacted_debug!(LeafKey);
 
 impl LeafKey {
-	pub(crate) fn secret(&self) -> &Secret {
+	/// Returns the key itself.
+	pub fn expose_secret(&self) -> &[u8; 32] {
 		&self.0
 	}
 }
@@ -285,7 +287,7 @@ impl KeySet {
 
 	/// Returns the concatenated keys, in the order of the cover. Their positions in the tree follow
 	/// from the range and are not encoded.
-	pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+	pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
 		// The buffer never grows, so no copy of a key is left behind.
 		let mut bytes = Zeroizing::new(Vec::with_capacity(self.keys.len() * NODE_KEY_LEN));
 		for key in &self.keys {

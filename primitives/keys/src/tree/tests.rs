@@ -88,8 +88,8 @@ fn a_key_set_opens_its_range_and_nothing_else() {
 	let keys = root.key_set(scope);
 	for leaf in 5..21 {
 		assert_eq!(
-			keys.leaf_key(leaf).unwrap().secret(),
-			root.leaf_key(leaf).secret()
+			keys.leaf_key(leaf).unwrap().expose_secret(),
+			root.leaf_key(leaf).expose_secret()
 		);
 	}
 	for leaf in [0, 4, 21, 22, 1 << 31, u32::MAX] {
@@ -109,8 +109,8 @@ fn key_sets_are_read_as_they_were_written() {
 	let read = KeySet::from_bytes(scope, &bytes).unwrap();
 	assert_eq!(read.range(), scope);
 	assert_eq!(
-		read.leaf_key(3).unwrap().secret(),
-		root.leaf_key(3).secret()
+		read.leaf_key(3).unwrap().expose_secret(),
+		root.leaf_key(3).expose_secret()
 	);
 	for got in [0, 1, 32, 95, 97, 128] {
 		let refused = KeySet::from_bytes(scope, &vec![0; got]).unwrap_err();

@@ -7,12 +7,13 @@
 //! signed by the owner can write to the owner's authorization list.
 
 use crate::{
-	derive::{random_bytes, RandomError},
+	derive::RandomError,
 	epoch::EpochId,
 	keys::{EncryptionKeyPair, KeyError, KeyId, PublicKey, Suite, X25519},
 	tree::{EpochRoot, KeySet, Range, MAX_COVER, NODE_KEY_LEN},
 	xwing::{self, XWing, RANDOMNESS_LEN},
 };
+use alloc::vec::Vec;
 use hpke::{
 	rand_core::{CryptoRng, RngCore},
 	Deserializable, HpkeError, Kem, OpModeR, OpModeS,
@@ -37,7 +38,7 @@ type Kdf = hpke::kdf::HkdfSha256;
 /// The cipher of both suites.
 type Aead = hpke::aead::AesGcm256;
 /// The random bytes of one encapsulation.
-type Randomness = Zeroizing<[u8; RANDOMNESS_LEN]>;
+pub type Randomness = Zeroizing<[u8; RANDOMNESS_LEN]>;
 
 /// Why a grant cannot be sealed or opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -144,6 +145,7 @@ impl CryptoRng for Entropy {}
 ///
 /// Returns [`GrantError::InvalidKey`] if nothing can be sealed to the public key, and
 /// [`GrantError::Random`] if the system provides no randomness.
+#[cfg(feature = "std")]
 pub fn seal_grant(
 	root: &EpochRoot,
 	scope: &GrantScope,
@@ -151,14 +153,18 @@ pub fn seal_grant(
 ) -> Result<Vec<u8>, GrantError> {
 	let mut random = Randomness::new([0; RANDOMNESS_LEN]);
 	for half in random.chunks_exact_mut(32) {
-		half.copy_from_slice(&random_bytes()?);
+		half.copy_from_slice(&crate::random_bytes()?);
 	}
 	seal_with(root, scope, recipient, random)
 }
 
 /// Does the same as [`seal_grant`] with given random bytes, which must never be used twice. X25519 takes the first
-/// half of them. It is for test vectors.
-pub(crate) fn seal_with(
+/// half of them. It is for test vectors and benchmarks.
+///
+/// # Errors
+///
+/// Returns [`GrantError::InvalidKey`] if nothing can be sealed to the public key.
+pub fn seal_with(
 	root: &EpochRoot,
 	scope: &GrantScope,
 	recipient: &PublicKey,
