@@ -151,11 +151,36 @@ pub fn seal_grant(
 	scope: &GrantScope,
 	recipient: &PublicKey,
 ) -> Result<Vec<u8>, GrantError> {
+	seal_with(root, scope, recipient, randomness()?)
+}
+
+/// Does the same as [`seal_grant`] with keys that were derived before, which determine the range.
+///
+/// # Errors
+///
+/// Returns the errors of [`seal_grant`].
+#[cfg(feature = "std")]
+pub fn seal_keys(
+	id: &EpochId,
+	keys: &KeySet,
+	(grantee, expiry): ([u8; 32], u32),
+	recipient: &PublicKey,
+) -> Result<Vec<u8>, GrantError> {
+	let scope = GrantScope {
+		grantee,
+		range: keys.range(),
+		expiry,
+	};
+	seal_each((id, &scope), keys, recipient, randomness()?)
+}
+
+#[cfg(feature = "std")]
+fn randomness() -> Result<Randomness, RandomError> {
 	let mut random = Randomness::new([0; RANDOMNESS_LEN]);
 	for half in random.chunks_exact_mut(32) {
 		half.copy_from_slice(&crate::random_bytes()?);
 	}
-	seal_with(root, scope, recipient, random)
+	Ok(random)
 }
 
 /// Does the same as [`seal_grant`] with given random bytes, which must never be used twice. X25519 takes the first
@@ -170,9 +195,23 @@ pub fn seal_with(
 	recipient: &PublicKey,
 	random: Randomness,
 ) -> Result<Vec<u8>, GrantError> {
+	seal_each(
+		(root.id(), scope),
+		&root.key_set(scope.range),
+		recipient,
+		random,
+	)
+}
+
+fn seal_each(
+	place: (&EpochId, &GrantScope),
+	keys: &KeySet,
+	recipient: &PublicKey,
+	random: Randomness,
+) -> Result<Vec<u8>, GrantError> {
 	let (encapsulated, ciphertext) = match recipient.suite() {
-		Suite::X25519 => seal_for::<X25519>(root, scope, recipient, random),
-		Suite::XWing => seal_for::<XWing>(root, scope, recipient, random),
+		Suite::X25519 => seal_for::<X25519>(place, keys, recipient, random),
+		Suite::XWing => seal_for::<XWing>(place, keys, recipient, random),
 	}
 	.map_err(refused)?;
 	let suite = recipient.suite().id().to_be_bytes();
@@ -187,18 +226,18 @@ pub fn seal_with(
 }
 
 fn seal_for<K: Kem>(
-	root: &EpochRoot,
-	scope: &GrantScope,
+	(id, scope): (&EpochId, &GrantScope),
+	keys: &KeySet,
 	recipient: &PublicKey,
 	random: Randomness,
 ) -> Result<(Vec<u8>, Vec<u8>), HpkeError> {
 	let (encapsulated, mut context) = hpke::setup_sender::<Aead, Kdf, K, _>(
 		&OpModeS::Base,
 		&recipient.to_hpke::<K>()?,
-		&info(root.id(), scope),
+		&info(id, scope),
 		&mut Entropy(Some(random)),
 	)?;
-	let ciphertext = context.seal(&root.key_set(scope.range).to_bytes(), &[])?;
+	let ciphertext = context.seal(&keys.to_bytes(), &[])?;
 	Ok((xwing::to_vec(&encapsulated), ciphertext))
 }
 

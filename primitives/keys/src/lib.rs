@@ -2,6 +2,7 @@
 //! The keys of shared data: what the chain and its users must derive alike.
 //!
 //! - [`master`] and [`tree`]: an owner's master secret, the root of each epoch, and the tree of keys below it.
+//! - [`erasable`]: a key tree whose leaves can be erased.
 //! - [`keys`]: the key pairs to which grants are sealed.
 //! - [`grant`]: seals the keys of a range of leaves to such a key, and opens them.
 //! - [`header`]: which leaf's key the header of a record or an object commits to.
@@ -21,6 +22,7 @@ extern crate alloc;
 #[doc(hidden)]
 pub mod derive;
 pub mod epoch;
+pub mod erasable;
 pub mod grant;
 pub mod header;
 pub mod keys;
@@ -32,9 +34,10 @@ mod xwing;
 pub use derive::random_bytes;
 pub use derive::RandomError;
 pub use epoch::EpochId;
-#[cfg(feature = "std")]
-pub use grant::seal_grant;
+pub use erasable::ErasableTree;
 pub use grant::{open_grant, seal_with, GrantError, GrantScope};
+#[cfg(feature = "std")]
+pub use grant::{seal_grant, seal_keys};
 pub use keys::{EncryptionKeyPair, EncryptionSecret, KeyError, KeyId, PublicKey, Suite};
 pub use master::MasterSecret;
 pub use tree::{EpochRoot, KeySet, LeafKey, Range, TreeError};

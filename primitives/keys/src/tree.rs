@@ -53,6 +53,14 @@ pub enum TreeError {
 		/// The range that the keys open.
 		range: Range,
 	},
+	/// The leaf was erased: its key exists no more.
+	#[error(
+		"leaf {leaf} was erased, and nobody can make its key again: leave it out of the range"
+	)]
+	Erased {
+		/// The leaf.
+		leaf: u32,
+	},
 	/// The list of keys is shorter or longer than its range's cover requires.
 	#[error("the keys of this range must have {expected} bytes, got {got}")]
 	KeysLength {
@@ -143,6 +151,22 @@ pub struct Position {
 }
 
 impl Position {
+	/// The root.
+	pub(crate) const ROOT: Self = Self { depth: 0, index: 0 };
+
+	/// Returns the position with this depth and index; `None` if the tree has no such node.
+	pub(crate) fn new(depth: u32, index: u64) -> Option<Self> {
+		(depth <= HEIGHT && index < 1 << depth).then_some(Self { depth, index })
+	}
+
+	/// Returns the two children of an inner node.
+	pub(crate) fn children(&self) -> [Self; 2] {
+		[2 * self.index, 2 * self.index + 1].map(|index| Self {
+			depth: self.depth + 1,
+			index,
+		})
+	}
+
 	/// Returns the number of steps from the root, 0 to [`HEIGHT`].
 	pub fn depth(&self) -> u32 {
 		self.depth
@@ -165,7 +189,7 @@ impl Position {
 
 /// Derives the key `steps` levels below the node whose key is `key`, along the last `steps` bits of
 /// `path`.
-fn descend(key: &Secret, path: u64, steps: u32) -> Secret {
+pub(crate) fn descend(key: &Secret, path: u64, steps: u32) -> Secret {
 	let mut key = key.clone();
 	let mut message = [0; 1 + CHILD_LABEL.len()];
 	message[1..].copy_from_slice(CHILD_LABEL);
@@ -211,8 +235,7 @@ impl EpochRoot {
 	/// Derives the keys that open `range` and nothing else.
 	pub fn key_set(&self, range: Range) -> KeySet {
 		let mut keys = Vec::with_capacity(MAX_COVER);
-		let root = Position { depth: 0, index: 0 };
-		cover_keys(&self.key, root, &range, &mut keys);
+		cover_keys(&self.key, Position::ROOT, &range, &mut keys);
 		KeySet { range, keys }
 	}
 }
@@ -229,12 +252,8 @@ fn cover_keys(key: &Secret, at: Position, range: &Range, keys: &mut Vec<Secret>)
 		return;
 	}
 	// A leaf is either inside the range or outside it, so `at` is an inner node and has children.
-	for index in [2 * at.index, 2 * at.index + 1] {
-		let child = Position {
-			depth: at.depth + 1,
-			index,
-		};
-		cover_keys(&descend(key, index, 1), child, range, keys);
+	for child in at.children() {
+		cover_keys(&descend(key, child.index, 1), child, range, keys);
 	}
 }
 
@@ -245,6 +264,10 @@ pub struct LeafKey(Secret);
 redacted_debug!(LeafKey);
 
 impl LeafKey {
+	pub(crate) fn new(key: Secret) -> Self {
+		Self(key)
+	}
+
 	/// Returns the key itself.
 	pub fn expose_secret(&self) -> &[u8; 32] {
 		&self.0
@@ -262,6 +285,18 @@ pub struct KeySet {
 redacted_debug!(KeySet);
 
 impl KeySet {
+	/// Creates the keys of a range from those of its cover.
+	pub(crate) fn new(range: Range, keys: Vec<Secret>) -> Result<Self, TreeError> {
+		let (expected, got) = (
+			range.cover().len() * NODE_KEY_LEN,
+			keys.len() * NODE_KEY_LEN,
+		);
+		match expected == got {
+			true => Ok(Self { range, keys }),
+			false => Err(TreeError::KeysLength { expected, got }),
+		}
+	}
+
 	/// Returns the range that these keys open.
 	pub fn range(&self) -> Range {
 		self.range
