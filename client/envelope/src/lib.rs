@@ -41,7 +41,8 @@
 //!
 //! All secrets of an account are derived from one seed, which can be written down as 24 words ([`seed`]) and split
 //! among several people ([`shares`]). It is kept in a file that is encrypted under a passphrase ([`key_file`]).
-//! [`on_disk`] replaces such files.
+//! [`on_disk`] replaces such files. The keys of epochs whose records can be erased do not come from the seed, and are in a
+//! file of their own ([`erasable`]).
 //!
 //! The keys, the tree and the grants are those of `isthmus-keys`, which the chain's runtime uses, too.
 //!
@@ -61,6 +62,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod erasable;
 pub mod key_file;
 pub mod name;
 pub mod object;
@@ -76,10 +78,11 @@ pub use isthmus_keys::{epoch, grant, keys, master, tree};
 #[cfg(test)]
 mod vectors;
 
+pub use erasable::{EpochKeys, ErasableError, ErasableFile};
 pub use isthmus_keys::{
-	open_grant, random_bytes, seal_grant, EncryptionKeyPair, EncryptionSecret, EpochId, EpochRoot,
-	GrantError, GrantScope, KeyError, KeyId, KeySet, LeafKey, MasterSecret, PublicKey, RandomError,
-	Range, Suite, TreeError,
+	open_grant, random_bytes, seal_grant, seal_keys, EncryptionKeyPair, EncryptionSecret, EpochId,
+	EpochRoot, GrantError, GrantScope, KeyError, KeyId, KeySet, LeafKey, MasterSecret, PublicKey,
+	RandomError, Range, Suite, TreeError,
 };
 pub use key_file::{KeyFile, KeyFileError, Secrets};
 pub use name::NameCipher;
