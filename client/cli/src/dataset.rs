@@ -3,11 +3,12 @@
 
 use crate::{
 	context::Context,
+	erase::{self, begin_erasable, InFile},
 	error::Error,
 	options::Options,
 	report::{Lines, Report},
 	stderr::tell,
-	text::{amount, condition, count, only_if, quoted, Amount, Key},
+	text::{amount, condition, count, only_if, quoted, Amount, Key, Leaves},
 };
 use isthmus_sdk::{
 	every, AccountId, Balance, BlockNumber, Call, Condition, ConsumerKinds, Dataset, DatasetEntry,
@@ -15,7 +16,7 @@ use isthmus_sdk::{
 	LEAVES_PER_EPOCH,
 };
 use serde::{Serialize, Serializer};
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -41,6 +42,10 @@ enum Command {
 	Create {
 		/// Public name of the dataset
 		name: String,
+
+		/// Draw the keys of its epochs at random, so that the keys of single records can be erased
+		#[arg(long)]
+		erasable: bool,
 	},
 	/// List your datasets and their policies
 	List,
@@ -50,6 +55,29 @@ enum Command {
 	Epoch {
 		/// Number of the dataset
 		dataset: DatasetId,
+
+		/// Draw its keys and those of later epochs at random, so that the keys of single records can
+		/// be erased
+		#[arg(long)]
+		erasable: bool,
+	},
+	/// Erase the keys of leaves of an erasable epoch: nobody can open what is stored there any more
+	#[command(after_help = erase::HELP)]
+	Erase {
+		/// Number of the dataset
+		dataset: DatasetId,
+
+		/// Leaves whose keys are erased
+		#[arg(long, value_name = "FROM..TO")]
+		leaves: Leaves,
+
+		/// Epoch of the leaves [default: the current one]
+		#[arg(long)]
+		epoch: Option<Epoch>,
+
+		/// Do not ask on the terminal whether to erase them
+		#[arg(long, short)]
+		yes: bool,
 	},
 	/// Take no more requests
 	Close {
@@ -210,11 +238,19 @@ impl fmt::Display for PolicyText<'_> {
 struct Created {
 	block: BlockNumber,
 	dataset: DatasetId,
+	/// The file with the keys of its epochs, if they are erasable.
+	#[serde(skip_serializing_if = "Option::is_none")]
+	keys: Option<PathBuf>,
 }
 
 impl fmt::Display for Created {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		write!(f, "block {}: created dataset {}", self.block, self.dataset)
+		let Self { block, dataset, .. } = self;
+		write!(
+			f,
+			"block {block}: created dataset {dataset}{}",
+			InFile(&self.keys)
+		)
 	}
 }
 
@@ -243,6 +279,9 @@ struct Started {
 	block: BlockNumber,
 	dataset: DatasetId,
 	epoch: Epoch,
+	/// The file with its keys, if it is erasable.
+	#[serde(skip_serializing_if = "Option::is_none")]
+	keys: Option<PathBuf>,
 }
 
 impl fmt::Display for Started {
@@ -251,10 +290,12 @@ impl fmt::Display for Started {
 			block,
 			dataset,
 			epoch,
+			keys,
 		} = self;
+		let keys = InFile(keys);
 		write!(
 			f,
-			"block {block}: dataset {dataset} is now in epoch {epoch}"
+			"block {block}: dataset {dataset} is now in epoch {epoch}{keys}"
 		)
 	}
 }
@@ -370,9 +411,19 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 	let identity = &context.identity().await?;
 	Ok(match opts.command {
 		Command::List => Box::new(list(context, identity.id()).await?),
-		Command::Create { name } => Box::new(create(context, identity, &name).await?),
+		Command::Create { name, erasable } => {
+			Box::new(create(context, identity, &name, erasable).await?)
+		}
 		Command::Policy(opts) => Box::new(set_policy(context, identity, opts).await?),
-		Command::Epoch { dataset } => Box::new(start_epoch(context, identity, dataset).await?),
+		Command::Epoch { dataset, erasable } => {
+			Box::new(start_epoch(context, identity, dataset, erasable).await?)
+		}
+		Command::Erase {
+			dataset,
+			leaves,
+			epoch,
+			yes,
+		} => Box::new(erase::run(context, identity, (dataset, epoch, leaves), yes).await?),
 		Command::Close { dataset } => Box::new(set_closed(context, identity, dataset, true).await?),
 		Command::Open { dataset } => Box::new(set_closed(context, identity, dataset, false).await?),
 		Command::Locate {
@@ -475,17 +526,30 @@ pub(crate) async fn list(context: &Context, owner: &AccountId) -> Result<Lines<L
 	Ok(Lines(listed.collect()))
 }
 
-async fn create(context: &Context, identity: &Identity, name: &str) -> Result<Created, Error> {
+async fn create(
+	context: &Context,
+	identity: &Identity,
+	name: &str,
+	erasable: bool,
+) -> Result<Created, Error> {
+	if erasable {
+		identity.erasable_file()?;
+	}
 	let call = context.client.create_dataset(name).await?;
 	let included = context.send(identity, &call).await?;
 	let created = included.events.iter().find_map(|event| match event {
 		Event::DatasetCreated { dataset, .. } => Some(*dataset),
 		_ => None,
 	});
+	let dataset =
+		created.ok_or_else(|| Error::failed("the block has no event with the dataset's number"))?;
 	Ok(Created {
 		block: included.number(),
-		dataset: created
-			.ok_or_else(|| Error::failed("the block has no event with the dataset's number"))?,
+		dataset,
+		keys: match erasable {
+			true => Some(begin_erasable(context, identity, dataset, 0)?),
+			false => None,
+		},
 	})
 }
 
@@ -549,19 +613,30 @@ async fn start_epoch(
 	context: &Context,
 	identity: &Identity,
 	dataset: DatasetId,
+	erasable: bool,
 ) -> Result<Lines<Started>, Error> {
+	if erasable {
+		identity.erasable_file()?;
+	}
 	let call = context.client.start_epoch(dataset).await?;
 	let included = context.send(identity, &call).await?;
 	let block = included.number();
-	let started = included.events.iter().filter_map(|event| match event {
-		Event::EpochStarted { epoch, .. } => Some(Started {
+	let mut started = Vec::new();
+	for event in &included.events {
+		let Event::EpochStarted { epoch, .. } = event else {
+			continue;
+		};
+		started.push(Started {
 			block,
 			dataset,
 			epoch: *epoch,
-		}),
-		_ => None,
-	});
-	Ok(Lines(started.collect()))
+			keys: match erasable {
+				true => Some(begin_erasable(context, identity, dataset, *epoch)?),
+				false => None,
+			},
+		});
+	}
+	Ok(Lines(started))
 }
 
 async fn set_closed(

@@ -7,9 +7,12 @@ use crate::{
 };
 pub(crate) use isthmus_sdk::io_words as os;
 use isthmus_sdk::{
-	folder::FolderError, key_name, trust::FinalityError, Cost, CostError, Error as SdkError,
-	FetchError, PalletError, QueryRefusal, RecordKey, Rejection, Unproven, UploadError,
-	UploadFolderError,
+	envelope::{ErasableError, TreeError},
+	folder::FolderError,
+	key_name,
+	trust::FinalityError,
+	Cost, CostError, Error as SdkError, FetchError, PalletError, QueryRefusal, RecordKey,
+	Rejection, Unproven, UploadError, UploadFolderError,
 };
 use serde::Serialize;
 use std::{
@@ -505,13 +508,31 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		OtherSecret { .. } => (Kind::NotAuthentic, Some(OTHER_SEED)),
 		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
 		Name(_) | InvalidSecret | InvalidAccount | InvalidDevelopmentAccount => (Kind::Usage, None),
+		Range(TreeError::Erased { .. }) => (Kind::Refused, None),
+		Erasable(error) => erasable_hint(error),
 		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
 		_ => (Kind::Failed, None),
 	}
 }
 
+fn erasable_hint(error: &ErasableError) -> (Kind, Option<&'static str>) {
+	use ErasableError::*;
+	match error {
+		DoesNotOpen { .. } | Missing { .. } => (
+			Kind::NotAuthentic,
+			Some("bring back the newest copy of this file; the 24 words do not bring its keys back"),
+		),
+		NotErasable { .. } => (
+			Kind::Refused,
+			Some("remove it without --erase. For what is stored from now on: isthmus dataset epoch DATASET --erasable"),
+		),
+		NoFile => (Kind::Refused, Some("use a key file: isthmus key generate")),
+		_ => (Kind::Failed, None),
+	}
+}
+
 /// The hint if the records of an epoch were stored with another seed.
-const OTHER_SEED: &str = "the same account is in another key file, with another seed: use that file, or bring it back from its 24 words (isthmus key restore). isthmus key verify checks a file";
+const OTHER_SEED: &str = "the same account is in another key file, with another seed: use that file, or bring it back from its 24 words (isthmus key restore). isthmus key verify checks a file. The keys of erasable epochs are in a file beside it, with .erasable after its name";
 /// The hint if a key is not a post-quantum one.
 const NEW_KEY: &str =
 	"the reader has to publish a new key: isthmus key rotate; or leave out --pq-only";

@@ -19,6 +19,7 @@ mod context;
 mod cost;
 mod dataset;
 mod embargo;
+mod erase;
 mod error;
 mod facts;
 mod feed;
@@ -232,9 +233,15 @@ fn with_number_in_words(error: clap::Error) -> clap::Error {
 		Some(ContextValue::String(text)) => text.as_str(),
 		_ => "",
 	};
-	let (value, argument) = (text(ContextKind::InvalidValue), text(ContextKind::InvalidArg));
+	let (value, argument) = (
+		text(ContextKind::InvalidValue),
+		text(ContextKind::InvalidArg),
+	);
 	let message = format!("invalid value '{value}' for '{argument}': {wanted}");
-	clap::Error::raw(error.kind(), format!("{message}\n\nFor more information, try '--help'.\n"))
+	clap::Error::raw(
+		error.kind(),
+		format!("{message}\n\nFor more information, try '--help'.\n"),
+	)
 }
 
 fn with_negative_numbers(command: clap::Command) -> clap::Command {

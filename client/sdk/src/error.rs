@@ -10,7 +10,9 @@ use crate::{
 		RecordKey, RequestId,
 	},
 };
-use isthmus_envelope::{keys::KeyError, tree::TreeError, GrantError, RandomError, RecordError};
+use isthmus_envelope::{
+	keys::KeyError, tree::TreeError, ErasableError, GrantError, RandomError, RecordError,
+};
 use isthmus_light::ReceiptError;
 use subxt::{
 	ext::{jsonrpsee::core::ClientError as RpcError, scale_decode},
@@ -234,6 +236,9 @@ pub enum Error {
 	/// A range of leaves is empty, extends beyond the tree or does not contain the leaf.
 	#[error(transparent)]
 	Range(#[from] TreeError),
+	/// The keys of an erasable epoch cannot be read, changed or used.
+	#[error(transparent)]
+	Erasable(#[from] ErasableError),
 	/// Bytes are not a public encryption key.
 	#[error(transparent)]
 	Key(#[from] KeyError),

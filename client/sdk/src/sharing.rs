@@ -19,7 +19,7 @@ use crate::{
 	wait::Wait,
 };
 use isthmus_envelope::{
-	grant::recipient, open_grant, seal_grant, EpochId, GrantScope, KeySet, PublicKey, Range, Suite,
+	grant::recipient, open_grant, seal_keys, EpochId, GrantScope, KeySet, PublicKey, Range, Suite,
 };
 use std::collections::HashSet;
 use subxt::utils::H256;
@@ -46,7 +46,7 @@ pub fn epoch_id(client: &Client, owner: &AccountId, dataset: DatasetId, epoch: E
 ///
 /// # Errors
 ///
-/// Returns [`Error::Range`] for an invalid range, [`Error::Grant`] if the keys cannot be sealed, and
+/// Returns [`Error::Range`] for an invalid range, and for one with a leaf that was erased, [`Error::Grant`] if the keys cannot be sealed, and
 /// [`Error::NotPostQuantum`] if the client [refuses](Client::post_quantum_only) the key.
 pub fn seal(
 	client: &Client,
@@ -61,15 +61,9 @@ pub fn seal(
 		to,
 	} = terms.scope;
 	check(client, key.suite())?;
-	let root = owner
-		.master
-		.epoch_root(&epoch_id(client, owner.id(), dataset, epoch));
-	let scope = GrantScope {
-		grantee: terms.grantee.0,
-		range: Range::new(from, to)?,
-		expiry: terms.expiry,
-	};
-	Ok(seal_grant(&root, &scope, key)?)
+	let id = epoch_id(client, owner.id(), dataset, epoch);
+	let keys = owner.epoch_keys(&id)?.key_set(Range::new(from, to)?)?;
+	Ok(seal_keys(&id, &keys, (terms.grantee.0, terms.expiry), key)?)
 }
 
 /// Returns an error if the client refuses what is sealed with this suite.

@@ -167,7 +167,7 @@ impl<'a> Upload<'a> {
 			client
 				.check_secret(owner, place.dataset, place.epoch)
 				.await?;
-			let leaf = place.leaf_key(client, owner);
+			let leaf = place.leaf_key(client, owner)?;
 			let context = place.context(client, owner.id());
 			let stored = match &self.name {
 				Some(name) => encrypt_named(&leaf, &context, &name.0, value)?,
@@ -300,7 +300,7 @@ impl<'a> Upload<'a> {
 			.check_secret(owner, place.dataset, place.epoch)
 			.await?;
 		let (leaf, context) = (
-			place.leaf_key(client, owner),
+			place.leaf_key(client, owner)?,
 			place.context(client, owner.id()),
 		);
 		let known = started.as_ref().map(|started| &started.manifest);

@@ -49,7 +49,7 @@ impl Upload<'_> {
 			.check_secret(owner, place.dataset, place.epoch)
 			.await?;
 		let (leaf, context) = (
-			place.leaf_key(client, owner),
+			place.leaf_key(client, owner)?,
 			place.context(client, owner.id()),
 		);
 		let note = note(&place);
