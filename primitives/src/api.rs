@@ -43,7 +43,7 @@ sp_api::decl_runtime_apis! {
 
 	/// The runtime API that tells who mined a block, for clients that cannot read the engine's digest item.
 	pub trait BlockAuthorApi {
-		/// Returns H_c, the account that mined this block: the block's beneficiary. For the genesis block, which nobody
+		/// Returns H_c, the account that mined this block: the block's beneficiary. For the genesis block, which no one
 		/// mined, this is the zero account.
 		fn author() -> AccountId;
 	}

@@ -12,7 +12,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	every, AccountId, Balance, BlockNumber, Call, Condition, ConsumerKinds, Dataset, DatasetEntry,
-	DatasetId, Epoch, Event, Identity, LeafUse, Location, Names, Policy, State, Text,
+	DatasetId, Epoch, Event, Identity, LeafUse, Location, Names, Policy, Scope, State, Text,
 	LEAVES_PER_EPOCH,
 };
 use serde::{Serialize, Serializer};
@@ -61,7 +61,7 @@ enum Command {
 		#[arg(long)]
 		erasable: bool,
 	},
-	/// Erase the keys of leaves of an erasable epoch: nobody can open what is stored there any more
+	/// Erase the keys of leaves of an erasable epoch: no one can open what is stored there any more
 	#[command(after_help = erase::HELP)]
 	Erase {
 		/// Number of the dataset
@@ -423,7 +423,16 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 			leaves,
 			epoch,
 			yes,
-		} => Box::new(erase::run(context, identity, (dataset, epoch, leaves), yes).await?),
+		} => {
+			let now = own(&context.client.best().await?, identity.id(), dataset).await?;
+			let scope = Scope {
+				dataset,
+				epoch: epoch.unwrap_or(now.epoch),
+				from: leaves.from,
+				to: leaves.to,
+			};
+			Box::new(erase::run(context, identity, &scope, yes)?)
+		}
 		Command::Close { dataset } => Box::new(set_closed(context, identity, dataset, true).await?),
 		Command::Open { dataset } => Box::new(set_closed(context, identity, dataset, false).await?),
 		Command::Locate {

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Erasable epochs: begins them, and erases the keys of their leaves.
 
-use crate::{
-	confirm::confirm,
-	context::Context,
-	dataset::own,
-	error::Error,
-	text::{count, Leaves},
-};
+use crate::{confirm::confirm, context::Context, error::Error, text::count};
 use isthmus_sdk::{
 	erasure::{Erasure, MAX_ERASED},
 	DatasetId, Epoch, Error as SdkError, Identity, Scope,
@@ -34,8 +28,8 @@ pub(crate) fn begin_erasable(
 	epoch: Epoch,
 ) -> Result<PathBuf, Error> {
 	let file = identity.erasable_file()?;
-	let begun = file.begin(context.client.genesis(), dataset, epoch);
-	begun.map_err(|error| {
+	let done = file.begin(context.client.genesis(), dataset, epoch);
+	done.map_err(|error| {
 		Error::from(SdkError::from(error)).also(format!(
 			"epoch {epoch} of dataset {dataset} was started, and is not erasable: isthmus dataset epoch {dataset} --erasable"
 		))
@@ -80,31 +74,26 @@ impl fmt::Display for Erased {
 }
 
 /// Runs `isthmus dataset erase`.
-pub(crate) async fn run(
+pub(crate) fn run(
 	context: &Context,
 	identity: &Identity,
-	(dataset, epoch, leaves): (DatasetId, Option<Epoch>, Leaves),
+	scope: &Scope,
 	yes: bool,
 ) -> Result<Erased, Error> {
 	let client = &context.client;
-	let entry = own(&client.best().await?, identity.id(), dataset).await?;
-	let epoch = epoch.unwrap_or(entry.epoch);
-	let scope = Scope {
+	let Scope {
 		dataset,
 		epoch,
-		from: leaves.from,
-		to: leaves.to,
-	};
-	if leaves.to.saturating_sub(leaves.from) > MAX_ERASED {
+		from,
+		to,
+	} = *scope;
+	if to.saturating_sub(from) > MAX_ERASED {
 		return Err(Error::usage(format!(
 			"at most {MAX_ERASED} leaves can be erased at a time"
 		)));
 	}
-	let erasure = Erasure::leaves(client, identity, &scope)?;
-	let question = format!(
-		"Erase what opens leaves {}..{} of dataset {dataset} for ever?",
-		leaves.from, leaves.to
-	);
+	let erasure = Erasure::leaves(client, identity, scope)?;
+	let question = format!("Erase what opens leaves {from}..{to} of dataset {dataset} for ever?");
 	confirm(&question, yes || client.is_dry_run())?;
 	let keys = match client.is_dry_run() {
 		true => 0,

@@ -54,7 +54,7 @@ pub(crate) struct Opts {
 	#[arg(long, conflicts_with = "unfinished")]
 	objects: bool,
 
-	/// Erase the record's key, too, so that nobody can open it any more but who has that key. The
+	/// Erase the record's key, too, so that no one can open it any more but who has that key. The
 	/// record's epoch must be erasable (`isthmus dataset create --erasable`)
 	#[arg(long, conflicts_with = "unfinished")]
 	erase: bool,

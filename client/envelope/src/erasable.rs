@@ -3,10 +3,10 @@
 //!
 //! The key tree of such an epoch has a random root, so the seed and its 24 words do not bring it back: only this file
 //! opens the epoch's records. When a record is erased, its leaf's key and all keys above it are removed from the file
-//! ([`isthmus_keys::erasable`]). From then on nobody can open the record, unless a reader already has its key, or
+//! ([`isthmus_keys::erasable`]). From then on no one can open the record, unless a reader already has its key, or
 //! an older copy of this file is kept somewhere together with the seed.
 //!
-//! The file is encrypted under a key that is derived from the master secret. After each change it is written anew, as a
+//! The file is encrypted under a key that is derived from the master secret. After each change it is written again, as a
 //! whole.
 
 use crate::{
@@ -41,7 +41,7 @@ pub enum ErasableError {
 		path: PathBuf,
 	},
 	/// The file says that the epoch is erasable, and lacks its keys.
-	#[error("the keys of epoch {epoch} of dataset {dataset} are not in {}: it is an old copy, or the epoch was begun with another one", .path.display())]
+	#[error("the keys of epoch {epoch} of dataset {dataset} are not in {}: it is an old copy, or the epoch was started with another one", .path.display())]
 	Missing {
 		/// The dataset.
 		dataset: u32,

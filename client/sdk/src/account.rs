@@ -3,8 +3,7 @@
 
 use crate::{error::Error, types::AccountId};
 use isthmus_envelope::{
-	EncryptionSecret, EpochId, EpochKeys, ErasableError, ErasableFile, MasterSecret, Secrets,
-	Seed,
+	EncryptionSecret, EpochId, EpochKeys, ErasableError, ErasableFile, MasterSecret, Secrets, Seed,
 };
 use std::{path::Path, str::FromStr, sync::Arc};
 use subxt::config::{substrate::BlakeTwo256, Hasher};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Erases the keys of records, so that nobody can open them any more but who already has a copy of those keys.
+//! Erases the keys of records, so that no one can open them any more, except those who have a copy of these keys.
 
 use crate::{
 	account::Identity, client::Client, error::Error, removal::Removal, sharing::epoch_id, types::*,

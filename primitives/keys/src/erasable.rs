@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A key tree from which leaves can be erased: its root is drawn at random, and once a leaf is erased, only the keys
-//! beside its path are kept. What is left opens every other leaf, and nobody can derive the erased one again: a GGM tree
+//! beside its path are kept. What is left opens every other leaf, and no one can derive the erased one again: a GGM tree
 //! is puncturable (Boneh and Waters, "Constrained pseudorandom functions and their applications", 2013).
 
 use crate::{

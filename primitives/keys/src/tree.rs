@@ -55,7 +55,7 @@ pub enum TreeError {
 	},
 	/// The leaf was erased: its key exists no more.
 	#[error(
-		"leaf {leaf} was erased, and nobody can make its key again: leave it out of the range"
+		"leaf {leaf} was erased, and no one can make its key again: leave it out of the range"
 	)]
 	Erased {
 		/// The leaf.
