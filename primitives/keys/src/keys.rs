@@ -6,12 +6,12 @@
 //! pair has an [identifier](KeyId), which is part of its public key and of every grant that is sealed to it, and
 //! [`EncryptionSecret::pair`] derives the pair from the secret and the identifier.
 
+#[cfg(feature = "std")]
+use crate::derive::RandomError;
 use crate::{
 	derive::{self, redacted_debug, Secret},
 	xwing::{self, XWing},
 };
-#[cfg(feature = "std")]
-use crate::derive::RandomError;
 use alloc::vec::Vec;
 use hpke::{Deserializable, Kem as _};
 

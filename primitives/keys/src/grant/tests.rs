@@ -52,7 +52,10 @@ fn the_grantee_gets_the_keys_of_the_range() {
 		for leaf in [start, (start + end) / 2, end - 1] {
 			let leaf = leaf as u32;
 			let expected = root(ID).leaf_key(leaf);
-			assert_eq!(keys.leaf_key(leaf).unwrap().expose_secret(), expected.expose_secret());
+			assert_eq!(
+				keys.leaf_key(leaf).unwrap().expose_secret(),
+				expected.expose_secret()
+			);
 		}
 	}
 }
