@@ -7,9 +7,12 @@ use crate::{
 	options::Options,
 	text::{Amount, Key},
 };
-use isthmus_sdk::{dispute, BlockNumber, Event, GrantId, Leaf};
+use isthmus_sdk::{dispute, BlockNumber, Event, GrantId, Leaf, DISPUTE_WINDOW};
 use serde::Serialize;
 use std::fmt;
+
+// The texts of this program name the number.
+const _: () = assert!(DISPUTE_WINDOW == 24);
 
 /// Arguments of the command.
 #[derive(clap::Args)]

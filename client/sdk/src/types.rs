@@ -13,7 +13,7 @@ use subxt::{
 };
 
 pub use isthmus_conditions::{Condition, SyntaxError, Truth};
-pub use isthmus_sharing::terms::LEAVES_PER_EPOCH;
+pub use isthmus_sharing::terms::{DISPUTE_WINDOW, LEAVES_PER_EPOCH};
 pub use isthmus_sharing::{
 	object, Answered, Attached, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf,
 	LeafUse, Location, LocationError, Object, ObjectError, Page, ProducerKind,
