@@ -291,7 +291,7 @@ fn buy<T: Config>(
 	authorize::<T>(owner, consumer, sealed_keys, Some(answered))
 }
 
-/// Makes a request with an offer for as many leaves as take the most keys, and answers it with keys that are sealed to the
+/// Makes a request with an offer for a range that takes the most keys, and answers it with keys that are sealed to the
 /// pair with this secret. Returns the grant's number.
 fn buy_sealed<T: Config>(
 	owner: &T::AccountId,

@@ -548,9 +548,7 @@ mod calls {
 				None => (None, Self::give(&mut grant)?),
 			};
 			let (id, was_full) = Self::open_grant(&grant)?;
-			if let Some(key) = paid_with {
-				Self::keep_payment(id, &grant, &key);
-			}
+			Self::keep_payment(id, &grant, paid_with);
 			let attached = match truth {
 				Some(_) => T::WeightInfo::attach(),
 				None => Weight::zero(),

@@ -42,8 +42,11 @@ pub(crate) fn account_bytes(who: &impl Encode) -> [u8; 32] {
 /// Payments.
 impl<T: Config> Pallet<T> {
 	/// Keeps the offer that a new grant answers, which stays held from the reader, until it can no longer be disputed.
-	/// `key` is that of the request.
-	pub(crate) fn keep_payment(id: GrantId, grant: &GrantOf<T>, key: &EncryptionKey) {
+	/// `key` is that of the request; none if nothing is paid.
+	pub(crate) fn keep_payment(id: GrantId, grant: &GrantOf<T>, key: Option<EncryptionKey>) {
+		let Some(key) = key else {
+			return;
+		};
 		// The window may have been shorter when the request was made. While there is a payment, the grant must not end.
 		let until = grant
 			.paid_from
@@ -59,7 +62,7 @@ impl<T: Config> Pallet<T> {
 			Payment {
 				until,
 				prefix,
-				key: blake2_256(key).into(),
+				key: blake2_256(&key).into(),
 			},
 		);
 	}

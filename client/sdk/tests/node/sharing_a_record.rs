@@ -150,7 +150,10 @@ async fn a_request_is_authorised_and_its_payment_is_held() {
 	let payment = best.payment(grant).await.unwrap().unwrap();
 	assert_eq!(payment.until, included.number() + DISPUTE_WINDOW);
 	let nothing = dispute(&client, &company, grant, None).await.unwrap_err();
-	assert!(matches!(nothing, Error::NothingWrong { records: 1, .. }), "{nothing}");
+	assert!(
+		matches!(nothing, Error::NothingWrong { records: 1, .. }),
+		"{nothing}"
+	);
 	let others = dispute(&client, &school, grant, None).await.unwrap_err();
 	assert!(matches!(others, Error::NotGiven { .. }), "{others}");
 	let read = read(&client, &company, school.id(), place.key).await;

@@ -433,7 +433,7 @@ fn a_dispute_names_what_is_wrong_with_it() {
 			assert_noop!(submit(who, call), error);
 		}
 		assert_ok!(submit(COMPANY, sale.dispute(grant)));
-		// A grant that cost nothing, and one that nobody asked for.
+		// A grant that cost nothing, and one that no one asked for.
 		assert_ok!(submit(COMPANY, request(scope(0, 9), 0)));
 		assert_ok!(submit(SCHOOL, authorize(COMPANY, scope(0, 9), 50, Some(1))));
 		assert_ok!(submit(SCHOOL, authorize(COMPANY, scope(0, 8), 50, None)));
