@@ -29,7 +29,8 @@
 //! which lists the hashes of the chunks, and `store_chunk` stores each chunk. A large value takes no more
 //! of the state than a small one. The bytes of an **object** are not on the chain at all: `store_object` stores its length and
 //! BLAKE3 hash, and `set_locations` publishes where a dataset's objects are. Nothing on a chain is private, so values are encrypted before they get
-//! here. The envelope crate defines the keys and formats; this pallet never interprets them.
+//! here. The envelope crate defines the keys and formats; this pallet interprets them only to
+//! decide a dispute.
 //!
 //! Each entry in the state takes a deposit, which is released when the entry is removed. One entry is never
 //! removed: the count of an account's datasets. It ensures that no dataset number, and so no key derived

@@ -27,7 +27,7 @@ pub type Text = BoundedVec<u8, ConstU32<MAX_TEXT_SIZE>>;
 /// A public encryption key: the suite's number (two bytes) and the key in that suite's encoding. The chain
 /// stores it without interpreting it.
 pub type EncryptionKey = BoundedVec<u8, ConstU32<MAX_ENCRYPTION_KEY_SIZE>>;
-/// A range's keys, sealed to the grantee's encryption key. The chain does not interpret them.
+/// A range's keys, sealed to the grantee's encryption key. The chain opens them only to decide a dispute.
 pub type SealedKeys = BoundedVec<u8, ConstU32<MAX_SEALED_KEYS_SIZE>>;
 
 /// The address of a store: see [`location`](isthmus_sharing::location).

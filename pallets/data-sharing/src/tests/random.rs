@@ -266,7 +266,7 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 /// Seals the keys that answer a request if its number is even and it has a key. Other answers stay wrong.
 fn seal_honestly(id: RequestId, request: &RequestOf<Test>, expiry: u64, to: &mut Vec<u8>) {
 	let pair = reader_of(Suite::X25519, request.consumer);
-	if id % 2 == 0 && request.key[..] == pair.public_key().to_bytes()[..] {
+	if id.is_multiple_of(2) && request.key[..] == pair.public_key().to_bytes()[..] {
 		let root = root_of(request.owner, &request.scope);
 		if let Some(sealed) = seal_for(&root, request.consumer, &request.scope, expiry, &pair) {
 			*to = sealed;
