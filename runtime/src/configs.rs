@@ -34,7 +34,7 @@ use isthmus_primitives::{
 	params::{GAS_PER_BYTE, REF_TIME_PER_GAS},
 	Balance, BlockNumber, Hash, Nonce, UNIT,
 };
-use isthmus_sharing::terms::{CANCEL_NOTICE, MAX_VALUE_SIZE};
+use isthmus_sharing::terms::{CANCEL_NOTICE, DISPUTE_WINDOW, MAX_VALUE_SIZE};
 use pallet_collective::{EnsureMembers, Instance1, PrimeDefaultVote, WeightInfo as _};
 use pallet_data_sharing::Cause;
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, MultiplierUpdate};
@@ -626,6 +626,9 @@ impl pallet_data_sharing::Config for Runtime {
 	type Currency = Balances;
 	type DepositPerByte = ConstU128<{ UNIT / 10_000 }>;
 	type DepositPerItem = ConstU128<{ UNIT / 10 }>;
+	/// As much as one entry: the deposit for a dataset has room for two.
+	type DisputeSlash = ConstU128<{ UNIT / 10 }>;
+	type DisputeWindow = ConstU32<DISPUTE_WINDOW>;
 	type GrantMemory = ConstU32<WEEK>;
 	/// A report pays for this many at once. The rest are looked at when blocks have room.
 	type MaxCarriedOut = ConstU32<8>;

@@ -29,6 +29,7 @@ use sp_runtime::{
 };
 
 mod delegation;
+mod exchange;
 mod facts;
 mod fees;
 mod sharing;

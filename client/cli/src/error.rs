@@ -507,6 +507,8 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		NotPostQuantum => (Kind::Refused, Some(NEW_KEY)),
 		OtherSecret { .. } => (Kind::NotAuthentic, Some(OTHER_SEED)),
 		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
+		NotGiven { .. } | NothingToDispute(_) => (Kind::Refused, Some("list your grants: isthmus list received")),
+		NothingWrong { .. } => (Kind::Refused, Some("name another record with --leaf, if one is still to come")),
 		Name(_) | InvalidSecret | InvalidAccount | InvalidDevelopmentAccount => (Kind::Usage, None),
 		Range(TreeError::Erased { .. }) => (Kind::Refused, None),
 		Erasable(error) => erasable_hint(error),
@@ -566,6 +568,9 @@ fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 			"the reader has too many grants and open requests on this epoch: give one up (isthmus renounce), cancel one (isthmus request --cancel), or revoke one (isthmus revoke)"
 		}
 		DatasetClosed => "the owner takes no more requests for it",
+		TermTooShort => "ask for a longer --term, or without --offer",
+		NothingToDispute => "a grant can be disputed for 24 blocks after it was given",
+		WrongSecret => "use the key file with which the request was made: --key",
 		FirmNotOffered => "see the policy: isthmus list datasets --owner OWNER; or ask without --firm",
 		GrantEnded => "list the grants: isthmus list given",
 		LeafTaken => NEXT_LEAF,
@@ -742,6 +747,11 @@ mod tests {
 		};
 		for error in [
 			SdkError::NoSuchGrant { owner, grant: 1 },
+			SdkError::NotGiven {
+				reader: owner,
+				grant: 1,
+			},
+			SdkError::NothingToDispute(1),
 			SdkError::NoSuchDataset { owner, dataset: 1 },
 			SdkError::NoEncryptionKey(owner),
 			SdkError::Query(QueryRefusal::UnknownRecord),

@@ -18,6 +18,7 @@ mod confirm;
 mod context;
 mod cost;
 mod dataset;
+mod dispute;
 mod embargo;
 mod erase;
 mod error;
@@ -108,6 +109,8 @@ enum Command {
 	Revoke(revoke::Opts),
 	/// Give up a grant, and get its deposit back
 	Renounce(renounce::Opts),
+	/// Get the payment back for a grant that does not open what you paid for
+	Dispute(dispute::Opts),
 	/// End requests and grants that are overdue, and release what is held for them
 	Settle(settle::Opts),
 	/// Grant requests automatically, as the datasets' policies allow
@@ -158,6 +161,7 @@ impl Command {
 			| Self::Reject(_)
 			| Self::Revoke(_)
 			| Self::Renounce(_)
+			| Self::Dispute(_)
 			| Self::Settle(_)
 			| Self::Transfer(_) => true,
 			_ => false,
@@ -281,6 +285,7 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Reject(opts) => reject::run(opts, options).await.map(report),
 		Command::Revoke(opts) => revoke::run(opts, options).await.map(nothing),
 		Command::Renounce(opts) => renounce::run(opts, options).await.map(report),
+		Command::Dispute(opts) => dispute::run(opts, options).await.map(report),
 		Command::Settle(opts) => settle::run(opts, options).await.map(report),
 		Command::Serve(opts) => serve::run(opts, options).await.map(nothing),
 		Command::Facts(opts) => facts::run(opts, options).await.map(Some),

@@ -73,7 +73,7 @@ pub mod shares;
 
 // What the runtime needs, too.
 use isthmus_keys::derive;
-pub use isthmus_keys::{epoch, grant, keys, master, tree};
+pub use isthmus_keys::{epoch, grant, header, keys, master, tree};
 
 #[cfg(test)]
 mod vectors;

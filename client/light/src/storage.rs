@@ -156,6 +156,11 @@ pub fn grant(id: GrantId) -> Vec<u8> {
 	Key::of(SHARING, "Grants").twox(id).0
 }
 
+/// Returns the key of the payment for a grant, as long as it can be disputed.
+pub fn payment(grant: GrantId) -> Vec<u8> {
+	Key::of(SHARING, "Payments").twox(grant).0
+}
+
 /// Returns the key of a reader's entry on a dataset's epoch: a list of grants' numbers, and a count.
 pub fn grants_on(owner: &Account, dataset: DatasetId, epoch: Epoch, reader: &Account) -> Vec<u8> {
 	let list = Key::of(SHARING, "AuthorizationList").blake2(owner);

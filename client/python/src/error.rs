@@ -47,7 +47,7 @@ pub(crate) fn raised(error: Error) -> PyErr {
 			Some(refusal) => refused_query(*refusal, words),
 			None => self::Refused::new_err(words),
 		},
-		NoEncryptionKey(_) | NoSuchGrant { .. } | RequestGone(_) | NoSuchBlock(_) => {
+		NoEncryptionKey(_) | NoSuchGrant { .. } | NotGiven { .. } | RequestGone(_) | NoSuchBlock(_) => {
 			PyLookupError::new_err(words)
 		}
 		NoSuchDataset { .. } => PyFileNotFoundError::new_err(words),

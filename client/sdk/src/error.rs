@@ -170,6 +170,25 @@ pub enum Error {
 		/// The grant.
 		grant: GrantId,
 	},
+	/// The reader has no such grant.
+	#[error("{reader} has no grant {grant}")]
+	NotGiven {
+		/// The reader.
+		reader: AccountId,
+		/// The grant.
+		grant: GrantId,
+	},
+	/// There is nothing to dispute about a grant: it cost nothing, or its owner was paid already.
+	#[error("there is nothing to dispute about grant {0}: nothing was paid for it, or its owner was paid already")]
+	NothingToDispute(GrantId),
+	/// A grant opens all records that were looked at, so that a dispute would be lost. Nothing was sent.
+	#[error("grant {grant} opens all {records} records that are in its range: a dispute would be lost, and everyone could open the grant")]
+	NothingWrong {
+		/// The grant.
+		grant: GrantId,
+		/// How many records it opens.
+		records: usize,
+	},
 	/// The reader has published no encryption key, so nothing can be sealed to it.
 	#[error("{0} has no encryption key on the chain")]
 	NoEncryptionKey(AccountId),

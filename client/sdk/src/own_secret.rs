@@ -90,7 +90,7 @@ impl Client {
 }
 
 /// Returns about how many bytes have to be fetched for a record's header.
-fn to_fetch(payload: &Payload) -> u64 {
+pub(crate) fn to_fetch(payload: &Payload) -> u64 {
 	match payload {
 		Payload::Value { .. } => payload.length(),
 		Payload::Chunks { .. } => 32 * u64::from(payload.chunks()),

@@ -269,7 +269,7 @@ pub fn expiry(state: &State, term: BlockNumber) -> BlockNumber {
 }
 
 /// Returns an account's requests and grants, given or received, that the chain should have ended or removed
-/// already: [`Client::settle`] does so, and releases what is held for them.
+/// already, and the payments that it should have made: [`Client::settle`] does so, and releases what is held for them.
 ///
 /// # Errors
 ///
@@ -288,11 +288,20 @@ pub async fn overdue(state: &State, account: &AccountId) -> Result<Vec<Due>, Err
 	let requests = requests
 		.iter()
 		.filter(|entry| now >= entry.request.valid_until);
-	let grants = grants.iter().filter(|entry| is_late(&entry.grant));
-	Ok(requests
-		.map(|entry| Due::Request(entry.id))
-		.chain(grants.map(|entry| Due::Grant(entry.id)))
-		.collect())
+	let mut due: Vec<_> = requests.map(|entry| Due::Request(entry.id)).collect();
+	for GrantEntry { id, grant } in &grants {
+		if is_late(grant) {
+			due.push(Due::Grant(*id));
+		} else if grant.paid > 0 && !grant.state.has_ended() {
+			let payment = state.payment(*id).await?;
+			due.extend(
+				payment
+					.filter(|payment| now >= payment.until)
+					.map(|_| Due::Payment(*id)),
+			);
+		}
+	}
+	Ok(due)
 }
 
 /// The outcome of a revocation.
@@ -381,7 +390,17 @@ pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Re
 	}
 	let call = client.revoke(id).await?;
 	let call = call.claiming(Claim::NewEpoch(dataset));
-	let call = call.paying(refund_of(&revocation.grant, best.block().number));
+	let now = best.block().number;
+	let is_held = best
+		.payment(id)
+		.await?
+		.is_some_and(|payment| now.saturating_add(1) < payment.until);
+	// What the owner was not paid yet comes back from the reader's own funds.
+	let refund = match is_held {
+		true => 0,
+		false => refund_of(&revocation.grant, now),
+	};
+	let call = call.paying(refund);
 	if client.is_limited() && epoch == current {
 		let mut calls = vec![call.clone()];
 		calls.extend(renewals(client, &best, owner, dataset, id).await?);

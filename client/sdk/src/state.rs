@@ -239,6 +239,16 @@ impl State {
 		self.get(PALLET, "Grants", (id,)).await
 	}
 
+	/// Returns the payment for a grant, as long as its reader can dispute it. A chain that makes payments at once has none.
+	pub async fn payment(&self, id: GrantId) -> Result<Option<Payment>, Error> {
+		let pallet = self.at.metadata_ref().pallet_by_name(PALLET);
+		let storage = pallet.and_then(|pallet| pallet.storage());
+		match storage.and_then(|storage| storage.entry_by_name("Payments")) {
+			Some(_) => self.get(PALLET, "Payments", (id,)).await,
+			None => Ok(None),
+		}
+	}
+
 	/// Returns an account's funds.
 	pub async fn funds(&self, account: &AccountId) -> Result<Funds, Error> {
 		#[derive(DecodeAsType)]

@@ -9,11 +9,11 @@ use codec::{Decode, Encode};
 use isthmus_sharing::text::is_format;
 use subxt::{
 	ext::{scale_decode::DecodeAsType, scale_encode::EncodeAsType},
-	utils::AccountId32,
+	utils::{AccountId32, H256},
 };
 
 pub use isthmus_conditions::{Condition, SyntaxError, Truth};
-pub use isthmus_sharing::terms::LEAVES_PER_EPOCH;
+pub use isthmus_sharing::terms::{DISPUTE_WINDOW, LEAVES_PER_EPOCH};
 pub use isthmus_sharing::{
 	object, Answered, Attached, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf,
 	LeafUse, Location, LocationError, Object, ObjectError, Page, ProducerKind,
@@ -164,6 +164,20 @@ pub enum Due {
 	Request(RequestId),
 	/// A grant: one that has expired is ended, and one that ended long ago is removed.
 	Grant(GrantId),
+	/// The payment for a grant that can no longer be disputed, which is made to the owner.
+	Payment(GrantId),
+}
+
+/// A payment that its reader can still dispute: it is held from the reader, and the amount is what the grant says was paid.
+#[derive(Decode, DecodeAsType, Clone, Debug, PartialEq, Eq)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub struct Payment {
+	/// The block in which the owner is paid. Before it, the reader can dispute.
+	pub until: BlockNumber,
+	/// The number of the suite and the identifier of the request's key, as they are encoded in the key.
+	pub prefix: [u8; isthmus_envelope::PublicKey::PREFIX_LEN],
+	/// The BLAKE2b-256 hash of the request's key.
+	pub key: H256,
 }
 
 /// Text that the chain keeps: a name, a purpose or a reason. The chain checks that it is UTF-8.

@@ -58,7 +58,7 @@ pub fn field<const N: usize>(header: &[u8; LEN], at: usize) -> [u8; N] {
 }
 
 /// Returns whether a record that begins with these bytes is encrypted under a leaf's key, as far as its header says. It is
-/// not if there is no header of a record.
+/// not if it does not begin with the header of a record.
 pub fn is_record_of(record: &[u8], leaf: &LeafKey) -> bool {
 	is_of(
 		record,

@@ -41,3 +41,13 @@ pub use grant::{seal_grant, seal_keys};
 pub use keys::{EncryptionKeyPair, EncryptionSecret, KeyError, KeyId, PublicKey, Suite};
 pub use master::MasterSecret;
 pub use tree::{EpochRoot, KeySet, LeafKey, Range, TreeError};
+
+/// Refuses to draw random bytes. `hpke` enables its ciphers' source of randomness, which does not exist on the runtime's
+/// target; opening needs none.
+#[cfg(target_os = "none")]
+fn no_randomness(_: &mut [u8]) -> Result<(), getrandom::Error> {
+	Err(getrandom::Error::UNSUPPORTED)
+}
+
+#[cfg(target_os = "none")]
+getrandom::register_custom_getrandom!(no_randomness);
