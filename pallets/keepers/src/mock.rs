@@ -9,7 +9,8 @@ use frame_support::{
 };
 use isthmus_storage_proof::{group, group_of, prove as prove_piece, Proof, Value, GROUP};
 use polkadot_sdk::*;
-use sp_core::{blake2_256, H256};
+use sp_core::H256;
+use sp_io::hashing::blake2_256;
 use sp_runtime::{traits::IdentityLookup, AccountId32, BuildStorage, DispatchResult};
 use std::{cell::RefCell, collections::BTreeMap};
 
