@@ -168,10 +168,6 @@ pub(crate) fn to_period(period: u32) {
 	to_block(u64::from(period) * BLOCKS);
 }
 
-pub(crate) fn period() -> u32 {
-	(System::block_number() / BLOCKS) as u32
-}
-
 /// Stores an object of this length at the end of the dataset's list.
 pub(crate) fn store(seed: u8, length: usize) {
 	let bytes: Vec<u8> = (0..length as u32)

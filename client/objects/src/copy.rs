@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Copies an object from one location to another, without any key, and proves pieces of a copy.
+
+use crate::{
+	check::check,
+	failure::Failure,
+	location::Location,
+	object::{offset, Object},
+	parts::blocking,
+	read::Left,
+	source::{self, SILENCE},
+	tree::{self, Value},
+	upload::{part_chunks, patiently, IN_FLIGHT},
+};
+use bytes::Bytes;
+use futures::{stream, StreamExt};
+use isthmus_envelope::object::SEALED_CHUNK;
+use isthmus_storage_proof::{group_of, prove as prove_piece, Proof};
+use object_store::{path::Path, ObjectStoreExt};
+use std::{
+	fmt,
+	sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// How many parts are copied at a time, at most.
+const AT_ONCE: usize = 4;
+
+/// Why an object was not copied.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CopyError {
+	/// No other location has the object.
+	#[error("no location has the object{}", Listed(.0))]
+	NoneLeft(Vec<Left>),
+	/// The copy cannot be written.
+	#[error("{0}")]
+	Target(Left),
+}
+
+/// Locations that were left.
+struct Listed<'a>(&'a [Left]);
+
+impl fmt::Display for Listed<'_> {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		match self.0 {
+			[] => f.write_str(": the dataset has no other locations"),
+			left => left.iter().try_for_each(|left| write!(f, "; {left}")),
+		}
+	}
+}
+
+/// Copies an object from the first of these locations that has it, MiB by MiB, to another location. What it has already
+/// stays, if its length and its list are right. A location that fails, or has wrong bytes, is left for the next one.
+/// Returns whether anything was copied.
+///
+/// # Errors
+///
+/// Returns [`CopyError::NoneLeft`] if no location has the whole object, and [`CopyError::Target`] if the copy cannot be
+/// written.
+pub async fn copy(object: &Object, from: &[Location], to: &Location) -> Result<bool, CopyError> {
+	if check(to, object, false, &mut |_| {}).await.is_right() {
+		return Ok(false);
+	}
+	write(object, from, to).await.map(|()| true)
+}
+
+/// Copies an object whatever the other location has of it.
+///
+/// # Errors
+///
+/// Returns the errors of [`copy`].
+pub(crate) async fn write(object: &Object, from: &[Location], to: &Location) -> Result<(), CopyError> {
+	let sources = Sources {
+		object,
+		from,
+		left: Mutex::new(vec![None; from.len()]),
+	};
+	let values = Arc::new(sources.list().await?);
+	let at_target = |failure| CopyError::Target(left(to, failure));
+	let (name, chunks) = (object.name(), object.chunks());
+	let path = to.path(&name);
+	let part = part_chunks(Some(object.header().length())).max(1);
+	if chunks <= part {
+		let bytes = sources.chunks(&values, 0, chunks).await?;
+		put(to, &path, bytes).await.map_err(at_target)?;
+	} else {
+		let parts = to.parts().map_err(at_target)?;
+		let id = patiently(0, parts.begin(&path)).await.map_err(at_target)?;
+		let at_once = (IN_FLIGHT / (part as usize * SEALED_CHUNK)).clamp(1, AT_ONCE);
+		let firsts = (0..chunks).step_by(part as usize).enumerate();
+		let mut sent = stream::iter(firsts.map(|(index, first)| {
+			let (sources, values, path, id) = (&sources, &values, &path, &id);
+			async move {
+				let count = part.min(chunks - first);
+				let bytes = sources.chunks(values, first, count).await?;
+				let size = bytes.len();
+				let put = parts.put(path, id, index, offset(first), bytes.into());
+				patiently(size, put).await.map_err(at_target)
+			}
+		}))
+		.buffered(at_once);
+		let mut names = Vec::new();
+		while let Some(name) = sent.next().await {
+			names.push(name?);
+		}
+		drop(sent);
+		let completed = patiently(0, parts.complete(&path, &id, names)).await;
+		completed.map_err(at_target)?;
+	}
+	if chunks > 1 {
+		let list = tree::list_bytes(&values);
+		let written = put(to, &to.list_path(&name), list).await;
+		written.map_err(at_target)?;
+	}
+	Ok(())
+}
+
+/// Proves a piece of an object from what a location has of it.
+///
+/// # Errors
+///
+/// Returns what is wrong there. [`Failure::Missing`] if the object has no such piece.
+pub async fn prove(location: &Location, object: &Object, piece: u64) -> Result<Proof, Failure> {
+	let chunk = group_of(piece).filter(|chunk| *chunk < object.chunks());
+	let chunk = chunk.ok_or(Failure::Missing)?;
+	let values = source::list(location, object, SILENCE).await?;
+	let bytes = source::chunks(location, object, chunk, 1, SILENCE).await?;
+	let object = object.clone();
+	let proven = blocking(move || {
+		let wrong = source::wrong(&object, &values, chunk, &bytes);
+		Ok(match wrong.is_empty() {
+			true => prove_piece(piece, &bytes, &values).ok_or(Failure::Missing),
+			false => Err(Failure::Wrong(chunk)),
+		})
+	});
+	proven.await?
+}
+
+fn left(location: &Location, failure: Failure) -> Left {
+	Left {
+		url: location.url().to_owned(),
+		failure,
+	}
+}
+
+/// Writes a small object in one step.
+async fn put(to: &Location, path: &Path, bytes: impl Into<Bytes>) -> Result<(), Failure> {
+	to.parts()?;
+	let bytes: Bytes = bytes.into();
+	let size = bytes.len();
+	let put = async {
+		let put = to.store().put(path, bytes.into()).await;
+		Ok(put.map(|_| ())?)
+	};
+	patiently(size, put).await
+}
+
+/// The locations that an object is copied from.
+struct Sources<'a> {
+	object: &'a Object,
+	from: &'a [Location],
+	/// Why each location was left; `None` for one that was not.
+	left: Mutex<Vec<Option<Failure>>>,
+}
+
+impl Sources<'_> {
+	fn failures(&self) -> MutexGuard<'_, Vec<Option<Failure>>> {
+		self.left.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+
+	/// Asks the locations that were not left, in turn, until one answers.
+	async fn ask<T>(
+		&self,
+		ask: impl AsyncFn(&Location) -> Result<T, Failure>,
+	) -> Result<T, CopyError> {
+		for (at, location) in self.from.iter().enumerate() {
+			if self.failures()[at].is_some() {
+				continue;
+			}
+			match ask(location).await {
+				Ok(answer) => return Ok(answer),
+				Err(failure) => {
+					self.failures()[at].get_or_insert(failure);
+				}
+			}
+		}
+		let failures = self.failures();
+		let listed = self.from.iter().zip(failures.iter());
+		let listed = listed
+			.filter_map(|(location, failure)| failure.clone().map(|failure| left(location, failure)));
+		Err(CopyError::NoneLeft(listed.collect()))
+	}
+
+	/// Reads the object's list of chaining values.
+	async fn list(&self) -> Result<Vec<Value>, CopyError> {
+		self.ask(async |location| source::list(location, self.object, SILENCE).await)
+			.await
+	}
+
+	/// Reads chunks, and checks them.
+	async fn chunks(
+		&self,
+		values: &Arc<Vec<Value>>,
+		first: u32,
+		count: u32,
+	) -> Result<Vec<u8>, CopyError> {
+		self.ask(async |location| {
+			let bytes = source::chunks(location, self.object, first, count, SILENCE).await?;
+			let (object, values) = (self.object.clone(), Arc::clone(values));
+			let checked = blocking(move || {
+				let wrong = source::wrong(&object, &values, first, &bytes);
+				Ok((wrong.first().copied(), bytes))
+			});
+			match checked.await? {
+				(None, bytes) => Ok(bytes),
+				(Some(wrong), _) => Err(Failure::Wrong(wrong)),
+			}
+		})
+		.await
+	}
+}
