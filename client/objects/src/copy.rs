@@ -19,6 +19,7 @@ use isthmus_storage_proof::{group_of, prove as prove_piece, Proof};
 use object_store::{path::Path, ObjectStoreExt};
 use std::{
 	fmt,
+	future::Future,
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -61,41 +62,47 @@ pub async fn copy(object: &Object, from: &[Location], to: &Location) -> Result<b
 	if check(to, object, false, &mut |_| {}).await.is_right() {
 		return Ok(false);
 	}
-	write(object, from, to).await.map(|()| true)
+	copy_again(object, from, to).await.map(|()| true)
 }
 
-/// Copies an object whatever the other location has of it.
+/// Copies an object whatever the other location has of it: for a copy that is damaged.
 ///
 /// # Errors
 ///
 /// Returns the errors of [`copy`].
-pub(crate) async fn write(object: &Object, from: &[Location], to: &Location) -> Result<(), CopyError> {
-	let sources = Sources {
-		object,
-		from,
+pub async fn copy_again(
+	object: &Object,
+	from: &[Location],
+	to: &Location,
+) -> Result<(), CopyError> {
+	let sources = Arc::new(Sources {
+		object: object.clone(),
+		from: from.to_vec(),
 		left: Mutex::new(vec![None; from.len()]),
-	};
-	let values = Arc::new(sources.list().await?);
+	});
+	let values = Arc::new(sources.clone().list().await?);
 	let at_target = |failure| CopyError::Target(left(to, failure));
 	let (name, chunks) = (object.name(), object.chunks());
 	let path = to.path(&name);
 	let part = part_chunks(Some(object.header().length())).max(1);
 	if chunks <= part {
-		let bytes = sources.chunks(&values, 0, chunks).await?;
+		let bytes = sources.chunks(values.clone(), 0, chunks).await?;
 		put(to, &path, bytes).await.map_err(at_target)?;
 	} else {
-		let parts = to.parts().map_err(at_target)?;
+		let parts = Arc::clone(to.parts().map_err(at_target)?);
 		let id = patiently(0, parts.begin(&path)).await.map_err(at_target)?;
 		let at_once = (IN_FLIGHT / (part as usize * SEALED_CHUNK)).clamp(1, AT_ONCE);
 		let firsts = (0..chunks).step_by(part as usize).enumerate();
 		let mut sent = stream::iter(firsts.map(|(index, first)| {
-			let (sources, values, path, id) = (&sources, &values, &path, &id);
+			let (sources, values, parts) = (sources.clone(), values.clone(), parts.clone());
+			let (to, path, id) = (to.clone(), path.clone(), id.clone());
 			async move {
 				let count = part.min(chunks - first);
 				let bytes = sources.chunks(values, first, count).await?;
 				let size = bytes.len();
-				let put = parts.put(path, id, index, offset(first), bytes.into());
-				patiently(size, put).await.map_err(at_target)
+				let put = parts.put(&path, &id, index, offset(first), bytes.into());
+				let put = patiently(size, put).await;
+				put.map_err(|failure| CopyError::Target(left(&to, failure)))
 			}
 		}))
 		.buffered(at_once);
@@ -156,28 +163,28 @@ async fn put(to: &Location, path: &Path, bytes: impl Into<Bytes>) -> Result<(), 
 }
 
 /// The locations that an object is copied from.
-struct Sources<'a> {
-	object: &'a Object,
-	from: &'a [Location],
+struct Sources {
+	object: Object,
+	from: Vec<Location>,
 	/// Why each location was left; `None` for one that was not.
 	left: Mutex<Vec<Option<Failure>>>,
 }
 
-impl Sources<'_> {
+impl Sources {
 	fn failures(&self) -> MutexGuard<'_, Vec<Option<Failure>>> {
 		self.left.lock().unwrap_or_else(PoisonError::into_inner)
 	}
 
 	/// Asks the locations that were not left, in turn, until one answers.
-	async fn ask<T>(
+	async fn ask<T, Asked: Future<Output = Result<T, Failure>>>(
 		&self,
-		ask: impl AsyncFn(&Location) -> Result<T, Failure>,
+		ask: impl Fn(Location) -> Asked,
 	) -> Result<T, CopyError> {
 		for (at, location) in self.from.iter().enumerate() {
 			if self.failures()[at].is_some() {
 				continue;
 			}
-			match ask(location).await {
+			match ask(location.clone()).await {
 				Ok(answer) => return Ok(answer),
 				Err(failure) => {
 					self.failures()[at].get_or_insert(failure);
@@ -192,30 +199,36 @@ impl Sources<'_> {
 	}
 
 	/// Reads the object's list of chaining values.
-	async fn list(&self) -> Result<Vec<Value>, CopyError> {
-		self.ask(async |location| source::list(location, self.object, SILENCE).await)
-			.await
+	async fn list(self: Arc<Self>) -> Result<Vec<Value>, CopyError> {
+		let list = |location: Location| {
+			let sources = self.clone();
+			async move { source::list(&location, &sources.object, SILENCE).await }
+		};
+		self.ask(list).await
 	}
 
 	/// Reads chunks, and checks them.
 	async fn chunks(
-		&self,
-		values: &Arc<Vec<Value>>,
+		self: &Arc<Self>,
+		values: Arc<Vec<Value>>,
 		first: u32,
 		count: u32,
 	) -> Result<Vec<u8>, CopyError> {
-		self.ask(async |location| {
-			let bytes = source::chunks(location, self.object, first, count, SILENCE).await?;
-			let (object, values) = (self.object.clone(), Arc::clone(values));
-			let checked = blocking(move || {
-				let wrong = source::wrong(&object, &values, first, &bytes);
-				Ok((wrong.first().copied(), bytes))
-			});
-			match checked.await? {
-				(None, bytes) => Ok(bytes),
-				(Some(wrong), _) => Err(Failure::Wrong(wrong)),
+		let chunks = |location: Location| {
+			let (sources, values) = (self.clone(), values.clone());
+			async move {
+				let read = source::chunks(&location, &sources.object, first, count, SILENCE);
+				let bytes = read.await?;
+				let checked = blocking(move || {
+					let wrong = source::wrong(&sources.object, &values, first, &bytes);
+					Ok((wrong.first().copied(), bytes))
+				});
+				match checked.await? {
+					(None, bytes) => Ok(bytes),
+					(Some(wrong), _) => Err(Failure::Wrong(wrong)),
+				}
 			}
-		})
-		.await
+		};
+		self.ask(chunks).await
 	}
 }

@@ -32,7 +32,7 @@ mod tree;
 mod upload;
 
 pub use check::{check, Checked};
-pub use copy::{copy, prove, CopyError};
+pub use copy::{copy, copy_again, prove, CopyError};
 pub use failure::Failure;
 pub use location::{Location, LocationError};
 pub use object::{Object, ObjectError};
