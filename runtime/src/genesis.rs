@@ -3,8 +3,8 @@
 //! defines its own genesis.
 
 use crate::{
-	BalancesConfig, KeepersConfig, ProofOfWorkConfig, Runtime, RuntimeGenesisConfig, SessionConfig, SessionKeys,
-	SudoConfig, VerifiersConfig,
+	BalancesConfig, KeepersConfig, ProofOfWorkConfig, Runtime, RuntimeGenesisConfig, SessionConfig,
+	SessionKeys, SudoConfig, VerifiersConfig,
 };
 use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;

@@ -31,6 +31,7 @@ use sp_runtime::{
 mod delegation;
 mod facts;
 mod fees;
+mod keepers;
 mod sharing;
 mod verifiers;
 

@@ -170,7 +170,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Did>, Err
 	let at = opts.at.as_deref().map(Location::open);
 	let at = at.transpose().map_err(Error::usage)?;
 	if let Some(at) = at.as_ref().filter(|at| !at.takes_objects()) {
-		return Err(Error::usage(format!("{}: nothing can be written there", at.url())));
+		return Err(Error::usage(format!(
+			"{}: nothing can be written there",
+			at.url()
+		)));
 	}
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
@@ -214,13 +217,14 @@ async fn run_keeper(
 		context,
 		service: &service,
 		opts,
-		failed: 0,
+		not_copied: false,
+		not_proven: false,
 	};
 	if once {
 		keep(&context.client, identity, &mut keeping, &mut reporter).await?;
-		return match reporter.failed {
-			0 => Ok(()),
-			_ => Err(Error::failed("not everything could be copied and proven")),
+		return match reporter.not_copied || reporter.not_proven {
+			false => Ok(()),
+			true => Err(Error::failed("not everything could be copied and proven")),
 		};
 	}
 	tell(format_args!(
@@ -274,8 +278,10 @@ struct Reporter<'a> {
 	context: &'a Context,
 	service: &'a Service,
 	opts: &'a Opts,
-	/// How much could not be copied or proven.
-	failed: u64,
+	/// Whether an object could not be copied.
+	not_copied: bool,
+	/// Whether the last piece that was drawn could not be proven.
+	not_proven: bool,
 }
 
 impl Watch for &mut Reporter<'_> {
@@ -295,14 +301,17 @@ impl Watch for &mut Reporter<'_> {
 			Step::Proven {
 				challenge,
 				included,
-			} => Did::Proved {
-				block: included.number(),
-				key: Key(challenge.key),
-				period: challenge.period,
-				piece: challenge.piece,
-			},
+			} => {
+				self.not_proven = false;
+				Did::Proved {
+					block: included.number(),
+					key: Key(challenge.key),
+					period: challenge.period,
+					piece: challenge.piece,
+				}
+			}
 			Step::NotCopied { key, error } => {
-				self.failed += 1;
+				self.not_copied = true;
 				return tell(format_args!("{}: {error}", Key(key)));
 			}
 			Step::NotProven {
@@ -310,7 +319,7 @@ impl Watch for &mut Reporter<'_> {
 				key,
 				reason,
 			} => {
-				self.failed += 1;
+				self.not_proven = true;
 				return tell(format_args!(
 					"period {period}: {} is not proven: {reason}",
 					Key(key)

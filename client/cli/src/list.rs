@@ -216,12 +216,16 @@ impl fmt::Display for ListedKeeper {
 			"{keeper}\n  keeps dataset {dataset} at {location} since block {since}; "
 		)?;
 		match proven {
-			Some(block) => write!(f, "{}, the last in block {block}", count((*kept).into(), "proof"))?,
+			Some(block) => write!(
+				f,
+				"{}, the last in block {block}",
+				count(*kept, "proof")
+			)?,
 			None => f.write_str("no proof yet")?,
 		}
 		match missed {
 			0 => Ok(()),
-			missed => write!(f, "; missed {}", count((*missed).into(), "period")),
+			missed => write!(f, "; missed {}", count(*missed, "period")),
 		}
 	}
 }

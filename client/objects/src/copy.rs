@@ -193,8 +193,9 @@ impl Sources {
 		}
 		let failures = self.failures();
 		let listed = self.from.iter().zip(failures.iter());
-		let listed = listed
-			.filter_map(|(location, failure)| failure.clone().map(|failure| left(location, failure)));
+		let listed = listed.filter_map(|(location, failure)| {
+			failure.clone().map(|failure| left(location, failure))
+		});
 		Err(CopyError::NoneLeft(listed.collect()))
 	}
 

@@ -81,11 +81,7 @@ impl Client {
 	/// # Errors
 	///
 	/// Fails if the chain has no keepers.
-	pub async fn stop_keeping(
-		&self,
-		owner: &AccountId,
-		dataset: DatasetId,
-	) -> Result<Call, Error> {
+	pub async fn stop_keeping(&self, owner: &AccountId, dataset: DatasetId) -> Result<Call, Error> {
 		let call = self.call(KEEPERS, "leave", (*owner, dataset)).await?;
 		Ok(call.claiming(Claim::Keeper(owner.0, dataset)))
 	}

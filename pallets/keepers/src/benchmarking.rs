@@ -27,7 +27,10 @@ const CAME: Period = 1;
 fn rich<T: Config>(index: u32) -> T::AccountId {
 	let who: T::AccountId = account("account", index, 0);
 	let least = T::Currency::minimum_balance();
-	T::Currency::set_balance(&who, T::Deposit::get() * 10u32.into() + least * 1_000u32.into());
+	T::Currency::set_balance(
+		&who,
+		T::Deposit::get() * 10u32.into() + least * 1_000u32.into(),
+	);
 	who
 }
 

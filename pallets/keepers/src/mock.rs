@@ -175,7 +175,9 @@ pub(crate) fn store(seed: u8, length: usize) {
 		.collect();
 	let only = bytes.len() <= GROUP as usize;
 	let chunks = (0..).zip(bytes.chunks(GROUP as usize));
-	let groups = chunks.map(|(number, bytes)| group(number, only, bytes)).collect();
+	let groups = chunks
+		.map(|(number, bytes)| group(number, only, bytes))
+		.collect();
 	let object = Object { bytes, groups };
 	DATASETS.with_borrow_mut(|all| all.entry(DATASET).or_default().push(object));
 }
@@ -213,7 +215,11 @@ pub(crate) fn keep(who: u8) -> DispatchResult {
 }
 
 pub(crate) fn keep_at(who: u8, dataset: u32, location: &str) -> DispatchResult {
-	let location = location.as_bytes().to_vec().try_into().expect("it is short");
+	let location = location
+		.as_bytes()
+		.to_vec()
+		.try_into()
+		.expect("it is short");
 	Keepers::keep(signed(who), account(ALICE), dataset, location)
 }
 

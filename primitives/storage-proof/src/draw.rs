@@ -30,7 +30,11 @@ impl Draw {
 		let drawn = blake3::derive_key(CONTEXT, &material);
 		let (numbers, _) = drawn.as_chunks::<8>();
 		// A hash has four numbers.
-		let number = |at: usize| numbers.get(at).map_or(0, |bytes| u64::from_le_bytes(*bytes));
+		let number = |at: usize| {
+			numbers
+				.get(at)
+				.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+		};
 		Self {
 			object: number(0),
 			piece: number(1),
@@ -94,8 +98,14 @@ mod tests {
 			objects[object as usize] += 1;
 			parts[draw.piece(4097) as usize] += 1;
 		}
-		assert!(objects.iter().all(|times| (2_300..2_700).contains(times)), "{objects:?}");
-		assert!(parts.iter().all(|times| (1_800..2_200).contains(times)), "{parts:?}");
+		assert!(
+			objects.iter().all(|times| (2_300..2_700).contains(times)),
+			"{objects:?}"
+		);
+		assert!(
+			parts.iter().all(|times| (1_800..2_200).contains(times)),
+			"{parts:?}"
+		);
 	}
 
 	#[test]

@@ -23,9 +23,15 @@ mod tests {
 
 	#[test]
 	fn a_period_is_drawn_by_a_block_before_it() {
-		assert_eq!((of(0, 20), of(19, 20), of(20, 20)), (Some(0), Some(0), Some(1)));
+		assert_eq!(
+			(of(0, 20), of(19, 20), of(20, 20)),
+			(Some(0), Some(0), Some(1))
+		);
 		assert_eq!(of(7, 0), None);
-		assert_eq!((drawn_by(0, 20), drawn_by(1, 20), drawn_by(3, 20)), (0, 12, 52));
+		assert_eq!(
+			(drawn_by(0, 20), drawn_by(1, 20), drawn_by(3, 20)),
+			(0, 12, 52)
+		);
 		assert_eq!(drawn_by(u32::MAX, u32::MAX), u32::MAX - DEPTH);
 		for block in 0..200 {
 			let period = of(block, 20).expect("periods have a length");

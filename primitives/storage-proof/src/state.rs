@@ -110,7 +110,10 @@ mod tests {
 		assert_eq!([keeper.settle(6, 5), keeper.settle(6, 5)], [2, 0]);
 		keeper.prove(60, 6, 7);
 		assert_eq!((keeper.kept, keeper.missed, keeper.in_a_row), (1, 2, 0));
-		assert_eq!((keeper.settled, keeper.objects, keeper.proven), (6, 7, Some(60)));
+		assert_eq!(
+			(keeper.settled, keeper.objects, keeper.proven),
+			(6, 7, Some(60))
+		);
 		assert_eq!([keeper.settle(7, 7), keeper.settle(8, 7)], [0, 1]);
 		assert_eq!((keeper.missed, keeper.in_a_row), (3, 1));
 		// A block before does not count back.

@@ -104,12 +104,7 @@ pub fn verify(
 /// # Errors
 ///
 /// Returns an error if no object of this length has a piece and a path of these lengths there.
-pub fn root_of(
-	length: u64,
-	index: u64,
-	piece: &[u8],
-	path: &[Value],
-) -> Result<Value, ProofError> {
+pub fn root_of(length: u64, index: u64, piece: &[u8], path: &[Value]) -> Result<Value, ProofError> {
 	let expected = piece_len(length, index).ok_or(ProofError::NoPiece { index, length })?;
 	if piece.len() != expected {
 		let got = piece.len();

@@ -17,7 +17,9 @@ fn groups(object: &[u8]) -> Vec<Value> {
 		[] => vec![group(0, true, &[])],
 		object => {
 			let groups = (0..).zip(object.chunks(GROUP as usize));
-			groups.map(|(number, bytes)| group(number, only, bytes)).collect()
+			groups
+				.map(|(number, bytes)| group(number, only, bytes))
+				.collect()
 		}
 	}
 }
@@ -36,13 +38,19 @@ fn check(object: &[u8], index: u64) -> Proof {
 	let proof = proof(object, &groups, index).expect("there is such a piece");
 	assert_eq!(Some(proof.piece.len()), piece_len(length, index));
 	assert!(proof.path.len() <= MAX_PATH as usize);
-	assert_eq!(verify(&root, length, index, &proof.piece, &proof.path), Ok(()));
+	assert_eq!(
+		verify(&root, length, index, &proof.piece, &proof.path),
+		Ok(())
+	);
 	proof
 }
 
 #[test]
 fn every_piece_of_small_objects_and_around_each_power_of_two_is_proven() {
-	for length in (0..=2).chain(1022..=1026).chain((2..=9).flat_map(|n| [n * 1024 - 1, n * 1024, n * 1024 + 1])) {
+	for length in (0..=2)
+		.chain(1022..=1026)
+		.chain((2..=9).flat_map(|n| [n * 1024 - 1, n * 1024, n * 1024 + 1]))
+	{
 		let object = object(length);
 		for index in 0..pieces(length as u64) {
 			check(&object, index);
@@ -51,7 +59,15 @@ fn every_piece_of_small_objects_and_around_each_power_of_two_is_proven() {
 		assert_eq!(proof(&object, &groups, pieces(length as u64)), None);
 	}
 	let mib = GROUP as usize;
-	for length in [mib - 1, mib, mib + 1, 2 * mib, 2 * mib + 1024, 3 * mib - 5, 5 * mib + 17] {
+	for length in [
+		mib - 1,
+		mib,
+		mib + 1,
+		2 * mib,
+		2 * mib + 1024,
+		3 * mib - 5,
+		5 * mib + 17,
+	] {
 		let object = object(length);
 		let last = pieces(length as u64) - 1;
 		for index in [0, 1, 1022, 1023, last / 2, last] {
@@ -90,7 +106,10 @@ fn a_proof_of_another_shape_is_refused_by_name() {
 	let verify = |index, piece: &[u8], path: &[Value]| verify(&root, length, index, piece, path);
 	let error = ProofError::NoPiece { index: 5, length };
 	assert_eq!(verify(5, &piece, &path), Err(error));
-	let error = ProofError::NoPiece { index: u64::MAX, length };
+	let error = ProofError::NoPiece {
+		index: u64::MAX,
+		length,
+	};
 	assert_eq!(verify(u64::MAX, &piece, &path), Err(error));
 	let (expected, got) = (1024, 1023);
 	let error = ProofError::PieceLength { expected, got };

@@ -28,7 +28,13 @@ async fn an_object_of_any_length_is_copied_once_and_proven() {
 		let last = pieces(object.length()) - 1;
 		for piece in [0, last / 2, last] {
 			let proof = prove(&to, &object, piece).await.unwrap();
-			let proven = verify(object.root(), object.length(), piece, &proof.piece, &proof.path);
+			let proven = verify(
+				object.root(),
+				object.length(),
+				piece,
+				&proof.piece,
+				&proof.path,
+			);
 			assert_eq!(proven, Ok(()), "piece {piece} of {length}");
 		}
 		let beyond = prove(&to, &object, last + 1).await;
@@ -69,7 +75,9 @@ async fn a_source_with_wrong_bytes_is_left_for_the_next_one() {
 	assert!(prove(&wrong, &object, 0).await.is_ok());
 
 	let to = location(&to);
-	assert!(copy(&object, &[wrong, location(&right)], &to).await.unwrap());
+	assert!(copy(&object, &[wrong, location(&right)], &to)
+		.await
+		.unwrap());
 	assert!(is_right(&to, &object).await);
 }
 

@@ -26,7 +26,10 @@ fn an_empty_dataset_has_nothing_to_prove_and_nothing_is_missed() {
 		store(1, 5_000);
 		to_period(31);
 		assert_ok!(prove(BOB));
-		assert_eq!(entry(BOB).map(|kept| (kept.kept, kept.missed)), Some((1, 0)));
+		assert_eq!(
+			entry(BOB).map(|kept| (kept.kept, kept.missed)),
+			Some((1, 0))
+		);
 		to_period(34);
 		assert_ok!(report(EVE, BOB));
 		assert_eq!(entry(BOB).map(|kept| kept.missed), Some(2));
@@ -43,7 +46,10 @@ fn the_first_object_gives_a_keeper_until_it_is_looked_at() {
 		// Since when there was something to prove is not known: it counts from now on.
 		assert_noop!(report(EVE, BOB), Error::NothingMissed);
 		assert_ok!(prove(BOB));
-		assert_eq!(entry(BOB).map(|kept| (kept.kept, kept.missed)), Some((1, 0)));
+		assert_eq!(
+			entry(BOB).map(|kept| (kept.kept, kept.missed)),
+			Some((1, 0))
+		);
 	});
 }
 

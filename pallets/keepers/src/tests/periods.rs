@@ -47,7 +47,10 @@ fn one_keeps_one_has_lost_a_mib_and_one_lies() {
 				lies += 1;
 			}
 			let report = with_storage_layer(|| report(EVE, DAVE));
-			if events().iter().any(|event| matches!(event, Event::KeeperLost { .. })) {
+			if events()
+				.iter()
+				.any(|event| matches!(event, Event::KeeperLost { .. }))
+			{
 				assert_ok!(report);
 				lost = Some(period);
 			}
@@ -57,7 +60,10 @@ fn one_keeps_one_has_lost_a_mib_and_one_lies() {
 		assert_eq!((held(DAVE), free(DAVE)), (0, WEALTH - DEPOSIT));
 
 		let charlie = entry(CHARLIE).expect("he has a place");
-		assert_eq!((charlie.kept, charlie.missed, charlie.in_a_row), (PERIODS, 0, 0));
+		assert_eq!(
+			(charlie.kept, charlie.missed, charlie.in_a_row),
+			(PERIODS, 0, 0)
+		);
 		// A sixth of the bytes is missing. The draws are what they are, and do not change.
 		assert!((8..30).contains(&missed), "missed {missed}");
 		to_period(2 + PERIODS);
@@ -68,8 +74,16 @@ fn one_keeps_one_has_lost_a_mib_and_one_lies() {
 		assert_eq!((bob.kept, bob.missed), (PERIODS - missed, missed));
 		// Whoever kept was paid, and more than who missed. No money has come from nowhere.
 		let gain = |who: u8| free(who) + held(who) + EXISTENTIAL - WEALTH;
-		assert!(gain(CHARLIE) - EXISTENTIAL > gain(BOB), "{} {}", gain(CHARLIE), gain(BOB));
-		let all: u64 = [BOB, CHARLIE, DAVE, EVE].iter().map(|who| free(*who) + held(*who)).sum();
+		assert!(
+			gain(CHARLIE) - EXISTENTIAL > gain(BOB),
+			"{} {}",
+			gain(CHARLIE),
+			gain(BOB)
+		);
+		let all: u64 = [BOB, CHARLIE, DAVE, EVE]
+			.iter()
+			.map(|who| free(*who) + held(*who))
+			.sum();
 		assert_eq!(all + in_pots(), 4 * WEALTH);
 	});
 }

@@ -11,11 +11,16 @@ fn a_keeper_comes_moves_and_leaves_with_its_deposit() {
 	run(|| {
 		store(1, 5_000);
 		assert_ok!(keep(BOB));
-		assert_eq!((held(BOB), free(BOB)), (DEPOSIT, WEALTH - DEPOSIT - EXISTENTIAL));
+		assert_eq!(
+			(held(BOB), free(BOB)),
+			(DEPOSIT, WEALTH - DEPOSIT - EXISTENTIAL)
+		);
 		let came = entry(BOB).expect("he has a place");
 		assert_eq!((came.since, came.settled, came.objects), (10, 1, 1));
 		assert_eq!((came.kept, came.missed, came.proven), (0, 0, None));
-		assert!(matches!(last_event(), Event::KeeperCame { location, .. } if location == came.location));
+		assert!(
+			matches!(last_event(), Event::KeeperCame { location, .. } if location == came.location)
+		);
 
 		assert_ok!(keep_at(BOB, DATASET, "file:///srv/copy"));
 		let moved = entry(BOB).expect("he has a place");
@@ -35,7 +40,12 @@ fn a_keeper_comes_moves_and_leaves_with_its_deposit() {
 fn a_place_needs_a_dataset_a_location_and_a_deposit() {
 	run(|| {
 		assert_noop!(keep_at(BOB, DATASET + 1, "s3://b"), Error::UnknownDataset);
-		for location in ["", "/srv", "https://me:secret@store.example/x", "http://store.example"] {
+		for location in [
+			"",
+			"/srv",
+			"https://me:secret@store.example/x",
+			"http://store.example",
+		] {
 			assert_noop!(keep_at(BOB, DATASET, location), Error::LocationInvalid);
 		}
 		let poor = TokenError::FundsUnavailable;
@@ -67,7 +77,10 @@ fn a_dataset_has_a_bounded_number_of_keepers() {
 		assert_ok!(leave(CHARLIE));
 		assert_ok!(keep(EVE));
 		// Only the first one paid for the account of the pots.
-		assert_eq!([free(BOB), free(EVE)], [WEALTH - DEPOSIT - EXISTENTIAL, WEALTH - DEPOSIT]);
+		assert_eq!(
+			[free(BOB), free(EVE)],
+			[WEALTH - DEPOSIT - EXISTENTIAL, WEALTH - DEPOSIT]
+		);
 	});
 }
 
@@ -80,7 +93,14 @@ fn whoever_misses_too_many_periods_loses_place_and_deposit() {
 		assert_noop!(report(EVE, BOB), Error::NothingMissed);
 		to_period(3);
 		assert_ok!(report(EVE, BOB));
-		assert!(matches!(last_event(), Event::Missed { periods: 1, in_a_row: 1, .. }));
+		assert!(matches!(
+			last_event(),
+			Event::Missed {
+				periods: 1,
+				in_a_row: 1,
+				..
+			}
+		));
 		assert_noop!(report(EVE, BOB), Error::NothingMissed);
 		assert_noop!(report(EVE, CHARLIE), Error::NotKeeper);
 		to_period(5);
@@ -89,8 +109,21 @@ fn whoever_misses_too_many_periods_loses_place_and_deposit() {
 		assert_eq!(drawn(BOB), None);
 		assert_ok!(report(EVE, BOB));
 		let events = events();
-		assert!(matches!(events[0], Event::Missed { periods: 2, in_a_row: 3, .. }));
-		assert!(matches!(events[1], Event::KeeperLost { deposit: DEPOSIT, .. }));
+		assert!(matches!(
+			events[0],
+			Event::Missed {
+				periods: 2,
+				in_a_row: 3,
+				..
+			}
+		));
+		assert!(matches!(
+			events[1],
+			Event::KeeperLost {
+				deposit: DEPOSIT,
+				..
+			}
+		));
 		assert_eq!((entry(BOB), held(BOB)), (None, 0));
 		assert_eq!((pot().keepers, pot().amount), (0, DEPOSIT));
 		assert_eq!(in_pots(), DEPOSIT + EXISTENTIAL);

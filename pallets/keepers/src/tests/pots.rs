@@ -23,7 +23,10 @@ fn anyone_funds_a_pot() {
 		assert_eq!((pot().amount, pot().keepers), (100, 0));
 		// The smallest amount is kept, because the account has its least balance besides.
 		assert_eq!(in_pots(), 100 + EXISTENTIAL);
-		assert_eq!([free(BOB), free(EVE)], [WEALTH - 1 - EXISTENTIAL, WEALTH - 99]);
+		assert_eq!(
+			[free(BOB), free(EVE)],
+			[WEALTH - 1 - EXISTENTIAL, WEALTH - 99]
+		);
 		assert!(fund(PAUPER, WEALTH).is_err());
 		let unknown = crate::Pallet::<Test>::fund(signed(BOB), account(BOB), DATASET, 1);
 		assert_noop!(unknown, Error::UnknownDataset);

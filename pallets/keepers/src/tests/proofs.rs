@@ -17,7 +17,13 @@ fn a_proof_of_the_drawn_piece_counts_once_in_a_period() {
 		to_period(2);
 		let (place, index) = drawn(BOB).expect("it is due");
 		assert_ok!(prove(BOB));
-		let Event::Proven { object, piece, period: 2, .. } = last_event() else {
+		let Event::Proven {
+			object,
+			piece,
+			period: 2,
+			..
+		} = last_event()
+		else {
 			panic!("not a proof of period 2");
 		};
 		assert_eq!((object, piece), (place, index));
@@ -29,7 +35,10 @@ fn a_proof_of_the_drawn_piece_counts_once_in_a_period() {
 		assert_noop!(prove(BOB), Error::NotDue);
 		to_period(3);
 		assert_ok!(prove(BOB));
-		assert_eq!(entry(BOB).map(|kept| (kept.kept, kept.missed)), Some((2, 0)));
+		assert_eq!(
+			entry(BOB).map(|kept| (kept.kept, kept.missed)),
+			Some((2, 0))
+		);
 	});
 }
 
