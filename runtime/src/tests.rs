@@ -32,6 +32,7 @@ mod delegation;
 mod exchange;
 mod facts;
 mod fees;
+mod keepers;
 mod sharing;
 mod verifiers;
 

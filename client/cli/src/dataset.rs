@@ -444,7 +444,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 }
 
 /// Reads a location. A slash at its end is left out, as the chain has it.
-fn location(url: &str) -> Result<String, String> {
+pub(crate) fn location(url: &str) -> Result<String, String> {
 	let url = url.trim_end_matches('/');
 	Location::read(url.as_bytes()).map_err(|error| error.to_string())?;
 	Ok(url.to_owned())

@@ -26,6 +26,7 @@ mod facts;
 mod feed;
 mod fetch;
 mod input;
+mod keep;
 mod key;
 mod key_file;
 mod list;
@@ -123,7 +124,9 @@ enum Command {
 	Fetch(fetch::Opts),
 	/// Check what the locations of a dataset have of its objects
 	Check(check::Opts),
-	/// List datasets, records or grants
+	/// Keep a copy of a dataset's objects, and prove it to the chain
+	Keep(keep::Opts),
+	/// List datasets, records, grants or keepers
 	List(list::Opts),
 	/// Show the history of a record, a dataset or a reader
 	Trace(trace::Opts),
@@ -152,6 +155,7 @@ impl Command {
 			Self::Key(opts) => opts.spends(),
 			Self::Dataset(opts) => opts.spends(),
 			Self::Facts(opts) => opts.spends(),
+			Self::Keep(opts) => opts.spends(),
 			Self::Register(_)
 			| Self::Store(_)
 			| Self::Embargo(_)
@@ -292,6 +296,7 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Feed(opts) => feed::run(opts, options).await.map(nothing),
 		Command::Fetch(opts) => Ok(fetch::run(opts, options).await?.and_then(report)),
 		Command::Check(opts) => check::run(opts, options).await.map(report),
+		Command::Keep(opts) => Ok(keep::run(opts, options).await?.and_then(report)),
 		Command::List(opts) => list::run(opts, options).await.map(Some),
 		Command::Trace(opts) => trace::run(opts, options).await.map(report),
 		Command::Receipt(opts) => Ok(receipt::run(opts, options).await?.and_then(report)),

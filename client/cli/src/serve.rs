@@ -3,10 +3,10 @@
 
 mod metrics;
 #[cfg(unix)]
-mod service;
+pub(crate) mod service;
 #[cfg(not(unix))]
 #[path = "serve/no_service.rs"]
-mod service;
+pub(crate) mod service;
 
 use crate::{
 	authorize,
@@ -33,9 +33,9 @@ use std::{
 };
 
 /// The wait before the first new attempt after an error.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
+pub(crate) const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between attempts. Who has served for longer begins with the first wait again.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Arguments of the command.
 #[derive(clap::Args)]

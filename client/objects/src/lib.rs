@@ -6,6 +6,7 @@
 //!
 //! - [`Upload`] sends a value to a [`Location`] in one pass, and goes on after it was interrupted.
 //! - [`Reader`] reads a value, or a range of it, from several locations.
+//! - [`copy()`] copies an object from one location to another, without keys, and [`prove()`] proves a piece of one.
 //! - [`check()`] tells what a location has of an object, without keys. [`Location::delete`] deletes it there.
 //!
 //! An object `NAME` lies in a location's folder under that name, with the list `NAME.b3` of its chunks' BLAKE3 chaining
@@ -17,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod copy;
 mod failure;
 mod journal;
 mod location;
@@ -30,6 +32,7 @@ mod tree;
 mod upload;
 
 pub use check::{check, Checked};
+pub use copy::{copy, copy_again, prove, CopyError};
 pub use failure::Failure;
 pub use location::{Location, LocationError};
 pub use object::{Object, ObjectError};

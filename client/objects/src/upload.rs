@@ -270,7 +270,7 @@ pub fn forget(journal: &Path) -> io::Result<()> {
 }
 
 /// Returns how many chunks a part has.
-fn part_chunks(length: Option<u64>) -> u32 {
+pub(crate) fn part_chunks(length: Option<u64>) -> u32 {
 	match length {
 		None => STREAM_PART,
 		Some(length) => {
@@ -525,7 +525,7 @@ impl Sender {
 }
 
 /// Waits for a store as long as `size` bytes may take.
-async fn patiently<T>(
+pub(crate) async fn patiently<T>(
 	size: usize,
 	asked: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {

@@ -142,6 +142,9 @@ pub enum Error {
 	/// A policy allows the request, but the owner's own limits do not.
 	#[error("left for the owner to answer: {0}")]
 	Withheld(&'static str),
+	/// A keeper has lost its place, or would lose it.
+	#[error("{0}")]
+	Keeper(&'static str),
 	/// A request was closed while the connection was lost.
 	#[error("the connection was lost while the answer was in flight; the request is closed: it was granted or cancelled")]
 	OutcomeUnknown,

@@ -63,6 +63,7 @@
 //!   record, or a range of one, [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
 //! - [`Upload::run_object`] stores a value outside the chain, at a location of the owner's choice; [`mod@object`] has what
 //!   the chain says about objects, and [`mod@objects`] sends, reads and checks them.
+//! - [`mod@keepers`] keeps copies of datasets' objects, and proves it to the chain.
 //! - [`mod@names`] hides the names of records from the chain, and finds records by them.
 //! - [`sharing`] seals, revokes and renews grants, and [`mod@serve`] answers requests automatically.
 //! - [`mod@facts`] reads and reports facts about the world outside the chain, and evaluates conditions on them.
@@ -111,6 +112,7 @@ pub mod fetch_folder;
 pub mod file;
 pub mod folder;
 pub mod history;
+pub mod keepers;
 mod lock;
 mod manifest;
 pub mod names;

@@ -98,7 +98,16 @@ impl State {
 	///
 	/// Returns [`Error::Incompatible`] if the pallet has no such constant with this type.
 	pub fn constant<Value: DecodeAsType>(&self, name: &str) -> Result<Value, Error> {
-		let address = subxt::constants::dynamic::<Value>(PALLET, name);
+		self.constant_of(PALLET, name)
+	}
+
+	/// Returns a constant of a pallet.
+	pub(crate) fn constant_of<Value: DecodeAsType>(
+		&self,
+		pallet: &str,
+		name: &str,
+	) -> Result<Value, Error> {
+		let address = subxt::constants::dynamic::<Value>(pallet, name);
 		Ok(self.at.constants().entry(address)?)
 	}
 

@@ -44,6 +44,8 @@ const _: () = {
 pub(crate) const PALLET: &str = "DataSharing";
 /// The facts pallet's name in the metadata.
 pub(crate) const FACTS: &str = "Facts";
+/// The keepers pallet's name in the metadata.
+pub(crate) const KEEPERS: &str = "Keepers";
 
 /// An account: the public key of the pair that signs for it.
 pub type AccountId = AccountId32;
@@ -124,6 +126,11 @@ pub type Source = isthmus_conditions::facts::Source<AccountId, Balance, Vec<Acco
 pub type Report = isthmus_conditions::facts::Report<AccountId, Balance>;
 /// A credential of an account.
 pub type Credential = isthmus_conditions::facts::Credential<Balance>;
+
+/// An account that keeps a copy of a dataset's objects.
+pub type Keeper = isthmus_storage_proof::Keeper<Balance, Text>;
+/// What a dataset's keepers are paid from.
+pub type Pot = isthmus_storage_proof::Pot<Balance>;
 
 /// Where a record is stored, and under which key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
