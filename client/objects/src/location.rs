@@ -4,10 +4,12 @@
 use crate::{
 	failure::Failure,
 	object::Object,
-	parts::{LocalParts, Parts},
+	parts::Parts,
+	settings::Settings,
+	stores::{self, Store},
 };
-use object_store::{local::LocalFileSystem, path::Path, ObjectStore, ObjectStoreExt};
-use std::sync::Arc;
+use object_store::{path::Path, ObjectStore, ObjectStoreExt};
+use std::{path::PathBuf, sync::Arc};
 use url::Url;
 
 /// Why a location cannot be used.
@@ -17,9 +19,27 @@ pub enum LocationError {
 	/// It is not a URL.
 	#[error("{0:?} is not a URL: give one such as file:///folder")]
 	NotAUrl(String),
-	/// The scheme is unknown, or not supported yet.
-	#[error("{0}:// is not supported yet: use file://, for example of a mounted share")]
+	/// The scheme is unknown.
+	#[error("{0}:// is not a store: use s3://, gs://, az:// or file://, or https:// for what is only read")]
 	Scheme(String),
+	/// Plain HTTP to another machine.
+	#[error("http:// is for this machine only: use https://")]
+	NotLoopback,
+	/// A store's settings cannot be used.
+	#[error("{0}")]
+	Settings(&'static str),
+	/// The profile in `AWS_PROFILE` has no keys.
+	#[error("the profile {name} has no access key: this program reads keys, but no roles and no single sign-on. Set them: eval \"$(aws configure export-credentials --profile {name} --format env)\"")]
+	Profile {
+		/// The profile's name.
+		name: String,
+	},
+	/// A file of profiles cannot be read.
+	#[error("{} cannot be read, or is not a file of AWS profiles: correct it, or name another one in AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE", path.display())]
+	ProfileFile {
+		/// The file.
+		path: PathBuf,
+	},
 	/// The URL has a user or a password, a query or a fragment, which everyone would see.
 	#[error("a location is public: give credentials in the environment, and no user, query or fragment in the URL")]
 	Secret,
@@ -41,21 +61,33 @@ impl std::fmt::Debug for Location {
 }
 
 impl Location {
-	/// Opens a location. Nothing is asked of the store yet.
+	/// Opens a location with the settings and credentials in this program's environment. Nothing is asked of the store
+	/// yet.
 	///
 	/// # Errors
 	///
-	/// Returns an error if the URL is wrong or its scheme is not supported.
+	/// Returns an error if the URL or the store's settings are wrong.
 	pub fn open(url: &str) -> Result<Self, LocationError> {
+		Self::open_with(url, &Settings::of_environment())
+	}
+
+	/// Opens a location with these settings.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the URL or the store's settings are wrong.
+	pub fn open_with(url: &str, settings: &Settings) -> Result<Self, LocationError> {
 		let parsed = Url::parse(url).map_err(|_| LocationError::NotAUrl(url.to_owned()))?;
 		let has_user = !parsed.username().is_empty() || parsed.password().is_some();
 		if has_user || parsed.query().is_some() || parsed.fragment().is_some() {
 			return Err(LocationError::Secret);
 		}
-		match parsed.scheme() {
-			"file" => Self::local(url, &parsed),
-			scheme => Err(LocationError::Scheme(scheme.to_owned())),
-		}
+		let Store {
+			store,
+			parts,
+			folder,
+		} = stores::open(&parsed, settings)?;
+		Ok(Self::of(url, store, parts, folder))
 	}
 
 	/// Makes a location of a store. `parts` takes the parts of large objects; without it, nothing is written there.
@@ -72,18 +104,6 @@ impl Location {
 			parts,
 			folder,
 		}
-	}
-
-	fn local(url: &str, parsed: &Url) -> Result<Self, LocationError> {
-		let not = || LocationError::NotAUrl(url.to_owned());
-		let folder = parsed.to_file_path().map_err(|()| not())?;
-		let path = Path::from_absolute_path(&folder).map_err(|_| not())?;
-		Ok(Self::of(
-			url,
-			Arc::new(LocalFileSystem::new()),
-			Some(Arc::new(LocalParts)),
-			path,
-		))
 	}
 
 	/// Returns the location's URL. It contains no secrets.
