@@ -46,9 +46,9 @@ fn retry() -> RetryConfig {
 		backoff: BackoffConfig {
 			init_backoff: Duration::from_millis(100),
 			max_backoff: Duration::from_secs(5),
-			base: 2.0,
+			base: 3.0,
 		},
-		max_retries: 6,
+		max_retries: 8,
 		retry_timeout: Duration::from_secs(20),
 	}
 }
