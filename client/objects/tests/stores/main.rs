@@ -136,7 +136,12 @@ async fn a_killed_upload_goes_on_and_one_that_is_given_up_leaves_nothing() {
 	killed(&proxy, &location, journal).await;
 	assert_eq!(server.unfinished().await, 1);
 	// The credentials expire: new ones, and it goes on.
-	proxy.fail(Method::PUT, 1, usize::MAX, Fault::Answer(400, "ExpiredToken"));
+	proxy.fail(
+		Method::PUT,
+		1,
+		usize::MAX,
+		Fault::Answer(400, "ExpiredToken"),
+	);
 	let expired = send(&location, journal, LENGTH).await.unwrap_err();
 	assert!(expired.to_string().contains("get new ones"), "{expired}");
 	proxy.heal();
@@ -265,7 +270,11 @@ async fn a_reader_leaves_a_bad_store_for_a_mirror() {
 		(Fault::Answer(400, "ExpiredToken"), SILENCE, Some(Expired)),
 		(Fault::Answer(404, "NoSuchBucket"), SILENCE, Some(NoBucket)),
 		(Fault::Answer(404, "NoSuchKey"), SILENCE, Some(Missing)),
-		(Fault::Answer(503, "SlowDown"), SILENCE, Some(Unavailable(503))),
+		(
+			Fault::Answer(503, "SlowDown"),
+			SILENCE,
+			Some(Unavailable(503)),
+		),
 	];
 	let readings = faults.map(|(fault, silence, failure)| {
 		let (address, mirror, object) = (server.address, mirror.clone(), object.clone());

@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug)]
-pub enum Fault {
+pub(crate) enum Fault {
 	/// The store answers with this status and this code.
 	Answer(u16, &'static str),
 	/// The last byte of the answer has another bit.
@@ -48,8 +48,8 @@ struct Rule {
 type Body = BoxBody<Bytes, io::Error>;
 
 /// A running proxy. It ends with its test's runtime.
-pub struct Proxy {
-	pub address: SocketAddr,
+pub(crate) struct Proxy {
+	pub(crate) address: SocketAddr,
 	inner: Arc<Inner>,
 }
 
@@ -61,7 +61,7 @@ struct Inner {
 }
 
 impl Proxy {
-	pub async fn start(to: SocketAddr) -> Self {
+	pub(crate) async fn start(to: SocketAddr) -> Self {
 		let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
 		let address = listener.local_addr().unwrap();
 		let inner = Arc::new(Inner {
@@ -83,7 +83,7 @@ impl Proxy {
 	}
 
 	/// From now on, `times` requests of this method fail, after `after` of them.
-	pub fn fail(&self, method: Method, after: usize, times: usize, fault: Fault) {
+	pub(crate) fn fail(&self, method: Method, after: usize, times: usize, fault: Fault) {
 		*self.inner.rule.lock().unwrap() = Some(Rule {
 			method,
 			after,
@@ -93,7 +93,7 @@ impl Proxy {
 	}
 
 	/// Ends all faults, and returns which requests came since the last time.
-	pub fn heal(&self) -> Vec<(Method, String)> {
+	pub(crate) fn heal(&self) -> Vec<(Method, String)> {
 		*self.inner.rule.lock().unwrap() = None;
 		std::mem::take(&mut self.inner.seen.lock().unwrap())
 	}

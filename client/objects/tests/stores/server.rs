@@ -15,18 +15,18 @@ use tokio::{
 };
 
 /// The bucket that tests use.
-pub const BUCKET: &str = "grades";
+pub(crate) const BUCKET: &str = "grades";
 
 /// A running server. It ends with its test.
-pub struct Server {
+pub(crate) struct Server {
 	_child: Child,
-	pub address: SocketAddr,
+	pub(crate) address: SocketAddr,
 	http: Client<HttpConnector, Full<Bytes>>,
 }
 
 impl Server {
 	/// Starts `moto` on a free port, with a bucket.
-	pub async fn start() -> Self {
+	pub(crate) async fn start() -> Self {
 		let stores = std::env::var_os("ISTHMUS_STORES").expect(
 			"set ISTHMUS_STORES to the folder that scripts/stores prints: these tests need a store",
 		);
@@ -58,7 +58,7 @@ impl Server {
 	}
 
 	/// Asks the server something that needs no credentials. Returns the answer's body.
-	pub async fn ask(&self, method: Method, path: &str) -> String {
+	pub(crate) async fn ask(&self, method: Method, path: &str) -> String {
 		let uri = format!("http://{}{path}", self.address);
 		let request = Request::builder().method(method).uri(uri);
 		let request = request.body(Full::default()).unwrap();
@@ -69,25 +69,25 @@ impl Server {
 	}
 
 	/// Returns how many uploads are unfinished.
-	pub async fn unfinished(&self) -> usize {
+	pub(crate) async fn unfinished(&self) -> usize {
 		let listed = self.ask(Method::GET, &format!("/{BUCKET}?uploads")).await;
 		listed.matches("<UploadId>").count()
 	}
 
 	/// Opens a folder of the bucket.
-	pub fn folder(&self, name: &str) -> Location {
+	pub(crate) fn folder(&self, name: &str) -> Location {
 		folder(self.address, name)
 	}
 }
 
 /// Opens a folder of the bucket of the store at an address.
-pub fn folder(address: SocketAddr, name: &str) -> Location {
+pub(crate) fn folder(address: SocketAddr, name: &str) -> Location {
 	let url = format!("s3://{BUCKET}/{name}");
 	Location::open_with(&url, &settings(address, &[])).unwrap()
 }
 
 /// Returns the settings for a store at an address, with more of them or others.
-pub fn settings(address: SocketAddr, more: &[(&str, &str)]) -> Settings {
+pub(crate) fn settings(address: SocketAddr, more: &[(&str, &str)]) -> Settings {
 	let endpoint = format!("http://{address}");
 	let all = [
 		("AWS_ACCESS_KEY_ID", "test"),
