@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Stores for tests and benchmarks: an S3 server that nobody here wrote, a proxy that makes its faults, and a web server
+// Stores for tests and benchmarks: an S3 server of others, a proxy that makes its faults, and a web server
 // that sends ranges of files.
 
 import { spawn } from 'node:child_process';

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests the `isthmus` command with objects in a bucket of an S3 server that nobody here wrote, and on a web server.
+// Tests the `isthmus` command with objects in a bucket of an S3 server that this project did not write, and on a web server.
 
 import assert from 'node:assert/strict';
 import { createHash, randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { makeAuthority, makeServerCertificate } from '../lib/certificates.mjs';
 import { Isthmus } from '../lib/isthmus.mjs';
 import { LocalNode } from '../lib/node.mjs';
+import { until } from '../lib/rpc.mjs';
 import { Client } from '../lib/sharing.mjs';
 import { FileServer, Moto, settingsOf, StoreProxy } from '../lib/stores.mjs';
 
@@ -79,7 +80,7 @@ before(async () => {
 	proxy = await StoreProxy.start(moto.port);
 	web = await FileServer.start(file('web'), makeServerCertificate(authority));
 	isthmus = new Isthmus(node.url, folder);
-	env = { ...settingsOf(proxy.port), SSL_CERT_FILE: file('ca.pem'), XDG_STATE_HOME: file('state') };
+	env = { ...settingsOf(proxy.port), SSL_CERT_FILE: file('ca.pem') };
 }, { timeout });
 
 after(async () => {
@@ -110,15 +111,17 @@ test('a large value goes to a bucket, and is read from a mirror when the bucket 
 
 	// The command is killed when the store has two parts.
 	let parts = 0;
-	let child;
 	proxy.fault = ({ url }) => {
 		parts += url.includes('partNumber') ? 1 : 0;
-		if (parts <= 2) return undefined;
-		// Not in the middle of the journal's lines about the two parts before.
-		setTimeout(() => child.kill('SIGKILL'), 500);
-		return 'silent';
+		return parts > 2 ? 'silent' : undefined;
 	};
-	child = isthmus.start(store, env);
+	const child = isthmus.start(store, env);
+	const state = file('.local/state/isthmus');
+	await until('the journal has two parts', () => {
+		const journal = existsSync(state) && readdirSync(state).find((name) => name.endsWith('.upload'));
+		return journal && readFileSync(join(state, journal), 'utf8').split('\ndone ').length > 2;
+	});
+	child.kill('SIGKILL');
 	assert.deepEqual(await once(child, 'close'), [null, 'SIGKILL']);
 	assert.equal(await moto.unfinished(BUCKET), 1);
 	proxy.fault = () => undefined;
@@ -131,7 +134,7 @@ test('a large value goes to a bucket, and is read from a mirror when the bucket 
 	const names = await moto.list(BUCKET);
 	assert.equal(names.length, 2);
 
-	// A copy is as good: whoever has the bytes can put them on a web server.
+	// A copy is as good: anyone who has the bytes can put them on a web server.
 	mkdirSync(file('web/mirror'));
 	for (const name of names) {
 		writeFileSync(file(`web/mirror/${name.split('/').at(-1)}`), await moto.fetch(`/${BUCKET}/${name}`));

@@ -14,10 +14,10 @@ use crate::{
 };
 use isthmus_sdk::{
 	every,
-	object::{own_locations, Locations},
+	object::Locations,
 	objects::Location,
 	stored_of,
-	upload::{MAX_LENGTH, MAX_WHOLE},
+	upload::{own_locations, MAX_LENGTH, MAX_WHOLE},
 	BlockNumber, Condition, DatasetId, EmbargoEntry, Epoch, Error as SdkError, Grant, Identity,
 	Leaf, LocalFolder, Names, Place, RecordKey, Stamp, StoredFolder, Upload, UploadError,
 	UploadFolder,

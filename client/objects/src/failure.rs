@@ -55,7 +55,7 @@ pub enum Failure {
 	#[error("this machine's clock differs from the store's: correct it")]
 	Clock,
 	/// The settings name a store without TLS.
-	#[error("the store's endpoint has no TLS: use https://, or set AWS_ALLOW_HTTP=true if nobody else can see that network")]
+	#[error("the store's endpoint has no TLS: use https://, or set AWS_ALLOW_HTTP=true if that network is yours alone")]
 	Plain,
 	/// A web server does not send ranges.
 	#[error("the server does not send ranges of a file, or hides its length: use another server")]

@@ -21,6 +21,7 @@ mod check;
 mod failure;
 mod journal;
 mod location;
+mod location_error;
 mod object;
 mod parts;
 mod read;
@@ -34,7 +35,8 @@ mod upload;
 
 pub use check::{check, Checked};
 pub use failure::Failure;
-pub use location::{Location, LocationError};
+pub use location::Location;
+pub use location_error::LocationError;
 pub use object::{Object, ObjectError};
 pub use parts::Parts;
 pub use read::{Left, ReadError, Reader};

@@ -2,7 +2,7 @@
 //! The settings and credentials of stores. They are where the tools of those stores have them: in variables of the
 //! environment and, for S3, in the files of the AWS command.
 
-use crate::location::LocationError;
+use crate::location_error::LocationError;
 use configparser::ini::{Ini, IniDefault};
 use std::{
 	collections::BTreeMap,
@@ -12,7 +12,7 @@ use std::{
 	str::FromStr,
 };
 
-/// What a profile may say, and the variable that says the same.
+/// The keys of a profile, and the variables that mean the same.
 const PROFILE: [(&str, &str); 5] = [
 	("aws_access_key_id", "AWS_ACCESS_KEY_ID"),
 	("aws_secret_access_key", "AWS_SECRET_ACCESS_KEY"),

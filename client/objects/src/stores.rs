@@ -2,7 +2,7 @@
 //! Opens stores by the scheme of a location.
 
 use crate::{
-	location::LocationError,
+	location_error::LocationError,
 	parts::{LocalParts, Parts},
 	settings::Settings,
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Objects of records: their entries on the chain, and the locations where their owner keeps them.
 
-use crate::{client::Client, error::Error, proven::Proven, types::*, upload::settled};
+use crate::{client::Client, error::Error, types::*};
 use isthmus_objects::{Failure, Left, Location};
 
 /// The locations of a dataset that this program can use, and those that it cannot.
@@ -29,24 +29,6 @@ impl Locations {
 		}
 		locations
 	}
-}
-
-/// Returns the locations of an owner's own dataset, with what the owner's programs have sent: it waits until that is final,
-/// because only then it is proven.
-///
-/// # Errors
-///
-/// Returns the errors of [`Client::proven`](Client::proven), and [`Error::Connection`] if the connection is lost.
-pub async fn own_locations(
-	client: &Client,
-	owner: &AccountId,
-	dataset: DatasetId,
-) -> Result<Vec<String>, Error> {
-	settled(client, owner).await?;
-	let best = client.best().await?;
-	let said = best.locations(owner, dataset).await?;
-	let look = async |proven: &Proven| proven.locations(owner, dataset).await;
-	client.confirmed(&best, &said, look).await
 }
 
 /// Reads an object's entry.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! An S3 server that nobody here wrote.
+//! An S3 server, which this project did not write.
 
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Bytes, Method, Request};
@@ -45,7 +45,7 @@ impl Server {
 				break address.trim().parse().unwrap();
 			}
 		};
-		// It says something about each request, and stops if nobody reads that.
+		// It says something about each request, and stops if that is not read.
 		tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
 		let http = Client::builder(TokioExecutor::new()).build_http();
 		let server = Self {

@@ -4,10 +4,12 @@
 
 use super::{choice::Choice, settled, Done, Stored, Upload};
 use crate::{
+	client::Client,
 	error::{Error, UploadError},
 	lock,
 	manifest::content_hash,
 	progress::{Progress, Stage},
+	proven::Proven,
 	turn::Turn,
 	types::*,
 	wait::Wait,
@@ -152,6 +154,24 @@ impl Upload<'_> {
 		let chosen = self.choice.choose(client, owner, turn.notes()).await?;
 		Ok((chosen, false))
 	}
+}
+
+/// Returns the locations of an owner's own dataset, with what the owner's programs have sent: it waits until that is final,
+/// because only then it is proven.
+///
+/// # Errors
+///
+/// Returns the errors of [`Client::proven`](Client::proven), and [`Error::Connection`] if the connection is lost.
+pub async fn own_locations(
+	client: &Client,
+	owner: &AccountId,
+	dataset: DatasetId,
+) -> Result<Vec<String>, Error> {
+	settled(client, owner).await?;
+	let best = client.best().await?;
+	let said = best.locations(owner, dataset).await?;
+	let look = async |proven: &Proven| proven.locations(owner, dataset).await;
+	client.confirmed(&best, &said, look).await
 }
 
 /// Chooses this place or none.
