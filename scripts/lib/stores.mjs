@@ -5,11 +5,13 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, statSync } from 'node:fs';
 import { createServer, request as ask } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { freePort } from './node.mjs';
+import { until } from './rpc.mjs';
 
 /** Returns the folder with the servers. */
 function stores() {
@@ -36,6 +38,7 @@ async function close(server) {
 /** An S3 server with buckets: `moto`. It keeps what it has in memory, and takes any credentials. */
 export class Moto {
 	#child;
+	name = 'moto';
 	port;
 
 	/** Starts the server, with these buckets. */
@@ -72,6 +75,36 @@ export class Moto {
 	/** Returns how many uploads to a bucket are unfinished. */
 	async unfinished(bucket) {
 		return String(await this.fetch(`/${bucket}?uploads`)).split('<UploadId>').length - 1;
+	}
+
+	async stop() {
+		const closed = once(this.#child, 'close');
+		this.#child.kill();
+		await closed;
+	}
+}
+
+/** An S3 server that keeps what it has in a folder: `s3s-fs`. */
+export class S3sFs {
+	#child;
+	name = 's3s-fs';
+	port;
+
+	static isInstalled() {
+		return existsSync(join(stores(), 'bin/s3s-fs'));
+	}
+
+	/** Starts the server, with a bucket. */
+	static async start(folder, bucket) {
+		const server = new S3sFs();
+		mkdirSync(join(folder, bucket), { recursive: true });
+		server.port = await freePort();
+		const { AWS_ACCESS_KEY_ID: key, AWS_SECRET_ACCESS_KEY: secret } = settingsOf(server.port);
+		const args = ['--access-key', key, '--secret-key', secret, '--host', '127.0.0.1', '--port', String(server.port), folder];
+		server.#child = spawn(join(stores(), 'bin/s3s-fs'), args, { stdio: 'ignore' });
+		const isUp = () => fetch(`http://127.0.0.1:${server.port}/`).then(() => true, () => false);
+		await until('s3s-fs answers', isUp);
+		return server;
 	}
 
 	async stop() {

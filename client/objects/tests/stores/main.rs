@@ -63,7 +63,9 @@ async fn send_until(
 async fn killed(proxy: &Proxy, location: &Location, journal: &Path) {
 	proxy.fail(Method::PUT, 2, usize::MAX, Fault::Silent);
 	let (tell, mut told) = tokio::sync::watch::channel(0);
-	let mut progress = |done| drop(tell.send(done));
+	let mut progress = |done| {
+		tell.send_replace(done);
+	};
 	tokio::select! {
 		_ = send_until(location, journal, LENGTH, &mut progress) => panic!("it was not interrupted"),
 		done = told.wait_for(|done| *done > PART) => drop(done.unwrap()),
@@ -152,7 +154,7 @@ async fn a_killed_upload_goes_on_and_one_that_is_given_up_leaves_nothing() {
 	assert!((1..=3).contains(&parts.count()), "{seen:?}");
 	assert!(!seen.iter().any(|(_, path)| path.ends_with("?uploads")));
 	assert_eq!(server.unfinished().await, 0);
-	let reader = reader(&sent.object, &[location.clone()], SILENCE);
+	let reader = reader(&sent.object, std::slice::from_ref(&location), SILENCE);
 	assert!(read_all(&reader).await == value(LENGTH));
 
 	forget(journal).unwrap();
