@@ -59,9 +59,11 @@ impl Settings {
 			.filter(|value| !value.is_empty())
 	}
 
-	/// Returns the variables with this prefix that `object_store` knows.
+	/// Returns the variables with this prefix that `object_store` knows. An empty one counts as none.
 	pub(crate) fn known<Key: FromStr>(&self, prefix: &str) -> Vec<(Key, String)> {
-		let named = self.0.iter().filter(|(name, _)| name.starts_with(prefix));
+		let is_set =
+			|(name, value): &(&String, &String)| name.starts_with(prefix) && !value.is_empty();
+		let named = self.0.iter().filter(is_set);
 		let known = named.filter_map(|(name, value)| {
 			let key = name.to_ascii_lowercase().parse().ok()?;
 			Some((key, value.clone()))
