@@ -7,9 +7,9 @@ use crate::{
 };
 pub(crate) use isthmus_sdk::io_words as os;
 use isthmus_sdk::{
-	folder::FolderError, key_name, trust::FinalityError, Cost, CostError, Error as SdkError,
-	FetchError, PalletError, QueryRefusal, RecordKey, Rejection, Unproven, UploadError,
-	UploadFolderError,
+	folder::FolderError, key_name, objects::UploadError as SendError, trust::FinalityError, Cost,
+	CostError, Error as SdkError, FetchError, PalletError, QueryRefusal, RecordKey, Rejection,
+	Unproven, UploadError, UploadFolderError,
 };
 use serde::Serialize;
 use std::{
@@ -444,6 +444,9 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		),
 		Rejected { .. } => (Kind::Unreachable, None),
 		Connection(_) => (Kind::Unreachable, Some(RESUME)),
+		Sending(SendError::Store { failure, .. }) if failure.is_passing() => {
+			(Kind::Failed, Some(RESUME))
+		}
 		Unconfirmed { .. } => (Kind::Unreachable, Some(LOOK)),
 		NotIncluded(_) | Behind { .. } => (Kind::Refused, Some(LOOK)),
 		NotFinal { .. } => (

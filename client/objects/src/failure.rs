@@ -110,6 +110,15 @@ impl Failure {
 			Missing | Length { .. } | NoList | WrongList | Wrong(_) | CutShort
 		)
 	}
+
+	/// Returns whether the same request may succeed later, although nothing was corrected.
+	pub fn is_passing(&self) -> bool {
+		use Failure::*;
+		matches!(
+			self,
+			Unavailable(_) | Stalled(_) | Slow(_) | Unreachable | Dropped
+		)
+	}
 }
 
 impl From<object_store::Error> for Failure {
