@@ -10,7 +10,7 @@ use hyper::Method;
 use isthmus_envelope::{object::CHUNK, EpochId, LeafKey, MasterSecret, RecordContext};
 use isthmus_objects::*;
 use proxy::{Fault, Proxy};
-use server::{folder, settings, Server, BUCKET};
+use server::{folder, settings, Kind, Server, BUCKET};
 use std::{io::Cursor, path::Path, time::Duration};
 
 /// The length of a value of five parts.
@@ -99,30 +99,47 @@ async fn read_all(reader: &Reader) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn objects_come_back_from_a_bucket_and_from_a_web_server() {
+async fn objects_come_back_from_a_bucket() {
+	for kind in Kind::all() {
+		let server = Server::of(kind).await;
+		come_back(
+			&server,
+			&server.folder("2026/a b"),
+			&server.folder("2026/a b"),
+		)
+		.await;
+	}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_come_back_from_a_web_server() {
 	let server = Server::start().await;
 	let bucket = server.folder("2026/a b");
 	let url = format!("http://{}/{BUCKET}/2026/a%20b", server.address);
 	let web = Location::open(&url).unwrap();
 	assert_eq!((bucket.takes_objects(), web.takes_objects()), (true, false));
+	come_back(&server, &bucket, &web).await;
+}
+
+/// Sends values of several lengths to a bucket, and reads them back from a location that has the same.
+async fn come_back(server: &Server, bucket: &Location, there: &Location) {
 	for length in [0, CHUNK, CHUNK + 1, LENGTH] {
 		let state = tempfile::tempdir().unwrap();
-		let sent = send(&bucket, &state.path().join("journal"), length).await;
+		let sent = send(bucket, &state.path().join("journal"), length).await;
 		let object = sent.unwrap().object;
-		for location in [&bucket, &web] {
-			let reader = reader(&object, std::slice::from_ref(location), SILENCE);
-			assert!(read_all(&reader).await == value(length), "{length}");
-			let checked = check(location, &object, true, &mut |_| {}).await;
-			assert!(checked.is_right(), "{location:?}: {checked:?}");
-		}
-		let reader = reader(&object, std::slice::from_ref(&web), SILENCE);
+		let reader = reader(&object, std::slice::from_ref(there), SILENCE);
+		assert!(read_all(&reader).await == value(length), "{length}");
+		let checked = check(there, &object, true, &mut |_| {}).await;
+		assert!(checked.is_right(), "{there:?}: {checked:?}");
 		let (from, to) = (length / 2, length.min(length / 2 + CHUNK + 7));
 		let range = reader.read_range(from as u64, (to - from) as u64).await;
 		assert!(range.unwrap() == value(length)[from..to]);
-		assert_eq!(web.delete(&object).await, Err(Failure::ReadOnly));
+		if !there.takes_objects() {
+			assert_eq!(there.delete(&object).await, Err(Failure::ReadOnly));
+		}
 		assert_eq!(bucket.delete(&object).await, Ok(true));
 		assert_eq!(bucket.delete(&object).await, Ok(false));
-		let checked = check(&web, &object, true, &mut |_| {}).await;
+		let checked = check(there, &object, true, &mut |_| {}).await;
 		assert_eq!(checked.failure, Some(Failure::Missing));
 	}
 	assert_eq!(server.unfinished().await, 0);
@@ -130,7 +147,12 @@ async fn objects_come_back_from_a_bucket_and_from_a_web_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_upload_goes_on_and_one_that_is_given_up_leaves_nothing() {
-	let server = Server::start().await;
+	for kind in Kind::all() {
+		goes_on(&Server::of(kind).await).await;
+	}
+}
+
+async fn goes_on(server: &Server) {
 	let proxy = Proxy::start(server.address).await;
 	let location = folder(proxy.address, "killed");
 	let state = tempfile::tempdir().unwrap();
@@ -163,7 +185,15 @@ async fn a_killed_upload_goes_on_and_one_that_is_given_up_leaves_nothing() {
 	give_up(journal, &location).await.unwrap();
 	assert_eq!(server.unfinished().await, 0);
 	assert!(!journal.exists());
-	// The store has dropped another one: the next attempt begins again.
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_the_store_has_dropped_begins_again() {
+	let server = Server::start().await;
+	let proxy = Proxy::start(server.address).await;
+	let location = folder(proxy.address, "dropped");
+	let state = tempfile::tempdir().unwrap();
+	let journal = &state.path().join("journal");
 	killed(&proxy, &location, journal).await;
 	let copy = state.path().join("copy");
 	std::fs::copy(journal, &copy).unwrap();
