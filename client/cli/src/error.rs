@@ -430,6 +430,14 @@ fn upload_hint(error: &UploadError) -> (Kind, Option<&'static str>) {
 	}
 }
 
+/// Returns a hint for an object that was not sent.
+fn send_hint(error: &SendError) -> Option<&'static str> {
+	match error {
+		SendError::Store { failure, .. } => failure.is_passing().then_some(RESUME),
+		_ => None,
+	}
+}
+
 /// Returns the kind of an error, and a hint if one helps.
 fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 	use SdkError::*;
@@ -444,9 +452,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		),
 		Rejected { .. } => (Kind::Unreachable, None),
 		Connection(_) => (Kind::Unreachable, Some(RESUME)),
-		Sending(SendError::Store { failure, .. }) if failure.is_passing() => {
-			(Kind::Failed, Some(RESUME))
-		}
+		Sending(error) => (Kind::Failed, send_hint(error)),
 		Unconfirmed { .. } => (Kind::Unreachable, Some(LOOK)),
 		NotIncluded(_) | Behind { .. } => (Kind::Refused, Some(LOOK)),
 		NotFinal { .. } => (
