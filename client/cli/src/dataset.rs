@@ -93,16 +93,18 @@ enum Command {
 	#[command(after_help = "\
 Large values are then stored there, encrypted, and the chain has only their checksums. A location is
 a folder in a store: readers try one after the other, and check each MiB against the chain. Everyone
-sees the addresses. For now, this program reads and writes file:// only, for example on a mounted
-share; addresses of other stores are published, and left when it reads.
+sees the addresses: s3://, gs:// and az:// with a bucket, file:// with a folder of this machine, and
+https:// with a web server, which is only read. Credentials are in the variables of the store's own
+tools, or in AWS_PROFILE: see docs/cli.md.
 
 Examples:
   isthmus dataset locate 0 file:///srv/records --key school.key
+  isthmus dataset locate 0 s3://grades/2026 https://mirror.example.org/grades --key school.key
   isthmus dataset locate 0 --clear --key school.key")]
 	Locate {
 		/// Number of the dataset
 		dataset: DatasetId,
-		/// Addresses, the one to try first at the beginning, such as file:///FOLDER
+		/// Addresses, the one to try first at the beginning, such as s3://BUCKET/FOLDER or file:///FOLDER
 		#[arg(value_name = "URL", required_unless_present = "clear", value_parser = location)]
 		locations: Vec<String>,
 		/// Withdraw what was published

@@ -10,6 +10,7 @@ use isthmus_sdk::{
 	envelope::{ErasableError, TreeError},
 	folder::FolderError,
 	key_name,
+	objects::UploadError as SendError,
 	trust::FinalityError,
 	Cost, CostError, Error as SdkError, FetchError, PalletError, QueryRefusal, RecordKey,
 	Rejection, Unproven, UploadError, UploadFolderError,
@@ -433,6 +434,14 @@ fn upload_hint(error: &UploadError) -> (Kind, Option<&'static str>) {
 	}
 }
 
+/// Returns a hint for an object that was not sent.
+fn send_hint(error: &SendError) -> Option<&'static str> {
+	match error {
+		SendError::Store { failure, .. } => failure.is_passing().then_some(RESUME),
+		_ => None,
+	}
+}
+
 /// Returns the kind of an error, and a hint if one helps.
 fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 	use SdkError::*;
@@ -447,6 +456,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		),
 		Rejected { .. } => (Kind::Unreachable, None),
 		Connection(_) => (Kind::Unreachable, Some(RESUME)),
+		Sending(error) => (Kind::Failed, send_hint(error)),
 		Unconfirmed { .. } => (Kind::Unreachable, Some(LOOK)),
 		NotIncluded(_) | Behind { .. } => (Kind::Refused, Some(LOOK)),
 		NotFinal { .. } => (

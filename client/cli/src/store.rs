@@ -17,7 +17,7 @@ use isthmus_sdk::{
 	object::Locations,
 	objects::Location,
 	stored_of,
-	upload::{MAX_LENGTH, MAX_WHOLE},
+	upload::{own_locations, MAX_LENGTH, MAX_WHOLE},
 	BlockNumber, Condition, DatasetId, EmbargoEntry, Epoch, Error as SdkError, Grant, Identity,
 	Leaf, LocalFolder, Names, Place, RecordKey, Stamp, StoredFolder, Upload, UploadError,
 	UploadFolder,
@@ -261,8 +261,7 @@ async fn location(
 	if opts.in_blocks || !(fits || opts.object) {
 		return Ok(None);
 	}
-	let proven = context.client.proven().await?;
-	let urls = proven.locations(identity.id(), dataset).await?;
+	let urls = own_locations(&context.client, identity.id(), dataset).await?;
 	let Locations { usable, unusable } = Locations::open(urls);
 	let is_none = usable.is_empty() && unusable.is_empty();
 	let mut usable = usable.into_iter();
@@ -291,12 +290,6 @@ async fn store_object(
 	(place, location): (Place, Location),
 	source: Source,
 ) -> Result<Stored, Error> {
-	if context.client.is_dry_run() {
-		return Err(Error::usage(
-			"--dry-run sends no object, and its entry needs the checksum of one",
-		)
-		.hint("see what storing it in blocks would cost: --in-blocks"));
-	}
 	let (mut bar, mut upload) = (Bar::new(), upload(opts, context, identity, place));
 	let (value, length, stamp): (Box<dyn Read + Send>, _, _) = match source {
 		Source::Ready(Ready::One(value, length, stamp)) => (Box::new(value), Some(length), stamp),

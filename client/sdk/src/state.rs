@@ -163,6 +163,19 @@ impl State {
 		self.get(PALLET, "Datasets", (*owner, dataset)).await
 	}
 
+	/// Returns where a dataset's objects are, as its owner published; empty if it did not.
+	pub async fn locations(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+	) -> Result<Vec<String>, Error> {
+		let entry: Option<Locations> = self.get(PALLET, "Locations", (*owner, dataset)).await?;
+		// The chain takes only visible ASCII.
+		let text = |url: Vec<u8>| String::from_utf8_lossy(&url).into_owned();
+		let urls = entry.map_or_else(Vec::new, |entry| entry.urls);
+		Ok(urls.into_iter().map(text).collect())
+	}
+
 	/// Returns a record, complete or not.
 	pub async fn record(&self, owner: &AccountId, key: RecordKey) -> Result<Option<Record>, Error> {
 		self.get(PALLET, "Records", (*owner, key)).await

@@ -12,6 +12,7 @@ mod object;
 mod stored;
 
 pub use chunks::{CHUNK_SIZE, MAX_LENGTH, MAX_WHOLE};
+pub use object::own_locations;
 pub use stored::{Done, Stored};
 
 pub(crate) use choice::next_leaf;
