@@ -2,7 +2,7 @@
 //! `isthmus`: the program for people and scripts that use an Isthmus chain.
 //!
 //! Each subcommand is a file with `Opts` and `run`, a thin layer over [`isthmus_sdk`]. `run` returns a
-//! [`Report`], which is printed here; `revoke`, `serve` and `feed` print before they end. Results go to stdout and
+//! [`Report`], which is printed here; `revoke`, `serve`, `gateway` and `feed` print before they end. Results go to stdout and
 //! everything else to stderr, and `-` is stdin or stdout.
 
 #![forbid(unsafe_code)]
@@ -23,11 +23,13 @@ mod error;
 mod facts;
 mod feed;
 mod fetch;
+mod gateway;
 mod input;
 mod key;
 mod key_file;
 mod list;
 mod man;
+mod metrics;
 mod options;
 mod output;
 mod passphrase;
@@ -46,6 +48,11 @@ mod revoke;
 mod risk;
 mod runtime;
 mod serve;
+#[cfg(unix)]
+mod service;
+#[cfg(not(unix))]
+#[path = "no_service.rs"]
+mod service;
 mod settle;
 mod status;
 mod stderr;
@@ -113,6 +120,8 @@ enum Command {
 	Feed(feed::Opts),
 	/// Fetch and decrypt a record or a folder
 	Fetch(fetch::Opts),
+	/// Let programs that speak S3 or HTTP read what the account may read
+	Gateway(gateway::Opts),
 	/// Check what the locations of a dataset have of its objects
 	Check(check::Opts),
 	/// List datasets, records or grants
@@ -251,6 +260,7 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Facts(opts) => facts::run(opts, options).await.map(Some),
 		Command::Feed(opts) => feed::run(opts, options).await.map(nothing),
 		Command::Fetch(opts) => Ok(fetch::run(opts, options).await?.and_then(report)),
+		Command::Gateway(opts) => gateway::run(opts, options).await.map(nothing),
 		Command::Check(opts) => check::run(opts, options).await.map(report),
 		Command::List(opts) => list::run(opts, options).await.map(Some),
 		Command::Trace(opts) => trace::run(opts, options).await.map(report),

@@ -8,6 +8,7 @@ use hyper::{
 	header::{HeaderName, HeaderValue, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE},
 	Response, StatusCode,
 };
+use jiff::Timestamp;
 use std::convert::Infallible;
 
 /// The content of an answer. It fails if a file cannot be read to its end.
@@ -115,4 +116,12 @@ pub(crate) fn name_reason(answer: &mut Answer, words: &str) {
 	if let Ok(words) = HeaderValue::from_str(words) {
 		answer.headers_mut().insert(REASON, words);
 	}
+}
+
+/// Returns a date in a format of `strftime`; the first of 1970 if there is no such date.
+pub(crate) fn date(seconds: u64, format: &str) -> String {
+	let at = i64::try_from(seconds)
+		.ok()
+		.and_then(|seconds| Timestamp::from_second(seconds).ok());
+	at.unwrap_or_default().strftime(format).to_string()
 }

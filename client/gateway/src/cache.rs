@@ -176,8 +176,8 @@ mod tests {
 		assert_eq!(pieces(0..30), [0..12, 12..24, 24..30]);
 		assert_eq!(pieces(11..13), [11..12, 12..13]);
 		assert!(pieces(5..5).is_empty());
-		let at_the_end = Cache::pieces(u64::MAX - 1..u64::MAX, 0).collect::<Vec<_>>();
-		assert_eq!(at_the_end, [u64::MAX - 1..u64::MAX]);
+		let at_the_end = u64::MAX - 1..u64::MAX;
+		assert!(Cache::pieces(at_the_end.clone(), 0).eq([at_the_end]));
 	}
 
 	#[tokio::test]

@@ -429,7 +429,7 @@ fn hash(payload: &Payload) -> [u8; 32] {
 	}
 }
 
-/// Returns whether an error is about one record, so that the others can be listed: what its owner stored is no record, it
+/// Returns whether an error is about one record, so that the others can be listed: what its owner stored is not a record, it
 /// is under an embargo, or no node has its bytes any more.
 fn is_of_record(error: &Error) -> bool {
 	error.query_refusal().is_some()

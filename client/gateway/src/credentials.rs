@@ -13,7 +13,7 @@ const SECRET: &str = "aws_secret_access_key";
 const TOKEN: &str = "isthmus_token";
 /// The longest file that is read, in bytes.
 const LONGEST: usize = 1 << 16;
-/// The shortest secret, in characters: one that nobody guesses.
+/// The shortest secret, in characters: one that no one guesses.
 const SHORTEST: usize = 20;
 
 /// An access key with its secret, and a token.
@@ -137,7 +137,7 @@ impl Credentials {
 		))
 	}
 
-	/// Returns the access key, which is no secret.
+	/// Returns the access key, which is public.
 	pub fn key(&self) -> &str {
 		&self.key
 	}

@@ -2,32 +2,26 @@
 //! The server: who may ask, what was asked, and the bytes of files.
 
 use crate::{
-	answer::{close, full, Answer, Failure},
+	answer::{close, date, full, Answer, Body, Failure},
 	bucket,
 	cache::Cache,
 	credentials::Credentials,
 	guard::Guard,
-	http,
+	kind::kind,
+	question::Question,
 	range::{asked, Asked},
-	s3,
 	source::{Dataset, Opened, Place, Refusal, Source},
+	watch::{Event, Read, Refused, Totals, Watch},
 };
 use bytes::Bytes;
 use futures::{stream, StreamExt};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::{
-	body::{Frame, Incoming},
-	header::{self, HeaderMap, HeaderName, HeaderValue},
-	server::conn::http1,
-	service::service_fn,
-	Method, Request, Response, StatusCode,
+	body::Frame,
+	header::{self, HeaderMap, HeaderValue},
+	Method, Response, StatusCode,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
-use isthmus_sdk::RecordKey;
-use jiff::Timestamp;
-use percent_encoding::percent_decode_str;
 use std::{
-	convert::Infallible,
 	future::Future,
 	ops::Range,
 	sync::{
@@ -37,30 +31,21 @@ use std::{
 	time::Duration,
 };
 use tokio::{
-	net::{TcpListener, TcpStream},
 	sync::{mpsc, OwnedSemaphorePermit, Semaphore},
 	task::spawn_local,
-	time::{sleep, timeout},
+	time::timeout,
 };
 
-/// How many connections there may be at the same time. Others wait.
-const CONNECTIONS: usize = 128;
 /// How many files may be read at the same time. Others wait.
 const READS: usize = 12;
 /// How many pieces of a file, of a few MiB each, are fetched at the same time.
 const PIECES: usize = 3;
-/// How long a connection may be idle, or take for the head of a request.
-const IDLE: Duration = Duration::from_secs(60);
 /// How long a request waits for other reads.
 const TURN: Duration = Duration::from_secs(30);
 /// How long the chain may take to answer, before the program that asked is told.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a program may take for a piece of a file.
 const STALLED: Duration = Duration::from_secs(60);
-/// The longest head of a request, in bytes.
-const HEAD: usize = 64 << 10;
-/// How long to wait after an error of the listener, such as too many open files.
-const BREATH: Duration = Duration::from_millis(100);
 
 /// How a gateway answers.
 #[derive(Clone, Debug)]
@@ -71,62 +56,6 @@ pub struct Settings {
 	pub hosts: Vec<String>,
 	/// How many decrypted bytes are kept in memory.
 	pub cache: u64,
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-	/// Bytes of a file were sent.
-	Read(Read),
-	/// A request was refused.
-	Refused(Refused),
-}
-
-/// Bytes of a file that were sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Read {
-	/// Who asked: the access key, or `token`.
-	pub who: String,
-	/// The dataset.
-	pub place: Place,
-	/// The file's path.
-	pub path: String,
-	/// The key of its record.
-	pub key: RecordKey,
-	/// The bytes that were sent.
-	pub bytes: Range<u64>,
-	/// Why not all were sent that were asked for, if so.
-	pub failed: Option<String>,
-}
-
-/// A request that was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-	/// Who asked: the access key or `token`; `None` if nobody who showed one.
-	pub who: Option<String>,
-	/// The method, such as `GET`.
-	pub method: String,
-	/// The path that was asked for, as it was sent.
-	pub path: String,
-	/// The status of the answer.
-	pub status: u16,
-	/// Why.
-	pub reason: String,
-}
-
-/// Receives what happens.
-pub trait Watch: 'static {
-	/// Called for each event.
-	fn saw(&self, event: Event);
-}
-
-/// What was counted since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-	/// Chunks that were in memory when they were asked for.
-	pub hits: u64,
-	/// Chunks that were fetched.
-	pub fetched: u64,
 }
 
 /// Answers requests for what a source has.
@@ -162,70 +91,9 @@ impl<From: Source, To: Watch> Gateway<From, To> {
 		&self.source
 	}
 
-	/// Returns what was counted since the start.
-	pub fn totals(&self) -> Totals {
+	fn totals(&self) -> Totals {
 		let (hits, fetched) = self.cache.counts();
 		Totals { hits, fetched }
-	}
-
-	/// Answers requests, until the future is dropped. It has to run in a [`LocalSet`](tokio::task::LocalSet): all files are
-	/// read on one thread.
-	pub async fn serve(self: Arc<Self>, listener: TcpListener) -> Infallible {
-		let connections = Arc::new(Semaphore::new(CONNECTIONS));
-		loop {
-			let Ok(permit) = connections.clone().acquire_owned().await else {
-				// The semaphore is never closed.
-				sleep(BREATH).await;
-				continue;
-			};
-			match listener.accept().await {
-				Ok((connection, _)) => {
-					let gateway = self.clone();
-					spawn_local(async move {
-						gateway.connection(connection).await;
-						drop(permit);
-					});
-				}
-				Err(_) => sleep(BREATH).await,
-			}
-		}
-	}
-
-	/// Answers the requests of a connection. What is wrong with a connection, its program knows.
-	async fn connection(self: Arc<Self>, connection: TcpStream) {
-		let _ = connection.set_nodelay(true);
-		let answer = service_fn(|request: Request<Incoming>| {
-			let gateway = self.clone();
-			async move { Ok::<_, Infallible>(gateway.answer(&request).await) }
-		});
-		let _ = http1::Builder::new()
-			.timer(TokioTimer::new())
-			.header_read_timeout(IDLE)
-			.max_buf_size(HEAD)
-			.serve_connection(TokioIo::new(connection), answer)
-			.await;
-	}
-
-	/// Answers a request.
-	pub(crate) async fn answer<Content>(self: &Arc<Self>, request: &Request<Content>) -> Answer {
-		let number = self.requests.fetch_add(1, Ordering::Relaxed);
-		let asked = Question::new(request);
-		let mut answer = match asked {
-			Ok(asked) => match asked.bearer() {
-				Some(token) => http::answer(self, &asked, token).await,
-				None => s3::answer(self, &asked, number).await,
-			},
-			Err(words) => {
-				let failure = Failure::invalid(words);
-				self.refused(None, request.method(), request.uri().path(), &failure);
-				s3::refusal(&failure, request.uri().path(), number, false)
-			}
-		};
-		let id = HeaderName::from_static("x-amz-request-id");
-		if let Ok(number) = HeaderValue::from_str(&format!("{number:016X}")) {
-			answer.headers_mut().insert(id, number);
-		}
-		answer
 	}
 
 	/// Refuses requests that a web page of someone else made.
@@ -248,6 +116,11 @@ impl<From: Source, To: Watch> Gateway<From, To> {
 		}
 	}
 
+	/// Returns the number of the next request.
+	pub(crate) fn number(&self) -> u64 {
+		self.requests.fetch_add(1, Ordering::Relaxed)
+	}
+
 	pub(crate) fn credentials(&self) -> &Credentials {
 		&self.settings.credentials
 	}
@@ -260,13 +133,14 @@ impl<From: Source, To: Watch> Gateway<From, To> {
 		path: &str,
 		failure: &Failure,
 	) {
-		self.watch.saw(Event::Refused(Refused {
+		let refused = Refused {
 			who: who.map(str::to_owned),
 			method: method.to_string(),
 			path: path.to_owned(),
 			status: failure.status.as_u16(),
 			reason: failure.words.clone(),
-		}));
+		};
+		self.watch.saw(Event::Refused(refused), self.totals());
 	}
 
 	/// Waits for an answer of the source, but not for ever.
@@ -363,7 +237,7 @@ impl<From: Source, To: Watch> Gateway<From, To> {
 		if status == StatusCode::NOT_MODIFIED {
 			return Ok(answer);
 		}
-		set(header::CONTENT_TYPE, http::kind(path).to_owned());
+		set(header::CONTENT_TYPE, kind(path).to_owned());
 		set(header::CONTENT_LENGTH, (part.end - part.start).to_string());
 		if status == StatusCode::PARTIAL_CONTENT {
 			let (first, last) = (part.start, part.end.saturating_sub(1));
@@ -381,7 +255,7 @@ impl<From: Source, To: Watch> Gateway<From, To> {
 		who: &str,
 		opened: Opened<From::Bytes>,
 		part: Range<u64>,
-	) -> Result<crate::answer::Body, Failure> {
+	) -> Result<Body, Failure> {
 		let turn = timeout(TURN, self.reads.clone().acquire_owned()).await;
 		let Ok(Ok(turn)) = turn else {
 			return Err(Refusal::Busy.into());
@@ -442,71 +316,7 @@ impl<From: Source, To: Watch> Gateway<From, To> {
 			}
 		}
 		drop(turn);
-		self.watch.saw(Event::Read(read));
-	}
-}
-
-/// A request, taken apart.
-pub(crate) struct Question<'a> {
-	pub(crate) method: &'a Method,
-	/// The path, as it was sent.
-	pub(crate) raw: &'a str,
-	/// The path, decoded.
-	pub(crate) path: String,
-	/// The query, decoded.
-	pub(crate) query: Vec<(String, String)>,
-	pub(crate) headers: &'a HeaderMap,
-}
-
-impl<'a> Question<'a> {
-	/// Takes a request apart, or returns what is wrong with it.
-	fn new<Content>(request: &'a Request<Content>) -> Result<Self, &'static str> {
-		let raw = request.uri().path();
-		let decode = |text: &str| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
-		let pair = |pair: &str| {
-			let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-			Some((decode(name)?, decode(&value.replace('+', " "))?))
-		};
-		let pairs = request.uri().query().unwrap_or_default().split('&');
-		let query: Option<Vec<_>> = pairs.filter(|pair| !pair.is_empty()).map(pair).collect();
-		Ok(Self {
-			method: request.method(),
-			raw,
-			path: decode(raw).ok_or("the path is not UTF-8")?,
-			query: query.ok_or("the query is not UTF-8")?,
-			headers: request.headers(),
-		})
-	}
-
-	/// Returns the value of a header, if it is text.
-	pub(crate) fn header(&self, name: HeaderName) -> Option<&'a str> {
-		self.headers.get(name)?.to_str().ok()
-	}
-
-	/// Returns a field of the query.
-	pub(crate) fn field(&self, name: &str) -> Option<&str> {
-		let found = self.query.iter().find(|(key, _)| key == name);
-		found.map(|(_, value)| value.as_str())
-	}
-
-	pub(crate) fn is_head(&self) -> bool {
-		self.method == Method::HEAD
-	}
-
-	/// Returns the token of a request over plain HTTP; `None` if it is one of S3. A request that shows nothing and asks for
-	/// nothing of S3's is of a program, or a person, that has to be told about the token.
-	fn bearer(&self) -> Option<Option<&'a str>> {
-		let header = self.header(header::AUTHORIZATION);
-		if let Some((scheme, token)) = header.and_then(|header| header.split_once(' ')) {
-			if scheme.eq_ignore_ascii_case("bearer") {
-				return Some(Some(token.trim()));
-			}
-		}
-		let is_s3 = self.headers.contains_key(header::AUTHORIZATION)
-			|| self.headers.contains_key("x-amz-content-sha256")
-			|| self.headers.contains_key("x-amz-date")
-			|| !self.query.is_empty();
-		(!is_s3).then_some(None)
+		self.watch.saw(Event::Read(read), self.totals());
 	}
 }
 
@@ -546,12 +356,4 @@ fn condition(asked_by: &Question, tag: &str) -> Result<Condition, Failure> {
 		Some(other) if !names_it(other) => Condition::All,
 		_ => Condition::Part,
 	})
-}
-
-/// Returns a date in a format of `strftime`; the first of 1970 if there is no such date.
-pub(crate) fn date(seconds: u64, format: &str) -> String {
-	let at = i64::try_from(seconds)
-		.ok()
-		.and_then(|seconds| Timestamp::from_second(seconds).ok());
-	at.unwrap_or_default().strftime(format).to_string()
 }

@@ -18,16 +18,21 @@ mod credentials;
 mod gateway;
 mod guard;
 mod http;
+mod kind;
 mod page;
+mod question;
 mod range;
 mod s3;
+mod server;
 mod signature;
 mod source;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod xml;
 
 pub use chain::Chain;
 pub use credentials::{Credentials, CredentialsError};
-pub use gateway::{Event, Gateway, Read, Refused, Settings, Totals, Watch};
+pub use gateway::{Gateway, Settings};
 pub use source::{Dataset, File, Opened, Place, Readable, Refusal, Source};
+pub use watch::{Event, Read, Refused, Totals, Watch};

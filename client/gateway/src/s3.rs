@@ -3,11 +3,13 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
 
 use crate::{
-	answer::{name_reason, text, Answer, Failure},
-	gateway::{date, Gateway, Question, Watch},
+	answer::{date, name_reason, text, Answer, Failure},
+	gateway::Gateway,
 	page::{page, Page, Wanted, MOST},
+	question::Question,
 	signature::{self, Signed, PATH},
 	source::{File, Place, Source},
+	watch::Watch,
 	xml::Xml,
 };
 use hyper::{header::HeaderValue, Method, StatusCode};

@@ -56,7 +56,7 @@ pub(crate) enum SignatureError {
 
 use SignatureError::Malformed;
 
-/// A signature, and what it is about.
+/// A signature with its fields.
 struct Signature<'a> {
 	key: &'a str,
 	/// `DATE/REGION/SERVICE/aws4_request`.

@@ -117,7 +117,7 @@ impl Source for Shelf {
 
 	async fn open(&self, _: Place, path: &str) -> Result<Opened<Memory>, Refusal> {
 		self.check()?;
-		let found = self.files.get(path).map(Opened::clone);
+		let found = self.files.get(path).cloned();
 		found.ok_or_else(|| Refusal::NoFile(format!("no file {path}")))
 	}
 }
@@ -127,7 +127,7 @@ impl Source for Shelf {
 struct Log(Arc<Mutex<Vec<Event>>>);
 
 impl Watch for Log {
-	fn saw(&self, event: Event) {
+	fn saw(&self, event: Event, _: Totals) {
 		self.0.lock().unwrap().push(event);
 	}
 }

@@ -24,7 +24,7 @@ const WATCHDOG: &str = "WATCHDOG_USEC";
 const WATCHED: &str = "WATCHDOG_PID";
 
 /// The service manager that started the command, if there is one.
-pub(super) struct Service {
+pub(crate) struct Service {
 	socket: Option<(UnixDatagram, SocketAddr)>,
 	/// How often the manager wants to hear from the command.
 	every: Option<Duration>,
@@ -36,7 +36,7 @@ impl Service {
 	/// # Errors
 	///
 	/// Returns a sentence that says what is wrong with them.
-	pub(super) fn from_env() -> Result<Self, String> {
+	pub(crate) fn from_env() -> Result<Self, String> {
 		let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
 		Self::new(variable(SOCKET), variable(WATCHDOG), variable(WATCHED))
 	}
@@ -74,23 +74,23 @@ impl Service {
 	}
 
 	/// Says that the command serves, and what it saw.
-	pub(super) fn is_ready(&self, status: &str) {
+	pub(crate) fn is_ready(&self, status: &str) {
 		self.send(&format!("READY=1\nSTATUS={status}"));
 	}
 
 	/// Says that something is wrong, and that the command tries again.
-	pub(super) fn is_in_trouble(&self, status: &str) {
+	pub(crate) fn is_in_trouble(&self, status: &str) {
 		self.send(&format!("STATUS={status}"));
 	}
 
 	/// Says that the command ends on its own.
-	pub(super) fn ends(&self) {
+	pub(crate) fn ends(&self) {
 		self.send("STOPPING=1");
 	}
 
 	/// Says as often as the manager wants that the command is alive. It has to be polled by the task that does the work, so
 	/// that the manager hears nothing if that task is stuck. Never ends.
-	pub(super) async fn stay_alive(&self) -> Infallible {
+	pub(crate) async fn stay_alive(&self) -> Infallible {
 		let Some(every) = self.every else {
 			return pending().await;
 		};

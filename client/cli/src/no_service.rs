@@ -4,7 +4,7 @@
 use std::{convert::Infallible, future::pending};
 
 /// A service manager that hears nothing.
-pub(super) struct Service;
+pub(crate) struct Service;
 
 impl Service {
 	/// Finds no service manager.
@@ -12,21 +12,21 @@ impl Service {
 	/// # Errors
 	///
 	/// Never returns one.
-	pub(super) fn from_env() -> Result<Self, String> {
+	pub(crate) fn from_env() -> Result<Self, String> {
 		Ok(Self)
 	}
 
 	/// Does nothing.
-	pub(super) fn is_ready(&self, _status: &str) {}
+	pub(crate) fn is_ready(&self, _status: &str) {}
 
 	/// Does nothing.
-	pub(super) fn is_in_trouble(&self, _status: &str) {}
+	pub(crate) fn is_in_trouble(&self, _status: &str) {}
 
 	/// Does nothing.
-	pub(super) fn ends(&self) {}
+	pub(crate) fn ends(&self) {}
 
 	/// Never ends.
-	pub(super) async fn stay_alive(&self) -> Infallible {
+	pub(crate) async fn stay_alive(&self) -> Infallible {
 		pending().await
 	}
 }
