@@ -6,7 +6,7 @@ use futures::{stream, StreamExt};
 use isthmus_sdk::{
 	every, exact_name, folder, from_hex, is_folder, key_name, parse_key, to_hex, BlockNumber,
 	Client, Error, GrantEntry, GrantState, Identity, Names, Payload, QueryRefusal, Reading,
-	RecordEntry, RecordKey, Seconds, State,
+	RecordEntry, RecordKey, Seconds, State, H256,
 };
 use schnellru::{ByLength, LruMap};
 use std::{
@@ -37,6 +37,7 @@ pub struct Chain {
 	details: Recent<(Place, RecordId), Arc<Details>>,
 	lists: Recent<Place, Arc<List>>,
 	dates: Recent<BlockNumber, Seconds>,
+	turn: tokio::sync::Mutex<()>,
 }
 
 /// The key and the hash of a record.
@@ -52,6 +53,8 @@ struct Details {
 
 /// The files of a dataset.
 struct List {
+	/// The block after which it was made.
+	block: H256,
 	files: Arc<Vec<File>>,
 	/// The places of the paths among them.
 	places: HashMap<String, usize>,
@@ -101,6 +104,7 @@ impl Chain {
 			details: Recent::new(DETAILS),
 			lists: Recent::new(LISTS),
 			dates: Recent::new(DATES),
+			turn: tokio::sync::Mutex::default(),
 		}
 	}
 
@@ -119,8 +123,12 @@ impl Chain {
 	}
 
 	/// Returns the records of a dataset that the account may read, by their keys.
-	async fn records(&self, place: Place) -> Result<BTreeMap<[u8; 32], RecordEntry>, Refusal> {
-		let (best, owner) = (self.client.best().await?, place.owner());
+	async fn records(
+		&self,
+		best: &State,
+		place: Place,
+	) -> Result<BTreeMap<[u8; 32], RecordEntry>, Refusal> {
+		let owner = place.owner();
 		let mut records = Vec::new();
 		if self.is_own(place) {
 			records = every(|after| best.records(&owner, after)).await?;
@@ -130,13 +138,13 @@ impl Chain {
 				return Err(Error::NoSuchDataset { owner, dataset }.into());
 			}
 		} else {
-			let grants = self.grants(&best, Some(place)).await?;
+			let grants = self.grants(best, Some(place)).await?;
 			let mut open = grants
 				.iter()
-				.filter(|entry| ended(&best, entry).is_none())
+				.filter(|entry| ended(best, entry).is_none())
 				.peekable();
 			if open.peek().is_none() {
-				let last = grants.last().and_then(|entry| ended(&best, entry));
+				let last = grants.last().and_then(|entry| ended(best, entry));
 				let refusal = last.unwrap_or(QueryRefusal::NotAuthorised);
 				return Err(Error::Query(refusal).into());
 			}
@@ -151,9 +159,17 @@ impl Chain {
 			.collect())
 	}
 
-	/// Returns the files of a dataset, and keeps the list.
+	/// Returns the files of a dataset, and keeps the list until there is another block.
 	async fn list(&self, place: Place) -> Result<Arc<List>, Refusal> {
-		let records = self.records(place).await?;
+		// One list after another, so that no record is opened twice.
+		let _turn = self.turn.lock().await;
+		let best = self.client.best().await?;
+		let block = best.block().hash;
+		match self.lists.get(&place) {
+			Some(list) if list.block == block => return Ok(list),
+			_ => {}
+		}
+		let records = self.records(&best, place).await?;
 		let mut order: Vec<_> = records.values().collect();
 		// The list of a folder is stored after its files, at a higher leaf: they need not be opened.
 		order.sort_by_key(|entry| std::cmp::Reverse((entry.record.epoch, entry.record.leaf)));
@@ -203,7 +219,14 @@ impl Chain {
 			.zip(0..)
 			.collect();
 		let files = Arc::new(files);
-		Ok(self.lists.keep(place, Arc::new(List { files, places })))
+		Ok(self.lists.keep(
+			place,
+			Arc::new(List {
+				block,
+				files,
+				places,
+			}),
+		))
 	}
 
 	/// Makes the entry of a file.
