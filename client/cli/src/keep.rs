@@ -7,7 +7,8 @@ use crate::{
 	error::Error,
 	feed::signal,
 	options::Options,
-	serve::{service::Service, FIRST_WAIT, LONGEST_WAIT},
+	serve::{FIRST_WAIT, LONGEST_WAIT},
+	service::Service,
 	stderr::tell,
 	text::{account, amount, bytes, Amount, Key},
 };

@@ -2,7 +2,7 @@
 //! `isthmus`: the program for people and scripts that use an Isthmus chain.
 //!
 //! Each subcommand is a file with `Opts` and `run`, a thin layer over [`isthmus_sdk`]. `run` returns a
-//! [`Report`], which is printed here; `revoke`, `serve` and `feed` print before they end. Results go to stdout and
+//! [`Report`], which is printed here; `revoke`, `serve`, `gateway` and `feed` print before they end. Results go to stdout and
 //! everything else to stderr, and `-` is stdin or stdout.
 
 #![forbid(unsafe_code)]
@@ -25,12 +25,14 @@ mod error;
 mod facts;
 mod feed;
 mod fetch;
+mod gateway;
 mod input;
 mod keep;
 mod key;
 mod key_file;
 mod list;
 mod man;
+mod metrics;
 mod options;
 mod output;
 mod passphrase;
@@ -49,6 +51,11 @@ mod revoke;
 mod risk;
 mod runtime;
 mod serve;
+#[cfg(unix)]
+mod service;
+#[cfg(not(unix))]
+#[path = "no_service.rs"]
+mod service;
 mod settle;
 mod status;
 mod stderr;
@@ -122,6 +129,8 @@ enum Command {
 	Feed(feed::Opts),
 	/// Fetch and decrypt a record or a folder
 	Fetch(fetch::Opts),
+	/// Let programs that speak S3 or HTTP read what the account may read
+	Gateway(gateway::Opts),
 	/// Check what the locations of a dataset have of its objects
 	Check(check::Opts),
 	/// Keep a copy of a dataset's objects, and prove it to the chain
@@ -295,6 +304,7 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Facts(opts) => facts::run(opts, options).await.map(Some),
 		Command::Feed(opts) => feed::run(opts, options).await.map(nothing),
 		Command::Fetch(opts) => Ok(fetch::run(opts, options).await?.and_then(report)),
+		Command::Gateway(opts) => gateway::run(opts, options).await.map(nothing),
 		Command::Check(opts) => check::run(opts, options).await.map(report),
 		Command::Keep(opts) => Ok(keep::run(opts, options).await?.and_then(report)),
 		Command::List(opts) => list::run(opts, options).await.map(Some),

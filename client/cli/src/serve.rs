@@ -2,11 +2,6 @@
 //! `isthmus serve`: grants requests automatically, as the datasets' policies allow.
 
 mod metrics;
-#[cfg(unix)]
-pub(crate) mod service;
-#[cfg(not(unix))]
-#[path = "serve/no_service.rs"]
-pub(crate) mod service;
 
 use crate::{
 	authorize,
@@ -14,6 +9,7 @@ use crate::{
 	dataset,
 	error::Error,
 	options::Options,
+	service::Service,
 	stderr::tell,
 	text::{amount, count, Amount, Range},
 };
@@ -25,7 +21,6 @@ use isthmus_sdk::{
 };
 use metrics::Metrics;
 use serde::Serialize;
-use service::Service;
 use std::{
 	fmt,
 	path::{Path, PathBuf},

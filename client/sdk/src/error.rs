@@ -431,6 +431,20 @@ impl Error {
 		}
 	}
 
+	/// Returns why a query was refused, if it was: by the chain, or by a node, which names the refusal as the chain does.
+	pub fn query_refusal(&self) -> Option<QueryRefusal> {
+		match self {
+			Error::Query(refusal) => Some(*refusal),
+			Error::Rpc {
+				reason: Some(reason),
+				..
+			} => QUERY_REFUSALS
+				.into_iter()
+				.find(|refusal| format!("{refusal:?}") == *reason),
+			_ => None,
+		}
+	}
+
 	/// Returns why the node's pool rejected the transaction, if it did.
 	pub fn rejection(&self) -> Option<Rejection> {
 		match self {
@@ -450,6 +464,11 @@ impl Error {
 		)
 	}
 
+	/// Returns whether the node has pruned the bytes of a record, or does not have them yet.
+	pub fn lacks_bytes(&self) -> bool {
+		matches!(self, Error::Rpc { code, .. } if *code == BYTES_GONE)
+	}
+
 	/// Returns whether the node lies, lags or is damaged, so that another node of the same chain may do better.
 	pub fn is_of_node(&self) -> bool {
 		match self {
@@ -462,6 +481,18 @@ impl Error {
 		}
 	}
 }
+
+/// The refusals of a query.
+const QUERY_REFUSALS: [QueryRefusal; 8] = [
+	QueryRefusal::UnknownRecord,
+	QueryRefusal::NotAuthorised,
+	QueryRefusal::OutOfRange,
+	QueryRefusal::Expired,
+	QueryRefusal::Revoked,
+	QueryRefusal::Incomplete,
+	QueryRefusal::Suspended,
+	QueryRefusal::Embargoed,
+];
 
 /// The code of a node that cannot prove finality, because it does not have the block that we know.
 pub(crate) const NO_PROOF: i32 = 7005;
@@ -639,6 +670,23 @@ mod tests {
 		};
 		assert!(matches!(answer(gone), Error::StateGone(_)));
 		assert!(matches!(answer("no"), Error::Rpc { code: 4003, .. }));
+	}
+
+	#[test]
+	fn a_query_is_refused_by_the_chain_or_by_a_node() {
+		let of_node = |reason: Option<&str>| Error::Rpc {
+			code: 7106,
+			message: "no".into(),
+			reason: reason.map(str::to_owned),
+		};
+		for refusal in QUERY_REFUSALS {
+			assert_eq!(Error::Query(refusal).query_refusal(), Some(refusal));
+			let named = of_node(Some(&format!("{refusal:?}")));
+			assert_eq!(named.query_refusal(), Some(refusal));
+		}
+		for other in [of_node(None), of_node(Some("Stale")), Error::InvalidSecret] {
+			assert_eq!(other.query_refusal(), None, "{other}");
+		}
 	}
 
 	#[test]
