@@ -244,6 +244,16 @@ pub struct LeafKey(Secret);
 redacted_debug!(LeafKey);
 
 impl LeafKey {
+	/// Takes the bytes of [`to_bytes`](Self::to_bytes).
+	pub fn from_bytes(bytes: &[u8; 32]) -> Self {
+		Self(Secret::new(*bytes))
+	}
+
+	/// Returns the key's bytes, to hand it to another program. Who has them can decrypt the leaf's record.
+	pub fn to_bytes(&self) -> Secret {
+		self.0.clone()
+	}
+
 	pub(crate) fn secret(&self) -> &Secret {
 		&self.0
 	}

@@ -2,6 +2,7 @@
 //! The errors of operations on the chain, converted from the node's and the libraries' errors.
 
 use crate::{
+	handle::HandleError,
 	refusal::{PalletError, Refusal},
 	text::{ist, key_name, NameError},
 	trust::Unproven,
@@ -228,6 +229,9 @@ pub enum Error {
 	/// A record cannot be encrypted or decrypted.
 	#[error(transparent)]
 	Record(#[from] RecordError),
+	/// A record's handle does not open it.
+	#[error(transparent)]
+	Handle(#[from] HandleError),
 	/// A grant cannot be sealed or opened.
 	#[error(transparent)]
 	Grant(#[from] GrantError),
