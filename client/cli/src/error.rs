@@ -497,7 +497,14 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Cost(CostError::NotEnoughFunds { .. }) => (Kind::Refused, Some(FUNDS)),
 		Cost(_) => (Kind::Refused, Some("raise --max-cost, or see what it costs with --dry-run")),
 		Query(_) | Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
-		NoFreeLeaf { .. } | NoSuchDataset { .. } => (Kind::Refused, None),
+		NoFreeLeaf { .. }
+		| NoSuchDataset { .. }
+		| NoDataset(_)
+		| SeveralDatasets(_)
+		| NoSuchRequest { .. }
+		| AlreadyAsked(_)
+		| NoLocation(_)
+		| NotWritable { .. } => (Kind::Refused, None),
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),

@@ -8,10 +8,12 @@
 
 mod choice;
 mod chunks;
+mod kept;
 mod object;
 mod stored;
 
 pub use chunks::{CHUNK_SIZE, MAX_LENGTH, MAX_WHOLE};
+pub use kept::{keep, KeepError};
 pub use stored::{Done, Stored};
 
 pub(crate) use choice::next_leaf;
