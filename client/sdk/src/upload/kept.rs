@@ -4,7 +4,7 @@
 use super::{MAX_LENGTH, MAX_WHOLE};
 use crate::error::UploadError;
 use std::{
-	io::{self, ErrorKind, Read, Write},
+	io::{self, ErrorKind, Read, Seek, Write},
 	path::PathBuf,
 };
 use tempfile::SpooledTempFile;
@@ -32,7 +32,7 @@ pub enum KeepError {
 	TooLong(UploadError),
 }
 
-/// Reads a value whose length is not known to its end, and returns it with its length. What does not fit into one
+/// Reads a value whose length is not known to its end, and returns it, at its start, with its length. What does not fit into one
 /// transaction is kept in an unnamed temporary file: the length is needed first, and large values are read twice.
 ///
 /// # Errors
@@ -44,7 +44,7 @@ pub fn keep(mut from: impl Read) -> Result<(SpooledTempFile, u64), KeepError> {
 	let mut length = 0;
 	loop {
 		let count = match from.read(&mut buffer) {
-			Ok(0) => return Ok((kept, length)),
+			Ok(0) => break,
 			Ok(count) => count,
 			Err(error) if error.kind() == ErrorKind::Interrupted => continue,
 			Err(error) => return Err(KeepError::Read(error)),
@@ -60,4 +60,8 @@ pub fn keep(mut from: impl Read) -> Result<(SpooledTempFile, u64), KeepError> {
 				source,
 			})?;
 	}
+	let rewound = kept.rewind();
+	let folder = std::env::temp_dir();
+	rewound.map_err(|source| KeepError::Write { folder, source })?;
+	Ok((kept, length))
 }
