@@ -167,7 +167,7 @@ class Client:
         return next(dataset for dataset in self.datasets() if dataset.number == number)
 
     def locate(self, dataset: int, *locations: str) -> None:
-        """Publishes where the objects of a dataset are: folders `file:///…`, or stores `s3://…` and `https://…`."""
+        """Publishes where the objects of a dataset are: URLs such as `file:///folder`, or none to withdraw them."""
         _native.locate(self._connection, dataset, list(locations))
 
     def store(
