@@ -497,14 +497,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Cost(CostError::NotEnoughFunds { .. }) => (Kind::Refused, Some(FUNDS)),
 		Cost(_) => (Kind::Refused, Some("raise --max-cost, or see what it costs with --dry-run")),
 		Query(_) | Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
-		NoFreeLeaf { .. }
-		| NoSuchDataset { .. }
-		| NoDataset(_)
-		| SeveralDatasets(_)
-		| NoSuchRequest { .. }
-		| AlreadyAsked(_)
-		| NoLocation(_)
-		| NotWritable { .. } => (Kind::Refused, None),
+		error if is_refusal(error) => (Kind::Refused, None),
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
@@ -515,6 +508,22 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
 		_ => (Kind::Failed, None),
 	}
+}
+
+/// Returns whether an error refuses something by what is on the chain, in a sentence that says all.
+fn is_refusal(error: &SdkError) -> bool {
+	use SdkError::*;
+	matches!(
+		error,
+		NoFreeLeaf { .. }
+			| NoSuchDataset { .. }
+			| NoDataset(_)
+			| SeveralDatasets(_)
+			| NoSuchRequest { .. }
+			| AlreadyAsked(_)
+			| NoLocation(_)
+			| NotWritable { .. }
+	)
 }
 
 /// The hint if the records of an epoch were stored with another seed.

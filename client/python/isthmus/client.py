@@ -263,7 +263,7 @@ class Client:
     ) -> Grant:
         """Grants a request exactly as it asks, or grants access `to` a reader that did not ask, and returns the grant.
 
-        A request is answered once it is finalized, or after so many `confirmations`, for chains without verifiers.
+        A request is answered once it is finalized or, for chains without verifiers, once it has `confirmations` blocks.
         Without a request, `leaves` are opened for `term` blocks, and at most `until` a date, under the condition
         `when`.
         """

@@ -70,7 +70,7 @@ impl Reading {
 		entry: &[u8],
 		secret: [u8; 32],
 	) -> PyResult<Self> {
-		let handle = Handle::new(entry, &secret).map_err(raised)?;
+		let handle = Handle::new(entry, &secret).map_err(|error| raised(error.into()))?;
 		let reading = connection.get().ask(py, async |client| {
 			isthmus_sdk::Reading::with_handle(&client, &handle).await
 		})?;

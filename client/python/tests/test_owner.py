@@ -99,7 +99,7 @@ def test_what_is_refused_is_pythons_kind_of_error(shared: Shared, owner: isthmus
     with pytest.raises(ValueError, match="has several datasets: choose one"):
         owner.store(b"", "nothing")
     with pytest.raises(PermissionError, match="this needs a key"):
-        shared.connect(None).register("Nobody")
+        shared.connect(None).register("Stranger")
     with pytest.raises(ValueError, match="expected school, government"):
         company.register("Company", kind="circus")
     with pytest.raises(ValueError, match="pass a request, or to= and leaves="):

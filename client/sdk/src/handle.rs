@@ -6,7 +6,7 @@
 //! record's entry as the chain proved it, and the key of its leaf: it is a secret. It stays good after the grant has
 //! ended, like any key that was delivered.
 
-use crate::{error::Error, types::*};
+use crate::types::*;
 use codec::{DecodeAll, Encode};
 use isthmus_envelope::LeafKey;
 
@@ -54,15 +54,14 @@ impl Handle {
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::Handle`] if the entry is not one that this release made.
-	pub fn new(entry: &[u8], secret: &[u8; 32]) -> Result<Self, Error> {
-		let malformed = Error::Handle(HandleError::Malformed);
+	/// Returns [`HandleError::Malformed`] if the entry is not one that this release made.
+	pub fn new(entry: &[u8], secret: &[u8; 32]) -> Result<Self, HandleError> {
 		let Some((&VERSION, entry)) = entry.split_first() else {
-			return Err(malformed);
+			return Err(HandleError::Malformed);
 		};
 		let read = <([u8; 32], AccountId, RecordKey, Answer)>::decode_all(&mut &entry[..]);
 		let Ok((genesis, owner, key, answer)) = read else {
-			return Err(malformed);
+			return Err(HandleError::Malformed);
 		};
 		Ok(Self {
 			genesis,
@@ -153,10 +152,7 @@ mod tests {
 		let newer = [&[VERSION + 1], &entry[1..]].concat();
 		for wrong in [&[][..], cut, &longer, &newer] {
 			let refused = Handle::new(wrong, &[0; 32]).unwrap_err();
-			assert!(
-				matches!(refused, Error::Handle(HandleError::Malformed)),
-				"{refused}"
-			);
+			assert_eq!(refused, HandleError::Malformed);
 		}
 	}
 }
