@@ -10,7 +10,7 @@ the records that the account may read are loaded. Options:
 - `url` and `key` are those of `isthmus.connect`, and so are the variables ISTHMUS_URL, ISTHMUS_KEY, ISTHMUS_PASSPHRASE and
   ISTHMUS_GENESIS. They are needed where the driver runs, and nowhere else.
 - `taskUrl` are the nodes that tasks fetch from, if they reach another address than the driver.
-- `fileFormat` is `parquet` or `csv`, by default what the records' names end with.
+- `fileFormat` is `parquet` or `csv`: of several records, those whose names end with it are loaded.
 
 The driver opens the grant, and makes a task of each row group of a Parquet file and of each CSV file. A task gets the
 handle of its record: the record's key, and neither the account nor another record's key. The columns of
@@ -104,14 +104,20 @@ def _open(options: Any) -> tuple[Client, list[tuple[str, RecordFile]]]:
     path = options.get("path")
     if not path:
         raise ValueError("missing the path: load('isthmus://OWNER/DATASET/RECORD')")
-    format = options.get("fileformat") or options.get("fileFormat")
+    format = options.get("fileformat")
     if format not in (None, *FORMATS):
         raise ValueError(f"expected a fileFormat of {' or '.join(FORMATS)}: {format!r}")
     client = connect(options.get("url"), key=options.get("key"))
     files = IsthmusFileSystem(client=client)
-    found = [(format or _format(path), path) for path in _paths(client, files, path) if format or _format(path)]
-    if not found:
-        raise FileNotFoundError(f"nothing to load, of {' or '.join(FORMATS)}: {path}")
+    paths = _paths(client, files, path)
+    if len(paths) > 1:
+        paths = [path for path in paths if _format(path) in ({format} if format else FORMATS)]
+    found = [(format or _format(path), path) for path in paths]
+    formats = {format for format, _ in found}
+    if not found or None in formats:
+        raise FileNotFoundError(f"no file of a known fileFormat, {' or '.join(FORMATS)}: {path}")
+    if len(formats) > 1:
+        raise ValueError(f"there are files of several formats: choose one by the option fileFormat: {path}")
     return client, [(format, files.open(path)) for format, path in found]
 
 
@@ -156,7 +162,7 @@ def _partitions(options: Any, schema: StructType) -> list[RecordPartition]:
         missing = wanted.difference(_schema(format, file).names)
         if missing:
             raise ValueError(f"{file.name} has no column {', '.join(sorted(missing))}")
-        handle = client.handle_of(file, url=options.get("taskurl") or options.get("taskUrl"))
+        handle = client.handle_of(file, url=options.get("taskurl"))
         groups: Sequence[int | None] = [None]
         if format == "parquet":
             groups = range(pyarrow.parquet.ParquetFile(file).num_row_groups)

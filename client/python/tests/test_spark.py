@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from collections.abc import Iterator
 
 import isthmus
@@ -13,13 +14,13 @@ from conftest import COMPANY, SCHOOL, Shared
 
 pytestmark = pytest.mark.long
 pytest.importorskip("pyspark")
-pandas = pytest.importorskip("pandas")
 pyarrow = pytest.importorskip("pyarrow")
 
 import isthmus.spark  # noqa: E402
 import pyarrow.parquet  # noqa: E402
 from pyspark import cloudpickle  # noqa: E402
 from pyspark.sql import SparkSession  # noqa: E402
+from pyspark.sql.types import StructType  # noqa: E402
 
 MONTHS, ROWS, GROUP = ("2025-03", "2025-04", "2025-05", "2025-06"), 100_000, 40_000
 
@@ -32,60 +33,66 @@ def month(number: int) -> pyarrow.Table:
 
 @pytest.fixture(scope="module")
 def stored(shared: Shared) -> str:
-    """Stores four months and grants three of them; returns the address of the dataset."""
-    school = shared.connect(SCHOOL)
-    marks = school.create_dataset("spark")
+    """Stores four months and a CSV file, and grants all but the last month; returns the address of the dataset."""
+    school, company = shared.connect(SCHOOL), shared.connect()
+    dataset = school.create_dataset("spark").number
     for number, name in enumerate(MONTHS):
         content = io.BytesIO()
         pyarrow.parquet.write_table(month(number), content, row_group_size=GROUP)
-        school.store(content.getvalue(), f"{name}.parquet", dataset=marks.number, leaf=number)
-    school.store(b"student,mark\n1,97\n2,95\n", "late.csv", dataset=marks.number, leaf=10)
-    school.authorize(to=shared.connect().account, leaves="0..3", dataset=marks.number)
-    school.authorize(to=shared.connect().account, leaves=10, dataset=marks.number)
-    return f"isthmus://{shared.owner}/{marks.number}"
+        public = name == MONTHS[-1]
+        school.store(content.getvalue(), f"{name}.parquet", dataset=dataset, leaf=number, public_name=public)
+    school.store(b"student,mark\n1,97\n2,95\n", "late.csv", dataset=dataset, leaf=10)
+    for leaves in ("0..3", "10..11"):
+        school.authorize(to=company.account, leaves=leaves, dataset=dataset)
+    return f"isthmus://{shared.owner}/{dataset}"
 
 
 @pytest.fixture(scope="module")
 def spark(shared: Shared) -> Iterator[SparkSession]:
-    os.environ["ISTHMUS_URL"] = shared.node.url
-    builder = SparkSession.builder.master("local-cluster[2,1,1024]").appName("isthmus")
-    # Executors find the modules that the driver has.
-    session = builder.config("spark.ui.enabled", "false").config("spark.driver.host", "127.0.0.1").getOrCreate()
-    isthmus.spark.register(session)
-    yield session
-    session.stop()
-    del os.environ["ISTHMUS_URL"]
+    own = {"ISTHMUS_URL": shared.node.url, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in own.items():
+            patch.setenv(name, value)
+        builder = SparkSession.builder.master("local-cluster[2,1,1024]").config("spark.ui.enabled", "false")
+        session = builder.getOrCreate()
+        isthmus.spark.register(session)
+        yield session
+        session.stop()
 
 
 def test_a_granted_dataset_is_a_data_frame(spark: SparkSession, stored: str) -> None:
     reader = spark.read.format("isthmus").option("key", COMPANY)
-    frame = reader.load(f"{stored}/2025-0*.parquet").where("false")
-    with pytest.raises(Exception, match="outside the range"):
-        frame.count()
     march = reader.load(f"{stored}/2025-03.parquet")
     assert march.schema.simpleString() == "struct<student:bigint,mark:bigint,name:string>"
-    # A task for each row group, and both workers work.
+    # A task for each row group.
     assert march.rdd.getNumPartitions() == 3
-    assert pyarrow.Table.from_pandas(march.toPandas()).to_pylist() == month(0).to_pylist()
+    rows = [tuple(row.values()) for row in month(0).to_pylist()]
+    assert sorted(map(tuple, march.collect())) == rows
+    spring = reader.load(f"{stored}/2025-0[345].parquet")
+    [total] = spring.selectExpr("count(*)", "sum(student)", "count(distinct mark)").collect()
+    assert tuple(total) == (3 * ROWS, 3 * ROWS * (3 * ROWS - 1) // 2, 101)
+    # Of the dataset, what the account may read.
     granted = reader.option("fileFormat", "parquet").load(stored)
-    # late.csv is no Parquet file.
-    with pytest.raises(Exception, match="Parquet"):
-        granted.count()
+    assert granted.count() == 3 * ROWS and granted.rdd.getNumPartitions() == 9
 
 
-def test_what_the_account_may_read_of_a_dataset_is_loaded(spark: SparkSession, shared: Shared, stored: str) -> None:
-    months = [f"{stored}/{name}.parquet" for name in MONTHS[:3]]
+def test_both_workers_read_columns_and_csv_files(spark: SparkSession, stored: str) -> None:
     reader = spark.read.format("isthmus").option("key", COMPANY)
-    frames = [reader.load(path) for path in months]
-    union = frames[0].unionAll(frames[1]).unionAll(frames[2])
-    rows = 3 * ROWS
-    assert union.count() == rows
-    [total] = union.selectExpr("sum(student)", "count(distinct mark)").collect()
-    assert tuple(total) == (rows * (rows - 1) // 2, 101)
-    marks = spark.read.format("isthmus").option("key", COMPANY).load(f"{stored}/late.csv")
-    assert sorted(map(tuple, marks.collect())) == [(1, 97), (2, 95)]
-    few = reader.schema("mark bigint").load(months[0])
-    assert few.columns == ["mark"] and few.agg({"mark": "max"}).collect()[0][0] == 100
+    late = reader.load(f"{stored}/late.csv")
+    assert late.schema.simpleString() == "struct<student:bigint,mark:bigint>"
+    assert sorted(map(tuple, late.collect())) == [(1, 97), (2, 95)]
+    marks = reader.schema("mark bigint").load(f"{stored}/2025-0[345].parquet")
+    assert marks.columns == ["mark"] and marks.agg({"mark": "max"}).collect()[0][0] == 100
+    executors = marks.rdd.mapPartitions(lambda _: [os.getcwd()]).collect()
+    assert len(set(executors)) == 2, executors
+
+
+def test_the_chains_sentence_is_sparks_error(spark: SparkSession, stored: str) -> None:
+    reader = spark.read.format("isthmus").option("key", COMPANY)
+    with pytest.raises(Exception, match="PermissionError: .*outside the range"):
+        reader.load(f"{stored}/2025-06.parquet")
+    with pytest.raises(Exception, match="FileNotFoundError"):
+        reader.load(f"{stored}/none.parquet")
 
 
 def test_a_task_gets_its_own_records_key_and_nothing_else(
@@ -100,7 +107,7 @@ def test_a_task_gets_its_own_records_key_and_nothing_else(
     reader.publish_key()
     number = int(stored.rpartition("/")[2])
     shared.connect(SCHOOL).authorize(to=reader.account, leaves="0..2", dataset=number)
-    source = isthmus.spark.IsthmusDataSource({"path": stored, "key": key})
+    source = isthmus.spark.IsthmusDataSource({"path": stored, "key": key, "fileformat": "parquet"})
     source = cloudpickle.loads(cloudpickle.dumps(source))
     planned = source.reader(source.schema())
     partitions = planned.partitions()
@@ -111,8 +118,6 @@ def test_a_task_gets_its_own_records_key_and_nothing_else(
     assert len(keys) == 2
     # What Spark sends to every task, and what it sends to one.
     everywhere = cloudpickle.dumps((planned, source))
-    seed = isthmus._native.Connection  # the account's secrets stay in the native part
-    assert seed is not None
     secrets = [passphrase.encode(), key.encode(), COMPANY.encode()]
     for secret in (*secrets, *keys):
         assert secret not in everywhere
@@ -141,7 +146,12 @@ def test_mistakes_are_said(shared: Shared, stored: str, monkeypatch: pytest.Monk
     with pytest.raises(ValueError, match="the passphrase is no option"):
         plan(path=stored, passphrase="three plain words")
     with pytest.raises(ValueError, match="expected a fileFormat of parquet or csv"):
-        plan(path=stored, fileFormat="orc")
+        plan(path=stored, fileformat="orc")
+    with pytest.raises(ValueError, match="several formats: choose one"):
+        plan(path=stored)
+    with pytest.raises(ValueError, match="has no column grade"):
+        options = {"key": COMPANY, "path": f"{stored}/late.csv"}
+        isthmus.spark.IsthmusDataSource(options).reader(StructType().add("grade", "string"))
     with pytest.raises(PermissionError, match="outside the range"):
         plan(path=f"{stored}/2025-06.parquet")
     with pytest.raises(FileNotFoundError):
