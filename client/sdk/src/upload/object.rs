@@ -8,6 +8,7 @@ use crate::{
 	error::{Error, UploadError},
 	lock,
 	manifest::content_hash,
+	object::Locations,
 	progress::{Progress, Stage},
 	proven::Proven,
 	turn::Turn,
@@ -166,7 +167,7 @@ pub async fn location_to_write(
 	client: &Client,
 	owner: &AccountId,
 	dataset: DatasetId,
-) -> Result<Location, Error> {
+) -> Result<objects::Location, Error> {
 	let urls = own_locations(client, owner, dataset).await?;
 	let Locations {
 		usable,
@@ -175,7 +176,7 @@ pub async fn location_to_write(
 	if usable.is_empty() && unusable.is_empty() {
 		return Err(Error::NoLocation(dataset));
 	}
-	let location = usable.into_iter().find(Location::takes_objects);
+	let location = usable.into_iter().find(objects::Location::takes_objects);
 	location.ok_or_else(|| Error::NotWritable {
 		dataset,
 		unusable: (!unusable.is_empty()).then(|| unusable.swap_remove(0)),
