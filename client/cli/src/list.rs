@@ -216,11 +216,7 @@ impl fmt::Display for ListedKeeper {
 			"{keeper}\n  keeps dataset {dataset} at {location} since block {since}; "
 		)?;
 		match proven {
-			Some(block) => write!(
-				f,
-				"{}, the last in block {block}",
-				count(*kept, "proof")
-			)?,
+			Some(block) => write!(f, "{}, the last in block {block}", count(*kept, "proof"))?,
 			None => f.write_str("no proof yet")?,
 		}
 		match missed {

@@ -3,7 +3,7 @@
 //!
 //! All that it needs from the chain is [proven](crate::proven). It copies ciphertext, and needs no grant.
 
-use super::{Challenge, Period};
+use super::chain::Challenge;
 use crate::{
 	account::Identity,
 	client::{Client, Depth},
@@ -14,6 +14,7 @@ use crate::{
 	types::*,
 };
 use isthmus_objects::{copy, copy_again, prove, CopyError, Location as Store};
+use isthmus_storage_proof::periods::Period;
 use std::{
 	collections::{BTreeMap, VecDeque},
 	pin::pin,
