@@ -36,6 +36,15 @@ choose_rust() {
 	return 1
 }
 
+# make_venv FOLDER: makes a Python environment with pip there.
+make_venv() {
+	local why
+	if why=$(python3 -m venv "$1" 2>&1) && [ -x "$1/bin/pip" ]; then return 0; fi
+	rm -rf "$1"
+	say "$why"
+	die "python3 -m venv makes no environment in $1: it needs Python 3.10 or newer with venv and pip (on Debian, the package python3-venv)."
+}
+
 # usable_nodejs: succeeds if Node.js is installed and new enough.
 usable_nodejs() {
 	local version

@@ -10,8 +10,8 @@ use crate::{
 	text::{account, condition, day, end, good_while, Amount, Leaves, Range},
 };
 use isthmus_sdk::{
-	authorize, sharing, AccountId, BlockNumber, Call, Condition, DatasetId, Depth, Epoch, Event,
-	GrantId, Identity, RequestId, Scope, Seconds, State, Terms,
+	authorize, sharing, AccountId, BlockNumber, Call, Condition, DatasetId, Depth, Epoch,
+	Error as SdkError, Event, GrantId, Identity, RequestId, Scope, Seconds, State, Terms,
 };
 use serde::Serialize;
 use std::fmt;
@@ -144,14 +144,19 @@ async fn answer(
 	context: &Context,
 	identity: &Identity,
 ) -> Result<Call, Error> {
-	let request = context.client.best().await?.request(id).await?;
-	let request = request
-		.filter(|request| request.owner == *identity.id())
-		.ok_or_else(|| {
-			Error::refused(format!("{} has no open request {id}", identity.id()))
-				.hint("list the open requests: isthmus requests")
-		})?;
+	let best = context.client.best().await?;
+	let request = best.request_to(identity.id(), id).await;
+	let request = request.map_err(|error| no_request(error, "isthmus requests"))?;
 	Ok(authorize(&context.client, identity, id, &request, depth).await?)
+}
+
+/// Says how to find the open requests if there is no such request.
+pub(crate) fn no_request(error: SdkError, list: &str) -> Error {
+	let is_none = matches!(error, SdkError::NoSuchRequest { .. });
+	match (Error::from(error), is_none) {
+		(error, true) => error.hint(format!("list the open requests: {list}")),
+		(error, false) => error,
+	}
 }
 
 /// Prepares a grant that no one asked for.

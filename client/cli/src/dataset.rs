@@ -12,8 +12,8 @@ use crate::{
 };
 use isthmus_sdk::{
 	every, AccountId, Balance, BlockNumber, Call, Condition, ConsumerKinds, Dataset, DatasetEntry,
-	DatasetId, Epoch, Event, Identity, LeafUse, Location, Names, Policy, Scope, State, Text,
-	LEAVES_PER_EPOCH,
+	DatasetId, Epoch, Error as SdkError, Event, Identity, LeafUse, Location, Names, Policy, Scope,
+	State, Text, LEAVES_PER_EPOCH,
 };
 use serde::{Serialize, Serializer};
 use std::{fmt, path::PathBuf};
@@ -678,11 +678,7 @@ pub(crate) async fn own(
 	owner: &AccountId,
 	dataset: DatasetId,
 ) -> Result<Dataset, Error> {
-	best.dataset(owner, dataset).await?.ok_or_else(|| {
-		Error::refused(format!("{owner} has no dataset {dataset}")).hint(format!(
-			"list its datasets: isthmus list datasets --owner {owner}"
-		))
-	})
+	Ok(best.dataset_of(owner, Some(dataset)).await?.1)
 }
 
 /// Frees the leaves of removed records whose epoch is over.
@@ -778,14 +774,14 @@ async fn removal(
 /// Returns the only dataset of an owner.
 pub(crate) async fn only(context: &Context, owner: &AccountId) -> Result<DatasetId, Error> {
 	let best = context.client.best().await?;
-	let datasets = every(|after| best.datasets(owner, after)).await?;
-	match &datasets[..] {
-		[only] => Ok(only.id),
-		[] => Err(Error::refused(format!("{owner} has no dataset"))
+	match best.dataset_of(owner, None).await {
+		Ok((only, _)) => Ok(only),
+		Err(SdkError::NoDataset(owner)) => Err(Error::refused(format!("{owner} has no dataset"))
 			.hint("create one: isthmus dataset create NAME")),
-		_ => Err(
-			Error::usage(format!("{owner} has several datasets: pass --dataset"))
-				.hint(format!("list them: isthmus list datasets --owner {owner}")),
-		),
+		Err(SdkError::SeveralDatasets(owner)) => Err(Error::usage(format!(
+			"{owner} has several datasets: pass --dataset"
+		))
+		.hint(format!("list them: isthmus list datasets --owner {owner}"))),
+		Err(error) => Err(error.into()),
 	}
 }

@@ -510,7 +510,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Cost(CostError::NotEnoughFunds { .. }) => (Kind::Refused, Some(FUNDS)),
 		Cost(_) => (Kind::Refused, Some("raise --max-cost, or see what it costs with --dry-run")),
 		Query(_) | Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
-		NoFreeLeaf { .. } | NoSuchDataset { .. } => (Kind::Refused, None),
+		error if is_refusal(error) => (Kind::Refused, None),
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
@@ -541,6 +541,22 @@ fn erasable_hint(error: &ErasableError) -> (Kind, Option<&'static str>) {
 		NoFile => (Kind::Refused, Some("use a key file: isthmus key generate")),
 		_ => (Kind::Failed, None),
 	}
+}
+
+/// Returns whether an error refuses something by what is on the chain, in a sentence that says all.
+fn is_refusal(error: &SdkError) -> bool {
+	use SdkError::*;
+	matches!(
+		error,
+		NoFreeLeaf { .. }
+			| NoSuchDataset { .. }
+			| NoDataset(_)
+			| SeveralDatasets(_)
+			| NoSuchRequest { .. }
+			| AlreadyAsked(_)
+			| NoLocation(_)
+			| NotWritable { .. }
+	)
 }
 
 /// The hint if the records of an epoch were stored with another seed.

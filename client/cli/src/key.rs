@@ -198,25 +198,21 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 
 /// Registers a key of the account, unless one is registered already and need not be `new`.
 async fn publish(context: &Context, identity: &Identity, new: bool) -> Result<Changed, Error> {
-	let account = *identity.id();
-	let best = context.client.best().await?;
-	let registered = best.encryption_key(&account).await?;
-	let is_own = registered.is_some_and(|key| identity.encryption.pair_of(&key).is_some());
-	if is_own && !new {
-		return Ok(Changed {
-			account,
-			block: None,
-			published: true,
-		});
-	}
-	let pair = identity.encryption.fresh().map_err(Error::failed)?;
-	let call = context
-		.client
-		.set_encryption_key(&pair.public_key())
-		.await?;
+	let client = &context.client;
+	let call = match new {
+		true => {
+			let pair = identity.encryption.fresh().map_err(Error::failed)?;
+			Some(client.set_encryption_key(&pair.public_key()).await?)
+		}
+		false => sharing::publish(client, identity).await?,
+	};
+	let block = match call {
+		Some(call) => Some(context.send(identity, &call).await?.number()),
+		None => None,
+	};
 	Ok(Changed {
-		account,
-		block: Some(context.send(identity, &call).await?.number()),
+		account: *identity.id(),
+		block,
 		published: true,
 	})
 }

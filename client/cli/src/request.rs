@@ -2,6 +2,7 @@
 //! `isthmus request`: requests access (T_q in the paper), or cancels a request.
 
 use crate::{
+	authorize::no_request,
 	context::Context,
 	dataset,
 	error::Error,
@@ -10,8 +11,9 @@ use crate::{
 	text::{account, amount, condition, Leaves},
 };
 use isthmus_sdk::{
-	every, AccountId, Balance, BlockNumber, Condition, DatasetId, Epoch, Event, Identity,
-	RequestId, Scope,
+	sharing::{self, Ask},
+	AccountId, Balance, BlockNumber, Condition, DatasetId, Epoch, Error as SdkError, Event,
+	Identity, RequestId, Scope,
 };
 use serde::Serialize;
 use std::fmt;
@@ -151,7 +153,7 @@ async fn ask(opts: &Opts, context: &Context, identity: &Identity) -> Result<Requ
 		None => {
 			// The hint in the error of `only` is for owners, so do not let it reach a consumer.
 			if best.datasets(&owner, None).await?.items.is_empty() {
-				return Err(Error::refused(format!("{owner} has no dataset")));
+				return Err(SdkError::NoDataset(owner).into());
 			}
 			dataset::only(context, &owner).await?
 		}
@@ -160,25 +162,26 @@ async fn ask(opts: &Opts, context: &Context, identity: &Identity) -> Result<Requ
 		Some(epoch) => epoch,
 		None => dataset::own(&best, &owner, dataset).await?.epoch,
 	};
-	let scope = Scope {
-		dataset,
-		epoch,
-		from: leaves.from,
-		to: leaves.to,
+	let ask = Ask {
+		owner,
+		scope: Scope {
+			dataset,
+			epoch,
+			from: leaves.from,
+			to: leaves.to,
+		},
+		purpose: &opts.purpose,
+		term: opts.term,
+		offer: opts.offer,
+		firm: opts.firm,
 	};
-	check_not_open(context, identity, &owner, scope).await?;
-	let pair = identity.encryption.fresh().map_err(Error::failed)?;
-	let call = client
-		.request_access(
-			&owner,
-			scope,
-			&opts.purpose,
-			opts.term,
-			opts.offer,
-			opts.firm,
-			&pair.public_key(),
-		)
-		.await?;
+	let call = sharing::request(client, identity, &ask).await;
+	let call = call.map_err(|error| match error {
+		SdkError::AlreadyAsked(open) => Error::from(error).hint(format!(
+			"to change it, cancel it first: isthmus request --cancel {open}"
+		)),
+		error => error.into(),
+	})?;
 	if let Some(condition) = &opts.withdraw_when {
 		// The request has no number yet.
 		let call = client.withdraw_when(0, Some(condition.clone())).await?;
@@ -209,31 +212,6 @@ async fn ask(opts: &Opts, context: &Context, identity: &Identity) -> Result<Requ
 	})
 }
 
-/// Returns an error if a request for the same leaves is open, which the chain would refuse.
-async fn check_not_open(
-	context: &Context,
-	identity: &Identity,
-	owner: &AccountId,
-	scope: Scope,
-) -> Result<(), Error> {
-	let best = context.client.best().await?;
-	let own = every(|after| best.requests_from(identity.id(), after)).await?;
-	let same = own
-		.iter()
-		.find(|entry| (entry.request.owner, entry.request.scope) == (*owner, scope));
-	match same {
-		None => Ok(()),
-		Some(open) => Err(Error::refused(format!(
-			"request {} for these leaves is already open",
-			open.id
-		))
-		.hint(format!(
-			"to change it, cancel it first: isthmus request --cancel {}",
-			open.id
-		))),
-	}
-}
-
 async fn cancel(
 	context: &Context,
 	identity: &Identity,
@@ -241,14 +219,8 @@ async fn cancel(
 ) -> Result<Cancelled, Error> {
 	let client = &context.client;
 	let best = client.best().await?;
-	let open = best
-		.request(request)
-		.await?
-		.filter(|open| open.consumer == *identity.id())
-		.ok_or_else(|| {
-			Error::refused(format!("{} has no open request {request}", identity.id()))
-				.hint("list your requests: isthmus requests --mine")
-		})?;
+	let open = best.request_from(identity.id(), request).await;
+	let open = open.map_err(|error| no_request(error, "isthmus requests --mine"))?;
 	let notice: BlockNumber = best.constant("CancelNotice")?;
 	let next = best.block().number.saturating_add(1);
 	let is_overdue = open.valid_until <= next;

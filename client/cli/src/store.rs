@@ -14,28 +14,25 @@ use crate::{
 };
 use isthmus_sdk::{
 	every,
-	object::Locations,
 	objects::Location,
+	sharing::readers,
 	stored_of,
-	upload::{own_locations, MAX_LENGTH, MAX_WHOLE},
-	BlockNumber, Condition, DatasetId, EmbargoEntry, Epoch, Error as SdkError, Grant, Identity,
-	Leaf, LocalFolder, Names, Place, RecordKey, Stamp, StoredFolder, Upload, UploadError,
-	UploadFolder,
+	upload::{keep, location_to_write, KeepError, MAX_LENGTH, MAX_WHOLE},
+	BlockNumber, Condition, DatasetId, EmbargoEntry, Epoch, Error as SdkError, Identity, Leaf,
+	LocalFolder, Names, Place, RecordKey, Stamp, StoredFolder, Upload, UploadError, UploadFolder,
 };
 use isthmus_streams::Stream;
 use serde::Serialize;
 use std::{
-	collections::BTreeSet,
 	fmt,
 	fs::{self, File},
-	io::{self, ErrorKind, Read, Seek, Write},
+	io::{self, Read, Seek},
 	path::{Path, PathBuf},
 	sync::{
 		atomic::{AtomicU64, Ordering},
 		Arc,
 	},
 };
-use tempfile::SpooledTempFile;
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -208,7 +205,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 		leaf: stored.place.leaf,
 		location: None,
 		name: called.shown().to_string(),
-		readers: readers(context, &identity, &stored.place).await.ok(),
+		readers: readers(&context.client, identity.id(), &stored.place)
+			.await
+			.ok(),
 		resumed: stored.resumed,
 	})
 }
@@ -261,24 +260,26 @@ async fn location(
 	if opts.in_blocks || !(fits || opts.object) {
 		return Ok(None);
 	}
-	let urls = own_locations(&context.client, identity.id(), dataset).await?;
-	let Locations { usable, unusable } = Locations::open(urls);
-	let is_none = usable.is_empty() && unusable.is_empty();
-	let mut usable = usable.into_iter();
-	let location = usable.find(Location::takes_objects);
-	match location {
-		None if opts.object || !is_none => {
-			let why = match unusable.first() {
-				Some(left) => left.to_string(),
-				None if is_none => format!("dataset {dataset} has no locations"),
-				None => format!("no location of dataset {dataset} can be written to"),
-			};
-			Err(Error::refused(why).hint(format!(
-				"publish one: isthmus dataset locate {dataset} URL; or store it in blocks: --in-blocks"
-			)))
-		}
-		location => Ok(location),
+	match location_to_write(&context.client, identity.id(), dataset).await {
+		Ok(location) => Ok(Some(location)),
+		Err(SdkError::NoLocation(_)) if !opts.object => Ok(None),
+		Err(error) => Err(no_location(dataset, error)),
 	}
+}
+
+/// Says where objects may go, if there is no such location.
+fn no_location(dataset: DatasetId, error: SdkError) -> Error {
+	let why = match error {
+		SdkError::NotWritable {
+			unusable: Some(left),
+			..
+		} => left.to_string(),
+		error @ (SdkError::NoLocation(_) | SdkError::NotWritable { .. }) => error.to_string(),
+		error => return error.into(),
+	};
+	Error::refused(why).hint(format!(
+		"publish one: isthmus dataset locate {dataset} URL; or store it in blocks: --in-blocks"
+	))
 }
 
 /// Stores a value as an object.
@@ -338,7 +339,9 @@ async fn store_object(
 		leaf: stored.place.leaf,
 		location: Some(location.url().to_owned()),
 		name: record.called.shown().to_string(),
-		readers: readers(context, identity, &stored.place).await.ok(),
+		readers: readers(&context.client, identity.id(), &stored.place)
+			.await
+			.ok(),
 		resumed: stored.resumed,
 	})
 }
@@ -352,19 +355,6 @@ impl<R: Read> Read for Counted<R> {
 		self.1.fetch_add(got as u64, Ordering::Relaxed);
 		Ok(got)
 	}
-}
-
-/// Returns how many accounts have a grant that covers a place and has not ended.
-async fn readers(context: &Context, owner: &Identity, place: &Place) -> Result<usize, SdkError> {
-	let best = context.client.best().await?;
-	let grants = every(|after| best.grants_on(owner.id(), place.dataset, None, after)).await?;
-	let covers = |grant: &Grant| {
-		let Grant { scope, state, .. } = grant;
-		scope.epoch == place.epoch && scope.covers(place.leaf) && !state.has_ended()
-	};
-	let readers = grants.iter().filter(|entry| covers(&entry.grant));
-	let readers: BTreeSet<[u8; 32]> = readers.map(|entry| entry.grant.grantee.0).collect();
-	Ok(readers.len())
 }
 
 /// What a record is called, and the key that it is stored under.
@@ -645,31 +635,18 @@ fn read_stream(from: impl Read, path: &Path) -> Result<Ready, Error> {
 	Ok(ready)
 }
 
-/// Reads a value whose length is not known. What does not fit into one transaction is kept in an unnamed
-/// temporary file: the length is needed first, and large values are read twice.
-fn read_to_end(mut from: impl Read, path: &Path) -> Result<Ready, Error> {
-	let mut kept = SpooledTempFile::new(MAX_WHOLE as usize);
-	let mut buffer = vec![0; 64 * 1024];
-	let mut length = 0;
-	loop {
-		let count = match from.read(&mut buffer) {
-			Ok(0) => break,
-			Ok(count) => count,
-			Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-			Err(error) => return Err(Error::file(path, &error)),
-		};
-		length += count as u64;
-		if length > MAX_LENGTH {
-			let maximum = MAX_LENGTH;
-			return Err(SdkError::from(UploadError::TooLong { maximum }).into());
-		}
-		kept.write_all(&buffer[..count]).map_err(|error| {
-			let (path, folder) = (path.display(), std::env::temp_dir());
-			let folder = folder.display();
-			Error::failed(format!("cannot keep {path} in {folder}: {}", os(&error)))
+/// Reads a value whose length is not known.
+fn read_to_end(from: impl Read, path: &Path) -> Result<Ready, Error> {
+	let (kept, length) = keep(from).map_err(|error| match error {
+		KeepError::Read(error) => Error::file(path, &error),
+		KeepError::Write { folder, source } => {
+			let (path, folder) = (path.display(), folder.display());
+			Error::failed(format!("cannot keep {path} in {folder}: {}", os(&source)))
 				.hint("set $TMPDIR to a folder with enough space")
-		})?;
-	}
+		}
+		KeepError::TooLong(error) => SdkError::from(error).into(),
+		error => Error::failed(error),
+	})?;
 	Ok(Ready::One(Box::new(kept), length, None))
 }
 

@@ -12,9 +12,9 @@ use crate::{
 	text::{account, bytes, called, end, good_while, only_if, Amount, Called, Key, Range},
 };
 use isthmus_sdk::{
-	trace::{trace, Happening, Subject},
-	AccountId, Balance, BlockNumber, Condition, DatasetId, Epoch, Error as SdkError, Event,
-	GrantId, Leaf, Names, RecordKey, RequestId, Text, Truth,
+	trace::{trace, trace_known, Happening, Subject},
+	AccountId, Balance, BlockNumber, Condition, DatasetId, Epoch, Event, GrantId, Leaf, Names,
+	RecordKey, RequestId, Text, Truth,
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -180,15 +180,18 @@ async fn search(
 	(asked, from): (Option<BlockNumber>, &mut BlockNumber),
 	to: BlockNumber,
 ) -> Result<Vec<Happening>, Error> {
-	let searched = trace(&context.client, subject, *from, to, &mut Bar::new()).await;
-	let (None, Err(SdkError::HistoryGone { since })) = (asked, &searched) else {
-		return Ok(searched?);
-	};
-	*from = *since;
-	tell(format_args!(
-		"this node has the history from block {from} on"
-	));
-	Ok(trace(&context.client, subject, *from, to, &mut Bar::new()).await?)
+	let client = &context.client;
+	if asked.is_some() {
+		return Ok(trace(client, subject, *from, to, &mut Bar::new()).await?);
+	}
+	let (since, happenings) = trace_known(client, subject, to, &mut Bar::new()).await?;
+	if since > 1 {
+		tell(format_args!(
+			"this node has the history from block {since} on"
+		));
+	}
+	*from = since;
+	Ok(happenings)
 }
 
 /// Returns the keys that the record that an owner calls this may have. A name that the key hides is known to the owner,

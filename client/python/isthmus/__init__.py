@@ -3,17 +3,41 @@
 
     import isthmus
 
-    client = isthmus.connect("ws://127.0.0.1:9944", key="company.key")
-    with client.open(owner, dataset, "2025-03.parquet") as file:
+    school = isthmus.connect("ws://127.0.0.1:9944", key="school.key")
+    school.store("2025-03.parquet")
+    school.authorize(school.requests()[0])
+
+    company = isthmus.connect("ws://127.0.0.1:9944", key="company.key")
+    with company.open(owner, dataset, "2025-03.parquet") as file:
         ...
 
 pandas, pyarrow, DuckDB and other tools read `isthmus://OWNER/DATASET/RECORD`: see `isthmus.filesystem` and
-`isthmus.tools`.
+`isthmus.tools`; `isthmus.spark` is for clusters.
 """
 
 from ._native import NotAuthentic, Refused
 from .client import Client, connect
-from .entries import Dataset, Grant, Record
+from .entries import Dataset, Event, Grant, Progress, Receipt, Record, Request, Revoked, Stored, Verified
 from .file import RecordFile
+from .handle import RecordHandle
+from .receipts import verify
 
-__all__ = ["Client", "Dataset", "Grant", "NotAuthentic", "Record", "RecordFile", "Refused", "connect"]
+__all__ = [
+    "Client",
+    "Dataset",
+    "Event",
+    "Grant",
+    "NotAuthentic",
+    "Progress",
+    "Receipt",
+    "Record",
+    "RecordFile",
+    "RecordHandle",
+    "Refused",
+    "Request",
+    "Revoked",
+    "Stored",
+    "Verified",
+    "connect",
+    "verify",
+]

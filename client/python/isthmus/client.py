@@ -3,20 +3,22 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from . import _native
-from .entries import Dataset, Grant, Record
-from .file import RecordFile
+from . import _native, settings
+from .entries import Dataset, Event, Grant, Progress, Receipt, Record, Request, Revoked, Stored
+from .file import NamedRecord, RecordFile
+from .handle import RecordHandle
 
-#: The node's address, unless an argument or an environment variable names another.
-DEFAULT_URL = "ws://127.0.0.1:9944"
-
-log = logging.getLogger("isthmus")
+#: What is called with the progress of a long call. An exception that it raises ends the call.
+Tell = Callable[[Progress], object]
+#: For how many blocks a grant lasts by default, as in the command.
+TERM = 10_000
 
 
 def connect(
@@ -28,6 +30,8 @@ def connect(
     genesis: str | None = None,
     trust_node: bool = False,
     post_quantum_only: bool = False,
+    finalized: bool = False,
+    max_cost: Decimal | int | str | None = None,
 ) -> Client:
     """Connects to a node, and opens the key of the account to act as.
 
@@ -38,7 +42,8 @@ def connect(
     `key` is a key file or, on a development chain, an account such as `//Alice`; without one, the client can list what
     is public. `timeout` is for how many seconds a node may be silent. `genesis` is the hash of the chain's first block;
     without it, the first use of an address decides which chain it leads to. `trust_node` believes a node on this
-    machine without proofs.
+    machine without proofs. With `finalized`, calls that send transactions wait until they are finalized. `max_cost` is
+    the most, in IST, that all of them may cost together, with deposits.
 
     Raises ConnectionError if no node answers, PermissionError if the passphrase does not open the key file, and
     NotAuthentic if the node has another chain.
@@ -47,15 +52,17 @@ def connect(
     if key is not None and not key.startswith("//"):
         # A worker process that gets a copy of the client may be in another folder.
         key = str(Path(key).absolute())
-    settings = {
-        "urls": _urls(url),
+    chosen = {
+        "urls": settings.urls(url),
         "key": key,
         "timeout": timeout,
         "genesis": genesis or os.environ.get("ISTHMUS_GENESIS") or None,
         "trust_node": trust_node,
         "post_quantum_only": post_quantum_only,
+        "finalized": finalized,
+        "max_cost": None if max_cost is None else settings.units(max_cost),
     }
-    return Client(settings, passphrase)
+    return Client(chosen, passphrase)
 
 
 class Client:
@@ -65,10 +72,10 @@ class Client:
     path of the key file and no secret: where it is loaded, ISTHMUS_PASSPHRASE opens the file.
     """
 
-    def __init__(self, settings: dict[str, Any], passphrase: str | None = None) -> None:
-        self._settings = settings
+    def __init__(self, chosen: dict[str, Any], passphrase: str | None = None) -> None:
+        self._settings = chosen
         passphrase = passphrase or os.environ.get("ISTHMUS_PASSPHRASE") or None
-        options = settings | {"passphrase": passphrase, "memory": _memory(), "tell": log.warning}
+        options = settings.options(**chosen, passphrase=passphrase, memory=settings.memory())
         self._connection = _native.Connection(options)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -96,7 +103,24 @@ class Client:
         Raises FileNotFoundError if the owner has no such record there, and PermissionError if the account has no grant
         that opens it: also while it is read, once the grant has ended.
         """
-        return RecordFile(self, owner, dataset, record)
+        return RecordFile(NamedRecord(self, owner, dataset, record))
+
+    def handle(
+        self, owner: str, dataset: int | None, record: str, *, url: str | Sequence[str] | None = None
+    ) -> RecordHandle:
+        """Opens a record, and returns what another process needs to read it: the record's key, and no other secret.
+
+        The process needs no account, and fetches from the nodes at `url`, by default those of this client.
+
+        Raises what `open` raises.
+        """
+        return self.handle_of(self.open(owner, dataset, record), url=url)
+
+    def handle_of(self, file: RecordFile, *, url: str | Sequence[str] | None = None) -> RecordHandle:
+        """Returns the handle of a record that is open."""
+        entry, secret = file._reading.handle()
+        urls = tuple(self._settings["urls"] if url is None else settings.urls(url))
+        return RecordHandle(urls, self._settings["timeout"], self.genesis, file.owner, file.name, entry, secret)
 
     def datasets(self, owner: str | None = None) -> list[Dataset]:
         """Lists the datasets of an owner: by default, of this account."""
@@ -127,7 +151,174 @@ class Client:
 
     def requests_sent(self) -> dict[str, int]:
         """Counts the requests that this process has sent to nodes, by method."""
-        return self._connection.requests()
+        return self._connection.requests_sent()
+
+    def register(self, name: str, kind: str = "other") -> None:
+        """Registers the account as a producer: a `school`, `government`, `business` or `other`."""
+        _native.register(self._connection, name, kind)
+
+    def publish_key(self) -> None:
+        """Registers a key to which grants are sealed, unless one is registered. Without one, a reader has to make a request."""
+        _native.publish(self._connection)
+
+    def create_dataset(self, name: str) -> Dataset:
+        """Creates a dataset, and returns it."""
+        number = _native.create_dataset(self._connection, name)
+        return next(dataset for dataset in self.datasets() if dataset.number == number)
+
+    def locate(self, dataset: int, *locations: str) -> None:
+        """Publishes where the objects of a dataset are: URLs such as `file:///folder`, or none to withdraw them."""
+        _native.locate(self._connection, dataset, list(locations))
+
+    def store(
+        self,
+        source: str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes],
+        name: str | None = None,
+        *,
+        dataset: int | None = None,
+        leaf: int | None = None,
+        object: bool | None = None,
+        public_name: bool = False,
+        progress: Tell | None = None,
+    ) -> Stored:
+        """Encrypts and stores a file or a folder, bytes, or what a binary file object has.
+
+        `name` is by default that of the file, `dataset` the account's only one, and `leaf` the next free one. An
+        interrupted call resumes when it is made again, and the same content is not sent twice. With `object`, the
+        encrypted bytes go to the first location of the dataset that can be written to; by default, what is longer than
+        1 MiB does, if the dataset has locations. `public_name` shows the name to everyone.
+
+        What a file object has is read to its end first, unless it is stored as an object.
+
+        Raises FileExistsError if another content is stored under the name, and FileNotFoundError if there is no such
+        file or dataset.
+        """
+        what: dict[str, Any] = {"path": None, "content": None, "file": None}
+        if isinstance(source, (str, os.PathLike)):
+            what["path"] = os.fspath(source)
+        elif isinstance(source, (bytes, bytearray, memoryview)):
+            what["content"] = bytes(source)
+        elif hasattr(source, "read"):
+            what["file"] = source
+        else:
+            raise TypeError(f"expected a path, bytes or a binary file, not {type(source).__name__}")
+        what |= {"name": name, "dataset": dataset, "leaf": leaf, "object": object, "public_name": public_name}
+        stored = _native.store(self._connection, what, _teller(progress))
+        return Stored(owner=self._or_self(None), **stored)
+
+    def remove(self, name: str, *, alone: bool = False, progress: Tell | None = None) -> int | None:
+        """Removes a record of the account, or a folder with its files; with `alone`, only the record itself.
+
+        Returns how many files were removed with a folder. Nodes that keep old blocks keep the encrypted bytes.
+        """
+        _, files = _native.remove(self._connection, name, alone, _teller(progress))
+        return files
+
+    def request(
+        self,
+        owner: str,
+        leaves: range | int | str,
+        purpose: str,
+        *,
+        dataset: int | None = None,
+        epoch: int | None = None,
+        term: int = TERM,
+        offer: Decimal | int | float | str = 0,
+        firm: bool = False,
+    ) -> Request:
+        """Asks an owner for access to leaves, and returns the request.
+
+        `purpose` is public. `dataset` is by default the owner's only one, and `epoch` the current one. `term` is for how
+        many blocks the grant has to last, and `offer` what the owner gets for it, in IST: it is held until then.
+        """
+        asked = {"owner": owner, "dataset": dataset, "epoch": epoch, "purpose": purpose, "term": term, "firm": firm}
+        asked |= {"offer": settings.units(offer)} | settings.span(leaves)
+        return Request.of(_native.request(self._connection, asked))
+
+    def requests(self, *, mine: bool = False) -> list[Request]:
+        """Lists the open requests that the account received or, with `mine`, made."""
+        entries = _native.requests(self._connection, mine)
+        return sorted((Request.of(entry) for entry in entries), key=lambda request: request.number)
+
+    def cancel(self, request: Request | int) -> int | None:
+        """Cancels a request of the account. One with an offer can still be granted for a while: until the block that is returned."""
+        return _native.cancel(self._connection, _number(request))
+
+    def reject(self, request: Request | int, reason: str = "") -> None:
+        """Rejects a request to the account. `reason` is public."""
+        _native.reject(self._connection, _number(request), reason)
+
+    def authorize(
+        self,
+        request: Request | int | None = None,
+        *,
+        to: str | None = None,
+        leaves: range | int | str | None = None,
+        dataset: int | None = None,
+        epoch: int | None = None,
+        term: int = TERM,
+        until: date | datetime | str | None = None,
+        when: str | None = None,
+        confirmations: int | None = None,
+    ) -> Grant:
+        """Grants a request exactly as it asks, or grants access `to` a reader that did not ask, and returns the grant.
+
+        A request is answered once it is finalized or, for chains without verifiers, once it has `confirmations` blocks.
+        Without a request, `leaves` are opened for `term` blocks, and at most `until` a date, under the condition
+        `when`.
+        """
+        if request is not None:
+            if to is not None or leaves is not None:
+                raise ValueError("a request is granted as it asks: pass it alone, or pass to= and leaves=")
+            return Grant.of(_native.answer(self._connection, _number(request), confirmations))
+        if to is None or leaves is None:
+            raise ValueError("pass a request, or to= and leaves=")
+        offered = {"reader": to, "dataset": dataset, "epoch": epoch, "term": term, "when": when}
+        offered |= {"until": settings.seconds(until)} | settings.span(leaves)
+        return Grant.of(_native.authorize(self._connection, offered))
+
+    def grants(self) -> list[Grant]:
+        """Lists the grants that the account gave and received."""
+        grants = {grant.number: grant for grant in self.given() + self.received()}
+        return [grants[number] for number in sorted(grants)]
+
+    def revoke(self, grant: Grant | int) -> Revoked:
+        """Revokes a grant of the account, and renews the other readers' grants for the epoch that begins.
+
+        What was delivered is not recalled: a reader may have kept keys and data.
+        """
+        return Revoked.of(_native.revoke(self._connection, _number(grant)))
+
+    def trace(
+        self,
+        what: str,
+        account: str,
+        of: int | str | None = None,
+        *,
+        first: int | None = None,
+        last: int | None = None,
+        progress: Tell | None = None,
+    ) -> list[Event]:
+        """Returns the history of a record, a dataset, a reader or an account, each event checked against its block.
+
+            client.trace("record", owner, "2025-03.parquet")
+            client.trace("dataset", owner, 0)
+            client.trace("reader", account)
+
+        `first` and `last` are blocks: by default, all that are finalized and of which the node has the history.
+        """
+        traced = {"what": what, "account": account, "first": first, "last": last}
+        traced |= {"dataset": of if what == "dataset" else None, "record": of if what == "record" else None}
+        _, events = _native.trace(self._connection, traced, _teller(progress))
+        return [Event.of(event) for event in events]
+
+    def receipt(self, block: int, event: int | None = None, *, progress: Tell | None = None) -> Receipt:
+        """Makes a proof of an event that `isthmus.verify` checks without a node, once the block is finalized.
+
+        `event` is its number among the data-sharing events of the block, by default the only one.
+        """
+        number, told, content = _native.receipt(self._connection, block, event, _teller(progress))
+        return Receipt(Event.of(told), number, content)
 
     def _grants(self, account: str | None, received: bool) -> list[Grant]:
         entries = self._connection.grants(self._or_self(account), received)
@@ -140,15 +331,9 @@ class Client:
         return account
 
 
-def _urls(url: str | Sequence[str] | None) -> list[str]:
-    """Returns the nodes' addresses: several are a list, or text with spaces between them."""
-    if url is None:
-        url = os.environ.get("ISTHMUS_URL") or DEFAULT_URL
-    return url.split() if isinstance(url, str) else list(url)
+def _number(named: Request | Grant | int) -> int:
+    return named if isinstance(named, int) else named.number
 
 
-def _memory() -> str | None:
-    """Returns the folder in which the command remembers chains; `None` if the user has none for settings."""
-    home = os.environ.get("HOME")
-    settings = os.environ.get("XDG_CONFIG_HOME") or (home and f"{home}/.config")
-    return f"{settings}/isthmus" if settings else None
+def _teller(progress: Tell | None) -> Callable[[str, int, int, str | None], object] | None:
+    return None if progress is None else lambda *told: progress(Progress(*told))

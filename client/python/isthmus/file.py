@@ -6,8 +6,9 @@ from __future__ import annotations
 import io
 import os
 from collections import OrderedDict
+from dataclasses import dataclass
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from . import _native
 
@@ -20,17 +21,38 @@ KEPT = 64 << 20
 AHEAD = 8 << 10
 
 
+class Opener(Protocol):
+    """What opens a record, also in another process."""
+
+    name: str
+
+    def reading(self) -> _native.Reading: ...
+
+
+@dataclass(frozen=True)
+class NamedRecord:
+    """A record that a client opens by its name."""
+
+    client: Client
+    owner: str
+    dataset: int | None
+    name: str
+
+    def reading(self) -> _native.Reading:
+        return _native.Reading(self.client._connection, self.owner, self.dataset, self.name)
+
+
 class RecordFile(io.BufferedIOBase):
-    """A record of an owner, as a binary file. Make one with `Client.open`.
+    """A record of an owner, as a binary file. Make one with `Client.open` or `RecordHandle.open`.
 
     It fetches whole chunks, and keeps those that were read last. It works in a forked process, and a pickled copy opens
     the record again, at the same place. Threads may share it if each seeks before it reads: a thread reads where it has
     sought, whatever the others do in between. DuckDB does that.
     """
 
-    def __init__(self, client: Client, owner: str, dataset: int | None, record: str) -> None:
-        self._opened = (client, owner, dataset, record)
-        self._reading = _native.Reading(client._connection, owner, dataset, record)
+    def __init__(self, opener: Opener) -> None:
+        self._opener = opener
+        self._reading = opener.reading()
         self._chunks: OrderedDict[int, bytes] = OrderedDict()
         self._at = 0
         # Where threads have sought that have not read since. There are no locks in this class: one that another thread
@@ -42,7 +64,12 @@ class RecordFile(io.BufferedIOBase):
     @property
     def name(self) -> str:
         """The record's name."""
-        return self._opened[3]
+        return self._opener.name
+
+    @property
+    def owner(self) -> str:
+        """The record's owner."""
+        return self._reading.owner
 
     @property
     def key(self) -> str:
@@ -100,11 +127,10 @@ class RecordFile(io.BufferedIOBase):
         return self._piece(start, end) if start < end else b""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _open_at, (*self._opened, self._reading.content_hash, self.tell())
+        return _open_at, (self._opener, self._reading.content_hash, self.tell())
 
     def __repr__(self) -> str:
-        _, owner, _, record = self._opened
-        return f"<isthmus.RecordFile {record!r} of {owner}, {self.size:,} bytes>"
+        return f"<isthmus.RecordFile {self.name!r} of {self.owner}, {self.size:,} bytes>"
 
     def _take(self, size: int | None) -> tuple[int, int]:
         """Returns from where to where to read, and moves on."""
@@ -145,10 +171,8 @@ class RecordFile(io.BufferedIOBase):
         return fetched[0]
 
 
-def _open_at(
-    client: Client, owner: str, dataset: int | None, record: str, content_hash: str, place: int
-) -> RecordFile:
-    file = RecordFile(client, owner, dataset, record)
+def _open_at(opener: Opener, content_hash: str, place: int) -> RecordFile:
+    file = RecordFile(opener)
     if file._reading.content_hash != content_hash:
         raise _native.NotAuthentic("the record was removed and stored again")
     file.seek(place)

@@ -59,7 +59,7 @@ class IsthmusFileSystem(AbstractFileSystem):
         if dataset is None:
             listed = [_folder(f"{owner}/{dataset.number}") for dataset in self.client.datasets(owner)]
         elif not name:
-            records = self.client.records(owner, self._number(owner, dataset))
+            records = self.client.records(owner, self.number(owner, dataset))
             # The files of a stored folder are records that have numbers for names.
             named = (record.name for record in records if not _is_number(record.name))
             listed = [_file(f"{path}/{name}", None) for name in named]
@@ -76,7 +76,7 @@ class IsthmusFileSystem(AbstractFileSystem):
             found = self._find(path)
             return _file(path, found.size) if isinstance(found, RecordFile) else _folder(path)
         if dataset is not None:
-            self._number(owner, dataset)
+            self.number(owner, dataset)
         return _folder(path)
 
     def exists(self, path: str, **_: Any) -> bool:
@@ -109,7 +109,7 @@ class IsthmusFileSystem(AbstractFileSystem):
             raise IsADirectoryError(f"{path} is a folder")
         return found
 
-    def _number(self, owner: str, dataset: str) -> int:
+    def number(self, owner: str, dataset: str) -> int:
         """Returns the number of a dataset that is named by its number or its name."""
         datasets = self.client.datasets(owner)
         for wanted in datasets:
@@ -123,7 +123,7 @@ class IsthmusFileSystem(AbstractFileSystem):
     def _find(self, path: str) -> RecordFile | list[dict[str, Any]]:
         """Opens the file of a path, or returns what is below it in a stored folder, with paths relative to it."""
         owner, dataset, name = _split(path)
-        number = self._number(owner, dataset or "")
+        number = self.number(owner, dataset or "")
         parts = name.split("/")
         for end in range(len(parts), 0, -1):
             record, below = "/".join(parts[:end]), "/".join(parts[end:])

@@ -3,13 +3,15 @@
 
 use crate::{
 	entries::{Dataset, Grant, Record},
-	error::{raised, raised_by_file},
+	error::{raised, raised_by_file, Raised},
 	per_process::PerProcess,
 	runtime::wait,
+	told::Told,
 };
 use isthmus_sdk::{
 	envelope::key_file::KeyFile, every, from_hex, key_name, names, parse_account, to_hex, Account,
-	AccountId, Client, Error, Identity, Names, RecordEntry, RecordKey, Trust,
+	AccountId, Balance, Budget, Call, Client, Error, Identity, Included, Names, Pending,
+	RecordEntry, RecordKey, Trust,
 };
 use pyo3::{
 	exceptions::{PyPermissionError, PyValueError},
@@ -42,6 +44,10 @@ struct Options {
 	memory: Option<PathBuf>,
 	trust_node: bool,
 	post_quantum_only: bool,
+	/// Whether to wait until transactions are finalized.
+	finalized: bool,
+	/// The most that all transactions of this process may cost together.
+	max_cost: Option<Balance>,
 	/// The function that is called with what the user should know.
 	tell: Py<PyAny>,
 }
@@ -53,6 +59,8 @@ pub(crate) struct Connection {
 	silence: Duration,
 	trust: Trust,
 	post_quantum_only: bool,
+	finalized: bool,
+	budget: Budget,
 	tell: Arc<Py<PyAny>>,
 	identity: Option<Identity>,
 	clients: PerProcess<Client>,
@@ -62,10 +70,7 @@ pub(crate) struct Connection {
 impl Connection {
 	#[new]
 	fn new(py: Python<'_>, options: Options) -> PyResult<Self> {
-		let genesis = options.genesis.map(|text| {
-			let expected = "expected the hash of a block: 0x and 64 hexadecimal digits";
-			from_hex(&text).ok_or_else(|| PyValueError::new_err(expected))
-		});
+		let genesis = options.genesis.map(|text| block_hash(&text));
 		let passphrase = options.passphrase.map(Zeroizing::new);
 		let key = options.key;
 		let identity = key.as_deref().map(|key| identity(py, key, passphrase));
@@ -78,6 +83,11 @@ impl Connection {
 				node: options.trust_node,
 			},
 			post_quantum_only: options.post_quantum_only,
+			finalized: options.finalized,
+			budget: Budget {
+				most: options.max_cost,
+				dry_run: false,
+			},
 			tell: Arc::new(options.tell),
 			identity: identity.transpose()?,
 			clients: PerProcess::new(),
@@ -107,7 +117,7 @@ impl Connection {
 	}
 
 	/// Returns how many requests this process has sent so far, by method.
-	fn requests(&self, py: Python<'_>) -> PyResult<BTreeMap<String, u64>> {
+	fn requests_sent(&self, py: Python<'_>) -> PyResult<BTreeMap<String, u64>> {
 		self.ask(py, async |client| Ok(client.requests()))
 	}
 
@@ -201,6 +211,63 @@ impl Connection {
 		})
 	}
 
+	/// Does something as the account, over this process's connection. It ends if the function that is told of the
+	/// progress raises an exception.
+	pub(crate) fn act<Value, Acted>(
+		&self,
+		py: Python<'_>,
+		told: &Told,
+		act: impl FnOnce(Client, Identity) -> Acted + Send,
+	) -> PyResult<Value>
+	where
+		Value: Send,
+		Acted: Future<Output = Result<Value, Raised>>,
+	{
+		let identity = self.identity()?.clone();
+		wait(py, || async move {
+			let client = self.client().await.map_err(raised)?;
+			told.unless_raised(act(client, identity)).await
+		})
+	}
+
+	/// Does the same with the account if there is one, which is not needed.
+	pub(crate) fn look<Value: Send>(
+		&self,
+		py: Python<'_>,
+		told: &Told,
+		look: impl AsyncFnOnce(Client, Option<&Identity>) -> Result<Value, Raised> + Send,
+	) -> PyResult<Value> {
+		wait(py, || async move {
+			let client = self.client().await.map_err(raised)?;
+			told.unless_raised(look(client, self.identity.as_ref()))
+				.await
+		})
+	}
+
+	/// Signs and sends a call, and waits for its block.
+	pub(crate) async fn send(
+		&self,
+		client: &Client,
+		identity: &Identity,
+		call: &Call,
+	) -> Result<Included, Error> {
+		let pending = client.submit(&identity.account, call).await?;
+		self.included(pending).await
+	}
+
+	/// Waits until a transaction is in a block, or in a finalized one if that was chosen.
+	pub(crate) async fn included(&self, mut pending: Pending) -> Result<Included, Error> {
+		match self.finalized {
+			true => pending.finalized().await,
+			false => pending.included().await,
+		}
+	}
+
+	/// Returns whether to wait until transactions are finalized.
+	pub(crate) fn is_finalized(&self) -> bool {
+		self.finalized
+	}
+
 	/// Returns this process's connection.
 	pub(crate) async fn client(&self) -> Result<Client, Error> {
 		if let Some(client) = self.clients.get() {
@@ -214,6 +281,7 @@ impl Connection {
 		if self.post_quantum_only {
 			client.post_quantum_only();
 		}
+		client.set_budget(self.budget);
 		Ok(self.clients.keep(client.clone()).cloned().unwrap_or(client))
 	}
 }
@@ -221,6 +289,12 @@ impl Connection {
 /// Reads an account's address.
 pub(crate) fn account(text: &str) -> PyResult<AccountId> {
 	parse_account(text).map_err(raised)
+}
+
+/// Reads the hash of a block.
+pub(crate) fn block_hash(text: &str) -> PyResult<[u8; 32]> {
+	let expected = "expected the hash of a block: 0x and 64 hexadecimal digits";
+	from_hex(text).ok_or_else(|| PyValueError::new_err(expected))
 }
 
 /// Calls a function with a sentence. While Python ends, no function is called.

@@ -3,7 +3,7 @@
 
 use isthmus_sdk::{
 	key_name, to_hex, Balance, BlockNumber, DatasetEntry, DatasetId, Epoch, GrantEntry, GrantId,
-	Leaf, RecordEntry, Scope, Seconds,
+	Leaf, RecordEntry, RequestEntry, RequestId, Scope, Seconds,
 };
 use pyo3::prelude::*;
 
@@ -112,6 +112,55 @@ impl From<GrantEntry> for Grant {
 			condition: grant
 				.condition
 				.map(|attached| attached.condition.to_string()),
+		}
+	}
+}
+
+/// An open request.
+#[derive(IntoPyObject)]
+pub(crate) struct Request {
+	number: RequestId,
+	owner: String,
+	consumer: String,
+	dataset: DatasetId,
+	epoch: Epoch,
+	first: u64,
+	end: u64,
+	purpose: String,
+	term: BlockNumber,
+	offer: Balance,
+	firm: bool,
+	valid_until: BlockNumber,
+	verdict: String,
+}
+
+impl From<RequestEntry> for Request {
+	fn from(entry: RequestEntry) -> Self {
+		let RequestEntry {
+			id,
+			request,
+			verdict,
+		} = entry;
+		let Scope {
+			dataset,
+			epoch,
+			from,
+			to,
+		} = request.scope;
+		Self {
+			number: id,
+			owner: request.owner.to_string(),
+			consumer: request.consumer.to_string(),
+			dataset,
+			epoch,
+			first: from,
+			end: to,
+			purpose: request.purpose.to_string(),
+			term: request.term,
+			offer: request.offer,
+			firm: request.firm,
+			valid_until: request.valid_until,
+			verdict: format!("{verdict:?}"),
 		}
 	}
 }

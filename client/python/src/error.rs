@@ -2,12 +2,13 @@
 //! The SDK's errors as Python's: the kind that a Python program expects, with the SDK's sentence.
 
 use isthmus_sdk::{
-	envelope::key_file::KeyFileError, io_words, Error, PalletError, QueryRefusal, UploadError,
+	envelope::key_file::KeyFileError, io_words, upload::KeepError, Error, PalletError,
+	QueryRefusal, UploadError, UploadFolderError,
 };
 use pyo3::{
 	create_exception,
 	exceptions::{
-		PyConnectionError, PyFileExistsError, PyFileNotFoundError, PyLookupError,
+		PyConnectionError, PyFileExistsError, PyFileNotFoundError, PyLookupError, PyOSError,
 		PyPermissionError, PyRuntimeError, PyValueError,
 	},
 	PyErr,
@@ -38,15 +39,25 @@ pub(crate) fn raised(error: Error) -> PyErr {
 		Unreachable { .. } | Rejected { .. } | Connection(_) | Unconfirmed { .. } => {
 			PyConnectionError::new_err(words)
 		}
-		NoEncryptionKey(_) | NoSuchGrant { .. } | NotGiven { .. } | RequestGone(_) | NoSuchBlock(_) => {
-			PyLookupError::new_err(words)
+		NoEncryptionKey(_)
+		| NoSuchGrant { .. }
+		| NoSuchRequest { .. }
+		| NotGiven { .. }
+		| RequestGone(_)
+		| NoSuchBlock(_)
+		| HistoryGone { .. } => PyLookupError::new_err(words),
+		NoSuchDataset { .. } | NoDataset(_) => PyFileNotFoundError::new_err(words),
+		Refused(refusal) if refusal.error == PalletError::UnknownRecord => {
+			PyFileNotFoundError::new_err(words)
 		}
-		NoSuchDataset { .. } => PyFileNotFoundError::new_err(words),
+		Refused(refusal) if refusal.error == PalletError::NotRegistered => {
+			PyPermissionError::new_err(words)
+		}
 		Refused(refusal) if refusal.error == PalletError::KeyTaken => {
 			PyFileExistsError::new_err(words)
 		}
 		Upload(UploadError::AlreadyStored(_)) => PyFileExistsError::new_err(words),
-		Grant(_) | NotPostQuantum => PyPermissionError::new_err(words),
+		Grant(_) | NotPostQuantum | OtherSecret { .. } => PyPermissionError::new_err(words),
 		Unproven(_)
 		| WrongContent(_)
 		| Malformed { .. }
@@ -54,6 +65,8 @@ pub(crate) fn raised(error: Error) -> PyErr {
 		| NotProven { .. }
 		| Receipt(_) => NotAuthentic::new_err(words),
 		Name(_)
+		| SeveralDatasets(_)
+		| Handle(_)
 		| InvalidSecret
 		| InvalidAccount
 		| InvalidDevelopmentAccount
@@ -75,16 +88,63 @@ fn refused_query(refusal: QueryRefusal, words: String) -> PyErr {
 }
 
 /// Makes the exception for a key file that cannot be read or opened.
-pub(crate) fn raised_by_file(path: &Path, error: KeyFileError) -> PyErr {
-	let path = path.display();
+pub(crate) fn raised_by_file(at: &Path, error: KeyFileError) -> PyErr {
+	let path = at.display();
 	match error {
-		KeyFileError::Io(error) => {
-			let words = format!("{path}: {}", io_words(&error));
-			io::Error::new(error.kind(), words).into()
-		}
+		KeyFileError::Io(error) => raised_by_io(at, &error),
 		KeyFileError::DoesNotOpen => {
 			PyPermissionError::new_err(format!("the passphrase does not open {path}"))
 		}
 		error => NotAuthentic::new_err(format!("{path}: {error}")),
 	}
+}
+
+/// The exception that ends a call. Unlike the exception itself, it is made from each error of the SDK.
+pub(crate) struct Raised(PyErr);
+
+impl From<Raised> for PyErr {
+	fn from(raised: Raised) -> Self {
+		raised.0
+	}
+}
+
+impl From<PyErr> for Raised {
+	fn from(error: PyErr) -> Self {
+		Self(error)
+	}
+}
+
+impl From<Error> for Raised {
+	fn from(error: Error) -> Self {
+		Self(raised(error))
+	}
+}
+
+impl From<UploadFolderError> for Raised {
+	fn from(error: UploadFolderError) -> Self {
+		Self(match error {
+			UploadFolderError::Client(error) => raised(error),
+			UploadFolderError::Io { path, source } => raised_by_io(&path, &source),
+			error @ (UploadFolderError::Names(_) | UploadFolderError::List(_)) => {
+				PyValueError::new_err(error.to_string())
+			}
+			error => Refused::new_err(error.to_string()),
+		})
+	}
+}
+
+impl From<KeepError> for Raised {
+	fn from(error: KeepError) -> Self {
+		Self(match error {
+			KeepError::Read(error) => error.into(),
+			KeepError::TooLong(error) => raised(error.into()),
+			error => PyOSError::new_err(error.to_string()),
+		})
+	}
+}
+
+/// Makes the exception for a file that cannot be read or written.
+pub(crate) fn raised_by_io(path: &Path, error: &io::Error) -> PyErr {
+	let words = format!("{}: {}", path.display(), io_words(error));
+	io::Error::new(error.kind(), words).into()
 }

@@ -7,9 +7,14 @@
 mod connection;
 mod entries;
 mod error;
+mod history;
 mod per_process;
 mod reading;
 mod runtime;
+mod sharing;
+mod source;
+mod store;
+mod told;
 
 /// The module `isthmus._native`.
 #[pyo3::pymodule(name = "_native")]
@@ -18,6 +23,12 @@ mod native {
 	use super::{
 		connection::Connection,
 		error::{NotAuthentic, Refused},
+		history::{receipt, trace, verify},
 		reading::Reading,
+		sharing::{
+			answer, authorize, cancel, create_dataset, locate, publish, register, reject, request,
+			requests, revoke,
+		},
+		store::{remove, store},
 	};
 }

@@ -9,15 +9,18 @@ use crate::{
 	runtime::wait,
 };
 use isthmus_sdk::{
-	folder, is_folder, names, parse_key, record_key, to_hex, AccountId, DatasetId, Error, Leaf,
-	RecordKey,
+	folder, is_folder, names, parse_key, record_key, to_hex, AccountId, DatasetId, Error, Handle,
+	Leaf, RecordKey,
 };
 use pyo3::{exceptions::PyFileNotFoundError, prelude::*, types::PyBytes};
+use zeroize::Zeroizing;
 
-/// A record that the account may read. Its bytes are fetched, checked and decrypted when they are asked for.
+/// A record that is read. Its bytes are fetched, checked and decrypted when they are asked for.
 #[pyclass(frozen, module = "isthmus._native")]
 pub(crate) struct Reading {
 	connection: Py<Connection>,
+	/// What opens the record without an account; `None` if the account may read it.
+	handle: Option<Handle>,
 	owner: AccountId,
 	key: RecordKey,
 	hash: [u8; 32],
@@ -50,28 +53,41 @@ impl Reading {
 		let called = parse_key(record).map_err(|error| raised(error.into()))?;
 		// A key in hexadecimal digits is too long for a name.
 		let is_name = record_key(record).is_ok();
-		let (key, reading) = find_and_open(py, connection.get(), owner, called, is_name)?;
-		let place = reading.answer();
-		if dataset.is_some_and(|dataset| dataset != place.dataset) {
-			let words = format!("the record {record} is in dataset {}", place.dataset);
+		let reading = find_and_open(py, connection.get(), owner, called, is_name)?;
+		let place = reading.answer().dataset;
+		if dataset.is_some_and(|dataset| dataset != place) {
+			let words = format!("the record {record} is in dataset {place}");
 			return Err(PyFileNotFoundError::new_err(words));
 		}
-		let (dataset, leaf) = (place.dataset, place.leaf);
-		let (size, chunk_size) = (reading.length(), reading.chunk_size());
-		let hash = reading.content_hash();
-		let readings = PerProcess::new();
-		readings.keep(reading);
-		Ok(Self {
-			connection,
-			owner,
-			key,
-			hash,
-			size,
-			chunk_size,
-			dataset,
-			leaf,
-			readings,
-		})
+		Ok(Self::of(connection, None, reading))
+	}
+
+	/// Opens a record with the two parts of its handle.
+	#[staticmethod]
+	fn with_handle(
+		py: Python<'_>,
+		connection: Py<Connection>,
+		entry: &[u8],
+		secret: [u8; 32],
+	) -> PyResult<Self> {
+		let handle = Handle::new(entry, &secret).map_err(|error| raised(error.into()))?;
+		let reading = connection.get().ask(py, async |client| {
+			isthmus_sdk::Reading::with_handle(&client, &handle).await
+		})?;
+		Ok(Self::of(connection, Some(handle), reading))
+	}
+
+	/// Returns the two parts of the record's handle: what is public, and the secret that opens the record.
+	fn handle<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+		let handle = self.here(py)?.handle();
+		let (entry, secret) = (handle.entry(), Zeroizing::new(handle.secret()));
+		Ok((PyBytes::new(py, &entry), PyBytes::new(py, &secret[..])))
+	}
+
+	/// The record's owner.
+	#[getter]
+	fn owner(&self) -> String {
+		self.owner.to_string()
 	}
 
 	/// The record's key on the chain.
@@ -122,12 +138,42 @@ impl Reading {
 }
 
 impl Reading {
+	fn of(
+		connection: Py<Connection>,
+		handle: Option<Handle>,
+		reading: isthmus_sdk::Reading,
+	) -> Self {
+		let (owner, key, hash) = (*reading.owner(), reading.key(), reading.content_hash());
+		let (size, chunk_size) = (reading.length(), reading.chunk_size());
+		let (dataset, leaf) = (reading.answer().dataset, reading.answer().leaf);
+		let readings = PerProcess::new();
+		readings.keep(reading);
+		Self {
+			connection,
+			handle,
+			owner,
+			key,
+			hash,
+			size,
+			chunk_size,
+			dataset,
+			leaf,
+			readings,
+		}
+	}
+
 	/// Returns this process's reading.
 	fn here(&self, py: Python<'_>) -> PyResult<&isthmus_sdk::Reading> {
 		if let Some(reading) = self.readings.get() {
 			return Ok(reading);
 		}
-		let reading = open(py, self.connection.get(), self.owner, self.key)?;
+		let connection = self.connection.get();
+		let reading = match &self.handle {
+			Some(handle) => connection.ask(py, async |client| {
+				isthmus_sdk::Reading::with_handle(&client, handle).await
+			})?,
+			None => open(py, connection, self.owner, self.key)?,
+		};
 		let replaced = || NotAuthentic::new_err("the record was removed and stored again");
 		if reading.content_hash() != self.hash {
 			return Err(replaced());
@@ -143,15 +189,13 @@ fn find_and_open(
 	owner: AccountId,
 	called: RecordKey,
 	is_name: bool,
-) -> PyResult<(RecordKey, isthmus_sdk::Reading)> {
+) -> PyResult<isthmus_sdk::Reading> {
 	if !is_name {
-		return Ok((called, open(py, connection, owner, called)?));
+		return open(py, connection, owner, called);
 	}
 	let reader = connection.identity()?;
 	connection.ask(py, async |client| {
-		let key = names::find(&client, reader, &owner, called).await?;
-		let reading = names::open_found(&client, reader, &owner, called, key).await?;
-		Ok((key, reading))
+		names::open(&client, reader, &owner, called).await
 	})
 }
 

@@ -2,6 +2,7 @@
 //! The errors of operations on the chain, converted from the node's and the libraries' errors.
 
 use crate::{
+	handle::HandleError,
 	refusal::{PalletError, Refusal},
 	text::{ist, key_name, NameError},
 	trust::Unproven,
@@ -165,6 +166,34 @@ pub enum Error {
 		/// The dataset.
 		dataset: DatasetId,
 	},
+	/// The account has no dataset.
+	#[error("{0} has no dataset")]
+	NoDataset(AccountId),
+	/// The account has several datasets, and none was chosen.
+	#[error("{0} has several datasets: choose one")]
+	SeveralDatasets(AccountId),
+	/// The account neither made nor received such a request, or it is no longer open.
+	#[error("{account} has no open request {request}")]
+	NoSuchRequest {
+		/// The account.
+		account: AccountId,
+		/// The request.
+		request: RequestId,
+	},
+	/// A request for the same leaves is open, which the chain would refuse.
+	#[error("request {0} for these leaves is already open")]
+	AlreadyAsked(RequestId),
+	/// The dataset has no locations for objects.
+	#[error("dataset {0} has no locations")]
+	NoLocation(DatasetId),
+	/// No location of the dataset takes objects from this program.
+	#[error("no location of dataset {dataset} can be written to{}", reason(.unusable.as_ref()))]
+	NotWritable {
+		/// The dataset.
+		dataset: DatasetId,
+		/// The first location that this program cannot use, and why.
+		unusable: Option<isthmus_objects::Left>,
+	},
 	/// The owner has given no such grant.
 	#[error("{owner} has given no grant {grant}")]
 	NoSuchGrant {
@@ -252,6 +281,9 @@ pub enum Error {
 	/// A record cannot be encrypted or decrypted.
 	#[error(transparent)]
 	Record(#[from] RecordError),
+	/// A record's handle does not open it.
+	#[error(transparent)]
+	Handle(#[from] HandleError),
 	/// A grant cannot be sealed or opened.
 	#[error(transparent)]
 	Grant(#[from] GrantError),
@@ -270,6 +302,11 @@ pub enum Error {
 	/// Reading or writing failed.
 	#[error(transparent)]
 	Io(#[from] std::io::Error),
+}
+
+/// Returns why a location cannot be used, after a colon.
+fn reason(unusable: Option<&isthmus_objects::Left>) -> String {
+	unusable.map_or_else(String::new, |left| format!(": {left}"))
 }
 
 impl From<isthmus_objects::ReadError> for Error {

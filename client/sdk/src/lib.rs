@@ -61,6 +61,7 @@
 //!   it. [`Trust`] says which chain a node has to have.
 //! - [`Upload`] stores a value of any size, and [`UploadFolder`] stores a folder. [`Reading`] reads a
 //!   record, or a range of one, [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
+//! - [`Handle`] opens one record without an account, for programs that work on behalf of a reader.
 //! - [`Upload::run_object`] stores a value outside the chain, at a location of the owner's choice; [`mod@object`] has what
 //!   the chain says about objects, and [`mod@objects`] sends, reads and checks them.
 //! - [`mod@keepers`] keeps copies of datasets' objects, and proves it to the chain.
@@ -111,6 +112,7 @@ pub mod fetch_file;
 pub mod fetch_folder;
 pub mod file;
 pub mod folder;
+pub mod handle;
 pub mod history;
 pub mod keepers;
 mod lock;
@@ -156,6 +158,7 @@ pub use error::{CostError, Error, Rejection, UploadError};
 pub use event::{Event, Granted};
 pub use fetch_file::{is_folder, FetchError, FetchFile};
 pub use fetch_folder::{fetch_folder, FetchedFolder};
+pub use handle::{Handle, HandleError};
 pub use isthmus_conditions as conditions;
 pub use isthmus_envelope as envelope;
 pub use isthmus_objects as objects;

@@ -12,6 +12,7 @@ use crate::{
 	account::Identity,
 	client::Client,
 	error::Error,
+	handle::{Handle, HandleError},
 	manifest::{content_hash, Manifest},
 	object::{self, Locations},
 	progress::{Progress, Stage},
@@ -19,7 +20,7 @@ use crate::{
 	sharing,
 	types::*,
 };
-use futures::{stream, StreamExt};
+use futures::{stream, StreamExt, TryStreamExt};
 use isthmus_envelope::{
 	decrypt_value, object::CHUNK, Decryptor, Encryptor, Header, LeafKey, RecordContext, RecordError,
 };
@@ -52,7 +53,8 @@ const FIRST_VERSION: u32 = 0;
 /// ```
 pub struct Reading {
 	client: Client,
-	reader: Identity,
+	/// Who signs queries for chunks; `None` if they are fetched by their hashes.
+	reader: Option<Identity>,
 	owner: AccountId,
 	key: RecordKey,
 	answer: Answer,
@@ -122,6 +124,39 @@ impl Reading {
 				reader.epoch_keys(&id)?.leaf_key(answer.leaf)?
 			}
 		};
+		Self::with_keys(client, Some(reader), (owner, key), answer, leaf).await
+	}
+
+	/// Opens a record with nothing but its handle. Its bytes are fetched by their hashes, without an account: neither the
+	/// grant nor the record is looked up on the chain, which proved both to the program that made the handle. Goes on if
+	/// the connection is lost for a short time.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Handle`] if the handle is of another chain, and [`Error::WrongContent`] if the bytes from the
+	/// node do not have the hash in the handle.
+	pub async fn with_handle(client: &Client, handle: &Handle) -> Result<Self, Error> {
+		if client.genesis() != handle.genesis {
+			return Err(HandleError::OtherChain.into());
+		}
+		let open = || {
+			let (answer, leaf) = (handle.answer.clone(), handle.leaf.clone());
+			client.persist(move || {
+				let (answer, leaf) = (answer.clone(), leaf.clone());
+				Self::with_keys(client, None, (&handle.owner, handle.key), answer, leaf)
+			})
+		};
+		client.elsewhere(open).await
+	}
+
+	/// Opens a record whose entry is proven, with the key of its leaf.
+	async fn with_keys(
+		client: &Client,
+		reader: Option<&Identity>,
+		(owner, key): (&AccountId, RecordKey),
+		answer: Answer,
+		leaf: LeafKey,
+	) -> Result<Self, Error> {
 		let context = context(client, owner, key);
 		let (name, body) = match &answer.payload {
 			Payload::Value {
@@ -156,7 +191,7 @@ impl Reading {
 		};
 		Ok(Self {
 			client: client.clone(),
-			reader: reader.clone(),
+			reader: reader.cloned(),
 			owner: *owner,
 			key,
 			answer,
@@ -170,6 +205,31 @@ impl Reading {
 	/// Returns the client that the record is read with.
 	pub(crate) fn client(&self) -> &Client {
 		&self.client
+	}
+
+	/// Returns the record's handle, with which another program reads it, and no other record, without an account.
+	pub fn handle(&self) -> Handle {
+		let answer = Answer {
+			grant: None,
+			..self.answer.clone()
+		};
+		Handle {
+			genesis: self.client.genesis(),
+			owner: self.owner,
+			key: self.key,
+			answer,
+			leaf: self.leaf.clone(),
+		}
+	}
+
+	/// Returns the record's owner.
+	pub fn owner(&self) -> &AccountId {
+		&self.owner
+	}
+
+	/// Returns the record's key.
+	pub fn key(&self) -> RecordKey {
+		self.key
 	}
 
 	/// Returns the chain's answer about the record.
@@ -429,7 +489,7 @@ impl Reading {
 	}
 
 	/// Fetches at least one and at most `count` chunks from number `first` on, without checking them: with a
-	/// signed query or, if the node answers none now, by hash.
+	/// signed query or, without a reader or if the node answers none now, by hash.
 	async fn ask(
 		&self,
 		manifest: &Manifest,
@@ -437,6 +497,9 @@ impl Reading {
 		count: u32,
 	) -> Result<Vec<Vec<u8>>, Error> {
 		let client = &self.client;
+		let Some(reader) = &self.reader else {
+			return self.ask_by_hash(manifest, first, count).await;
+		};
 		let answer = client.persist(|| async {
 			let query = ChunkQuery {
 				owner: &self.owner,
@@ -445,17 +508,30 @@ impl Reading {
 				first,
 				count,
 			};
-			query.send(client, &self.reader.account).await
+			query.send(client, &reader.account).await
 		});
 		match answer.await {
 			Err(Error::Rpc { code, .. }) if NO_QUERY_NOW.contains(&code) => {
-				match manifest.hashes.get(first as usize) {
-					Some(hash) => Ok(vec![query::content(client, hash).await?]),
-					None => Ok(Vec::new()),
-				}
+				self.ask_by_hash(manifest, first, 1).await
 			}
 			answer => answer,
 		}
+	}
+
+	/// Fetches `count` chunks from number `first` on by their hashes, without checking them.
+	async fn ask_by_hash(
+		&self,
+		manifest: &Manifest,
+		first: u32,
+		count: u32,
+	) -> Result<Vec<Vec<u8>>, Error> {
+		let hashes = manifest.hashes.iter().skip(first as usize);
+		let fetch = |hash| {
+			let client = &self.client;
+			client.persist(move || query::content(client, hash))
+		};
+		let chunks = stream::iter(hashes.take(count as usize)).map(fetch);
+		chunks.buffered(count.max(1) as usize).try_collect().await
 	}
 }
 

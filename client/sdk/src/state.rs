@@ -176,6 +176,30 @@ impl State {
 		Ok(urls.into_iter().map(text).collect())
 	}
 
+	/// Returns an owner's dataset with its number: the one that is named or, if none is, the owner's only one.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::NoSuchDataset`] and, if none is named, [`Error::NoDataset`] or [`Error::SeveralDatasets`].
+	pub async fn dataset_of(
+		&self,
+		owner: &AccountId,
+		named: Option<DatasetId>,
+	) -> Result<(DatasetId, Dataset), Error> {
+		if let Some(dataset) = named {
+			let entry = self.dataset(owner, dataset).await?;
+			let owner = *owner;
+			let entry = entry.ok_or(Error::NoSuchDataset { owner, dataset })?;
+			return Ok((dataset, entry));
+		}
+		let mut datasets = every(|after| self.datasets(owner, after)).await?;
+		match (datasets.pop(), datasets.is_empty()) {
+			(Some(only), true) => Ok((only.id, only.dataset)),
+			(None, _) => Err(Error::NoDataset(*owner)),
+			(Some(_), false) => Err(Error::SeveralDatasets(*owner)),
+		}
+	}
+
 	/// Returns a record, complete or not.
 	pub async fn record(&self, owner: &AccountId, key: RecordKey) -> Result<Option<Record>, Error> {
 		self.get(PALLET, "Records", (*owner, key)).await
@@ -254,6 +278,38 @@ impl State {
 	/// Returns an open request.
 	pub async fn request(&self, id: RequestId) -> Result<Option<Request>, Error> {
 		self.get(PALLET, "Requests", (id,)).await
+	}
+
+	/// Returns an open request to an owner.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::NoSuchRequest`] if there is none.
+	pub async fn request_to(
+		&self,
+		owner: &AccountId,
+		request: RequestId,
+	) -> Result<Request, Error> {
+		let open = self.request(request).await?;
+		let account = *owner;
+		open.filter(|open| open.owner == account)
+			.ok_or(Error::NoSuchRequest { account, request })
+	}
+
+	/// Returns an open request of a consumer.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::NoSuchRequest`] if there is none.
+	pub async fn request_from(
+		&self,
+		consumer: &AccountId,
+		request: RequestId,
+	) -> Result<Request, Error> {
+		let open = self.request(request).await?;
+		let account = *consumer;
+		open.filter(|open| open.consumer == account)
+			.ok_or(Error::NoSuchRequest { account, request })
 	}
 
 	/// Returns a grant: an active one, or one that the chain still remembers.

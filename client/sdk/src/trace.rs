@@ -90,6 +90,26 @@ pub async fn trace(
 	Ok(events.into_iter().filter(is_own).map(Into::into).collect())
 }
 
+/// Does the same from the first block of which the node has the history, and returns that block's number, too.
+///
+/// # Errors
+///
+/// Returns the errors of [`trace`].
+pub async fn trace_known(
+	client: &Client,
+	subject: &Subject,
+	to: BlockNumber,
+	progress: &mut impl Progress,
+) -> Result<(BlockNumber, Vec<Happening>), Error> {
+	match trace(client, subject, 1, to, progress).await {
+		Err(Error::HistoryGone { since }) => {
+			let found = trace(client, subject, since, to, progress).await?;
+			Ok((since, found))
+		}
+		found => Ok((1, found?)),
+	}
+}
+
 /// Returns the events about a subject, or an error if the node does not have all of them.
 async fn complete(
 	client: &Client,

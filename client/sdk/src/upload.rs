@@ -8,11 +8,13 @@
 
 mod choice;
 mod chunks;
+mod kept;
 mod object;
 mod stored;
 
 pub use chunks::{CHUNK_SIZE, MAX_LENGTH, MAX_WHOLE};
-pub use object::own_locations;
+pub use kept::{keep, KeepError};
+pub use object::location_to_write;
 pub use stored::{Done, Stored};
 
 pub(crate) use choice::next_leaf;

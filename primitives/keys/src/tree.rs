@@ -268,7 +268,12 @@ impl LeafKey {
 		Self(key)
 	}
 
-	/// Returns the key itself.
+	/// Takes the bytes of [`expose_secret`](Self::expose_secret).
+	pub fn from_bytes(bytes: &[u8; 32]) -> Self {
+		Self(Secret::new(*bytes))
+	}
+
+	/// Returns the key itself. Anyone who has it can decrypt the leaf's record.
 	pub fn expose_secret(&self) -> &[u8; 32] {
 		&self.0
 	}

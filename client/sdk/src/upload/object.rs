@@ -8,6 +8,7 @@ use crate::{
 	error::{Error, UploadError},
 	lock,
 	manifest::content_hash,
+	object::Locations,
 	progress::{Progress, Stage},
 	proven::Proven,
 	turn::Turn,
@@ -156,13 +157,39 @@ impl Upload<'_> {
 	}
 }
 
+/// Returns the location to which an owner sends a dataset's next object: the first one that takes objects.
+///
+/// # Errors
+///
+/// Returns [`Error::NoLocation`] if the owner published none, [`Error::NotWritable`] if none of them takes objects,
+/// and the errors of [`Client::proven`](Client::proven).
+pub async fn location_to_write(
+	client: &Client,
+	owner: &AccountId,
+	dataset: DatasetId,
+) -> Result<objects::Location, Error> {
+	let urls = own_locations(client, owner, dataset).await?;
+	let Locations {
+		usable,
+		mut unusable,
+	} = Locations::open(urls);
+	if usable.is_empty() && unusable.is_empty() {
+		return Err(Error::NoLocation(dataset));
+	}
+	let location = usable.into_iter().find(objects::Location::takes_objects);
+	location.ok_or_else(|| Error::NotWritable {
+		dataset,
+		unusable: (!unusable.is_empty()).then(|| unusable.swap_remove(0)),
+	})
+}
+
 /// Returns the locations of an owner's own dataset, with what the owner's programs have sent: it waits until that is final,
 /// because only then it is proven.
 ///
 /// # Errors
 ///
 /// Returns the errors of [`Client::proven`](Client::proven), and [`Error::Connection`] if the connection is lost.
-pub async fn own_locations(
+async fn own_locations(
 	client: &Client,
 	owner: &AccountId,
 	dataset: DatasetId,
