@@ -188,6 +188,10 @@ def test_objects_are_in_a_folder(owner: isthmus.Client, place: int, tmp_path: Pa
     stored = owner.store(io.BytesIO(large), "large.bin", dataset=place)
     assert (stored.location, stored.size) == (tmp_path.as_uri(), len(large))
     small = owner.store(b"small", "small", dataset=place, object=True)
+    again = owner.store(large, "large.bin", dataset=place)
+    assert (again.block, again.location, again.url) == (None, stored.location, stored.url)
+    with pytest.raises(FileExistsError):
+        owner.store(large[1:], "large.bin", dataset=place)
     assert small.location and owner.store(large, "in blocks", dataset=place, object=False).location is None
     for record, content in ((stored, large), (small, b"small")):
         assert owner.open(owner.account, place, record.key).read() == content
