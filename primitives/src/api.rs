@@ -41,6 +41,13 @@ sp_api::decl_runtime_apis! {
 		fn may_mine(miners: Miners, account: AccountId) -> bool;
 	}
 
+	/// The runtime API that tells who mined a block, for clients that cannot read the engine's digest item.
+	pub trait BlockAuthorApi {
+		/// Returns H_c, the account that mined this block: the block's beneficiary. For the genesis block, which no one
+		/// mined, this is the zero account.
+		fn author() -> AccountId;
+	}
+
 	/// The runtime API that lists the verifiers.
 	#[api_version(2)]
 	pub trait VerifiersApi {

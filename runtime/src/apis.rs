@@ -263,6 +263,12 @@ sp_api::impl_runtime_apis! {
 		}
 	}
 
+	impl isthmus_primitives::api::BlockAuthorApi<Block> for Runtime {
+		fn author() -> AccountId {
+			ProofOfWork::beneficiary()
+		}
+	}
+
 	impl isthmus_primitives::api::VerifiersApi<Block> for Runtime {
 		fn verifiers() -> Vec<Verifier> {
 			let verifiers = Session::validators();

@@ -5,6 +5,7 @@
 polkadot_sdk::frame_benchmarking::define_benchmarks!(
 	[pallet_data_sharing, DataSharing]
 	[pallet_facts, Facts]
+	[pallet_keepers, Keepers]
 	[pallet_proof_of_work, ProofOfWork]
 	[pallet_verifiers, Verifiers]
 );

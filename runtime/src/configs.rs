@@ -24,6 +24,7 @@ use frame_support::{
 		constants::{ParityDbWeight, WEIGHT_REF_TIME_PER_SECOND},
 		IdentityFee, Weight, WeightToFee,
 	},
+	PalletId,
 };
 use frame_system::{
 	limits::{BlockLength, BlockWeights},
@@ -34,7 +35,10 @@ use isthmus_primitives::{
 	params::{GAS_PER_BYTE, REF_TIME_PER_GAS},
 	Balance, BlockNumber, Hash, Nonce, UNIT,
 };
-use isthmus_sharing::terms::{CANCEL_NOTICE, MAX_VALUE_SIZE};
+use isthmus_sharing::{
+	terms::{CANCEL_NOTICE, DISPUTE_WINDOW, MAX_VALUE_SIZE},
+	DatasetId,
+};
 use pallet_collective::{EnsureMembers, Instance1, PrimeDefaultVote, WeightInfo as _};
 use pallet_data_sharing::Cause;
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, MultiplierUpdate};
@@ -64,6 +68,8 @@ const BYTE_FEE: Balance = UNIT / 1_000_000 - (GAS_PER_BYTE * REF_TIME_PER_GAS) a
 const WEEK: BlockNumber = 7 * 24 * 3600 / 12;
 /// The maximum number of verifiers, who vote on finality.
 pub const MAX_VERIFIERS: u32 = 100;
+/// The length of the periods in which keepers prove once, in blocks: two hours, at 12 s each.
+const KEEPERS_PERIOD: BlockNumber = 600;
 /// The maximum number of accounts that sign for one account together.
 const MAX_SIGNATORIES: u32 = 100;
 /// The maximum number of proxies of an account, and of announcements of a proxy.
@@ -85,6 +91,8 @@ parameter_types! {
 		.max_length(MAX_BLOCK_LENGTH)
 		.modify_max_length_for_class(DispatchClass::Normal, |length| *length = NORMAL_RATIO * *length)
 		.build();
+	/// The account of the pots from which keepers are paid.
+	pub const PotsId: PalletId = PalletId(*b"ist/pots");
 }
 
 /// Allows or rejects calls by signed accounts. It does not apply to the superuser's own calls.
@@ -626,6 +634,9 @@ impl pallet_data_sharing::Config for Runtime {
 	type Currency = Balances;
 	type DepositPerByte = ConstU128<{ UNIT / 10_000 }>;
 	type DepositPerItem = ConstU128<{ UNIT / 10 }>;
+	/// As much as one entry: the deposit for a dataset has room for two.
+	type DisputeSlash = ConstU128<{ UNIT / 10 }>;
+	type DisputeWindow = ConstU32<DISPUTE_WINDOW>;
 	type GrantMemory = ConstU32<WEEK>;
 	/// A report pays for this many at once. The rest are looked at when blocks have room.
 	type MaxCarriedOut = ConstU32<8>;
@@ -698,4 +709,75 @@ impl pallet_facts::Config for Runtime {
 	type Time = pallet_timestamp::Pallet<Runtime>;
 	type Watcher = WaitingConditions;
 	type WeightInfo = pallet_facts::weights::SubstrateWeight<Runtime>;
+}
+
+/// The objects of data sharing, as keepers prove them.
+pub struct SharedObjects;
+
+impl pallet_keepers::Objects<AccountId> for SharedObjects {
+	fn has_dataset(owner: &AccountId, dataset: DatasetId) -> bool {
+		pallet_data_sharing::Datasets::<Runtime>::contains_key(owner, dataset)
+	}
+
+	fn count(owner: &AccountId, dataset: DatasetId) -> u32 {
+		DataSharing::object_count(owner, dataset)
+	}
+
+	fn at(owner: &AccountId, dataset: DatasetId, place: u32) -> Option<pallet_keepers::Stored> {
+		let (_, object) = DataSharing::object_at(owner, dataset, place)?;
+		Some(pallet_keepers::Stored {
+			length: object.length,
+			root: object.root.0,
+		})
+	}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn make(owner: &AccountId, dataset: DatasetId, object: pallet_keepers::Stored) {
+		use isthmus_sharing::{object, Dataset, Object, Payload, Record};
+		use pallet_data_sharing::{Datasets, ObjectCounts, Objects, Records};
+		let key = Hash::default();
+		let entry = Dataset {
+			name: Default::default(),
+			epoch: 0,
+			leaves: 0,
+			requests: 0,
+			grants: 0,
+			closed: false,
+			deposit: 0,
+		};
+		let stored = Object {
+			header: [0; object::HEADER_SIZE],
+			length: object.length,
+			root: object.root.into(),
+		};
+		let record = Record {
+			dataset,
+			epoch: 0,
+			leaf: 0,
+			payload: Payload::Object {
+				object: stored,
+				block: 0,
+				ordinal: 0,
+			},
+			deposit: 0,
+		};
+		Datasets::<Runtime>::insert(owner, dataset, entry);
+		ObjectCounts::<Runtime>::insert(owner, dataset, 1);
+		Objects::<Runtime>::insert((owner, dataset, 0), key);
+		Records::<Runtime>::insert(owner, key, record);
+	}
+}
+
+impl pallet_keepers::Config for Runtime {
+	type Currency = Balances;
+	type DefaultPeriod = ConstU32<KEEPERS_PERIOD>;
+	type Deposit = ConstU128<{ 10 * UNIT }>;
+	type MaxKeepers = ConstU32<32>;
+	/// A day.
+	type MaxMissed = ConstU32<12>;
+	type Objects = SharedObjects;
+	/// In a period of two hours a hundredth of the pot: in eight days about two thirds of it.
+	type PotPeriods = ConstU32<100>;
+	type PotsId = PotsId;
+	type WeightInfo = pallet_keepers::weights::SubstrateWeight<Runtime>;
 }

@@ -58,6 +58,7 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
 			Self::NonTransfer => {
 				carries_others(call)
 					|| is_free_sharing(call)
+					|| is_keeping(call)
 					|| matches!(
 						call,
 						RuntimeCall::System(_)
@@ -98,6 +99,16 @@ fn is_free_sharing(call: &RuntimeCall) -> bool {
 	match call {
 		RuntimeCall::DataSharing(Call::request_access { offer, .. }) => *offer == 0,
 		RuntimeCall::DataSharing(_) => true,
+		_ => false,
+	}
+}
+
+/// Returns whether a call is one of keepers that puts no money into a pot.
+fn is_keeping(call: &RuntimeCall) -> bool {
+	use pallet_keepers::Call;
+	match call {
+		RuntimeCall::Keepers(Call::fund { .. }) => false,
+		RuntimeCall::Keepers(_) => true,
 		_ => false,
 	}
 }

@@ -3,8 +3,8 @@
 //! defines its own genesis.
 
 use crate::{
-	BalancesConfig, ProofOfWorkConfig, Runtime, RuntimeGenesisConfig, SessionConfig, SessionKeys,
-	SudoConfig, VerifiersConfig,
+	BalancesConfig, KeepersConfig, ProofOfWorkConfig, Runtime, RuntimeGenesisConfig, SessionConfig,
+	SessionKeys, SudoConfig, VerifiersConfig,
 };
 use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;
@@ -34,6 +34,8 @@ const LOCAL_SESSION_BLOCKS: BlockNumber = 10;
 /// The delay of every decision of the verifiers, in blocks. A real chain has the pallet's defaults, from two hours to a
 /// week.
 const GOVERNMENT_DELAY: BlockNumber = 20;
+/// The number of blocks in a period, in which keepers prove once. A real chain has the runtime's default of two hours.
+const KEEPERS_PERIOD: BlockNumber = 20;
 
 /// Returns the names of the presets.
 pub fn preset_names() -> Vec<PresetId> {
@@ -110,6 +112,9 @@ fn genesis(
 			balances: Sr25519Keyring::well_known()
 				.map(|account| (account.to_account_id(), ENDOWMENT))
 				.collect(),
+		},
+		keepers: KeepersConfig {
+			period_length: KEEPERS_PERIOD
 		},
 		proof_of_work: ProofOfWorkConfig { parameters },
 		session: SessionConfig {

@@ -96,6 +96,7 @@ pub fn check_state() -> Result<(), &'static str> {
 	Verifiers::do_try_state()?;
 	DataSharing::do_try_state()?;
 	Facts::do_try_state()?;
+	Keepers::do_try_state()?;
 	let members = pallet_collective::Members::<Runtime, pallet_collective::Instance1>::get();
 	let verifiers = pallet_verifiers::Verifiers::<Runtime>::get();
 	if !members.iter().eq(verifiers.keys()) {
@@ -194,4 +195,6 @@ mod runtime {
 	pub type Multisig = pallet_multisig;
 	#[runtime::pallet_index(14)]
 	pub type Proxy = pallet_proxy;
+	#[runtime::pallet_index(15)]
+	pub type Keepers = pallet_keepers;
 }

@@ -29,8 +29,10 @@ use sp_runtime::{
 };
 
 mod delegation;
+mod exchange;
 mod facts;
 mod fees;
+mod keepers;
 mod sharing;
 mod verifiers;
 
@@ -294,8 +296,12 @@ fn the_presets_are_named() {
 #[test]
 fn the_development_preset_builds_blocks() {
 	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
-		use isthmus_primitives::api::runtime_decl_for_proof_of_work_api::ProofOfWorkApi;
+		use isthmus_primitives::api::{
+			runtime_decl_for_block_author_api::BlockAuthorApi,
+			runtime_decl_for_proof_of_work_api::ProofOfWorkApi,
+		};
 		assert_eq!(Runtime::parameters().difficulty_rule, DifficultyRule::Fixed);
+		assert_eq!(Runtime::author(), AccountId::new([0; 32]));
 		assert_eq!(Grandpa::grandpa_authorities().len(), 1);
 		assert_eq!(
 			pallet_sudo::Key::<Runtime>::get(),
@@ -308,6 +314,7 @@ fn the_development_preset_builds_blocks() {
 		for number in 1..=3 {
 			let header = chain.mine(vec![]);
 			assert_eq!((*header.number(), gas_used(&header)), (number, 0));
+			assert_eq!(Runtime::author(), miner());
 		}
 		assert_eq!(Balances::free_balance(miner()), 3 * 5 * UNIT);
 	});

@@ -673,7 +673,7 @@ describe('costs', () => {
 		assert.match((await refused(REFUSED, 'transfer', other.address, '5000', '--dry-run', ...key)).error, /NotEnoughFunds|FundsUnavailable/);
 	});
 
-	test('a revocation costs the refund and the renewals', { timeout }, async () => {
+	test('a revocation costs the renewals, and no refund if the owner was not paid yet', { timeout }, async () => {
 		const { address, key } = await producer('//Refunding');
 		const [one, other] = [await reader('//RefundingOne'), await reader('//RefundingOther')];
 		const terms = ['--leaves', '0..2', '--purpose', 'a test', '--term', '1000', '--offer', '3'];
@@ -683,13 +683,14 @@ describe('costs', () => {
 		const before = await free(address);
 		const [planned] = await ok('revoke', String(grant), '--dry-run', ...key);
 		assert.equal(await free(address), before);
-		assert.ok(BigInt(planned.payments) > 2_900_000_000_000n && BigInt(planned.deposits) > 0n, JSON.stringify(planned));
-		const limit = String(Number(total(planned)) / 1e12 - 0.5);
+		assert.ok(planned.payments === '0' && BigInt(planned.deposits) > 0n, JSON.stringify(planned));
+		const limit = String(Number(total(planned)) / 2e12);
 		const refusal = await refused(REFUSED, 'revoke', String(grant), '--max-cost', limit, ...key);
 		assert.match(refusal.error, /^this would cost [\d.]+ IST, and the limit is [\d.]+ IST$/);
 		assert.match(refusal.hint, /--max-cost/);
 		assert.equal(await free(address), before);
-		await ok('revoke', String(grant), ...key);
+		const [revoked] = await ok('revoke', String(grant), ...key);
+		assert.equal(revoked.refunded, '3000000000000');
 		const spent = before - await free(address);
 		const difference = spent - total(planned);
 		assert.ok(difference < 50_000_000_000n && difference > -50_000_000_000n, `${spent}, not ${total(planned)}`);
@@ -782,10 +783,10 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	const [revoked] = await ok('revoke', String(lost.grant), ...school);
 	// The company's other grant on the epoch is not renewed.
 	assert.deepEqual([revoked.epoch, revoked.renewed, revoked.left], [1, 1, [granted.grant]]);
-	// What the company paid for the rest of its term is paid back. Almost the whole term is left.
+	// What the company paid for the rest of its term is paid back: all of it, if it could still be disputed.
 	const paid = await ok('revoke', String(granted.grant), ...school);
 	const refunded = BigInt(paid[0].refunded);
-	assert.ok(refunded > 2_400_000_000_000n && refunded < 2_500_000_000_000n, paid[0].refunded);
+	assert.ok(refunded > 2_400_000_000_000n && refunded <= 2_500_000_000_000n, paid[0].refunded);
 	const given = await ok('list', 'given', ...school);
 	assert.equal(given.find(({ grant }) => grant === lost.grant).state, 'revoked');
 	assert.equal(given.filter(({ grantee, scope }) => grantee === otherAddress && scope.epoch === 1).length, 1);
@@ -808,6 +809,37 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	assert.ok(BigInt(funds.held) > 0n);
 	await ok('remove', 'marks.csv', ...school);
 	assert.match((await refused(REFUSED, ...fetch, 'out2')).error, /no record with this key/);
+});
+
+test('a reader who got wrong keys gets its money back, and cannot complain about right ones', { timeout }, async () => {
+	const owner = await producer('//Cheating');
+	const consumer = await reader('//Cheated');
+	const [cheat, { address }] = [owner, consumer].map(({ uri }) => client.account(uri));
+	random('promised', 3000);
+	const [{ leaf }] = await ok('store', 'promised', ...owner.key);
+	const ask = async (to) => {
+		const terms = ['--leaves', `0..${to}`, '--purpose', 'p', '--term', '100', '--offer', '3'];
+		return (await ok('request', owner.address, ...terms, ...consumer.key))[0].request;
+	};
+	const short = ['--leaves', '0..9', '--purpose', 'p', '--term', '5', '--offer', '3'];
+	assert.match((await refused(REFUSED, 'request', owner.address, ...short, ...consumer.key)).error, /TermTooShort.* 24 blocks/);
+	const scope = { dataset: owner.dataset, epoch: 0, from: 0 };
+	const other = MasterSecret.generate();
+	const request = await ask(4);
+	const given = await client.authorize(cheat, other, address, { ...scope, to: 4 }, { term: 100, request });
+	const { grant } = given.event('dataSharing', 'Authorized');
+	const [won] = await ok('dispute', String(grant), ...consumer.key);
+	assert.deepEqual(Object.keys(won), ['block', 'grant', 'key', 'leaf', 'refunded', 'slashed', 'won']);
+	assert.deepEqual([won.won, won.leaf, won.refunded, won.slashed], [true, leaf, '3000000000000', '100000000000']);
+	const again = await refused(REFUSED, 'dispute', String(grant), ...consumer.key);
+	assert.match(again.error, /nothing to dispute/);
+	// The owner's own program seals the right keys.
+	const [answered] = await ok('authorize', String(await ask(5)), ...owner.key);
+	const right = await refused(REFUSED, 'dispute', String(answered.grant), ...consumer.key);
+	assert.match(right.error, /opens all 1 records/);
+	const { stdout } = await run(['trace', 'dataset', owner.address, String(owner.dataset), '--to', String(won.block)]);
+	assert.match(stdout, /shows that grant \d+ does not open what it paid for, gets 3 IST back, and 0\.1 IST of/);
+	assert.match((await refused(REFUSED, 'dispute', '99999', ...consumer.key)).hint, /isthmus list received/);
 });
 
 test('names are hidden from the chain, but not from those who may read', { timeout }, async () => {

@@ -367,7 +367,7 @@ test('Merkle trees', async () => {
 });
 
 test('HPKE passes the vectors of RFC 9180 for this suite', async () => {
-	const v = read('src/grant/rfc9180.json');
+	const v = read('../../primitives/keys/src/grant/rfc9180.json');
 	const { hpke } = SUITES.get(SUITE_X25519);
 	const pair = new EncryptionKeyPair(SUITE_X25519, new Uint8Array(16), bytes(v.ikmR));
 	const recipient = await pair.publicKey();

@@ -27,7 +27,7 @@ after(async () => {
 /** Returns a metadata item's documentation as one string. */
 const docsOf = ({ docs }) => docs.join(' ').trim();
 
-test("a block's author is in its header", { timeout }, async () => {
+test("a block's author is in its header, and a runtime call tells it", { timeout }, async () => {
 	const header = await new Promise((resolve, reject) => {
 		const stop = api.derive.chain.subscribeNewHeads((header) => {
 			if (header.number.toNumber() > 0) resolve(stop.then((end) => end()).then(() => header));
@@ -38,6 +38,8 @@ test("a block's author is in its header", { timeout }, async () => {
 	assert.equal(header.author?.toString(), alice);
 	const again = await api.derive.chain.getHeader(header.hash);
 	assert.equal(again.author?.toString(), alice);
+	const { call } = await api.at(header.hash);
+	assert.equal((await call.blockAuthorApi.author()).toString(), alice);
 });
 
 test('the chain reports its name, token and address format', { timeout }, async () => {
@@ -96,7 +98,7 @@ test('every call of data sharing exists, with its documentation', { timeout }, (
 		...['createDataset', 'removeDataset', 'startEpoch', 'store', 'removeRecord', 'freeLeaf'],
 		...['openRecord', 'storeChunk', 'setPolicy', 'clearPolicy'],
 		...['requestAccess', 'cancelRequest', 'rejectRequest', 'addAuthorize', 'revoke', 'settle', 'renounce', 'setClosed', 'recountSold'],
-		...['withdrawWhen', 'embargo'],
+		...['withdrawWhen', 'embargo', 'dispute'],
 	]) {
 		assert.ok(calls[name], `the call ${name} is missing`);
 	}

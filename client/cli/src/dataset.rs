@@ -3,19 +3,20 @@
 
 use crate::{
 	context::Context,
+	erase::{self, begin_erasable, InFile},
 	error::Error,
 	options::Options,
 	report::{Lines, Report},
 	stderr::tell,
-	text::{amount, condition, count, only_if, quoted, Amount, Key},
+	text::{amount, condition, count, only_if, quoted, Amount, Key, Leaves},
 };
 use isthmus_sdk::{
 	every, AccountId, Balance, BlockNumber, Call, Condition, ConsumerKinds, Dataset, DatasetEntry,
-	DatasetId, Epoch, Error as SdkError, Event, Identity, LeafUse, Location, Names, Policy, State,
-	Text, LEAVES_PER_EPOCH,
+	DatasetId, Epoch, Error as SdkError, Event, Identity, LeafUse, Location, Names, Policy, Scope,
+	State, Text, LEAVES_PER_EPOCH,
 };
 use serde::{Serialize, Serializer};
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -41,6 +42,10 @@ enum Command {
 	Create {
 		/// Public name of the dataset
 		name: String,
+
+		/// Draw the keys of its epochs at random, so that the keys of single records can be erased
+		#[arg(long)]
+		erasable: bool,
 	},
 	/// List your datasets and their policies
 	List,
@@ -50,6 +55,29 @@ enum Command {
 	Epoch {
 		/// Number of the dataset
 		dataset: DatasetId,
+
+		/// Draw its keys and those of later epochs at random, so that the keys of single records can
+		/// be erased
+		#[arg(long)]
+		erasable: bool,
+	},
+	/// Erase the keys of leaves of an erasable epoch: no one can open what is stored there any more
+	#[command(after_help = erase::HELP)]
+	Erase {
+		/// Number of the dataset
+		dataset: DatasetId,
+
+		/// Leaves whose keys are erased
+		#[arg(long, value_name = "FROM..TO")]
+		leaves: Leaves,
+
+		/// Epoch of the leaves [default: the current one]
+		#[arg(long)]
+		epoch: Option<Epoch>,
+
+		/// Do not ask on the terminal whether to erase them
+		#[arg(long, short)]
+		yes: bool,
 	},
 	/// Take no more requests
 	Close {
@@ -65,16 +93,18 @@ enum Command {
 	#[command(after_help = "\
 Large values are then stored there, encrypted, and the chain has only their checksums. A location is
 a folder in a store: readers try one after the other, and check each MiB against the chain. Everyone
-sees the addresses. For now, this program reads and writes file:// only, for example on a mounted
-share; addresses of other stores are published, and left when it reads.
+sees the addresses: s3://, gs:// and az:// with a bucket, file:// with a folder of this machine, and
+https:// with a web server, which is only read. Credentials are in the variables of the store's own
+tools, or in AWS_PROFILE: see docs/cli.md.
 
 Examples:
   isthmus dataset locate 0 file:///srv/records --key school.key
+  isthmus dataset locate 0 s3://grades/2026 https://mirror.example.org/grades --key school.key
   isthmus dataset locate 0 --clear --key school.key")]
 	Locate {
 		/// Number of the dataset
 		dataset: DatasetId,
-		/// Addresses, the one to try first at the beginning, such as file:///FOLDER
+		/// Addresses, the one to try first at the beginning, such as s3://BUCKET/FOLDER or file:///FOLDER
 		#[arg(value_name = "URL", required_unless_present = "clear", value_parser = location)]
 		locations: Vec<String>,
 		/// Withdraw what was published
@@ -210,11 +240,19 @@ impl fmt::Display for PolicyText<'_> {
 struct Created {
 	block: BlockNumber,
 	dataset: DatasetId,
+	/// The file with the keys of its epochs, if they are erasable.
+	#[serde(skip_serializing_if = "Option::is_none")]
+	keys: Option<PathBuf>,
 }
 
 impl fmt::Display for Created {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		write!(f, "block {}: created dataset {}", self.block, self.dataset)
+		let Self { block, dataset, .. } = self;
+		write!(
+			f,
+			"block {block}: created dataset {dataset}{}",
+			InFile(&self.keys)
+		)
 	}
 }
 
@@ -243,6 +281,9 @@ struct Started {
 	block: BlockNumber,
 	dataset: DatasetId,
 	epoch: Epoch,
+	/// The file with its keys, if it is erasable.
+	#[serde(skip_serializing_if = "Option::is_none")]
+	keys: Option<PathBuf>,
 }
 
 impl fmt::Display for Started {
@@ -251,10 +292,12 @@ impl fmt::Display for Started {
 			block,
 			dataset,
 			epoch,
+			keys,
 		} = self;
+		let keys = InFile(keys);
 		write!(
 			f,
-			"block {block}: dataset {dataset} is now in epoch {epoch}"
+			"block {block}: dataset {dataset} is now in epoch {epoch}{keys}"
 		)
 	}
 }
@@ -370,9 +413,28 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 	let identity = &context.identity().await?;
 	Ok(match opts.command {
 		Command::List => Box::new(list(context, identity.id()).await?),
-		Command::Create { name } => Box::new(create(context, identity, &name).await?),
+		Command::Create { name, erasable } => {
+			Box::new(create(context, identity, &name, erasable).await?)
+		}
 		Command::Policy(opts) => Box::new(set_policy(context, identity, opts).await?),
-		Command::Epoch { dataset } => Box::new(start_epoch(context, identity, dataset).await?),
+		Command::Epoch { dataset, erasable } => {
+			Box::new(start_epoch(context, identity, dataset, erasable).await?)
+		}
+		Command::Erase {
+			dataset,
+			leaves,
+			epoch,
+			yes,
+		} => {
+			let now = own(&context.client.best().await?, identity.id(), dataset).await?;
+			let scope = Scope {
+				dataset,
+				epoch: epoch.unwrap_or(now.epoch),
+				from: leaves.from,
+				to: leaves.to,
+			};
+			Box::new(erase::run(context, identity, &scope, yes)?)
+		}
 		Command::Close { dataset } => Box::new(set_closed(context, identity, dataset, true).await?),
 		Command::Open { dataset } => Box::new(set_closed(context, identity, dataset, false).await?),
 		Command::Locate {
@@ -384,7 +446,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 }
 
 /// Reads a location. A slash at its end is left out, as the chain has it.
-fn location(url: &str) -> Result<String, String> {
+pub(crate) fn location(url: &str) -> Result<String, String> {
 	let url = url.trim_end_matches('/');
 	Location::read(url.as_bytes()).map_err(|error| error.to_string())?;
 	Ok(url.to_owned())
@@ -475,17 +537,30 @@ pub(crate) async fn list(context: &Context, owner: &AccountId) -> Result<Lines<L
 	Ok(Lines(listed.collect()))
 }
 
-async fn create(context: &Context, identity: &Identity, name: &str) -> Result<Created, Error> {
+async fn create(
+	context: &Context,
+	identity: &Identity,
+	name: &str,
+	erasable: bool,
+) -> Result<Created, Error> {
+	if erasable {
+		identity.erasable_file()?;
+	}
 	let call = context.client.create_dataset(name).await?;
 	let included = context.send(identity, &call).await?;
 	let created = included.events.iter().find_map(|event| match event {
 		Event::DatasetCreated { dataset, .. } => Some(*dataset),
 		_ => None,
 	});
+	let dataset =
+		created.ok_or_else(|| Error::failed("the block has no event with the dataset's number"))?;
 	Ok(Created {
 		block: included.number(),
-		dataset: created
-			.ok_or_else(|| Error::failed("the block has no event with the dataset's number"))?,
+		dataset,
+		keys: match erasable {
+			true => Some(begin_erasable(context, identity, dataset, 0)?),
+			false => None,
+		},
 	})
 }
 
@@ -549,19 +624,30 @@ async fn start_epoch(
 	context: &Context,
 	identity: &Identity,
 	dataset: DatasetId,
+	erasable: bool,
 ) -> Result<Lines<Started>, Error> {
+	if erasable {
+		identity.erasable_file()?;
+	}
 	let call = context.client.start_epoch(dataset).await?;
 	let included = context.send(identity, &call).await?;
 	let block = included.number();
-	let started = included.events.iter().filter_map(|event| match event {
-		Event::EpochStarted { epoch, .. } => Some(Started {
+	let mut started = Vec::new();
+	for event in &included.events {
+		let Event::EpochStarted { epoch, .. } = event else {
+			continue;
+		};
+		started.push(Started {
 			block,
 			dataset,
 			epoch: *epoch,
-		}),
-		_ => None,
-	});
-	Ok(Lines(started.collect()))
+			keys: match erasable {
+				true => Some(begin_erasable(context, identity, dataset, *epoch)?),
+				false => None,
+			},
+		});
+	}
+	Ok(Lines(started))
 }
 
 async fn set_closed(

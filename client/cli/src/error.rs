@@ -7,9 +7,13 @@ use crate::{
 };
 pub(crate) use isthmus_sdk::io_words as os;
 use isthmus_sdk::{
-	folder::FolderError, key_name, trust::FinalityError, Cost, CostError, Error as SdkError,
-	FetchError, PalletError, QueryRefusal, RecordKey, Rejection, Unproven, UploadError,
-	UploadFolderError,
+	envelope::{ErasableError, TreeError},
+	folder::FolderError,
+	key_name,
+	objects::UploadError as SendError,
+	trust::FinalityError,
+	Cost, CostError, Error as SdkError, FetchError, PalletError, QueryRefusal, RecordKey,
+	Rejection, Unproven, UploadError, UploadFolderError,
 };
 use serde::Serialize;
 use std::{
@@ -430,6 +434,14 @@ fn upload_hint(error: &UploadError) -> (Kind, Option<&'static str>) {
 	}
 }
 
+/// Returns a hint for an object that was not sent.
+fn send_hint(error: &SendError) -> Option<&'static str> {
+	match error {
+		SendError::Store { failure, .. } => failure.is_passing().then_some(RESUME),
+		_ => None,
+	}
+}
+
 /// Returns the kind of an error, and a hint if one helps.
 fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 	use SdkError::*;
@@ -444,6 +456,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		),
 		Rejected { .. } => (Kind::Unreachable, None),
 		Connection(_) => (Kind::Unreachable, Some(RESUME)),
+		Sending(error) => (Kind::Failed, send_hint(error)),
 		Unconfirmed { .. } => (Kind::Unreachable, Some(LOOK)),
 		NotIncluded(_) | Behind { .. } => (Kind::Refused, Some(LOOK)),
 		NotFinal { .. } => (
@@ -504,8 +517,28 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		NotPostQuantum => (Kind::Refused, Some(NEW_KEY)),
 		OtherSecret { .. } => (Kind::NotAuthentic, Some(OTHER_SEED)),
 		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
+		NotGiven { .. } | NothingToDispute(_) => (Kind::Refused, Some("list your grants: isthmus list received")),
+		NothingWrong { .. } => (Kind::Refused, Some("name another record with --leaf, if one is still to come")),
 		Name(_) | InvalidSecret | InvalidAccount | InvalidDevelopmentAccount => (Kind::Usage, None),
+		Range(TreeError::Erased { .. }) => (Kind::Refused, None),
+		Erasable(error) => erasable_hint(error),
 		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
+		_ => (Kind::Failed, None),
+	}
+}
+
+fn erasable_hint(error: &ErasableError) -> (Kind, Option<&'static str>) {
+	use ErasableError::*;
+	match error {
+		DoesNotOpen { .. } | Missing { .. } => (
+			Kind::NotAuthentic,
+			Some("bring back the newest copy of this file; the 24 words do not bring its keys back"),
+		),
+		NotErasable { .. } => (
+			Kind::Refused,
+			Some("remove it without --erase. For what is stored from now on: isthmus dataset epoch DATASET --erasable"),
+		),
+		NoFile => (Kind::Refused, Some("use a key file: isthmus key generate")),
 		_ => (Kind::Failed, None),
 	}
 }
@@ -527,7 +560,7 @@ fn is_refusal(error: &SdkError) -> bool {
 }
 
 /// The hint if the records of an epoch were stored with another seed.
-const OTHER_SEED: &str = "the same account is in another key file, with another seed: use that file, or bring it back from its 24 words (isthmus key restore). isthmus key verify checks a file";
+const OTHER_SEED: &str = "the same account is in another key file, with another seed: use that file, or bring it back from its 24 words (isthmus key restore). isthmus key verify checks a file. The keys of erasable epochs are in a file beside it, with .erasable after its name";
 /// The hint if a key is not a post-quantum one.
 const NEW_KEY: &str =
 	"the reader has to publish a new key: isthmus key rotate; or leave out --pq-only";
@@ -561,6 +594,9 @@ fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 			"the reader has too many grants and open requests on this epoch: give one up (isthmus renounce), cancel one (isthmus request --cancel), or revoke one (isthmus revoke)"
 		}
 		DatasetClosed => "the owner takes no more requests for it",
+		TermTooShort => "ask for a longer --term, or without --offer",
+		NothingToDispute => "a grant can be disputed for 24 blocks after it was given",
+		WrongSecret => "use the key file with which the request was made: --key",
 		FirmNotOffered => "see the policy: isthmus list datasets --owner OWNER; or ask without --firm",
 		GrantEnded => "list the grants: isthmus list given",
 		LeafTaken => NEXT_LEAF,
@@ -737,6 +773,11 @@ mod tests {
 		};
 		for error in [
 			SdkError::NoSuchGrant { owner, grant: 1 },
+			SdkError::NotGiven {
+				reader: owner,
+				grant: 1,
+			},
+			SdkError::NothingToDispute(1),
 			SdkError::NoSuchDataset { owner, dataset: 1 },
 			SdkError::NoEncryptionKey(owner),
 			SdkError::Query(QueryRefusal::UnknownRecord),

@@ -157,7 +157,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 }
 
 /// Waits for a signal that asks the program to end.
-async fn signal() {
+pub(crate) async fn signal() {
 	#[cfg(unix)]
 	{
 		use tokio::signal::unix::{signal, SignalKind};

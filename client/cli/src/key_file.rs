@@ -49,7 +49,7 @@ pub(crate) fn read(path: &Path) -> Result<KeyFile, Error> {
 /// Opens a key file and returns the identity in it.
 pub(crate) fn open(path: &Path) -> Result<Identity, Error> {
 	let (secrets, _) = unlock(path)?;
-	identity(&secrets)
+	Ok(Identity::of_key_file(path, &secrets)?)
 }
 
 /// Writes a new key file. An existing file is not replaced.
@@ -141,14 +141,6 @@ fn other_names(_: &Path) -> bool {
 fn seal(path: &Path, secrets: &Secrets, passphrase: &str) -> Result<KeyFile, Error> {
 	let address = Account::from_uri(&secrets.account())?.id().to_string();
 	KeyFile::seal(secrets, &address, passphrase).map_err(|error| failed(path, error))
-}
-
-fn identity(secrets: &Secrets) -> Result<Identity, Error> {
-	Ok(Identity {
-		account: Account::from_uri(&secrets.account())?,
-		master: secrets.seed.master(),
-		encryption: secrets.seed.encryption(),
-	})
 }
 
 fn exists(path: &Path) -> Error {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus list`: lists datasets, records and grants.
+//! `isthmus list`: lists datasets, records, grants and keepers.
 
 use crate::{
 	context::Context,
@@ -8,7 +8,7 @@ use crate::{
 	options::Options,
 	report::{Lines, Report},
 	stderr::tell,
-	text::{account, bytes, end, good_while, Amount, Key, Range},
+	text::{account, bytes, count, end, good_while, Amount, Key, Range},
 };
 use isthmus_sdk::{
 	every, names, AccountId, BlockNumber, DatasetId, EmbargoEntry, Epoch, GrantEntry, GrantId,
@@ -24,7 +24,8 @@ Examples:
   isthmus list records --key school.key
   isthmus list records --owner //Bob --names --key company.key
   isthmus list received --key company.key
-  isthmus list datasets --owner //Bob")]
+  isthmus list datasets --owner //Bob
+  isthmus list keepers --owner //Bob")]
 pub(crate) struct Opts {
 	/// What to list
 	what: What,
@@ -51,6 +52,8 @@ enum What {
 	Given,
 	/// Grants that a reader received
 	Received,
+	/// Who keeps copies of a producer's objects, and proved it when
+	Keepers,
 }
 
 /// A record.
@@ -181,6 +184,48 @@ impl fmt::Display for Grant {
 	}
 }
 
+/// A keeper of a dataset.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListedKeeper {
+	dataset: DatasetId,
+	/// In how many periods it proved.
+	kept: u32,
+	keeper: AccountId,
+	location: String,
+	/// In how many periods it did not, as far as they are counted.
+	missed: u32,
+	/// The block of its last proof.
+	proven: Option<BlockNumber>,
+	since: BlockNumber,
+}
+
+impl fmt::Display for ListedKeeper {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			dataset,
+			kept,
+			keeper,
+			location,
+			missed,
+			proven,
+			since,
+		} = self;
+		write!(
+			f,
+			"{keeper}\n  keeps dataset {dataset} at {location} since block {since}; "
+		)?;
+		match proven {
+			Some(block) => write!(f, "{}, the last in block {block}", count(*kept, "proof"))?,
+			None => f.write_str("no proof yet")?,
+		}
+		match missed {
+			0 => Ok(()),
+			missed => write!(f, "; missed {}", count(*missed, "period")),
+		}
+	}
+}
+
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
 	let context = &Context::connect(options).await?;
@@ -199,6 +244,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		What::Embargoes => Box::new(embargoes(context, &owner, identity.as_ref()).await?),
 		What::Given => Box::new(grants(context, &owner, Direction::Given).await?),
 		What::Received => Box::new(grants(context, &owner, Direction::Received).await?),
+		What::Keepers => Box::new(keepers(context, &owner).await?),
 	})
 }
 
@@ -319,6 +365,26 @@ async fn grants(
 		until: grant.until,
 		direction,
 		is_paid: grant.paid_until > now,
+	});
+	Ok(Lines(listed.collect()))
+}
+
+async fn keepers(context: &Context, owner: &AccountId) -> Result<Lines<ListedKeeper>, Error> {
+	let keepers = context.client.proven().await?.keepers(owner).await?;
+	if keepers.is_empty() {
+		tell("no keepers");
+	}
+	let listed = keepers.into_iter().map(|kept| {
+		let keeper = kept.keeper;
+		ListedKeeper {
+			dataset: kept.dataset,
+			kept: keeper.kept,
+			keeper: kept.account,
+			location: keeper.location.to_string(),
+			missed: keeper.missed,
+			proven: keeper.proven,
+			since: keeper.since,
+		}
 	});
 	Ok(Lines(listed.collect()))
 }

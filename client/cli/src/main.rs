@@ -2,7 +2,7 @@
 //! `isthmus`: the program for people and scripts that use an Isthmus chain.
 //!
 //! Each subcommand is a file with `Opts` and `run`, a thin layer over [`isthmus_sdk`]. `run` returns a
-//! [`Report`], which is printed here; `revoke`, `serve` and `feed` print before they end. Results go to stdout and
+//! [`Report`], which is printed here; `revoke`, `serve`, `gateway` and `feed` print before they end. Results go to stdout and
 //! everything else to stderr, and `-` is stdin or stdout.
 
 #![forbid(unsafe_code)]
@@ -18,16 +18,21 @@ mod confirm;
 mod context;
 mod cost;
 mod dataset;
+mod dispute;
 mod embargo;
+mod erase;
 mod error;
 mod facts;
 mod feed;
 mod fetch;
+mod gateway;
 mod input;
+mod keep;
 mod key;
 mod key_file;
 mod list;
 mod man;
+mod metrics;
 mod options;
 mod output;
 mod passphrase;
@@ -46,6 +51,11 @@ mod revoke;
 mod risk;
 mod runtime;
 mod serve;
+#[cfg(unix)]
+mod service;
+#[cfg(not(unix))]
+#[path = "no_service.rs"]
+mod service;
 mod settle;
 mod status;
 mod stderr;
@@ -55,7 +65,10 @@ mod trace;
 mod transfer;
 mod verify;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{
+	error::{ContextKind, ContextValue},
+	CommandFactory, FromArgMatches, Parser, Subcommand,
+};
 use cost::Planned;
 use error::Error;
 use isthmus_sdk::Budget;
@@ -63,6 +76,7 @@ use options::Options;
 use report::{Output, Report};
 use std::{
 	io::{self, Write},
+	num::{IntErrorKind, ParseFloatError, ParseIntError},
 	process::ExitCode,
 };
 
@@ -103,6 +117,8 @@ enum Command {
 	Revoke(revoke::Opts),
 	/// Give up a grant, and get its deposit back
 	Renounce(renounce::Opts),
+	/// Get the payment back for a grant that does not open what you paid for
+	Dispute(dispute::Opts),
 	/// End requests and grants that are overdue, and release what is held for them
 	Settle(settle::Opts),
 	/// Grant requests automatically, as the datasets' policies allow
@@ -113,9 +129,13 @@ enum Command {
 	Feed(feed::Opts),
 	/// Fetch and decrypt a record or a folder
 	Fetch(fetch::Opts),
+	/// Let programs that speak S3 or HTTP read what the account may read
+	Gateway(gateway::Opts),
 	/// Check what the locations of a dataset have of its objects
 	Check(check::Opts),
-	/// List datasets, records or grants
+	/// Keep a copy of a dataset's objects, and prove it to the chain
+	Keep(keep::Opts),
+	/// List datasets, records, grants or keepers
 	List(list::Opts),
 	/// Show the history of a record, a dataset or a reader
 	Trace(trace::Opts),
@@ -144,6 +164,7 @@ impl Command {
 			Self::Key(opts) => opts.spends(),
 			Self::Dataset(opts) => opts.spends(),
 			Self::Facts(opts) => opts.spends(),
+			Self::Keep(opts) => opts.spends(),
 			Self::Register(_)
 			| Self::Store(_)
 			| Self::Embargo(_)
@@ -153,6 +174,7 @@ impl Command {
 			| Self::Reject(_)
 			| Self::Revoke(_)
 			| Self::Renounce(_)
+			| Self::Dispute(_)
 			| Self::Settle(_)
 			| Self::Transfer(_) => true,
 			_ => false,
@@ -205,8 +227,38 @@ fn main() -> ExitCode {
 
 /// Reads the arguments. A negative number is read as a value, so that the error is about the value.
 fn parse() -> Result<Isthmus, clap::Error> {
-	let matches = with_negative_numbers(Isthmus::command()).try_get_matches()?;
+	let matches = with_negative_numbers(Isthmus::command())
+		.try_get_matches()
+		.map_err(with_number_in_words)?;
 	Isthmus::from_arg_matches(&matches)
+}
+
+/// Says what is wrong with a value that should have been a number: the standard library's sentence, such as "invalid
+/// digit found in string", tells users nothing. Other errors are returned unchanged.
+fn with_number_in_words(error: clap::Error) -> clap::Error {
+	let source = std::error::Error::source(&error);
+	let wanted = match source.and_then(|source| source.downcast_ref::<ParseIntError>()) {
+		Some(wrong) => match wrong.kind() {
+			IntErrorKind::PosOverflow => "the number is too large",
+			IntErrorKind::NegOverflow => "the number is too small",
+			_ => "expected a whole number",
+		},
+		None if source.is_some_and(|source| source.is::<ParseFloatError>()) => "expected a number",
+		None => return error,
+	};
+	let text = |kind| match error.get(kind) {
+		Some(ContextValue::String(text)) => text.as_str(),
+		_ => "",
+	};
+	let (value, argument) = (
+		text(ContextKind::InvalidValue),
+		text(ContextKind::InvalidArg),
+	);
+	let message = format!("invalid value '{value}' for '{argument}': {wanted}");
+	clap::Error::raw(
+		error.kind(),
+		format!("{message}\n\nFor more information, try '--help'.\n"),
+	)
 }
 
 fn with_negative_numbers(command: clap::Command) -> clap::Command {
@@ -246,12 +298,15 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Reject(opts) => reject::run(opts, options).await.map(report),
 		Command::Revoke(opts) => revoke::run(opts, options).await.map(nothing),
 		Command::Renounce(opts) => renounce::run(opts, options).await.map(report),
+		Command::Dispute(opts) => dispute::run(opts, options).await.map(report),
 		Command::Settle(opts) => settle::run(opts, options).await.map(report),
 		Command::Serve(opts) => serve::run(opts, options).await.map(nothing),
 		Command::Facts(opts) => facts::run(opts, options).await.map(Some),
 		Command::Feed(opts) => feed::run(opts, options).await.map(nothing),
 		Command::Fetch(opts) => Ok(fetch::run(opts, options).await?.and_then(report)),
+		Command::Gateway(opts) => gateway::run(opts, options).await.map(nothing),
 		Command::Check(opts) => check::run(opts, options).await.map(report),
+		Command::Keep(opts) => Ok(keep::run(opts, options).await?.and_then(report)),
 		Command::List(opts) => list::run(opts, options).await.map(Some),
 		Command::Trace(opts) => trace::run(opts, options).await.map(report),
 		Command::Receipt(opts) => Ok(receipt::run(opts, options).await?.and_then(report)),

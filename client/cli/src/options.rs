@@ -137,7 +137,7 @@ impl Options {
 		};
 		Ok(Trust {
 			genesis: named,
-			memory: memory(),
+			memory: settings(),
 			node: self.trust_node,
 		})
 	}
@@ -246,8 +246,9 @@ fn genesis(text: &str) -> Result<Genesis, &'static str> {
 	genesis.ok_or("expected the hash of a block: 0x and 64 hexadecimal digits")
 }
 
-/// Returns the folder in which chains are remembered; `None` if the user has no folder for settings.
-fn memory() -> Option<PathBuf> {
+/// Returns the folder in which chains are remembered, and the gateway's credentials are; `None` if the user has no folder
+/// for settings.
+pub(crate) fn settings() -> Option<PathBuf> {
 	let settings = variable("XDG_CONFIG_HOME").map(PathBuf::from);
 	let settings = settings.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".config")));
 	Some(settings?.join("isthmus"))

@@ -12,8 +12,8 @@ use crate::{
 use isthmus_sdk::{
 	object::{object_of, Locations},
 	objects::Object,
-	BlockNumber, Client, Error as SdkError, Identity, Included, LocalFolder, Names, PalletError,
-	RecordKey, Removal, Removed as Outcome,
+	BlockNumber, Client, Erasure, Error as SdkError, Identity, Included, LocalFolder, Names,
+	PalletError, RecordKey, Removal, Removed as Outcome,
 };
 use serde::Serialize;
 use std::{fmt, path::PathBuf};
@@ -29,9 +29,14 @@ The record's deposit comes back at once. The deposit of its leaf comes back when
 at once if it is, and otherwise by `isthmus dataset free`. Nodes that keep old blocks keep the
 encrypted bytes. An object stays at its locations, unless --objects deletes it there.
 
+--erase makes those bytes useless: the record's key, and every key from which it could be made, is
+removed from the file of erasable keys beside the key file. Erase the copies of that file, too.
+Readers who fetched their keys before keep them.
+
 Examples:
   isthmus remove marks-2025.csv --key school.key
-  isthmus remove photos-2025 --unfinished photos/ --key school.key")]
+  isthmus remove photos-2025 --unfinished photos/ --key school.key
+  isthmus remove ada.pdf --objects --erase --key school.key")]
 pub(crate) struct Opts {
 	/// Name of the record, or 0x and 64 hexadecimal digits
 	#[arg(value_parser = called)]
@@ -49,6 +54,11 @@ pub(crate) struct Opts {
 	#[arg(long, conflicts_with = "unfinished")]
 	objects: bool,
 
+	/// Erase the record's key, too, so that no one can open it any more but who has that key. The
+	/// record's epoch must be erasable (`isthmus dataset create --erasable`)
+	#[arg(long, conflicts_with = "unfinished")]
+	erase: bool,
+
 	/// Do not ask on the terminal whether to remove it
 	#[arg(long, short)]
 	yes: bool,
@@ -64,6 +74,8 @@ pub(crate) struct Removed {
 	name: String,
 	/// What became of the record's object, by location.
 	objects: Vec<Deleted>,
+	/// How many keys were erased; `None` if none had to be.
+	erased: Option<usize>,
 }
 
 /// What became of an object at a location.
@@ -85,6 +97,9 @@ impl fmt::Display for Removed {
 				None => write!(f, "\n  {location}: its object is gone")?,
 				Some(failure) => write!(f, "\n  {location}: its object is not deleted: {failure}")?,
 			}
+		}
+		if let Some(erased) = self.erased {
+			write!(f, "\n  erased {}", count(erased as u64, "key"))?;
 		}
 		Ok(())
 	}
@@ -112,9 +127,17 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 				)),
 			})?,
 	};
-	let question = match removal.files() {
-		Some(files) => format!("Remove {name} with {}?", count(files as u64, "file")),
-		None => format!("Remove {name}?"),
+	let erasure = match opts.erase {
+		true => Some(Erasure::of(client, &identity, &removal).await?),
+		false => None,
+	};
+	let what = match removal.files() {
+		Some(files) => format!("{name} with {}", count(files as u64, "file")),
+		None => name.to_string(),
+	};
+	let question = match opts.erase {
+		true => format!("Remove {what}, and erase what opens it for ever?"),
+		false => format!("Remove {what}?"),
 	};
 	confirm(&question, opts.yes || client.is_dry_run())?;
 	let key = removal.key();
@@ -130,6 +153,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		)),
 		_ => error.into(),
 	})?;
+	let erased = erasure.map(|erasure| erasure.run(client, &identity));
+	let erased = erased.transpose()?;
 	let mut deleted = Vec::new();
 	if let Some((object, Locations { usable, unusable })) = objects {
 		for location in &usable {
@@ -150,6 +175,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		key: Key(key),
 		name: name.to_string(),
 		objects: deleted,
+		erased,
 	})
 }
 

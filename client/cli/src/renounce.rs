@@ -10,7 +10,7 @@ use std::fmt;
 #[derive(clap::Args)]
 #[command(after_help = "\
 The grant's deposit is released, and its place is free for another grant. Nothing that was paid for
-it is paid back.
+it is paid back: if the payment could still be disputed, it is made.
 
 Example:
   isthmus renounce 5 --key company.key")]

@@ -63,7 +63,8 @@ pub(crate) struct Opts {
 	)]
 	term: u32,
 
-	/// Amount in IST that the owner gets when it grants the request. It is held until then
+	/// Amount in IST that the owner gets for the grant, 24 blocks after it. It is held until then, and the
+	/// term must be at least as long
 	#[arg(long, value_name = "IST", default_value = "0", value_parser = amount)]
 	offer: Balance,
 

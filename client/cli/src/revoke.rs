@@ -23,8 +23,9 @@ example because the reader has no encryption key, the command names the reader a
 the command again to retry, or to resume after an interruption.
 
 If the reader paid for a term that is not over, your account pays back the rest of the term in the
-same step. A grant with a firm term cannot be revoked before the term ends; `isthmus list given`
-shows when that is. `isthmus dataset epoch` closes what you store later to such a reader, too.
+same step. In the first 24 blocks of the grant, the payment is still held, and all of it goes back.
+A grant with a firm term cannot be revoked before the term ends; `isthmus list given` shows when
+that is. `isthmus dataset epoch` closes what you store later to such a reader, too.
 
 Revoking does not recall what was delivered: a reader may have kept keys and data. The upload of a
 large record that started earlier continues under its old keys.

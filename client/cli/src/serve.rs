@@ -2,11 +2,6 @@
 //! `isthmus serve`: grants requests automatically, as the datasets' policies allow.
 
 mod metrics;
-#[cfg(unix)]
-mod service;
-#[cfg(not(unix))]
-#[path = "serve/no_service.rs"]
-mod service;
 
 use crate::{
 	authorize,
@@ -14,6 +9,7 @@ use crate::{
 	dataset,
 	error::Error,
 	options::Options,
+	service::Service,
 	stderr::tell,
 	text::{amount, count, Amount, Range},
 };
@@ -25,7 +21,6 @@ use isthmus_sdk::{
 };
 use metrics::Metrics;
 use serde::Serialize;
-use service::Service;
 use std::{
 	fmt,
 	path::{Path, PathBuf},
@@ -33,9 +28,9 @@ use std::{
 };
 
 /// The wait before the first new attempt after an error.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
+pub(crate) const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between attempts. Who has served for longer begins with the first wait again.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Arguments of the command.
 #[derive(clap::Args)]

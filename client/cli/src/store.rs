@@ -14,11 +14,10 @@ use crate::{
 };
 use isthmus_sdk::{
 	every,
-	object::location_to_write,
 	objects::Location,
 	sharing::readers,
 	stored_of,
-	upload::{keep, KeepError, MAX_WHOLE},
+	upload::{keep, location_to_write, KeepError, MAX_LENGTH, MAX_WHOLE},
 	BlockNumber, Condition, DatasetId, EmbargoEntry, Epoch, Error as SdkError, Identity, Leaf,
 	LocalFolder, Names, Place, RecordKey, Stamp, StoredFolder, Upload, UploadError, UploadFolder,
 };
@@ -292,12 +291,6 @@ async fn store_object(
 	(place, location): (Place, Location),
 	source: Source,
 ) -> Result<Stored, Error> {
-	if context.client.is_dry_run() {
-		return Err(Error::usage(
-			"--dry-run sends no object, and its entry needs the checksum of one",
-		)
-		.hint("see what storing it in blocks would cost: --in-blocks"));
-	}
 	let (mut bar, mut upload) = (Bar::new(), upload(opts, context, identity, place));
 	let (value, length, stamp): (Box<dyn Read + Send>, _, _) = match source {
 		Source::Ready(Ready::One(value, length, stamp)) => (Box::new(value), Some(length), stamp),

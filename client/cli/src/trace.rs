@@ -368,6 +368,26 @@ pub(crate) fn text(event: &Event) -> String {
 			format!("{} is under an embargo until {condition}", Key(*key))
 		}
 		EmbargoLifted { key, met, .. } => lifted(*key, *met),
+		OfferPaid { .. } | DisputeWon { .. } | DisputeLost { .. } => exchanged(event),
+	}
+}
+
+/// Returns what became of a payment that could be disputed.
+fn exchanged(event: &Event) -> String {
+	use Event::*;
+	match event {
+		OfferPaid { grant, owner, grantee, paid, .. } => {
+			format!("{owner} is paid {} by {grantee} for grant {grant}", Amount(*paid))
+		}
+		DisputeWon { grant, owner, grantee, refunded, slashed, .. } => format!(
+			"{grantee} shows that grant {grant} does not open what it paid for, gets {} back, and {} of {owner}'s deposit",
+			Amount(*refunded),
+			Amount(*slashed)
+		),
+		DisputeLost { grant, grantee, leaf, .. } => {
+			format!("{grantee} disputes grant {grant}, but it opens the record at leaf {leaf}")
+		}
+		_ => String::new(),
 	}
 }
 

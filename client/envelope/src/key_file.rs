@@ -35,7 +35,7 @@ use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM};
 use serde::{Deserialize, Serialize};
 use std::{
 	fmt, fs,
-	io::{self, Read, Write},
+	io::{self, Read},
 	path::Path,
 	str::FromStr,
 };
@@ -319,7 +319,9 @@ impl KeyFile {
 	/// Returns [`KeyFileError::Io`] if the file cannot be written. If a file with this name exists,
 	/// it is left unchanged, and the error is of kind [`io::ErrorKind::AlreadyExists`].
 	pub fn create(&self, path: &Path) -> Result<(), KeyFileError> {
-		self.write(path, None, |file| file.persist_noclobber(path))
+		let contents = format!("{self}\n");
+		let persist = |file: tempfile::NamedTempFile| file.persist_noclobber(path);
+		Ok(on_disk::write(path, None, contents.as_bytes(), persist)?)
 	}
 
 	/// Replaces the key file at this path, and keeps its owner and permissions. If the path is a link, the file
@@ -332,26 +334,14 @@ impl KeyFile {
 	pub fn replace(&self, path: &Path) -> Result<(), KeyFileError> {
 		let path = &on_disk::target(path)?;
 		let old = fs::metadata(path)?;
-		self.write(path, Some(&old), |file| file.persist(path))
-	}
-
-	/// Writes a temporary file, which only its owner may read unless it resembles an old one, and renames it
-	/// when it is complete.
-	fn write(
-		&self,
-		path: &Path,
-		old: Option<&fs::Metadata>,
-		persist: impl FnOnce(tempfile::NamedTempFile) -> Result<fs::File, tempfile::PersistError>,
-	) -> Result<(), KeyFileError> {
-		let mut file = tempfile::NamedTempFile::new_in(on_disk::folder(path))?;
-		writeln!(file, "{self}")?;
-		if let Some(old) = old {
-			on_disk::resemble(file.as_file(), old)?;
-		}
-		file.as_file().sync_all()?;
-		persist(file).map_err(|error| error.error)?;
-		// The new name has to be on disk, too, before anyone relies on the contents of the file.
-		Ok(on_disk::sync_name(path)?)
+		let contents = format!("{self}\n");
+		let persist = |file: tempfile::NamedTempFile| file.persist(path);
+		Ok(on_disk::write(
+			path,
+			Some(&old),
+			contents.as_bytes(),
+			persist,
+		)?)
 	}
 }
 

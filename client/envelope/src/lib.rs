@@ -41,7 +41,10 @@
 //!
 //! All secrets of an account are derived from one seed, which can be written down as 24 words ([`seed`]) and split
 //! among several people ([`shares`]). It is kept in a file that is encrypted under a passphrase ([`key_file`]).
-//! [`on_disk`] replaces such files.
+//! [`on_disk`] replaces such files. The keys of epochs whose records can be erased do not come from the seed, and are in a
+//! file of their own ([`erasable`]).
+//!
+//! The keys, the tree and the grants are those of `isthmus-keys`, which the chain's runtime uses, too.
 //!
 //! `docs/formats.md` defines the layouts, labels and constants. `vectors.json` and
 //! `vectors-files.json` hold test vectors that this crate and its JavaScript counterpart,
@@ -59,30 +62,29 @@
 
 #![forbid(unsafe_code)]
 
-mod derive;
-pub mod epoch;
-pub mod grant;
+pub mod erasable;
 pub mod key_file;
-pub mod keys;
-pub mod master;
 pub mod name;
 pub mod object;
 pub mod on_disk;
 pub mod record;
 pub mod seed;
 pub mod shares;
-pub mod tree;
-mod xwing;
+
+// What the runtime needs, too.
+use isthmus_keys::derive;
+pub use isthmus_keys::{epoch, grant, header, keys, master, tree};
 
 #[cfg(test)]
 mod vectors;
 
-pub use derive::{random_bytes, RandomError};
-pub use epoch::EpochId;
-pub use grant::{open_grant, seal_grant, GrantError, GrantScope};
+pub use erasable::{EpochKeys, ErasableError, ErasableFile};
+pub use isthmus_keys::{
+	open_grant, random_bytes, seal_grant, seal_keys, EncryptionKeyPair, EncryptionSecret, EpochId,
+	EpochRoot, GrantError, GrantScope, KeyError, KeyId, KeySet, LeafKey, MasterSecret, PublicKey,
+	RandomError, Range, Suite, TreeError,
+};
 pub use key_file::{KeyFile, KeyFileError, Secrets};
-pub use keys::{EncryptionKeyPair, EncryptionSecret, KeyError, KeyId, PublicKey, Suite};
-pub use master::MasterSecret;
 pub use name::NameCipher;
 pub use object::{ObjectCipher, ObjectHeader};
 pub use record::{
@@ -91,4 +93,3 @@ pub use record::{
 };
 pub use seed::{Fingerprint, Seed, SeedError};
 pub use shares::{Share, ShareError};
-pub use tree::{EpochRoot, KeySet, LeafKey, Range, TreeError};

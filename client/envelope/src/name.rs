@@ -31,7 +31,7 @@ impl NameCipher {
 	/// Derives the permutation: HKDF-SHA256 with [`LABEL`] as salt, the master secret as input and `genesis ‖
 	/// owner` as info.
 	pub fn new(master: &MasterSecret, genesis: &[u8; 32], owner: &[u8; 32]) -> Self {
-		let prk = derive::extract(LABEL, master.secret());
+		let prk = derive::extract(LABEL, master.expose_secret());
 		Self(derive::expand(&prk, &[genesis, owner]))
 	}
 

@@ -11,12 +11,13 @@
 
 use crate::{
 	derive::{self, RandomError},
-	record::{self, field, ChunkCipher, Labels, RecordContext, RecordError, TAG_LEN},
+	record::{self, ChunkCipher, RecordContext, RecordError, TAG_LEN},
 	tree::LeafKey,
 };
+use isthmus_keys::header::{self, field, COMMITMENT_AT, SALT_AT};
 
 /// First byte of every object's header: the version of this format.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = header::OBJECT_VERSION;
 /// Length of an encrypted chunk except the last, which may be shorter, in bytes.
 pub const SEALED_CHUNK: usize = 1 << 20;
 /// Length of a chunk's plaintext except the last, in bytes.
@@ -24,14 +25,9 @@ pub const CHUNK: usize = SEALED_CHUNK - TAG_LEN;
 /// Maximum length of an object's plaintext in bytes: 2^20 chunks, 1 TiB less 16 MiB.
 pub const MAX_LENGTH: u64 = record::FORMAT_MAX_CHUNKS * CHUNK as u64;
 /// HKDF info of the key that encrypts the chunks.
-pub const KEY_LABEL: &[u8] = b"isthmus/object-key/v1";
+pub const KEY_LABEL: &[u8] = header::OBJECT.key;
 /// HKDF info of the commitment to the leaf's key.
-pub const COMMITMENT_LABEL: &[u8] = b"isthmus/object-commitment/v1";
-
-const LABELS: Labels = Labels {
-	key: KEY_LABEL,
-	commitment: COMMITMENT_LABEL,
-};
+pub const COMMITMENT_LABEL: &[u8] = header::OBJECT.commitment;
 
 /// The header of an object, which the chain stores.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,8 +60,8 @@ impl ObjectHeader {
 		bytes[0] = VERSION;
 		bytes[1..5].copy_from_slice(&(CHUNK as u32).to_be_bytes());
 		bytes[5..13].copy_from_slice(&self.length.to_be_bytes());
-		bytes[13..45].copy_from_slice(&self.salt);
-		bytes[45..].copy_from_slice(&self.commitment);
+		bytes[SALT_AT..COMMITMENT_AT].copy_from_slice(&self.salt);
+		bytes[COMMITMENT_AT..].copy_from_slice(&self.commitment);
 		bytes
 	}
 
@@ -85,8 +81,8 @@ impl ObjectHeader {
 		}
 		Self::new(
 			u64::from_be_bytes(field(bytes, 5)),
-			field(bytes, 13),
-			field(bytes, 45),
+			field(bytes, SALT_AT),
+			field(bytes, COMMITMENT_AT),
 		)
 	}
 
@@ -152,7 +148,7 @@ impl ObjectCipher {
 
 	/// Does the same as [`Self::new`] with a given salt, which must never have been used with this leaf for another value.
 	pub(crate) fn with_salt(leaf: &LeafKey, context: &RecordContext, salt: [u8; 32]) -> Self {
-		let (key, commitment) = record::chunk_key(leaf, &salt, &LABELS);
+		let (key, commitment) = record::chunk_key(leaf, &salt, &header::OBJECT);
 		let unbounded = ObjectHeader {
 			length: 0,
 			salt,

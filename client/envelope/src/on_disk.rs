@@ -4,7 +4,7 @@
 
 use std::{
 	fs::{self, File, Metadata},
-	io::{self, ErrorKind},
+	io::{self, ErrorKind, Write},
 	path::{Path, PathBuf},
 };
 
@@ -90,4 +90,23 @@ pub fn sync_name(path: &Path) -> io::Result<()> {
 		}
 		done => done,
 	}
+}
+
+/// Writes a temporary file, which only its owner may read unless it resembles an old one, and gives it its name when it
+/// is complete. `persist` is what gives it the name. After a crash, either the old or the new file exists, complete.
+pub(crate) fn write(
+	path: &Path,
+	old: Option<&Metadata>,
+	contents: &[u8],
+	persist: impl FnOnce(tempfile::NamedTempFile) -> Result<File, tempfile::PersistError>,
+) -> io::Result<()> {
+	let mut file = tempfile::NamedTempFile::new_in(folder(path))?;
+	file.write_all(contents)?;
+	if let Some(old) = old {
+		resemble(file.as_file(), old)?;
+	}
+	file.as_file().sync_all()?;
+	persist(file).map_err(|error| error.error)?;
+	// The new name has to be on disk, too, before anyone relies on the contents of the file.
+	sync_name(path)
 }

@@ -15,16 +15,17 @@
 //! [`decrypt_value`] take a whole value that fits in memory.
 
 use crate::{
-	derive::{self, RandomError, Secret},
+	derive::{self, RandomError},
 	name::NAME_LEN,
 	tree::LeafKey,
 };
+use isthmus_keys::header::{self, field, Labels, COMMITMENT_AT, SALT_AT};
 use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM, NONCE_LEN};
 
 /// First byte of the header of a record without a name: the version of this format.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = header::RECORD_VERSION;
 /// First byte of the header of a record that contains its name.
-pub const NAMED_VERSION: u8 = 2;
+pub const NAMED_VERSION: u8 = header::NAMED_RECORD_VERSION;
 /// Maximum plaintext size of a chunk, 1 MiB. [`encrypt_value`] uses this chunk size.
 pub const MAX_CHUNK_SIZE: u32 = 1 << 20;
 /// Maximum number of chunks in a record of this format; a chain may allow fewer. With full chunks, that is
@@ -36,9 +37,9 @@ pub const TAG_LEN: usize = 16;
 /// Length of a record's sealed name with its tag, in bytes.
 pub const SEALED_NAME_LEN: usize = NAME_LEN + TAG_LEN;
 /// HKDF info of the key that encrypts the chunks.
-pub const KEY_LABEL: &[u8] = b"isthmus/record-key/v1";
+pub const KEY_LABEL: &[u8] = header::RECORD.key;
 /// HKDF info of the commitment to the leaf's key.
-pub const COMMITMENT_LABEL: &[u8] = b"isthmus/record-commitment/v1";
+pub const COMMITMENT_LABEL: &[u8] = header::RECORD.commitment;
 
 /// Why a record is rejected, or cannot be encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -143,7 +144,7 @@ pub struct Header {
 
 impl Header {
 	/// Length of an encoded header without a name, in bytes.
-	pub const LEN: usize = 77;
+	pub const LEN: usize = header::LEN;
 	/// Length of an encoded header with a name, in bytes.
 	pub const NAMED_LEN: usize = Self::LEN + SEALED_NAME_LEN;
 
@@ -186,8 +187,8 @@ impl Header {
 		};
 		bytes[1..5].copy_from_slice(&self.chunk_size.to_be_bytes());
 		bytes[5..13].copy_from_slice(&self.length.to_be_bytes());
-		bytes[13..45].copy_from_slice(&self.salt);
-		bytes[45..].copy_from_slice(&self.commitment);
+		bytes[SALT_AT..COMMITMENT_AT].copy_from_slice(&self.salt);
+		bytes[COMMITMENT_AT..].copy_from_slice(&self.commitment);
 		bytes
 	}
 
@@ -212,8 +213,8 @@ impl Header {
 		let read = Self::new(
 			u32::from_be_bytes(field(fixed, 1)),
 			u64::from_be_bytes(field(fixed, 5)),
-			field(fixed, 13),
-			field(fixed, 45),
+			field(fixed, SALT_AT),
+			field(fixed, COMMITMENT_AT),
 		)?;
 		Ok(Self {
 			name: name.first_chunk().copied(),
@@ -269,42 +270,19 @@ impl Header {
 	}
 }
 
-/// Returns `N` bytes of a header, starting at `at`.
-pub(crate) fn field<const N: usize>(header: &[u8; Header::LEN], at: usize) -> [u8; N] {
-	core::array::from_fn(|i| header[at + i])
-}
-
 /// Length of the associated data: header, genesis hash, owner, record key, version, chunk number.
 const AAD_LEN: usize = Header::LEN + 32 + 32 + 32 + 4 + 4;
 
-/// The labels of a format's keys.
-pub(crate) struct Labels {
-	/// HKDF info of the key that encrypts the chunks.
-	pub(crate) key: &'static [u8],
-	/// HKDF info of the commitment to the leaf's key.
-	pub(crate) commitment: &'static [u8],
-}
-
-/// The labels of a record.
-const LABELS: Labels = Labels {
-	key: KEY_LABEL,
-	commitment: COMMITMENT_LABEL,
-};
-
-/// Derives the key of the chunks and the commitment, both from the leaf's key and the salt.
+/// Derives the cipher of the chunks and the commitment, both from the leaf's key and the salt.
 pub(crate) fn chunk_key(
 	leaf: &LeafKey,
 	salt: &[u8; 32],
 	labels: &Labels,
 ) -> (LessSafeKey, [u8; 32]) {
-	let prk = derive::extract(salt, leaf.secret());
-	let key: Secret = derive::expand(&prk, &[labels.key]);
+	let (key, commitment) = header::chunk_key(leaf, salt, labels);
 	let key = UnboundKey::new(&AES_256_GCM, &key[..])
 		.expect("an AES-256 key has 32 bytes, as this one does; qed");
-	(
-		LessSafeKey::new(key),
-		*derive::expand(&prk, &[labels.commitment]),
-	)
+	(LessSafeKey::new(key), commitment)
 }
 
 /// The key for the chunks of a record or an object, bound to their place.
@@ -550,7 +528,7 @@ impl Encryptor {
 		length: u64,
 		salt: [u8; 32],
 	) -> Result<Self, RecordError> {
-		let (key, commitment) = chunk_key(leaf, &salt, &LABELS);
+		let (key, commitment) = chunk_key(leaf, &salt, &header::RECORD);
 		let mut header = Header::new(chunk_size, length, salt, commitment)?;
 		// The version in the associated data says that there is a name, before it is sealed.
 		header.name = name.map(|_| [0; SEALED_NAME_LEN]);
@@ -597,7 +575,7 @@ impl Decryptor {
 		context: &RecordContext,
 		header: Header,
 	) -> Result<Self, RecordError> {
-		let (key, commitment) = chunk_key(leaf, &header.salt, &LABELS);
+		let (key, commitment) = chunk_key(leaf, &header.salt, &header::RECORD);
 		// The comparison does not have to take constant time, because neither side is secret: the
 		// commitment is public, and a wrong key yields a useless value.
 		if commitment != header.commitment {

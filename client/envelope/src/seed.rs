@@ -122,7 +122,7 @@ impl Seed {
 
 	/// Returns the secret of the key pairs to which grants to the account are sealed.
 	pub fn encryption(&self) -> EncryptionSecret {
-		EncryptionSecret::new(self.derive(b"encryption"))
+		EncryptionSecret::from_bytes(*self.derive(b"encryption"))
 	}
 
 	/// Returns the seed's fingerprint.

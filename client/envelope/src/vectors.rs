@@ -124,7 +124,7 @@ fn leaf(number: u32) -> LeafKey {
 
 fn leaf_keys() -> Vec<Value> {
 	[0, 1, 2, 1000, 1 << 31, u32::MAX]
-		.map(|number| json!({ "leaf": number, "key": encode(&leaf(number).secret()[..]) }))
+		.map(|number| json!({ "leaf": number, "key": encode(&leaf(number).expose_secret()[..]) }))
 		.into()
 }
 

@@ -21,10 +21,14 @@ pub const FACTS_VERSION: u16 = isthmus_conditions::facts::STORAGE_VERSION;
 const SHARING: &str = "DataSharing";
 /// The pallet that keeps facts and credentials.
 const FACTS: &str = "Facts";
+/// The pallet of those who keep copies of objects.
+const KEEPERS: &str = "Keepers";
 /// The length of the hashes of the pallet's and the entry's name.
 const NAMES: usize = 32;
 /// The length of the hash before a part of a key that someone chose.
 const HASH: usize = 16;
+/// The length of the hash before a part of a key that the chain counts.
+const COUNTED: usize = 8;
 
 /// An account: its public key.
 pub type Account = [u8; 32];
@@ -68,6 +72,11 @@ pub fn now() -> Vec<u8> {
 /// Returns the key of an account's funds.
 pub fn funds(account: &Account) -> Vec<u8> {
 	Key::of("System", "Account").blake2(account).0
+}
+
+/// Returns the key of the hash of an earlier block.
+pub fn block_hash(number: u32) -> Vec<u8> {
+	Key::of("System", "BlockHash").twox(number).0
 }
 
 /// Returns the key of the version of the sharing pallet's storage, a `u16`.
@@ -156,6 +165,11 @@ pub fn grant(id: GrantId) -> Vec<u8> {
 	Key::of(SHARING, "Grants").twox(id).0
 }
 
+/// Returns the key of the payment for a grant, as long as it can be disputed.
+pub fn payment(grant: GrantId) -> Vec<u8> {
+	Key::of(SHARING, "Payments").twox(grant).0
+}
+
 /// Returns the key of a reader's entry on a dataset's epoch: a list of grants' numbers, and a count.
 pub fn grants_on(owner: &Account, dataset: DatasetId, epoch: Epoch, reader: &Account) -> Vec<u8> {
 	let list = Key::of(SHARING, "AuthorizationList").blake2(owner);
@@ -214,6 +228,40 @@ pub fn credential(subject: &Account, issuer: &Account, kind: &Name) -> Vec<u8> {
 /// credential's kind.
 pub fn credentials_of(subject: &Account) -> Vec<u8> {
 	Key::of(FACTS, "Credentials").blake2(subject).0
+}
+
+/// Returns the key of the version of the keepers pallet's storage, a `u16`.
+pub fn keepers_version() -> Vec<u8> {
+	Key::of(KEEPERS, ":__STORAGE_VERSION__:").0
+}
+
+/// Returns the key of the length of keepers' periods, a `u32`. There is none if it is the runtime's default.
+pub fn keepers_period() -> Vec<u8> {
+	Key::of(KEEPERS, "PeriodLength").0
+}
+
+/// Returns the key of a keeper of a dataset.
+pub fn keeper(owner: &Account, dataset: DatasetId, keeper: &Account) -> Vec<u8> {
+	let keepers = Key::of(KEEPERS, "Keepers").blake2(owner);
+	keepers.twox(dataset).blake2(keeper).0
+}
+
+/// Returns the prefix of the keys of the keepers of an owner's datasets. [`counted`] reads the datasets' numbers, and
+/// [`chosen`] after each the keeper's account.
+pub fn keepers_of(owner: &Account) -> Vec<u8> {
+	Key::of(KEEPERS, "Keepers").blake2(owner).0
+}
+
+/// Returns the key of the pot from which a dataset's keepers are paid.
+pub fn pot(owner: &Account, dataset: DatasetId) -> Vec<u8> {
+	Key::of(KEEPERS, "Pots").blake2(owner).twox(dataset).0
+}
+
+/// Reads from the rest of a key the next part that the chain counts, and leaves what follows. Returns `None` if there is
+/// none.
+pub fn counted<Part: Decode>(rest: &mut &[u8]) -> Option<Part> {
+	*rest = rest.get(COUNTED..)?;
+	Part::decode(rest).ok()
 }
 
 /// Reads from the rest of a key, after its prefix, the next part that someone chose, and leaves what follows. Returns

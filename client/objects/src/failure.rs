@@ -4,6 +4,14 @@
 
 use std::{error::Error as StdError, io, time::Duration};
 
+/// The addresses where `object_store` asks a cloud's own machines for credentials if there are no others.
+const METADATA: [&str; 4] = [
+	"/latest/api/token",
+	"/latest/meta-data/",
+	"/computeMetadata/",
+	"/metadata/identity/",
+];
+
 /// Why a store failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -34,9 +42,24 @@ pub enum Failure {
 	/// The credentials are no longer valid.
 	#[error("the credentials have expired: get new ones and run the same command again")]
 	Expired,
-	/// The store knows no such credentials, or none were given.
-	#[error("the store does not accept the credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or those of your store")]
+	/// There are no credentials.
+	#[error("there are no credentials for the store: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, for S3; GOOGLE_APPLICATION_CREDENTIALS for Google Cloud; AZURE_STORAGE_ACCOUNT_KEY for Azure; for a bucket that everyone may read, AWS_SKIP_SIGNATURE=true")]
+	NoCredentials,
+	/// The store does not accept the credentials.
+	#[error("the store does not accept the credentials: correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or those of your store")]
 	Unauthenticated,
+	/// The bucket is in another region than the settings say.
+	#[error("the bucket is in another region: set AWS_REGION to its region")]
+	Region,
+	/// This machine's clock and the store's differ too much for signed requests.
+	#[error("this machine's clock differs from the store's: correct it")]
+	Clock,
+	/// The settings name a store without TLS.
+	#[error("the store's endpoint has no TLS: use https://, or set AWS_ALLOW_HTTP=true if that network is yours alone")]
+	Plain,
+	/// A web server does not send ranges.
+	#[error("the server does not send ranges of a file, or hides its length: use another server")]
+	NoRanges,
 	/// The account may not do that.
 	#[error("the store does not allow it (403): check what this account may do there")]
 	Denied,
@@ -49,8 +72,11 @@ pub enum Failure {
 	/// The store sent nothing for too long.
 	#[error("the store was silent for {} s", .0.as_secs())]
 	Stalled(Duration),
-	/// The store cannot be reached.
-	#[error("the store cannot be reached")]
+	/// The store sends slower than is waited for.
+	#[error("the store sent too slowly: it was left after {} s", .0.as_secs())]
+	Slow(Duration),
+	/// The store cannot be reached, or broke off.
+	#[error("the store cannot be reached, or broke the connection off: check the address and the network")]
 	Unreachable,
 	/// There is no room left.
 	#[error("there is no space left: make room, and run the same command again")]
@@ -84,6 +110,15 @@ impl Failure {
 			Missing | Length { .. } | NoList | WrongList | Wrong(_) | CutShort
 		)
 	}
+
+	/// Returns whether the same request may succeed later, although nothing was corrected.
+	pub fn is_passing(&self) -> bool {
+		use Failure::*;
+		matches!(
+			self,
+			Unavailable(_) | Stalled(_) | Slow(_) | Unreachable | Dropped
+		)
+	}
 }
 
 impl From<object_store::Error> for Failure {
@@ -100,7 +135,16 @@ impl From<object_store::Error> for Failure {
 			NotFound { .. } => Self::Missing,
 			PermissionDenied { .. } => Self::Denied,
 			Unauthenticated { .. } => Self::Unauthenticated,
-			NotSupported { .. } | NotImplemented { .. } => Self::Other,
+			NotSupported { .. } => Self::NoRanges,
+			NotImplemented { .. } => Self::Other,
+			_ if METADATA.iter().any(|path| text.contains(path)) => Self::NoCredentials,
+			_ if text.contains("redirect without LOCATION") => Self::Region,
+			_ if text.contains("URL scheme is not allowed") => Self::Plain,
+			_ if text.contains("Content-Length Header missing")
+				|| text.contains("Content-Range header not present") =>
+			{
+				Self::NoRanges
+			}
 			_ => match status(&text) {
 				Some(401) => Self::Unauthenticated,
 				Some(403) => Self::Denied,
@@ -123,6 +167,15 @@ impl From<io::Error> for Failure {
 			io::ErrorKind::NotFound => Self::Missing,
 			io::ErrorKind::PermissionDenied => Self::Denied,
 			io::ErrorKind::UnexpectedEof => Self::CutShort,
+			io::ErrorKind::ConnectionRefused
+			| io::ErrorKind::ConnectionReset
+			| io::ErrorKind::ConnectionAborted
+			| io::ErrorKind::NotConnected
+			| io::ErrorKind::BrokenPipe
+			| io::ErrorKind::TimedOut
+			| io::ErrorKind::HostUnreachable
+			| io::ErrorKind::NetworkUnreachable
+			| io::ErrorKind::NetworkDown => Self::Unreachable,
 			kind => Self::File(kind),
 		}
 	}
@@ -173,6 +226,13 @@ fn by_code(code: &str) -> Option<Failure> {
 		| "InvalidToken"
 		| "AuthenticationFailed" => Some(Failure::Unauthenticated),
 		"NoSuchBucket" | "ContainerNotFound" => Some(Failure::NoBucket),
+		"PermanentRedirect"
+		| "AuthorizationHeaderMalformed"
+		| "IllegalLocationConstraintException" => Some(Failure::Region),
+		"RequestTimeTooSkewed" => Some(Failure::Clock),
+		"SlowDown" | "InternalError" | "ServiceUnavailable" | "ServerBusy" => {
+			Some(Failure::Unavailable(503))
+		}
 		"NoSuchUpload" => Some(Failure::Dropped),
 		_ => None,
 	}

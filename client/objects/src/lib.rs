@@ -1,40 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Objects: encrypted values in stores outside the chain, such as a folder. The chain has only an object's
+//! Objects: encrypted values in stores outside the chain, such as a bucket or a folder. The chain has only an object's
 //! header, its length and the root of its tree; the bytes may be anywhere, because each MiB of them can be checked alone.
 //!
 //! This crate knows nothing of the chain: it takes an object's header, length and root, locations and keys.
 //!
 //! - [`Upload`] sends a value to a [`Location`] in one pass, and goes on after it was interrupted.
 //! - [`Reader`] reads a value, or a range of it, from several locations.
+//! - [`copy()`] copies an object from one location to another, without keys, and [`prove()`] proves a piece of one.
 //! - [`check()`] tells what a location has of an object, without keys. [`Location::delete`] deletes it there.
 //!
 //! An object `NAME` lies in a location's folder under that name, with the list `NAME.b3` of its chunks' BLAKE3 chaining
 //! values beside it if it has several chunks. `docs/formats.md` describes both.
 //!
-//! Stores are reached by the crate `object_store`: for now, folders of this machine and what is mounted there. No error of
-//! this crate repeats what a store said, because that may contain parts of a signed request.
+//! Stores are reached by the crate `object_store`: S3, Google Cloud Storage, Azure, web servers, which are only read, and
+//! folders of this machine. [`Settings`] are the credentials. No error of this crate repeats what a store said, because
+//! that may contain parts of a signed request.
 
 #![forbid(unsafe_code)]
 
 mod check;
+mod copy;
 mod failure;
 mod journal;
 mod location;
+mod location_error;
 mod object;
 mod parts;
 mod read;
+mod settings;
 mod source;
+mod stores;
 #[cfg(test)]
 mod tests;
 mod tree;
 mod upload;
 
 pub use check::{check, Checked};
+pub use copy::{copy, copy_again, prove, CopyError};
 pub use failure::Failure;
-pub use location::{Location, LocationError};
+pub use location::Location;
+pub use location_error::LocationError;
 pub use object::{Object, ObjectError};
 pub use parts::Parts;
 pub use read::{Left, ReadError, Reader};
+pub use settings::Settings;
 pub use source::SILENCE;
 pub use tree::{Root, Value};
-pub use upload::{forget, unfinished, Sent, Upload, UploadError, IN_FLIGHT};
+pub use upload::{forget, give_up, unfinished, Sent, Upload, UploadError, IN_FLIGHT};

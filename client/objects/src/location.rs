@@ -3,27 +3,15 @@
 
 use crate::{
 	failure::Failure,
+	location_error::LocationError,
 	object::Object,
-	parts::{LocalParts, Parts},
+	parts::Parts,
+	settings::Settings,
+	stores::{self, Store},
 };
-use object_store::{local::LocalFileSystem, path::Path, ObjectStore, ObjectStoreExt};
+use object_store::{path::Path, ObjectStore, ObjectStoreExt};
 use std::sync::Arc;
 use url::Url;
-
-/// Why a location cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LocationError {
-	/// It is not a URL.
-	#[error("{0:?} is not a URL: give one such as file:///folder")]
-	NotAUrl(String),
-	/// The scheme is unknown, or not supported yet.
-	#[error("{0}:// is not supported yet: use file://, for example of a mounted share")]
-	Scheme(String),
-	/// The URL has a user or a password, a query or a fragment, which everyone would see.
-	#[error("a location is public: give credentials in the environment, and no user, query or fragment in the URL")]
-	Secret,
-}
 
 /// A place where objects lie.
 #[derive(Clone)]
@@ -41,21 +29,33 @@ impl std::fmt::Debug for Location {
 }
 
 impl Location {
-	/// Opens a location. Nothing is asked of the store yet.
+	/// Opens a location with the settings and credentials in this program's environment. Nothing is asked of the store
+	/// yet.
 	///
 	/// # Errors
 	///
-	/// Returns an error if the URL is wrong or its scheme is not supported.
+	/// Returns an error if the URL or the store's settings are wrong.
 	pub fn open(url: &str) -> Result<Self, LocationError> {
+		Self::open_with(url, &Settings::of_environment())
+	}
+
+	/// Opens a location with these settings.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the URL or the store's settings are wrong.
+	pub fn open_with(url: &str, settings: &Settings) -> Result<Self, LocationError> {
 		let parsed = Url::parse(url).map_err(|_| LocationError::NotAUrl(url.to_owned()))?;
 		let has_user = !parsed.username().is_empty() || parsed.password().is_some();
 		if has_user || parsed.query().is_some() || parsed.fragment().is_some() {
 			return Err(LocationError::Secret);
 		}
-		match parsed.scheme() {
-			"file" => Self::local(url, &parsed),
-			scheme => Err(LocationError::Scheme(scheme.to_owned())),
-		}
+		let Store {
+			store,
+			parts,
+			folder,
+		} = stores::open(&parsed, settings)?;
+		Ok(Self::of(url, store, parts, folder))
 	}
 
 	/// Makes a location of a store. `parts` takes the parts of large objects; without it, nothing is written there.
@@ -72,18 +72,6 @@ impl Location {
 			parts,
 			folder,
 		}
-	}
-
-	fn local(url: &str, parsed: &Url) -> Result<Self, LocationError> {
-		let not = || LocationError::NotAUrl(url.to_owned());
-		let folder = parsed.to_file_path().map_err(|()| not())?;
-		let path = Path::from_absolute_path(&folder).map_err(|_| not())?;
-		Ok(Self::of(
-			url,
-			Arc::new(LocalFileSystem::new()),
-			Some(Arc::new(LocalParts)),
-			path,
-		))
 	}
 
 	/// Returns the location's URL. It contains no secrets.

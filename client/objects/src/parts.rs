@@ -32,6 +32,9 @@ pub trait Parts: Send + Sync + 'static {
 
 	/// Puts the parts together.
 	async fn complete(&self, path: &Path, id: &str, parts: Vec<String>) -> Result<(), Failure>;
+
+	/// Has the store forget the parts of an upload that will not be finished.
+	async fn abandon(&self, path: &Path, id: &str) -> Result<(), Failure>;
 }
 
 #[async_trait]
@@ -59,6 +62,11 @@ impl<T: MultipartStore> Parts for T {
 		let id = id.to_owned();
 		let complete = self.complete_multipart(path, &id, parts);
 		complete.await.map(|_| ()).map_err(dropped)
+	}
+
+	async fn abandon(&self, path: &Path, id: &str) -> Result<(), Failure> {
+		let id = id.to_owned();
+		self.abort_multipart(path, &id).await.map_err(dropped)
 	}
 }
 
@@ -124,6 +132,15 @@ impl Parts for LocalParts {
 			isthmus_envelope::on_disk::sync_name(&file)
 		});
 		complete.await.map_err(|failure| match failure {
+			Failure::Missing => Failure::Dropped,
+			failure => failure,
+		})
+	}
+
+	async fn abandon(&self, path: &Path, _: &str) -> Result<(), Failure> {
+		let (_, unfinished) = Self::files(path);
+		let abandon = blocking(move || fs::remove_file(unfinished));
+		abandon.await.map_err(|failure| match failure {
 			Failure::Missing => Failure::Dropped,
 			failure => failure,
 		})

@@ -20,9 +20,27 @@ use std::{
 
 /// How long a store may be silent.
 pub const SILENCE: Duration = Duration::from_secs(30);
+/// The slowest connection that is waited for, in bytes a second.
+pub(crate) const SLOWEST: u64 = 32 << 10;
 
-/// Reads a range of a file of the store; all of it without a range. Fails if there are fewer bytes.
+/// How long it may take until a store sends at that speed.
+const STARTING: Duration = Duration::from_secs(10);
+
+/// Reads a range of a file of the store. Fails if there are fewer bytes, or if they come too slowly.
 async fn read(
+	location: &Location,
+	path: &Path,
+	range: Range<u64>,
+	silence: Duration,
+) -> Result<Vec<u8>, Failure> {
+	let patience = silence + STARTING + Duration::from_secs((range.end - range.start) / SLOWEST);
+	let read = read_all(location, path, range, silence);
+	let read = tokio::time::timeout(patience, read).await;
+	read.unwrap_or(Err(Failure::Slow(patience)))
+}
+
+/// Reads a range of a file of the store. Fails if there are fewer bytes.
+async fn read_all(
 	location: &Location,
 	path: &Path,
 	range: Range<u64>,

@@ -2,58 +2,18 @@
 //! An object's BLAKE3 tree, down to its chunks: the root is on the chain, and the chaining values of the chunks lie beside
 //! the object. With them, each chunk can be checked alone.
 //!
-//! A chunk is an aligned group of 2^10 of BLAKE3's own chunks, so its chaining value is a node of the tree that BLAKE3
-//! computes over the whole object (BLAKE3 paper, section 2.1).
+//! A chunk is an aligned group of 2^10 of BLAKE3's own chunks, so its chaining value (of an object's only chunk, the root)
+//! is a node of the tree that BLAKE3 computes over the whole object. `isthmus-storage-proof` computes it.
 
-use blake3::{
-	hazmat::{merge_subtrees_non_root, merge_subtrees_root, HasherExt, Mode},
-	Hasher,
-};
+use isthmus_storage_proof::GROUP;
+
+pub use isthmus_storage_proof::Value;
+pub(crate) use isthmus_storage_proof::{group as value, root};
 
 /// The root of an object's tree: the BLAKE3 hash of its bytes.
-pub type Root = [u8; 32];
-/// The chaining value of a chunk; of an object's only chunk, the root.
-pub type Value = [u8; 32];
+pub type Root = Value;
 
-/// Returns the chaining value of chunk `number`. `only` says that the object has no other one.
-pub(crate) fn value(number: u32, only: bool, chunk: &[u8]) -> Value {
-	let mut hasher = Hasher::new();
-	if only {
-		return *hasher.update(chunk).finalize().as_bytes();
-	}
-	let offset = u64::from(number) * isthmus_envelope::object::SEALED_CHUNK as u64;
-	hasher.set_input_offset(offset);
-	hasher.update(chunk).finalize_non_root()
-}
-
-/// Returns the root of the tree over these chunks; `None` without any.
-pub(crate) fn root(values: &[Value]) -> Option<Root> {
-	match values {
-		[] => None,
-		[only] => Some(*only),
-		values => {
-			let (left, right) = values.split_at(left_len(values.len()));
-			let root = merge_subtrees_root(&node(left), &node(right), Mode::Hash);
-			Some(*root.as_bytes())
-		}
-	}
-}
-
-/// Returns the chaining value of a node over at least one chunk, which is not the root.
-fn node(values: &[Value]) -> Value {
-	match values {
-		[only] => *only,
-		values => {
-			let (left, right) = values.split_at(left_len(values.len()));
-			merge_subtrees_non_root(&node(left), &node(right), Mode::Hash)
-		}
-	}
-}
-
-/// Returns how many of more than one chunks are under the left child: the largest power of two that leaves one.
-fn left_len(chunks: usize) -> usize {
-	1 << (chunks - 1).ilog2()
-}
+const _: () = assert!(isthmus_envelope::object::SEALED_CHUNK == GROUP as usize);
 
 /// Returns the bytes of a list of chaining values.
 pub(crate) fn list_bytes(values: &[Value]) -> Vec<u8> {

@@ -8,6 +8,7 @@ use crate::{
 	location::Location,
 	object::{self, Object},
 	parts::Parts,
+	source::SLOWEST,
 	tree::{self, Value},
 };
 use bytes::Bytes;
@@ -38,8 +39,6 @@ const STREAM_PART: u32 = 32;
 const MAX_PARTS: u64 = 10_000;
 /// How long a store may take for a part: this long, and a second for each [`SLOWEST`] bytes.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The slowest connection that is waited for, in bytes a second.
-const SLOWEST: u64 = 32 << 10;
 
 /// Why a value was not sent.
 #[derive(Debug, thiserror::Error)]
@@ -269,8 +268,31 @@ pub fn forget(journal: &Path) -> io::Result<()> {
 	}
 }
 
+/// Gives up the upload of a journal: has the store forget the parts that it has, and removes the journal. `location` is
+/// asked if the upload went there. A store that cannot be asked keeps the parts; some stores have a rule for that.
+///
+/// # Errors
+///
+/// Returns the error of the journal's file.
+pub async fn give_up(journal: &Path, location: &Location) -> io::Result<()> {
+	if let Some(Journal { start, done, .. }) = Journal::open(journal)? {
+		let there = match start.url == location.url() {
+			true => Some(location.clone()),
+			false => Location::open(&start.url).ok(),
+		};
+		if let (Some(there), Some(id), false) = (there, done.id, done.whole) {
+			let path = there.path(&object::name(&start.header));
+			if let Ok(parts) = there.parts() {
+				// Nothing more can be done about a failure.
+				let _ = patiently(0, parts.abandon(&path, &id)).await;
+			}
+		}
+	}
+	forget(journal)
+}
+
 /// Returns how many chunks a part has.
-fn part_chunks(length: Option<u64>) -> u32 {
+pub(crate) fn part_chunks(length: Option<u64>) -> u32 {
 	match length {
 		None => STREAM_PART,
 		Some(length) => {
@@ -525,7 +547,7 @@ impl Sender {
 }
 
 /// Waits for a store as long as `size` bytes may take.
-async fn patiently<T>(
+pub(crate) async fn patiently<T>(
 	size: usize,
 	asked: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {

@@ -321,9 +321,5 @@ fn identity(
 	let passphrase = passphrase.ok_or_else(|| PyPermissionError::new_err(missing))?;
 	let secrets = py.detach(|| file.open(&passphrase));
 	let secrets = secrets.map_err(|error| raised_by_file(path, error))?;
-	Ok(Identity {
-		account: Account::from_uri(&secrets.account()).map_err(raised)?,
-		master: secrets.seed.master(),
-		encryption: secrets.seed.encryption(),
-	})
+	Identity::of_key_file(path, &secrets).map_err(raised)
 }

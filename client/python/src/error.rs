@@ -32,25 +32,17 @@ create_exception!(
 pub(crate) fn raised(error: Error) -> PyErr {
 	use Error::*;
 	let words = error.to_string();
+	if let Some(refusal) = error.query_refusal() {
+		return refused_query(refusal, words);
+	}
 	match error {
 		Unreachable { .. } | Rejected { .. } | Connection(_) | Unconfirmed { .. } => {
 			PyConnectionError::new_err(words)
 		}
-		Query(refusal) => refused_query(refusal, words),
-		// A node names the refusal of a signed query as the chain does.
-		Rpc {
-			reason: Some(reason),
-			..
-		} => match QUERY_REFUSALS
-			.iter()
-			.find(|one| format!("{one:?}") == reason)
-		{
-			Some(refusal) => refused_query(*refusal, words),
-			None => self::Refused::new_err(words),
-		},
 		NoEncryptionKey(_)
 		| NoSuchGrant { .. }
 		| NoSuchRequest { .. }
+		| NotGiven { .. }
 		| RequestGone(_)
 		| NoSuchBlock(_)
 		| HistoryGone { .. } => PyLookupError::new_err(words),
@@ -84,18 +76,6 @@ pub(crate) fn raised(error: Error) -> PyErr {
 		_ => self::Refused::new_err(words),
 	}
 }
-
-/// The refusals of a query.
-const QUERY_REFUSALS: [QueryRefusal; 8] = [
-	QueryRefusal::UnknownRecord,
-	QueryRefusal::NotAuthorised,
-	QueryRefusal::OutOfRange,
-	QueryRefusal::Expired,
-	QueryRefusal::Revoked,
-	QueryRefusal::Incomplete,
-	QueryRefusal::Suspended,
-	QueryRefusal::Embargoed,
-];
 
 fn refused_query(refusal: QueryRefusal, words: String) -> PyErr {
 	use QueryRefusal::*;

@@ -9,10 +9,9 @@ use crate::{
 };
 use isthmus_sdk::{
 	names,
-	object::location_to_write,
 	objects::Location,
 	parse_key, record_key, sharing, to_hex,
-	upload::{Stored as Uploaded, MAX_WHOLE},
+	upload::{location_to_write, Stored as Uploaded, MAX_WHOLE},
 	BlockNumber, Client, DatasetId, Epoch, Error, Identity, Leaf, LocalFolder, Names, Payload,
 	Place, Record, RecordKey, Removal, Upload, UploadFolder,
 };

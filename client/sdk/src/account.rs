@@ -2,8 +2,10 @@
 //! Accounts, which can sign, and identities, which also hold an account's other secrets.
 
 use crate::{error::Error, types::AccountId};
-use isthmus_envelope::{EncryptionSecret, MasterSecret, Seed};
-use std::{str::FromStr, sync::Arc};
+use isthmus_envelope::{
+	EncryptionSecret, EpochId, EpochKeys, ErasableError, ErasableFile, MasterSecret, Secrets, Seed,
+};
+use std::{path::Path, str::FromStr, sync::Arc};
 use subxt::config::{substrate::BlakeTwo256, Hasher};
 use subxt_signer::{sr25519::Keypair, SecretUri};
 use zeroize::Zeroizing;
@@ -118,6 +120,8 @@ pub struct Identity {
 	pub master: MasterSecret,
 	/// The secret from which the key pairs are derived to which grants to the account are sealed.
 	pub encryption: EncryptionSecret,
+	/// Where the keys of the account's erasable epochs are kept; `None` if it can have no such epochs.
+	pub erasable: Option<ErasableFile>,
 }
 
 impl Identity {
@@ -141,6 +145,24 @@ impl Identity {
 			account: Account::from_seed(*seed.account())?,
 			master: seed.master(),
 			encryption: seed.encryption(),
+			erasable: None,
+		})
+	}
+
+	/// Creates the identity of a key file's secrets. The keys of its erasable epochs are kept beside that file.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::InvalidSecret`] if the secret of an imported account is invalid.
+	pub fn of_key_file(path: &Path, secrets: &Secrets) -> Result<Self, Error> {
+		let account = Account::from_uri(&secrets.account())?;
+		let master = secrets.seed.master();
+		let erasable = ErasableFile::beside(path, &master, account.id().0);
+		Ok(Self {
+			account,
+			master,
+			encryption: secrets.seed.encryption(),
+			erasable: Some(erasable),
 		})
 	}
 
@@ -163,12 +185,48 @@ impl Identity {
 			account: Account::from_uri(uri)?,
 			master: MasterSecret::from_bytes(secret("isthmus/development/master/")),
 			encryption: EncryptionSecret::from_bytes(secret("isthmus/development/encryption/")),
+			erasable: None,
 		})
 	}
 
 	/// Returns the account's address.
 	pub fn id(&self) -> &AccountId {
 		self.account.id()
+	}
+
+	/// Returns the keys of an epoch of the account's own: from the file of erasable keys, if the epoch is erasable, and
+	/// otherwise from the master secret.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Erasable`] if the epoch is erasable and its keys are not in that file, or if the file cannot be
+	/// read.
+	pub fn epoch_keys(&self, id: &EpochId) -> Result<EpochKeys, Error> {
+		let tree = match &self.erasable {
+			Some(file) => file.keys(id)?,
+			None => None,
+		};
+		Ok(match tree {
+			Some(tree) => EpochKeys::Erasable(tree),
+			None => EpochKeys::Derived(self.master.epoch_root(id)),
+		})
+	}
+
+	/// Returns the file of erasable keys.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Erasable`] if the identity has none.
+	pub fn erasable_file(&self) -> Result<&ErasableFile, Error> {
+		Ok(self.erasable.as_ref().ok_or(ErasableError::NoFile)?)
+	}
+
+	/// Draws the keys of an epoch that has no records yet, if it is erasable.
+	pub(crate) fn start_epoch(&self, id: &EpochId) -> Result<(), Error> {
+		match &self.erasable {
+			Some(file) => Ok(file.start(id)?),
+			None => Ok(()),
+		}
 	}
 }
 

@@ -393,6 +393,22 @@ impl Client {
 			.claiming(Claim::Grant(grant)))
 	}
 
+	/// Makes a call that disputes a grant that this account pays for; see [`dispute`](crate::dispute), which finds out what to
+	/// show. `secret` is the seed of the key pair of the request, and everyone can open the grant with it.
+	pub async fn dispute(
+		&self,
+		grant: GrantId,
+		leaf: Leaf,
+		secret: &[u8; 32],
+		shown: &[u8],
+	) -> Result<Call, Error> {
+		let arguments = (grant, leaf, *secret, Bytes(shown));
+		Ok(self
+			.call(PALLET, "dispute", arguments)
+			.await?
+			.claiming(Claim::Grant(grant)))
+	}
+
 	/// Makes a call that closes a dataset to requests, or opens it to them again.
 	pub async fn set_closed(&self, dataset: DatasetId, closed: bool) -> Result<Call, Error> {
 		self.call(PALLET, "set_closed", (dataset, closed)).await

@@ -34,6 +34,8 @@ pub(crate) enum Claim {
 	Report(String, String),
 	/// The end of a credential of an account.
 	Credential([u8; 32], String),
+	/// The place among the keepers of an owner's dataset.
+	Keeper([u8; 32], DatasetId),
 }
 
 impl Claim {

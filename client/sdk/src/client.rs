@@ -12,10 +12,12 @@ use crate::{
 	state::State,
 	text::bytes_from_hex,
 	trust::{is_local, Chosen, Memory, Notice, TellNotice, Trust, Unproven},
-	types::{AccountId, Balance, BlockNumber, DatasetId, Epoch, PALLET},
+	types::{AccountId, Balance, BlockNumber, DatasetId, Epoch, Seconds, PALLET},
 	wait::{report, Tell, Wait, Waiting, ASKING, SILENCE},
 };
+use codec::Decode;
 use isthmus_light::Finality;
+use isthmus_primitives::digest::{PreDigest, POW_ENGINE_ID};
 use serde::de::DeserializeOwned;
 use std::{
 	collections::{BTreeMap, BTreeSet},
@@ -28,7 +30,10 @@ use std::{
 };
 use subxt::{
 	backend::LegacyBackend,
-	config::{substrate::SubstrateHeader, SubstrateConfig},
+	config::{
+		substrate::{DigestItem, SubstrateHeader},
+		SubstrateConfig,
+	},
 	rpcs::{client::RpcParams, rpc_params, RpcClient},
 	utils::H256,
 	OnlineClient,
@@ -323,6 +328,24 @@ impl Client {
 		let header: Option<Header> = self.request("chain_getHeader", hash).await?;
 		let header = header.ok_or_else(|| Error::Incompatible("the node lost a block".into()))?;
 		Ok(header.number as BlockNumber)
+	}
+
+	/// Returns the date of a block of the best chain, as the node says; `None` if the block's header has none.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::NoSuchBlock`] if the best chain has no block with this number.
+	pub async fn date_of(&self, number: BlockNumber) -> Result<Option<Seconds>, Error> {
+		let hash = self.hash_at(number).await?;
+		let header: Option<Header> = self.request("chain_getHeader", rpc_params![hash]).await?;
+		let logs = header.map(|header| header.digest.logs).unwrap_or_default();
+		let date = |item: &DigestItem| match item {
+			DigestItem::PreRuntime(POW_ENGINE_ID, bytes) => {
+				Some(PreDigest::decode(&mut &bytes[..]).ok()?.timestamp)
+			}
+			_ => None,
+		};
+		Ok(logs.iter().find_map(date))
 	}
 
 	/// Asks the node for its own status and its chain's.

@@ -11,7 +11,9 @@ use crate::{
 		RecordKey, RequestId,
 	},
 };
-use isthmus_envelope::{keys::KeyError, tree::TreeError, GrantError, RandomError, RecordError};
+use isthmus_envelope::{
+	keys::KeyError, tree::TreeError, ErasableError, GrantError, RandomError, RecordError,
+};
 use isthmus_light::ReceiptError;
 use subxt::{
 	ext::{jsonrpsee::core::ClientError as RpcError, scale_decode},
@@ -141,6 +143,9 @@ pub enum Error {
 	/// A policy allows the request, but the owner's own limits do not.
 	#[error("left for the owner to answer: {0}")]
 	Withheld(&'static str),
+	/// A keeper has lost its place, or would lose it.
+	#[error("{0}")]
+	Keeper(&'static str),
 	/// A request was closed while the connection was lost.
 	#[error("the connection was lost while the answer was in flight; the request is closed: it was granted or cancelled")]
 	OutcomeUnknown,
@@ -196,6 +201,25 @@ pub enum Error {
 		owner: AccountId,
 		/// The grant.
 		grant: GrantId,
+	},
+	/// The reader has no such grant.
+	#[error("{reader} has no grant {grant}")]
+	NotGiven {
+		/// The reader.
+		reader: AccountId,
+		/// The grant.
+		grant: GrantId,
+	},
+	/// There is nothing to dispute about a grant: it cost nothing, or its owner was paid already.
+	#[error("there is nothing to dispute about grant {0}: nothing was paid for it, or its owner was paid already")]
+	NothingToDispute(GrantId),
+	/// A grant opens all records that were looked at, so that a dispute would be lost. Nothing was sent.
+	#[error("grant {grant} opens all {records} records that are in its range: a dispute would be lost, and everyone could open the grant")]
+	NothingWrong {
+		/// The grant.
+		grant: GrantId,
+		/// How many records it opens.
+		records: usize,
 	},
 	/// The reader has published no encryption key, so nothing can be sealed to it.
 	#[error("{0} has no encryption key on the chain")]
@@ -266,6 +290,9 @@ pub enum Error {
 	/// A range of leaves is empty, extends beyond the tree or does not contain the leaf.
 	#[error(transparent)]
 	Range(#[from] TreeError),
+	/// The keys of an erasable epoch cannot be read, changed or used.
+	#[error(transparent)]
+	Erasable(#[from] ErasableError),
 	/// Bytes are not a public encryption key.
 	#[error(transparent)]
 	Key(#[from] KeyError),
@@ -441,6 +468,20 @@ impl Error {
 		}
 	}
 
+	/// Returns why a query was refused, if it was: by the chain, or by a node, which names the refusal as the chain does.
+	pub fn query_refusal(&self) -> Option<QueryRefusal> {
+		match self {
+			Error::Query(refusal) => Some(*refusal),
+			Error::Rpc {
+				reason: Some(reason),
+				..
+			} => QUERY_REFUSALS
+				.into_iter()
+				.find(|refusal| format!("{refusal:?}") == *reason),
+			_ => None,
+		}
+	}
+
 	/// Returns why the node's pool rejected the transaction, if it did.
 	pub fn rejection(&self) -> Option<Rejection> {
 		match self {
@@ -460,6 +501,11 @@ impl Error {
 		)
 	}
 
+	/// Returns whether the node has pruned the bytes of a record, or does not have them yet.
+	pub fn lacks_bytes(&self) -> bool {
+		matches!(self, Error::Rpc { code, .. } if *code == BYTES_GONE)
+	}
+
 	/// Returns whether the node lies, lags or is damaged, so that another node of the same chain may do better.
 	pub fn is_of_node(&self) -> bool {
 		match self {
@@ -472,6 +518,18 @@ impl Error {
 		}
 	}
 }
+
+/// The refusals of a query.
+const QUERY_REFUSALS: [QueryRefusal; 8] = [
+	QueryRefusal::UnknownRecord,
+	QueryRefusal::NotAuthorised,
+	QueryRefusal::OutOfRange,
+	QueryRefusal::Expired,
+	QueryRefusal::Revoked,
+	QueryRefusal::Incomplete,
+	QueryRefusal::Suspended,
+	QueryRefusal::Embargoed,
+];
 
 /// The code of a node that cannot prove finality, because it does not have the block that we know.
 pub(crate) const NO_PROOF: i32 = 7005;
@@ -649,6 +707,23 @@ mod tests {
 		};
 		assert!(matches!(answer(gone), Error::StateGone(_)));
 		assert!(matches!(answer("no"), Error::Rpc { code: 4003, .. }));
+	}
+
+	#[test]
+	fn a_query_is_refused_by_the_chain_or_by_a_node() {
+		let of_node = |reason: Option<&str>| Error::Rpc {
+			code: 7106,
+			message: "no".into(),
+			reason: reason.map(str::to_owned),
+		};
+		for refusal in QUERY_REFUSALS {
+			assert_eq!(Error::Query(refusal).query_refusal(), Some(refusal));
+			let named = of_node(Some(&format!("{refusal:?}")));
+			assert_eq!(named.query_refusal(), Some(refusal));
+		}
+		for other in [of_node(None), of_node(Some("Stale")), Error::InvalidSecret] {
+			assert_eq!(other.query_refusal(), None, "{other}");
+		}
 	}
 
 	#[test]

@@ -295,6 +295,38 @@ pub enum Event {
 		#[serde(serialize_with = "as_texts")]
 		locations: Vec<Text>,
 	},
+	/// A payment can no longer be disputed, or its reader gave the grant up: the owner was paid.
+	OfferPaid {
+		grant: GrantId,
+		owner: AccountId,
+		grantee: AccountId,
+		#[serde(with = "ScopeJson")]
+		scope: Scope,
+		#[serde(serialize_with = "as_text")]
+		paid: Balance,
+	},
+	/// A reader showed that a grant does not open what it paid for, and got its payment back.
+	DisputeWon {
+		grant: GrantId,
+		owner: AccountId,
+		grantee: AccountId,
+		#[serde(with = "ScopeJson")]
+		scope: Scope,
+		leaf: Leaf,
+		#[serde(serialize_with = "as_text")]
+		refunded: Balance,
+		#[serde(serialize_with = "as_text")]
+		slashed: Balance,
+	},
+	/// A reader disputed a grant that opens what it paid for.
+	DisputeLost {
+		grant: GrantId,
+		owner: AccountId,
+		grantee: AccountId,
+		#[serde(with = "ScopeJson")]
+		scope: Scope,
+		leaf: Leaf,
+	},
 }
 
 /// A grant, as the event of its authorisation tells.
@@ -390,6 +422,9 @@ impl Event {
 			| GrantSuspended { owner, .. }
 			| GrantResumed { owner, .. }
 			| GrantExpired { owner, .. }
+			| OfferPaid { owner, .. }
+			| DisputeWon { owner, .. }
+			| DisputeLost { owner, .. }
 			| WithdrawalSet { owner, .. }
 			| OfferReleased { owner, .. }
 			| Embargoed { owner, .. }
@@ -413,7 +448,10 @@ impl Event {
 			| GrantForgotten { grantee, .. }
 			| GrantSuspended { grantee, .. }
 			| GrantResumed { grantee, .. }
-			| GrantExpired { grantee, .. } => Some(grantee),
+			| GrantExpired { grantee, .. }
+			| OfferPaid { grantee, .. }
+			| DisputeWon { grantee, .. }
+			| DisputeLost { grantee, .. } => Some(grantee),
 			_ => None,
 		}
 	}
@@ -474,7 +512,10 @@ impl Event {
 			| GrantForgotten { scope, .. }
 			| GrantSuspended { scope, .. }
 			| GrantResumed { scope, .. }
-			| GrantExpired { scope, .. } => Some(scope),
+			| GrantExpired { scope, .. }
+			| OfferPaid { scope, .. }
+			| DisputeWon { scope, .. }
+			| DisputeLost { scope, .. } => Some(scope),
 			_ => None,
 		}
 	}
@@ -594,7 +635,7 @@ mod tests {
 	}
 
 	/// Events that cover each kind of field.
-	fn events() -> [(Event, Value); 13] {
+	fn events() -> [(Event, Value); 14] {
 		let (owner, consumer) = (account(1), account(2));
 		let (key, hash) = (
 			format!("0x{}", "07".repeat(32)),
@@ -764,6 +805,21 @@ mod tests {
 				json!({
 					"event": "LocationsSet", "owner": owner, "dataset": 3,
 					"locations": ["s3://grades", "file:///a"],
+				}),
+			),
+			(
+				Event::DisputeWon {
+					grant: 8,
+					owner,
+					grantee: consumer,
+					scope,
+					leaf: 5,
+					refunded: 7,
+					slashed: 1,
+				},
+				json!({
+					"event": "DisputeWon", "grant": 8, "owner": owner, "grantee": consumer,
+					"scope": scope_json, "leaf": 5, "refunded": "7", "slashed": "1",
 				}),
 			),
 			(

@@ -81,7 +81,7 @@ impl Handle {
 
 	/// Returns what is secret of it: the key of the record's leaf.
 	pub fn secret(&self) -> [u8; 32] {
-		*self.leaf.to_bytes()
+		*self.leaf.expose_secret()
 	}
 
 	/// Returns the hash of the chain's first block.
@@ -139,8 +139,8 @@ mod tests {
 			(handle.genesis, handle.owner, handle.key)
 		);
 		assert_eq!(
-			(there.answer, there.leaf.to_bytes()),
-			(handle.answer, handle.leaf.to_bytes())
+			(there.answer, there.leaf.expose_secret()),
+			(handle.answer, handle.leaf.expose_secret())
 		);
 	}
 

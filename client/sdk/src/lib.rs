@@ -64,6 +64,7 @@
 //! - [`Handle`] opens one record without an account, for programs that work on behalf of a reader.
 //! - [`Upload::run_object`] stores a value outside the chain, at a location of the owner's choice; [`mod@object`] has what
 //!   the chain says about objects, and [`mod@objects`] sends, reads and checks them.
+//! - [`mod@keepers`] keeps copies of datasets' objects, and proves it to the chain.
 //! - [`mod@names`] hides the names of records from the chain, and finds records by them.
 //! - [`sharing`] seals, revokes and renews grants, and [`mod@serve`] answers requests automatically.
 //! - [`mod@facts`] reads and reports facts about the world outside the chain, and evaluates conditions on them.
@@ -102,6 +103,8 @@ mod claim;
 pub mod client;
 mod connection;
 mod cost;
+pub mod dispute;
+pub mod erasure;
 pub mod error;
 pub mod event;
 pub mod facts;
@@ -111,6 +114,7 @@ pub mod file;
 pub mod folder;
 pub mod handle;
 pub mod history;
+pub mod keepers;
 mod lock;
 mod manifest;
 pub mod names;
@@ -148,6 +152,8 @@ pub use block::BlockId;
 pub use budget::Budget;
 pub use call::Call;
 pub use client::{Client, Depth, Header, Status};
+pub use dispute::{dispute, Complaint};
+pub use erasure::Erasure;
 pub use error::{CostError, Error, Rejection, UploadError};
 pub use event::{Event, Granted};
 pub use fetch_file::{is_folder, FetchError, FetchFile};

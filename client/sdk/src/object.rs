@@ -31,32 +31,6 @@ impl Locations {
 	}
 }
 
-/// Returns the location to which an owner sends a dataset's next object: the first one that takes objects.
-///
-/// # Errors
-///
-/// Returns [`Error::NoLocation`] if the owner published none, [`Error::NotWritable`] if none of them takes objects,
-/// and the errors of [`Client::proven`](Client::proven).
-pub async fn location_to_write(
-	client: &Client,
-	owner: &AccountId,
-	dataset: DatasetId,
-) -> Result<Location, Error> {
-	let urls = client.proven().await?.locations(owner, dataset).await?;
-	let Locations {
-		usable,
-		mut unusable,
-	} = Locations::open(urls);
-	if usable.is_empty() && unusable.is_empty() {
-		return Err(Error::NoLocation(dataset));
-	}
-	let location = usable.into_iter().find(Location::takes_objects);
-	location.ok_or_else(|| Error::NotWritable {
-		dataset,
-		unusable: (!unusable.is_empty()).then(|| unusable.swap_remove(0)),
-	})
-}
-
 /// Reads an object's entry.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use crate::{
 	account::Identity, client::Client, error::Error, names::header_of, reading::context,
 	sharing::epoch_id, types::*,
 };
-use isthmus_envelope::{Decryptor, ObjectCipher, ObjectHeader, RecordError};
+use isthmus_envelope::{Decryptor, ObjectCipher, ObjectHeader, RecordError, TreeError};
 use std::{
 	collections::BTreeSet,
 	sync::{MutexGuard, PoisonError},
@@ -17,7 +17,8 @@ use std::{
 
 impl Client {
 	/// Checks an owner's master secret with the smallest record on the first page of an epoch's records. Once it is
-	/// checked, this asks nothing. If the epoch has none, any secret will do.
+	/// checked, this asks nothing. If the epoch has none, any secret will do; if the epoch is erasable, its keys are drawn
+	/// now.
 	///
 	/// # Errors
 	///
@@ -44,11 +45,16 @@ impl Client {
 			.items
 			.into_iter()
 			.min_by_key(|entry| to_fetch(&entry.record.payload));
-		let Some(RecordEntry { key, record }) = smallest else {
-			return Ok(());
-		};
 		let id = epoch_id(self, owner.id(), dataset, epoch);
-		let leaf = owner.master.epoch_root(&id).leaf_key(record.leaf);
+		let Some(RecordEntry { key, record }) = smallest else {
+			return owner.start_epoch(&id);
+		};
+		let leaf = match owner.epoch_keys(&id)?.leaf_key(record.leaf) {
+			Ok(leaf) => leaf,
+			// A record whose key was erased, and that is still on the chain, tells nothing.
+			Err(TreeError::Erased { .. }) => return Ok(()),
+			Err(error) => return Err(error.into()),
+		};
 		let place = context(self, owner.id(), key);
 		let opened = match &record.payload {
 			Payload::Object { object, .. } => match ObjectHeader::read(&object.header) {
@@ -84,7 +90,7 @@ impl Client {
 }
 
 /// Returns about how many bytes have to be fetched for a record's header.
-fn to_fetch(payload: &Payload) -> u64 {
+pub(crate) fn to_fetch(payload: &Payload) -> u64 {
 	match payload {
 		Payload::Value { .. } => payload.length(),
 		Payload::Chunks { .. } => 32 * u64::from(payload.chunks()),

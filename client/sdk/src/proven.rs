@@ -440,7 +440,11 @@ fn bytes(text: &str) -> Result<Vec<u8>, Error> {
 }
 
 /// Checks that the chain keeps something in the version that this program knows.
-fn check_version(kept: &'static str, found: Option<u16>, known: u16) -> Result<(), Error> {
+pub(crate) fn check_version(
+	kept: &'static str,
+	found: Option<u16>,
+	known: u16,
+) -> Result<(), Error> {
 	let found = found.unwrap_or_default();
 	match found == known {
 		true => Ok(()),

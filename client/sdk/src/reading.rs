@@ -121,7 +121,7 @@ impl Reading {
 			}
 			None => {
 				let id = sharing::epoch_id(client, owner, answer.dataset, answer.epoch);
-				reader.master.epoch_root(&id).leaf_key(answer.leaf)
+				reader.epoch_keys(&id)?.leaf_key(answer.leaf)?
 			}
 		};
 		Self::with_keys(client, Some(reader), (owner, key), answer, leaf).await

@@ -3,8 +3,8 @@
 
 use crate::types::{FACTS, PALLET};
 use isthmus_sharing::terms::{
-	MAX_CHUNKS, MAX_GRANTS_PER_READER, MAX_NAME_SIZE, MAX_SEALED_KEYS_SIZE, MAX_TEXT_SIZE,
-	MAX_VALUE_SIZE,
+	DISPUTE_WINDOW, MAX_CHUNKS, MAX_GRANTS_PER_READER, MAX_NAME_SIZE, MAX_SEALED_KEYS_SIZE,
+	MAX_TEXT_SIZE, MAX_VALUE_SIZE,
 };
 use std::fmt;
 use subxt::error::{ArithmeticError, DispatchError, TokenError};
@@ -146,6 +146,12 @@ pallet_errors! {
 	LocationInvalid,
 	TooManyLocations,
 	LocationTwice,
+	TermTooShort,
+	NothingToDispute,
+	WrongSecret,
+	SuiteUnknown,
+	LeafOutsideGrant,
+	NotTheRecord,
 	[FACTS]
 	NameTaken,
 	UnknownSource,
@@ -235,6 +241,11 @@ fn in_words(error: &PalletError) -> Option<String> {
 		TooManyChunks => return Some(format!("The record needs more than {MAX_CHUNKS} chunks.")),
 		ChunkSizeInvalid => {
 			return Some(format!("The chunk size is 0, or more than {MAX_VALUE_SIZE} bytes."))
+		}
+		TermTooShort => {
+			return Some(format!(
+				"A term that is paid for must be at least as long as the time in which the payment can be disputed: {DISPUTE_WINDOW} blocks."
+			))
 		}
 		NoEncryptionKey => "The reader has no encryption key on the chain.",
 		MustBeDirect => "A call that stores bytes must be a transaction of its own.",

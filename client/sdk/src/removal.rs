@@ -69,7 +69,7 @@ impl Removal {
 		};
 		// A file could be crafted to look like a folder that lists other records. Their keys would not match.
 		let id = epoch_id(client, owner.id(), record.dataset, record.epoch);
-		let root = owner.master.epoch_root(&id);
+		let root = owner.epoch_keys(&id)?;
 		let is_own = |file: &folder::File| file.key.0 == root.file_key(&key.0, &file.path);
 		let files: Vec<_> = files.into_iter().filter(|file| !file.folder).collect();
 		if !files.iter().all(is_own) {
@@ -110,6 +110,11 @@ impl Removal {
 	/// Returns the record's key.
 	pub fn key(&self) -> RecordKey {
 		self.key
+	}
+
+	/// Returns the keys of all records that are removed.
+	pub(crate) fn keys(&self) -> impl Iterator<Item = RecordKey> + '_ {
+		self.files.iter().flatten().copied().chain([self.key])
 	}
 
 	/// Returns the number of files to remove with the record; `None` if it is not a folder.

@@ -19,7 +19,7 @@ use crate::{
 	wait::Wait,
 };
 use isthmus_envelope::{
-	grant::recipient, open_grant, seal_grant, EpochId, GrantScope, KeySet, PublicKey, Range, Suite,
+	grant::recipient, open_grant, seal_keys, EpochId, GrantScope, KeySet, PublicKey, Range, Suite,
 };
 use std::collections::HashSet;
 use subxt::utils::H256;
@@ -46,7 +46,7 @@ pub fn epoch_id(client: &Client, owner: &AccountId, dataset: DatasetId, epoch: E
 ///
 /// # Errors
 ///
-/// Returns [`Error::Range`] for an invalid range, [`Error::Grant`] if the keys cannot be sealed, and
+/// Returns [`Error::Range`] for an invalid range, and for one with a leaf that was erased, [`Error::Grant`] if the keys cannot be sealed, and
 /// [`Error::NotPostQuantum`] if the client [refuses](Client::post_quantum_only) the key.
 pub fn seal(
 	client: &Client,
@@ -61,15 +61,9 @@ pub fn seal(
 		to,
 	} = terms.scope;
 	check(client, key.suite())?;
-	let root = owner
-		.master
-		.epoch_root(&epoch_id(client, owner.id(), dataset, epoch));
-	let scope = GrantScope {
-		grantee: terms.grantee.0,
-		range: Range::new(from, to)?,
-		expiry: terms.expiry,
-	};
-	Ok(seal_grant(&root, &scope, key)?)
+	let id = epoch_id(client, owner.id(), dataset, epoch);
+	let keys = owner.epoch_keys(&id)?.key_set(Range::new(from, to)?)?;
+	Ok(seal_keys(&id, &keys, (terms.grantee.0, terms.expiry), key)?)
 }
 
 /// Returns an error if the client refuses what is sealed with this suite.
@@ -352,7 +346,7 @@ pub fn expiry(state: &State, term: BlockNumber) -> BlockNumber {
 }
 
 /// Returns an account's requests and grants, given or received, that the chain should have ended or removed
-/// already: [`Client::settle`] does so, and releases what is held for them.
+/// already, and the payments that it should have made: [`Client::settle`] does so, and releases what is held for them.
 ///
 /// # Errors
 ///
@@ -371,11 +365,20 @@ pub async fn overdue(state: &State, account: &AccountId) -> Result<Vec<Due>, Err
 	let requests = requests
 		.iter()
 		.filter(|entry| now >= entry.request.valid_until);
-	let grants = grants.iter().filter(|entry| is_late(&entry.grant));
-	Ok(requests
-		.map(|entry| Due::Request(entry.id))
-		.chain(grants.map(|entry| Due::Grant(entry.id)))
-		.collect())
+	let mut due: Vec<_> = requests.map(|entry| Due::Request(entry.id)).collect();
+	for GrantEntry { id, grant } in &grants {
+		if is_late(grant) {
+			due.push(Due::Grant(*id));
+		} else if grant.paid > 0 && !grant.state.has_ended() {
+			let payment = state.payment(*id).await?;
+			due.extend(
+				payment
+					.filter(|payment| now >= payment.until)
+					.map(|_| Due::Payment(*id)),
+			);
+		}
+	}
+	Ok(due)
 }
 
 /// The outcome of a revocation.
@@ -464,7 +467,17 @@ pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Re
 	}
 	let call = client.revoke(id).await?;
 	let call = call.claiming(Claim::NewEpoch(dataset));
-	let call = call.paying(refund_of(&revocation.grant, best.block().number));
+	let now = best.block().number;
+	let is_held = best
+		.payment(id)
+		.await?
+		.is_some_and(|payment| now.saturating_add(1) < payment.until);
+	// What the owner was not paid yet comes back from the reader's own funds.
+	let refund = match is_held {
+		true => 0,
+		false => refund_of(&revocation.grant, now),
+	};
+	let call = call.paying(refund);
 	if client.is_limited() && epoch == current {
 		let mut calls = vec![call.clone()];
 		calls.extend(renewals(client, &best, owner, dataset, id).await?);

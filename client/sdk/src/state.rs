@@ -98,7 +98,16 @@ impl State {
 	///
 	/// Returns [`Error::Incompatible`] if the pallet has no such constant with this type.
 	pub fn constant<Value: DecodeAsType>(&self, name: &str) -> Result<Value, Error> {
-		let address = subxt::constants::dynamic::<Value>(PALLET, name);
+		self.constant_of(PALLET, name)
+	}
+
+	/// Returns a constant of a pallet.
+	pub(crate) fn constant_of<Value: DecodeAsType>(
+		&self,
+		pallet: &str,
+		name: &str,
+	) -> Result<Value, Error> {
+		let address = subxt::constants::dynamic::<Value>(pallet, name);
 		Ok(self.at.constants().entry(address)?)
 	}
 
@@ -152,6 +161,19 @@ impl State {
 		dataset: DatasetId,
 	) -> Result<Option<Dataset>, Error> {
 		self.get(PALLET, "Datasets", (*owner, dataset)).await
+	}
+
+	/// Returns where a dataset's objects are, as its owner published; empty if it did not.
+	pub async fn locations(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+	) -> Result<Vec<String>, Error> {
+		let entry: Option<Locations> = self.get(PALLET, "Locations", (*owner, dataset)).await?;
+		// The chain takes only visible ASCII.
+		let text = |url: Vec<u8>| String::from_utf8_lossy(&url).into_owned();
+		let urls = entry.map_or_else(Vec::new, |entry| entry.urls);
+		Ok(urls.into_iter().map(text).collect())
 	}
 
 	/// Returns an owner's dataset with its number: the one that is named or, if none is, the owner's only one.
@@ -293,6 +315,16 @@ impl State {
 	/// Returns a grant: an active one, or one that the chain still remembers.
 	pub async fn grant(&self, id: GrantId) -> Result<Option<Grant>, Error> {
 		self.get(PALLET, "Grants", (id,)).await
+	}
+
+	/// Returns the payment for a grant, as long as its reader can dispute it. A chain that makes payments at once has none.
+	pub async fn payment(&self, id: GrantId) -> Result<Option<Payment>, Error> {
+		let pallet = self.at.metadata_ref().pallet_by_name(PALLET);
+		let storage = pallet.and_then(|pallet| pallet.storage());
+		match storage.and_then(|storage| storage.entry_by_name("Payments")) {
+			Some(_) => self.get(PALLET, "Payments", (id,)).await,
+			None => Ok(None),
+		}
 	}
 
 	/// Returns an account's funds.

@@ -9,11 +9,11 @@ use codec::{Decode, Encode};
 use isthmus_sharing::text::is_format;
 use subxt::{
 	ext::{scale_decode::DecodeAsType, scale_encode::EncodeAsType},
-	utils::AccountId32,
+	utils::{AccountId32, H256},
 };
 
 pub use isthmus_conditions::{Condition, SyntaxError, Truth};
-pub use isthmus_sharing::terms::LEAVES_PER_EPOCH;
+pub use isthmus_sharing::terms::{DISPUTE_WINDOW, LEAVES_PER_EPOCH};
 pub use isthmus_sharing::{
 	object, Answered, Attached, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf,
 	LeafUse, Location, LocationError, Object, ObjectError, Page, ProducerKind,
@@ -44,6 +44,8 @@ const _: () = {
 pub(crate) const PALLET: &str = "DataSharing";
 /// The facts pallet's name in the metadata.
 pub(crate) const FACTS: &str = "Facts";
+/// The keepers pallet's name in the metadata.
+pub(crate) const KEEPERS: &str = "Keepers";
 
 /// An account: the public key of the pair that signs for it.
 pub type AccountId = AccountId32;
@@ -125,6 +127,11 @@ pub type Report = isthmus_conditions::facts::Report<AccountId, Balance>;
 /// A credential of an account.
 pub type Credential = isthmus_conditions::facts::Credential<Balance>;
 
+/// An account that keeps a copy of a dataset's objects.
+pub type Keeper = isthmus_storage_proof::Keeper<Balance, Text>;
+/// What a dataset's keepers are paid from.
+pub type Pot = isthmus_storage_proof::Pot<Balance>;
+
 /// Where a record is stored, and under which key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -164,6 +171,20 @@ pub enum Due {
 	Request(RequestId),
 	/// A grant: one that has expired is ended, and one that ended long ago is removed.
 	Grant(GrantId),
+	/// The payment for a grant that can no longer be disputed, which is made to the owner.
+	Payment(GrantId),
+}
+
+/// A payment that its reader can still dispute: it is held from the reader, and the amount is what the grant says was paid.
+#[derive(Decode, DecodeAsType, Clone, Debug, PartialEq, Eq)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub struct Payment {
+	/// The block in which the owner is paid. Before it, the reader can dispute.
+	pub until: BlockNumber,
+	/// The number of the suite and the identifier of the request's key, as they are encoded in the key.
+	pub prefix: [u8; isthmus_envelope::PublicKey::PREFIX_LEN],
+	/// The BLAKE2b-256 hash of the request's key.
+	pub key: H256,
 }
 
 /// Text that the chain keeps: a name, a purpose or a reason. The chain checks that it is UTF-8.

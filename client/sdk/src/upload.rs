@@ -14,6 +14,7 @@ mod stored;
 
 pub use chunks::{CHUNK_SIZE, MAX_LENGTH, MAX_WHOLE};
 pub use kept::{keep, KeepError};
+pub use object::location_to_write;
 pub use stored::{Done, Stored};
 
 pub(crate) use choice::next_leaf;
@@ -169,7 +170,7 @@ impl<'a> Upload<'a> {
 			client
 				.check_secret(owner, place.dataset, place.epoch)
 				.await?;
-			let leaf = place.leaf_key(client, owner);
+			let leaf = place.leaf_key(client, owner)?;
 			let context = place.context(client, owner.id());
 			let stored = match &self.name {
 				Some(name) => encrypt_named(&leaf, &context, &name.0, value)?,
@@ -302,7 +303,7 @@ impl<'a> Upload<'a> {
 			.check_secret(owner, place.dataset, place.epoch)
 			.await?;
 		let (leaf, context) = (
-			place.leaf_key(client, owner),
+			place.leaf_key(client, owner)?,
 			place.context(client, owner.id()),
 		);
 		let known = started.as_ref().map(|started| &started.manifest);

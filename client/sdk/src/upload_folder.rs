@@ -28,7 +28,7 @@ use crate::{
 	upload::{complete, next_leaf, read_whole, settled, Stored, Upload, MAX_WHOLE},
 	window::Window,
 };
-use isthmus_envelope::EpochRoot;
+use isthmus_envelope::EpochKeys;
 use local::{entry, LocalFile};
 use std::{
 	collections::{BTreeMap, BTreeSet},
@@ -241,7 +241,7 @@ pub async fn stored_of(
 	let mut stored = Vec::new();
 	for (dataset, epoch) in epochs {
 		let id = epoch_id(client, owner.id(), dataset, epoch);
-		let root = owner.master.epoch_root(&id);
+		let root = owner.epoch_keys(&id)?;
 		let files = folder
 			.files
 			.iter()
@@ -316,7 +316,7 @@ struct Running<'a> {
 	exact: bool,
 	/// Whether the list is already stored. If so, nothing is sent and every file is compared.
 	is_stored: bool,
-	root: EpochRoot,
+	keys: EpochKeys,
 	/// The small files in flight, by their numbers.
 	window: Window<usize>,
 	/// The files to store again, by their numbers, and why: another program took their place, or the
@@ -341,6 +341,9 @@ impl<'a> Running<'a> {
 			epoch: record.epoch,
 			leaf: record.leaf,
 		});
+		client
+			.check_secret(owner, place.dataset, place.epoch)
+			.await?;
 		let id = epoch_id(client, owner.id(), place.dataset, place.epoch);
 		let mut running = Self {
 			client,
@@ -348,7 +351,7 @@ impl<'a> Running<'a> {
 			place,
 			exact: false,
 			is_stored,
-			root: owner.master.epoch_root(&id),
+			keys: owner.epoch_keys(&id)?,
 			window: Window::new(),
 			again: BTreeMap::new(),
 			entries: BTreeMap::new(),
@@ -426,7 +429,7 @@ impl<'a> Running<'a> {
 
 	/// Returns the key of a file's record.
 	fn key(&self, file: &LocalFile) -> RecordKey {
-		self.root.file_key(&self.place.key.0, &file.path).into()
+		self.keys.file_key(&self.place.key.0, &file.path).into()
 	}
 
 	/// Stores a file, or compares it with its record.

@@ -3,7 +3,9 @@
 //! extension. Each benchmark sets up the most expensive case: names, texts and keys of maximum length, an
 //! offer to pay, an epoch to start.
 
-use crate::{conditions::Outside, extension::DirectCall, pallet::*, types::*};
+use crate::{
+	conditions::Outside, exchange::account_bytes, extension::DirectCall, pallet::*, types::*,
+};
 use alloc::{format, string::ToString, vec, vec::Vec};
 use codec::{Decode, Encode};
 use frame_benchmarking::v2::*;
@@ -19,6 +21,9 @@ use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
 use isthmus_conditions::{
 	Comparison, Condition, FactTest, Name as FactName, Node, Text as FactText, Truth, Value,
 };
+use isthmus_keys::{
+	header, seal_with, EncryptionKeyPair, EpochId, GrantScope, MasterSecret, Range, Suite,
+};
 use isthmus_sharing::{
 	location::{MAX_LOCATIONS, MAX_LOCATION_SIZE},
 	manifest, merkle, object,
@@ -30,7 +35,10 @@ use isthmus_sharing::{
 use polkadot_sdk::*;
 use sp_core::H256;
 use sp_io::hashing::sha2_256;
-use sp_runtime::traits::{AsTransactionAuthorizedOrigin, DispatchTransaction, Dispatchable, Zero};
+use sp_runtime::traits::{
+	AsTransactionAuthorizedOrigin, DispatchTransaction, Dispatchable, SaturatedConversion,
+	Saturating, Zero,
+};
 
 const KEY: RecordKey = H256::repeat_byte(7);
 
@@ -139,6 +147,17 @@ fn encryption_key() -> Vec<u8> {
 	vec![1; MAX_ENCRYPTION_KEY_SIZE as usize]
 }
 
+/// A term that is paid for, of which something is left when the owner is paid.
+fn term<T: Config>() -> BlockNumberFor<T> {
+	T::DisputeWindow::get().saturating_add(1u32.into())
+}
+
+/// Goes to the block in which what was bought in block 1 can no longer be disputed, and `after` blocks more.
+fn pass_window<T: Config>(after: u32) {
+	let block = T::DisputeWindow::get().saturating_add((1 + after).into());
+	frame_system::Pallet::<T>::set_block_number(block);
+}
+
 fn request_for<T: Config>(
 	owner: &T::AccountId,
 	consumer: &T::AccountId,
@@ -149,7 +168,7 @@ fn request_for<T: Config>(
 		owner.clone(),
 		scope(),
 		text(),
-		1u32.into(),
+		term::<T>(),
 		offer,
 		false,
 		encryption_key(),
@@ -262,7 +281,7 @@ fn meet<T: Config>() -> Result<(), BenchmarkError> {
 	Ok(())
 }
 
-/// Makes a request with an offer and a term of one block, and answers it. Returns the grant's number.
+/// Makes a request with an offer, and answers it. Returns the grant's number.
 fn buy<T: Config>(
 	owner: &T::AccountId,
 	consumer: &T::AccountId,
@@ -270,6 +289,61 @@ fn buy<T: Config>(
 	request::<T>(owner, consumer)?;
 	let (answered, sealed_keys) = answer::<T>();
 	authorize::<T>(owner, consumer, sealed_keys, Some(answered))
+}
+
+/// Makes a request with an offer for a range that takes the most keys, and answers it with keys that are sealed to the
+/// pair with this secret. Returns the grant's number.
+fn buy_sealed<T: Config>(
+	owner: &T::AccountId,
+	consumer: &T::AccountId,
+	secret: [u8; 32],
+) -> Result<GrantId, BenchmarkError> {
+	let recipient = EncryptionKeyPair::from_seed(Suite::XWing, [6; 16], secret).public_key();
+	let scope = Scope {
+		from: 1,
+		to: LEAVES_PER_EPOCH - 1,
+		..scope()
+	};
+	Pallet::<T>::request_access(
+		signed::<T>(consumer),
+		owner.clone(),
+		scope,
+		text(),
+		term::<T>(),
+		T::DepositPerItem::get(),
+		false,
+		recipient.to_bytes(),
+	)
+	.map_err(|failed| failed.error)?;
+	let id = EpochId {
+		genesis: account_bytes(&frame_system::Pallet::<T>::block_hash(
+			BlockNumberFor::<T>::zero(),
+		)),
+		owner: account_bytes(owner),
+		dataset: 0,
+		epoch: 0,
+	};
+	let wrong = || BenchmarkError::Stop("the grant cannot be sealed");
+	let sealed_for = GrantScope {
+		grantee: account_bytes(consumer),
+		range: Range::new(scope.from, scope.to).map_err(|_| wrong())?,
+		expiry: expiry::<T>().saturated_into(),
+	};
+	let root = MasterSecret::from_bytes([7; 32]).epoch_root(&id);
+	let sealed = seal_with(&root, &sealed_for, &recipient, [8; 64].into()).map_err(|_| wrong())?;
+	let (answered, _) = answer::<T>();
+	Pallet::<T>::add_authorize(
+		signed::<T>(owner),
+		consumer.clone(),
+		scope,
+		expiry::<T>(),
+		None,
+		sealed,
+		Some(answered),
+		None,
+	)
+	.map_err(|failed| failed.error)?;
+	Ok(NextGrant::<T>::get() - 1)
 }
 
 /// Fills a reader's list with grants, of which the last has ended. Returns that grant.
@@ -323,7 +397,7 @@ fn policy<T: Config>() -> Policy<BalanceOf<T>, BlockNumberFor<T>> {
 		price: T::DepositPerItem::get(),
 		firm_price: None,
 		longest_range: LEAVES_PER_EPOCH,
-		longest_term: 1u32.into(),
+		longest_term: term::<T>(),
 		consumers: ConsumerKinds::ALL,
 	}
 }
@@ -442,9 +516,8 @@ mod benchmarks {
 	fn remove_record() -> Result<(), BenchmarkError> {
 		let (caller, consumer) = (owner::<T>()?, consumer::<T>()?);
 		super::store::<T>(&caller)?;
-		// The term that it is paid for is one block.
 		buy::<T>(&caller, &consumer)?;
-		frame_system::Pallet::<T>::set_block_number(2u32.into());
+		pass_window::<T>(1);
 		Pallet::<T>::start_epoch(signed::<T>(&caller), 0)?;
 		#[extrinsic_call]
 		_(RawOrigin::Signed(caller.clone()), KEY);
@@ -471,9 +544,8 @@ mod benchmarks {
 		for number in 1..=3 {
 			super::store_object::<T>(&caller, number)?;
 		}
-		// The term that they are paid for is one block.
 		buy::<T>(&caller, &consumer)?;
-		frame_system::Pallet::<T>::set_block_number(2u32.into());
+		pass_window::<T>(1);
 		Pallet::<T>::start_epoch(signed::<T>(&caller), 0)?;
 		let key = H256::repeat_byte(1);
 		#[extrinsic_call]
@@ -526,7 +598,7 @@ mod benchmarks {
 			owner,
 			scope(),
 			text(),
-			1u32.into(),
+			term::<T>(),
 			offer,
 			true,
 			encryption_key(),
@@ -609,6 +681,9 @@ mod benchmarks {
 	fn revoke() -> Result<(), BenchmarkError> {
 		let (caller, consumer) = (owner::<T>()?, consumer::<T>()?);
 		let id = buy::<T>(&caller, &consumer)?;
+		// A payment that was made costs more to give back than one that is held.
+		pass_window::<T>(0);
+		Pallet::<T>::settle_one(Due::Payment(id));
 		#[extrinsic_call]
 		_(RawOrigin::Signed(caller.clone()), id);
 		assert_eq!(
@@ -619,6 +694,40 @@ mod benchmarks {
 			Datasets::<T>::get(&caller, 0).map(|dataset| dataset.epoch),
 			Some(1)
 		);
+		Ok(())
+	}
+
+	/// Measures the dispute of a grant that opens, with the most keys, of which the one that is tried is wrong.
+	#[benchmark]
+	fn dispute(l: Linear<1, { T::MaxValueSize::get() }>) -> Result<(), BenchmarkError> {
+		let (owner, caller) = (owner::<T>()?, consumer::<T>()?);
+		let shown = vec![header::RECORD_VERSION; l as usize];
+		DirectStore::<T>::put(());
+		Pallet::<T>::store(signed::<T>(&owner), KEY, 0, 0, 1, shown.clone())?;
+		let secret = [5; 32];
+		let id = buy_sealed::<T>(&owner, &caller, secret)?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()), id, 1, secret, shown);
+		assert_eq!(
+			Grants::<T>::get(id).map(|grant| grant.state),
+			Some(GrantState::Revoked)
+		);
+		assert_eq!(held::<T>(HoldReason::Offer, &caller), Zero::zero());
+		Ok(())
+	}
+
+	#[benchmark]
+	fn pay_owner() -> Result<(), BenchmarkError> {
+		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
+		let id = buy::<T>(&owner, &consumer)?;
+		pass_window::<T>(0);
+		let block = frame_system::Pallet::<T>::block_number();
+		Backlog::<T>::put(block);
+		#[block]
+		{
+			Pallet::<T>::begin_agenda(block);
+		}
+		assert!(!Payments::<T>::contains_key(id));
 		Ok(())
 	}
 

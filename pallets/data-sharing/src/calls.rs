@@ -302,9 +302,10 @@ mod calls {
 		/// - `scope`: the producer's dataset, an epoch that the dataset has reached, and the range of
 		///   leaves: `from` (the first) to `to` (one past the last, at most 2^32).
 		/// - `purpose`: what the data is for, text of 1 to `MaxTextSize` bytes.
-		/// - `term`: the minimum term of the grant in blocks, counted from the block that authorises it.
-		/// - `offer`: the payment to the owner, made in the block that authorises the grant, in the
-		///   smallest unit; 0 for none.
+		/// - `term`: the minimum term of the grant in blocks, counted from the block that authorises it. At least
+		///   `DisputeWindow` if there is an offer.
+		/// - `offer`: the payment to the owner, in the smallest unit; 0 for none. It stays held from this account
+		///   for `DisputeWindow` blocks from the block that authorises the grant, and is then made.
 		/// - `firm`: whether the grant must not be revoked before the term is over. The dataset's policy must
 		///   offer that, for at most this offer. A grant whose term is not firm can be revoked at any time,
 		///   and the share of the payment for the rest of the term is then paid back.
@@ -333,6 +334,10 @@ mod calls {
 			let purpose: Text = Self::text(purpose, Error::<T>::PurposeTooLong)?;
 			ensure!(!purpose.is_empty(), Error::<T>::PurposeEmpty);
 			ensure!(!term.is_zero(), Error::<T>::ZeroTerm);
+			ensure!(
+				offer.is_zero() || term >= T::DisputeWindow::get(),
+				Error::<T>::TermTooShort
+			);
 			let key = Self::checked_key(key)?;
 			ensure!(
 				!RequestsFrom::<T>::contains_key((&consumer, &owner, &scope)),
@@ -453,8 +458,8 @@ mod calls {
 		/// Authorises a reader: adds an entry to the authorization list.
 		///
 		/// The entry contains the range's keys, sealed to the reader's encryption key. If it answers a
-		/// request, the request is closed, its offer is paid to this account, and its deposit becomes the
-		/// grant's. A grant that no one requested takes a deposit from this account. The part of the deposit
+		/// request, the request is closed and its deposit becomes the grant's. Its offer is paid to this account
+		/// `DisputeWindow` blocks later, unless the reader shows with `dispute` that the keys are wrong. A grant that no one requested takes a deposit from this account. The part of the deposit
 		/// for the sealed keys is held until the grant expires or is revoked, the rest until the grant is
 		/// removed from the state.
 		///
@@ -483,9 +488,9 @@ mod calls {
 		#[allow(clippy::too_many_arguments)] // A transaction's arguments have no other place.
 		#[pallet::call_index(13)]
 		#[pallet::weight(
-			// The grant whose place is taken may be overdue and still under a condition.
+			// The grant whose place is taken may be overdue and still under a condition, or be paid for.
 			T::WeightInfo::add_authorize_to_full_list()
-				.saturating_add(T::WeightInfo::detach())
+				.saturating_add(T::WeightInfo::detach().max(T::WeightInfo::pay_owner()))
 				.saturating_add(match (condition, request) {
 					(Some(_), _) => T::WeightInfo::attach(),
 					// The offer may be under a condition.
@@ -538,11 +543,12 @@ mod calls {
 			let truth = Self::put_under_condition(&mut grant, condition)?;
 			let had_trigger =
 				request.is_some_and(|answered| Withdrawals::<T>::contains_key(answered.id));
-			let looked_for_room = match &request {
-				Some(answered) => Self::fulfil(answered, &mut grant).map(|()| false)?,
-				None => Self::give(&mut grant)?,
+			let (paid_with, looked_for_room) = match &request {
+				Some(answered) => (Self::fulfil(answered, &mut grant)?, false),
+				None => (None, Self::give(&mut grant)?),
 			};
 			let (id, was_full) = Self::open_grant(&grant)?;
+			Self::keep_payment(id, &grant, paid_with);
 			let attached = match truth {
 				Some(_) => T::WeightInfo::attach(),
 				None => Weight::zero(),
@@ -583,14 +589,18 @@ mod calls {
 		/// the other readers grants for the new epoch.
 		///
 		/// If the reader paid for a term that is not over, this account pays back the share of the payment for
-		/// the blocks that are left, or the call fails. Only a grant with a firm term cannot be revoked before
+		/// the blocks that are left, or the call fails. If the payment was not made yet, the reader gets all of it back. Only a
+		/// grant with a firm term cannot be revoked before
 		/// the term is over. A grant that has expired, and that the chain has not ended yet, is ended as
 		/// expired: no epoch starts.
 		///
 		/// What the reader already has cannot be taken back: its keys still open the values stored in its
 		/// scope before the revocation.
 		#[pallet::call_index(14)]
-		#[pallet::weight(T::WeightInfo::revoke().saturating_add(T::WeightInfo::detach()))]
+		#[pallet::weight(
+			T::WeightInfo::revoke()
+				.saturating_add(T::WeightInfo::detach().max(T::WeightInfo::pay_owner()))
+		)]
 		pub fn revoke(origin: OriginFor<T>, grant: GrantId) -> DispatchResult {
 			let who = ensure_signed(origin)?;
 			let mut entry = Grants::<T>::get(grant)
@@ -607,7 +617,12 @@ mod calls {
 				Error::<T>::TermPaidFor
 			);
 			let mut dataset = Self::own_dataset(&who, entry.scope.dataset)?;
-			let refunded = Self::refund(&entry, now)?;
+			// If the agenda is late.
+			Self::settle_one(Due::Payment(grant));
+			let refunded = match Self::pay_back(grant, &entry) {
+				Some(all) => all,
+				None => Self::refund(&entry, now)?,
+			};
 			Self::end_grant(grant, &mut entry, GrantState::Revoked);
 			let Grant {
 				owner,
@@ -751,12 +766,14 @@ mod calls {
 		///
 		/// - `due`: the requests and grants, at most `MAX_SETTLED`. Those that are not due, or no longer exist,
 		///   are left out. The condition of a grant is evaluated: the grant is due if that suspends or resumes it. A trigger is
-		///   due if its condition is met. The call fails if nothing was due.
+		///   due if its condition is met, and a payment when it can no longer be disputed. The call fails if nothing was due.
 		#[pallet::call_index(19)]
 		#[pallet::weight(
 			due.iter().fold(Weight::zero(), |weight, due| {
 				weight.saturating_add(match due {
-					Due::Request(_) | Due::Grant(_) => Pallet::<T>::weight_of_settling(1),
+					Due::Request(_) | Due::Grant(_) | Due::Payment(_) => {
+						Pallet::<T>::weight_of_settling(1)
+					}
 					Due::Trigger(_) => Pallet::<T>::weight_of_trigger(),
 				})
 			})
@@ -773,13 +790,13 @@ mod calls {
 
 		/// Gives up a grant that this account has.
 		///
-		/// The grant is removed from the state and its deposit released. Nothing is paid back. What the
-		/// account already read it still has.
+		/// The grant is removed from the state and its deposit released. Nothing is paid back: a payment that could still be
+		/// disputed is made. What the account already read it still has.
 		#[pallet::call_index(20)]
 		#[pallet::weight(
 			// And what was sold.
 			T::WeightInfo::forget_grant()
-				.saturating_add(T::WeightInfo::detach())
+				.saturating_add(T::WeightInfo::detach().max(T::WeightInfo::pay_owner()))
 				.saturating_add(T::DbWeight::get().reads_writes(1, 1))
 		)]
 		pub fn renounce(origin: OriginFor<T>, grant: GrantId) -> DispatchResult {
@@ -787,6 +804,7 @@ mod calls {
 			let entry = Grants::<T>::get(grant)
 				.filter(|entry| entry.grantee == who)
 				.ok_or(Error::<T>::UnknownGrant)?;
+			Self::pay_owner(grant, &entry);
 			Self::forget_grant(grant, &entry);
 			let Grant {
 				owner,
@@ -935,6 +953,33 @@ mod calls {
 			condition: Option<Condition>,
 		) -> DispatchResult {
 			Self::do_embargo(ensure_signed(origin)?, key, condition)
+		}
+
+		/// Disputes a grant that this account pays for: shows that its keys do not open what was promised.
+		///
+		/// The chain opens the grant with the revealed secret, derives the key of one leaf from it, and compares it with what
+		/// the header of the record at that leaf commits to. If the grant does not open, or this is another key, the grant is
+		/// ended. This account gets its payment back, and with it what the owner loses of the deposit for the dataset: at most
+		/// `DisputeSlash`. Otherwise nothing changes, and this account has paid the fee.
+		///
+		/// It must be sent before the payment is made, `DisputeWindow` blocks after the grant was given.
+		///
+		/// With the revealed secret, everyone can open this one grant. It opens no other, as each request has its own key.
+		///
+		/// - `leaf`: a leaf of the grant at which there is a record. If the grant does not open at all, any of its leaves.
+		/// - `secret`: the secret of the key that the request named: for the known suites, the seed of the pair.
+		/// - `shown`: the record's bytes, since the chain has only their hash: the whole value or, for a large record, its
+		///   manifest. Empty for an object, whose header the chain has, and if the grant does not open at all.
+		#[pallet::call_index(29)]
+		#[pallet::weight(T::WeightInfo::dispute(Pallet::<T>::len(shown)))]
+		pub fn dispute(
+			origin: OriginFor<T>,
+			grant: GrantId,
+			leaf: Leaf,
+			secret: [u8; 32],
+			shown: Vec<u8>,
+		) -> DispatchResult {
+			Self::do_dispute(ensure_signed(origin)?, grant, leaf, secret, &shown)
 		}
 	}
 }

@@ -44,6 +44,16 @@ mod config {
 		#[pallet::constant]
 		type CancelNotice: Get<BlockNumberFor<Self>>;
 
+		/// The number of blocks in which a reader can dispute a grant that it pays for. The payment is held until then. A
+		/// term that is paid for is at least as long, so that the keys are in the state. At least 1.
+		#[pallet::constant]
+		type DisputeWindow: Get<BlockNumberFor<Self>>;
+
+		/// The maximum amount that the owner loses to the reader with a dispute, besides the payment. It is taken from the
+		/// deposit for the dataset.
+		#[pallet::constant]
+		type DisputeSlash: Get<BalanceOf<Self>>;
+
 		/// The number of blocks that an expired or revoked grant is kept, so that a query can say why it is
 		/// refused. The grant is removed earlier if the reader's list is full and a new grant needs its
 		/// place.
@@ -100,7 +110,7 @@ mod config {
 		/// The deposits for open requests and for the grants that will answer them.
 		#[codec(index = 4)]
 		Request,
-		/// The payments offered in open requests.
+		/// The payments offered in open requests, and those that can still be disputed.
 		#[codec(index = 5)]
 		Offer,
 		/// The deposits for grants.

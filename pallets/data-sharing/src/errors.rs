@@ -179,5 +179,19 @@ mod errors {
 		TooManyLocations,
 		/// The same location is there twice.
 		LocationTwice,
+		/// A term that is paid for must be at least as long as the time in which the payment can be disputed (`DisputeWindow`).
+		TermTooShort,
+		/// There is nothing to dispute: nothing was paid for the grant, or the time for disputes is over and the owner was paid.
+		NothingToDispute,
+		/// The revealed secret is not that of the key in the request that the grant answers: reveal the one of that request.
+		WrongSecret,
+		/// The key in the request that the grant answers belongs to a suite that the chain cannot open: a grant sealed to it cannot
+		/// be disputed.
+		SuiteUnknown,
+		/// The leaf is not one that the grant covers.
+		LeafOutsideGrant,
+		/// The shown bytes are not those of the record at the leaf: show the whole value or, for a large record, the manifest. Show
+		/// nothing for an object, whose header the chain has.
+		NotTheRecord,
 	}
 }

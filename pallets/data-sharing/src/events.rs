@@ -407,5 +407,48 @@ mod events {
 			/// The locations, all of them. Empty if the owner withdrew them.
 			locations: Urls,
 		},
+		/// The time in which a payment could be disputed is over, or its reader gave the grant up: the owner was paid.
+		OfferPaid {
+			/// The grant's number.
+			grant: GrantId,
+			/// The owner, who gave the grant and was paid.
+			owner: T::AccountId,
+			/// The reader, who paid.
+			grantee: T::AccountId,
+			/// The range that it opens.
+			scope: Scope,
+			/// The payment.
+			paid: BalanceOf<T>,
+		},
+		/// A reader showed that the keys of a grant do not open what it paid for. The grant was ended, and the payment given back.
+		DisputeWon {
+			/// The grant's number.
+			grant: GrantId,
+			/// The owner, who gave the grant.
+			owner: T::AccountId,
+			/// The reader, who had the grant.
+			grantee: T::AccountId,
+			/// The range that it was to open.
+			scope: Scope,
+			/// The leaf whose record the keys do not open.
+			leaf: Leaf,
+			/// The payment that the reader got back.
+			refunded: BalanceOf<T>,
+			/// What the reader got besides, from the deposit for the dataset.
+			slashed: BalanceOf<T>,
+		},
+		/// A reader disputed a grant whose keys open the record at this leaf. Nothing changed.
+		DisputeLost {
+			/// The grant's number.
+			grant: GrantId,
+			/// The owner, who gave the grant.
+			owner: T::AccountId,
+			/// The reader, who has the grant.
+			grantee: T::AccountId,
+			/// The range that it opens.
+			scope: Scope,
+			/// The leaf whose record the keys open.
+			leaf: Leaf,
+		},
 	}
 }

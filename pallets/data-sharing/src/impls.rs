@@ -14,7 +14,7 @@ use frame_support::{
 	defensive, ensure,
 	traits::{
 		fungible::{Mutate, MutateHold},
-		tokens::{Fortitude, Precision, Preservation, Restriction},
+		tokens::{Precision, Preservation},
 		Get, UnixTime,
 	},
 	weights::Weight,
@@ -321,11 +321,14 @@ impl<T: Config> Pallet<T> {
 		Self::release(HoldReason::Request, &request.consumer, request.deposit);
 	}
 
-	/// Closes the request that a grant answers: checks that the grant is as requested, pays the offer to the
-	/// owner, and makes the request's deposit the grant's.
+	/// Closes the request that a grant answers: checks that the grant is as requested, and makes the request's deposit the
+	/// grant's. Returns the request's key if there is an offer. The offer stays held: the caller must keep it as a payment.
 	///
 	/// Nothing here depends on what the reader does after it has requested: its sealed keys are public already.
-	pub(crate) fn fulfil(answered: &Answered, grant: &mut GrantOf<T>) -> DispatchResult {
+	pub(crate) fn fulfil(
+		answered: &Answered,
+		grant: &mut GrantOf<T>,
+	) -> Result<Option<EncryptionKey>, DispatchError> {
 		let request = Requests::<T>::get(answered.id)
 			.filter(|request| request.owner == grant.owner)
 			.ok_or(Error::<T>::UnknownRequest)?;
@@ -354,21 +357,11 @@ impl<T: Config> Pallet<T> {
 		grant.agreement = Some(answered.digest);
 		Self::hold(HoldReason::Grant, &grant.depositor, grant.deposit)?;
 		if request.offer.is_zero() {
-			return Ok(());
+			return Ok(None);
 		}
-		T::Currency::transfer_on_hold(
-			&HoldReason::Offer.into(),
-			&request.consumer,
-			&grant.owner,
-			request.offer,
-			Precision::Exact,
-			Restriction::Free,
-			// A freeze of the consumer's balance must not make the answer fail.
-			Fortitude::Force,
-		)?;
 		grant.paid = request.offer;
 		grant.paid_until = term_ends;
 		grant.firm = request.firm;
-		Ok(())
+		Ok(Some(request.key))
 	}
 }

@@ -29,7 +29,8 @@
 //! which lists the hashes of the chunks, and `store_chunk` stores each chunk. A large value takes no more
 //! of the state than a small one. The bytes of an **object** are not on the chain at all: `store_object` stores its length and
 //! BLAKE3 hash, and `set_locations` publishes where a dataset's objects are. Nothing on a chain is private, so values are encrypted before they get
-//! here. The envelope crate defines the keys and formats; this pallet never interprets them.
+//! here. The envelope crate defines the keys and formats; this pallet interprets them only to
+//! decide a dispute.
 //!
 //! Each entry in the state takes a deposit, which is released when the entry is removed. One entry is never
 //! removed: the count of an account's datasets. It ensures that no dataset number, and so no key derived
@@ -64,11 +65,17 @@
 //! beforehand: that the request is final, and how long it remains open. An answer names its request's digest,
 //! because on another branch of the chain the request's number may belong to another request.
 //!
-//! A payment buys a term: the reader's money is moved in the block that grants access. If the owner revokes
-//! the grant before the term is over, the share for the rest of the term is moved back in the same call. Only a
+//! A payment buys a term, which begins in the block that grants access. The reader's money stays held for `DisputeWindow`
+//! blocks more and is then paid to the owner. If the owner revokes
+//! the grant before the term is over, the share for the rest of the term is moved back in the same call, or all of it if the
+//! owner was not paid yet. Only a
 //! firm term, which the dataset's policy must offer, cannot be revoked. The records that were in the range when it was
-//! paid for stay until the term is over or the grant is revoked. The chain cannot look into sealed keys or
-//! ciphertext: it does not know whether the keys open anything, or whether the values are what the owner said. Readers pay owners they trust, or pay in small steps; an
+//! paid for stay until the term is over or the grant is revoked.
+//!
+//! Until the owner is paid, the reader can reveal the secret of the key in its request (`dispute`). The chain then opens the
+//! grant, and if it does not open, or its keys are not those that a record's header commits to, the reader gets its money
+//! back and a bounded part of the dataset's deposit. The chain does not look at ciphertext: it does not know whether the
+//! values are what the owner said. For that, readers pay owners they trust, or pay in small steps; an
 //! owner's actions stay in the chain's history, with its signature.
 //!
 //! ## Where to find what
@@ -76,7 +83,7 @@
 //! The protocol's types, formats, limits and deposits are in `isthmus-sharing`; [`types`] adds the bounds
 //! that the state needs. [`runtime_api`] declares `query` and the lists, and `queries` implements them.
 //! [`extension`] is the transaction extension that `store` needs. `config`, `storage`, `events`, `errors`
-//! and `calls` are the pallet's parts of the same names. `conditions` and `triggers` carry
+//! and `calls` are the pallet's parts of the same names. `exchange` holds payments and decides disputes. `conditions` and `triggers` carry
 //! out conditions. `receipts` commits each block's header to its events. `records` stores and removes records, `objects`
 //! stores those whose bytes are elsewhere, `impls`
 //! contains what the other calls share, `migrations` brings the state of an earlier runtime up to date, and `try_state`
@@ -94,6 +101,7 @@ pub mod conditions;
 mod config;
 mod errors;
 mod events;
+mod exchange;
 pub mod extension;
 mod impls;
 pub mod migrations;
@@ -163,6 +171,8 @@ pub mod pallet {
 	/// [`types::Grant`] on this chain.
 	pub type GrantOf<T> =
 		Grant<<T as frame_system::Config>::AccountId, BalanceOf<T>, BlockNumberFor<T>>;
+	/// [`types::Payment`] on this chain.
+	pub type PaymentOf<T> = Payment<BlockNumberFor<T>>;
 	/// [`types::Trigger`] on this chain.
 	pub type TriggerOf<T> =
 		Trigger<<T as frame_system::Config>::AccountId, BalanceOf<T>, BlockNumberFor<T>>;
@@ -216,6 +226,7 @@ pub mod pallet {
 				!T::RequestLifetime::get().is_zero(),
 				"RequestLifetime is zero"
 			);
+			assert!(!T::DisputeWindow::get().is_zero(), "DisputeWindow is zero");
 			assert!(
 				T::MaxValueSize::get() <= MAX_SERVED_SIZE,
 				"MaxValueSize is more than 2 MiB"

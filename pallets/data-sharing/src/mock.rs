@@ -75,6 +75,8 @@ pub(crate) const MAX_VALUE: u32 = 512;
 pub(crate) const LIFETIME: u64 = 10;
 pub(crate) const MEMORY: u64 = 5;
 pub(crate) const NOTICE: u64 = 3;
+pub(crate) const WINDOW: u64 = 4;
+pub(crate) const SLASH: u64 = 60;
 
 parameter_types! {
 	pub static DepositPerItem: u64 = PER_ITEM;
@@ -83,6 +85,8 @@ parameter_types! {
 	pub static RequestLifetime: u64 = LIFETIME;
 	pub const GrantMemory: u64 = MEMORY;
 	pub const CancelNotice: u64 = NOTICE;
+	pub static DisputeWindow: u64 = WINDOW;
+	pub const DisputeSlash: u64 = SLASH;
 	pub static MaxEndingsPerBlock: u32 = 3;
 	pub static Verifiers: Vec<u64> = vec![];
 	pub static MaxCarriedOut: u32 = 4;
@@ -158,6 +162,8 @@ impl Config for Test {
 	type BlockInterval = ConstU64<1>;
 	type MustStay = MustStay;
 	type CancelNotice = CancelNotice;
+	type DisputeSlash = DisputeSlash;
+	type DisputeWindow = DisputeWindow;
 	type Currency = Balances;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type DepositPerItem = DepositPerItem;

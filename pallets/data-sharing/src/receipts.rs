@@ -142,6 +142,9 @@ impl<T: Config> Event<T> {
 			| GrantForgotten { owner, grantee: reader, scope, .. }
 			| GrantSuspended { owner, grantee: reader, scope, .. }
 			| GrantResumed { owner, grantee: reader, scope, .. }
+			| OfferPaid { owner, grantee: reader, scope, .. }
+			| DisputeWon { owner, grantee: reader, scope, .. }
+			| DisputeLost { owner, grantee: reader, scope, .. }
 			| GrantExpired { owner, grantee: reader, scope, .. } => {
 				named(owner, Some(reader), Some(&scope.dataset), None)
 			}

@@ -173,6 +173,10 @@ mod storage {
 		Sold<BlockNumberFor<T>>,
 	>;
 
+	/// The payments that can still be disputed, by the grants that they are for.
+	#[pallet::storage]
+	pub type Payments<T: Config> = StorageMap<_, Twox64Concat, GrantId, Payment<BlockNumberFor<T>>>;
+
 	/// The number of the next grant.
 	#[pallet::storage]
 	pub type NextGrant<T: Config> = StorageValue<_, GrantId, ValueQuery>;

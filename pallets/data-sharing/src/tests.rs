@@ -6,6 +6,7 @@ mod conditions;
 mod config;
 mod cost;
 mod direct;
+mod exchange;
 mod grants;
 mod large;
 mod lists;

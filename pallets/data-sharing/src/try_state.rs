@@ -57,6 +57,7 @@ impl<T: Config> Pallet<T> {
 		Self::check_objects(&mut held)?;
 		Self::check_requests(&mut held)?;
 		Self::check_grants(&mut held)?;
+		Self::check_payments(&mut held)?;
 		Self::check_sold()?;
 		Self::check_conditions(&mut held)?;
 		Self::check_agenda()?;
@@ -353,6 +354,26 @@ impl<T: Config> Pallet<T> {
 			);
 		}
 		ensure!(per_dataset.is_empty(), "a grant has no dataset");
+		Ok(())
+	}
+
+	fn check_payments(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
+		for (id, payment) in Payments::<T>::iter() {
+			let grant = Grants::<T>::get(id).ok_or("a payment is for no grant")?;
+			ensure!(
+				!grant.state.has_ended() && !grant.paid.is_zero(),
+				"a payment is for a grant that has ended, or for nothing"
+			);
+			ensure!(
+				payment.until <= grant.paid_until,
+				"a payment can be disputed after the term is over"
+			);
+			ensure!(
+				Agenda::<T>::contains_key(payment.until, Due::Payment(id)),
+				"a payment is not on the agenda"
+			);
+			count::<T>(held, HoldReason::Offer, &grant.grantee, grant.paid);
+		}
 		Ok(())
 	}
 

@@ -5,12 +5,14 @@
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
 use isthmus_conditions::Name as FactName;
+use isthmus_keys::PublicKey;
 use isthmus_sharing::{
 	location::{MAX_LOCATIONS, MAX_LOCATION_SIZE},
 	terms::*,
 };
 use polkadot_sdk::*;
 use scale_info::TypeInfo;
+use sp_core::H256;
 
 pub use isthmus_sharing::{
 	Answered, Attached, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse,
@@ -25,7 +27,7 @@ pub type Text = BoundedVec<u8, ConstU32<MAX_TEXT_SIZE>>;
 /// A public encryption key: the suite's number (two bytes) and the key in that suite's encoding. The chain
 /// stores it without interpreting it.
 pub type EncryptionKey = BoundedVec<u8, ConstU32<MAX_ENCRYPTION_KEY_SIZE>>;
-/// A range's keys, sealed to the grantee's encryption key. The chain does not interpret them.
+/// A range's keys, sealed to the grantee's encryption key. The chain opens them only to decide a dispute.
 pub type SealedKeys = BoundedVec<u8, ConstU32<MAX_SEALED_KEYS_SIZE>>;
 
 /// The address of a store: see [`location`](isthmus_sharing::location).
@@ -94,6 +96,18 @@ pub struct Sold<BlockNumber> {
 	pub until: BlockNumber,
 }
 
+/// A payment that its reader can still dispute. The amount, which is what the grant says was paid, is held from the
+/// reader until then. The entry takes no deposit: the grant has one.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct Payment<BlockNumber> {
+	/// The block in which the owner is paid. Before it, the reader can dispute.
+	pub until: BlockNumber,
+	/// The number of the suite and the identifier of the request's key, as they are encoded in the key.
+	pub prefix: [u8; PublicKey::PREFIX_LEN],
+	/// The BLAKE2b-256 hash of the request's key.
+	pub key: H256,
+}
+
 /// Something that happens automatically at a block.
 #[derive(
 	Clone,
@@ -117,6 +131,9 @@ pub enum Due {
 	/// The trigger's condition may be met now.
 	#[codec(index = 2)]
 	Trigger(TriggerId),
+	/// The time in which the payment for the grant can be disputed is over: the owner is paid.
+	#[codec(index = 3)]
+	Payment(GrantId),
 }
 
 /// The number of a trigger, counted from 0 over the whole chain.

@@ -76,6 +76,10 @@ pub trait WeightInfo {
 	fn withdraw_when() -> Weight;
 	/// `embargo` with the largest condition, in place of another one.
 	fn embargo() -> Weight;
+	/// `dispute` with `l` bytes of the record, of a grant that opens with X-Wing, with the most keys, which are wrong.
+	fn dispute(l: u32) -> Weight;
+	/// Pays the owner of a grant, when the payment can no longer be disputed.
+	fn pay_owner() -> Weight;
 	/// The transaction extension's work if the call is `store`.
 	fn direct_call() -> Weight;
 }
@@ -197,23 +201,26 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 		// Not measured: the time to a full list without the sixteen grants of the list.
 		// The entry of what was sold is not measured: its reads and writes are added.
 		// Whether there is a condition is not measured: its read is added.
+		// The payment's entries are not measured: their writes are added.
 		Weight::from_parts(203_482_000, 0)
 			.saturating_add(T::DbWeight::get().reads(12))
-			.saturating_add(T::DbWeight::get().writes(15))
+			.saturating_add(T::DbWeight::get().writes(17))
 	}
 	fn add_authorize_to_full_list() -> Weight {
 		// Shortest time: 294_950 ns.
 		// The entry of what was sold is not measured: its reads and writes are added.
 		// Whether there is a condition is not measured: its read is added.
+		// The payment's entries are not measured: their reads and writes are added.
 		Weight::from_parts(323_482_000, 0)
-			.saturating_add(T::DbWeight::get().reads(28))
-			.saturating_add(T::DbWeight::get().writes(18))
+			.saturating_add(T::DbWeight::get().reads(29))
+			.saturating_add(T::DbWeight::get().writes(20))
 	}
 	fn revoke() -> Weight {
 		// Shortest time: 62_593 ns without the refund, for which a transfer's 50 us are added.
 		// The entry of what was sold is not measured: its reads and writes are added.
+		// Whether there is a payment is not measured: its reads are added.
 		Weight::from_parts(117_390_000, 0)
-			.saturating_add(T::DbWeight::get().reads(7))
+			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	/// `n` is from 1 to 32768.
@@ -263,14 +270,16 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn expire_grant() -> Weight {
 		// Shortest time: 55_593 ns.
 		// The entry of what was sold is not measured: its reads and writes are added.
+		// Whether there is a payment is not measured: its reads are added.
 		Weight::from_parts(56_404_000, 0)
-			.saturating_add(T::DbWeight::get().reads(7))
+			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
 	fn forget_grant() -> Weight {
 		// Shortest time: 70_165 ns.
+		// Whether there is a payment is not measured: its read is added.
 		Weight::from_parts(76_795_000, 0)
-			.saturating_add(T::DbWeight::get().reads(8))
+			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	fn attach() -> Weight {
@@ -312,6 +321,20 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 		Weight::from_parts(750_000_000, 0)
 			.saturating_add(T::DbWeight::get().reads(36))
 			.saturating_add(T::DbWeight::get().writes(45))
+	}
+	/// `l` is from 1 to 1049600.
+	fn dispute(l: u32) -> Weight {
+		// DISPUTE_NOTE
+		Weight::from_parts(5_000_000_000, 0)
+			.saturating_add(Weight::from_parts(1_895, 0).saturating_mul(l.into()))
+			.saturating_add(T::DbWeight::get().reads(14))
+			.saturating_add(T::DbWeight::get().writes(14))
+	}
+	fn pay_owner() -> Weight {
+		// Not measured: the time of `lapse_request`, and a transfer's 50 us.
+		Weight::from_parts(146_000_000, 0)
+			.saturating_add(T::DbWeight::get().reads(9))
+			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	fn direct_call() -> Weight {
 		// Shortest time: 1_152 ns. The check of the place is not measured: its reads are added.
@@ -461,6 +484,16 @@ impl WeightInfo for () {
 	fn embargo() -> Weight {
 		// Not measured yet: a bound.
 		Weight::from_parts(750_000_000, 0)
+	}
+	/// `l` is from 1 to 1049600.
+	fn dispute(l: u32) -> Weight {
+		// DISPUTE_NOTE
+		Weight::from_parts(5_000_000_000, 0)
+			.saturating_add(Weight::from_parts(1_895, 0).saturating_mul(l.into()))
+	}
+	fn pay_owner() -> Weight {
+		// Not measured: the time of `lapse_request`, and a transfer's 50 us.
+		Weight::from_parts(146_000_000, 0)
 	}
 	fn direct_call() -> Weight {
 		// Shortest time: 1_152 ns.

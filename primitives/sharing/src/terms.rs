@@ -50,6 +50,9 @@ pub const LEAST_TIME: u32 = 8;
 /// the offer.
 pub const CANCEL_NOTICE: u32 = 16;
 const _: () = assert!(CANCEL_NOTICE >= TERM_SLACK);
+/// For how many blocks a reader can dispute a grant that it pays for, counted from the grant's block. The owner is paid
+/// after that. About five minutes: the reader's program opens the grant as soon as it sees it.
+pub const DISPUTE_WINDOW: u32 = 24;
 /// A signed query may name a block at most this many blocks before a node's best block.
 pub const QUERY_BLOCKS_BEFORE: u32 = 64;
 /// A signed query may name a block at most this many blocks after a node's best block, because the caller's

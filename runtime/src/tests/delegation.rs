@@ -107,6 +107,21 @@ fn validity(signer: Sr25519Keyring, call: RuntimeCall) -> Result<(), Transaction
 	validity.map(|_| ())
 }
 
+fn leave_keepers() -> RuntimeCall {
+	let (owner, dataset) = (Bob.to_account_id(), 0);
+	pallet_keepers::Call::leave { owner, dataset }.into()
+}
+
+fn fund_keepers() -> RuntimeCall {
+	let (owner, dataset, amount) = (Bob.to_account_id(), 0, 1);
+	pallet_keepers::Call::fund {
+		owner,
+		dataset,
+		amount,
+	}
+	.into()
+}
+
 #[test]
 fn a_proxy_for_sharing_cannot_transfer() {
 	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
@@ -173,6 +188,8 @@ fn each_kind_of_proxy_allows_its_calls() {
 		(jointly(Bob, register()), &[Any]),
 		(close, &[Any, NonTransfer]),
 		(vote, &[Any, NonTransfer]),
+		(leave_keepers(), &[Any, NonTransfer]),
+		(fund_keepers(), &[Any]),
 		(pallet_verifiers::Call::apply {}.into(), &[Any, NonTransfer]),
 		(pallet_session::Call::purge_keys {}.into(), &[Any]),
 		(request(0), &[Any, NonTransfer, Shares]),

@@ -69,7 +69,7 @@ export const Grants = (Base) =>
 		 * @param {string} owner The owner's address.
 		 * @param {{dataset: number, epoch: number, from: number, to: number}} scope
 		 * @param {{purpose: string, term: number, key: PublicKey, offer?: bigint, firm?: boolean}} terms The purpose, the
-		 * term in blocks, the public key that the grant is sealed to (a new one for each request), the payment that the owner receives for a grant, and whether the owner must not revoke the grant
+		 * term in blocks, the public key that the grant is sealed to (a new one for each request), the payment that the owner receives for a grant (after the chain's `disputeWindow`; the term must be at least as long), and whether the owner must not revoke the grant
 		 * before its term is over (the dataset's policy has to offer that).
 		 */
 		async requestAccess(signer, owner, scope, { purpose, term, key, offer = 0n, firm = false }) {
@@ -114,6 +114,22 @@ export const Grants = (Base) =>
 				dataSharing.addAuthorize(grantee, scope, expiry, date, hex(sealed), answered, condition && toCodec(condition)),
 				request === null ? {} : { era: ANSWER_LIFE },
 			);
+		}
+
+		/**
+		 * Disputes a grant that this account pays for: shows that its keys do not open the record at a leaf. The receipt's
+		 * `DisputeWon` event says what came back; `DisputeLost` says that the keys are right. It must be sent before the block
+		 * that `api.query.dataSharing.payments` names.
+		 *
+		 * @param signer The reader.
+		 * @param {number} grant
+		 * @param {number} leaf A leaf of the grant with a record. If the grant does not open at all, any of its leaves.
+		 * @param {EncryptionKeyPair} pair The pair of the request. Its seed is revealed: everyone can open this grant with it.
+		 * @param {Uint8Array} shown The record's bytes: the value or, of a large record, the manifest; `fetchValue` fetches
+		 * them. None for an object, or if the grant does not open at all.
+		 */
+		async dispute(signer, grant, leaf, pair, shown = new Uint8Array()) {
+			return this.submit(signer, this.api.tx.dataSharing.dispute(grant, leaf, hex(pair.exposeSeed()), hex(shown)));
 		}
 
 		/**

@@ -365,10 +365,10 @@ fn chunks_cannot_change_places() {
 #[test]
 fn a_chunk_knows_whether_it_is_the_last() {
 	// The same key and the same other bytes of nonce and associated data, but one more chunk to come.
-	let (key, commitment) = chunk_key(&leaf(0), &[9; 32], &LABELS);
+	let (key, commitment) = chunk_key(&leaf(0), &[9; 32], &header::RECORD);
 	let header = Header::new(16, 16, [9; 32], commitment).unwrap();
 	let last = Chunks::new(header, key, &CONTEXT);
-	let (key, _) = chunk_key(&leaf(0), &[9; 32], &LABELS);
+	let (key, _) = chunk_key(&leaf(0), &[9; 32], &header::RECORD);
 	let header = Header::new(16, 16 * 515, [9; 32], commitment).unwrap();
 	let aad = last.cipher.aad;
 	let more = Chunks {

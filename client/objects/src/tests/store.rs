@@ -171,6 +171,12 @@ impl Parts for Store {
 		};
 		self.write(complete).await?
 	}
+
+	async fn abandon(&self, _: &Path, id: &str) -> std::result::Result<(), Failure> {
+		let mut parts = self.parts.lock().unwrap();
+		parts.retain(|(other, _), _| other != id);
+		Ok(())
+	}
 }
 
 #[async_trait]

@@ -125,6 +125,11 @@ impl Proven {
 		self.get(storage::grant(id)).await
 	}
 
+	/// Returns the payment for a grant, as long as its reader can dispute it.
+	pub async fn payment(&self, id: GrantId) -> Result<Option<Payment>, Error> {
+		self.get(storage::payment(id)).await
+	}
+
 	/// Returns an account's funds.
 	pub async fn funds(&self, account: &AccountId) -> Result<Funds, Error> {
 		/// The account's nonce and three counters of references, and its four amounts.

@@ -87,9 +87,9 @@ impl Place {
 		context(client, owner, self.key)
 	}
 
-	pub(super) fn leaf_key(&self, client: &Client, owner: &Identity) -> LeafKey {
+	pub(super) fn leaf_key(&self, client: &Client, owner: &Identity) -> Result<LeafKey, Error> {
 		let id = epoch_id(client, owner.id(), self.dataset, self.epoch);
-		owner.master.epoch_root(&id).leaf_key(self.leaf)
+		Ok(owner.epoch_keys(&id)?.leaf_key(self.leaf)?)
 	}
 }
 

@@ -4,10 +4,13 @@
 
 use super::{choice::Choice, settled, Done, Stored, Upload};
 use crate::{
+	client::Client,
 	error::{Error, UploadError},
 	lock,
 	manifest::content_hash,
+	object::Locations,
 	progress::{Progress, Stage},
+	proven::Proven,
 	turn::Turn,
 	types::*,
 	wait::Wait,
@@ -29,7 +32,8 @@ impl Upload<'_> {
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::Sending`] if the object cannot be sent, or the value was changed since an interrupted upload;
+	/// Returns [`Error::Cost`] before anything is sent if the account cannot pay for the entry, or the client's budget forbids
+	/// it; [`Error::Sending`] if the object cannot be sent, or the value was changed since an interrupted upload;
 	/// [`UploadError::PlaceGone`] if the object's leaf was taken, or its epoch ended, while it was sent; and the errors of
 	/// [`Client::send`](crate::Client::send).
 	pub async fn run_object(
@@ -43,13 +47,17 @@ impl Upload<'_> {
 		let _held = self.lock_objects().await;
 		settled(client, owner.id()).await?;
 		let journal = &self.journal()?;
-		let place = self.object_place(journal).await?;
+		let (place, is_noted) = self.object_place(journal).await?;
 		self.choice.place = place;
 		client
 			.check_secret(owner, place.dataset, place.epoch)
 			.await?;
+		self.check_entry(place).await?;
+		if !is_noted {
+			objects::give_up(journal, location).await?;
+		}
 		let (leaf, context) = (
-			place.leaf_key(client, owner),
+			place.leaf_key(client, owner)?,
 			place.context(client, owner.id()),
 		);
 		let note = note(&place);
@@ -76,6 +84,22 @@ impl Upload<'_> {
 			resumed: sent.resumed,
 			transactions: 1,
 		})
+	}
+
+	/// Checks that the account can, and may, pay for an object's entry. Every entry costs the same.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Cost`] if it cannot or may not.
+	async fn check_entry(&self, place: Place) -> Result<(), Error> {
+		let any = Object {
+			header: [0; isthmus_sharing::object::HEADER_SIZE],
+			length: 0,
+			root: H256::zero(),
+		};
+		let call = self.client.store_object(&place, &any).await?;
+		let cost = self.client.cost(&call).await?;
+		self.client.check_cost(self.owner.id(), cost).await
 	}
 
 	/// Stores the object's entry, unless its place was taken in the meantime.
@@ -112,8 +136,8 @@ impl Upload<'_> {
 		Ok(lock::path(&name).ok_or_else(none)?)
 	}
 
-	/// Returns the place of the interrupted upload if it is still free, and otherwise chooses one.
-	async fn object_place(&self, journal: &Path) -> Result<Place, Error> {
+	/// Returns the place of the interrupted upload if it is still free, and otherwise chooses one. Also returns which of both.
+	async fn object_place(&self, journal: &Path) -> Result<(Place, bool), Error> {
 		let (client, owner) = (self.client, self.owner.id());
 		let turn = Turn::take(client, owner).await?;
 		let noted = objects::unfinished(journal)?;
@@ -125,12 +149,56 @@ impl Upload<'_> {
 		if let Some(place) = noted.filter(fits) {
 			match fixed(place).choose(client, owner, turn.notes()).await {
 				Err(error) if is_gone(&error) => {}
-				chosen => return chosen,
+				chosen => return Ok((chosen?, true)),
 			}
 		}
-		objects::forget(journal)?;
-		self.choice.choose(client, owner, turn.notes()).await
+		let chosen = self.choice.choose(client, owner, turn.notes()).await?;
+		Ok((chosen, false))
 	}
+}
+
+/// Returns the location to which an owner sends a dataset's next object: the first one that takes objects.
+///
+/// # Errors
+///
+/// Returns [`Error::NoLocation`] if the owner published none, [`Error::NotWritable`] if none of them takes objects,
+/// and the errors of [`Client::proven`](Client::proven).
+pub async fn location_to_write(
+	client: &Client,
+	owner: &AccountId,
+	dataset: DatasetId,
+) -> Result<objects::Location, Error> {
+	let urls = own_locations(client, owner, dataset).await?;
+	let Locations {
+		usable,
+		mut unusable,
+	} = Locations::open(urls);
+	if usable.is_empty() && unusable.is_empty() {
+		return Err(Error::NoLocation(dataset));
+	}
+	let location = usable.into_iter().find(objects::Location::takes_objects);
+	location.ok_or_else(|| Error::NotWritable {
+		dataset,
+		unusable: (!unusable.is_empty()).then(|| unusable.swap_remove(0)),
+	})
+}
+
+/// Returns the locations of an owner's own dataset, with what the owner's programs have sent: it waits until that is final,
+/// because only then it is proven.
+///
+/// # Errors
+///
+/// Returns the errors of [`Client::proven`](Client::proven), and [`Error::Connection`] if the connection is lost.
+async fn own_locations(
+	client: &Client,
+	owner: &AccountId,
+	dataset: DatasetId,
+) -> Result<Vec<String>, Error> {
+	settled(client, owner).await?;
+	let best = client.best().await?;
+	let said = best.locations(owner, dataset).await?;
+	let look = async |proven: &Proven| proven.locations(owner, dataset).await;
+	client.confirmed(&best, &said, look).await
 }
 
 /// Chooses this place or none.

@@ -8,6 +8,7 @@
 //! ISTHMUS_NODE=... cargo test --release -p isthmus-sdk --test node large_values
 //! ```
 
+mod erasing;
 mod examples;
 mod folders;
 mod history;

@@ -95,7 +95,7 @@ async fn a_record_that_is_stored_already_is_compared() {
 }
 
 #[tokio::test]
-async fn a_request_is_authorised_and_paid_for() {
+async fn a_request_is_authorised_and_its_payment_is_held() {
 	let client = connect().await;
 	let [school, company] = accounts(&client, ["//sharing//school", "//sharing//company"]).await;
 	register(&client, &school).await;
@@ -134,17 +134,28 @@ async fn a_request_is_authorised_and_paid_for() {
 		.await
 		.unwrap();
 	let included = client.send(&school.account, &call).await.unwrap();
-	assert!(matches!(
-		included.events[..],
-		[Event::Authorized {
-			paid: UNIT,
-			request: Some(_),
-			..
-		}]
-	));
+	let [Event::Authorized {
+		grant,
+		paid: UNIT,
+		request: Some(_),
+		..
+	}] = included.events[..]
+	else {
+		panic!("{:?}", included.events);
+	};
+	// It can still be disputed. There is nothing to show, as the keys are right.
 	let best = client.best().await.unwrap();
 	let after = best.funds(school.id()).await.unwrap();
-	assert!(after.free + after.held > before.free + before.held);
+	assert!(after.free + after.held <= before.free + before.held);
+	let payment = best.payment(grant).await.unwrap().unwrap();
+	assert_eq!(payment.until, included.number() + DISPUTE_WINDOW);
+	let nothing = dispute(&client, &company, grant, None).await.unwrap_err();
+	assert!(
+		matches!(nothing, Error::NothingWrong { records: 1, .. }),
+		"{nothing}"
+	);
+	let others = dispute(&client, &school, grant, None).await.unwrap_err();
+	assert!(matches!(others, Error::NotGiven { .. }), "{others}");
 	let read = read(&client, &company, school.id(), place.key).await;
 	assert_eq!(read.unwrap(), MARKS);
 }

@@ -46,12 +46,15 @@ impl<T: Config> Pallet<T> {
 		T::WeightInfo::lapse_request()
 			.max(T::WeightInfo::expire_grant())
 			.max(T::WeightInfo::forget_grant())
+			.max(T::WeightInfo::pay_owner())
 			.max(T::WeightInfo::on_initialize_idle())
 	}
 
-	/// Returns the additional weight if the entry has a condition, which is evaluated or removed.
+	/// Returns the additional weight if the entry has a condition, which is evaluated or removed, or a payment.
 	fn weight_of_condition() -> Weight {
-		T::WeightInfo::carry_out().max(T::WeightInfo::detach())
+		T::WeightInfo::carry_out()
+			.max(T::WeightInfo::detach())
+			.max(T::WeightInfo::pay_owner())
 	}
 
 	/// Returns the weight of processing an agenda entry that is a trigger.
@@ -95,7 +98,7 @@ impl<T: Config> Pallet<T> {
 	/// Processes one due entry and removes it from the agenda.
 	fn on_due(block: BlockNumberFor<T>, due: Due) -> Weight {
 		let weight = match due {
-			Due::Grant(id) if Self::has_condition(id) => Self::weight_of_settling(1),
+			Due::Grant(id) if Self::takes_more(id) => Self::weight_of_settling(1),
 			Due::Request(id) if Withdrawals::<T>::contains_key(id) => Self::weight_of_settling(1),
 			Due::Trigger(_) => Self::weight_of_trigger(),
 			_ => Self::weight_of_step(),
@@ -116,7 +119,7 @@ impl<T: Config> Pallet<T> {
 				},
 				// It was looked at, and is on the agenda of a later block or of none.
 				Due::Trigger(id) if Triggers::<T>::contains_key(id) => {}
-				Due::Request(_) | Due::Trigger(_) => {
+				Due::Request(_) | Due::Trigger(_) | Due::Payment(_) => {
 					defensive!("the agenda has an entry that does not exist");
 					Agenda::<T>::remove(block, due);
 				}
@@ -125,12 +128,14 @@ impl<T: Config> Pallet<T> {
 		weight
 	}
 
-	fn has_condition(id: GrantId) -> bool {
-		Grants::<T>::get(id).is_some_and(|grant| grant.condition.is_some())
+	/// Returns whether a grant has a condition or a payment.
+	fn takes_more(id: GrantId) -> bool {
+		let has_condition = |grant: GrantOf<T>| grant.condition.is_some();
+		Grants::<T>::get(id).is_some_and(has_condition) || Payments::<T>::contains_key(id)
 	}
 
 	/// Ends a request or grant, or removes an ended grant, if it is due; suspends or resumes a grant, or fires a trigger, if
-	/// its condition says so. Returns whether anything was done.
+	/// its condition says so; pays an owner. Returns whether anything was done.
 	pub(crate) fn settle_one(due: Due) -> bool {
 		let now = frame_system::Pallet::<T>::block_number();
 		match due {
@@ -171,6 +176,13 @@ impl<T: Config> Pallet<T> {
 			Due::Trigger(id) => {
 				let trigger = Triggers::<T>::get(id);
 				return trigger.is_some_and(|trigger| Self::look_at_trigger(id, trigger));
+			}
+			Due::Payment(id) => {
+				let over = Payments::<T>::get(id).is_some_and(|payment| now >= payment.until);
+				let Some(grant) = Grants::<T>::get(id).filter(|_| over) else {
+					return false;
+				};
+				Self::pay_owner(id, &grant);
 			}
 		}
 		true

@@ -185,6 +185,8 @@ impl<T: Config> Pallet<T> {
 
 	/// Ends a grant that has expired.
 	pub(crate) fn expire_grant(id: GrantId, grant: &mut GrantOf<T>) {
+		// If the agenda is late. A term that is paid for is longer than the time for disputes.
+		Self::pay_owner(id, grant);
 		Self::end_grant(id, grant, GrantState::Expired);
 		Self::deposit_event(Event::GrantExpired {
 			grant: id,

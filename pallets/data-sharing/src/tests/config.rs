@@ -14,6 +14,7 @@ fn check() {
 fn the_bounds_themselves_are_good() {
 	MaxEndingsPerBlock::set(2);
 	RequestLifetime::set(1);
+	DisputeWindow::set(1);
 	MaxValueSize::set(MAX_SERVED_SIZE);
 	check();
 }
@@ -29,6 +30,13 @@ fn one_ending_a_block_is_too_few() {
 #[should_panic(expected = "RequestLifetime is zero")]
 fn a_request_must_live() {
 	RequestLifetime::set(0);
+	check();
+}
+
+#[test]
+#[should_panic(expected = "DisputeWindow is zero")]
+fn a_payment_must_wait_for_disputes() {
+	DisputeWindow::set(0);
 	check();
 }
 

@@ -216,6 +216,7 @@ fn the_reader_cannot_make_an_answer_fail() {
 			SCHOOL,
 			authorize(COMPANY, scope(0, 10), 50, Some(0))
 		));
+		run_to(NOTICE + WINDOW);
 		assert_eq!(total(SCHOOL), owner + 500);
 		assert_eq!(held(HoldReason::Offer, COMPANY), 0);
 	});

@@ -134,7 +134,7 @@ fn what_is_left_of_a_paid_term_is_paid_back() {
 			let before = (total(SCHOOL), total(COMPANY));
 			let start = System::block_number();
 			let grant = bought(1000);
-			assert_eq!(total(SCHOOL), before.0 + 1000);
+			assert_eq!(held(HoldReason::Offer, COMPANY), 1000);
 			run_to(start + after);
 			assert_ok!(submit(SCHOOL, revoke(grant)));
 			assert!(matches!(
@@ -152,8 +152,9 @@ fn what_is_left_of_a_paid_term_is_paid_back() {
 fn an_owner_that_cannot_pay_back_cannot_revoke() {
 	with_dataset(|| {
 		let grant = bought(1000);
+		run_to(1 + WINDOW);
 		let root = frame_system::RawOrigin::Root;
-		assert_ok!(Balances::force_set_balance(root.into(), SCHOOL, 900));
+		assert_ok!(Balances::force_set_balance(root.into(), SCHOOL, 700));
 		let refused = submit(SCHOOL, revoke(grant));
 		assert!(refused.is_err(), "{refused:?}");
 		let entry = Grants::<Test>::get(grant).unwrap();
@@ -220,13 +221,14 @@ fn an_answer_meets_only_the_request_that_it_was_made_for() {
 }
 
 #[test]
-fn a_frozen_balance_does_not_make_an_answer_fail() {
+fn a_frozen_balance_does_not_make_an_answer_or_its_payment_fail() {
 	with_dataset(|| {
 		assert_ok!(submit(COMPANY, request(scope(0, 10), 500)));
 		Balances::set_lock(*b"a freeze", &COMPANY, u64::MAX, WithdrawReasons::all());
 		let owner = total(SCHOOL);
 		let answer = authorize(COMPANY, scope(0, 10), 50, Some(0));
 		assert_ok!(submit(SCHOOL, answer));
+		run_to(1 + WINDOW);
 		assert_eq!(total(SCHOOL), owner + 500);
 	});
 }

@@ -5,6 +5,7 @@
 //! can settle all that is. In the end every deposit can be released, except for the deposits for the counts of
 //! datasets.
 
+use super::exchange::{dispute, reader_of, record_of, root_of, seal_for};
 use crate::{mock::*, *};
 use frame_support::{
 	assert_ok,
@@ -12,6 +13,7 @@ use frame_support::{
 	weights::Weight,
 };
 use isthmus_conditions::Condition;
+use isthmus_keys::Suite;
 use isthmus_sharing::terms::refund;
 use polkadot_sdk::*;
 use rand::{rngs::StdRng, Rng, SeedableRng};
@@ -122,8 +124,17 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 		37..=41 => {
 			let epoch = Datasets::<Test>::get(owner, dataset).map_or(0, |entry| entry.epoch);
 			let key = key(rng.gen_range(0..16));
-			let value = vec![0; rng.gen_range(0..70)];
+			let length = rng.gen_range(0..70);
 			let leaf = rng.gen_range(0..16);
+			let place = Scope {
+				dataset,
+				epoch,
+				..scope(0, 1)
+			};
+			let value = match length % 2 {
+				1 => record_of(&root_of(owner, &place), leaf),
+				_ => vec![0; length],
+			};
 			(
 				owner,
 				SharingCall::store {
@@ -165,7 +176,12 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 					term,
 					offer,
 					firm: rng.gen_ratio(1, 4),
-					key: vec![7; rng.gen_range(33..60)],
+					key: match rng.gen_range(33..60) {
+						length if length % 2 == 0 => {
+							reader_of(Suite::X25519, who).public_key().to_bytes()
+						}
+						length => vec![7; length],
+					},
 				},
 			)
 		}
@@ -201,10 +217,13 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 			let id = pick(rng, Requests::<Test>::iter_keys());
 			let expiry = now + rng.gen_range(0..60);
 			match Requests::<Test>::get(id) {
-				Some(request) => (
-					request.owner,
-					authorize(request.consumer, request.scope, expiry, Some(id)),
-				),
+				Some(request) => {
+					let mut call = authorize(request.consumer, request.scope, expiry, Some(id));
+					if let SharingCall::add_authorize { sealed_keys, .. } = &mut call {
+						seal_honestly(id, &request, expiry, sealed_keys);
+					}
+					(request.owner, call)
+				}
 				None => (owner, authorize(who, random_scope(rng), expiry, Some(id))),
 			}
 		}
@@ -237,9 +256,65 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 				Due::Request(pick(rng, Requests::<Test>::iter_keys())),
 				Due::Grant(pick(rng, Grants::<Test>::iter_keys())),
 				Due::Trigger(pick(rng, Triggers::<Test>::iter_keys())),
+				Due::Payment(pick(rng, Payments::<Test>::iter_keys())),
 			];
 			(who, settle(&due))
 		}
+	}
+}
+
+/// Seals the keys that answer a request if its number is even and it has a key. Other answers stay wrong.
+fn seal_honestly(id: RequestId, request: &RequestOf<Test>, expiry: u64, to: &mut Vec<u8>) {
+	let pair = reader_of(Suite::X25519, request.consumer);
+	if id.is_multiple_of(2) && request.key[..] == pair.public_key().to_bytes()[..] {
+		let root = root_of(request.owner, &request.scope);
+		if let Some(sealed) = seal_for(&root, request.consumer, &request.scope, expiry, &pair) {
+			*to = sealed;
+		}
+	}
+}
+
+/// Returns a dispute about a payment, mostly by the reader with the right secret.
+fn dispute_call(rng: &mut StdRng) -> (u64, SharingCall) {
+	let grant = pick(rng, Payments::<Test>::iter_keys());
+	let Some(entry) = Grants::<Test>::get(grant) else {
+		return (COMPANY, dispute(grant, 0, [0; 32], vec![]));
+	};
+	let Scope { dataset, epoch, .. } = entry.scope;
+	let leaves = Leaves::<Test>::iter_prefix((entry.owner, dataset, epoch));
+	let covered = leaves.filter_map(|(leaf, taken)| match taken.by {
+		LeafUse::Record(key) if entry.scope.covers(leaf) => Some((leaf, key)),
+		_ => None,
+	});
+	// In an order that does not depend on hashes.
+	let covered: Vec<_> = covered.collect::<BTreeSet<_>>().into_iter().collect();
+	let (leaf, shown) = match covered.is_empty() {
+		true => (rng.gen_range(0..16), vec![]),
+		false => {
+			let (leaf, key) = covered[rng.gen_range(0..covered.len())];
+			(leaf, bytes_of(entry.owner, leaf, key))
+		}
+	};
+	let secret = match rng.gen_ratio(1, 8) {
+		true => [0; 32],
+		false => *reader_of(Suite::X25519, entry.grantee).expose_seed(),
+	};
+	(entry.grantee, dispute(grant, leaf, secret, shown))
+}
+
+/// Returns the bytes of a record of these tests that the chain has the hash of.
+fn bytes_of(owner: u64, leaf: Leaf, key: RecordKey) -> Vec<u8> {
+	let record = Records::<Test>::get(owner, key).expect("its leaf is taken");
+	let place = Scope {
+		dataset: record.dataset,
+		epoch: record.epoch,
+		..scope(0, 1)
+	};
+	match record.payload {
+		Payload::Value { length: 77, .. } => record_of(&root_of(owner, &place), leaf),
+		Payload::Value { length, .. } => vec![0; length as usize],
+		Payload::Chunks { .. } => Large::new(key.0[0], record.payload.chunks() as u8).manifest(),
+		Payload::Object { .. } => vec![],
 	}
 }
 
@@ -416,7 +491,10 @@ fn overdue() -> Vec<Due> {
 	let grants = Grants::<Test>::iter()
 		.filter(|(_, grant)| is_late(grant))
 		.map(|(id, _)| Due::Grant(id));
-	requests.chain(grants).collect()
+	let payments = Payments::<Test>::iter()
+		.filter(|(_, payment)| now >= payment.until)
+		.map(|(id, _)| Due::Payment(id));
+	requests.chain(grants).chain(payments).collect()
 }
 
 /// The grants that were paid for, by number, until they end.
@@ -436,6 +514,9 @@ struct Promises {
 	/// How often an offer was taken back by its condition, and an embargo ended by it.
 	released: usize,
 	lifted: usize,
+	/// How many disputes were won, and lost.
+	won: usize,
+	lost: usize,
 }
 
 impl Promises {
@@ -470,6 +551,10 @@ impl Promises {
 					let due = self.paid.remove(&grant).map_or(0, |entry| {
 						assert!(!entry.firm || now >= entry.paid_until);
 						self.refunded += 1;
+						// An owner that was not paid yet gives all of it back.
+						if now < (entry.paid_from + WINDOW).min(entry.paid_until) {
+							return entry.paid;
+						}
 						let left = entry.paid_until.saturating_sub(now);
 						let term = entry.paid_until - entry.paid_from;
 						refund(entry.paid.into(), left, term) as u64
@@ -479,6 +564,24 @@ impl Promises {
 				SharingEvent::GrantExpired { grant, .. } => {
 					let paid = self.paid.remove(&grant);
 					assert!(paid.is_none_or(|entry| now >= entry.paid_until));
+				}
+				SharingEvent::DisputeWon {
+					grant,
+					leaf,
+					refunded,
+					slashed,
+					..
+				} => {
+					let entry = self.paid.remove(&grant).expect("it was paid for");
+					assert_eq!(refunded, entry.paid);
+					assert!(slashed <= SLASH);
+					// An honest owner never loses: only wrong keys, or what is not a record under its leaf's key.
+					assert!(!is_honest(&entry, leaf), "grant {grant}, leaf {leaf}");
+					self.won += 1;
+				}
+				SharingEvent::DisputeLost { grant, leaf, .. } => {
+					assert!(is_honest(&self.paid[&grant], leaf));
+					self.lost += 1;
 				}
 				SharingEvent::GrantSuspended { .. } => self.suspended += 1,
 				SharingEvent::GrantResumed { .. } => self.resumed += 1,
@@ -505,6 +608,19 @@ impl Promises {
 	}
 }
 
+/// Returns whether the owner sealed the right keys, and stored a record under the leaf's key.
+fn is_honest(grant: &GrantOf<Test>, leaf: Leaf) -> bool {
+	let Scope { dataset, epoch, .. } = grant.scope;
+	let taken = Leaves::<Test>::get((grant.owner, dataset, epoch, leaf));
+	let record = match taken.map(|taken| taken.by) {
+		Some(LeafUse::Record(key)) => Records::<Test>::get(grant.owner, key),
+		_ => None,
+	};
+	let is_record =
+		|record: RecordOf<Test>| matches!(record.payload, Payload::Value { length: 77, .. });
+	grant.sealed_keys[..] != b"sealed"[..] && record.is_some_and(is_record)
+}
+
 /// Goes on to the next block. Its agenda is worked off with little room, with much, or by a stranger.
 fn next_block(rng: &mut StdRng) {
 	run_to(System::block_number() + 1);
@@ -522,7 +638,7 @@ fn next_block(rng: &mut StdRng) {
 				Due::Grant(id) => {
 					Grants::<Test>::get(id).is_some_and(|grant| grant.until.is_some())
 				}
-				Due::Request(_) | Due::Trigger(_) => false,
+				Due::Request(_) | Due::Trigger(_) | Due::Payment(_) => false,
 			};
 			assert_eq!(overdue().into_iter().find(|due| !has_date(due)), None);
 		}
@@ -600,6 +716,7 @@ fn sequence(seed: u64, calls: usize) {
 		let mut rng = StdRng::seed_from_u64(seed);
 		// Drawn apart, so that objects change nothing of what else is drawn.
 		let mut objects = StdRng::seed_from_u64(!seed);
+		let mut disputes = StdRng::seed_from_u64(seed << 32);
 		let issuance = Balances::total_issuance();
 		let (mut good, mut bad) = (0, 0);
 		let mut promises = Promises::default();
@@ -628,6 +745,14 @@ fn sequence(seed: u64, calls: usize) {
 				succeeded.insert(name);
 			}
 			promises.check();
+			if disputes.gen_ratio(1, 16) {
+				let (reader, call) = dispute_call(&mut disputes);
+				let name = call.get_call_name();
+				if submit(reader, call).is_ok() {
+					succeeded.insert(name);
+				}
+				promises.check();
+			}
 			if rng.gen_ratio(1, 4) {
 				change_outside(&mut rng);
 				promises.check();
@@ -656,6 +781,8 @@ fn sequence(seed: u64, calls: usize) {
 			resumed,
 			released,
 			lifted,
+			won,
+			lost,
 			..
 		} = promises;
 		// Many conditions are refused, since dates count, too.
@@ -666,6 +793,10 @@ fn sequence(seed: u64, calls: usize) {
 		assert!(
 			(released > 0 && lifted > 0) || calls < LONG,
 			"{released} released, {lifted} lifted"
+		);
+		assert!(
+			(won > 0 && lost > 0) || calls < LONG,
+			"{won} won, {lost} lost"
 		);
 		assert!(
 			bought > calls / 1_000 && refunded > 0,

@@ -253,7 +253,7 @@ fn a_request_lapses_by_itself() {
 }
 
 #[test]
-fn authorising_pays_the_offer() {
+fn authorising_earns_the_offer_which_is_paid_when_it_can_no_longer_be_disputed() {
 	with_dataset(|| {
 		let owner = total(SCHOOL);
 		let consumer = total(COMPANY);
@@ -279,11 +279,25 @@ fn authorising_pays_the_offer() {
 				condition: None,
 			}
 		);
+		assert_eq!(Requests::<Test>::get(0), None);
+		assert_eq!(held(HoldReason::Request, COMPANY), 0);
+		run_to(WINDOW);
+		assert_eq!(held(HoldReason::Offer, COMPANY), 500);
+		assert_eq!((total(SCHOOL), total(COMPANY)), (owner, consumer));
+		run_to(1 + WINDOW);
+		assert_eq!(
+			last_event(),
+			SharingEvent::OfferPaid {
+				grant: 0,
+				owner: SCHOOL,
+				grantee: COMPANY,
+				scope: scope(0, 10),
+				paid: 500,
+			}
+		);
+		assert_eq!(held(HoldReason::Offer, COMPANY), 0);
 		assert_eq!(total(SCHOOL), owner + 500);
 		assert_eq!(total(COMPANY), consumer - 500);
-		assert_eq!(held(HoldReason::Request, COMPANY), 0);
-		assert_eq!(held(HoldReason::Offer, COMPANY), 0);
-		assert_eq!(Requests::<Test>::get(0), None);
 		assert_noop!(
 			submit(SCHOOL, authorize(COMPANY, scope(0, 10), 21, Some(0))),
 			Error::UnknownRequest

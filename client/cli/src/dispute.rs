@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus dispute`: gets the payment for a grant back that does not open what was paid for.
+
+use crate::{
+	context::Context,
+	error::Error,
+	options::Options,
+	text::{Amount, Key},
+};
+use isthmus_sdk::{dispute, BlockNumber, Event, GrantId, Leaf, DISPUTE_WINDOW};
+use serde::Serialize;
+use std::fmt;
+
+// The texts of this program name the number.
+const _: () = assert!(DISPUTE_WINDOW == 24);
+
+/// Arguments of the command.
+#[derive(clap::Args)]
+#[command(after_help = "\
+A payment stays held for 24 blocks after the grant is given. Until then, you can show the chain that
+the grant does not open what you paid for: that its keys do not open at all, or are not those of a
+record in its range. You get the payment back, and a part of the owner's deposit for the dataset.
+The grant ends.
+
+The command looks at the records in the range, those with few bytes first, and sends nothing if the
+grant opens them all. The fee grows with the record that is shown: --leaf chooses a small one.
+
+To show it, the command reveals the secret of the key that you made for this request. With it,
+everyone can open this one grant, and no other.
+
+Examples:
+  isthmus dispute 5 --key company.key
+  isthmus dispute 5 --leaf 12 --key company.key")]
+pub(crate) struct Opts {
+	/// Number of the grant, as `isthmus list received` shows it
+	grant: GrantId,
+
+	/// Leaf whose record the grant does not open [default: the first that is found]
+	#[arg(long)]
+	leaf: Option<Leaf>,
+}
+
+/// A dispute that the chain decided.
+#[derive(Serialize)]
+pub(crate) struct Disputed {
+	block: BlockNumber,
+	grant: GrantId,
+	/// The record that the grant does not open; `None` if it does not open at all.
+	key: Option<Key>,
+	leaf: Leaf,
+	refunded: Amount,
+	slashed: Amount,
+	won: bool,
+}
+
+impl fmt::Display for Disputed {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			block,
+			grant,
+			leaf,
+			refunded,
+			slashed,
+			..
+		} = self;
+		match self.won {
+			true => write!(
+				f,
+				"block {block}: won the dispute about grant {grant}: {refunded} came back, and {slashed} of the \
+				 owner's deposit"
+			),
+			false => write!(
+				f,
+				"block {block}: lost the dispute about grant {grant}: it opens the record at leaf {leaf}"
+			),
+		}
+	}
+}
+
+/// Runs the command.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Disputed, Error> {
+	let context = &Context::connect(options).await?;
+	let identity = context.identity().await?;
+	let complaint = dispute(&context.client, &identity, opts.grant, opts.leaf).await?;
+	let included = context.send(&identity, &complaint.call).await?;
+	let won = included.events.iter().find_map(|event| match event {
+		Event::DisputeWon {
+			refunded, slashed, ..
+		} => Some((*refunded, *slashed)),
+		_ => None,
+	});
+	let (refunded, slashed) = won.unwrap_or_default();
+	Ok(Disputed {
+		block: included.number(),
+		grant: opts.grant,
+		key: complaint.key.map(Key),
+		leaf: complaint.leaf,
+		refunded: Amount(refunded),
+		slashed: Amount(slashed),
+		won: won.is_some(),
+	})
+}

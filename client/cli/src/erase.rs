@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Erasable epochs: begins them, and erases the keys of their leaves.
+
+use crate::{confirm::confirm, context::Context, error::Error, text::count};
+use isthmus_sdk::{
+	erasure::{Erasure, MAX_ERASED},
+	DatasetId, Epoch, Error as SdkError, Identity, Scope,
+};
+use serde::Serialize;
+use std::{fmt, path::PathBuf};
+
+/// What the help of `isthmus dataset erase` ends with.
+pub(crate) const HELP: &str = "\
+The keys of an erasable epoch are in one file beside the key file, with .erasable after its name.
+What is erased there opens nothing any more: neither for its owner nor for anyone who gets that
+file and the seed. Readers who fetched their keys before keep them, and so do copies of the file.
+`isthmus remove NAME --erase` removes a record and erases its key at once. A range with an erased
+leaf cannot be granted: grant the ranges before and after it.
+
+Example:
+  isthmus dataset erase 0 --leaves 4..5 --key school.key";
+
+/// Makes a dataset's epochs from this one on erasable. Returns the file that their keys will be in.
+pub(crate) fn begin_erasable(
+	context: &Context,
+	identity: &Identity,
+	dataset: DatasetId,
+	epoch: Epoch,
+) -> Result<PathBuf, Error> {
+	let file = identity.erasable_file()?;
+	let done = file.begin(context.client.genesis(), dataset, epoch);
+	done.map_err(|error| {
+		Error::from(SdkError::from(error)).also(format!(
+			"epoch {epoch} of dataset {dataset} was started, and is not erasable: isthmus dataset epoch {dataset} --erasable"
+		))
+	})?;
+	Ok(file.path().to_owned())
+}
+
+/// Says where an erasable epoch's keys are.
+pub(crate) struct InFile<'a>(pub(crate) &'a Option<PathBuf>);
+
+impl fmt::Display for InFile<'_> {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		match self.0 {
+			Some(file) => write!(
+				f,
+				"\n  its keys are in {} only: keep a copy that you can erase, too. The 24 words do not bring them back",
+				file.display()
+			),
+			None => Ok(()),
+		}
+	}
+}
+
+/// Keys that were erased.
+#[derive(Serialize)]
+pub(crate) struct Erased {
+	dataset: DatasetId,
+	epoch: Epoch,
+	keys: usize,
+}
+
+impl fmt::Display for Erased {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			dataset,
+			epoch,
+			keys,
+		} = self;
+		let keys = count(*keys as u64, "key");
+		write!(f, "erased {keys} of epoch {epoch} of dataset {dataset}")
+	}
+}
+
+/// Runs `isthmus dataset erase`.
+pub(crate) fn run(
+	context: &Context,
+	identity: &Identity,
+	scope: &Scope,
+	yes: bool,
+) -> Result<Erased, Error> {
+	let client = &context.client;
+	let Scope {
+		dataset,
+		epoch,
+		from,
+		to,
+	} = *scope;
+	if to.saturating_sub(from) > MAX_ERASED {
+		return Err(Error::usage(format!(
+			"at most {MAX_ERASED} leaves can be erased at a time"
+		)));
+	}
+	let erasure = Erasure::leaves(client, identity, scope)?;
+	let question = format!("Erase what opens leaves {from}..{to} of dataset {dataset} for ever?");
+	confirm(&question, yes || client.is_dry_run())?;
+	let keys = match client.is_dry_run() {
+		true => 0,
+		false => erasure.run(client, identity)?,
+	};
+	Ok(Erased {
+		dataset,
+		epoch,
+		keys,
+	})
+}

@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus gateway`: lets programs that speak S3 or HTTP read what an account may read.
+
+use crate::{
+	context::Context,
+	error::{os, Error},
+	metrics::{counter, MetricsFile},
+	options::{settings, variable, Options},
+	report::{Lines, Output},
+	service::Service,
+	stderr::tell,
+	text::bytes,
+};
+use isthmus_gateway::{
+	bucket, Chain, Credentials, CredentialsError, Dataset, Event, Gateway, Read, Refused, Settings,
+	Source, Totals, Watch,
+};
+use isthmus_sdk::{to_hex, AccountId, DatasetId, Shown};
+use serde::Serialize;
+use std::{
+	cell::RefCell,
+	fmt,
+	net::SocketAddr,
+	path::{Path, PathBuf},
+};
+use tokio::{net::TcpListener, task::LocalSet};
+
+/// The variables that replace the file of credentials.
+const VARIABLES: [&str; 3] = [
+	"ISTHMUS_GATEWAY_ACCESS_KEY",
+	"ISTHMUS_GATEWAY_SECRET_KEY",
+	"ISTHMUS_GATEWAY_TOKEN",
+];
+
+/// Arguments of the command.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Buckets are datasets, and objects are records and the files of stored folders. Programs show the
+access key and its secret to S3, or the token to plain HTTP: GET /OWNER/DATASET/PATH with the header
+`Authorization: Bearer TOKEN`. They are made at the first start, in a file that programs of AWS read.
+The variables ISTHMUS_GATEWAY_ACCESS_KEY, _SECRET_KEY and _TOKEN, all three, replace the file.
+
+Each read asks the chain whether the grant is still good. What is decrypted is kept in memory only.
+Who has the credentials reads all that the account may read, over HTTP without encryption: for
+another machine, let a proxy with TLS ask the gateway on this one.
+
+Reads are logged on stdout, and requests that were refused on stderr. The command runs until it is
+stopped.
+
+Example:
+  isthmus gateway --key company.key
+  export AWS_SHARED_CREDENTIALS_FILE=~/.config/isthmus/gateway AWS_PROFILE=isthmus
+  aws s3 ls --endpoint-url http://127.0.0.1:9800")]
+pub(crate) struct Opts {
+	/// Address to listen at. With port 0, the system chooses a free one
+	#[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9800")]
+	listen: SocketAddr,
+
+	/// Listen at an address that other machines reach, without encryption
+	#[arg(long)]
+	allow_remote: bool,
+
+	/// Another name under which the gateway is asked, such as that of a proxy; may be repeated
+	#[arg(long, value_name = "NAME")]
+	host: Vec<String>,
+
+	/// File with the access key, its secret and the token [default: gateway in the folder of settings,
+	/// ~/.config/isthmus]
+	#[arg(long, value_name = "FILE")]
+	credentials: Option<PathBuf>,
+
+	/// Keep at most this much decrypted data in memory, in MiB
+	#[arg(long, value_name = "MIB", default_value_t = 64)]
+	#[arg(value_parser = clap::value_parser!(u64).range(0..=1 << 20))]
+	cache: u64,
+
+	/// Write metrics to this file, in the text format of Prometheus, after each read
+	#[arg(long, value_name = "FILE")]
+	metrics: Option<PathBuf>,
+}
+
+/// Where the gateway listens.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listening {
+	access_key: String,
+	/// `None` if the credentials come from variables.
+	credentials: Option<PathBuf>,
+	url: String,
+}
+
+impl fmt::Display for Listening {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			access_key,
+			credentials,
+			url,
+		} = self;
+		let place = match credentials {
+			Some(path) => format!("with its secret and the token in {}", path.display()),
+			None => "from the environment".to_owned(),
+		};
+		write!(f, "listening at {url}, access key {access_key}, {place}")
+	}
+}
+
+/// A dataset that can be read.
+#[derive(Serialize)]
+struct Bucket {
+	bucket: String,
+	dataset: DatasetId,
+	name: String,
+	owner: AccountId,
+}
+
+impl From<Dataset> for Bucket {
+	fn from(dataset: Dataset) -> Self {
+		Self {
+			bucket: bucket::name(&dataset.place),
+			dataset: dataset.place.dataset,
+			name: dataset.name,
+			owner: dataset.place.owner(),
+		}
+	}
+}
+
+impl fmt::Display for Bucket {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			bucket,
+			dataset,
+			name,
+			owner,
+		} = self;
+		write!(f, "bucket {bucket}: dataset {dataset}, {name}, of {owner}")
+	}
+}
+
+/// Bytes that were read.
+#[derive(Serialize)]
+struct ReadReport {
+	dataset: DatasetId,
+	failed: Option<String>,
+	from: u64,
+	key: String,
+	owner: AccountId,
+	path: String,
+	to: u64,
+	who: String,
+}
+
+impl From<Read> for ReadReport {
+	fn from(read: Read) -> Self {
+		Self {
+			dataset: read.place.dataset,
+			failed: read.failed,
+			from: read.bytes.start,
+			key: to_hex(&read.key.0),
+			owner: read.place.owner(),
+			path: read.path,
+			to: read.bytes.end,
+			who: read.who,
+		}
+	}
+}
+
+impl fmt::Display for ReadReport {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			dataset,
+			failed,
+			from,
+			owner,
+			path,
+			to,
+			who,
+			..
+		} = self;
+		let size = bytes(to.saturating_sub(*from));
+		let path = Shown(path);
+		write!(
+			f,
+			"{who} read {path} in dataset {dataset} of {owner}: bytes {from} to {to} ({size})"
+		)?;
+		match failed {
+			Some(reason) => write!(f, ", and no more: {reason}"),
+			None => Ok(()),
+		}
+	}
+}
+
+/// Runs the command, and prints each read as it happens.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
+	if !opts.listen.ip().is_loopback() && !opts.allow_remote {
+		return Err(Error::usage(format!(
+			"{} can be reached from other machines, and the gateway sends decrypted data",
+			opts.listen.ip()
+		))
+		.hint(
+			"listen at 127.0.0.1, with a proxy for TLS before it; or, in a network that you trust, pass --allow-remote",
+		));
+	}
+	let (credentials, file) = credentials(opts.credentials)?;
+	let service = Service::from_env().map_err(Error::usage)?;
+	let context = Context::connect(options).await?;
+	let identity = context.identity().await?;
+	let metrics = opts
+		.metrics
+		.map(|path| MetricsFile::new(path, "gateway", identity.id()))
+		.transpose()?;
+	let listener = TcpListener::bind(opts.listen).await;
+	let failed = |error| {
+		let listen = opts.listen;
+		Error::failed(format!("cannot listen at {listen}: {}", os(&error)))
+			.hint("choose another port with --listen, or port 0 for any that is free")
+	};
+	let listener = listener.map_err(failed)?;
+	let address = listener.local_addr().map_err(failed)?;
+	let chain = Chain::new(context.client.clone(), identity);
+	let datasets = chain.datasets().await.map_err(Error::refused)?;
+	let url = format!("http://{address}");
+	context.output.print(&Listening {
+		access_key: credentials.key().to_owned(),
+		credentials: file,
+		url: url.clone(),
+	})?;
+	let open = datasets.into_iter().filter(|dataset| dataset.is_open);
+	let buckets: Vec<Bucket> = open.map(Bucket::from).collect();
+	if buckets.is_empty() {
+		tell("the account has no dataset, and no grant on one, yet");
+	}
+	context.output.print(&Lines(buckets))?;
+	let log = Log {
+		output: context.output,
+		counts: RefCell::new(Counts {
+			file: metrics,
+			..Counts::default()
+		}),
+	};
+	let settings = Settings {
+		credentials,
+		hosts: opts.host,
+		cache: opts.cache << 20,
+	};
+	let gateway = Gateway::new(chain, log, settings);
+	service.is_ready(&format!("listening at {url}"));
+	let serving = async {
+		tokio::select! {
+			never = gateway.serve(listener) => match never {},
+			never = service.stay_alive() => match never {},
+		}
+	};
+	LocalSet::new().run_until(serving).await
+}
+
+/// Returns the credentials of the environment, or those of a file, and the file.
+fn credentials(file: Option<PathBuf>) -> Result<(Credentials, Option<PathBuf>), Error> {
+	let [key, secret, token] = VARIABLES.map(variable);
+	match (key, secret, token) {
+		(Some(key), Some(secret), Some(token)) if file.is_none() => {
+			let given = Credentials::new(key, secret, token);
+			return Ok((given.map_err(Error::usage)?, None));
+		}
+		(None, None, None) => {}
+		_ => {
+			let [key, secret, token] = VARIABLES;
+			return Err(Error::usage(format!(
+				"set all of ${key}, ${secret} and ${token} and no --credentials, or none of them"
+			)));
+		}
+	}
+	let path = match file {
+		Some(path) => path,
+		None => settings()
+			.map(|folder| folder.join("gateway"))
+			.ok_or_else(|| {
+				Error::usage(
+					"no folder for settings is known: pass --credentials FILE, or set $HOME",
+				)
+			})?,
+	};
+	match Credentials::in_file(&path) {
+		Ok(found) => Ok((found, Some(path))),
+		Err(error) => Err(of_file(&path, error)),
+	}
+}
+
+/// Returns why a file gives no credentials.
+fn of_file(path: &Path, error: CredentialsError) -> Error {
+	match error {
+		CredentialsError::Io(error) => Error::file(path, &error),
+		error => Error::failed(format!("{}: {error}", path.display())),
+	}
+}
+
+/// Prints what is read, and counts it.
+struct Log {
+	output: Output,
+	counts: RefCell<Counts>,
+}
+
+/// What is counted since the start.
+#[derive(Default)]
+struct Counts {
+	file: Option<MetricsFile>,
+	reads: u64,
+	bytes: u64,
+	failures: u64,
+	refusals: u64,
+}
+
+impl Watch for Log {
+	fn saw(&self, event: Event, totals: Totals) {
+		let mut counts = self.counts.borrow_mut();
+		match event {
+			Event::Read(read) => {
+				counts.reads += 1;
+				counts.bytes += read.bytes.end.saturating_sub(read.bytes.start);
+				counts.failures += u64::from(read.failed.is_some());
+				// The bytes are sent already, so a full disk under the log does not stop the command.
+				if let Err(error) = self.output.print(&ReadReport::from(read)) {
+					error.report();
+				}
+			}
+			Event::Refused(refused) => {
+				counts.refusals += 1;
+				tell(words(&refused));
+			}
+		}
+		counts.write(totals);
+	}
+}
+
+impl Counts {
+	fn write(&mut self, totals: Totals) {
+		let metrics = [
+			counter("reads_total", "Reads of files since the start.", self.reads),
+			counter(
+				"read_bytes_total",
+				"Bytes that were sent since the start.",
+				self.bytes,
+			),
+			counter(
+				"failures_total",
+				"Reads that broke off since the start.",
+				self.failures,
+			),
+			counter(
+				"refusals_total",
+				"Requests that were refused since the start.",
+				self.refusals,
+			),
+			counter(
+				"cached_chunks_total",
+				"Chunks that were in memory.",
+				totals.hits,
+			),
+			counter(
+				"fetched_chunks_total",
+				"Chunks that were fetched.",
+				totals.fetched,
+			),
+		];
+		if let Some(file) = &mut self.file {
+			file.write(&metrics);
+		}
+	}
+}
+
+/// Returns a line about a request that was refused.
+fn words(refused: &Refused) -> String {
+	let Refused {
+		who,
+		method,
+		path,
+		status,
+		reason,
+	} = refused;
+	let who = who.as_deref().unwrap_or("someone unknown");
+	format!("refused {method} {path} to {who} ({status}): {reason}")
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use isthmus_gateway::Place;
+
+	fn read(failed: Option<&str>) -> Read {
+		Read {
+			who: "ISTHKEY".into(),
+			place: Place {
+				owner: [1; 32],
+				dataset: 3,
+			},
+			path: "2025/03\u{202e}.csv".into(),
+			key: [2; 32].into(),
+			bytes: 5..2005,
+			failed: failed.map(str::to_owned),
+		}
+	}
+
+	#[test]
+	fn a_read_is_told_with_who_what_and_which_bytes() {
+		let owner = AccountId::from([1; 32]);
+		let told = ReadReport::from(read(None)).to_string();
+		let expected = format!(
+			"ISTHKEY read 2025/03\\u{{202e}}.csv in dataset 3 of {owner}: bytes 5 to 2005 (2.0 kB)"
+		);
+		assert_eq!(told, expected);
+		let broken = ReadReport::from(read(Some("the node is gone"))).to_string();
+		assert_eq!(broken, format!("{expected}, and no more: the node is gone"));
+	}
+
+	#[test]
+	fn what_happens_is_counted() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("isthmus.prom");
+		let file = MetricsFile::new(path.clone(), "gateway", &[1; 32].into()).unwrap();
+		let counts = Counts {
+			file: Some(file),
+			..Counts::default()
+		};
+		let log = Log {
+			output: Output::Json,
+			counts: RefCell::new(counts),
+		};
+		let totals = Totals {
+			hits: 4,
+			fetched: 9,
+		};
+		log.saw(Event::Read(read(Some("gone"))), totals);
+		log.saw(
+			Event::Refused(Refused {
+				who: None,
+				method: "GET".into(),
+				path: "/".into(),
+				status: 403,
+				reason: "no".into(),
+			}),
+			totals,
+		);
+		let text = std::fs::read_to_string(path).unwrap();
+		for (name, value) in [
+			("reads_total", 1),
+			("read_bytes_total", 2000),
+			("failures_total", 1),
+			("refusals_total", 1),
+			("cached_chunks_total", 4),
+			("fetched_chunks_total", 9),
+		] {
+			let end = format!("}} {value}");
+			let start = format!("isthmus_gateway_{name}{{");
+			assert!(
+				text.lines()
+					.any(|line| line.starts_with(&start) && line.ends_with(&end)),
+				"{text}"
+			);
+		}
+	}
+}

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus keep`: keeps a copy of a dataset's objects, and proves it to the chain.
+
+use crate::{
+	context::Context,
+	dataset::location,
+	error::Error,
+	feed::signal,
+	options::Options,
+	serve::{FIRST_WAIT, LONGEST_WAIT},
+	service::Service,
+	stderr::tell,
+	text::{account, amount, bytes, Amount, Key},
+};
+use isthmus_sdk::{
+	keepers::{keep, Keeping, Period, Step, Watch},
+	objects::Location,
+	AccountId, Balance, BlockNumber, Call, DatasetId, Error as SdkError, Identity,
+};
+use serde::Serialize;
+use std::{fmt, time::Instant};
+
+/// Arguments of the command.
+#[derive(clap::Args)]
+#[command(after_help = "\
+With --at, the command copies the dataset's objects from its owner's locations, MiB by MiB, and checks
+each. It copies what is encrypted: it needs no grant, and cannot read it. Then it takes a place among the
+dataset's keepers, for a deposit. It copies what is stored later, and deletes what is removed. Once in
+each period the chain draws a piece of 1 KiB, and the command proves that the copy has it. A copy that is
+damaged is copied again.
+
+For each proof, a keeper is paid from the dataset's pot, if there is something in it. One that misses too
+many periods in a row loses its place, and its deposit goes into the pot.
+
+The command runs until SIGINT or SIGTERM ends it. After a lost connection, or any other error, it tries
+again. It can be stopped and started again at any time.
+
+Examples:
+  isthmus keep //Bob 0 --at file:///srv/copies --key keeper.key
+  isthmus keep //Bob 0 --fund 100 --key reader.key
+  isthmus keep //Bob 0 --leave --key keeper.key
+  isthmus list keepers --owner //Bob")]
+#[command(group = clap::ArgGroup::new("what").required(true))]
+pub(crate) struct Opts {
+	/// Owner of the dataset
+	#[arg(value_parser = account)]
+	owner: AccountId,
+
+	/// Number of the dataset
+	dataset: DatasetId,
+
+	/// Keep the copy in this folder of a store, such as file:///FOLDER. Everyone sees the address
+	#[arg(long, value_name = "URL", group = "what", value_parser = location)]
+	at: Option<String>,
+
+	/// Copy everything, prove what is due, and end
+	#[arg(long, requires = "at")]
+	once: bool,
+
+	/// Give up the place among the keepers, and get the deposit back. The copy stays where it is
+	#[arg(long, group = "what")]
+	leave: bool,
+
+	/// Put this amount, in IST, into the pot from which the keepers are paid. It cannot be taken out again
+	#[arg(long, value_name = "IST", group = "what", value_parser = amount)]
+	fund: Option<Balance>,
+
+	/// Count the periods that this keeper has missed. It loses its place if there are too many in a row
+	#[arg(long, value_name = "KEEPER", group = "what", value_parser = account)]
+	report: Option<AccountId>,
+}
+
+impl Opts {
+	/// Returns whether the command sends a transaction and then ends.
+	pub(crate) fn spends(&self) -> bool {
+		self.at.is_none()
+	}
+}
+
+/// What a keeper did.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "did")]
+pub(crate) enum Did {
+	/// It copied an object.
+	Copied { again: bool, bytes: u64, key: Key },
+	/// It deleted the copy of an object that was removed.
+	Deleted { key: Key },
+	/// It took its place, or moved its copy.
+	Came {
+		block: BlockNumber,
+		dataset: DatasetId,
+		location: String,
+	},
+	/// It proved a piece.
+	Proved {
+		block: BlockNumber,
+		key: Key,
+		period: Period,
+		piece: u64,
+	},
+	/// It gave up its place.
+	Left {
+		block: BlockNumber,
+		dataset: DatasetId,
+	},
+	/// It put money into a pot.
+	Funded {
+		amount: Amount,
+		block: BlockNumber,
+		dataset: DatasetId,
+	},
+	/// It reported a keeper.
+	Reported {
+		block: BlockNumber,
+		dataset: DatasetId,
+		keeper: AccountId,
+	},
+}
+
+impl fmt::Display for Did {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		match self {
+			Self::Copied {
+				again,
+				bytes: length,
+				key,
+			} => {
+				let again = if *again { " again" } else { "" };
+				write!(f, "copied {key}{again} ({})", bytes(*length))
+			}
+			Self::Deleted { key } => write!(f, "deleted the copy of {key}, which was removed"),
+			Self::Came {
+				block,
+				dataset,
+				location,
+			} => write!(f, "block {block}: keeps dataset {dataset} at {location}"),
+			Self::Proved {
+				block,
+				key,
+				period,
+				piece,
+			} => write!(
+				f,
+				"block {block}: proved piece {piece} of {key}, for period {period}"
+			),
+			Self::Left { block, dataset } => {
+				write!(f, "block {block}: no longer a keeper of dataset {dataset}")
+			}
+			Self::Funded {
+				amount,
+				block,
+				dataset,
+			} => write!(
+				f,
+				"block {block}: {amount} more for the keepers of dataset {dataset}"
+			),
+			Self::Reported {
+				block,
+				dataset,
+				keeper,
+			} => write!(
+				f,
+				"block {block}: counted what {keeper} missed of dataset {dataset}"
+			),
+		}
+	}
+}
+
+/// Runs the command. Prints what a keeper does as it happens.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Did>, Error> {
+	let at = opts.at.as_deref().map(Location::open);
+	let at = at.transpose().map_err(Error::usage)?;
+	if let Some(at) = at.as_ref().filter(|at| !at.takes_objects()) {
+		return Err(Error::usage(format!(
+			"{}: nothing can be written there",
+			at.url()
+		)));
+	}
+	let context = &Context::connect(options).await?;
+	let identity = context.identity().await?;
+	let Opts { owner, dataset, .. } = opts;
+	let client = &context.client;
+	let send = async |call: Call| Ok::<_, Error>(context.send(&identity, &call).await?.number());
+	Ok(Some(match (at, opts.fund, opts.report) {
+		(Some(at), ..) => {
+			let keeping = Keeping::new(owner, dataset, at.clone());
+			let keeping = if opts.once { keeping.once() } else { keeping };
+			run_keeper(context, &identity, keeping, opts.once, &opts).await?;
+			return Ok(None);
+		}
+		(None, Some(amount), _) => Did::Funded {
+			block: send(client.fund_keepers(&owner, dataset, amount).await?).await?,
+			amount: Amount(amount),
+			dataset,
+		},
+		(None, None, Some(keeper)) => Did::Reported {
+			block: send(client.report_missed(&owner, dataset, &keeper).await?).await?,
+			dataset,
+			keeper,
+		},
+		(None, None, None) => Did::Left {
+			block: send(client.stop_keeping(&owner, dataset).await?).await?,
+			dataset,
+		},
+	}))
+}
+
+/// Keeps until a signal ends the command, or once.
+async fn run_keeper(
+	context: &Context,
+	identity: &Identity,
+	mut keeping: Keeping,
+	once: bool,
+	opts: &Opts,
+) -> Result<(), Error> {
+	let service = Service::from_env().map_err(Error::usage)?;
+	let mut reporter = Reporter {
+		context,
+		service: &service,
+		opts,
+		not_copied: false,
+		not_proven: false,
+	};
+	if once {
+		keep(&context.client, identity, &mut keeping, &mut reporter).await?;
+		return match reporter.not_copied || reporter.not_proven {
+			false => Ok(()),
+			true => Err(Error::failed("not everything could be copied and proven")),
+		};
+	}
+	tell(format_args!(
+		"keeping dataset {} of {} as {}",
+		opts.dataset,
+		opts.owner,
+		identity.id()
+	));
+	tokio::select! {
+		kept = keep_for_ever(&mut reporter, identity, &mut keeping) => {
+			service.ends();
+			kept
+		}
+		() = signal() => {
+			tell("ending");
+			service.ends();
+			Ok(())
+		}
+		never = service.stay_alive() => match never {},
+	}
+}
+
+/// Keeps until the place is lost. After another error, tries again after a wait that doubles with each attempt.
+async fn keep_for_ever(
+	reporter: &mut Reporter<'_>,
+	identity: &Identity,
+	keeping: &mut Keeping,
+) -> Result<(), Error> {
+	let mut wait = FIRST_WAIT;
+	loop {
+		let (client, began) = (&reporter.context.client, Instant::now());
+		let error = match keep(client, identity, keeping, &mut *reporter).await {
+			Ok(()) => return Ok(()),
+			// Only the user can decide what to do about it.
+			Err(error @ (SdkError::Keeper(_) | SdkError::Refused(_))) => return Err(error.into()),
+			Err(error) if error.is_connection() => format!("{error}; reconnecting"),
+			Err(error) => format!("{error}; trying again"),
+		};
+		tell(&error);
+		reporter.service.is_in_trouble(&error);
+		if began.elapsed() > LONGEST_WAIT {
+			wait = FIRST_WAIT;
+		}
+		tokio::time::sleep(wait).await;
+		wait = (wait * 2).min(LONGEST_WAIT);
+	}
+}
+
+/// Prints what a keeper does.
+struct Reporter<'a> {
+	context: &'a Context,
+	service: &'a Service,
+	opts: &'a Opts,
+	/// Whether an object could not be copied.
+	not_copied: bool,
+	/// Whether the last piece that was drawn could not be proven.
+	not_proven: bool,
+}
+
+impl Watch for &mut Reporter<'_> {
+	fn did(&mut self, step: Step) {
+		let did = match step {
+			Step::Copied { key, length, again } => Did::Copied {
+				again,
+				bytes: length,
+				key: Key(key),
+			},
+			Step::Deleted { key } => Did::Deleted { key: Key(key) },
+			Step::Came { included } => Did::Came {
+				block: included.number(),
+				dataset: self.opts.dataset,
+				location: self.opts.at.clone().unwrap_or_default(),
+			},
+			Step::Proven {
+				challenge,
+				included,
+			} => {
+				self.not_proven = false;
+				Did::Proved {
+					block: included.number(),
+					key: Key(challenge.key),
+					period: challenge.period,
+					piece: challenge.piece,
+				}
+			}
+			Step::NotCopied { key, error } => {
+				self.not_copied = true;
+				return tell(format_args!("{}: {error}", Key(key)));
+			}
+			Step::NotProven {
+				period,
+				key,
+				reason,
+			} => {
+				self.not_proven = true;
+				return tell(format_args!(
+					"period {period}: {} is not proven: {reason}",
+					Key(key)
+				));
+			}
+			_ => return,
+		};
+		// It is done already, so a full disk under the log does not stop the command.
+		if let Err(error) = self.context.output.print(&did) {
+			error.report();
+		}
+	}
+
+	fn looked(&mut self, block: BlockNumber, copied: usize, of: usize) {
+		let status = format!("block {block}: {copied} of {of} objects copied");
+		self.service.is_ready(&status);
+	}
+}

@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The keys of epochs whose records can be erased, in a file beside the key file. The layout is in `docs/formats.md`.
+//!
+//! The key tree of such an epoch has a random root, so the seed and its 24 words do not bring it back: only this file
+//! opens the epoch's records. When a record is erased, its leaf's key and all keys above it are removed from the file
+//! ([`isthmus_keys::erasable`]). From then on no one can open the record, unless a reader already has its key, or
+//! an older copy of this file is kept somewhere together with the seed.
+//!
+//! The file is encrypted under a key that is derived from the master secret. After each change it is written again, as a
+//! whole.
+
+use crate::{
+	derive::{self, random_bytes, redacted_debug, RandomError, Secret},
+	key_file, on_disk, EpochId, EpochRoot, KeySet, LeafKey, MasterSecret, Range, TreeError,
+};
+use isthmus_keys::ErasableTree;
+use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM};
+use std::{
+	collections::BTreeMap,
+	fs,
+	io::{self, ErrorKind, Read},
+	path::{Path, PathBuf},
+};
+use zeroize::Zeroizing;
+
+/// What a file starts with, and the HKDF salt of the key that it is encrypted with.
+pub const LABEL: &[u8] = b"isthmus/erasable/v1";
+/// Maximum length of a file in bytes: room for about a million erased records, and an end to a file that is none.
+pub const MAX_LENGTH: u64 = 1 << 30;
+/// Length of the file's salt, which is new each time it is written.
+const SALT_LEN: usize = 32;
+
+/// Why the keys of erasable epochs cannot be read, changed or used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErasableError {
+	/// The file is not one of this format, or belongs to another identity, or was changed.
+	#[error("{} does not hold this identity's erasable keys, or was changed", .path.display())]
+	DoesNotOpen {
+		/// The file.
+		path: PathBuf,
+	},
+	/// The file says that the epoch is erasable, and lacks its keys.
+	#[error("the keys of epoch {epoch} of dataset {dataset} are not in {}: it is an old copy, or the epoch was started with another one", .path.display())]
+	Missing {
+		/// The dataset.
+		dataset: u32,
+		/// The epoch.
+		epoch: u32,
+		/// The file.
+		path: PathBuf,
+	},
+	/// The epoch's keys come from the seed, so they cannot be forgotten.
+	#[error("epoch {epoch} of dataset {dataset} is not erasable: its keys come from the seed, which brings them back")]
+	NotErasable {
+		/// The dataset.
+		dataset: u32,
+		/// The epoch.
+		epoch: u32,
+	},
+	/// The identity has no file for such keys.
+	#[error("erasable keys are kept beside a key file, and this identity has none")]
+	NoFile,
+	/// The system provides no randomness.
+	#[error(transparent)]
+	Random(#[from] RandomError),
+	/// The file cannot be read or written.
+	#[error("{}: {error}", .path.display())]
+	Io {
+		/// The file.
+		path: PathBuf,
+		/// What happened.
+		error: io::Error,
+	},
+}
+
+/// An epoch's keys, which are either derived from the owner's master secret or kept in a file.
+#[derive(Clone, Debug)]
+pub enum EpochKeys {
+	/// They are derived, whole, and can always be derived again.
+	Derived(EpochRoot),
+	/// They are what is left after records were erased.
+	Erasable(ErasableTree),
+}
+
+impl EpochKeys {
+	/// Returns the epoch.
+	pub fn id(&self) -> &EpochId {
+		match self {
+			Self::Derived(root) => root.id(),
+			Self::Erasable(tree) => tree.id(),
+		}
+	}
+
+	/// Derives the key of a leaf.
+	///
+	/// # Errors
+	///
+	/// Returns [`TreeError::Erased`] if the leaf was erased.
+	pub fn leaf_key(&self, leaf: u32) -> Result<LeafKey, TreeError> {
+		match self {
+			Self::Derived(root) => Ok(root.leaf_key(leaf)),
+			Self::Erasable(tree) => tree.leaf_key(leaf),
+		}
+	}
+
+	/// Derives the keys that open a range and nothing else.
+	///
+	/// # Errors
+	///
+	/// Returns [`TreeError::Erased`] if a leaf of the range was erased.
+	pub fn key_set(&self, range: Range) -> Result<KeySet, TreeError> {
+		match self {
+			Self::Derived(root) => Ok(root.key_set(range)),
+			Self::Erasable(tree) => tree.key_set(range),
+		}
+	}
+
+	/// Derives the record key under which a folder's file is stored.
+	pub fn file_key(&self, folder: &[u8; 32], path: &str) -> [u8; 32] {
+		match self {
+			Self::Derived(root) => root.file_key(folder, path),
+			Self::Erasable(tree) => tree.file_key(folder, path),
+		}
+	}
+}
+
+/// A dataset on a chain: the chain's genesis hash, and the dataset's number.
+type Dataset = ([u8; 32], u32);
+
+/// What is in a file.
+#[derive(Default)]
+struct Contents {
+	/// The datasets, each with its first erasable epoch.
+	datasets: BTreeMap<Dataset, u32>,
+	/// What is left of each epoch's tree.
+	trees: BTreeMap<(Dataset, u32), ErasableTree>,
+}
+
+/// The file that holds an identity's erasable keys. Nothing is read or written before it is asked for something.
+#[derive(Clone)]
+pub struct ErasableFile {
+	path: PathBuf,
+	owner: [u8; 32],
+	secret: Secret,
+}
+
+redacted_debug!(ErasableFile);
+
+impl ErasableFile {
+	/// Names the file for the key file at this path: the same name, with `.erasable` after it. If the path is a link, this
+	/// is the name of the file that it leads to.
+	pub fn beside(key_file: &Path, master: &MasterSecret, owner: [u8; 32]) -> Self {
+		let there = on_disk::target(key_file);
+		let mut path = there.map_or_else(|_| key_file.into(), PathBuf::into_os_string);
+		path.push(".erasable");
+		let prk = derive::extract(LABEL, master.expose_secret());
+		Self {
+			path: path.into(),
+			owner,
+			secret: derive::expand(&prk, &[&owner]),
+		}
+	}
+
+	/// Returns the file's path.
+	pub fn path(&self) -> &Path {
+		&self.path
+	}
+
+	/// Makes a dataset's epochs from this one on erasable.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the file cannot be read or written.
+	pub fn begin(&self, genesis: [u8; 32], dataset: u32, epoch: u32) -> Result<(), ErasableError> {
+		self.change(|contents| {
+			let first = contents.datasets.entry((genesis, dataset)).or_insert(epoch);
+			*first = epoch.min(*first);
+			Ok(())
+		})
+	}
+
+	/// Draws the keys of an epoch that has no records yet. Does nothing if it has keys, or is not erasable.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the file cannot be read or written.
+	pub fn start(&self, id: &EpochId) -> Result<(), ErasableError> {
+		let is_new = |contents: &Contents| {
+			contents.is_erasable(id) && !contents.trees.contains_key(&place(id))
+		};
+		if !is_new(&self.read()?) {
+			return Ok(());
+		}
+		self.change(|contents| {
+			// Another program may have drawn them meanwhile.
+			if is_new(contents) {
+				contents
+					.trees
+					.insert(place(id), ErasableTree::generate(*id)?);
+			}
+			Ok(())
+		})
+	}
+
+	/// Returns an epoch's keys; `None` if the epoch is not erasable.
+	///
+	/// # Errors
+	///
+	/// Returns [`ErasableError::Missing`] if it is and its keys are not in the file, and an error if the file cannot be read.
+	pub fn keys(&self, id: &EpochId) -> Result<Option<ErasableTree>, ErasableError> {
+		let mut contents = self.read()?;
+		if !contents.is_erasable(id) {
+			return Ok(None);
+		}
+		match contents.trees.remove(&place(id)) {
+			Some(tree) => Ok(Some(tree)),
+			None => Err(self.missing(id)),
+		}
+	}
+
+	/// Erases the keys of leaves, and returns how many of them there were. When this returns, the new file is on disk.
+	///
+	/// # Errors
+	///
+	/// Returns [`ErasableError::NotErasable`] and [`ErasableError::Missing`] if there are no such keys, and an error if the
+	/// file cannot be read or written. Then nothing is erased.
+	pub fn erase(&self, id: &EpochId, leaves: &[u32]) -> Result<usize, ErasableError> {
+		self.change(|contents| {
+			if !contents.is_erasable(id) {
+				return Err(ErasableError::NotErasable {
+					dataset: id.dataset,
+					epoch: id.epoch,
+				});
+			}
+			let tree = contents.trees.get_mut(&place(id));
+			let tree = tree.ok_or_else(|| self.missing(id))?;
+			Ok(leaves.iter().filter(|leaf| tree.erase(**leaf)).count())
+		})
+	}
+
+	fn missing(&self, id: &EpochId) -> ErasableError {
+		ErasableError::Missing {
+			dataset: id.dataset,
+			epoch: id.epoch,
+			path: self.path.clone(),
+		}
+	}
+
+	fn io(&self, error: io::Error) -> ErasableError {
+		ErasableError::Io {
+			path: self.path.clone(),
+			error,
+		}
+	}
+
+	/// Reads the file. One that does not exist is empty.
+	fn read(&self) -> Result<Contents, ErasableError> {
+		let file = match fs::File::open(&self.path) {
+			Ok(file) => file,
+			Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Contents::default()),
+			Err(error) => return Err(self.io(error)),
+		};
+		let mut bytes = Zeroizing::new(Vec::new());
+		let read = file.take(MAX_LENGTH + 1).read_to_end(&mut bytes);
+		read.map_err(|error| self.io(error))?;
+		self.open(&mut bytes).ok_or(ErasableError::DoesNotOpen {
+			path: self.path.clone(),
+		})
+	}
+
+	/// Changes the file, while no other program changes it.
+	fn change<T>(
+		&self,
+		change: impl FnOnce(&mut Contents) -> Result<T, ErasableError>,
+	) -> Result<T, ErasableError> {
+		let failed = |error| self.io(error);
+		let _lock = key_file::lock(&self.path).map_err(failed)?;
+		let mut contents = self.read()?;
+		let changed = change(&mut contents)?;
+		let sealed = self.seal(&contents)?;
+		let path = on_disk::target(&self.path).map_err(failed)?;
+		let old = fs::metadata(&path).ok();
+		let persist = |file: tempfile::NamedTempFile| file.persist(&path);
+		on_disk::write(&path, old.as_ref(), &sealed, persist).map_err(failed)?;
+		Ok(changed)
+	}
+
+	/// Returns `label ‖ salt ‖ ciphertext`.
+	fn seal(&self, contents: &Contents) -> Result<Vec<u8>, ErasableError> {
+		let salt = random_bytes()?;
+		let mut bytes = contents.to_bytes();
+		let tag = self
+			.cipher(&salt)
+			.seal_in_place_separate_tag(zero_nonce(), self.associated_data(), &mut bytes)
+			.expect("the keys of a million records fit into AES-GCM's 64 GiB; qed");
+		Ok([LABEL, &salt, &bytes, tag.as_ref()].concat())
+	}
+
+	fn open(&self, bytes: &mut [u8]) -> Option<Contents> {
+		let rest = bytes.strip_prefix(LABEL)?.len();
+		let at = bytes.len() - rest;
+		let (salt, sealed) = bytes.get_mut(at..)?.split_first_chunk_mut::<SALT_LEN>()?;
+		let cipher = self.cipher(salt);
+		let opened = cipher.open_in_place(zero_nonce(), self.associated_data(), sealed);
+		Contents::from_bytes(self.owner, opened.ok()?)
+	}
+
+	/// Returns the cipher for one version of the file: its key follows from the salt, so it encrypts one plaintext only.
+	fn cipher(&self, salt: &[u8; SALT_LEN]) -> LessSafeKey {
+		let key = derive::hmac_sha256(&self.secret, salt);
+		let key = UnboundKey::new(&AES_256_GCM, &key[..])
+			.expect("an AES-256 key has 32 bytes, as this one does; qed");
+		LessSafeKey::new(key)
+	}
+
+	fn associated_data(&self) -> Aad<Vec<u8>> {
+		Aad::from([LABEL, &self.owner].concat())
+	}
+}
+
+/// The key encrypts a single plaintext, so the nonce may be constant.
+fn zero_nonce() -> Nonce {
+	Nonce::assume_unique_for_key([0; 12])
+}
+
+fn place(id: &EpochId) -> (Dataset, u32) {
+	((id.genesis, id.dataset), id.epoch)
+}
+
+impl Contents {
+	fn is_erasable(&self, id: &EpochId) -> bool {
+		let first = self.datasets.get(&(id.genesis, id.dataset));
+		first.is_some_and(|first| id.epoch >= *first)
+	}
+
+	/// Returns the number of datasets, each as `genesis ‖ dataset ‖ first epoch`, then for each epoch `genesis ‖ dataset ‖
+	/// epoch ‖ length ‖ tree`. Integers are big-endian, with four bytes.
+	fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+		let trees: Vec<_> = self.trees.values().map(ErasableTree::to_bytes).collect();
+		// The buffer never grows, so no copy of a key is left behind.
+		let length =
+			4 + 40 * self.datasets.len() + trees.iter().map(|tree| 44 + tree.len()).sum::<usize>();
+		let mut bytes = Zeroizing::new(Vec::with_capacity(length));
+		bytes.extend_from_slice(&(self.datasets.len() as u32).to_be_bytes());
+		for ((genesis, dataset), first) in &self.datasets {
+			bytes.extend_from_slice(genesis);
+			bytes.extend_from_slice(&dataset.to_be_bytes());
+			bytes.extend_from_slice(&first.to_be_bytes());
+		}
+		for (((genesis, dataset), epoch), tree) in self.trees.keys().zip(&trees) {
+			bytes.extend_from_slice(genesis);
+			bytes.extend_from_slice(&dataset.to_be_bytes());
+			bytes.extend_from_slice(&epoch.to_be_bytes());
+			bytes.extend_from_slice(&(tree.len() as u32).to_be_bytes());
+			bytes.extend_from_slice(tree);
+		}
+		bytes
+	}
+
+	fn from_bytes(owner: [u8; 32], bytes: &[u8]) -> Option<Self> {
+		let mut contents = Self::default();
+		let mut rest = bytes;
+		for _ in 0..number(&mut rest)? {
+			let genesis = take(&mut rest)?;
+			let dataset = number(&mut rest)?;
+			contents
+				.datasets
+				.insert((genesis, dataset), number(&mut rest)?);
+		}
+		while !rest.is_empty() {
+			let id = EpochId {
+				genesis: take(&mut rest)?,
+				owner,
+				dataset: number(&mut rest)?,
+				epoch: number(&mut rest)?,
+			};
+			let length = number(&mut rest)? as usize;
+			let (tree, after) = rest.split_at_checked(length)?;
+			contents
+				.trees
+				.insert(place(&id), ErasableTree::from_bytes(id, tree).ok()?);
+			rest = after;
+		}
+		Some(contents)
+	}
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+	let (taken, rest) = bytes.split_first_chunk()?;
+	*bytes = rest;
+	Some(*taken)
+}
+
+fn number(bytes: &mut &[u8]) -> Option<u32> {
+	take(bytes).map(u32::from_be_bytes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+use super::*;
+
+const GENESIS: [u8; 32] = [1; 32];
+const OWNER: [u8; 32] = [2; 32];
+
+fn id(dataset: u32, epoch: u32) -> EpochId {
+	EpochId {
+		genesis: GENESIS,
+		owner: OWNER,
+		dataset,
+		epoch,
+	}
+}
+
+fn file(folder: &tempfile::TempDir) -> ErasableFile {
+	let master = MasterSecret::from_bytes([7; 32]);
+	ErasableFile::beside(&folder.path().join("school.key"), &master, OWNER)
+}
+
+fn leaf(file: &ErasableFile, id: &EpochId, leaf: u32) -> Result<[u8; 32], TreeError> {
+	let tree = file.keys(id).unwrap().unwrap();
+	tree.leaf_key(leaf).map(|key| *key.expose_secret())
+}
+
+#[test]
+fn keys_are_drawn_kept_and_erased() {
+	let folder = tempfile::tempdir().unwrap();
+	let file = file(&folder);
+	let (old, now, later, other) = (id(3, 0), id(3, 1), id(3, 2), id(4, 1));
+	// Reading writes nothing.
+	assert!(file.keys(&now).unwrap().is_none());
+	file.start(&now).unwrap();
+	assert!(!file.path().exists());
+
+	file.begin(GENESIS, 3, 1).unwrap();
+	for epoch in [old, other] {
+		file.start(&epoch).unwrap();
+		assert!(file.keys(&epoch).unwrap().is_none());
+		assert!(matches!(
+			file.erase(&epoch, &[0]),
+			Err(ErasableError::NotErasable { .. })
+		));
+	}
+	assert!(matches!(
+		file.keys(&now),
+		Err(ErasableError::Missing {
+			dataset: 3,
+			epoch: 1,
+			..
+		})
+	));
+	file.start(&now).unwrap();
+	file.start(&later).unwrap();
+	let before = leaf(&file, &now, 5).unwrap();
+	assert_ne!(leaf(&file, &later, 5).unwrap(), before);
+	// Starting again draws no other keys.
+	file.start(&now).unwrap();
+	assert_eq!(leaf(&file, &now, 5).unwrap(), before);
+
+	assert_eq!(file.erase(&now, &[5, 7, 5]).unwrap(), 2);
+	assert_eq!(leaf(&file, &now, 5), Err(TreeError::Erased { leaf: 5 }));
+	assert!(leaf(&file, &now, 6).is_ok());
+	assert!(leaf(&file, &later, 5).is_ok());
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_may_read_the_file() {
+	use std::os::unix::fs::PermissionsExt;
+	let folder = tempfile::tempdir().unwrap();
+	let file = file(&folder);
+	file.begin(GENESIS, 0, 0).unwrap();
+	let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+	assert_eq!(mode(file.path()), 0o600);
+	file.start(&id(0, 0)).unwrap();
+	assert_eq!(mode(file.path()), 0o600);
+	// There is one file, and no copy of an earlier one.
+	assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_file_that_was_changed_or_is_another_identitys_is_refused() {
+	let folder = tempfile::tempdir().unwrap();
+	let ours = file(&folder);
+	ours.begin(GENESIS, 0, 0).unwrap();
+	ours.start(&id(0, 0)).unwrap();
+	let key_file = folder.path().join("school.key");
+	let (master, other) = (
+		MasterSecret::from_bytes([7; 32]),
+		MasterSecret::from_bytes([8; 32]),
+	);
+	for theirs in [
+		ErasableFile::beside(&key_file, &other, OWNER),
+		ErasableFile::beside(&key_file, &master, [9; 32]),
+	] {
+		assert!(matches!(
+			theirs.keys(&id(0, 0)),
+			Err(ErasableError::DoesNotOpen { .. })
+		));
+		// It is not overwritten, either.
+		assert!(theirs.begin(GENESIS, 1, 0).is_err());
+	}
+	let whole = fs::read(ours.path()).unwrap();
+	for at in 0..whole.len() {
+		let mut changed = whole.clone();
+		changed[at] ^= 1;
+		fs::write(ours.path(), &changed).unwrap();
+		assert!(ours.keys(&id(0, 0)).is_err(), "byte {at}");
+		fs::write(ours.path(), &whole[..at]).unwrap();
+		assert!(ours.keys(&id(0, 0)).is_err(), "cut at {at}");
+	}
+	fs::write(ours.path(), &whole).unwrap();
+	assert!(ours.keys(&id(0, 0)).unwrap().is_some());
+}
+
+#[test]
+fn two_programs_may_change_it_at_the_same_time() {
+	let folder = tempfile::tempdir().unwrap();
+	let file = file(&folder);
+	std::thread::scope(|scope| {
+		for dataset in 0..16 {
+			let file = &file;
+			scope.spawn(move || {
+				file.begin(GENESIS, dataset, 0).unwrap();
+				file.start(&id(dataset, 0)).unwrap();
+				file.erase(&id(dataset, 0), &[dataset]).unwrap();
+			});
+		}
+	});
+	for dataset in 0..16 {
+		let erased = TreeError::Erased { leaf: dataset };
+		assert_eq!(leaf(&file, &id(dataset, 0), dataset), Err(erased));
+	}
+}

@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What an account may read on a chain: its own datasets, and those of which it has grants.
+
+use crate::source::{Dataset, File, Opened, Place, Readable, Refusal, Source};
+use futures::{stream, StreamExt};
+use isthmus_sdk::{
+	every, exact_name, folder, from_hex, is_folder, key_name, parse_key, to_hex, BlockNumber,
+	Client, Error, GrantEntry, GrantState, Identity, Names, Payload, QueryRefusal, Reading,
+	RecordEntry, RecordKey, Seconds, State, H256,
+};
+use schnellru::{ByLength, LruMap};
+use std::{
+	collections::{BTreeMap, HashMap, HashSet},
+	hash::Hash,
+	ops::Range,
+	sync::{Arc, Mutex, PoisonError},
+	time::{SystemTime, UNIX_EPOCH},
+};
+
+/// How many records are opened at the same time for a list.
+const AT_ONCE: usize = 8;
+/// How many opened records are kept: their values if they are small, the hashes of their chunks if not.
+const READINGS: u32 = 64;
+/// Of how many records it is kept what they are called and how long they are.
+const DETAILS: u32 = 1 << 17;
+/// How many lists are kept, to find files by their paths.
+const LISTS: u32 = 64;
+/// Of how many blocks the date is kept.
+const DATES: u32 = 1 << 14;
+
+/// What an account may read on a chain.
+pub struct Chain {
+	client: Client,
+	reader: Identity,
+	names: Names,
+	readings: Recent<(Place, RecordId), Arc<Reading>>,
+	details: Recent<(Place, RecordId), Arc<Details>>,
+	lists: Recent<Place, Arc<List>>,
+	dates: Recent<BlockNumber, Seconds>,
+	turn: tokio::sync::Mutex<()>,
+}
+
+/// The key and the hash of a record.
+type RecordId = ([u8; 32], [u8; 32]);
+
+/// What is known of a record once it was opened.
+struct Details {
+	path: String,
+	length: u64,
+	/// The files of a stored folder.
+	folder: Option<Vec<folder::File>>,
+}
+
+/// The files of a dataset.
+struct List {
+	/// The block after which it was made.
+	block: H256,
+	files: Arc<Vec<File>>,
+	/// The places of the paths among them.
+	places: HashMap<String, usize>,
+}
+
+impl List {
+	fn file(&self, path: &str) -> Option<&File> {
+		self.files.get(*self.places.get(path)?)
+	}
+}
+
+/// The values that were used last. Clones of them are handed out.
+struct Recent<Key, Value>(Mutex<LruMap<Key, Value>>);
+
+impl<Key: Hash + PartialEq, Value: Clone> Recent<Key, Value> {
+	fn new(most: u32) -> Self {
+		Self(Mutex::new(LruMap::new(ByLength::new(most))))
+	}
+
+	fn get(&self, key: &Key) -> Option<Value> {
+		let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+		map.get(key).map(|value| value.clone())
+	}
+
+	fn keep(&self, key: Key, value: Value) -> Value {
+		let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+		map.insert(key, value.clone());
+		value
+	}
+}
+
+impl Readable for Reading {
+	async fn read(&self, range: Range<u64>) -> Result<Vec<u8>, Refusal> {
+		let length = range.end.saturating_sub(range.start);
+		Ok(self.read_range(range.start, length).await?)
+	}
+}
+
+impl Chain {
+	/// Reads as an account.
+	pub fn new(client: Client, reader: Identity) -> Self {
+		Self {
+			names: Names::new(&client, &reader),
+			client,
+			reader,
+			readings: Recent::new(READINGS),
+			details: Recent::new(DETAILS),
+			lists: Recent::new(LISTS),
+			dates: Recent::new(DATES),
+			turn: tokio::sync::Mutex::default(),
+		}
+	}
+
+	fn is_own(&self, place: Place) -> bool {
+		self.reader.id().0 == place.owner
+	}
+
+	/// Returns the account's grants on a dataset, also those that ended, as long as the chain keeps them.
+	async fn grants(&self, best: &State, place: Option<Place>) -> Result<Vec<GrantEntry>, Error> {
+		let mut grants = every(|after| best.grants_to(self.reader.id(), None, after)).await?;
+		grants.retain(|GrantEntry { grant, .. }| {
+			place.is_none_or(|place| Place::new(&grant.owner, grant.scope.dataset) == place)
+		});
+		grants.sort_by_key(|entry| entry.id);
+		Ok(grants)
+	}
+
+	/// Returns the records of a dataset that the account may read, by their keys.
+	async fn records(
+		&self,
+		best: &State,
+		place: Place,
+	) -> Result<BTreeMap<[u8; 32], RecordEntry>, Refusal> {
+		let owner = place.owner();
+		let mut records = Vec::new();
+		if self.is_own(place) {
+			records = every(|after| best.records(&owner, after)).await?;
+			records.retain(|entry| entry.record.dataset == place.dataset);
+			if records.is_empty() && best.dataset(&owner, place.dataset).await?.is_none() {
+				let dataset = place.dataset;
+				return Err(Error::NoSuchDataset { owner, dataset }.into());
+			}
+		} else {
+			let grants = self.grants(best, Some(place)).await?;
+			let mut open = grants
+				.iter()
+				.filter(|entry| ended(best, entry).is_none())
+				.peekable();
+			if open.peek().is_none() {
+				let last = grants.last().and_then(|entry| ended(best, entry));
+				let refusal = last.unwrap_or(QueryRefusal::NotAuthorised);
+				return Err(Error::Query(refusal).into());
+			}
+			for GrantEntry { grant, .. } in open {
+				records.extend(every(|after| best.records_in(&owner, grant.scope, after)).await?);
+			}
+		}
+		records.retain(|entry| entry.record.payload.is_complete());
+		Ok(records
+			.into_iter()
+			.map(|entry| (entry.key.0, entry))
+			.collect())
+	}
+
+	/// Returns the files of a dataset, and keeps the list until there is another block.
+	async fn list(&self, place: Place) -> Result<Arc<List>, Refusal> {
+		// One list after another, so that no record is opened twice.
+		let _turn = self.turn.lock().await;
+		let best = self.client.best().await?;
+		let block = best.block().hash;
+		match self.lists.get(&place) {
+			Some(list) if list.block == block => return Ok(list),
+			_ => {}
+		}
+		let records = self.records(&best, place).await?;
+		let mut order: Vec<_> = records.values().collect();
+		// The list of a folder is stored after its files, at a higher leaf: they need not be opened.
+		order.sort_by_key(|entry| std::cmp::Reverse((entry.record.epoch, entry.record.leaf)));
+		let mut found = BTreeMap::new();
+		let mut inside = HashSet::new();
+		let mut order = order.into_iter().peekable();
+		while order.peek().is_some() {
+			let next = order
+				.by_ref()
+				.filter(|entry| !inside.contains(&entry.key.0));
+			let next: Vec<_> = next.take(AT_ONCE).collect();
+			let opened = stream::iter(&next)
+				.map(|entry| self.details(place, entry))
+				.buffered(AT_ONCE);
+			let opened: Vec<_> = opened.collect().await;
+			for (entry, details) in next.into_iter().zip(opened) {
+				let Some(details) = details? else {
+					continue;
+				};
+				if inside.contains(&entry.key.0) {
+					continue;
+				}
+				let Some(files) = &details.folder else {
+					let file = self.file(&details.path, details.length, entry).await;
+					found.entry(file.path.clone()).or_insert(file);
+					continue;
+				};
+				for listed in files.iter().filter(|listed| !listed.folder) {
+					inside.insert(listed.key.0);
+					// Others of the folder's files may be outside of the grant.
+					if let Some(entry) = records.get(&listed.key.0) {
+						let path = format!("{}/{}", details.path, listed.path);
+						let file = self.file(&path, listed.length, entry).await;
+						found.entry(path).or_insert(file);
+					}
+				}
+			}
+		}
+		// What was opened before the list of its folder was.
+		let files: Vec<File> = found
+			.into_values()
+			.filter(|file| !inside.contains(&file.key.0) || from_hex(&file.path).is_none())
+			.collect();
+		let places = files
+			.iter()
+			.map(|file| file.path.clone())
+			.zip(0..)
+			.collect();
+		let files = Arc::new(files);
+		Ok(self.lists.keep(
+			place,
+			Arc::new(List {
+				block,
+				files,
+				places,
+			}),
+		))
+	}
+
+	/// Makes the entry of a file.
+	async fn file(&self, path: &str, length: u64, entry: &RecordEntry) -> File {
+		let (_, block) = entry.record.payload.blocks();
+		let date = match self.dates.get(&block) {
+			Some(date) => date,
+			// Only shown: a node that does not know it is no reason to refuse the file.
+			None => match self.client.date_of(block).await {
+				Ok(date) => self.dates.keep(block, date.unwrap_or_default()),
+				Err(_) => 0,
+			},
+		};
+		File {
+			path: path.to_owned(),
+			length,
+			hash: hash(&entry.record.payload),
+			date,
+			key: entry.key,
+		}
+	}
+
+	/// Opens a record for its name and length; `None` if it is not one that can be read.
+	async fn details(
+		&self,
+		place: Place,
+		entry: &RecordEntry,
+	) -> Result<Option<Arc<Details>>, Refusal> {
+		let id = (place, (entry.key.0, hash(&entry.record.payload)));
+		if let Some(known) = self.details.get(&id) {
+			return Ok(Some(known));
+		}
+		let opened = async {
+			let (owner, key) = (place.owner(), entry.key);
+			let reading = Reading::open(&self.client, &self.reader, &owner, key).await?;
+			let is_short = reading.length() <= folder::MAX_LENGTH as u64;
+			let folder = match is_short && is_folder(&reading).await? {
+				true => {
+					let bytes = reading.read_range(0, reading.length()).await?;
+					folder::from_bytes(&bytes).ok()
+				}
+				false => None,
+			};
+			let name = reading.name().copied();
+			let name = name.or_else(|| self.names.name(&key).filter(|_| self.is_own(place)));
+			let path = path(key, name);
+			let length = reading.length();
+			self.readings.keep(id, Arc::new(reading));
+			Ok(Details {
+				path,
+				length,
+				folder,
+			})
+		};
+		match opened.await {
+			Ok(details) => Ok(Some(self.details.keep(id, Arc::new(details)))),
+			Err(error) if is_of_record(&error) => Ok(None),
+			Err(error) => Err(error.into()),
+		}
+	}
+
+	/// Asks the chain whether the account may read a file now, and opens it; `None` if it is another one by now.
+	async fn open_now(
+		&self,
+		place: Place,
+		file: &File,
+	) -> Result<Option<Opened<Reading>>, Refusal> {
+		let (owner, key) = (place.owner(), file.key);
+		let answer = self.client.query(self.reader.id(), &owner, key).await?;
+		if answer.dataset != place.dataset || hash(&answer.payload) != file.hash {
+			return Ok(None);
+		}
+		let id = (place, (key.0, file.hash));
+		let reading = match self.readings.get(&id) {
+			Some(reading) => reading,
+			None => {
+				let opened = Reading::open(&self.client, &self.reader, &owner, key).await?;
+				if opened.content_hash() != file.hash {
+					return Ok(None);
+				}
+				self.readings.keep(id, Arc::new(opened))
+			}
+		};
+		if reading.length() != file.length {
+			let words = format!(
+				"the length of {} differs from the one in the folder's list",
+				file.path
+			);
+			return Err(Refusal::Failed(words));
+		}
+		Ok(Some(Opened {
+			place,
+			file: file.clone(),
+			chunk: reading.chunk_size(),
+			bytes: reading,
+		}))
+	}
+
+	/// Opens what is in no list: a record by its key, or one about which the chain says why it is refused.
+	async fn open_unlisted(&self, place: Place, path: &str) -> Result<Opened<Reading>, Refusal> {
+		let (owner, dataset) = (place.owner(), place.dataset);
+		let none = || {
+			let words = format!(
+				"{owner} has no file {path} in dataset {dataset} that this account may read"
+			);
+			Refusal::NoFile(words)
+		};
+		let key = parse_key(path).map_err(|_| none())?;
+		let reading = match Reading::open(&self.client, &self.reader, &owner, key).await {
+			Ok(reading) if reading.answer().dataset == dataset => reading,
+			Err(error) if error.query_refusal() != Some(QueryRefusal::UnknownRecord) => {
+				return Err(error.into())
+			}
+			_ => return Err(none()),
+		};
+		let file = File {
+			path: path.to_owned(),
+			length: reading.length(),
+			hash: reading.content_hash(),
+			date: 0,
+			key,
+		};
+		let chunk = reading.chunk_size();
+		let bytes = Arc::new(reading);
+		Ok(Opened {
+			place,
+			file,
+			chunk,
+			bytes,
+		})
+	}
+}
+
+impl Source for Chain {
+	type Bytes = Reading;
+
+	async fn datasets(&self) -> Result<Vec<Dataset>, Refusal> {
+		let (best, own) = (self.client.best().await?, self.reader.id());
+		let mut datasets = BTreeMap::new();
+		for entry in every(|after| best.datasets(own, after)).await? {
+			let place = Place::new(own, entry.id);
+			let name = entry.dataset.name.to_string();
+			datasets.insert(
+				(place.owner, place.dataset),
+				Dataset {
+					place,
+					name,
+					is_open: true,
+				},
+			);
+		}
+		for entry in self.grants(&best, None).await? {
+			let place = Place::new(&entry.grant.owner, entry.grant.scope.dataset);
+			let id = (place.owner, place.dataset);
+			let is_open = ended(&best, &entry).is_none();
+			if let Some(known) = datasets.get_mut(&id) {
+				known.is_open |= is_open;
+				continue;
+			}
+			let dataset = best.dataset(&entry.grant.owner, place.dataset).await?;
+			let name = dataset
+				.map(|dataset| dataset.name.to_string())
+				.unwrap_or_default();
+			datasets.insert(
+				id,
+				Dataset {
+					place,
+					name,
+					is_open,
+				},
+			);
+		}
+		Ok(datasets.into_values().collect())
+	}
+
+	async fn files(&self, place: Place) -> Result<Arc<Vec<File>>, Refusal> {
+		Ok(self.list(place).await?.files.clone())
+	}
+
+	async fn open(&self, place: Place, path: &str) -> Result<Opened<Reading>, Refusal> {
+		let known = self.lists.get(&place);
+		if let Some(file) = known.as_ref().and_then(|list| list.file(path)) {
+			match self.open_now(place, file).await {
+				Ok(None) | Err(Refusal::NoFile(_)) => {}
+				Ok(Some(opened)) => return Ok(opened),
+				Err(refusal) => return Err(refusal),
+			}
+		}
+		let list = self.list(place).await?;
+		if let Some(file) = list.file(path) {
+			if let Some(opened) = self.open_now(place, file).await? {
+				return Ok(opened);
+			}
+		}
+		self.open_unlisted(place, path).await
+	}
+}
+
+/// Returns why a grant opens nothing; `None` if it does.
+fn ended(best: &State, entry: &GrantEntry) -> Option<QueryRefusal> {
+	let GrantEntry { grant, .. } = entry;
+	let now = SystemTime::now().duration_since(UNIX_EPOCH);
+	let now = now.map_or(0, |since| since.as_secs());
+	match grant.state {
+		GrantState::Revoked => Some(QueryRefusal::Revoked),
+		GrantState::Suspended => Some(QueryRefusal::Suspended),
+		GrantState::Expired => Some(QueryRefusal::Expired),
+		// The chain ends a grant a little later.
+		GrantState::Active if grant.expiry <= best.block().number => Some(QueryRefusal::Expired),
+		GrantState::Active if grant.until.is_some_and(|until| until <= now) => {
+			Some(QueryRefusal::Expired)
+		}
+		GrantState::Active => None,
+	}
+}
+
+/// Returns the hash of what is stored, which is on the chain.
+fn hash(payload: &Payload) -> [u8; 32] {
+	match payload {
+		Payload::Value { content_hash, .. } => content_hash.0,
+		Payload::Chunks { manifest, .. } => manifest.0,
+		Payload::Object { object, .. } => object.root.0,
+	}
+}
+
+/// Returns whether an error is about one record, so that the others can be listed: what its owner stored is not a record, it
+/// is under an embargo, or no node has its bytes any more.
+fn is_of_record(error: &Error) -> bool {
+	error.query_refusal().is_some()
+		|| error.lacks_bytes()
+		|| matches!(
+			error,
+			Error::Record(_) | Error::Malformed { .. } | Error::Grant(_) | Error::NotPostQuantum
+		)
+}
+
+/// Returns the path of a record: its name or, if it has none that every program takes for a path, its key.
+fn path(key: RecordKey, name: Option<RecordKey>) -> String {
+	let shown = key_name(&name.unwrap_or(key));
+	match exact_name(&name.unwrap_or(key)).is_some() && is_path(&shown) {
+		true => shown,
+		false => to_hex(&key.0),
+	}
+}
+
+/// Returns whether a name stays within the folder into which a program copies it.
+fn is_path(name: &str) -> bool {
+	from_hex(name).is_none()
+		&& !name.contains('\\')
+		&& name.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use isthmus_sdk::record_key;
+
+	#[test]
+	fn a_path_is_a_name_that_leads_nowhere_else() {
+		let hidden = RecordKey::from([0xee; 32]);
+		let by_key = to_hex(&hidden.0);
+		for good in ["marks.csv", "2025/03.parquet", "a b", "…", "..a"] {
+			let name = record_key(good).unwrap();
+			assert_eq!(path(hidden, Some(name)), good);
+			assert_eq!(path(name, None), good);
+		}
+		for bad in [
+			"../x",
+			"/etc/passwd",
+			"a//b",
+			"a/",
+			"./a",
+			"..",
+			"a\\b",
+			"a\u{202e}b",
+			" a",
+		] {
+			let name = record_key(bad).unwrap();
+			assert_eq!(path(hidden, Some(name)), by_key, "{bad}");
+		}
+		assert_eq!(path(hidden, None), by_key);
+	}
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The secrets that programs show to the gateway: an access key with its secret for S3, and a token for HTTP. They have
+//! nothing to do with keys on the chain.
+
+use isthmus_sdk::{envelope::random_bytes, file, Error as SdkError};
+use std::{fmt, fs, io, path::Path};
+use zeroize::Zeroizing;
+
+/// The section of the file, as the AWS command line calls it: a profile.
+const PROFILE: &str = "isthmus";
+const KEY: &str = "aws_access_key_id";
+const SECRET: &str = "aws_secret_access_key";
+const TOKEN: &str = "isthmus_token";
+/// The longest file that is read, in bytes.
+const LONGEST: usize = 1 << 16;
+/// The shortest secret, in characters: one that no one guesses.
+const SHORTEST: usize = 20;
+
+/// An access key with its secret, and a token.
+#[derive(Clone)]
+pub struct Credentials {
+	key: String,
+	secret: Zeroizing<String>,
+	token: Zeroizing<String>,
+}
+
+impl fmt::Debug for Credentials {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(f, "Credentials({})", self.key)
+	}
+}
+
+/// Why there are no credentials.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialsError {
+	/// The file cannot be read or written.
+	#[error(transparent)]
+	Io(#[from] io::Error),
+	/// The system provides no randomness.
+	#[error(transparent)]
+	Random(#[from] SdkError),
+	/// The file lacks a line.
+	#[error("the file has no line `{0} = …`: remove the file, and a new one is made")]
+	Lacks(&'static str),
+	/// A secret is too short, or contains characters that no program sends.
+	#[error("the {0} has to be of at least {SHORTEST} letters, digits, and + / = - _")]
+	Weak(&'static str),
+	/// The access key contains characters that no program sends.
+	#[error("the access key has to be of 3 to 64 letters and digits")]
+	Key,
+	/// Others can read the file.
+	#[error("others can read the file: chmod 600 it, or remove it and a new one is made")]
+	Open,
+}
+
+impl Credentials {
+	/// Takes given credentials.
+	///
+	/// # Errors
+	///
+	/// Returns [`CredentialsError::Weak`] and [`CredentialsError::Key`].
+	pub fn new(key: String, secret: String, token: String) -> Result<Self, CredentialsError> {
+		let (secret, token) = (Zeroizing::new(secret), Zeroizing::new(token));
+		if !(3..=64).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+			return Err(CredentialsError::Key);
+		}
+		let is_good = |text: &str| {
+			let is_sent = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte);
+			text.len() >= SHORTEST && text.bytes().all(is_sent)
+		};
+		for (text, called) in [(&secret, "secret access key"), (&token, "token")] {
+			if !is_good(text) {
+				return Err(CredentialsError::Weak(called));
+			}
+		}
+		Ok(Self { key, secret, token })
+	}
+
+	/// Makes new ones.
+	///
+	/// # Errors
+	///
+	/// Returns [`CredentialsError::Random`] if the system provides no randomness.
+	pub fn generate() -> Result<Self, CredentialsError> {
+		let random = || -> Result<String, CredentialsError> {
+			Ok(hex::encode(random_bytes().map_err(SdkError::from)?))
+		};
+		let mut key = random()?.to_ascii_uppercase();
+		key.truncate(16);
+		Self::new(format!("ISTH{key}"), random()?, random()?)
+	}
+
+	/// Reads those of a file, or makes new ones and writes them to it. Only its owner can read it.
+	///
+	/// # Errors
+	///
+	/// Returns a [`CredentialsError`] if the file cannot be read or written, has other contents, or is open to others.
+	pub fn in_file(path: &Path) -> Result<Self, CredentialsError> {
+		match fs::metadata(path) {
+			Ok(there) => Self::read(path, &there),
+			Err(error) if error.kind() == io::ErrorKind::NotFound => {
+				let made = Self::generate()?;
+				if let Some(folder) = path.parent() {
+					fs::create_dir_all(folder)?;
+				}
+				file::replace(path, made.text().as_bytes())?;
+				Ok(made)
+			}
+			Err(error) => Err(error.into()),
+		}
+	}
+
+	fn read(path: &Path, there: &fs::Metadata) -> Result<Self, CredentialsError> {
+		#[cfg(unix)]
+		if std::os::unix::fs::MetadataExt::mode(there) & 0o077 != 0 {
+			return Err(CredentialsError::Open);
+		}
+		if !there.is_file() || there.len() > LONGEST as u64 {
+			return Err(io::Error::from(io::ErrorKind::InvalidData).into());
+		}
+		let text = Zeroizing::new(fs::read_to_string(path)?);
+		let value = |name: &'static str| {
+			let mut lines = text.lines().filter_map(|line| line.split_once('='));
+			let found = lines.find(|(key, _)| key.trim() == name);
+			let value = found.map(|(_, value)| value.trim().to_owned());
+			value.ok_or(CredentialsError::Lacks(name))
+		};
+		Self::new(value(KEY)?, value(SECRET)?, value(TOKEN)?)
+	}
+
+	/// Returns the file's text, which the programs of AWS read, too.
+	fn text(&self) -> Zeroizing<String> {
+		let Self { key, secret, token } = self;
+		Zeroizing::new(format!(
+			"[{PROFILE}]\n{KEY} = {key}\n{SECRET} = {}\n{TOKEN} = {}\n",
+			**secret, **token
+		))
+	}
+
+	/// Returns the access key, which is public.
+	pub fn key(&self) -> &str {
+		&self.key
+	}
+
+	/// Returns the secret of an access key; `None` for another key.
+	pub(crate) fn secret_of(&self, key: &str) -> Option<&str> {
+		(key == self.key).then_some(&**self.secret)
+	}
+
+	/// Returns whether a token is the right one. How long that takes does not tell in what it differs.
+	pub(crate) fn is_token(&self, token: &str) -> bool {
+		use ring::hmac;
+		// Of fixed length, whatever is compared.
+		let key = hmac::Key::new(hmac::HMAC_SHA256, self.token.as_bytes());
+		let tag = hmac::sign(&key, self.token.as_bytes());
+		hmac::verify(&key, token.as_bytes(), tag.as_ref()).is_ok()
+	}
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+	use super::*;
+	use std::os::unix::fs::PermissionsExt;
+
+	#[test]
+	fn credentials_are_made_once_and_kept_from_others() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("new").join("gateway");
+		let made = Credentials::in_file(&path).unwrap();
+		let again = Credentials::in_file(&path).unwrap();
+		assert_eq!(made.text(), again.text());
+		assert_ne!(made.text(), Credentials::generate().unwrap().text());
+		let mode = fs::metadata(&path).unwrap().permissions().mode();
+		assert_eq!(mode & 0o777, 0o600);
+		assert!(made.is_token(&made.token));
+		assert!(!made.is_token(&made.secret) && !made.is_token(""));
+		assert_eq!(made.secret_of(made.key()), Some(&**made.secret));
+		assert_eq!(made.secret_of("other"), None);
+		assert!(!format!("{made:?}").contains(&**made.secret));
+		fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+		assert!(matches!(
+			Credentials::in_file(&path),
+			Err(CredentialsError::Open)
+		));
+	}
+
+	#[test]
+	fn a_file_that_is_none_is_refused() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("gateway");
+		let refused = |text: &str| {
+			file::replace(&path, text.as_bytes()).unwrap();
+			Credentials::in_file(&path).unwrap_err().to_string()
+		};
+		assert!(refused("").contains(KEY));
+		let long = "x".repeat(SHORTEST);
+		assert!(refused(&format!("{KEY}=abc\n{SECRET}={long}\n")).contains(TOKEN));
+		assert!(refused(&format!("{KEY}=abc\n{SECRET}=x\n{TOKEN}={long}")).contains("secret"));
+		assert!(
+			refused(&format!("{KEY}=a b\n{SECRET}={long}\n{TOKEN}={long}")).contains("access key")
+		);
+		let folder = Credentials::in_file(folder.path()).unwrap_err();
+		assert!(matches!(
+			folder,
+			CredentialsError::Io(_) | CredentialsError::Open
+		));
+	}
+}

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The server: who may ask, what was asked, and the bytes of files.
+
+use crate::{
+	answer::{close, date, full, Answer, Body, Failure},
+	bucket,
+	cache::Cache,
+	credentials::Credentials,
+	guard::Guard,
+	kind::kind,
+	question::Question,
+	range::{asked, Asked},
+	source::{Dataset, Opened, Place, Refusal, Source},
+	watch::{Event, Read, Refused, Totals, Watch},
+};
+use bytes::Bytes;
+use futures::{stream, StreamExt};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::{
+	body::Frame,
+	header::{self, HeaderMap, HeaderValue},
+	Method, Response, StatusCode,
+};
+use std::{
+	future::Future,
+	ops::Range,
+	sync::{
+		atomic::{AtomicU64, Ordering},
+		Arc, Mutex, MutexGuard, PoisonError,
+	},
+	time::Duration,
+};
+use tokio::{
+	sync::{mpsc, OwnedSemaphorePermit, Semaphore},
+	task::spawn_local,
+	time::timeout,
+};
+
+/// How many files may be read at the same time. Others wait.
+const READS: usize = 12;
+/// How many pieces of a file, of a few MiB each, are fetched at the same time.
+const PIECES: usize = 3;
+/// How long a request waits for other reads.
+const TURN: Duration = Duration::from_secs(30);
+/// How long the chain may take to answer, before the program that asked is told.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a program may take for a piece of a file.
+const STALLED: Duration = Duration::from_secs(60);
+
+/// How a gateway answers.
+#[derive(Clone, Debug)]
+pub struct Settings {
+	/// What programs have to show.
+	pub credentials: Credentials,
+	/// The names under which it may be asked, besides the loopback addresses.
+	pub hosts: Vec<String>,
+	/// How many decrypted bytes are kept in memory.
+	pub cache: u64,
+}
+
+/// Answers requests for what a source has.
+pub struct Gateway<From, To> {
+	source: From,
+	watch: To,
+	settings: Settings,
+	guard: Guard,
+	cache: Cache,
+	/// The datasets that were seen so far, by their buckets.
+	known: Mutex<Vec<(String, Dataset)>>,
+	reads: Arc<Semaphore>,
+	requests: AtomicU64,
+}
+
+impl<From: Source, To: Watch> Gateway<From, To> {
+	/// Makes a gateway.
+	pub fn new(source: From, watch: To, settings: Settings) -> Arc<Self> {
+		Arc::new(Self {
+			source,
+			watch,
+			guard: Guard::new(&settings.hosts),
+			cache: Cache::new(settings.cache),
+			settings,
+			known: Mutex::default(),
+			reads: Arc::new(Semaphore::new(READS)),
+			requests: AtomicU64::new(0),
+		})
+	}
+
+	/// Returns what is read.
+	pub fn source(&self) -> &From {
+		&self.source
+	}
+
+	fn totals(&self) -> Totals {
+		let (hits, fetched) = self.cache.counts();
+		Totals { hits, fetched }
+	}
+
+	/// Refuses requests that a web page of someone else made.
+	pub(crate) fn check_origin(&self, headers: &HeaderMap) -> Result<(), Failure> {
+		let header = |name| match headers.get(name) {
+			None => None,
+			// What is no text is not allowed either.
+			Some(value) => Some(value.to_str().unwrap_or("?")),
+		};
+		if !self.guard.is_own_host(header(header::HOST)) {
+			return Err(Failure::denied(
+				"the gateway is not asked under this name: use 127.0.0.1, with S3's path style, or start it with --host NAME",
+			));
+		}
+		match self.guard.is_own_origin(header(header::ORIGIN)) {
+			true => Ok(()),
+			false => Err(Failure::denied(
+				"the gateway does not answer web pages of others",
+			)),
+		}
+	}
+
+	/// Returns the number of the next request.
+	pub(crate) fn number(&self) -> u64 {
+		self.requests.fetch_add(1, Ordering::Relaxed)
+	}
+
+	pub(crate) fn credentials(&self) -> &Credentials {
+		&self.settings.credentials
+	}
+
+	/// Tells that a request was refused.
+	pub(crate) fn refused(
+		&self,
+		who: Option<&str>,
+		method: &Method,
+		path: &str,
+		failure: &Failure,
+	) {
+		let refused = Refused {
+			who: who.map(str::to_owned),
+			method: method.to_string(),
+			path: path.to_owned(),
+			status: failure.status.as_u16(),
+			reason: failure.words.clone(),
+		};
+		self.watch.saw(Event::Refused(refused), self.totals());
+	}
+
+	/// Waits for an answer of the source, but not for ever.
+	pub(crate) async fn patiently<T>(
+		&self,
+		answer: impl Future<Output = Result<T, Refusal>>,
+	) -> Result<T, Failure> {
+		let late = |_| {
+			let words = format!(
+				"the node did not answer within {} seconds",
+				PATIENCE.as_secs()
+			);
+			Refusal::Unreachable(words)
+		};
+		Ok(timeout(PATIENCE, answer).await.map_err(late)??)
+	}
+
+	fn known(&self) -> MutexGuard<'_, Vec<(String, Dataset)>> {
+		self.known.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+
+	/// Returns the datasets that there are now, with their buckets.
+	pub(crate) async fn datasets(&self) -> Result<Vec<(String, Dataset)>, Failure> {
+		let datasets = self.patiently(self.source.datasets()).await?;
+		let named = datasets
+			.into_iter()
+			.map(|dataset| (bucket::name(&dataset.place), dataset));
+		let now: Vec<_> = named.collect();
+		let mut known = self.known();
+		// Of what was granted once, it is still known why it is refused.
+		known.retain(|(bucket, _)| now.iter().all(|(other, _)| other != bucket));
+		known.extend(now.iter().cloned());
+		Ok(now)
+	}
+
+	/// Finds a dataset among those that are known, or asks which there are.
+	pub(crate) async fn find(
+		&self,
+		is_it: impl Fn(&str, &Dataset) -> bool,
+	) -> Result<Option<Place>, Failure> {
+		let find = || {
+			let known = self.known();
+			let found = known
+				.iter()
+				.find(|(bucket, dataset)| is_it(bucket, dataset));
+			found.map(|(_, dataset)| dataset.place)
+		};
+		if let Some(found) = find() {
+			return Ok(Some(found));
+		}
+		self.datasets().await?;
+		Ok(find())
+	}
+
+	/// Answers with a file, or a part of it.
+	pub(crate) async fn file(
+		self: &Arc<Self>,
+		who: &str,
+		place: Place,
+		path: &str,
+		asked_by: &Question<'_>,
+	) -> Result<Answer, Failure> {
+		let opened = self.patiently(self.source.open(place, path)).await?;
+		let length = opened.file.length;
+		let tag = format!("\"{}\"", hex::encode(opened.file.hash));
+		let (status, part) = match condition(asked_by, &tag)? {
+			Condition::Same => (StatusCode::NOT_MODIFIED, 0..0),
+			Condition::All => (StatusCode::OK, 0..length),
+			Condition::Part => match asked(asked_by.header(header::RANGE), length) {
+				Asked::All => (StatusCode::OK, 0..length),
+				Asked::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
+				Asked::Outside => return Err(Failure::outside(length)),
+			},
+		};
+		let has_content = asked_by.method == Method::GET && !part.is_empty();
+		let mut answer = match has_content {
+			true => Response::new(self.content(who, opened.clone(), part.clone()).await?),
+			false => Response::new(full(Bytes::new())),
+		};
+		*answer.status_mut() = status;
+		close(&mut answer);
+		let headers = answer.headers_mut();
+		let mut set = |name, value: String| {
+			if let Ok(value) = HeaderValue::from_str(&value) {
+				headers.insert(name, value);
+			}
+		};
+		set(header::ETAG, tag);
+		set(header::ACCEPT_RANGES, "bytes".to_owned());
+		set(
+			header::LAST_MODIFIED,
+			date(opened.file.date, "%a, %d %b %Y %H:%M:%S GMT"),
+		);
+		if status == StatusCode::NOT_MODIFIED {
+			return Ok(answer);
+		}
+		set(header::CONTENT_TYPE, kind(path).to_owned());
+		set(header::CONTENT_LENGTH, (part.end - part.start).to_string());
+		if status == StatusCode::PARTIAL_CONTENT {
+			let (first, last) = (part.start, part.end.saturating_sub(1));
+			set(
+				header::CONTENT_RANGE,
+				format!("bytes {first}-{last}/{length}"),
+			);
+		}
+		Ok(answer)
+	}
+
+	/// Reads the first piece, so that it is known whether the file can be read, and makes a body of all.
+	async fn content(
+		self: &Arc<Self>,
+		who: &str,
+		opened: Opened<From::Bytes>,
+		part: Range<u64>,
+	) -> Result<Body, Failure> {
+		let turn = timeout(TURN, self.reads.clone().acquire_owned()).await;
+		let Ok(Ok(turn)) = turn else {
+			return Err(Refusal::Busy.into());
+		};
+		let mut pieces = Cache::pieces(part.clone(), opened.chunk);
+		let first = pieces.next().unwrap_or_default();
+		let first = self.patiently(self.cache.read(&opened, first)).await?;
+		let read = Read {
+			who: who.to_owned(),
+			place: opened.place,
+			path: opened.file.path.clone(),
+			key: opened.file.key,
+			bytes: part.start..part.start,
+			failed: None,
+		};
+		let (send, mut receive) = mpsc::channel(1);
+		let gateway = self.clone();
+		let rest: Vec<_> = pieces.collect();
+		spawn_local(async move { gateway.send(first, rest, opened, read, turn, send).await });
+		let next = move |context: &mut std::task::Context<'_>| receive.poll_recv(context);
+		let content = StreamBody::new(stream::poll_fn(next));
+		Ok(content.boxed_unsync())
+	}
+
+	/// Sends a file's pieces, and tells how far it came.
+	async fn send(
+		&self,
+		first: Vec<Bytes>,
+		rest: Vec<Range<u64>>,
+		opened: Opened<From::Bytes>,
+		mut read: Read,
+		turn: OwnedSemaphorePermit,
+		send: mpsc::Sender<Result<Frame<Bytes>, Refusal>>,
+	) {
+		let later = rest
+			.into_iter()
+			.map(|piece| self.cache.read(&opened, piece));
+		let mut pieces = stream::once(async { Ok(first) })
+			.chain(stream::iter(later).buffered(PIECES))
+			.boxed_local();
+		'sending: while let Some(piece) = pieces.next().await {
+			let piece = match piece {
+				Ok(piece) => piece,
+				Err(refusal) => {
+					read.failed = Some(refusal.to_string());
+					let _ = timeout(STALLED, send.send(Err(refusal))).await;
+					break;
+				}
+			};
+			for bytes in piece {
+				let count = bytes.len() as u64;
+				let sent = timeout(STALLED, send.send(Ok(Frame::data(bytes)))).await;
+				if !matches!(sent, Ok(Ok(()))) {
+					read.failed = Some("the program stopped reading".to_owned());
+					break 'sending;
+				}
+				read.bytes.end += count;
+			}
+		}
+		drop(turn);
+		self.watch.saw(Event::Read(read), self.totals());
+	}
+}
+
+/// What the conditions of a request come to.
+enum Condition {
+	/// The program has the file already.
+	Same,
+	/// All is sent, as the program has parts of another file.
+	All,
+	/// What was asked for is sent.
+	Part,
+}
+
+/// Compares the tags in a request's conditions with the file's.
+fn condition(asked_by: &Question, tag: &str) -> Result<Condition, Failure> {
+	let names_it = |tags: &str| {
+		let mut tags = tags
+			.split(',')
+			.map(|tag| tag.trim().trim_start_matches("W/"));
+		tags.any(|other| other == "*" || other.trim_matches('"') == tag.trim_matches('"'))
+	};
+	if asked_by
+		.header(header::IF_MATCH)
+		.is_some_and(|tags| !names_it(tags))
+	{
+		let words = "the file was stored again since";
+		return Err(Failure::new(
+			StatusCode::PRECONDITION_FAILED,
+			"PreconditionFailed",
+			words,
+		));
+	}
+	if asked_by.header(header::IF_NONE_MATCH).is_some_and(names_it) {
+		return Ok(Condition::Same);
+	}
+	Ok(match asked_by.header(header::IF_RANGE) {
+		Some(other) if !names_it(other) => Condition::All,
+		_ => Condition::Part,
+	})
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Why a location cannot be used, in words that say what to do.
+
+use std::path::PathBuf;
+
+/// Why a location cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LocationError {
+	/// It is not a URL.
+	#[error("{0:?} is not a URL: give one such as file:///folder")]
+	NotAUrl(String),
+	/// The scheme is unknown.
+	#[error("{0}:// is not a store: use s3://, gs://, az:// or file://, or https:// for what is only read")]
+	Scheme(String),
+	/// Plain HTTP to another machine.
+	#[error("http:// is for this machine only: use https://")]
+	NotLoopback,
+	/// A store's settings cannot be used.
+	#[error("{0}")]
+	Settings(&'static str),
+	/// The profile in `AWS_PROFILE` has no keys.
+	#[error("the profile {name} has no access key: this program reads keys, but no roles and no single sign-on. Set them: eval \"$(aws configure export-credentials --profile {name} --format env)\"")]
+	Profile {
+		/// The profile's name.
+		name: String,
+	},
+	/// A file of profiles cannot be read.
+	#[error("{} cannot be read, or is not a file of AWS profiles: correct it, or name another one in AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE", path.display())]
+	ProfileFile {
+		/// The file.
+		path: PathBuf,
+	},
+	/// The URL has a user or a password, a query or a fragment, which everyone would see.
+	#[error("a location is public: give credentials in the environment, and no user, query or fragment in the URL")]
+	Secret,
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The settings and credentials of stores. They are where the tools of those stores have them: in variables of the
+//! environment and, for S3, in the files of the AWS command.
+
+use crate::location_error::LocationError;
+use configparser::ini::{Ini, IniDefault};
+use std::{
+	collections::BTreeMap,
+	fs,
+	io::ErrorKind,
+	path::{Path, PathBuf},
+	str::FromStr,
+};
+
+/// The keys of a profile, and the variables that mean the same.
+const PROFILE: [(&str, &str); 5] = [
+	("aws_access_key_id", "AWS_ACCESS_KEY_ID"),
+	("aws_secret_access_key", "AWS_SECRET_ACCESS_KEY"),
+	("aws_session_token", "AWS_SESSION_TOKEN"),
+	("region", "AWS_REGION"),
+	("endpoint_url", "AWS_ENDPOINT_URL"),
+];
+/// How many of those are a credential.
+const CREDENTIAL: usize = 3;
+
+/// The settings of stores.
+#[derive(Clone, Default)]
+pub struct Settings(BTreeMap<String, String>);
+
+/// Says only which variables are set, because their values may be secret.
+impl std::fmt::Debug for Settings {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		f.debug_tuple("Settings")
+			.field(&self.0.keys().collect::<Vec<_>>())
+			.finish()
+	}
+}
+
+impl FromIterator<(String, String)> for Settings {
+	/// Takes variables as an environment has them.
+	fn from_iter<Variables: IntoIterator<Item = (String, String)>>(variables: Variables) -> Self {
+		Self(variables.into_iter().collect())
+	}
+}
+
+impl Settings {
+	/// Returns the settings in this program's environment. A variable that is not UTF-8 is left out.
+	pub fn of_environment() -> Self {
+		let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+			Some((name.into_string().ok()?, value.into_string().ok()?))
+		};
+		std::env::vars_os().filter_map(text).collect()
+	}
+
+	fn get(&self, name: &str) -> Option<&str> {
+		self.0
+			.get(name)
+			.map(String::as_str)
+			.filter(|value| !value.is_empty())
+	}
+
+	/// Returns the variables with this prefix that `object_store` knows. An empty one counts as none.
+	pub(crate) fn known<Key: FromStr>(&self, prefix: &str) -> Vec<(Key, String)> {
+		let is_set =
+			|(name, value): &(&String, &String)| name.starts_with(prefix) && !value.is_empty();
+		let named = self.0.iter().filter(is_set);
+		let known = named.filter_map(|(name, value)| {
+			let key = name.to_ascii_lowercase().parse().ok()?;
+			Some((key, value.clone()))
+		});
+		known.collect()
+	}
+
+	/// Returns these settings with those of the profile that `AWS_PROFILE` names, or of the profile `default`. What the
+	/// environment says comes first, and keys are taken from one place only.
+	///
+	/// # Errors
+	///
+	/// Returns [`LocationError::Profile`] if a profile was named and cannot be used.
+	pub(crate) fn with_profile(&self) -> Result<Self, LocationError> {
+		let named = self.get("AWS_PROFILE");
+		let name = named.unwrap_or("default");
+		let section = match name {
+			"default" => name.to_owned(),
+			name => format!("profile {name}"),
+		};
+		let credentials = self.section("AWS_SHARED_CREDENTIALS_FILE", "credentials", name)?;
+		let config = self.section("AWS_CONFIG_FILE", "config", &section)?;
+		let profile = |key: &str| credentials.get(key).or_else(|| config.get(key)).cloned();
+		let has_keys = PROFILE[..CREDENTIAL]
+			.iter()
+			.any(|(_, variable)| self.get(variable).is_some());
+		let mut all = self.clone();
+		if !has_keys {
+			let keys = PROFILE[..CREDENTIAL].iter();
+			let keys: Vec<_> = keys
+				.filter_map(|(key, variable)| Some((variable, profile(key)?)))
+				.collect();
+			if named.is_some() && keys.is_empty() {
+				let name = name.to_owned();
+				return Err(LocationError::Profile { name });
+			}
+			let keys = keys
+				.into_iter()
+				.map(|(variable, value)| ((*variable).to_owned(), value));
+			all.0.extend(keys);
+		}
+		let has_region = self.get("AWS_DEFAULT_REGION").is_some();
+		for (key, variable) in &PROFILE[CREDENTIAL..] {
+			let is_set = self.get(variable).is_some() || (*variable == "AWS_REGION" && has_region);
+			if let Some(value) = profile(key).filter(|_| !is_set) {
+				all.0.insert((*variable).to_owned(), value);
+			}
+		}
+		Ok(all)
+	}
+
+	/// Returns a section of a file of the AWS command, which `variable` may name; an empty one if there is none.
+	fn section(
+		&self,
+		variable: &str,
+		file: &str,
+		section: &str,
+	) -> Result<BTreeMap<String, String>, LocationError> {
+		let home = || Some(Path::new(self.get("HOME").or(self.get("USERPROFILE"))?));
+		let path = match self.get(variable) {
+			Some(path) => Some(PathBuf::from(path)),
+			None => home().map(|home| home.join(".aws").join(file)),
+		};
+		let Some(path) = path else {
+			return Ok(BTreeMap::new());
+		};
+		let text = match fs::read_to_string(&path) {
+			Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+			text => text,
+		};
+		let unreadable = || LocationError::ProfileFile { path: path.clone() };
+		// A value may contain what begins a comment elsewhere.
+		let mut ini = Ini::new_from_defaults(ini());
+		let sections = ini.read(text.map_err(|_| unreadable())?);
+		let sections = sections.map_err(|_| unreadable())?;
+		let values = sections.get(section).into_iter().flatten();
+		Ok(values
+			.filter_map(|(key, value)| Some((key.to_ascii_lowercase(), value.clone()?)))
+			.collect())
+	}
+}
+
+/// Returns how the files of the AWS command are written.
+fn ini() -> IniDefault {
+	let mut ini = IniDefault::default();
+	ini.delimiters = vec!['='];
+	ini.inline_comment_symbols = Some(Vec::new());
+	ini.case_sensitive = true;
+	ini
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn settings(variables: &[(&str, &str)]) -> Settings {
+		let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+		variables.iter().map(owned).collect()
+	}
+
+	/// Writes both files of the AWS command, and returns the variable that says where they are.
+	fn home(folder: &Path) -> (&'static str, String) {
+		let aws = folder.join(".aws");
+		fs::create_dir_all(&aws).unwrap();
+		let credentials = "[default]\naws_access_key_id = one\naws_secret_access_key=a/b+c==\n\n# other\n[school]\naws_access_key_id = two\naws_secret_access_key = s#;\naws_session_token = t\n";
+		let config = "[default]\nregion = eu-central-1\n[profile school]\nregion = eu-west-1\nendpoint_url = http://127.0.0.1:9000\ns3 =\n  addressing_style = path\n[profile roles]\nrole_arn = arn:x\n";
+		fs::write(aws.join("credentials"), credentials).unwrap();
+		fs::write(aws.join("config"), config).unwrap();
+		("HOME", folder.to_str().unwrap().to_owned())
+	}
+
+	fn value<'a>(settings: &'a Settings, name: &str) -> &'a str {
+		settings.get(name).unwrap_or("-")
+	}
+
+	#[test]
+	fn a_profile_gives_what_the_environment_does_not() {
+		let folder = tempfile::tempdir().unwrap();
+		let (home, at) = home(folder.path());
+		let names = PROFILE.map(|(_, variable)| variable);
+		for (variables, expected) in [
+			(vec![], ["one", "a/b+c==", "-", "eu-central-1", "-"]),
+			(
+				vec![("AWS_PROFILE", "school")],
+				["two", "s#;", "t", "eu-west-1", "http://127.0.0.1:9000"],
+			),
+			// Keys are not mixed.
+			(
+				vec![("AWS_ACCESS_KEY_ID", "x"), ("AWS_DEFAULT_REGION", "r")],
+				["x", "-", "-", "-", "-"],
+			),
+			(
+				vec![("AWS_PROFILE", "school"), ("AWS_SECRET_ACCESS_KEY", "y")],
+				["-", "y", "-", "eu-west-1", "http://127.0.0.1:9000"],
+			),
+		] {
+			let mut all = variables.clone();
+			all.push((home, &at));
+			let got = settings(&all).with_profile().unwrap();
+			assert_eq!(
+				names.map(|name| value(&got, name)),
+				expected,
+				"{variables:?}"
+			);
+		}
+	}
+
+	#[test]
+	fn a_profile_that_cannot_be_used_is_named() {
+		let folder = tempfile::tempdir().unwrap();
+		let (home, at) = home(folder.path());
+		for name in ["absent", "roles"] {
+			let refused = settings(&[(home, &at), ("AWS_PROFILE", name)]).with_profile();
+			let refused = refused.unwrap_err();
+			assert_eq!(refused, LocationError::Profile { name: name.into() });
+			assert!(refused
+				.to_string()
+				.contains("aws configure export-credentials"));
+		}
+		let path = folder.path().join(".aws/config");
+		fs::write(&path, "[profile x\n").unwrap();
+		let refused = settings(&[(home, &at)]).with_profile().unwrap_err();
+		assert_eq!(refused, LocationError::ProfileFile { path });
+		// Without files, there is nothing to say.
+		let none = settings(&[("HOME", "/nowhere")]).with_profile().unwrap();
+		assert_eq!(value(&none, "AWS_ACCESS_KEY_ID"), "-");
+	}
+
+	#[test]
+	fn secrets_are_not_shown() {
+		let shown = format!("{:?}", settings(&[("AWS_SECRET_ACCESS_KEY", "geheim")]));
+		assert_eq!(shown, r#"Settings(["AWS_SECRET_ACCESS_KEY"])"#);
+	}
+}

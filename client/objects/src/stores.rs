@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Opens stores by the scheme of a location.
+
+use crate::{
+	location_error::LocationError,
+	parts::{LocalParts, Parts},
+	settings::Settings,
+};
+use object_store::{
+	aws::AmazonS3Builder, azure::MicrosoftAzureBuilder, gcp::GoogleCloudStorageBuilder,
+	http::HttpBuilder, local::LocalFileSystem, path::Path, BackoffConfig, ClientOptions,
+	ObjectStore, RetryConfig,
+};
+use std::{sync::Arc, time::Duration};
+use url::{Host, Url};
+
+/// How long connecting to a store may take.
+const CONNECTING: Duration = Duration::from_secs(10);
+
+/// A store, and where objects lie in it.
+pub(crate) struct Store {
+	pub(crate) store: Arc<dyn ObjectStore>,
+	/// Takes the parts of large objects; `None` if the store is only read.
+	pub(crate) parts: Option<Arc<dyn Parts>>,
+	pub(crate) folder: Path,
+}
+
+/// Opens the store of a location. Nothing is asked of it.
+pub(crate) fn open(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
+	match url.scheme() {
+		"file" => file(url),
+		"s3" => s3(url, settings),
+		"gs" => gs(url, settings),
+		"az" => az(url, settings),
+		"https" => web(url, false),
+		"http" if is_loopback(url) => web(url, true),
+		"http" => Err(LocationError::NotLoopback),
+		scheme => Err(LocationError::Scheme(scheme.to_owned())),
+	}
+}
+
+/// Returns how often, and for how long, a request is repeated after a fault of the store or the network. It takes less
+/// than the [silence](crate::SILENCE) after which a location is left.
+fn retry() -> RetryConfig {
+	RetryConfig {
+		backoff: BackoffConfig {
+			init_backoff: Duration::from_millis(100),
+			max_backoff: Duration::from_secs(5),
+			base: 3.0,
+		},
+		max_retries: 8,
+		retry_timeout: Duration::from_secs(20),
+	}
+}
+
+/// Returns how stores are asked. This crate has its own bounds for how long an answer may take, which depend on its size.
+fn options() -> ClientOptions {
+	ClientOptions::new()
+		.with_timeout_disabled()
+		.with_connect_timeout(CONNECTING)
+}
+
+fn file(url: &Url) -> Result<Store, LocationError> {
+	let not = || LocationError::NotAUrl(url.to_string());
+	let folder = url.to_file_path().map_err(|()| not())?;
+	Ok(Store {
+		store: Arc::new(LocalFileSystem::new()),
+		parts: Some(Arc::new(LocalParts)),
+		folder: Path::from_absolute_path(&folder).map_err(|_| not())?,
+	})
+}
+
+fn s3(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
+	let wrong = |_| {
+		LocationError::Settings(
+		"the settings of S3 are wrong: check the variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL",
+	)
+	};
+	let settings = settings.with_profile()?.known("AWS_");
+	let builder = AmazonS3Builder::new().with_client_options(options());
+	let known = |builder: AmazonS3Builder, (key, value)| builder.with_config(key, value);
+	let builder = settings.into_iter().fold(builder, known);
+	let builder = builder.with_bucket_name(bucket(url)?).with_retry(retry());
+	written(builder.build().map_err(wrong)?, url)
+}
+
+fn gs(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
+	let wrong = |_| {
+		LocationError::Settings(
+		"the settings of Google Cloud Storage are wrong: check the file that GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT names",
+	)
+	};
+	let builder = GoogleCloudStorageBuilder::new().with_client_options(options());
+	let known = |builder: GoogleCloudStorageBuilder, (key, value)| builder.with_config(key, value);
+	let builder = settings.known("GOOGLE_").into_iter().fold(builder, known);
+	let builder = builder.with_bucket_name(bucket(url)?).with_retry(retry());
+	written(builder.build().map_err(wrong)?, url)
+}
+
+fn az(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
+	let wrong = |_| {
+		LocationError::Settings(
+		"the settings of Azure are not complete or wrong: set AZURE_STORAGE_ACCOUNT_NAME, and AZURE_STORAGE_ACCOUNT_KEY or another credential",
+	)
+	};
+	let builder = MicrosoftAzureBuilder::new().with_client_options(options());
+	let known = |builder: MicrosoftAzureBuilder, (key, value)| builder.with_config(key, value);
+	let builder = settings.known("AZURE_").into_iter().fold(builder, known);
+	let builder = builder
+		.with_container_name(bucket(url)?)
+		.with_retry(retry());
+	written(builder.build().map_err(wrong)?, url)
+}
+
+/// A web server is only read.
+fn web(url: &Url, is_plain: bool) -> Result<Store, LocationError> {
+	let not = || LocationError::NotAUrl(url.to_string());
+	let builder = HttpBuilder::new()
+		.with_url(&url[..url::Position::BeforePath])
+		.with_client_options(options().with_allow_http(is_plain))
+		.with_retry(retry());
+	Ok(Store {
+		store: Arc::new(builder.build().map_err(|_| not())?),
+		parts: None,
+		folder: folder(url)?,
+	})
+}
+
+/// Returns a store to which objects are written, too.
+fn written(store: impl ObjectStore + Parts, url: &Url) -> Result<Store, LocationError> {
+	let store = Arc::new(store);
+	Ok(Store {
+		store: store.clone(),
+		parts: Some(store),
+		folder: folder(url)?,
+	})
+}
+
+fn bucket(url: &Url) -> Result<&str, LocationError> {
+	let bucket = url.host_str().filter(|bucket| !bucket.is_empty());
+	bucket.ok_or_else(|| LocationError::NotAUrl(url.to_string()))
+}
+
+fn folder(url: &Url) -> Result<Path, LocationError> {
+	Path::from_url_path(url.path()).map_err(|_| LocationError::NotAUrl(url.to_string()))
+}
+
+fn is_loopback(url: &Url) -> bool {
+	match url.host() {
+		Some(Host::Ipv4(address)) => address.is_loopback(),
+		Some(Host::Ipv6(address)) => address.is_loopback(),
+		Some(Host::Domain(name)) => name == "localhost",
+		None => false,
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn opened(url: &str) -> Result<Store, LocationError> {
+		let variables = [
+			("AWS_ACCESS_KEY_ID", "a"),
+			("AWS_SECRET_ACCESS_KEY", "b"),
+			("AZURE_STORAGE_ACCOUNT_NAME", "c"),
+			("GOOGLE_SKIP_SIGNATURE", "true"),
+		];
+		let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+		open(
+			&Url::parse(url).unwrap(),
+			&variables.into_iter().map(owned).collect(),
+		)
+	}
+
+	#[test]
+	fn each_scheme_has_its_store() {
+		for (url, name, is_written, folder) in [
+			("file:///srv/a%20b", "LocalFileSystem", true, "srv/a b"),
+			("s3://grades/2026/x", "AmazonS3(grades)", true, "2026/x"),
+			("s3://grades_2", "AmazonS3(grades_2)", true, ""),
+			("gs://grades/x", "GoogleCloudStorage(grades)", true, "x"),
+			("az://grades/x", "MicrosoftAzure", true, "x"),
+			("https://a.example:8443/x%20y", "HttpStore", false, "x y"),
+			("http://127.0.0.1:80/x", "HttpStore", false, "x"),
+			("http://[::1]/x", "HttpStore", false, "x"),
+			("http://localhost/x", "HttpStore", false, "x"),
+		] {
+			let store = opened(url).unwrap();
+			let shown = store.store.to_string();
+			assert!(shown.starts_with(name), "{url}: {shown}");
+			assert_eq!(store.parts.is_some(), is_written, "{url}");
+			assert_eq!(store.folder.to_string(), folder, "{url}");
+		}
+	}
+
+	#[test]
+	fn what_cannot_be_opened_says_what_to_do() {
+		let refused = |url| opened(url).err().map(|error| error.to_string());
+		for url in [
+			"http://a.example/x",
+			"http://128.0.0.1/x",
+			"http://localhost.a.example/",
+		] {
+			let refused = refused(url).unwrap();
+			assert!(refused.contains("use https://"), "{refused}");
+		}
+		assert!(refused("ftp://a.example/x").unwrap().contains("s3://"));
+		assert!(refused("s3:///x").is_some());
+		let none = open(&Url::parse("az://grades/x").unwrap(), &Settings::default());
+		let none = none.err().unwrap().to_string();
+		assert!(none.contains("AZURE_STORAGE_ACCOUNT_NAME"), "{none}");
+	}
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Erases the keys of records, so that no one can open them any more, except those who have a copy of these keys.
+
+use crate::{
+	account::Identity, client::Client, error::Error, removal::Removal, sharing::epoch_id, types::*,
+};
+use isthmus_envelope::ErasableError;
+use std::collections::BTreeMap;
+
+/// The maximum number of leaves whose keys are erased at a time.
+pub const MAX_ERASED: u64 = 1 << 20;
+
+/// Leaves whose keys are going to be erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erasure(BTreeMap<(DatasetId, Epoch), Vec<Leaf>>);
+
+impl Erasure {
+	/// Prepares to erase the keys of the records that are going to be removed. The chain forgets their leaves, so this has
+	/// to be called before they are.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Erasable`] if an epoch of one of them is not erasable, or the file of erasable keys cannot be read.
+	pub async fn of(client: &Client, owner: &Identity, removal: &Removal) -> Result<Self, Error> {
+		let best = client.best().await?;
+		let mut leaves: BTreeMap<_, Vec<_>> = BTreeMap::new();
+		for key in removal.keys() {
+			if let Some(record) = best.record(owner.id(), key).await? {
+				let epoch = (record.dataset, record.epoch);
+				leaves.entry(epoch).or_default().push(record.leaf);
+			}
+		}
+		Self(leaves).checked(client, owner)
+	}
+
+	/// Prepares to erase the keys of a range of leaves, whatever is stored there.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Erasable`] if the epoch is not erasable, or the file of erasable keys cannot be read, and
+	/// [`Error::Range`] for an empty range and for one with more than [`MAX_ERASED`] leaves.
+	pub fn leaves(client: &Client, owner: &Identity, scope: &Scope) -> Result<Self, Error> {
+		let Scope {
+			dataset,
+			epoch,
+			from,
+			to,
+		} = *scope;
+		let range = isthmus_envelope::Range::new(from, to.min(from.saturating_add(MAX_ERASED)))?;
+		let leaves = (range.start()..range.end()).filter_map(|leaf| Leaf::try_from(leaf).ok());
+		Self([((dataset, epoch), leaves.collect())].into()).checked(client, owner)
+	}
+
+	/// Returns an error if keys of these epochs cannot be erased.
+	fn checked(self, client: &Client, owner: &Identity) -> Result<Self, Error> {
+		let file = owner.erasable_file()?;
+		for (dataset, epoch) in self.0.keys() {
+			let (dataset, epoch) = (*dataset, *epoch);
+			let id = epoch_id(client, owner.id(), dataset, epoch);
+			if file.keys(&id)?.is_none() {
+				return Err(ErasableError::NotErasable { dataset, epoch }.into());
+			}
+		}
+		Ok(self)
+	}
+
+	/// Erases the keys. Returns how many there were. When this returns, the new file is on disk.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Erasable`] if the file cannot be read or written.
+	pub fn run(self, client: &Client, owner: &Identity) -> Result<usize, Error> {
+		let file = owner.erasable_file()?;
+		let mut erased = 0;
+		for ((dataset, epoch), leaves) in self.0 {
+			let id = epoch_id(client, owner.id(), dataset, epoch);
+			erased += file.erase(&id, &leaves)?;
+		}
+		Ok(erased)
+	}
+}

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a keeper does: it copies the objects of a dataset, follows what is stored and removed, and proves in every period.
+//!
+//! All that it needs from the chain is [proven](crate::proven). It copies ciphertext, and needs no grant.
+
+use super::{Challenge, Period};
+use crate::{
+	account::Identity,
+	client::{Client, Depth},
+	error::Error,
+	object::{object_of, Locations},
+	outcome::Included,
+	proven::Proven,
+	types::*,
+};
+use isthmus_objects::{copy, copy_again, prove, CopyError, Location as Store};
+use std::{
+	collections::{BTreeMap, VecDeque},
+	pin::pin,
+};
+use tokio::task::JoinSet;
+
+/// How often to send a proof in one period, if it is refused: objects may be removed while it is in flight.
+const ATTEMPTS: u32 = 3;
+
+/// What to keep, and where.
+#[derive(Clone, Debug)]
+pub struct Keeping {
+	owner: AccountId,
+	dataset: DatasetId,
+	at: Store,
+	once: bool,
+	/// Whether the account had a place since this began. One that is lost is not taken again: that costs another deposit.
+	had_place: bool,
+}
+
+impl Keeping {
+	/// Keeps a dataset of an owner in a store.
+	pub fn new(owner: AccountId, dataset: DatasetId, at: Store) -> Self {
+		Self {
+			owner,
+			dataset,
+			at,
+			once: false,
+			had_place: false,
+		}
+	}
+
+	/// Ends once there is nothing more to do at this time.
+	pub fn once(self) -> Self {
+		Self { once: true, ..self }
+	}
+}
+
+/// Something that a keeper did.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Step {
+	/// It copied an object.
+	Copied {
+		/// The key of the object's record.
+		key: RecordKey,
+		/// The object's length in bytes.
+		length: u64,
+		/// Whether its own copy was wrong.
+		again: bool,
+	},
+	/// It could not copy an object, and tries again later.
+	NotCopied {
+		/// The key of the object's record.
+		key: RecordKey,
+		/// Why not.
+		error: CopyError,
+	},
+	/// It deleted its copy of an object that was removed.
+	Deleted {
+		/// The key of the object's record.
+		key: RecordKey,
+	},
+	/// It took its place, or says on the chain that its copy is at another location.
+	Came {
+		/// The transaction.
+		included: Included,
+	},
+	/// It proved what was drawn.
+	Proven {
+		/// What was drawn.
+		challenge: Box<Challenge>,
+		/// The transaction.
+		included: Included,
+	},
+	/// It could not prove what was drawn, and tries again in the same period.
+	NotProven {
+		/// The period.
+		period: Period,
+		/// The key of the object's record.
+		key: RecordKey,
+		/// What is wrong with the copy, or why the chain refused the proof.
+		reason: String,
+	},
+}
+
+/// Receives what [`keep`] does.
+pub trait Watch {
+	/// Receives a step.
+	fn did(&mut self, step: Step);
+
+	/// Receives the number of a block after which there was nothing more to do, and how many objects are copied, of how
+	/// many.
+	fn looked(&mut self, _block: BlockNumber, _copied: usize, _of: usize) {}
+}
+
+impl<Tell: FnMut(Step)> Watch for Tell {
+	fn did(&mut self, step: Step) {
+		self(step);
+	}
+}
+
+/// Keeps a dataset's objects until an error occurs. It takes its place among the keepers once everything is copied.
+///
+/// # Errors
+///
+/// Returns [`Error::Keeper`] if the account has lost its place, or would lose it: what to do is for its owner to decide. Returns
+/// [`Error::Connection`] if the connection is lost, and the errors of the node: call this function again with the same
+/// [`Keeping`] after a while.
+pub async fn keep(
+	client: &Client,
+	keeper: &Identity,
+	keeping: &mut Keeping,
+	watch: impl Watch,
+) -> Result<(), Error> {
+	let depth = match client.0.trust.node {
+		true => Depth::Blocks(0),
+		false => Depth::Final,
+	};
+	let mut heads = client.heads_at(depth).await?;
+	let best = client.best().await?;
+	let mut service = Service {
+		client,
+		keeper,
+		keeping,
+		watch,
+		period_length: best.constant_of(KEEPERS, "DefaultPeriod")?,
+		most_missed: best.constant_of(KEEPERS, "MaxMissed")?,
+		sources: Vec::new(),
+		objects: BTreeMap::new(),
+		waiting: VecDeque::new(),
+		copying: JoinSet::new(),
+		listed: None,
+		refused: (0, 0),
+		proven_in: None,
+	};
+	loop {
+		let is_done = service.look().await?;
+		if service.keeping.once && is_done {
+			return Ok(());
+		}
+		let mut next = pin!(heads.next());
+		loop {
+			service.copy_next();
+			tokio::select! {
+				head = &mut next => { head?; break }
+				Some(copied) = service.copying.join_next() => {
+					service.copied(copied.ok());
+					if service.is_settled() {
+						break;
+					}
+				}
+			}
+		}
+	}
+}
+
+/// What came of copying an object: whether anything was copied.
+type Copied = (RecordKey, Result<bool, CopyError>);
+
+/// An object of the dataset.
+struct Known {
+	object: isthmus_objects::Object,
+	/// Whether the copy is there.
+	here: bool,
+	/// Whether the copy is damaged.
+	damaged: bool,
+}
+
+/// A running [`keep`].
+struct Service<'a, W> {
+	client: &'a Client,
+	keeper: &'a Identity,
+	keeping: &'a mut Keeping,
+	watch: W,
+	/// The runtime's length of periods.
+	period_length: u32,
+	/// Who missed this many periods in a row loses its place.
+	most_missed: u32,
+	/// The owner's locations.
+	sources: Vec<Store>,
+	/// The dataset's objects.
+	objects: BTreeMap<RecordKey, Known>,
+	/// What is to be copied.
+	waiting: VecDeque<RecordKey>,
+	/// The object that is being copied. The task ends when this value is dropped.
+	copying: JoinSet<Copied>,
+	/// When the dataset's objects were listed: their number, and the period.
+	listed: Option<(u32, Period)>,
+	/// The period in which proofs were refused, and how many.
+	refused: (Period, u32),
+	/// The period of the last proof that is in a block.
+	proven_in: Option<Period>,
+}
+
+impl<W: Watch> Service<'_, W> {
+	/// Looks at the newest block, and does what is to be done. Returns whether there is nothing more to do at this time.
+	async fn look(&mut self) -> Result<bool, Error> {
+		let proven = self.client.proven().await?;
+		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
+		let urls = proven.locations(&owner, dataset).await?;
+		let own = self.keeping.at.url();
+		let others = urls.iter().filter(|url| *url != own);
+		self.sources = Locations::open(others).usable;
+		self.list(&proven).await?;
+		let place = proven.keeper(&owner, dataset, self.keeper.id());
+		let is_proven = match place.await? {
+			Some(place) => {
+				self.keeping.had_place = true;
+				if place.location.as_ref() != self.keeping.at.url().as_bytes() {
+					self.come().await?;
+				}
+				self.prove(&proven, place).await?
+			}
+			None if self.keeping.had_place => {
+				self.check_place(&proven).await?;
+				true
+			}
+			None => {
+				if self.is_settled() && self.copied_count() == self.objects.len() {
+					self.come().await?;
+					self.keeping.had_place = true;
+				}
+				true
+			}
+		};
+		let block = proven.block().number;
+		let (copied, of) = (self.copied_count(), self.objects.len());
+		self.watch.looked(block, copied, of);
+		Ok(is_proven && self.is_settled())
+	}
+
+	/// Returns whether nothing is being copied, or waits for that.
+	fn is_settled(&self) -> bool {
+		self.waiting.is_empty() && self.copying.is_empty()
+	}
+
+	fn copied_count(&self) -> usize {
+		self.objects.values().filter(|known| known.here).count()
+	}
+
+	/// Checks a place that is not in the finalized state: it may have been taken in a later block.
+	async fn check_place(&self, proven: &Proven) -> Result<(), Error> {
+		let best = self.client.best().await?.block().number;
+		match proven.block().number >= best {
+			true => Err(Error::Keeper(
+				"the account's place among the keepers is lost, or was given up: to take a place again, with a new deposit, run the command again",
+			)),
+			false => Ok(()),
+		}
+	}
+
+	/// Takes a place, or says on the chain that the copy is at another location.
+	async fn come(&mut self) -> Result<(), Error> {
+		let Keeping {
+			owner, dataset, at, ..
+		} = &*self.keeping;
+		let call = self.client.keep(owner, *dataset, at.url()).await?;
+		let included = self.client.send(&self.keeper.account, &call).await?;
+		self.watch.did(Step::Came { included });
+		Ok(())
+	}
+
+	/// Lists the dataset's objects, if they may have changed.
+	async fn list(&mut self, proven: &Proven) -> Result<(), Error> {
+		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
+		let count = proven.object_count(&owner, dataset).await?;
+		let (period, _) = proven.period(self.period_length).await?;
+		if self.listed == Some((count, period)) {
+			return Ok(());
+		}
+		let keys = proven.objects(&owner, dataset).await?;
+		let gone = self.objects.keys().filter(|key| !keys.contains(key));
+		for key in gone.copied().collect::<Vec<_>>() {
+			self.delete(proven, key).await?;
+		}
+		for key in keys {
+			if !self.objects.contains_key(&key) {
+				let Some((object, _)) = object_of(self.client, &owner, key).await? else {
+					continue;
+				};
+				let known = Known {
+					object,
+					here: false,
+					damaged: false,
+				};
+				self.objects.insert(key, known);
+			}
+			// Also those that could not be copied in an earlier period.
+			let is_here = self.objects.get(&key).is_some_and(|known| known.here);
+			if !is_here && self.copying.is_empty() && !self.waiting.contains(&key) {
+				self.waiting.push_back(key);
+			}
+		}
+		self.listed = Some((count, period));
+		Ok(())
+	}
+
+	/// Deletes the copy of an object that was removed, unless the copy is at one of the owner's own locations.
+	async fn delete(&mut self, proven: &Proven, key: RecordKey) -> Result<(), Error> {
+		let Keeping {
+			owner, dataset, at, ..
+		} = &*self.keeping;
+		self.waiting.retain(|waiting| *waiting != key);
+		let Some(known) = self.objects.remove(&key) else {
+			return Ok(());
+		};
+		let urls = proven.locations(owner, *dataset).await?;
+		let is_owners = urls.iter().any(|url| url == at.url());
+		if !is_owners && at.delete(&known.object).await == Ok(true) {
+			self.watch.did(Step::Deleted { key });
+		}
+		Ok(())
+	}
+
+	/// Begins to copy the next object, if none is being copied.
+	fn copy_next(&mut self) {
+		while self.copying.is_empty() {
+			let Some(key) = self.waiting.pop_front() else {
+				return;
+			};
+			let Some(known) = self.objects.get(&key) else {
+				continue;
+			};
+			let (object, damaged) = (known.object.clone(), known.damaged);
+			let (sources, at) = (self.sources.clone(), self.keeping.at.clone());
+			self.copying.spawn(async move {
+				let copied = match damaged {
+					true => copy_again(&object, &sources, &at).await.map(|()| true),
+					false => copy(&object, &sources, &at).await,
+				};
+				(key, copied)
+			});
+		}
+	}
+
+	/// Notes what came of copying an object.
+	fn copied(&mut self, copied: Option<Copied>) {
+		// The task ends only with its result, or with the program.
+		let Some((key, copied)) = copied else {
+			return;
+		};
+		let Some(known) = self.objects.get_mut(&key) else {
+			return;
+		};
+		match copied {
+			Ok(written) => {
+				let again = known.damaged;
+				(known.here, known.damaged) = (true, false);
+				if written {
+					let length = known.object.length();
+					self.watch.did(Step::Copied { key, length, again });
+				}
+			}
+			Err(error) => self.watch.did(Step::NotCopied { key, error }),
+		}
+	}
+
+	/// Proves what is drawn, if something is due. Returns whether there is nothing more to do in this period.
+	async fn prove(&mut self, proven: &Proven, place: Keeper) -> Result<bool, Error> {
+		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
+		let id = *self.keeper.id();
+		let (period, _) = proven.period(self.period_length).await?;
+		let count = proven.object_count(&owner, dataset).await?;
+		let mut settled = place.clone();
+		settled.settle(period, count);
+		if settled.in_a_row >= self.most_missed {
+			return Err(Error::Keeper(
+				"the account has missed too many periods in a row: give its place up with --leave, without the deposit, and run the command again to take a new one",
+			));
+		}
+		let default = self.period_length;
+		let challenge = proven.challenge(&owner, dataset, &id, &place, default);
+		let Some(challenge) = challenge.await? else {
+			return Ok(true);
+		};
+		let is_refused = self.refused.0 == period && self.refused.1 >= ATTEMPTS;
+		if self.proven_in == Some(period) || is_refused {
+			return Ok(true);
+		}
+		let key = challenge.key;
+		let Some(known) = self.objects.get_mut(&key).filter(|known| known.here) else {
+			// It is still to be copied, or could not be.
+			return Ok(self.is_settled());
+		};
+		let proof = prove(&self.keeping.at, &challenge.object, challenge.piece);
+		let proof = match proof.await {
+			Ok(proof) => proof,
+			Err(failure) => {
+				(known.here, known.damaged) = (false, failure.is_content());
+				self.waiting.push_front(key);
+				self.not_proven(period, key, failure.to_string());
+				return Ok(false);
+			}
+		};
+		let call = self.client.prove_piece(&owner, dataset, &proof).await?;
+		match self.client.send(&self.keeper.account, &call).await {
+			Ok(included) => {
+				self.proven_in = Some(period);
+				let challenge = Box::new(challenge);
+				self.watch.did(Step::Proven {
+					challenge,
+					included,
+				});
+				Ok(true)
+			}
+			Err(Error::Refused(refusal)) if refusal.error.name() == "NotDue" => {
+				// Another program of the account has proven it, or an earlier run of this one.
+				self.proven_in = Some(period);
+				Ok(true)
+			}
+			Err(Error::Refused(refusal)) => {
+				let before = match self.refused.0 == period {
+					true => self.refused.1,
+					false => 0,
+				};
+				self.refused = (period, before.saturating_add(1));
+				self.not_proven(period, key, refusal.to_string());
+				Ok(false)
+			}
+			Err(error) => Err(error),
+		}
+	}
+
+	fn not_proven(&mut self, period: Period, key: RecordKey, reason: String) {
+		self.watch.did(Step::NotProven {
+			period,
+			key,
+			reason,
+		});
+	}
+}

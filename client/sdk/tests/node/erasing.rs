@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A record is removed with its key. Afterwards nothing that anyone keeps opens its bytes, which are still in a block:
+//! not the owner's seed, not the file of erasable keys, and not a grant that was not fetched before.
+
+use crate::scenario::*;
+use isthmus_sdk::{
+	envelope::{decrypt_value, EpochKeys, ErasableFile, RecordContext, TreeError},
+	sharing::epoch_id,
+	*,
+};
+
+/// An account with a file for erasable keys.
+fn with_file(identity: Identity, folder: &tempfile::TempDir) -> Identity {
+	let path = folder.path().join("school.key");
+	let file = ErasableFile::beside(&path, &identity.master, identity.id().0);
+	Identity {
+		erasable: Some(file),
+		..identity
+	}
+}
+
+async fn send(client: &Client, school: &Identity, call: Call) -> Included {
+	client.send(&school.account, &call).await.unwrap()
+}
+
+async fn remove_and_erase(client: &Client, school: &Identity, key: RecordKey) -> usize {
+	let removal = Removal::find(client, school, key, &mut ()).await.unwrap();
+	let erasure = Erasure::of(client, school, &removal).await.unwrap();
+	let mut removed = removal.run(client, school).await.unwrap();
+	removed.last.included().await.unwrap();
+	erasure.run(client, school).unwrap()
+}
+
+#[tokio::test]
+async fn a_record_that_was_erased_opens_no_more() {
+	let folder = tempfile::tempdir().unwrap();
+	let client = connect().await;
+	let [school, early, late] = accounts(
+		&client,
+		["//erasing//school", "//erasing//early", "//erasing//late"],
+	)
+	.await;
+	let school = with_file(school, &folder);
+	register(&client, &school).await;
+	let file = school.erasable_file().unwrap();
+	file.begin(client.genesis(), 0, 0).unwrap();
+	let [first, second, third] =
+		[("a", 0), ("b", 1), ("c", 2)].map(|(name, leaf)| place(name, 0, leaf));
+	for (place, value) in [(first, b"one"), (second, b"two"), (third, b"six")] {
+		store(&client, &school, place, value).await;
+	}
+	let id = epoch_id(&client, school.id(), 0, 0);
+	for reader in [&early, &late] {
+		publish(&client, reader).await;
+	}
+	give(&client, &school, early.id(), scope(0, 0, 0, 3)).await;
+	assert_eq!(
+		read(&client, &early, school.id(), second.key)
+			.await
+			.unwrap(),
+		b"two"
+	);
+
+	// What everybody can copy from the blocks.
+	let best = client.best().await.unwrap();
+	let record = best.record(school.id(), second.key).await.unwrap().unwrap();
+	let Payload::Value { content_hash, .. } = &record.payload else {
+		panic!("{record:?}");
+	};
+	let stored = query::content(&client, &content_hash.0).await.unwrap();
+	let context = RecordContext {
+		genesis: client.genesis(),
+		owner: school.id().0,
+		key: second.key.0,
+		version: 0,
+	};
+	let opens = |key: &envelope::LeafKey| decrypt_value(key, &context, &stored).is_ok();
+	let keys = school.epoch_keys(&id).unwrap();
+	assert!(matches!(keys, EpochKeys::Erasable(_)));
+	assert!(opens(&keys.leaf_key(1).unwrap()));
+
+	assert_eq!(remove_and_erase(&client, &school, second.key).await, 1);
+	let keys = school.epoch_keys(&id).unwrap();
+	assert_eq!(keys.leaf_key(1).unwrap_err(), TreeError::Erased { leaf: 1 });
+	assert!(!opens(&school.master.epoch_root(&id).leaf_key(1)));
+	for other in [0, 2, 3] {
+		assert!(!opens(&keys.leaf_key(other).unwrap()));
+	}
+	// The other records are as before.
+	assert_eq!(
+		read(&client, &school, school.id(), first.key)
+			.await
+			.unwrap(),
+		b"one"
+	);
+	assert_eq!(
+		read(&client, &early, school.id(), third.key).await.unwrap(),
+		b"six"
+	);
+	// A grant of a range with the leaf cannot be made; those beside it can.
+	let best = client.best().await.unwrap();
+	let terms = |from, to| Terms {
+		grantee: *late.id(),
+		scope: scope(0, 0, from, to),
+		expiry: sharing::expiry(&best, 5_000),
+		until: None,
+		request: None,
+		condition: None,
+	};
+	let refused = sharing::grant(&client, &best, &school, &terms(0, 3)).await;
+	assert!(
+		matches!(refused, Err(Error::Range(TreeError::Erased { leaf: 1 }))),
+		"{:?}",
+		refused.err()
+	);
+	give(&client, &school, late.id(), scope(0, 0, 2, 9)).await;
+	assert_eq!(
+		read(&client, &late, school.id(), third.key).await.unwrap(),
+		b"six"
+	);
+}
+
+#[tokio::test]
+async fn a_folder_is_erased_with_its_files() {
+	let (keys, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+	let client = connect().await;
+	let [school] = accounts(&client, ["//erasing-folder//school"]).await;
+	let school = with_file(school, &keys);
+	register(&client, &school).await;
+	let file = school.erasable_file().unwrap();
+	file.begin(client.genesis(), 0, 0).unwrap();
+	for name in ["a", "b", "c"] {
+		std::fs::write(folder.path().join(name), name).unwrap();
+	}
+	let local = LocalFolder::open(folder.path()).unwrap();
+	let place = place("letters", 0, 0);
+	UploadFolder::new(&client, &school, place)
+		.at_free_leaf()
+		.run(&local, &mut ())
+		.await
+		.unwrap();
+	assert_eq!(remove_and_erase(&client, &school, place.key).await, 4);
+	let left = file
+		.keys(&epoch_id(&client, school.id(), 0, 0))
+		.unwrap()
+		.unwrap();
+	let erased = (0..8).filter(|leaf| left.leaf_key(*leaf).is_err()).count();
+	assert_eq!(erased, 4);
+}
+
+#[tokio::test]
+async fn keys_that_come_from_the_seed_are_not_erased() {
+	let folder = tempfile::tempdir().unwrap();
+	let client = connect().await;
+	let [school] = accounts(&client, ["//not-erasing//school"]).await;
+	register(&client, &school).await;
+	let place = place("a", 0, 0);
+	store(&client, &school, place, b"one").await;
+	let removal = Removal::alone(place.key);
+	let erasure = |owner: Identity| {
+		let (client, removal) = (&client, &removal);
+		async move { Erasure::of(client, &owner, removal).await.unwrap_err() }
+	};
+	let refused = erasure(school.clone()).await;
+	assert!(
+		matches!(refused, Error::Erasable(envelope::ErasableError::NoFile)),
+		"{refused}"
+	);
+	let school = with_file(school, &folder);
+	let refused = erasure(school.clone()).await;
+	assert!(
+		matches!(
+			refused,
+			Error::Erasable(envelope::ErasableError::NotErasable {
+				dataset: 0,
+				epoch: 0
+			})
+		),
+		"{refused}"
+	);
+	// Later epochs can be made erasable.
+	let next = client.start_epoch(0).await.unwrap();
+	send(&client, &school, next).await;
+	let file = school.erasable_file().unwrap();
+	file.begin(client.genesis(), 0, 1).unwrap();
+	let later = Place {
+		epoch: 1,
+		key: record_key("b").unwrap(),
+		..place
+	};
+	store(&client, &school, later, b"two").await;
+	assert_eq!(remove_and_erase(&client, &school, later.key).await, 1);
+	assert_eq!(
+		read(&client, &school, school.id(), place.key)
+			.await
+			.unwrap(),
+		b"one"
+	);
+}

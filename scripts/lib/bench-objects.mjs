@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Measures how fast an object is stored and fetched, beside rclone with encryption and object_store without.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { randomFillSync } from 'node:crypto';
+import { once } from 'node:events';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { memoryOf } from './memory.mjs';
+import { Moto, S3sFs, settingsOf } from './stores.mjs';
+
+const [mebibytes = 4096, rounds = 3] = process.argv.slice(2).map(Number);
+if (!(mebibytes >= 16 && rounds >= 1)) throw new Error('at least 16 MiB and one round');
+const MIB = 1 << 20;
+const RANGES = 200;
+const BUCKET = 'bench';
+/** How often the memory of a program is looked at, in milliseconds. */
+const INTERVAL = 20;
+
+const folder = mkdtempSync(join(tmpdir(), 'isthmus-bench-'));
+const file = (name) => join(folder, name);
+const program = process.env.BENCH_PROGRAM;
+const hasRclone = spawnSync('rclone', ['version']).status === 0;
+
+/** Writes random bytes: nothing between here and the store can make them fewer. */
+function writeValue(path) {
+	const [descriptor, bytes] = [openSync(path, 'w'), Buffer.alloc(MIB)];
+	for (let written = 0; written < mebibytes; written++) writeSync(descriptor, randomFillSync(bytes));
+	closeSync(descriptor);
+}
+
+/** Runs a program to its end. Returns its time in seconds, the peak of its memory in MiB, and what it printed. */
+async function measure(path, args, env) {
+	const start = performance.now();
+	const child = spawn(path, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
+	const out = [];
+	child.stdout.on('data', (bytes) => out.push(bytes));
+	let memory = 0;
+	const watch = setInterval(() => {
+		try {
+			memory = Math.max(memory, memoryOf(child.pid));
+		} catch {
+			// It has just ended.
+		}
+	}, INTERVAL);
+	const [code] = await once(child, 'close');
+	clearInterval(watch);
+	if (code !== 0) throw new Error(`${path} ${args.join(' ')}: exit code ${code}`);
+	return { seconds: (performance.now() - start) / 1000, memory, text: String(Buffer.concat(out)).trim() };
+}
+
+/** The figures: by what was measured, one for each round. */
+const figures = new Map();
+
+function note(what, { seconds, memory }) {
+	const all = figures.get(what) ?? [];
+	all.push({ rate: mebibytes / seconds, memory });
+	figures.set(what, all);
+}
+
+/** Measures storing and fetching at a location, once with each program. */
+async function round(place, url, env) {
+	const journal = file('journal');
+	const stored = await measure(program, ['store', url, file('value'), journal], env);
+	rmSync(journal);
+	note(`${place}: isthmus, store`, stored);
+	note(`${place}: isthmus, fetch`, await measure(program, ['fetch', url, file('copy'), stored.text], env));
+	if (spawnSync('cmp', [file('value'), file('copy')]).status !== 0) throw new Error('the copy differs');
+	const times = (await measure(program, ['ranges', url, String(RANGES), stored.text], env)).text.split('\n').map(Number);
+	note(`${place}: object_store without encryption, put`, await measure(program, ['put', `${url}/plain`, file('value')], env));
+	note(`${place}: object_store without encryption, get`, await measure(program, ['get', `${url}/plain`, file('copy')], env));
+	if (hasRclone) {
+		const remote = place === 's3' ? `s3:${BUCKET}/rclone` : file('rclone');
+		const password = spawnSync('rclone', ['obscure', 'a password']).stdout.toString().trim();
+		const rclone = {
+			...env, RCLONE_CONFIG: '/dev/null', RCLONE_CONFIG_S3_TYPE: 's3', RCLONE_CONFIG_S3_PROVIDER: 'Other', RCLONE_CONFIG_S3_ENV_AUTH: 'true',
+			RCLONE_CONFIG_S3_ENDPOINT: env.AWS_ENDPOINT_URL ?? '', RCLONE_CONFIG_CRYPT_TYPE: 'crypt', RCLONE_CONFIG_CRYPT_REMOTE: remote, RCLONE_CONFIG_CRYPT_PASSWORD: password,
+		};
+		const same = ['--s3-chunk-size', '8M', '--s3-upload-concurrency', '12', '--s3-no-check-bucket', '--ignore-times'];
+		note(`${place}: rclone with crypt, store`, await measure('rclone', ['copyto', file('value'), 'crypt:value', ...same], rclone));
+		note(`${place}: rclone with crypt, fetch`, await measure('rclone', ['copyto', 'crypt:value', file('copy'), ...same], rclone));
+	}
+	return times;
+}
+
+const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
+
+let server;
+try {
+	writeValue(file('value'));
+	mkdirSync(file('objects'));
+	server = S3sFs.isInstalled() ? await S3sFs.start(file('s3'), BUCKET) : await Moto.start(BUCKET);
+	console.log(`${mebibytes} MiB, ${rounds} rounds; the S3 server is ${server.name}`);
+	const places = { file: [`file://${file('objects')}`, {}], s3: [`s3://${BUCKET}/objects`, settingsOf(server.port)] };
+	const times = { file: [], s3: [] };
+	for (let number = 0; number < rounds; number++) {
+		for (const [place, at] of Object.entries(places)) times[place].push(...await round(place, ...at));
+	}
+	for (const [what, all] of figures) {
+		const rate = median(all.map(({ rate }) => rate)).toFixed(0).padStart(5);
+		const memory = Math.max(...all.map(({ memory }) => memory)).toFixed(0).padStart(5);
+		console.log(`${what.padEnd(44)} ${rate} MiB/s  ${memory} MiB of memory`);
+	}
+	for (const [place, all] of Object.entries(times)) {
+		const sorted = all.toSorted((a, b) => a - b);
+		const [half, most] = [median(all), sorted[Math.floor(sorted.length * 0.99)]];
+		console.log(`${`${place}: isthmus, a MiB somewhere`.padEnd(44)} ${half.toFixed(1)} ms, 99 of 100 within ${most.toFixed(1)} ms`);
+	}
+} finally {
+	await server?.stop();
+	if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });
+}

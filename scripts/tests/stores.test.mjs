@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tests the `isthmus` command with objects in a bucket of an S3 server that this project did not write, and on a web server.
+
+import assert from 'node:assert/strict';
+import { createHash, randomFillSync } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { makeAuthority, makeServerCertificate } from '../lib/certificates.mjs';
+import { Isthmus } from '../lib/isthmus.mjs';
+import { LocalNode } from '../lib/node.mjs';
+import { until } from '../lib/rpc.mjs';
+import { Client } from '../lib/sharing.mjs';
+import { FileServer, Moto, settingsOf, StoreProxy } from '../lib/stores.mjs';
+
+/** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
+const timeout = 300_000;
+const [FAILED, REFUSED] = [1, 4];
+const BUCKET = 'grades';
+/** The length of a value of five parts, of 8 MiB each. */
+const SIZE = 35_000_000;
+
+let folder;
+let node;
+let client;
+let moto;
+let proxy;
+let web;
+let isthmus;
+let env;
+
+const file = (name) => join(folder, name);
+const sha = (bytes) => createHash('sha256').update(bytes).digest('hex');
+
+/** Writes a file of random bytes. */
+function random(name, size) {
+	const bytes = randomFillSync(Buffer.alloc(size));
+	writeFileSync(file(name), bytes);
+	return bytes;
+}
+
+/** Runs the command with the settings of the store, checks that it succeeds, and returns the objects that it prints. */
+async function ok(...args) {
+	const { code, stdout, stderr } = await isthmus.run(['--json', ...args], env);
+	assert.equal(code, 0, `isthmus ${args.join(' ')}: ${stderr}`);
+	return stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+}
+
+/** Runs the command, checks that it exits with this code, and returns the error that it prints. */
+async function refused(expected, args, more = {}) {
+	const { code, stdout, stderr } = await isthmus.run(['--json', ...args], { ...env, ...more });
+	assert.equal(code, expected, `isthmus ${args.join(' ')}: ${stdout}${stderr}`);
+	return JSON.parse(stderr.trim().split('\n').at(-1));
+}
+
+/** Makes an account with funds. */
+async function account(uri) {
+	const { address } = client.account(uri);
+	await ok('transfer', address, '1000', '--key', '//Alice');
+	return { uri, address, key: ['--key', uri] };
+}
+
+/** Makes a producer with one dataset. */
+async function producer(uri) {
+	const made = await account(uri);
+	await ok('register', uri.slice(2), '--kind', 'school', ...made.key);
+	await ok('dataset', 'create', 'data', ...made.key);
+	return made;
+}
+
+before(async () => {
+	folder = mkdtempSync(join(tmpdir(), 'isthmus-stores-'));
+	mkdirSync(file('web'));
+	const authority = makeAuthority();
+	writeFileSync(file('ca.pem'), authority.certificate);
+	[node, moto] = await Promise.all([LocalNode.start(), Moto.start(BUCKET)]);
+	client = await Client.connect(node.url);
+	proxy = await StoreProxy.start(moto.port);
+	web = await FileServer.start(file('web'), makeServerCertificate(authority));
+	isthmus = new Isthmus(node.url, folder);
+	env = { ...settingsOf(proxy.port), SSL_CERT_FILE: file('ca.pem') };
+}, { timeout });
+
+after(async () => {
+	await client?.disconnect();
+	await web?.stop();
+	await proxy?.stop();
+	await moto?.stop();
+	await node?.stop();
+	rmSync(folder, { recursive: true, force: true });
+});
+
+test('a large value goes to a bucket, and is read from a mirror when the bucket sends wrong bytes', { timeout }, async () => {
+	const owner = await producer('//BucketOwner');
+	const consumer = await account('//BucketReader');
+	await ok('key', 'publish', ...consumer.key);
+	const bytes = random('large', SIZE);
+	const urls = [`s3://${BUCKET}/2026/x`, `https://127.0.0.1:${web.port}/mirror`];
+	// What was just published is used at once, although it is not final yet.
+	await ok('dataset', 'locate', '0', ...urls, ...owner.key);
+	const store = ['store', 'large', ...owner.key];
+
+	// What may not be paid for is not sent, and a dry run sends nothing.
+	const { error } = await refused(REFUSED, [...store, '--max-cost', '0']);
+	assert.match(error, /^this would cost [\d.]+ IST, and the limit is 0 IST$/);
+	const [planned] = await ok(...store, '--dry-run');
+	assert.deepEqual(Object.keys(planned), ['deposits', 'dryRun', 'fees', 'payments']);
+	assert.deepEqual(proxy.seen, {});
+
+	// The command is killed when the store has two parts.
+	let parts = 0;
+	proxy.fault = ({ url }) => {
+		parts += url.includes('partNumber') ? 1 : 0;
+		return parts > 2 ? 'silent' : undefined;
+	};
+	const child = isthmus.start(store, env);
+	const state = file('.local/state/isthmus');
+	await until('the journal has two parts', () => {
+		const journal = existsSync(state) && readdirSync(state).find((name) => name.endsWith('.upload'));
+		return journal && readFileSync(join(state, journal), 'utf8').split('\ndone ').length > 2;
+	});
+	child.kill('SIGKILL');
+	assert.deepEqual(await once(child, 'close'), [null, 'SIGKILL']);
+	assert.equal(await moto.unfinished(BUCKET), 1);
+	proxy.fault = () => undefined;
+	proxy.seen = {};
+	const [stored] = await ok(...store, '--finalized');
+	assert.deepEqual([stored.resumed, stored.location, stored.bytes], [true, urls[0], SIZE]);
+	// Three parts and the list.
+	assert.equal(proxy.seen.PUT, 4);
+	assert.equal(await moto.unfinished(BUCKET), 0);
+	const names = await moto.list(BUCKET);
+	assert.equal(names.length, 2);
+
+	// A copy is as good: anyone who has the bytes can put them on a web server.
+	mkdirSync(file('web/mirror'));
+	for (const name of names) {
+		writeFileSync(file(`web/mirror/${name.split('/').at(-1)}`), await moto.fetch(`/${BUCKET}/${name}`));
+	}
+	const [checked] = await ok('check', owner.address, '0');
+	assert.deepEqual(checked.locations.map(({ location, right }) => [location, right]), urls.map((url) => [url, 1]));
+	assert.ok(web.ranges > 4);
+	await ok('authorize', '--to', consumer.address, '--leaves', '0..1', '--finalized', ...owner.key);
+	const fetch = ['fetch', owner.address, stored.key, ...consumer.key, '-o'];
+	let reads = 0;
+	proxy.fault = ({ method, url }) => (method === 'GET' && !url.includes('.b3') && (reads += 1) > 3 ? 'flip' : undefined);
+	const fetched = await isthmus.run([...fetch, 'copy'], env);
+	assert.equal(fetched.code, 0, fetched.stderr);
+	assert.match(fetched.stderr, /left for another location: s3:\/\/grades\/2026\/x: MiB \d+ of it is wrong there/);
+	assert.equal(sha(readFileSync(file('copy'))), sha(bytes));
+
+	// Without the mirror, nothing wrong is written.
+	await web.stop();
+	const none = await refused(FAILED, [...fetch, 'none']);
+	assert.match(none.error, /no location has the object; s3:\/\/grades\/2026\/x: MiB .*; https:\/\/127\.0\.0\.1:\d+\/mirror: the store cannot be reached/);
+	assert.ok(!existsSync(file('none')));
+	proxy.fault = () => undefined;
+	const [removed] = await ok('remove', 'large', '--alone', '--objects', ...owner.key);
+	assert.deepEqual(removed.objects.map(({ failure }) => failure), [null, 'nothing can be written there']);
+	assert.deepEqual(await moto.list(BUCKET), []);
+});
+
+test('what is wrong with a store, or with its settings, is said', { timeout }, async () => {
+	const owner = await producer('//FaultOwner');
+	random('small', 2000);
+	await ok('dataset', 'locate', '0', `s3://${BUCKET}`, ...owner.key);
+	const store = ['store', 'small', '--object', ...owner.key];
+	const keys = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined };
+	mkdirSync(file('.aws'));
+	writeFileSync(file('.aws/credentials'), '[school]\naws_access_key_id = a\naws_secret_access_key = b\n');
+	for (const [fault, more, expected] of [
+		[[403, 'AccessDenied'], {}, /^s3:\/\/grades: the store does not allow it \(403\)/],
+		[[403, 'InvalidAccessKeyId'], {}, /does not accept the credentials: correct AWS_ACCESS_KEY_ID/],
+		[[400, 'ExpiredToken'], {}, /the credentials have expired: get new ones and run the same command again/],
+		[[404, 'NoSuchBucket'], {}, /the bucket does not exist: create it, or correct the location/],
+		[undefined, { ...keys, AWS_METADATA_ENDPOINT: 'http://127.0.0.1:1' }, /there are no credentials .* set AWS_ACCESS_KEY_ID/],
+		[undefined, { AWS_ALLOW_HTTP: 'false' }, /endpoint has no TLS: use https/],
+	]) {
+		proxy.fault = () => fault;
+		assert.match((await refused(FAILED, store, more)).error, expected);
+	}
+	proxy.fault = () => undefined;
+	const profile = await refused(REFUSED, store, { ...keys, AWS_PROFILE: 'absent' });
+	assert.match(profile.error, /the profile absent has no access key/);
+	const { code, stderr } = await isthmus.run(store, { ...env, ...keys, AWS_PROFILE: 'school' });
+	assert.equal(code, 0, stderr);
+	assert.equal((await moto.list(BUCKET)).length, 1);
+});
