@@ -447,7 +447,7 @@ fn is_of_record(error: &Error) -> bool {
 				| Error::Malformed { .. }
 				| Error::Grant(_)
 				| Error::NotPostQuantum
-				| Error::Range(TreeError::Erased)
+				| Error::Range(TreeError::Erased { .. })
 				| Error::Erasable(_)
 		)
 }
@@ -481,7 +481,7 @@ mod tests {
 			path: "keys".into(),
 		};
 		for of_record in [
-			Error::Range(TreeError::Erased),
+			Error::Range(TreeError::Erased { leaf: 7 }),
 			Error::Erasable(missing),
 			Error::Query(QueryRefusal::Embargoed),
 		] {
