@@ -329,7 +329,7 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 				}
 				read.failed = frame.as_ref().err().map(Refusal::to_string);
 				let count = frame.as_ref().map_or(0, |bytes| bytes.len() as u64);
-				let (begun, patience) = (Instant::now(), pace.patience(&self.limits));
+				let (started, patience) = (Instant::now(), pace.patience(&self.limits));
 				let sent = timeout(patience, send.send(frame.map(Frame::data))).await;
 				if read.failed.is_some() {
 					break 'sending;
@@ -342,7 +342,7 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 					read.failed = Some(words.to_owned());
 					break 'sending;
 				}
-				pace.took(count, begun.elapsed());
+				pace.took(count, started.elapsed());
 				read.bytes.end += count;
 			}
 		}

@@ -88,7 +88,7 @@ impl Settings {
 			.iter()
 			.any(|(_, variable)| self.get(variable).is_some());
 		let needs_keys = !has_keys && !self.is_unsigned();
-		// A file that nobody named, and whose keys are not needed, is no reason to refuse the location.
+		// A file that was not named, and whose keys are not needed, is no reason to refuse the location.
 		let read = |variable, file, section| match self.section(variable, file, section) {
 			Err(_) if named.is_none() && !needs_keys => Ok(BTreeMap::new()),
 			section => section,
