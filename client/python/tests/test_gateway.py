@@ -199,7 +199,7 @@ def test_a_revoked_reader_is_told_so_in_the_middle(gateway: Gateway, shared: Sha
         shared.node.isthmus("revoke", str(gateway.grant), key=SCHOOL)
         # What is asked for now is in the gateway's memory.
         with pytest.raises(OSError, match=REVOKED):
-            file.read_at(4, 0)
+            file.read_at(65536, 0)
     with pytest.raises(OSError, match=REVOKED):
         s3.get_file_info(fs.FileSelector(gateway.bucket))
     status, headers, body = gateway.get(f"/{shared.owner}/{gateway.number}/tables/marks.csv")
