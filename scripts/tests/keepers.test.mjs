@@ -54,12 +54,15 @@ async function account(uri) {
 	return { uri, address, key: ['--key', uri] };
 }
 
-/** Makes blocks until the chain is in the next period: a development chain makes one for each transaction. */
+/** Makes blocks until the chain is in the next period, and waits until that is final. Returns the period. */
 async function nextPeriod() {
-	const number = async () => (await ok('transfer', client.account('//Dave').address, '0.01', '--finalized', '--key', '//Alice'))[0].block;
-	const first = Math.floor((await number()) / PERIOD) + 1;
-	while (Math.floor((await number()) / PERIOD) < first);
-	return first;
+	const { rpc, tx } = client.api;
+	const alice = client.account('//Alice');
+	const period = async () => Math.floor(Number((await rpc.chain.getHeader()).number) / PERIOD);
+	const now = await period();
+	while ((await period()) === now) await client.submit(alice, tx.system.remark(''));
+	await client.finalized(await client.submit(alice, tx.system.remark('')));
+	return period();
 }
 
 /** Stores a value as an object. */

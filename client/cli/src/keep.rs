@@ -27,7 +27,8 @@ With --at, the command copies the dataset's objects from its owner's locations, 
 each. It copies what is encrypted: it needs no grant, and cannot read it. Then it takes a place among the
 dataset's keepers, for a deposit. It copies what is stored later, and deletes what is removed. Once in
 each period the chain draws a piece of 1 KiB, and the command proves that the copy has it. A copy that is
-damaged is copied again.
+damaged is copied again. If what is drawn is at no location for so long that the deposit would be lost,
+the command gives the place up, with the deposit.
 
 For each proof, a keeper is paid from the dataset's pot, if there is something in it. One that misses too
 many periods in a row loses its place, and its deposit goes into the pot.
@@ -314,6 +315,12 @@ impl Watch for &mut Reporter<'_> {
 			Step::NotCopied { key, error } => {
 				self.not_copied = true;
 				return tell(format_args!("{}: {error}", Key(key)));
+			}
+			Step::Unusable { key } => {
+				return tell(format_args!(
+					"{}: what the chain has of it is not an object, and cannot be kept",
+					Key(key)
+				));
 			}
 			Step::NotProven {
 				period,

@@ -32,7 +32,7 @@
 //!
 //! ## No work at the start of blocks
 //!
-//! Nothing happens by itself. Missed periods are counted when the keeper proves or leaves, or when anyone reports them.
+//! No block does anything automatically. Missed periods are counted when the keeper proves or leaves, or when anyone reports them.
 //!
 //! ## What the runtime must do
 //!
@@ -197,7 +197,7 @@ pub mod pallet {
 			if self.period_length > 0 {
 				assert!(
 					Pallet::<T>::remembers(self.period_length),
-					"keepers.periodLength is {}: the chain does not keep the hashes of so many blocks",
+					"keepers.periodLength is {}: the chain forgets the hash of a block before such a period ends",
 					self.period_length
 				);
 				PeriodLength::<T>::put(self.period_length);
@@ -299,7 +299,7 @@ pub mod pallet {
 	pub enum Error<T> {
 		/// There is no such dataset: check its owner and its number.
 		UnknownDataset,
-		/// The dataset has as many keepers as it can have: wait until one leaves, or report one that misses its periods.
+		/// The dataset has the maximum number of keepers: wait until one leaves, or report one that misses its periods.
 		TooManyKeepers,
 		/// A location must be s3://, gs://, az://, https:// or file:// with a bucket, host or folder, without user, query or
 		/// fragment.

@@ -74,6 +74,16 @@ mod tests {
 		Draw::new(&[1; 32], &[keeper; 32], &[owner; 32], dataset, period)
 	}
 
+	/// The vector of `docs/formats.md`, which another implementation of BLAKE3 computed.
+	#[test]
+	fn the_draw_is_the_documented_one() {
+		let draw = draw(2, 3, 7, 70_000);
+		assert_eq!(draw.object, 15_111_882_854_107_269_768);
+		assert_eq!(draw.piece, 14_200_339_650_707_252_749);
+		assert_eq!(draw.object(1_000, 1_000), Some(768));
+		assert_eq!(draw.piece(5 << 20), 1_549);
+	}
+
 	#[test]
 	fn everything_that_identifies_a_challenge_changes_the_draw() {
 		let drawn = draw(1, 2, 3, 4);

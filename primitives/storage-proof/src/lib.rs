@@ -16,7 +16,7 @@
 //! let root = root(&groups).expect("it has chunks");
 //! assert_eq!(root, *blake3::hash(&object).as_bytes());
 //!
-//! // Piece 2500 is in the third MiB. Whoever has that MiB and the list can prove it.
+//! // Piece 2500 is in the third MiB. Anyone who has that MiB and the list can prove it.
 //! let (index, length) = (2500, object.len() as u64);
 //! let proof = prove(index, &object[2 << 20..], &groups).expect("there is such a piece");
 //! assert_eq!(verify(&root, length, index, &proof.piece, &proof.path), Ok(()));

@@ -216,7 +216,7 @@ fn path(values: &[Value], at: usize, beside: &mut Vec<Value>) {
 	}
 }
 
-/// Returns the number of the group in which a piece is; `None` if no object has so many.
+/// Returns the number of the group in which a piece is; `None` if no object is so long.
 pub fn group_of(index: u64) -> Option<u32> {
 	u32::try_from(index / PIECES_OF_GROUP).ok()
 }

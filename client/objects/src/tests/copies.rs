@@ -57,7 +57,7 @@ async fn a_source_with_wrong_bytes_is_left_for_the_next_one() {
 	fs::write(&file, bytes).unwrap();
 
 	let wrong = location(&wrong);
-	let alone = copy(&object, &[wrong.clone()], &location(&to)).await;
+	let alone = copy(&object, std::slice::from_ref(&wrong), &location(&to)).await;
 	let Err(CopyError::NoneLeft(left)) = alone else {
 		panic!("it was copied from wrong bytes: {alone:?}");
 	};

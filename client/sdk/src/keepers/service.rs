@@ -3,19 +3,21 @@
 //!
 //! All that it needs from the chain is [proven](crate::proven). It copies ciphertext, and needs no grant.
 
-use super::{Challenge, Period};
+use super::chain::Challenge;
 use crate::{
 	account::Identity,
 	client::{Client, Depth},
 	error::Error,
-	object::{object_of, Locations},
+	object::{of_entry, Locations},
 	outcome::Included,
 	proven::Proven,
 	types::*,
 };
+use isthmus_light::storage;
 use isthmus_objects::{copy, copy_again, prove, CopyError, Location as Store};
+use isthmus_storage_proof::periods::Period;
 use std::{
-	collections::{BTreeMap, VecDeque},
+	collections::{BTreeMap, BTreeSet, VecDeque},
 	pin::pin,
 };
 use tokio::task::JoinSet;
@@ -72,6 +74,11 @@ pub enum Step {
 		/// Why not.
 		error: CopyError,
 	},
+	/// An object's entry on the chain is not that of an object, so that it cannot be found at any location.
+	Unusable {
+		/// The key of the object's record.
+		key: RecordKey,
+	},
 	/// It deleted its copy of an object that was removed.
 	Deleted {
 		/// The key of the object's record.
@@ -120,8 +127,8 @@ impl<Tell: FnMut(Step)> Watch for Tell {
 ///
 /// # Errors
 ///
-/// Returns [`Error::Keeper`] if the account has lost its place, or would lose it: what to do is for its owner to decide. Returns
-/// [`Error::Connection`] if the connection is lost, and the errors of the node: call this function again with the same
+/// Returns [`Error::Keeper`] if the account has lost its place, or has given it up because it would have lost it with one more
+/// period: what to do is for the user to decide. Returns [`Error::Connection`] if the connection is lost, and the errors of the node: call this function again with the same
 /// [`Keeping`] after a while.
 pub async fn keep(
 	client: &Client,
@@ -144,6 +151,7 @@ pub async fn keep(
 		most_missed: best.constant_of(KEEPERS, "MaxMissed")?,
 		sources: Vec::new(),
 		objects: BTreeMap::new(),
+		unusable: BTreeSet::new(),
 		waiting: VecDeque::new(),
 		copying: JoinSet::new(),
 		listed: None,
@@ -197,6 +205,8 @@ struct Service<'a, W> {
 	sources: Vec<Store>,
 	/// The dataset's objects.
 	objects: BTreeMap<RecordKey, Known>,
+	/// The entries that are not those of objects.
+	unusable: BTreeSet<RecordKey>,
 	/// What is to be copied.
 	waiting: VecDeque<RecordKey>,
 	/// The object that is being copied. The task ends when this value is dropped.
@@ -290,25 +300,47 @@ impl<W: Watch> Service<'_, W> {
 		for key in gone.copied().collect::<Vec<_>>() {
 			self.delete(proven, key).await?;
 		}
+		self.add_new(proven, &keys).await?;
 		for key in keys {
-			if !self.objects.contains_key(&key) {
-				let Some((object, _)) = object_of(self.client, &owner, key).await? else {
-					continue;
-				};
-				let known = Known {
-					object,
-					here: false,
-					damaged: false,
-				};
-				self.objects.insert(key, known);
-			}
 			// Also those that could not be copied in an earlier period.
-			let is_here = self.objects.get(&key).is_some_and(|known| known.here);
-			if !is_here && self.copying.is_empty() && !self.waiting.contains(&key) {
+			let is_missing = self.objects.get(&key).is_some_and(|known| !known.here);
+			if is_missing && self.copying.is_empty() && !self.waiting.contains(&key) {
 				self.waiting.push_back(key);
 			}
 		}
 		self.listed = Some((count, period));
+		Ok(())
+	}
+
+	/// Adds the objects that are not known yet.
+	async fn add_new(&mut self, proven: &Proven, keys: &[RecordKey]) -> Result<(), Error> {
+		let owner = self.keeping.owner;
+		let is_new =
+			|key: &&RecordKey| !self.objects.contains_key(*key) && !self.unusable.contains(*key);
+		let new: Vec<_> = keys.iter().filter(is_new).copied().collect();
+		let records = new.iter().map(|key| storage::record(&owner.0, *key));
+		proven.load(&records.collect::<Vec<_>>()).await?;
+		for key in new {
+			let record = proven.record(&owner, key).await?;
+			let Some(Payload::Object { object, .. }) = record.map(|record| record.payload) else {
+				continue;
+			};
+			match of_entry(key, &object) {
+				Ok(object) => {
+					let known = Known {
+						object,
+						here: false,
+						damaged: false,
+					};
+					self.objects.insert(key, known);
+				}
+				// An owner may store anything.
+				Err(_) => {
+					self.unusable.insert(key);
+					self.watch.did(Step::Unusable { key });
+				}
+			}
+		}
 		Ok(())
 	}
 
@@ -387,8 +419,14 @@ impl<W: Watch> Service<'_, W> {
 		}
 		let default = self.period_length;
 		let challenge = proven.challenge(&owner, dataset, &id, &place, default);
-		let Some(challenge) = challenge.await? else {
-			return Ok(true);
+		let challenge = match challenge.await {
+			Ok(Some(challenge)) => challenge,
+			Ok(None) => return Ok(true),
+			Err(Error::Malformed { .. }) => {
+				self.save_deposit(settled.in_a_row).await?;
+				return Ok(true);
+			}
+			Err(error) => return Err(error),
 		};
 		let is_refused = self.refused.0 == period && self.refused.1 >= ATTEMPTS;
 		if self.proven_in == Some(period) || is_refused {
@@ -396,8 +434,11 @@ impl<W: Watch> Service<'_, W> {
 		}
 		let key = challenge.key;
 		let Some(known) = self.objects.get_mut(&key).filter(|known| known.here) else {
-			// It is still to be copied, or could not be.
-			return Ok(self.is_settled());
+			if !self.is_settled() {
+				return Ok(false);
+			}
+			self.save_deposit(settled.in_a_row).await?;
+			return Ok(true);
 		};
 		let proof = prove(&self.keeping.at, &challenge.object, challenge.piece);
 		let proof = match proof.await {
@@ -436,6 +477,19 @@ impl<W: Watch> Service<'_, W> {
 			}
 			Err(error) => Err(error),
 		}
+	}
+
+	/// Gives the place up if the account would lose it, and its deposit, with one more missed period.
+	async fn save_deposit(&mut self, in_a_row: u32) -> Result<(), Error> {
+		if in_a_row.saturating_add(1) < self.most_missed {
+			return Ok(());
+		}
+		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
+		let call = self.client.stop_keeping(&owner, dataset).await?;
+		self.client.send(&self.keeper.account, &call).await?;
+		Err(Error::Keeper(
+			"the account has given up its place among the keepers, because it would have lost its deposit: what is drawn is at no location. Run the command again when the objects are there",
+		))
 	}
 
 	fn not_proven(&mut self, period: Period, key: RecordKey, reason: String) {

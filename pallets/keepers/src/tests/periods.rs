@@ -72,7 +72,7 @@ fn one_keeps_one_has_lost_a_mib_and_one_lies() {
 		let _ = with_storage_layer(|| report(EVE, BOB));
 		let bob = entry(BOB).expect("he did not miss three in a row");
 		assert_eq!((bob.kept, bob.missed), (PERIODS - missed, missed));
-		// Whoever kept was paid, and more than who missed. No money has come from nowhere.
+		// Keepers were paid, and the one who proved always more than the one who missed. No money has come from nowhere.
 		let gain = |who: u8| free(who) + held(who) + EXISTENTIAL - WEALTH;
 		assert!(
 			gain(CHARLIE) - EXISTENTIAL > gain(BOB),
