@@ -514,7 +514,8 @@ impl<T: Config> Pallet<T> {
 			Agenda::<T>::iter_keys().count()
 				== Requests::<T>::iter_keys().count()
 					+ Grants::<T>::iter_keys().count()
-					+ triggers.count(),
+					+ triggers.count()
+					+ Payments::<T>::iter_keys().count(),
 			"the agenda has an entry for nothing"
 		);
 		let now = frame_system::Pallet::<T>::block_number();
