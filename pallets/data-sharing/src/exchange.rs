@@ -316,6 +316,9 @@ impl<T: Config> Pallet<T> {
 				return Zero::zero();
 			};
 			let amount = entry.deposit.min(T::DisputeSlash::get());
+			if amount.is_zero() {
+				return amount;
+			}
 			let burned = T::Currency::burn_held(
 				&HoldReason::Dataset.into(),
 				owner,

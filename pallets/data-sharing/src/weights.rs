@@ -282,10 +282,9 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn forget_grant() -> Weight {
 		// Shortest time: 70_165 ns.
 		// Whether there is a payment is not measured: its read is added.
-		// The note of a payment that was given back is not measured: its read and writes are added.
 		Weight::from_parts(76_795_000, 0)
-			.saturating_add(T::DbWeight::get().reads(10))
-			.saturating_add(T::DbWeight::get().writes(10))
+			.saturating_add(T::DbWeight::get().reads(9))
+			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	fn attach() -> Weight {
 		// Not measured yet: a bound.

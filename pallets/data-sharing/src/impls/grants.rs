@@ -251,8 +251,10 @@ impl<T: Config> Pallet<T> {
 	/// Removes a grant, and releases what is held for it.
 	pub(crate) fn forget_grant(id: GrantId, grant: &GrantOf<T>) {
 		let Scope { dataset, epoch, .. } = grant.scope;
-		// Nothing is held for it any more.
-		Self::take_payment(id);
+		if !grant.sealed_keys.is_empty() {
+			// There may be a note of a payment that was given back.
+			Self::take_payment(id);
+		}
 		Self::note_no_longer_sold(grant);
 		Self::take_condition(id, grant);
 		Self::amend_reader((&grant.owner, dataset, epoch, &grant.grantee), |entry| {
