@@ -36,7 +36,7 @@ use isthmus_primitives::{
 	Balance, BlockNumber, Hash, Nonce, UNIT,
 };
 use isthmus_sharing::{
-	terms::{CANCEL_NOTICE, DISPUTE_WINDOW, MAX_VALUE_SIZE},
+	terms::{CANCEL_NOTICE, DISPUTE_WINDOW, LONGEST_DISPUTE_WINDOW, MAX_VALUE_SIZE},
 	DatasetId,
 };
 use pallet_collective::{EnsureMembers, Instance1, PrimeDefaultVote, WeightInfo as _};
@@ -632,6 +632,7 @@ impl pallet_data_sharing::Config for Runtime {
 	type BlockInterval = ConstU64<12>;
 	type CancelNotice = ConstU32<CANCEL_NOTICE>;
 	type Currency = Balances;
+	type DefaultLongestWindow = ConstU32<LONGEST_DISPUTE_WINDOW>;
 	type DepositPerByte = ConstU128<{ UNIT / 10_000 }>;
 	type DepositPerItem = ConstU128<{ UNIT / 10 }>;
 	/// As much as one entry: the deposit for a dataset has room for two.

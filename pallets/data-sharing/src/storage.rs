@@ -177,6 +177,28 @@ mod storage {
 	#[pallet::storage]
 	pub type Payments<T: Config> = StorageMap<_, Twox64Concat, GrantId, Payment<BlockNumberFor<T>>>;
 
+	/// The largest number of blocks in which a payment can be disputed.
+	#[pallet::storage]
+	pub type LongestWindow<T: Config> =
+		StorageValue<_, BlockNumberFor<T>, ValueQuery, T::DefaultLongestWindow>;
+
+	/// The genesis of the pallet.
+	#[pallet::genesis_config]
+	#[derive(frame_support::DefaultNoBound)]
+	pub struct GenesisConfig<T: Config> {
+		/// The largest number of blocks in which a payment can be disputed; 0 for the default.
+		pub longest_window: BlockNumberFor<T>,
+	}
+
+	#[pallet::genesis_build]
+	impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
+		fn build(&self) {
+			if !self.longest_window.is_zero() {
+				LongestWindow::<T>::put(self.longest_window);
+			}
+		}
+	}
+
 	/// The number of the next grant.
 	#[pallet::storage]
 	pub type NextGrant<T: Config> = StorageValue<_, GrantId, ValueQuery>;

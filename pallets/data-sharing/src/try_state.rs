@@ -314,8 +314,8 @@ impl<T: Config> Pallet<T> {
 					"a grant that ended still has a condition"
 				);
 				ensure!(
-					grant.sealed_keys.is_empty(),
-					"a grant that ended still has keys"
+					grant.sealed_keys.is_empty() != Payments::<T>::contains_key(id),
+					"a grant that ended still has keys, or lacks those that can be disputed"
 				);
 			}
 			ensure!(
@@ -361,8 +361,8 @@ impl<T: Config> Pallet<T> {
 		for (id, payment) in Payments::<T>::iter() {
 			let grant = Grants::<T>::get(id).ok_or("a payment is for no grant")?;
 			ensure!(
-				!grant.state.has_ended() && !grant.paid.is_zero(),
-				"a payment is for a grant that has ended, or for nothing"
+				grant.state != GrantState::Expired && !grant.paid.is_zero(),
+				"a payment is for a grant that has expired, or for nothing"
 			);
 			ensure!(
 				payment.until <= grant.paid_until,
@@ -372,7 +372,10 @@ impl<T: Config> Pallet<T> {
 				Agenda::<T>::contains_key(payment.until, Due::Payment(id)),
 				"a payment is not on the agenda"
 			);
-			count::<T>(held, HoldReason::Offer, &grant.grantee, grant.paid);
+			// Who revoked the grant gave the payment back.
+			if !grant.state.has_ended() {
+				count::<T>(held, HoldReason::Offer, &grant.grantee, grant.paid);
+			}
 		}
 		Ok(())
 	}
@@ -514,8 +517,8 @@ impl<T: Config> Pallet<T> {
 			Agenda::<T>::iter_keys().count()
 				== Requests::<T>::iter_keys().count()
 					+ Grants::<T>::iter_keys().count()
-					+ triggers.count()
-					+ Payments::<T>::iter_keys().count(),
+					+ Payments::<T>::iter_keys().count()
+					+ triggers.count(),
 			"the agenda has an entry for nothing"
 		);
 		let now = frame_system::Pallet::<T>::block_number();

@@ -287,6 +287,9 @@ fn an_object_that_was_paid_for_stays() {
 		));
 		assert_noop!(submit(SCHOOL, remove(7)), Error::RecordPaidFor);
 		assert_ok!(submit(SCHOOL, SharingCall::revoke { grant: 0 }));
+		// It can be disputed for a time.
+		assert_noop!(submit(SCHOOL, remove(7)), Error::RecordPaidFor);
+		run_to(2 + WINDOW);
 		assert_ok!(submit(SCHOOL, remove(7)));
 	});
 }
