@@ -160,6 +160,7 @@ pub(crate) fn to_block(block: u64) {
 		let next = System::block_number() + 1;
 		let parent = H256(blake2_256(&(next - 1).to_le_bytes()));
 		System::initialize(&next, &parent, &Default::default());
+		System::reset_events();
 	}
 }
 
