@@ -483,24 +483,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Refused,
 			Some("a late answer would publish its keys without being paid: the reader can make a new request, or you can grant access without one: isthmus authorize --to READER --leaves FROM..TO"),
 		),
-		Query(
-			QueryRefusal::NotAuthorised
-			| QueryRefusal::OutOfRange
-			| QueryRefusal::Expired
-			| QueryRefusal::Revoked,
-		) => (Kind::Refused, Some("see your grants: isthmus list received")),
-		Query(QueryRefusal::Suspended) => (
-			Kind::Refused,
-			Some("see its condition, and try again when it is met: isthmus list received"),
-		),
-		Query(QueryRefusal::Embargoed) => (
-			Kind::Refused,
-			Some("see its condition: isthmus list embargoes --owner OWNER"),
-		),
-		Query(QueryRefusal::Incomplete) => (
-			Kind::Refused,
-			Some("the owner has to finish the upload, with the same isthmus store as before"),
-		),
+		Query(refusal) => (Kind::Refused, query_hint(refusal)),
 		StateGone(_) => (Kind::Refused, Some(OLD_STATES)),
 		HistoryGone { .. } => (Kind::Refused, Some(WHOLE_HISTORY)),
 		NotIndexed { .. } => (Kind::Refused, Some("try again later, or ask another node: --url")),
@@ -509,7 +492,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Upload(error) => upload_hint(error),
 		Cost(CostError::NotEnoughFunds { .. }) => (Kind::Refused, Some(FUNDS)),
 		Cost(_) => (Kind::Refused, Some("raise --max-cost, or see what it costs with --dry-run")),
-		Query(_) | Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
+		Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
 		error if is_refusal(error) => (Kind::Refused, None),
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
@@ -524,6 +507,21 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Erasable(error) => erasable_hint(error),
 		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
 		_ => (Kind::Failed, None),
+	}
+}
+
+fn query_hint(refusal: &QueryRefusal) -> Option<&'static str> {
+	use QueryRefusal::*;
+	match refusal {
+		NotAuthorised | OutOfRange | Expired | Revoked => {
+			Some("see your grants: isthmus list received")
+		}
+		Suspended => Some("see its condition, and try again when it is met: isthmus list received"),
+		Embargoed => Some("see its condition: isthmus list embargoes --owner OWNER"),
+		Incomplete => {
+			Some("the owner has to finish the upload, with the same isthmus store as before")
+		}
+		UnknownRecord => None,
 	}
 }
 

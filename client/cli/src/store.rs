@@ -17,7 +17,7 @@ use isthmus_sdk::{
 	objects::Location,
 	sharing::readers,
 	stored_of,
-	upload::{keep, location_to_write, KeepError, MAX_LENGTH, MAX_WHOLE},
+	upload::{keep, location_to_write, KeepError, MAX_WHOLE},
 	BlockNumber, Condition, DatasetId, EmbargoEntry, Epoch, Error as SdkError, Identity, Leaf,
 	LocalFolder, Names, Place, RecordKey, Stamp, StoredFolder, Upload, UploadError, UploadFolder,
 };

@@ -13,6 +13,8 @@ use std::{
 	},
 };
 
+/// How many chunks are kept at most, however small.
+const MOST: usize = 1 << 16;
 /// How many chunks are fetched together at most.
 const TOGETHER: u64 = 4;
 
@@ -131,6 +133,9 @@ impl Cache {
 		}
 		let slot = Slot::default();
 		slots.map.insert(id, (slot.clone(), 0));
+		while slots.map.len() > MOST {
+			slots.give_up_oldest();
+		}
 		slot
 	}
 
@@ -144,10 +149,18 @@ impl Cache {
 		};
 		slots.bytes = slots.bytes.saturating_sub(before).saturating_add(length);
 		while slots.bytes > self.limit {
-			let Some((_, (_, bytes))) = slots.map.pop_oldest() else {
-				break;
-			};
-			slots.bytes = slots.bytes.saturating_sub(bytes);
+			slots.give_up_oldest();
+		}
+	}
+}
+
+impl Slots {
+	/// Gives up the chunk that was not used for the longest time.
+	fn give_up_oldest(&mut self) {
+		match self.map.pop_oldest() {
+			Some((_, (_, bytes))) => self.bytes = self.bytes.saturating_sub(bytes),
+			// Nothing is left, so no bytes are.
+			None => self.bytes = 0,
 		}
 	}
 }

@@ -32,7 +32,7 @@ use std::{
 };
 use tokio::{
 	sync::{mpsc, OwnedSemaphorePermit, Semaphore},
-	task::spawn_local,
+	task::{spawn_local, JoinError},
 	time::timeout,
 };
 
@@ -59,9 +59,9 @@ pub struct Settings {
 }
 
 /// Answers requests for what a source has.
-pub struct Gateway<From, To> {
-	source: From,
-	watch: To,
+pub struct Gateway<Files, Log> {
+	source: Files,
+	watch: Log,
 	settings: Settings,
 	guard: Guard,
 	cache: Cache,
@@ -71,9 +71,9 @@ pub struct Gateway<From, To> {
 	requests: AtomicU64,
 }
 
-impl<From: Source, To: Watch> Gateway<From, To> {
+impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 	/// Makes a gateway.
-	pub fn new(source: From, watch: To, settings: Settings) -> Arc<Self> {
+	pub fn new(source: Files, watch: Log, settings: Settings) -> Arc<Self> {
 		Arc::new(Self {
 			source,
 			watch,
@@ -87,7 +87,7 @@ impl<From: Source, To: Watch> Gateway<From, To> {
 	}
 
 	/// Returns what is read.
-	pub fn source(&self) -> &From {
+	pub fn source(&self) -> &Files {
 		&self.source
 	}
 
@@ -253,7 +253,7 @@ impl<From: Source, To: Watch> Gateway<From, To> {
 	async fn content(
 		self: &Arc<Self>,
 		who: &str,
-		opened: Opened<From::Bytes>,
+		opened: Opened<Files::Bytes>,
 		part: Range<u64>,
 	) -> Result<Body, Failure> {
 		let turn = timeout(TURN, self.reads.clone().acquire_owned()).await;
@@ -274,7 +274,7 @@ impl<From: Source, To: Watch> Gateway<From, To> {
 		let (send, mut receive) = mpsc::channel(1);
 		let gateway = self.clone();
 		let rest: Vec<_> = pieces.collect();
-		spawn_local(async move { gateway.send(first, rest, opened, read, turn, send).await });
+		spawn_local(gateway.send(first, rest, opened, read, turn, send));
 		let next = move |context: &mut std::task::Context<'_>| receive.poll_recv(context);
 		let content = StreamBody::new(stream::poll_fn(next));
 		Ok(content.boxed_unsync())
@@ -282,17 +282,23 @@ impl<From: Source, To: Watch> Gateway<From, To> {
 
 	/// Sends a file's pieces, and tells how far it came.
 	async fn send(
-		&self,
+		self: Arc<Self>,
 		first: Vec<Bytes>,
 		rest: Vec<Range<u64>>,
-		opened: Opened<From::Bytes>,
+		opened: Opened<Files::Bytes>,
 		mut read: Read,
 		turn: OwnedSemaphorePermit,
 		send: mpsc::Sender<Result<Frame<Bytes>, Refusal>>,
 	) {
-		let later = rest
-			.into_iter()
-			.map(|piece| self.cache.read(&opened, piece));
+		// Each piece has a task of its own: others wait for a chunk that is fetched, whether this program reads on or not.
+		let later = rest.into_iter().map(|piece| {
+			let (gateway, opened) = (self.clone(), opened.clone());
+			let fetched = spawn_local(async move { gateway.cache.read(&opened, piece).await });
+			async move {
+				let ended = |error: JoinError| Refusal::Failed(error.to_string());
+				fetched.await.map_err(ended)?
+			}
+		});
 		let mut pieces = stream::once(async { Ok(first) })
 			.chain(stream::iter(later).buffered(PIECES))
 			.boxed_local();

@@ -38,8 +38,8 @@ struct ShownFile<'a> {
 }
 
 /// Answers a request.
-pub(crate) async fn answer<From: Source, To: Watch>(
-	gateway: &Arc<Gateway<From, To>>,
+pub(crate) async fn answer<Files: Source, Log: Watch>(
+	gateway: &Arc<Gateway<Files, Log>>,
 	asked: &Question<'_>,
 	token: Option<&str>,
 ) -> Answer {
@@ -77,8 +77,8 @@ fn refusal(failure: &Failure, is_head: bool) -> Answer {
 	answer
 }
 
-fn check<From: Source, To: Watch>(
-	gateway: &Gateway<From, To>,
+fn check<Files: Source, Log: Watch>(
+	gateway: &Gateway<Files, Log>,
 	asked: &Question<'_>,
 	token: Option<&str>,
 ) -> Result<(), Failure> {
@@ -94,8 +94,8 @@ fn check<From: Source, To: Watch>(
 }
 
 /// Finds out what is asked for: the datasets, the files of one (a path that ends with `/`), or a file.
-async fn route<From: Source, To: Watch>(
-	gateway: &Arc<Gateway<From, To>>,
+async fn route<Files: Source, Log: Watch>(
+	gateway: &Arc<Gateway<Files, Log>>,
 	asked: &Question<'_>,
 ) -> Result<Answer, Failure> {
 	if asked.method != Method::GET && asked.method != Method::HEAD {

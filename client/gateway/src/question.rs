@@ -63,7 +63,7 @@ impl<'a> Question<'a> {
 				return Some(Some(token.trim()));
 			}
 		}
-		let is_s3 = self.headers.contains_key(header::AUTHORIZATION)
+		let is_s3 = header.is_some_and(|header| !header.is_empty())
 			|| self.headers.contains_key("x-amz-content-sha256")
 			|| self.headers.contains_key("x-amz-date")
 			|| !self.query.is_empty();

@@ -25,8 +25,8 @@ const DATE: &str = "%Y-%m-%dT%H:%M:%S.000Z";
 const IGNORED: [&str; 1] = ["x-id"];
 
 /// Answers a request.
-pub(crate) async fn answer<From: Source, To: Watch>(
-	gateway: &std::sync::Arc<Gateway<From, To>>,
+pub(crate) async fn answer<Files: Source, Log: Watch>(
+	gateway: &std::sync::Arc<Gateway<Files, Log>>,
 	asked: &Question<'_>,
 	number: u64,
 ) -> Answer {
@@ -45,8 +45,8 @@ pub(crate) async fn answer<From: Source, To: Watch>(
 }
 
 /// Checks who asks. Returns the access key.
-fn check<'a, From: Source, To: Watch>(
-	gateway: &Gateway<From, To>,
+fn check<'a, Files: Source, Log: Watch>(
+	gateway: &Gateway<Files, Log>,
 	asked: &'a Question<'_>,
 ) -> Result<&'a str, Failure> {
 	gateway.check_origin(asked.headers)?;
@@ -80,8 +80,8 @@ pub(crate) fn refusal(failure: &Failure, resource: &str, number: u64, is_head: b
 }
 
 /// Finds out what is asked for.
-async fn route<From: Source, To: Watch>(
-	gateway: &std::sync::Arc<Gateway<From, To>>,
+async fn route<Files: Source, Log: Watch>(
+	gateway: &std::sync::Arc<Gateway<Files, Log>>,
 	asked: &Question<'_>,
 	who: &str,
 ) -> Result<Answer, Failure> {
@@ -154,8 +154,8 @@ fn only(asked: &Question<'_>, known: &[&str]) -> Result<(), Failure> {
 }
 
 /// Answers ListBuckets: with the datasets of which the account may read something.
-async fn buckets<From: Source, To: Watch>(
-	gateway: &Gateway<From, To>,
+async fn buckets<Files: Source, Log: Watch>(
+	gateway: &Gateway<Files, Log>,
 	asked: &Question<'_>,
 ) -> Result<Answer, Failure> {
 	let prefix = asked.field("prefix").unwrap_or_default();
@@ -189,8 +189,8 @@ struct Listing<'a> {
 }
 
 /// Answers ListObjectsV2, and the older ListObjects.
-async fn list<From: Source, To: Watch>(
-	gateway: &Gateway<From, To>,
+async fn list<Files: Source, Log: Watch>(
+	gateway: &Gateway<Files, Log>,
 	asked: &Question<'_>,
 	bucket: &str,
 	place: Place,

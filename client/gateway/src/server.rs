@@ -35,7 +35,7 @@ const HEAD: usize = 64 << 10;
 /// How long to wait after an error of the listener, such as too many open files.
 const BREATH: Duration = Duration::from_millis(100);
 
-impl<From: Source, To: Watch> Gateway<From, To> {
+impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 	/// Answers requests, until the future is dropped. It has to run in a [`LocalSet`](tokio::task::LocalSet): all files are
 	/// read on one thread.
 	pub async fn serve(self: Arc<Self>, listener: TcpListener) -> Infallible {

@@ -425,6 +425,35 @@ async fn a_read_that_fails_in_the_middle_breaks_off() {
 }
 
 #[tokio::test]
+async fn a_program_that_pauses_holds_up_no_other() {
+	here(async {
+		let stand = Stand::new();
+		let path = at("large.parquet");
+		let paused = stand
+			.gateway
+			.answer(&plain("GET", &path, &[]).body(()).unwrap())
+			.await;
+		let mut paused = paused.into_body();
+		assert!(paused.frame().await.unwrap().is_ok());
+		for _ in 0..3 {
+			let (status, _, content) = stand.http(&path, &[]).await;
+			assert_eq!((status, content), (200, Some((0..=255).collect())));
+		}
+		// A program that goes away is told of.
+		drop(paused);
+		loop {
+			if let Event::Read(read) = stand.saw().await {
+				if read.failed.is_some() {
+					assert_eq!(read.failed.as_deref(), Some("the program stopped reading"));
+					break;
+				}
+			}
+		}
+	})
+	.await;
+}
+
+#[tokio::test]
 async fn who_shows_nothing_or_something_wrong_reads_nothing() {
 	here(async {
 		let stand = Stand::new();

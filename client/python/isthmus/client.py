@@ -142,13 +142,6 @@ class Client:
         """Lists the grants that an account gave: by default, this one."""
         return self._grants(account, received=False)
 
-    def list(self, what: str, owner: str | None = None) -> list[Dataset] | list[Record] | list[Grant]:
-        """Lists `datasets`, `records`, or grants that were `given` or `received`, as `isthmus list` does."""
-        lists = {"datasets": self.datasets, "records": self.records, "given": self.given, "received": self.received}
-        if what not in lists:
-            raise ValueError(f"expected {', '.join(lists)}: {what!r}")
-        return lists[what](owner)
-
     def requests_sent(self) -> dict[str, int]:
         """Counts the requests that this process has sent to nodes, by method."""
         return self._connection.requests_sent()
@@ -193,7 +186,16 @@ class Client:
         Raises FileExistsError if another content is stored under the name, and FileNotFoundError if there is no such
         file or dataset.
         """
-        what: dict[str, Any] = {"path": None, "content": None, "file": None}
+        what: _native._ToStore = {
+            "path": None,
+            "content": None,
+            "file": None,
+            "name": name,
+            "dataset": dataset,
+            "leaf": leaf,
+            "object": object,
+            "public_name": public_name,
+        }
         if isinstance(source, (str, os.PathLike)):
             what["path"] = os.fspath(source)
         elif isinstance(source, (bytes, bytearray, memoryview)):
@@ -202,7 +204,6 @@ class Client:
             what["file"] = source
         else:
             raise TypeError(f"expected a path, bytes or a binary file, not {type(source).__name__}")
-        what |= {"name": name, "dataset": dataset, "leaf": leaf, "object": object, "public_name": public_name}
         stored = _native.store(self._connection, what, _teller(progress))
         return Stored(owner=self._or_self(None), **stored)
 
@@ -231,8 +232,18 @@ class Client:
         `purpose` is public. `dataset` is by default the owner's only one, and `epoch` the current one. `term` is for how
         many blocks the grant has to last, and `offer` what the owner gets for it, in IST: it is held until then.
         """
-        asked = {"owner": owner, "dataset": dataset, "epoch": epoch, "purpose": purpose, "term": term, "firm": firm}
-        asked |= {"offer": settings.units(offer)} | settings.span(leaves)
+        first, end = settings.span(leaves)
+        asked: _native._Asked = {
+            "owner": owner,
+            "dataset": dataset,
+            "epoch": epoch,
+            "first": first,
+            "end": end,
+            "purpose": purpose,
+            "term": term,
+            "offer": settings.units(offer),
+            "firm": firm,
+        }
         return Request.of(_native.request(self._connection, asked))
 
     def requests(self, *, mine: bool = False) -> list[Request]:
@@ -241,7 +252,7 @@ class Client:
         return sorted((Request.of(entry) for entry in entries), key=lambda request: request.number)
 
     def cancel(self, request: Request | int) -> int | None:
-        """Cancels a request of the account. One with an offer can still be granted for a while: until the block that is returned."""
+        """Cancels a request of the account. One with an offer can still be granted until the block that is returned."""
         return _native.cancel(self._connection, _number(request))
 
     def reject(self, request: Request | int, reason: str = "") -> None:
@@ -273,8 +284,17 @@ class Client:
             return Grant.of(_native.answer(self._connection, _number(request), confirmations))
         if to is None or leaves is None:
             raise ValueError("pass a request, or to= and leaves=")
-        offered = {"reader": to, "dataset": dataset, "epoch": epoch, "term": term, "when": when}
-        offered |= {"until": settings.seconds(until)} | settings.span(leaves)
+        first, end = settings.span(leaves)
+        offered: _native._Offered = {
+            "reader": to,
+            "dataset": dataset,
+            "epoch": epoch,
+            "first": first,
+            "end": end,
+            "term": term,
+            "until": settings.seconds(until),
+            "when": when,
+        }
         return Grant.of(_native.authorize(self._connection, offered))
 
     def grants(self) -> list[Grant]:
@@ -307,8 +327,14 @@ class Client:
 
         `first` and `last` are blocks: by default, all that are finalized and of which the node has the history.
         """
-        traced = {"what": what, "account": account, "first": first, "last": last}
-        traced |= {"dataset": of if what == "dataset" else None, "record": of if what == "record" else None}
+        traced: _native._Traced = {
+            "what": what,
+            "account": account,
+            "dataset": of if isinstance(of, int) else None,
+            "record": of if isinstance(of, str) else None,
+            "first": first,
+            "last": last,
+        }
         _, events = _native.trace(self._connection, traced, _teller(progress))
         return [Event.of(event) for event in events]
 
@@ -329,6 +355,19 @@ class Client:
         if account is None:
             raise ValueError("whose? Name an account, or connect with key=")
         return account
+
+    # The last one, because its name would hide `list` in the others' types.
+    def list(self, what: str, owner: str | None = None) -> list[Dataset] | list[Record] | list[Grant]:
+        """Lists `datasets`, `records`, or grants that were `given` or `received`, as `isthmus list` does."""
+        lists: dict[str, Callable[[str | None], Any]] = {
+            "datasets": self.datasets,
+            "records": self.records,
+            "given": self.given,
+            "received": self.received,
+        }
+        if what not in lists:
+            raise ValueError(f"expected {', '.join(lists)}: {what!r}")
+        return lists[what](owner)
 
 
 def _number(named: Request | Grant | int) -> int:

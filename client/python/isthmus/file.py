@@ -24,7 +24,8 @@ AHEAD = 8 << 10
 class Opener(Protocol):
     """What opens a record, also in another process."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def reading(self) -> _native.Reading: ...
 

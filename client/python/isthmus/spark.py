@@ -64,9 +64,8 @@ class IsthmusDataSource(DataSource):
         return "isthmus"
 
     def schema(self) -> StructType:
-        _, files = _open(self.options)
-        format, file = files[0]
-        return from_arrow_schema(_schema(format, file))
+        _, format, files = _open(self.options)
+        return from_arrow_schema(_schema(format, files[0]))
 
     def reader(self, schema: StructType) -> IsthmusReader:
         partitions = _partitions(self.options, schema)
@@ -96,15 +95,15 @@ class IsthmusReader(DataSourceReader):
                 yield from pyarrow.Table.from_batches([batch]).select(schema.names).cast(schema).to_batches()
 
 
-def _open(options: Any) -> tuple[Client, list[tuple[str, RecordFile]]]:
-    """Opens the grant: returns the records that are loaded, with their formats."""
+def _open(options: Any) -> tuple[Client, str, list[RecordFile]]:
+    """Opens the grant: returns the format of the records that are loaded, and the records."""
     if "passphrase" in options:
         # The options of a data source are shown, and copied to other processes.
         raise ValueError("the passphrase is no option: set ISTHMUS_PASSPHRASE where the driver runs")
     path = options.get("path")
     if not path:
         raise ValueError("missing the path: load('isthmus://OWNER/DATASET/RECORD')")
-    format = options.get("fileformat")
+    format: str | None = options.get("fileformat")
     if format not in (None, *FORMATS):
         raise ValueError(f"expected a fileFormat of {' or '.join(FORMATS)}: {format!r}")
     client = connect(options.get("url"), key=options.get("key"))
@@ -112,13 +111,13 @@ def _open(options: Any) -> tuple[Client, list[tuple[str, RecordFile]]]:
     paths = _paths(client, files, path)
     if len(paths) > 1:
         paths = [path for path in paths if _format(path) in ({format} if format else FORMATS)]
-    found = [(format or _format(path), path) for path in paths]
-    formats = {format for format, _ in found}
-    if not found or None in formats:
+    formats = {known for path in paths if (known := format or _format(path))}
+    if not formats:
         raise FileNotFoundError(f"no file of a known fileFormat, {' or '.join(FORMATS)}: {path}")
     if len(formats) > 1:
         raise ValueError(f"there are files of several formats: choose one by the option fileFormat: {path}")
-    return client, [(format, files.open(path)) for format, path in found]
+    [chosen] = formats
+    return client, chosen, [files.open(path) for path in paths]
 
 
 def _paths(client: Client, files: IsthmusFileSystem, path: str) -> list[str]:
@@ -155,10 +154,10 @@ def _schema(format: str, file: RecordFile) -> pyarrow.Schema:
 
 def _partitions(options: Any, schema: StructType) -> list[RecordPartition]:
     """Returns what each task reads."""
-    client, files = _open(options)
+    client, format, files = _open(options)
     wanted = set(schema.fieldNames())
-    partitions = []
-    for format, file in files:
+    partitions: list[RecordPartition] = []
+    for file in files:
         missing = wanted.difference(_schema(format, file).names)
         if missing:
             raise ValueError(f"{file.name} has no column {', '.join(sorted(missing))}")

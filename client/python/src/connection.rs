@@ -9,7 +9,7 @@ use crate::{
 	told::Told,
 };
 use isthmus_sdk::{
-	envelope::key_file::KeyFile, every, from_hex, key_name, names, parse_account, to_hex, Account,
+	envelope::key_file::KeyFile, every, from_hex, key_name, names, parse_account, to_hex,
 	AccountId, Balance, Budget, Call, Client, Error, Identity, Included, Names, Pending,
 	RecordEntry, RecordKey, Trust,
 };

@@ -12,8 +12,8 @@ use isthmus_sdk::{
 	objects::Location,
 	parse_key, record_key, sharing, to_hex,
 	upload::{location_to_write, Stored as Uploaded, MAX_WHOLE},
-	BlockNumber, Client, DatasetId, Epoch, Error, Identity, Leaf, LocalFolder, Names, Place,
-	RecordKey, Removal, Upload, UploadFolder,
+	BlockNumber, Client, DatasetId, Epoch, Error, Identity, Leaf, LocalFolder, Names, Payload,
+	Place, Record, RecordKey, Removal, Upload, UploadFolder,
 };
 use pyo3::{exceptions::PyValueError, prelude::*, pybacked::PyBackedBytes};
 use std::{io::Read, path::PathBuf, sync::atomic::Ordering};
@@ -220,7 +220,25 @@ async fn store_object(
 	teller: &mut Teller,
 ) -> Result<Done, Raised> {
 	let upload = settings.upload(client, owner, dataset).await?;
+	let url = Some(location.url().to_owned());
+	let before = client
+		.best()
+		.await?
+		.record(owner.id(), settings.key(client, owner))
+		.await?;
 	let (stored, size) = match opened {
+		// What is stored already is compared, and nothing is sent.
+		Opened::One(mut value) if before.as_ref().is_some_and(is_complete) => {
+			let is_object = |record: &Record| matches!(record.payload, Payload::Object { .. });
+			return Ok(Done {
+				stored: upload
+					.ensure(&mut value.bytes, value.length, teller)
+					.await?,
+				size: value.length,
+				files: None,
+				location: url.filter(|_| before.as_ref().is_some_and(is_object)),
+			});
+		}
 		Opened::One(value) => {
 			let Value {
 				bytes,
@@ -247,8 +265,12 @@ async fn store_object(
 		stored: stored?,
 		size,
 		files: None,
-		location: Some(location.url().to_owned()),
+		location: url,
 	})
+}
+
+fn is_complete(record: &Record) -> bool {
+	record.payload.is_complete()
 }
 
 impl Settings {

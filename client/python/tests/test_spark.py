@@ -14,7 +14,6 @@ from conftest import COMPANY, SCHOOL, Shared
 
 pytestmark = pytest.mark.long
 pytest.importorskip("pyspark")
-pyarrow = pytest.importorskip("pyarrow")
 
 import isthmus.spark  # noqa: E402
 import pyarrow.parquet  # noqa: E402
