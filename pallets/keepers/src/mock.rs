@@ -12,7 +12,7 @@ use polkadot_sdk::*;
 use sp_core::H256;
 use sp_io::hashing::blake2_256;
 use sp_runtime::{traits::IdentityLookup, AccountId32, BuildStorage, DispatchResult};
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 type Block = frame_system::mocking::MockBlock<Test>;
 pub(crate) type Error = pallet_keepers::Error<Test>;
@@ -63,7 +63,6 @@ parameter_types! {
 }
 
 /// An object with its tree.
-#[derive(Clone)]
 pub(crate) struct Object {
 	pub(crate) bytes: Vec<u8>,
 	pub(crate) groups: Vec<Value>,
@@ -71,7 +70,7 @@ pub(crate) struct Object {
 
 thread_local! {
 	/// The objects of the datasets that exist, all of them Alice's.
-	static DATASETS: RefCell<BTreeMap<u32, Vec<Object>>> = const { RefCell::new(BTreeMap::new()) };
+	static DATASETS: RefCell<BTreeMap<u32, Vec<Rc<Object>>>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Alice's datasets.
@@ -160,6 +159,7 @@ pub(crate) fn to_block(block: u64) {
 		let next = System::block_number() + 1;
 		let parent = H256(blake2_256(&(next - 1).to_le_bytes()));
 		System::initialize(&next, &parent, &Default::default());
+		System::reset_events();
 	}
 }
 
@@ -178,7 +178,7 @@ pub(crate) fn store(seed: u8, length: usize) {
 	let groups = chunks
 		.map(|(number, bytes)| group(number, only, bytes))
 		.collect();
-	let object = Object { bytes, groups };
+	let object = Rc::new(Object { bytes, groups });
 	DATASETS.with_borrow_mut(|all| all.entry(DATASET).or_default().push(object));
 }
 
@@ -189,7 +189,7 @@ pub(crate) fn unstore(place: u32) {
 	});
 }
 
-pub(crate) fn object_at(dataset: u32, place: u32) -> Option<Object> {
+pub(crate) fn object_at(dataset: u32, place: u32) -> Option<Rc<Object>> {
 	DATASETS.with_borrow(|all| all.get(&dataset)?.get(place as usize).cloned())
 }
 
