@@ -82,6 +82,29 @@ async fn a_source_with_wrong_bytes_is_left_for_the_next_one() {
 }
 
 #[tokio::test]
+async fn a_copy_that_fails_leaves_no_unfinished_upload() {
+	let folder = tempfile::tempdir().unwrap();
+	let from = folder.path().join("from");
+	let object = sent(&location(&from), &value(33 * CHUNK)).await;
+	let store = Arc::new(Store::default());
+	let to = store.at("s3://bucket/copy");
+	// The second write is that of a part: only the upload has begun.
+	store.interrupt(Some((1, Kill::Before)));
+	let copied = copy(&object, &[location(&from)], &to).await;
+	assert!(matches!(copied, Err(CopyError::Target(_))), "{copied:?}");
+	assert_eq!(store.unfinished(), 0);
+	store.interrupt(None);
+
+	let file = from.join(object.name());
+	let mut bytes = fs::read(&file).unwrap();
+	bytes[32 << 20] ^= 1;
+	fs::write(&file, bytes).unwrap();
+	let copied = copy(&object, &[location(&from)], &to).await;
+	assert!(matches!(copied, Err(CopyError::NoneLeft(_))), "{copied:?}");
+	assert_eq!(store.unfinished(), 0);
+}
+
+#[tokio::test]
 async fn a_copy_that_cannot_be_written_names_its_location() {
 	let folder = tempfile::tempdir().unwrap();
 	let from = location(&folder.path().join("from"));
