@@ -105,7 +105,7 @@ pub async fn copy_again(
 	Ok(())
 }
 
-/// Copies an object in parts into an upload that has begun, and completes it.
+/// Copies an object in parts into an upload that has started, and completes it.
 async fn send_parts(
 	sources: &Arc<Sources>,
 	values: &Arc<Vec<Value>>,

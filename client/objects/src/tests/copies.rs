@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Objects are copied without keys, and their pieces are proven from the copy.
 
-use super::*;
+use super::{
+	store::{Kill, Store},
+	*,
+};
 use crate::{check, copy, prove, CopyError, Failure, Left};
 use isthmus_storage_proof::{pieces, verify};
-use std::fs;
+use std::{fs, sync::Arc};
 
 fn location(folder: &Path) -> Location {
 	Location::open(&folder_url(folder)).unwrap()
@@ -88,7 +91,7 @@ async fn a_copy_that_fails_leaves_no_unfinished_upload() {
 	let object = sent(&location(&from), &value(33 * CHUNK)).await;
 	let store = Arc::new(Store::default());
 	let to = store.at("s3://bucket/copy");
-	// The second write is that of a part: only the upload has begun.
+	// The second write is that of a part: only the upload has started.
 	store.interrupt(Some((1, Kill::Before)));
 	let copied = copy(&object, &[location(&from)], &to).await;
 	assert!(matches!(copied, Err(CopyError::Target(_))), "{copied:?}");

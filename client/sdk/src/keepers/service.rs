@@ -492,7 +492,14 @@ impl<W: Watch> Service<'_, W> {
 				return Ok(false);
 			}
 		};
-		let call = self.client.prove_piece(&owner, dataset, &proof).await?;
+		self.send_proof(challenge, &proof).await
+	}
+
+	/// Sends a proof. Returns whether there is nothing more to do in this period.
+	async fn send_proof(&mut self, challenge: Challenge, proof: &Proof) -> Result<bool, Error> {
+		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
+		let (period, key) = (challenge.period, challenge.key);
+		let call = self.client.prove_piece(&owner, dataset, proof).await?;
 		match self.client.send(&self.keeper.account, &call).await {
 			Ok(included) => {
 				self.proven_in = Some(period);
@@ -533,8 +540,10 @@ impl<W: Watch> Service<'_, W> {
 			.prove_piece(&owner, dataset, &Proof { piece, path });
 		match self.client.send(&self.keeper.account, &call.await?).await {
 			Ok(included) => self.watch.did(Step::Excused { included }),
-			// Another program of the account has done it, or the list has changed in the meantime.
+			// Another program of the account has done it.
 			Err(Error::Refused(refusal)) if refusal.error.name() == "NotDue" => {}
+			// The list has changed in the meantime: the next block shows what is drawn now.
+			Err(Error::Refused(_)) => return Ok(true),
 			Err(error) => return Err(error),
 		}
 		self.proven_in = Some(period);
