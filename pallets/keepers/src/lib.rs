@@ -383,7 +383,7 @@ pub mod pallet {
 	#[pallet::view_functions]
 	impl<T: Config> Pallet<T> {
 		/// Returns the place of the object and the piece of it that a keeper has to prove in this period; `None` if nothing
-		/// is due from it.
+		/// is due from it. If the object was stored after the block that draws, `prove` needs no piece.
 		pub fn drawn(
 			owner: T::AccountId,
 			dataset: DatasetId,
