@@ -111,13 +111,13 @@ fn anyone_clears_the_pot_of_a_dataset_without_objects_and_keepers() {
 		unstore(0);
 		assert_noop!(clear(EVE), Error::PotNeeded);
 		assert_ok!(leave(BOB));
-		let issued = Balances::total_issuance();
+		let issued = pallet_balances::TotalIssuance::<Test>::get();
 		assert_ok!(clear(CHARLIE));
 		assert!(matches!(
 			last_event(),
 			Event::PotCleared { amount: 100, .. }
 		));
-		assert_eq!(Balances::total_issuance(), issued - 100);
+		assert_eq!(pallet_balances::TotalIssuance::<Test>::get(), issued - 100);
 		assert_eq!(Pots::<Test>::iter().count(), 0);
 		assert_eq!(in_pots(), EXISTENTIAL);
 	});
