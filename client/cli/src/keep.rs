@@ -22,18 +22,19 @@ use std::{fmt, time::Instant};
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-With --at, the command copies the dataset's objects from its owner's locations, MiB by MiB, and checks
-each. It copies what is encrypted: it needs no grant, and cannot read it. Then it takes a place among the
-dataset's keepers, for a deposit. It copies what is stored later, and deletes what is removed. Once in
-each period the chain draws a piece of 1 KiB, and the command proves that the copy has it. A copy that is
-damaged is copied again. Each period missed in a row costs a part of the deposit: if what is drawn is at no
-location, or the copy cannot be read, the command gives the place up while half of it is left.
+With --at, the command copies the dataset's objects from its owner's locations, MiB by MiB, and
+checks each. It copies what is encrypted: it needs no grant, and cannot read it. Then it takes a
+place among the dataset's keepers, for a deposit. It copies what is stored later, and deletes
+what is removed. Once in each period the chain draws a piece of 1 KiB, and the command proves
+that the copy has it. A copy that is damaged is copied again. Each period missed in a row costs a
+part of the deposit: if what is drawn is at no location, or the copy cannot be read, the command
+gives the place up while half of it is left.
 
-For each proof, a keeper is paid from the dataset's pot, if there is something in it. One that misses too
-many periods in a row loses its place, and its deposit goes into the pot.
+For each proof, a keeper is paid from the dataset's pot, if there is something in it. One that
+misses too many periods in a row loses its place, and its deposit goes into the pot.
 
-The command runs until SIGINT or SIGTERM ends it. After a lost connection, or any other error, it tries
-again. It can be stopped and started again at any time.
+The command runs until SIGINT or SIGTERM ends it. After a lost connection, or any other error, it
+tries again. It can be stopped and started again at any time.
 
 Examples:
   isthmus keep //Bob 0 --at file:///srv/copies --key keeper.key
@@ -49,8 +50,7 @@ pub(crate) struct Opts {
 	/// Number of the dataset
 	dataset: DatasetId,
 
-	/// Keep the copy below this folder of a store, such as file:///FOLDER, in a folder for the owner and the dataset.
-	/// Everyone sees the address
+	/// Keep the copy below this folder of a store, such as file:///FOLDER. Everyone sees the address
 	#[arg(long, value_name = "URL", group = "what", value_parser = location)]
 	at: Option<String>,
 
