@@ -88,7 +88,7 @@ mod storage {
 		RecordKey,
 	>;
 
-	/// How many objects a dataset has, if it has any. The entry takes no deposit: each of the objects has one.
+	/// How many objects a dataset has, and since when it has any, if it has any. The entry takes no deposit: each of the objects has one.
 	#[pallet::storage]
 	pub type ObjectCounts<T: Config> = StorageDoubleMap<
 		_,
@@ -96,7 +96,7 @@ mod storage {
 		T::AccountId,
 		Twox64Concat,
 		DatasetId,
-		u32,
+		ObjectCount<BlockNumberFor<T>>,
 		ValueQuery,
 	>;
 

@@ -180,7 +180,7 @@ impl<T: Config> Pallet<T> {
 				"an object is not where it says in its dataset's list"
 			);
 			ensure!(
-				ordinal < ObjectCounts::<T>::get(&owner, record.dataset),
+				ordinal < ObjectCounts::<T>::get(&owner, record.dataset).count,
 				"an object's place is not below the count"
 			);
 			listed += 1;
@@ -189,10 +189,12 @@ impl<T: Config> Pallet<T> {
 			Objects::<T>::iter_keys().count() == listed,
 			"a dataset's list names an object that does not exist"
 		);
-		let counts: u64 = ObjectCounts::<T>::iter_values().map(u64::from).sum();
+		let counts: u64 = ObjectCounts::<T>::iter_values()
+			.map(|objects| u64::from(objects.count))
+			.sum();
 		ensure!(counts == listed as u64, "a count of objects is wrong");
 		ensure!(
-			ObjectCounts::<T>::iter_values().all(|count| count > 0),
+			ObjectCounts::<T>::iter_values().all(|objects| objects.count > 0),
 			"a count of objects is zero"
 		);
 		for (owner, dataset, locations) in Locations::<T>::iter() {
