@@ -124,10 +124,13 @@ impl Failure {
 impl From<object_store::Error> for Failure {
 	fn from(error: object_store::Error) -> Self {
 		use object_store::Error::*;
+		let text = texts(&error);
+		if METADATA.iter().any(|path| text.contains(path)) {
+			return Self::NoCredentials;
+		}
 		if let Some(failure) = io_failure(&error) {
 			return failure;
 		}
-		let text = texts(&error);
 		if let Some(failure) = code(&text).and_then(by_code) {
 			return failure;
 		}
@@ -137,7 +140,6 @@ impl From<object_store::Error> for Failure {
 			Unauthenticated { .. } => Self::Unauthenticated,
 			NotSupported { .. } => Self::NoRanges,
 			NotImplemented { .. } => Self::Other,
-			_ if METADATA.iter().any(|path| text.contains(path)) => Self::NoCredentials,
 			_ if text.contains("redirect without LOCATION") => Self::Region,
 			_ if text.contains("URL scheme is not allowed") => Self::Plain,
 			_ if text.contains("Content-Length Header missing")
