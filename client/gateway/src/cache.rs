@@ -12,6 +12,7 @@ use std::{
 		Arc, Mutex, MutexGuard, PoisonError,
 	},
 };
+use tokio::sync::OwnedMutexGuard;
 
 /// How many chunks are kept at most, however small.
 const MOST: usize = 1 << 16;
@@ -85,7 +86,7 @@ impl Cache {
 		for number in numbers.clone() {
 			locked.push(self.slot(id(number)).lock_owned().await);
 		}
-		let missing = |slot: &tokio::sync::OwnedMutexGuard<Option<Bytes>>| slot.is_none();
+		let missing = |slot: &OwnedMutexGuard<Option<Bytes>>| slot.is_none();
 		let first = locked.iter().position(missing);
 		let last = locked.iter().rposition(missing);
 		if let (Some(first), Some(last)) = (first, last) {
@@ -106,7 +107,8 @@ impl Cache {
 			let slots = locked.iter_mut().skip(first);
 			for ((slot, bytes), number) in slots.zip(pieces).zip(numbers.start + first as u64..) {
 				self.fetched.fetch_add(1, Ordering::Relaxed);
-				self.filled(id(number), bytes.len() as u64);
+				let kept = OwnedMutexGuard::mutex(slot).clone();
+				self.filled(id(number), kept, bytes.len() as u64);
 				**slot = Some(bytes);
 			}
 		}
@@ -140,13 +142,11 @@ impl Cache {
 	}
 
 	/// Counts the bytes of a chunk, and gives up the chunks that were not used for the longest time.
-	fn filled(&self, id: ChunkId, length: u64) {
+	fn filled(&self, id: ChunkId, slot: Slot, length: u64) {
 		let mut slots = self.slots();
-		let before = match slots.map.get(&id) {
-			Some((_, bytes)) => std::mem::replace(bytes, length),
-			// It was given up while it was fetched.
-			None => return,
-		};
+		// It may have been given up while it was fetched.
+		let before = slots.map.get(&id).map_or(0, |(_, bytes)| *bytes);
+		slots.map.insert(id, (slot, length));
 		slots.bytes = slots.bytes.saturating_sub(before).saturating_add(length);
 		while slots.bytes > self.limit {
 			slots.give_up_oldest();
