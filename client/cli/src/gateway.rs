@@ -4,7 +4,7 @@
 use crate::{
 	context::Context,
 	error::{os, Error},
-	metrics::{counter, MetricsFile},
+	metrics::{counter, Metric, MetricsFile},
 	options::{settings, variable, Options},
 	report::{Lines, Output},
 	service::Service,
@@ -19,11 +19,19 @@ use isthmus_sdk::{to_hex, AccountId, DatasetId, Shown};
 use serde::Serialize;
 use std::{
 	cell::RefCell,
+	convert::Infallible,
 	fmt,
 	net::SocketAddr,
 	path::{Path, PathBuf},
+	rc::Rc,
+	time::Duration,
 };
 use tokio::{net::TcpListener, task::LocalSet};
+
+/// How often metrics are written, if there are new ones.
+const SECOND: Duration = Duration::from_secs(1);
+/// Of how many requests without credentials that were refused a line is printed each second.
+const TOLD: u64 = 5;
 
 /// The variables that replace the file of credentials.
 const VARIABLES: [&str; 3] = [
@@ -74,7 +82,7 @@ pub(crate) struct Opts {
 	#[arg(value_parser = clap::value_parser!(u64).range(0..=1 << 20))]
 	cache: u64,
 
-	/// Write metrics to this file, in the text format of Prometheus, after each read
+	/// Write metrics to this file, in the text format of Prometheus, at most once a second
 	#[arg(long, value_name = "FILE")]
 	metrics: Option<PathBuf>,
 }
@@ -232,11 +240,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	context.output.print(&Lines(buckets))?;
 	let log = Log {
 		output: context.output,
-		counts: RefCell::new(Counts {
-			file: metrics,
-			..Counts::default()
-		}),
+		counts: Rc::default(),
 	};
+	let counts = log.counts.clone();
 	let settings = Settings {
 		credentials,
 		hosts: opts.host,
@@ -248,6 +254,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		tokio::select! {
 			never = gateway.serve(listener) => match never {},
 			never = service.stay_alive() => match never {},
+			never = keep_account(counts, metrics) => match never {},
 		}
 	};
 	LocalSet::new().run_until(serving).await
@@ -296,17 +303,21 @@ fn of_file(path: &Path, error: CredentialsError) -> Error {
 /// Prints what is read, and counts it.
 struct Log {
 	output: Output,
-	counts: RefCell<Counts>,
+	counts: Rc<RefCell<Counts>>,
 }
 
 /// What is counted since the start.
 #[derive(Default)]
 struct Counts {
-	file: Option<MetricsFile>,
 	reads: u64,
 	bytes: u64,
 	failures: u64,
 	refusals: u64,
+	chunks: Totals,
+	/// Whether there is something that was not written yet.
+	is_new: bool,
+	/// How many requests without credentials were refused in this second.
+	unknown: u64,
 }
 
 impl Watch for Log {
@@ -324,16 +335,36 @@ impl Watch for Log {
 			}
 			Event::Refused(refused) => {
 				counts.refusals += 1;
-				tell(words(&refused));
+				if counts.is_told(&refused) {
+					tell(words(&refused));
+				}
 			}
 		}
-		counts.write(totals);
+		(counts.chunks, counts.is_new) = (totals, true);
 	}
 }
 
 impl Counts {
-	fn write(&mut self, totals: Totals) {
-		let metrics = [
+	/// Returns whether a line is printed about a request that was refused. Everyone who reaches the gateway can send requests
+	/// without credentials, so of those only some are told each second.
+	fn is_told(&mut self, refused: &Refused) -> bool {
+		if refused.who.is_some() {
+			return true;
+		}
+		self.unknown += 1;
+		self.unknown <= TOLD
+	}
+
+	/// Begins another second. Returns a line about the requests without one.
+	fn begin(&mut self) -> Option<String> {
+		let untold = std::mem::take(&mut self.unknown).saturating_sub(TOLD);
+		(untold > 0).then(|| {
+			format!("refused {untold} more requests to someone unknown: see --metrics for how many there are")
+		})
+	}
+
+	fn metrics(&self) -> [Metric; 6] {
+		[
 			counter("reads_total", "Reads of files since the start.", self.reads),
 			counter(
 				"read_bytes_total",
@@ -353,18 +384,41 @@ impl Counts {
 			counter(
 				"cached_chunks_total",
 				"Chunks that were in memory.",
-				totals.hits,
+				self.chunks.hits,
 			),
 			counter(
 				"fetched_chunks_total",
 				"Chunks that were fetched.",
-				totals.fetched,
+				self.chunks.fetched,
 			),
-		];
-		if let Some(file) = &mut self.file {
-			file.write(&metrics);
-		}
+		]
 	}
+}
+
+/// Writes what was counted, once a second if there is something new, and tells how many requests were refused without a line.
+/// The file is written on another thread: the disk does not hold up programs that read.
+async fn keep_account(counts: Rc<RefCell<Counts>>, mut file: Option<MetricsFile>) -> Infallible {
+	loop {
+		tokio::time::sleep(SECOND).await;
+		if let Some(line) = counts.borrow_mut().begin() {
+			tell(line);
+		}
+		file = write(&counts, file).await;
+	}
+}
+
+/// Writes what was counted since the last time. Returns the file.
+async fn write(counts: &RefCell<Counts>, file: Option<MetricsFile>) -> Option<MetricsFile> {
+	let mut file = file?;
+	if !std::mem::take(&mut counts.borrow_mut().is_new) {
+		return Some(file);
+	}
+	let metrics = counts.borrow().metrics();
+	let written = tokio::task::spawn_blocking(move || {
+		file.write(&metrics);
+		file
+	});
+	written.await.ok()
 }
 
 /// Returns a line about a request that was refused.
@@ -411,34 +465,47 @@ mod tests {
 		assert_eq!(broken, format!("{expected}, and no more: the node is gone"));
 	}
 
+	fn refused(who: Option<&str>) -> Refused {
+		Refused {
+			who: who.map(str::to_owned),
+			method: "GET".into(),
+			path: "/".into(),
+			status: 403,
+			reason: "no".into(),
+		}
+	}
+
 	#[test]
-	fn what_happens_is_counted() {
+	fn refusals_of_someone_unknown_do_not_fill_the_log() {
+		let mut counts = Counts::default();
+		let told = |counts: &mut Counts| (0..20).filter(|_| counts.is_told(&refused(None))).count();
+		assert_eq!(told(&mut counts), 5);
+		// Who has the credentials is told each time.
+		assert!(counts.is_told(&refused(Some("ISTHKEY"))));
+		let line = counts.begin().unwrap();
+		assert!(line.contains("refused 15 more"), "{line}");
+		assert_eq!((counts.begin(), told(&mut counts)), (None, 5));
+	}
+
+	#[tokio::test]
+	async fn what_happens_is_counted() {
 		let folder = tempfile::tempdir().unwrap();
 		let path = folder.path().join("isthmus.prom");
 		let file = MetricsFile::new(path.clone(), "gateway", &[1; 32].into()).unwrap();
-		let counts = Counts {
-			file: Some(file),
-			..Counts::default()
-		};
 		let log = Log {
 			output: Output::Json,
-			counts: RefCell::new(counts),
+			counts: Rc::default(),
 		};
 		let totals = Totals {
 			hits: 4,
 			fetched: 9,
 		};
 		log.saw(Event::Read(read(Some("gone"))), totals);
-		log.saw(
-			Event::Refused(Refused {
-				who: None,
-				method: "GET".into(),
-				path: "/".into(),
-				status: 403,
-				reason: "no".into(),
-			}),
-			totals,
-		);
+		log.saw(Event::Refused(refused(None)), totals);
+		// Nothing is written while a request is answered, and nothing twice.
+		assert!(!path.exists());
+		let file = write(&log.counts, Some(file)).await;
+		assert!(!log.counts.borrow().is_new && file.is_some());
 		let text = std::fs::read_to_string(path).unwrap();
 		for (name, value) in [
 			("reads_total", 1),

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What an account may read on a chain: its own datasets, and those of which it has grants.
 
-use crate::source::{Dataset, File, Opened, Place, Readable, Refusal, Source};
+use crate::{
+	kept::{Kept, Known, Recent},
+	source::{Dataset, File, Opened, Place, Readable, Refusal, Source},
+};
 use futures::{stream, StreamExt};
 use isthmus_sdk::{
-	every, exact_name, folder, from_hex, is_folder, key_name, parse_key, to_hex, BlockNumber,
-	Client, Error, GrantEntry, GrantState, Identity, Names, Payload, QueryRefusal, Reading,
-	RecordEntry, RecordKey, Seconds, State, H256,
+	envelope::tree::TreeError, every, exact_name, folder, from_hex, is_folder, key_name, parse_key,
+	to_hex, BlockNumber, Client, Error, GrantEntry, GrantState, Identity, Names, Payload,
+	QueryRefusal, Reading, RecordEntry, RecordKey, Seconds, State, H256,
 };
-use schnellru::{ByLength, LruMap};
 use std::{
 	collections::{BTreeMap, HashMap, HashSet},
-	hash::Hash,
 	ops::Range,
-	sync::{Arc, Mutex, PoisonError},
-	time::{SystemTime, UNIX_EPOCH},
+	sync::Arc,
+	time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// How many records are opened at the same time for a list.
@@ -23,6 +24,8 @@ const AT_ONCE: usize = 8;
 const READINGS: u32 = 64;
 /// Of how many records it is kept what they are called and how long they are.
 const DETAILS: u32 = 1 << 17;
+/// How long a record that cannot be opened is not opened again for a list.
+const REST: Duration = Duration::from_secs(60);
 /// How many lists are kept, to find files by their paths.
 const LISTS: u32 = 64;
 /// Of how many blocks the date is kept.
@@ -33,12 +36,15 @@ pub struct Chain {
 	client: Client,
 	reader: Identity,
 	names: Names,
-	readings: Recent<(Place, RecordId), Arc<Reading>>,
-	details: Recent<(Place, RecordId), Arc<Details>>,
+	readings: Recent<(Place, RecordId), Arc<Bytes>>,
+	details: Known<(Place, RecordId), Arc<Details>>,
 	lists: Recent<Place, Arc<List>>,
 	dates: Recent<BlockNumber, Seconds>,
-	turn: tokio::sync::Mutex<()>,
+	turns: Recent<Place, Arc<tokio::sync::Mutex<()>>>,
 }
+
+/// The bytes of a record, and the locations of the dataset's objects.
+type Bytes = Kept<Reading, Vec<Vec<u8>>>;
 
 /// The key and the hash of a record.
 type RecordId = ([u8; 32], [u8; 32]);
@@ -66,26 +72,6 @@ impl List {
 	}
 }
 
-/// The values that were used last. Clones of them are handed out.
-struct Recent<Key, Value>(Mutex<LruMap<Key, Value>>);
-
-impl<Key: Hash + PartialEq, Value: Clone> Recent<Key, Value> {
-	fn new(most: u32) -> Self {
-		Self(Mutex::new(LruMap::new(ByLength::new(most))))
-	}
-
-	fn get(&self, key: &Key) -> Option<Value> {
-		let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-		map.get(key).map(|value| value.clone())
-	}
-
-	fn keep(&self, key: Key, value: Value) -> Value {
-		let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-		map.insert(key, value.clone());
-		value
-	}
-}
-
 impl Readable for Reading {
 	async fn read(&self, range: Range<u64>) -> Result<Vec<u8>, Refusal> {
 		let length = range.end.saturating_sub(range.start);
@@ -101,10 +87,10 @@ impl Chain {
 			client,
 			reader,
 			readings: Recent::new(READINGS),
-			details: Recent::new(DETAILS),
+			details: Known::new(DETAILS, REST),
 			lists: Recent::new(LISTS),
 			dates: Recent::new(DATES),
-			turn: tokio::sync::Mutex::default(),
+			turns: Recent::new(LISTS),
 		}
 	}
 
@@ -161,8 +147,9 @@ impl Chain {
 
 	/// Returns the files of a dataset, and keeps the list until there is another block.
 	async fn list(&self, place: Place) -> Result<Arc<List>, Refusal> {
-		// One list after another, so that no record is opened twice.
-		let _turn = self.turn.lock().await;
+		// One list of a dataset after another, so that no record is opened twice.
+		let turn = self.turns.or_default(&place);
+		let _turn = turn.lock().await;
 		let best = self.client.best().await?;
 		let block = best.block().hash;
 		match self.lists.get(&place) {
@@ -256,9 +243,6 @@ impl Chain {
 		entry: &RecordEntry,
 	) -> Result<Option<Arc<Details>>, Refusal> {
 		let id = (place, (entry.key.0, hash(&entry.record.payload)));
-		if let Some(known) = self.details.get(&id) {
-			return Ok(Some(known));
-		}
 		let opened = async {
 			let (owner, key) = (place.owner(), entry.key);
 			let reading = Reading::open(&self.client, &self.reader, &owner, key).await?;
@@ -274,42 +258,36 @@ impl Chain {
 			let name = name.or_else(|| self.names.name(&key).filter(|_| self.is_own(place)));
 			let path = path(key, name);
 			let length = reading.length();
-			self.readings.keep(id, Arc::new(reading));
-			Ok(Details {
+			self.readings.keep(id, kept(reading));
+			Ok(Arc::new(Details {
 				path,
 				length,
 				folder,
-			})
+			}))
 		};
-		match opened.await {
-			Ok(details) => Ok(Some(self.details.keep(id, Arc::new(details)))),
-			Err(error) if is_of_record(&error) => Ok(None),
-			Err(error) => Err(error.into()),
-		}
+		Ok(self.details.get_or_open(&id, opened, is_of_record).await?)
 	}
 
 	/// Asks the chain whether the account may read a file now, and opens it; `None` if it is another one by now.
-	async fn open_now(
-		&self,
-		place: Place,
-		file: &File,
-	) -> Result<Option<Opened<Reading>>, Refusal> {
+	async fn open_now(&self, place: Place, file: &File) -> Result<Option<Opened<Bytes>>, Refusal> {
 		let (owner, key) = (place.owner(), file.key);
 		let answer = self.client.query(self.reader.id(), &owner, key).await?;
 		if answer.dataset != place.dataset || hash(&answer.payload) != file.hash {
 			return Ok(None);
 		}
 		let id = (place, (key.0, file.hash));
-		let reading = match self.readings.get(&id) {
-			Some(reading) => reading,
+		let known = self.readings.get(&id);
+		let bytes = match known.filter(|known| known.is_good(&answer.locations)) {
+			Some(known) => known,
 			None => {
 				let opened = Reading::open(&self.client, &self.reader, &owner, key).await?;
 				if opened.content_hash() != file.hash {
 					return Ok(None);
 				}
-				self.readings.keep(id, Arc::new(opened))
+				self.readings.keep(id, kept(opened))
 			}
 		};
+		let reading = bytes.bytes();
 		if reading.length() != file.length {
 			let words = format!(
 				"the length of {} differs from the one in the folder's list",
@@ -321,12 +299,12 @@ impl Chain {
 			place,
 			file: file.clone(),
 			chunk: reading.chunk_size(),
-			bytes: reading,
+			bytes,
 		}))
 	}
 
 	/// Opens what is in no list: a record by its key, or one about which the chain says why it is refused.
-	async fn open_unlisted(&self, place: Place, path: &str) -> Result<Opened<Reading>, Refusal> {
+	async fn open_unlisted(&self, place: Place, path: &str) -> Result<Opened<Bytes>, Refusal> {
 		let (owner, dataset) = (place.owner(), place.dataset);
 		let none = || {
 			let words = format!(
@@ -350,7 +328,7 @@ impl Chain {
 			key,
 		};
 		let chunk = reading.chunk_size();
-		let bytes = Arc::new(reading);
+		let bytes = kept(reading);
 		Ok(Opened {
 			place,
 			file,
@@ -361,7 +339,7 @@ impl Chain {
 }
 
 impl Source for Chain {
-	type Bytes = Reading;
+	type Bytes = Bytes;
 
 	async fn datasets(&self) -> Result<Vec<Dataset>, Refusal> {
 		let (best, own) = (self.client.best().await?, self.reader.id());
@@ -406,7 +384,7 @@ impl Source for Chain {
 		Ok(self.list(place).await?.files.clone())
 	}
 
-	async fn open(&self, place: Place, path: &str) -> Result<Opened<Reading>, Refusal> {
+	async fn open(&self, place: Place, path: &str) -> Result<Opened<Bytes>, Refusal> {
 		let known = self.lists.get(&place);
 		if let Some(file) = known.as_ref().and_then(|list| list.file(path)) {
 			match self.open_now(place, file).await {
@@ -452,14 +430,25 @@ fn hash(payload: &Payload) -> [u8; 32] {
 	}
 }
 
+/// Keeps a record that was opened.
+fn kept(reading: Reading) -> Arc<Bytes> {
+	let locations = reading.answer().locations.clone();
+	Arc::new(Kept::new(reading, locations))
+}
+
 /// Returns whether an error is about one record, so that the others can be listed: what its owner stored is not a record, it
-/// is under an embargo, or no node has its bytes any more.
+/// is under an embargo, its keys were erased, or no node has its bytes any more.
 fn is_of_record(error: &Error) -> bool {
 	error.query_refusal().is_some()
 		|| error.lacks_bytes()
 		|| matches!(
 			error,
-			Error::Record(_) | Error::Malformed { .. } | Error::Grant(_) | Error::NotPostQuantum
+			Error::Record(_)
+				| Error::Malformed { .. }
+				| Error::Grant(_)
+				| Error::NotPostQuantum
+				| Error::Range(TreeError::Erased { .. })
+				| Error::Erasable(_)
 		)
 }
 
@@ -482,7 +471,29 @@ fn is_path(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use isthmus_sdk::record_key;
+	use isthmus_sdk::{envelope::ErasableError, record_key};
+
+	#[test]
+	fn a_record_that_cannot_be_opened_does_not_hide_the_others() {
+		let missing = ErasableError::Missing {
+			dataset: 0,
+			epoch: 3,
+			path: "keys".into(),
+		};
+		for of_record in [
+			Error::Range(TreeError::Erased { leaf: 7 }),
+			Error::Erasable(missing),
+			Error::Query(QueryRefusal::Embargoed),
+		] {
+			assert!(is_of_record(&of_record), "{of_record}");
+		}
+		for of_node in [
+			Error::Connection("closed".into()),
+			Error::WrongContent("chunk 3".into()),
+		] {
+			assert!(!is_of_record(&of_node), "{of_node}");
+		}
+	}
 
 	#[test]
 	fn a_path_is_a_name_that_leads_nowhere_else() {

@@ -8,6 +8,7 @@ use crate::{
 	credentials::Credentials,
 	guard::Guard,
 	kind::kind,
+	pace::{Limits, Pace},
 	question::Question,
 	range::{asked, Asked},
 	source::{Dataset, Opened, Place, Refusal, Source},
@@ -33,7 +34,7 @@ use std::{
 use tokio::{
 	sync::{mpsc, OwnedSemaphorePermit, Semaphore},
 	task::{spawn_local, JoinError},
-	time::timeout,
+	time::{timeout, Instant},
 };
 
 /// How many files may be read at the same time. Others wait.
@@ -44,8 +45,6 @@ const PIECES: usize = 3;
 const TURN: Duration = Duration::from_secs(30);
 /// How long the chain may take to answer, before the program that asked is told.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a program may take for a piece of a file.
-const STALLED: Duration = Duration::from_secs(60);
 
 /// How a gateway answers.
 #[derive(Clone, Debug)]
@@ -69,11 +68,22 @@ pub struct Gateway<Files, Log> {
 	known: Mutex<Vec<(String, Dataset)>>,
 	reads: Arc<Semaphore>,
 	requests: AtomicU64,
+	limits: Limits,
 }
 
 impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 	/// Makes a gateway.
 	pub fn new(source: Files, watch: Log, settings: Settings) -> Arc<Self> {
+		Self::with_limits(source, watch, settings, Limits::default())
+	}
+
+	/// Makes a gateway with other limits of time.
+	pub(crate) fn with_limits(
+		source: Files,
+		watch: Log,
+		settings: Settings,
+		limits: Limits,
+	) -> Arc<Self> {
 		Arc::new(Self {
 			source,
 			watch,
@@ -83,6 +93,7 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 			known: Mutex::default(),
 			reads: Arc::new(Semaphore::new(READS)),
 			requests: AtomicU64::new(0),
+			limits,
 		})
 	}
 
@@ -148,14 +159,7 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 		&self,
 		answer: impl Future<Output = Result<T, Refusal>>,
 	) -> Result<T, Failure> {
-		let late = |_| {
-			let words = format!(
-				"the node did not answer within {} seconds",
-				PATIENCE.as_secs()
-			);
-			Refusal::Unreachable(words)
-		};
-		Ok(timeout(PATIENCE, answer).await.map_err(late)??)
+		Ok(timeout(PATIENCE, answer).await.map_err(|_| late())??)
 	}
 
 	fn known(&self) -> MutexGuard<'_, Vec<(String, Dataset)>> {
@@ -280,6 +284,16 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 		Ok(content.boxed_unsync())
 	}
 
+	/// Asks whether a file that is being sent may still be read, and is still the same.
+	async fn still(&self, opened: &Opened<Files::Bytes>) -> Result<(), Refusal> {
+		let path = &opened.file.path;
+		let now = timeout(PATIENCE, self.source.open(opened.place, path)).await;
+		match now.map_err(|_| late())?? {
+			now if now.file.hash == opened.file.hash => Ok(()),
+			_ => Err(Refusal::Failed(format!("{path} was stored again"))),
+		}
+	}
+
 	/// Sends a file's pieces, and tells how far it came.
 	async fn send(
 		self: Arc<Self>,
@@ -302,28 +316,48 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 		let mut pieces = stream::once(async { Ok(first) })
 			.chain(stream::iter(later).buffered(PIECES))
 			.boxed_local();
+		let (mut pace, mut asked) = (Pace::default(), Instant::now());
 		'sending: while let Some(piece) = pieces.next().await {
-			let piece = match piece {
-				Ok(piece) => piece,
-				Err(refusal) => {
-					read.failed = Some(refusal.to_string());
-					let _ = timeout(STALLED, send.send(Err(refusal))).await;
-					break;
-				}
+			let frames = match piece {
+				Ok(piece) => piece.into_iter().map(Ok).collect(),
+				Err(refusal) => vec![Err(refusal)],
 			};
-			for bytes in piece {
-				let count = bytes.len() as u64;
-				let sent = timeout(STALLED, send.send(Ok(Frame::data(bytes)))).await;
-				if !matches!(sent, Ok(Ok(()))) {
-					read.failed = Some("the program stopped reading".to_owned());
+			for mut frame in frames {
+				if frame.is_ok() && asked.elapsed() >= self.limits.asking {
+					frame = self.still(&opened).await.and(frame);
+					asked = Instant::now();
+				}
+				read.failed = frame.as_ref().err().map(Refusal::to_string);
+				let count = frame.as_ref().map_or(0, |bytes| bytes.len() as u64);
+				let (started, patience) = (Instant::now(), pace.patience(&self.limits));
+				let sent = timeout(patience, send.send(frame.map(Frame::data))).await;
+				if read.failed.is_some() {
 					break 'sending;
 				}
+				if !matches!(sent, Ok(Ok(()))) {
+					let words = match sent {
+						Err(_) => "the program read too slowly",
+						Ok(_) => "the program stopped reading",
+					};
+					read.failed = Some(words.to_owned());
+					break 'sending;
+				}
+				pace.took(count, started.elapsed());
 				read.bytes.end += count;
 			}
 		}
 		drop(turn);
 		self.watch.saw(Event::Read(read), self.totals());
 	}
+}
+
+/// Returns what a program is told if the source does not answer.
+fn late() -> Refusal {
+	let words = format!(
+		"the node did not answer within {} seconds",
+		PATIENCE.as_secs()
+	);
+	Refusal::Unreachable(words)
 }
 
 /// What the conditions of a request come to.

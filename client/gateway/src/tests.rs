@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Tests of the whole gateway over a source in memory.
 
-use crate::{signature, *};
+use crate::{pace::Limits, signature, *};
 use http_body_util::BodyExt;
 use hyper::http;
 use std::{
@@ -11,6 +11,7 @@ use std::{
 		atomic::{AtomicU64, Ordering},
 		Arc, Mutex,
 	},
+	time::Duration,
 };
 
 /// The bytes of a file in memory, which counts what is read.
@@ -42,6 +43,15 @@ impl Memory {
 			file,
 			chunk,
 			bytes,
+		}
+	}
+
+	/// Makes bytes that cannot be read from one of them on.
+	pub(crate) fn failing(bytes: Vec<u8>, from: u64) -> Self {
+		Self {
+			bytes,
+			fails_from: Some(from),
+			..Self::default()
 		}
 	}
 
@@ -144,13 +154,12 @@ const BUCKET: &str = "01010101010101010101010101010101-3";
 
 impl Stand {
 	fn new() -> Self {
+		Self::with_limits(Limits::default())
+	}
+
+	fn with_limits(limits: Limits) -> Self {
 		let mut fails = Memory::file("fails.bin", vec![5; 100], 4);
-		let broken = Memory {
-			bytes: vec![5; 100],
-			fails_from: Some(40),
-			..Memory::default()
-		};
-		fails.bytes = Arc::new(broken);
+		fails.bytes = Arc::new(Memory::failing(vec![5; 100], 40));
 		let files = [
 			Memory::file("a b/1+2.csv", b"0123456789".to_vec(), 3),
 			Memory::file("empty", Vec::new(), 0),
@@ -174,7 +183,7 @@ impl Stand {
 			cache: 1 << 20,
 		};
 		let log = Log::default();
-		let gateway = Gateway::new(shelf, log.clone(), settings);
+		let gateway = Gateway::with_limits(shelf, log.clone(), settings, limits);
 		Self {
 			gateway,
 			log,
@@ -449,6 +458,58 @@ async fn a_program_that_pauses_holds_up_no_other() {
 				}
 			}
 		}
+	})
+	.await;
+}
+
+#[tokio::test]
+async fn a_revocation_ends_a_read_that_goes_on() {
+	here(async {
+		let stand = Stand::with_limits(Limits {
+			asking: Duration::ZERO,
+			..Limits::default()
+		});
+		let request = plain("GET", &at("large.parquet"), &[]).body(()).unwrap();
+		let mut body = stand.gateway.answer(&request).await.into_body();
+		assert!(body.frame().await.unwrap().is_ok());
+		let revoked = "the caller's grant was revoked";
+		*stand.refusal.lock().unwrap() = Some(Refusal::Denied(revoked.into()));
+		let broken = loop {
+			match body.frame().await.unwrap() {
+				Ok(_) => {}
+				Err(refusal) => break refusal,
+			}
+		};
+		assert_eq!(broken, Refusal::Denied(revoked.into()));
+		let Event::Read(read) = stand.saw().await else {
+			panic!("no read");
+		};
+		// What was on its way already arrived.
+		assert!(read.bytes.end <= 48, "{:?}", read.bytes);
+		assert_eq!(read.failed.as_deref(), Some(revoked));
+	})
+	.await;
+}
+
+#[tokio::test]
+async fn a_program_that_reads_too_slowly_is_cut_off() {
+	here(async {
+		let stand = Stand::with_limits(Limits {
+			stalled: Duration::from_millis(20),
+			..Limits::default()
+		});
+		let request = plain("GET", &at("large.parquet"), &[]).body(()).unwrap();
+		let _body = stand.gateway.answer(&request).await.into_body();
+		let ended = loop {
+			tokio::time::sleep(Duration::from_millis(1)).await;
+			if let Some(event) = stand.log.0.lock().unwrap().pop() {
+				break event;
+			}
+		};
+		let Event::Read(read) = ended else {
+			panic!("no read");
+		};
+		assert_eq!(read.failed.as_deref(), Some("the program read too slowly"));
 	})
 	.await;
 }

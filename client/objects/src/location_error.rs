@@ -16,6 +16,9 @@ pub enum LocationError {
 	/// Plain HTTP to another machine.
 	#[error("http:// is for this machine only: use https://")]
 	NotLoopback,
+	/// The address is one of a private network, which is another machine for each reader.
+	#[error("{0} is an address of a private network, and this program does not ask what others name there: use the server's name, or another store")]
+	Private(String),
 	/// A store's settings cannot be used.
 	#[error("{0}")]
 	Settings(&'static str),

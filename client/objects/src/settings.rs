@@ -84,14 +84,20 @@ impl Settings {
 			"default" => name.to_owned(),
 			name => format!("profile {name}"),
 		};
-		let credentials = self.section("AWS_SHARED_CREDENTIALS_FILE", "credentials", name)?;
-		let config = self.section("AWS_CONFIG_FILE", "config", &section)?;
-		let profile = |key: &str| credentials.get(key).or_else(|| config.get(key)).cloned();
 		let has_keys = PROFILE[..CREDENTIAL]
 			.iter()
 			.any(|(_, variable)| self.get(variable).is_some());
+		let needs_keys = !has_keys && !self.is_unsigned();
+		// A file that was not named, and whose keys are not needed, is no reason to refuse the location.
+		let read = |variable, file, section| match self.section(variable, file, section) {
+			Err(_) if named.is_none() && !needs_keys => Ok(BTreeMap::new()),
+			section => section,
+		};
+		let credentials = read("AWS_SHARED_CREDENTIALS_FILE", "credentials", name)?;
+		let config = read("AWS_CONFIG_FILE", "config", &section)?;
+		let profile = |key: &str| credentials.get(key).or_else(|| config.get(key)).cloned();
 		let mut all = self.clone();
-		if !has_keys {
+		if needs_keys {
 			let keys = PROFILE[..CREDENTIAL].iter();
 			let keys: Vec<_> = keys
 				.filter_map(|(key, variable)| Some((variable, profile(key)?)))
@@ -113,6 +119,14 @@ impl Settings {
 			}
 		}
 		Ok(all)
+	}
+
+	/// Returns whether requests are sent without a signature, so that no keys are needed. The words are those that
+	/// `object_store` takes for true.
+	fn is_unsigned(&self) -> bool {
+		let unsigned = self.get("AWS_SKIP_SIGNATURE").unwrap_or_default();
+		let words = ["1", "true", "on", "yes", "y"];
+		words.contains(&unsigned.to_ascii_lowercase().as_str())
 	}
 
 	/// Returns a section of a file of the AWS command, which `variable` may name; an empty one if there is none.
@@ -199,6 +213,19 @@ mod tests {
 				vec![("AWS_PROFILE", "school"), ("AWS_SECRET_ACCESS_KEY", "y")],
 				["-", "y", "-", "eu-west-1", "http://127.0.0.1:9000"],
 			),
+			// Without a signature, no keys are needed.
+			(
+				vec![("AWS_PROFILE", "school"), ("AWS_SKIP_SIGNATURE", "True")],
+				["-", "-", "-", "eu-west-1", "http://127.0.0.1:9000"],
+			),
+			(
+				vec![("AWS_PROFILE", "roles"), ("AWS_SKIP_SIGNATURE", "1")],
+				["-", "-", "-", "-", "-"],
+			),
+			(
+				vec![("AWS_SKIP_SIGNATURE", "false")],
+				["one", "a/b+c==", "-", "eu-central-1", "-"],
+			),
 		] {
 			let mut all = variables.clone();
 			all.push((home, &at));
@@ -226,6 +253,15 @@ mod tests {
 		let path = folder.path().join(".aws/config");
 		fs::write(&path, "[profile x\n").unwrap();
 		let refused = settings(&[(home, &at)]).with_profile().unwrap_err();
+		assert_eq!(refused, LocationError::ProfileFile { path: path.clone() });
+		// It does not matter if its values are not needed.
+		let keys = ("AWS_ACCESS_KEY_ID", "x");
+		for given in [keys, ("AWS_SKIP_SIGNATURE", "true")] {
+			let got = settings(&[(home, &at), given]).with_profile().unwrap();
+			assert_eq!(value(&got, given.0), given.1);
+		}
+		let named = [(home, at.as_str()), keys, ("AWS_PROFILE", "school")];
+		let refused = settings(&named).with_profile().unwrap_err();
 		assert_eq!(refused, LocationError::ProfileFile { path });
 		// Without files, there is nothing to say.
 		let none = settings(&[("HOME", "/nowhere")]).with_profile().unwrap();

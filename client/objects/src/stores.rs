@@ -7,15 +7,27 @@ use crate::{
 	settings::Settings,
 };
 use object_store::{
-	aws::AmazonS3Builder, azure::MicrosoftAzureBuilder, gcp::GoogleCloudStorageBuilder,
-	http::HttpBuilder, local::LocalFileSystem, path::Path, BackoffConfig, ClientOptions,
-	ObjectStore, RetryConfig,
+	aws::AmazonS3Builder,
+	azure::MicrosoftAzureBuilder,
+	client::{HttpClient, HttpConnector},
+	gcp::GoogleCloudStorageBuilder,
+	http::HttpBuilder,
+	local::LocalFileSystem,
+	path::Path,
+	BackoffConfig, ClientOptions, ObjectStore, RetryConfig,
 };
-use std::{sync::Arc, time::Duration};
+use reqwest::redirect;
+use std::{
+	net::{Ipv4Addr, Ipv6Addr},
+	sync::Arc,
+	time::Duration,
+};
 use url::{Host, Url};
 
 /// How long connecting to a store may take.
 const CONNECTING: Duration = Duration::from_secs(10);
+/// How often a web server may redirect a request.
+const REDIRECTS: usize = 3;
 
 /// A store, and where objects lie in it.
 pub(crate) struct Store {
@@ -32,6 +44,9 @@ pub(crate) fn open(url: &Url, settings: &Settings) -> Result<Store, LocationErro
 		"s3" => s3(url, settings),
 		"gs" => gs(url, settings),
 		"az" => az(url, settings),
+		"https" if is_private(url) => Err(LocationError::Private(
+			url.host_str().unwrap_or_default().to_owned(),
+		)),
 		"https" => web(url, false),
 		"http" if is_loopback(url) => web(url, true),
 		"http" => Err(LocationError::NotLoopback),
@@ -117,13 +132,50 @@ fn web(url: &Url, is_plain: bool) -> Result<Store, LocationError> {
 	let not = || LocationError::NotAUrl(url.to_string());
 	let builder = HttpBuilder::new()
 		.with_url(&url[..url::Position::BeforePath])
-		.with_client_options(options().with_allow_http(is_plain))
+		.with_http_connector(Web { is_plain })
 		.with_retry(retry());
 	Ok(Store {
 		store: Arc::new(builder.build().map_err(|_| not())?),
 		parts: None,
 		folder: folder(url)?,
 	})
+}
+
+/// Makes the clients of web servers. A server may redirect to other paths of its own, and nowhere else: another address is
+/// not what the owner published.
+#[derive(Debug)]
+struct Web {
+	is_plain: bool,
+}
+
+impl HttpConnector for Web {
+	fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+		let within = |attempt: redirect::Attempt<'_>| {
+			let first = attempt.previous().first();
+			let is_own = first.is_some_and(|first| first.origin() == attempt.url().origin());
+			match is_own && attempt.previous().len() <= REDIRECTS {
+				true => attempt.follow(),
+				false => attempt.stop(),
+			}
+		};
+		// As `object_store` makes its own: a compressed answer has another length.
+		let client = reqwest::Client::builder()
+			.user_agent(concat!("isthmus/", env!("CARGO_PKG_VERSION")))
+			.connect_timeout(CONNECTING)
+			.https_only(!self.is_plain)
+			.http1_only()
+			.redirect(redirect::Policy::custom(within))
+			.no_gzip()
+			.no_brotli()
+			.no_zstd()
+			.no_deflate()
+			.build();
+		let failed = |error| object_store::Error::Generic {
+			store: "HTTP",
+			source: Box::new(error),
+		};
+		Ok(HttpClient::new(client.map_err(failed)?))
+	}
 }
 
 /// Returns a store to which objects are written, too.
@@ -151,6 +203,40 @@ fn is_loopback(url: &Url) -> bool {
 		Some(Host::Ipv6(address)) => address.is_loopback(),
 		Some(Host::Domain(name)) => name == "localhost",
 		None => false,
+	}
+}
+
+/// Returns whether the host is written as an address that others have for machines of their own network: what an owner
+/// publishes must not make readers ask theirs. A name is not resolved here.
+fn is_private(url: &Url) -> bool {
+	match url.host() {
+		Some(Host::Ipv4(address)) => is_private_v4(address),
+		Some(Host::Ipv6(address)) => is_private_v6(address),
+		Some(Host::Domain(_)) | None => false,
+	}
+}
+
+fn is_private_v4(address: Ipv4Addr) -> bool {
+	let [first, second, ..] = address.octets();
+	// Also those between a provider and its customers (RFC 6598).
+	let is_shared = first == 100 && (64..128).contains(&second);
+	let is_multicast_or_reserved = first >= 224;
+	first == 0
+		|| is_shared
+		|| is_multicast_or_reserved
+		|| address.is_private()
+		|| address.is_link_local()
+}
+
+fn is_private_v6(address: Ipv6Addr) -> bool {
+	match address.to_ipv4_mapped() {
+		Some(address) => is_private_v4(address) || address.is_loopback(),
+		None => {
+			address.is_unspecified()
+				|| address.is_unique_local()
+				|| address.is_unicast_link_local()
+				|| address.is_multicast()
+		}
 	}
 }
 
@@ -190,6 +276,39 @@ mod tests {
 			assert!(shown.starts_with(name), "{url}: {shown}");
 			assert_eq!(store.parts.is_some(), is_written, "{url}");
 			assert_eq!(store.folder.to_string(), folder, "{url}");
+		}
+	}
+
+	#[test]
+	fn what_others_publish_leads_into_no_private_network() {
+		for host in [
+			"169.254.169.254",
+			"10.0.0.1:8443",
+			"172.16.5.4",
+			"192.168.1.1",
+			"100.64.0.1",
+			"0.0.0.0",
+			"0x0a000001",
+			"224.0.0.1",
+			"255.255.255.255",
+			"[::]",
+			"[fe80::1]",
+			"[fd00::1]",
+			"[ff02::1]",
+			"[::ffff:10.0.0.1]",
+			"[::ffff:127.0.0.1]",
+		] {
+			let refused = opened(&format!("https://{host}/x")).err();
+			assert!(matches!(refused, Some(LocationError::Private(_))), "{host}");
+		}
+		for host in [
+			"93.184.216.34",
+			"[2606:4700::1]",
+			"127.0.0.1",
+			"[::1]",
+			"a.example",
+		] {
+			assert!(opened(&format!("https://{host}/x")).is_ok(), "{host}");
 		}
 	}
 

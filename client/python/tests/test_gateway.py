@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -66,10 +67,20 @@ class Gateway:
         return json.loads(line)
 
     def fetched(self) -> int:
-        """Returns how many chunks it fetched so far."""
-        found = re.search(r"isthmus_gateway_fetched_chunks_total\{.*\} (\d+)", self.metrics.read_text())
-        assert found
-        return int(found[1])
+        """Returns how many chunks it fetched so far. When a request that is refused is counted, all before it is."""
+        refused = self.counted("refusals")
+        assert self.get("/", Host="evil.example")[0] == 403
+        end = time.monotonic() + 30
+        while self.counted("refusals") == refused:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        return self.counted("fetched_chunks")
+
+    def counted(self, name: str) -> int:
+        """Returns a number from the file of metrics, which is written once a second."""
+        text = self.metrics.read_text() if self.metrics.exists() else ""
+        found = re.search(rf"isthmus_gateway_{name}_total\{{.*\}} (\d+)", text)
+        return int(found[1]) if found else 0
 
 
 @pytest.fixture(scope="module")

@@ -122,6 +122,35 @@ async fn objects_come_back_from_a_web_server() {
 	come_back(&server, &bucket, &web).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_web_server_redirects_to_itself_only() {
+	let server = Server::start().await;
+	let state = tempfile::tempdir().unwrap();
+	let bucket = server.folder("2026");
+	let sent = send(&bucket, &state.path().join("journal"), LENGTH).await;
+	let object = sent.unwrap().object;
+	let (web, other) = (
+		Proxy::start(server.address).await,
+		Proxy::start(server.address).await,
+	);
+	let url = format!("http://{}/{BUCKET}/2026", web.address);
+	let read = async || {
+		let location = Location::open(&url).unwrap();
+		let reader = reader(&object, &[location], SILENCE);
+		reader.read_range(0, 7).await
+	};
+	web.fail(Method::GET, 0, 1, Fault::Redirect(web.address));
+	assert!(read().await.unwrap() == value(LENGTH)[..7]);
+	web.fail(Method::GET, 0, usize::MAX, Fault::Redirect(other.address));
+	assert!(read().await.is_err());
+	assert!(other.heal().is_empty());
+	// A circle ends.
+	web.heal();
+	web.fail(Method::GET, 0, usize::MAX, Fault::Redirect(web.address));
+	assert!(read().await.is_err());
+	assert!(web.heal().len() <= 4);
+}
+
 /// Sends values of several lengths to a bucket, and reads them back from a location that has the same.
 async fn come_back(server: &Server, bucket: &Location, there: &Location) {
 	for length in [0, CHUNK, CHUNK + 1, LENGTH] {

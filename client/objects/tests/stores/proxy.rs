@@ -25,6 +25,8 @@ use tokio::net::TcpListener;
 pub(crate) enum Fault {
 	/// The store answers with this status and this code.
 	Answer(u16, &'static str),
+	/// The store redirects the request to this address.
+	Redirect(SocketAddr),
 	/// The last byte of the answer has another bit.
 	Flip,
 	/// Half of the answer comes, and then the connection breaks.
@@ -125,6 +127,11 @@ impl Inner {
 				let text = format!("<Error><Code>{code}</Code><Key>geheim</Key></Error>");
 				let answer = Response::builder().status(status);
 				return Ok(answer.body(whole(text.into())).unwrap());
+			}
+			Some(Fault::Redirect(to)) => {
+				let answer = Response::builder().status(302);
+				let answer = answer.header("location", format!("http://{to}{path}"));
+				return Ok(answer.body(whole(Bytes::new())).unwrap());
 			}
 			Some(Fault::Silent) => std::future::pending().await,
 			_ => {}
