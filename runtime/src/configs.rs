@@ -36,7 +36,7 @@ use isthmus_primitives::{
 	Balance, BlockNumber, Hash, Nonce, UNIT,
 };
 use isthmus_sharing::{
-	terms::{CANCEL_NOTICE, DISPUTE_WINDOW, MAX_VALUE_SIZE},
+	terms::{CANCEL_NOTICE, DISPUTE_WINDOW, LONGEST_DISPUTE_WINDOW, MAX_VALUE_SIZE},
 	DatasetId,
 };
 use pallet_collective::{EnsureMembers, Instance1, PrimeDefaultVote, WeightInfo as _};
@@ -70,6 +70,8 @@ const WEEK: BlockNumber = 7 * 24 * 3600 / 12;
 pub const MAX_VERIFIERS: u32 = 100;
 /// The length of the periods in which keepers prove once, in blocks: two hours, at 12 s each.
 const KEEPERS_PERIOD: BlockNumber = 600;
+/// The size of a pot's entry in bytes: its key and its value.
+const POT_SIZE: Balance = 124;
 /// The maximum number of accounts that sign for one account together.
 const MAX_SIGNATORIES: u32 = 100;
 /// The maximum number of proxies of an account, and of announcements of a proxy.
@@ -632,6 +634,7 @@ impl pallet_data_sharing::Config for Runtime {
 	type BlockInterval = ConstU64<12>;
 	type CancelNotice = ConstU32<CANCEL_NOTICE>;
 	type Currency = Balances;
+	type DefaultLongestWindow = ConstU32<LONGEST_DISPUTE_WINDOW>;
 	type DepositPerByte = ConstU128<{ UNIT / 10_000 }>;
 	type DepositPerItem = ConstU128<{ UNIT / 10 }>;
 	/// As much as one entry: the deposit for a dataset has room for two.
@@ -723,19 +726,24 @@ impl pallet_keepers::Objects<AccountId> for SharedObjects {
 		DataSharing::object_count(owner, dataset)
 	}
 
+	fn since(owner: &AccountId, dataset: DatasetId) -> u32 {
+		DataSharing::objects_since(owner, dataset).unwrap_or_default()
+	}
+
 	fn at(owner: &AccountId, dataset: DatasetId, place: u32) -> Option<pallet_keepers::Stored> {
-		let (_, object) = DataSharing::object_at(owner, dataset, place)?;
+		let (_, object, block) = DataSharing::object_at(owner, dataset, place)?;
 		Some(pallet_keepers::Stored {
 			length: object.length,
 			root: object.root.0,
+			block,
 		})
 	}
 
 	#[cfg(feature = "runtime-benchmarks")]
 	fn make(owner: &AccountId, dataset: DatasetId, object: pallet_keepers::Stored) {
-		use isthmus_sharing::{object, Dataset, Object, Payload, Record};
+		use isthmus_sharing::{object, Dataset, Object, ObjectCount, Payload, Record};
 		use pallet_data_sharing::{Datasets, ObjectCounts, Objects, Records};
-		let key = Hash::default();
+		let (key, object_block) = (Hash::default(), object.block);
 		let entry = Dataset {
 			name: Default::default(),
 			epoch: 0,
@@ -756,13 +764,14 @@ impl pallet_keepers::Objects<AccountId> for SharedObjects {
 			leaf: 0,
 			payload: Payload::Object {
 				object: stored,
-				block: 0,
+				block: object_block,
 				ordinal: 0,
 			},
 			deposit: 0,
 		};
 		Datasets::<Runtime>::insert(owner, dataset, entry);
-		ObjectCounts::<Runtime>::insert(owner, dataset, 1);
+		let count = ObjectCount { count: 1, since: 0 };
+		ObjectCounts::<Runtime>::insert(owner, dataset, count);
 		Objects::<Runtime>::insert((owner, dataset, 0), key);
 		Records::<Runtime>::insert(owner, key, record);
 	}
@@ -772,6 +781,7 @@ impl pallet_keepers::Config for Runtime {
 	type Currency = Balances;
 	type DefaultPeriod = ConstU32<KEEPERS_PERIOD>;
 	type Deposit = ConstU128<{ 10 * UNIT }>;
+	type LeastFund = ConstU128<{ deposit(1, POT_SIZE) }>;
 	type MaxKeepers = ConstU32<32>;
 	/// A day.
 	type MaxMissed = ConstU32<12>;

@@ -42,7 +42,7 @@ pub enum ProxyType {
 	/// that acts for another account, where this limit would end.
 	#[codec(index = 1)]
 	NonTransfer,
-	/// Calls of data sharing, but no request that offers money. `store`, `openRecord` and `storeChunk` are never carried
+	/// Calls of data sharing, but no request that offers money. Of keepers, to prove, to leave and to report. `store`, `openRecord` and `storeChunk` are never carried
 	/// out for another account: they must be a transaction's own call.
 	#[codec(index = 2)]
 	Sharing,
@@ -67,7 +67,7 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
 							| RuntimeCall::Facts(_)
 					)
 			}
-			Self::Sharing => carries_others(call) || is_free_sharing(call),
+			Self::Sharing => carries_others(call) || is_free_sharing(call) || is_keeping(call),
 			Self::Facts => carries_others(call) || is_report(call),
 		}
 	}
@@ -103,14 +103,13 @@ fn is_free_sharing(call: &RuntimeCall) -> bool {
 	}
 }
 
-/// Returns whether a call is one of keepers that puts no money into a pot.
+/// Returns whether a call is one of keepers that neither has a deposit held nor puts money into a pot.
 fn is_keeping(call: &RuntimeCall) -> bool {
 	use pallet_keepers::Call;
-	match call {
-		RuntimeCall::Keepers(Call::fund { .. }) => false,
-		RuntimeCall::Keepers(_) => true,
-		_ => false,
-	}
+	matches!(
+		call,
+		RuntimeCall::Keepers(Call::prove { .. } | Call::leave { .. } | Call::report_missed { .. })
+	)
 }
 
 /// Returns whether a call reports a fact or withdraws a report.

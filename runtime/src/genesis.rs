@@ -3,8 +3,8 @@
 //! defines its own genesis.
 
 use crate::{
-	BalancesConfig, KeepersConfig, ProofOfWorkConfig, Runtime, RuntimeGenesisConfig, SessionConfig,
-	SessionKeys, SudoConfig, VerifiersConfig,
+	BalancesConfig, DataSharingConfig, KeepersConfig, ProofOfWorkConfig, Runtime,
+	RuntimeGenesisConfig, SessionConfig, SessionKeys, SudoConfig, VerifiersConfig,
 };
 use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;
@@ -12,6 +12,7 @@ use isthmus_primitives::{
 	params::{ChainParameters, DifficultyRule, EthashSizes, DEFAULT_MINIMUM_DIFFICULTY},
 	Balance, BlockNumber, UNIT,
 };
+use isthmus_sharing::terms::DISPUTE_WINDOW;
 use polkadot_sdk::*;
 use serde_json::Value;
 use sp_genesis_builder::{PresetId, DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET};
@@ -112,6 +113,9 @@ fn genesis(
 			balances: Sr25519Keyring::well_known()
 				.map(|account| (account.to_account_id(), ENDOWMENT))
 				.collect(),
+		},
+		data_sharing: DataSharingConfig {
+			longest_window: DISPUTE_WINDOW
 		},
 		keepers: KeepersConfig {
 			period_length: KEEPERS_PERIOD

@@ -49,9 +49,9 @@ async function ok(...args) {
 
 /** Makes an account with funds. */
 async function account(uri) {
-	const { address } = client.account(uri);
+	const { address, publicKey } = client.account(uri);
 	await ok('transfer', address, '1000', '--key', '//Alice');
-	return { uri, address, key: ['--key', uri] };
+	return { uri, address, hex: Buffer.from(publicKey).toString('hex'), key: ['--key', uri] };
 }
 
 /** Makes blocks until the chain is in the next period, and waits until that is final. Returns the period. */
@@ -108,9 +108,10 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 	const keep = ['keep', owner.address, '0'];
 	const once_ = [...keep, '--at', `file://${to}`, '--once', ...keeper.key];
 
+	const copy = join(to, owner.hex, '0');
 	const came = await ok(...once_);
 	assert.deepEqual(came.map(({ did }) => did), ['copied', 'came']);
-	assert.deepEqual(readdirSync(to).sort(), readdirSync(from).sort());
+	assert.deepEqual(readdirSync(copy).sort(), readdirSync(from).sort());
 	await ok(...keep, '--fund', '100', '--finalized', '--key', '//Alice');
 
 	// In the period in which it came, nothing is due.
@@ -121,12 +122,12 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 	const [listed] = await keepers(owner);
 	assert.deepEqual(
 		[listed.keeper, listed.kept, listed.missed, listed.location, listed.proven],
-		[keeper.address, 1, 0, `file://${to}`, proved.block],
+		[keeper.address, 1, 0, `file://${copy}`, proved.block],
 	);
 
 	// All of the copy is wrong: it says so, copies it again, and proves.
 	await nextPeriod();
-	damage(to);
+	damage(copy);
 	const damaged = await run('--json', ...once_);
 	assert.equal(damaged.code, DONE);
 	assert.match(damaged.stderr, /period \d+: .* is not proven: MiB \d of it is wrong there/);
@@ -145,7 +146,7 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 	assert.deepEqual([again.did, again.period], ['proved', later]);
 	await ok('remove', 'second', '--finalized', ...owner.key);
 	assert.equal((await next()).did, 'deleted');
-	assert.equal(readdirSync(to).length, 2);
+	assert.equal(readdirSync(copy).length, 2);
 	child.kill('SIGTERM');
 	assert.deepEqual(await once(child, 'close'), [DONE, null]);
 

@@ -3,7 +3,7 @@
 
 use crate::{
 	context::Context,
-	erase::{self, begin_erasable, InFile},
+	erase::{self, Begun, InFile},
 	error::Error,
 	options::Options,
 	report::{Lines, Report},
@@ -543,9 +543,36 @@ async fn create(
 	name: &str,
 	erasable: bool,
 ) -> Result<Created, Error> {
-	if erasable {
-		identity.erasable_file()?;
+	let client = &context.client;
+	let begun = match erasable {
+		true => {
+			let next = client.best().await?.next_dataset(identity.id()).await?;
+			Some(Begun::new(context, identity, next, 0)?)
+		}
+		false => None,
+	};
+	let made = make(context, identity, name).await;
+	let number = made.as_ref().map(|(_, dataset)| *dataset);
+	let keys = begun.map(|begun| begun.done(number)).transpose()?;
+	let (block, dataset) = made?;
+	// What an interrupted command with --erasable may have noted for this number.
+	if let (false, Some(file)) = (erasable, &identity.erasable) {
+		file.end(client.genesis(), dataset)
+			.map_err(SdkError::from)?;
 	}
+	Ok(Created {
+		block,
+		dataset,
+		keys,
+	})
+}
+
+/// Makes a dataset. Returns its block and its number.
+async fn make(
+	context: &Context,
+	identity: &Identity,
+	name: &str,
+) -> Result<(BlockNumber, DatasetId), Error> {
 	let call = context.client.create_dataset(name).await?;
 	let included = context.send(identity, &call).await?;
 	let created = included.events.iter().find_map(|event| match event {
@@ -554,14 +581,7 @@ async fn create(
 	});
 	let dataset =
 		created.ok_or_else(|| Error::failed("the block has no event with the dataset's number"))?;
-	Ok(Created {
-		block: included.number(),
-		dataset,
-		keys: match erasable {
-			true => Some(begin_erasable(context, identity, dataset, 0)?),
-			false => None,
-		},
-	})
+	Ok((included.number(), dataset))
 }
 
 async fn set_policy(
@@ -626,28 +646,29 @@ async fn start_epoch(
 	dataset: DatasetId,
 	erasable: bool,
 ) -> Result<Lines<Started>, Error> {
-	if erasable {
-		identity.erasable_file()?;
-	}
-	let call = context.client.start_epoch(dataset).await?;
-	let included = context.send(identity, &call).await?;
+	let client = &context.client;
+	let begun = match erasable {
+		true => {
+			let entry = own(&client.best().await?, identity.id(), dataset).await?;
+			Some(Begun::new(context, identity, dataset, entry.epoch + 1)?)
+		}
+		false => None,
+	};
+	let call = client.start_epoch(dataset).await?;
+	let sent = context.send(identity, &call).await;
+	let keys = begun.map(|begun| begun.done(sent.as_ref().map(|_| dataset)));
+	let (keys, included) = (keys.transpose()?, sent?);
 	let block = included.number();
-	let mut started = Vec::new();
-	for event in &included.events {
-		let Event::EpochStarted { epoch, .. } = event else {
-			continue;
-		};
-		started.push(Started {
+	let started = included.events.iter().filter_map(|event| match event {
+		Event::EpochStarted { epoch, .. } => Some(Started {
 			block,
 			dataset,
 			epoch: *epoch,
-			keys: match erasable {
-				true => Some(begin_erasable(context, identity, dataset, *epoch)?),
-				false => None,
-			},
-		});
-	}
-	Ok(Lines(started))
+			keys: keys.clone(),
+		}),
+		_ => None,
+	});
+	Ok(Lines(started.collect()))
 }
 
 async fn set_closed(

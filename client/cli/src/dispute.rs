@@ -2,6 +2,7 @@
 //! `isthmus dispute`: gets the payment for a grant back that does not open what was paid for.
 
 use crate::{
+	confirm::confirm,
 	context::Context,
 	error::Error,
 	options::Options,
@@ -17,13 +18,14 @@ const _: () = assert!(DISPUTE_WINDOW == 24);
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-A payment stays held for 24 blocks after the grant is given. Until then, you can show the chain that
-the grant does not open what you paid for: that its keys do not open at all, or are not those of a
-record in its range. You get the payment back, and a part of the owner's deposit for the dataset.
-The grant ends.
+A payment stays held for half of the term after the grant is given, for at least 24 blocks and at
+most a day. Until then, you can show the chain that the grant does not open what you paid for: that
+its keys do not open at all, or are not those of a record in its range. You get the payment back,
+and pay no fee. The owner loses a part of its deposit for the dataset. The grant ends.
 
 The command looks at the records in the range, those with few bytes first, and sends nothing if the
-grant opens them all. The fee grows with the record that is shown: --leaf chooses a small one.
+grant opens them all. Records whose bytes the node lacks are left out. The fee grows with the record
+that is shown: --leaf chooses a small one.
 
 To show it, the command reveals the secret of the key that you made for this request. With it,
 everyone can open this one grant, and no other.
@@ -38,6 +40,10 @@ pub(crate) struct Opts {
 	/// Leaf whose record the grant does not open [default: the first that is found]
 	#[arg(long)]
 	leaf: Option<Leaf>,
+
+	/// Do not ask on the terminal whether to publish the secret
+	#[arg(short, long)]
+	yes: bool,
 }
 
 /// A dispute that the chain decided.
@@ -66,8 +72,8 @@ impl fmt::Display for Disputed {
 		match self.won {
 			true => write!(
 				f,
-				"block {block}: won the dispute about grant {grant}: {refunded} came back, and {slashed} of the \
-				 owner's deposit"
+				"block {block}: won the dispute about grant {grant}: {refunded} came back, and the owner lost \
+				 {slashed} of its deposit"
 			),
 			false => write!(
 				f,
@@ -82,6 +88,11 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Disputed, Error>
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let complaint = dispute(&context.client, &identity, opts.grant, opts.leaf).await?;
+	let question = format!(
+		"Publish the secret with which everyone can open grant {}?",
+		opts.grant
+	);
+	confirm(&question, opts.yes || context.client.is_dry_run())?;
 	let included = context.send(&identity, &complaint.call).await?;
 	let won = included.events.iter().find_map(|event| match event {
 		Event::DisputeWon {

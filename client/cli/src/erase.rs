@@ -3,6 +3,7 @@
 
 use crate::{confirm::confirm, context::Context, error::Error, text::count};
 use isthmus_sdk::{
+	envelope::ErasableFile,
 	erasure::{Erasure, MAX_ERASED},
 	DatasetId, Epoch, Error as SdkError, Identity, Scope,
 };
@@ -20,21 +21,66 @@ leaf cannot be granted: grant the ranges before and after it.
 Example:
   isthmus dataset erase 0 --leaves 4..5 --key school.key";
 
-/// Makes a dataset's epochs from this one on erasable. Returns the file that their keys will be in.
-pub(crate) fn begin_erasable(
-	context: &Context,
-	identity: &Identity,
+/// A dataset whose epochs from one on are noted as erasable, before the transaction that makes the dataset or the epoch: no
+/// program can then store under other keys.
+pub(crate) struct Begun<'a> {
+	file: &'a ErasableFile,
+	genesis: [u8; 32],
 	dataset: DatasetId,
-	epoch: Epoch,
-) -> Result<PathBuf, Error> {
-	let file = identity.erasable_file()?;
-	let done = file.begin(context.client.genesis(), dataset, epoch);
-	done.map_err(|error| {
-		Error::from(SdkError::from(error)).also(format!(
-			"epoch {epoch} of dataset {dataset} was started, and is not erasable: isthmus dataset epoch {dataset} --erasable"
-		))
-	})?;
-	Ok(file.path().to_owned())
+	was_erasable: bool,
+}
+
+impl<'a> Begun<'a> {
+	/// Notes it.
+	pub(crate) fn new(
+		context: &Context,
+		identity: &'a Identity,
+		dataset: DatasetId,
+		epoch: Epoch,
+	) -> Result<Self, Error> {
+		let (file, genesis) = (identity.erasable_file()?, context.client.genesis());
+		let was_erasable = file
+			.first(genesis, dataset)
+			.map_err(SdkError::from)?
+			.is_some();
+		if !context.client.is_dry_run() {
+			file.begin(genesis, dataset, epoch)
+				.map_err(SdkError::from)?;
+		}
+		Ok(Self {
+			file,
+			genesis,
+			dataset,
+			was_erasable,
+		})
+	}
+
+	/// Goes on when the transaction is included, with the dataset that it made. Returns the file with the keys. If the
+	/// transaction failed, the note is taken back, unless it may still be included.
+	pub(crate) fn done(self, made: Result<DatasetId, &Error>) -> Result<PathBuf, Error> {
+		match made {
+			Ok(dataset) if dataset == self.dataset => {}
+			Ok(dataset) => {
+				self.file
+					.begin(self.genesis, dataset, 0)
+					.map_err(SdkError::from)?;
+				self.take_back()?;
+			}
+			Err(error) if error.kind() == Kind::Unreachable => {}
+			Err(_) => self.take_back()?,
+		}
+		Ok(self.file.path().to_owned())
+	}
+
+	fn take_back(&self) -> Result<(), Error> {
+		match self.was_erasable {
+			true => Ok(()),
+			false => Ok(self
+				.file
+				.end(self.genesis, self.dataset)
+				.map_err(SdkError::from)?),
+		}
+	}
 }
 
 /// Says where an erasable epoch's keys are.

@@ -501,6 +501,9 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		OtherSecret { .. } => (Kind::NotAuthentic, Some(OTHER_SEED)),
 		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
 		NotGiven { .. } | NothingToDispute(_) => (Kind::Refused, Some("list your grants: isthmus list received")),
+		NothingWrong { left_out, .. } if !left_out.is_empty() => {
+			(Kind::Refused, Some("ask a node that keeps old blocks about the others: --url"))
+		}
 		NothingWrong { .. } => (Kind::Refused, Some("name another record with --leaf, if one is still to come")),
 		Name(_) | InvalidSecret | InvalidAccount | InvalidDevelopmentAccount => (Kind::Usage, None),
 		Range(TreeError::Erased { .. }) => (Kind::Refused, None),
@@ -593,13 +596,14 @@ fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 		}
 		DatasetClosed => "the owner takes no more requests for it",
 		TermTooShort => "ask for a longer --term, or without --offer",
-		NothingToDispute => "a grant can be disputed for 24 blocks after it was given",
+		NothingToDispute => "a grant can be disputed for half of its term, for at least 24 blocks and at most a day",
 		WrongSecret => "use the key file with which the request was made: --key",
 		FirmNotOffered => "see the policy: isthmus list datasets --owner OWNER; or ask without --firm",
 		GrantEnded => "list the grants: isthmus list given",
 		LeafTaken => NEXT_LEAF,
 		RecordPaidFor => {
-			"`isthmus list given` shows the grants and until which block they are paid for; revoke one: isthmus revoke"
+			"`isthmus list given` shows the grants and until which block they are paid for; revoke one: isthmus revoke. \
+			 What was sold within a day may be disputed, and stays until then"
 		}
 		UnknownRecord => "list your records: isthmus list records",
 		SelfRequest => "fetch your own records without a grant: isthmus fetch",

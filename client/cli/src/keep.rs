@@ -14,7 +14,6 @@ use crate::{
 };
 use isthmus_sdk::{
 	keepers::{keep, Keeping, Period, Step, Watch},
-	objects::Location,
 	AccountId, Balance, BlockNumber, Call, DatasetId, Error as SdkError, Identity,
 };
 use serde::Serialize;
@@ -23,18 +22,19 @@ use std::{fmt, time::Instant};
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-With --at, the command copies the dataset's objects from its owner's locations, MiB by MiB, and checks
-each. It copies what is encrypted: it needs no grant, and cannot read it. Then it takes a place among the
-dataset's keepers, for a deposit. It copies what is stored later, and deletes what is removed. Once in
-each period the chain draws a piece of 1 KiB, and the command proves that the copy has it. A copy that is
-damaged is copied again. If what is drawn is at no location for so long that the deposit would be lost,
-the command gives the place up, with the deposit.
+With --at, the command copies the dataset's objects from its owner's locations, MiB by MiB, and
+checks each. It copies what is encrypted: it needs no grant, and cannot read it. Then it takes a
+place among the dataset's keepers, for a deposit. It copies what is stored later, and deletes
+what is removed. Once in each period the chain draws a piece of 1 KiB, and the command proves
+that the copy has it. A copy that is damaged is copied again. Each period missed in a row costs a
+part of the deposit: if what is drawn is at no location, or the copy cannot be read, the command
+gives the place up while half of it is left.
 
-For each proof, a keeper is paid from the dataset's pot, if there is something in it. One that misses too
-many periods in a row loses its place, and its deposit goes into the pot.
+For each proof, a keeper is paid from the dataset's pot, if there is something in it. One that
+misses too many periods in a row loses its place, and its deposit goes into the pot.
 
-The command runs until SIGINT or SIGTERM ends it. After a lost connection, or any other error, it tries
-again. It can be stopped and started again at any time.
+The command runs until SIGINT or SIGTERM ends it. After a lost connection, or any other error, it
+tries again. It can be stopped and started again at any time.
 
 Examples:
   isthmus keep //Bob 0 --at file:///srv/copies --key keeper.key
@@ -50,7 +50,7 @@ pub(crate) struct Opts {
 	/// Number of the dataset
 	dataset: DatasetId,
 
-	/// Keep the copy in this folder of a store, such as file:///FOLDER. Everyone sees the address
+	/// Keep the copy below this folder of a store, such as file:///FOLDER. Everyone sees the address
 	#[arg(long, value_name = "URL", group = "what", value_parser = location)]
 	at: Option<String>,
 
@@ -58,7 +58,8 @@ pub(crate) struct Opts {
 	#[arg(long, requires = "at")]
 	once: bool,
 
-	/// Give up the place among the keepers, and get the deposit back. The copy stays where it is
+	/// Give up the place among the keepers, and get the deposit back, less a part for each period missed in a row. The
+	/// copy stays where it is
 	#[arg(long, group = "what")]
 	leave: bool,
 
@@ -99,6 +100,8 @@ pub(crate) enum Did {
 		period: Period,
 		piece: u64,
 	},
+	/// It had nothing to prove, because the drawn object was stored too late.
+	Excused { block: BlockNumber },
 	/// It gave up its place.
 	Left {
 		block: BlockNumber,
@@ -144,6 +147,10 @@ impl fmt::Display for Did {
 				f,
 				"block {block}: proved piece {piece} of {key}, for period {period}"
 			),
+			Self::Excused { block } => write!(
+				f,
+				"block {block}: nothing to prove, because the drawn object was stored too late for this period"
+			),
 			Self::Left { block, dataset } => {
 				write!(f, "block {block}: no longer a keeper of dataset {dataset}")
 			}
@@ -169,22 +176,15 @@ impl fmt::Display for Did {
 
 /// Runs the command. Prints what a keeper does as it happens.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Did>, Error> {
-	let at = opts.at.as_deref().map(Location::open);
-	let at = at.transpose().map_err(Error::usage)?;
-	if let Some(at) = at.as_ref().filter(|at| !at.takes_objects()) {
-		return Err(Error::usage(format!(
-			"{}: nothing can be written there",
-			at.url()
-		)));
-	}
+	let keeping = opts.at.as_deref();
+	let keeping = keeping.map(|at| open(at, &opts)).transpose()?;
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let Opts { owner, dataset, .. } = opts;
 	let client = &context.client;
 	let send = async |call: Call| Ok::<_, Error>(context.send(&identity, &call).await?.number());
-	Ok(Some(match (at, opts.fund, opts.report) {
-		(Some(at), ..) => {
-			let keeping = Keeping::new(owner, dataset, at.clone());
+	Ok(Some(match (keeping, opts.fund, opts.report) {
+		(Some(keeping), ..) => {
 			let keeping = if opts.once { keeping.once() } else { keeping };
 			run_keeper(context, &identity, keeping, opts.once, &opts).await?;
 			return Ok(None);
@@ -206,6 +206,17 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Did>, Err
 	}))
 }
 
+/// Opens the folder of the copies.
+fn open(at: &str, opts: &Opts) -> Result<Keeping, Error> {
+	let keeping = Keeping::open(opts.owner, opts.dataset, at).map_err(Error::usage)?;
+	let url = keeping.location().url();
+	location(url).map_err(|error| Error::usage(format!("{url}: {error}")))?;
+	match keeping.location().takes_objects() {
+		true => Ok(keeping),
+		false => Err(Error::usage(format!("{url}: nothing can be written there"))),
+	}
+}
+
 /// Keeps until a signal ends the command, or once.
 async fn run_keeper(
 	context: &Context,
@@ -219,6 +230,7 @@ async fn run_keeper(
 		context,
 		service: &service,
 		opts,
+		location: keeping.location().url().to_owned(),
 		not_copied: false,
 		not_proven: false,
 	};
@@ -280,6 +292,8 @@ struct Reporter<'a> {
 	context: &'a Context,
 	service: &'a Service,
 	opts: &'a Opts,
+	/// Where the copy is.
+	location: String,
 	/// Whether an object could not be copied.
 	not_copied: bool,
 	/// Whether the last piece that was drawn could not be proven.
@@ -298,7 +312,7 @@ impl Watch for &mut Reporter<'_> {
 			Step::Came { included } => Did::Came {
 				block: included.number(),
 				dataset: self.opts.dataset,
-				location: self.opts.at.clone().unwrap_or_default(),
+				location: self.location.clone(),
 			},
 			Step::Proven {
 				challenge,
@@ -312,6 +326,9 @@ impl Watch for &mut Reporter<'_> {
 					piece: challenge.piece,
 				}
 			}
+			Step::Excused { included } => Did::Excused {
+				block: included.number(),
+			},
 			Step::NotCopied { key, error } => {
 				self.not_copied = true;
 				return tell(format_args!("{}: {error}", Key(key)));

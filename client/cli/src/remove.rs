@@ -7,6 +7,7 @@ use crate::{
 	error::{Error, Kind},
 	options::Options,
 	progress::Bar,
+	stderr::tell,
 	text::{called, count, quoted, Called, Key},
 };
 use isthmus_sdk::{
@@ -114,6 +115,16 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	let client = &context.client;
 	let name = opts.name.shown();
 	let key = opts.name.find(client, &identity, identity.id()).await?;
+	let settled = match opts.erase && !client.is_dry_run() {
+		true => Erasure::settle(client, &identity).await?,
+		false => 0,
+	};
+	if settled > 0 {
+		let keys = count(settled as u64, "key");
+		tell(format_args!(
+			"erased {keys} of a removal that was interrupted"
+		));
+	}
 	let removal = match &folder {
 		Some(folder) => unfinished(&opts, client, &identity, folder).await?,
 		None if opts.alone => Removal::alone(key),
@@ -154,7 +165,6 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		_ => error.into(),
 	})?;
 	let erased = erasure.map(|erasure| erasure.run(client, &identity));
-	let erased = erased.transpose()?;
 	let mut deleted = Vec::new();
 	if let Some((object, Locations { usable, unusable })) = objects {
 		for location in &usable {
@@ -175,7 +185,11 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		key: Key(key),
 		name: name.to_string(),
 		objects: deleted,
-		erased,
+		erased: erased.transpose().map_err(|error| {
+			Error::from(error).also(
+				"the record is removed, and its key is not erased: run the same command again",
+			)
+		})?,
 	})
 }
 

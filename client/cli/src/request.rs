@@ -63,8 +63,8 @@ pub(crate) struct Opts {
 	)]
 	term: u32,
 
-	/// Amount in IST that the owner gets for the grant, 24 blocks after it. It is held until then, and the
-	/// term must be at least as long
+	/// Amount in IST that the owner gets for the grant. It is held until it can no longer be disputed: for half of
+	/// the term, at least 24 blocks and at most a day. The term must be at least 24 blocks
 	#[arg(long, value_name = "IST", default_value = "0", value_parser = amount)]
 	offer: Balance,
 

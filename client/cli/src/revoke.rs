@@ -23,7 +23,7 @@ example because the reader has no encryption key, the command names the reader a
 the command again to retry, or to resume after an interruption.
 
 If the reader paid for a term that is not over, your account pays back the rest of the term in the
-same step. In the first 24 blocks of the grant, the payment is still held, and all of it goes back.
+same step. As long as the reader can dispute the grant, the payment is held, and all of it goes back.
 A grant with a firm term cannot be revoked before the term ends; `isthmus list given` shows when
 that is. `isthmus dataset epoch` closes what you store later to such a reader, too.
 

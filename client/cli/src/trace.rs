@@ -380,7 +380,7 @@ fn exchanged(event: &Event) -> String {
 			format!("{owner} is paid {} by {grantee} for grant {grant}", Amount(*paid))
 		}
 		DisputeWon { grant, owner, grantee, refunded, slashed, .. } => format!(
-			"{grantee} shows that grant {grant} does not open what it paid for, gets {} back, and {} of {owner}'s deposit",
+			"{grantee} shows that grant {grant} does not open what it paid for, gets {} back, and {owner} loses {} of its deposit",
 			Amount(*refunded),
 			Amount(*slashed)
 		),

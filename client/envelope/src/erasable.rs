@@ -16,7 +16,7 @@ use crate::{
 use isthmus_keys::ErasableTree;
 use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM};
 use std::{
-	collections::BTreeMap,
+	collections::{BTreeMap, BTreeSet},
 	fs,
 	io::{self, ErrorKind, Read},
 	path::{Path, PathBuf},
@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 /// What a file starts with, and the HKDF salt of the key that it is encrypted with.
 pub const LABEL: &[u8] = b"isthmus/erasable/v1";
-/// Maximum length of a file in bytes: room for about a million erased records, and an end to a file that is none.
+/// Maximum length of a file in bytes: room for 800,000 erased records, and an end to a file that is none.
 pub const MAX_LENGTH: u64 = 1 << 30;
 /// Length of the file's salt, which is new each time it is written.
 const SALT_LEN: usize = 32;
@@ -41,7 +41,7 @@ pub enum ErasableError {
 		path: PathBuf,
 	},
 	/// The file says that the epoch is erasable, and lacks its keys.
-	#[error("the keys of epoch {epoch} of dataset {dataset} are not in {}: it is an old copy, or the epoch was started with another one", .path.display())]
+	#[error("the keys of epoch {epoch} of dataset {dataset} are not in {}: it is an old copy, or the epoch was started with another one, or without it", .path.display())]
 	Missing {
 		/// The dataset.
 		dataset: u32,
@@ -57,6 +57,18 @@ pub enum ErasableError {
 		dataset: u32,
 		/// The epoch.
 		epoch: u32,
+	},
+	/// The file would be longer than it may be.
+	#[error("{} would be longer than {MAX_LENGTH} bytes: start a new epoch for what is still to be erased", .path.display())]
+	Full {
+		/// The file.
+		path: PathBuf,
+	},
+	/// The folder cannot be locked, so that two programs could overwrite what the other one has written.
+	#[error("the folder of {} cannot be locked, and keys could be lost: keep the key file on a disk of this machine", .path.display())]
+	NoLock {
+		/// The file.
+		path: PathBuf,
 	},
 	/// The identity has no file for such keys.
 	#[error("erasable keys are kept beside a key file, and this identity has none")]
@@ -133,6 +145,8 @@ type Dataset = ([u8; 32], u32);
 struct Contents {
 	/// The datasets, each with its first erasable epoch.
 	datasets: BTreeMap<Dataset, u32>,
+	/// Leaves whose records are being removed, and that are erased when they are.
+	doomed: BTreeSet<(Dataset, u32, u32)>,
 	/// What is left of each epoch's tree.
 	trees: BTreeMap<(Dataset, u32), ErasableTree>,
 }
@@ -178,6 +192,73 @@ impl ErasableFile {
 			*first = epoch.min(*first);
 			Ok(())
 		})
+	}
+
+	/// Returns the first of a dataset's epochs that are erasable; `None` if none is.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the file cannot be read.
+	pub fn first(&self, genesis: [u8; 32], dataset: u32) -> Result<Option<u32>, ErasableError> {
+		Ok(self.read()?.datasets.get(&(genesis, dataset)).copied())
+	}
+
+	/// Takes back what [`Self::begin`] did, if the dataset or the epoch was not made after all. A dataset for which keys
+	/// were drawn stays as it is.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the file cannot be read or written.
+	pub fn end(&self, genesis: [u8; 32], dataset: u32) -> Result<(), ErasableError> {
+		let place = (genesis, dataset);
+		let is_unused = |contents: &Contents| {
+			contents.datasets.contains_key(&place)
+				&& !contents.trees.keys().any(|(of, _)| *of == place)
+		};
+		if !is_unused(&self.read()?) {
+			return Ok(());
+		}
+		self.change(|contents| {
+			if is_unused(contents) {
+				contents.datasets.remove(&place);
+			}
+			Ok(())
+		})
+	}
+
+	/// Notes leaves whose records are going to be removed, so that they can be erased after an interruption, too.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the file cannot be read or written.
+	pub fn intend(&self, id: &EpochId, leaves: &[u32]) -> Result<(), ErasableError> {
+		self.change(|contents| {
+			let (dataset, epoch) = place(id);
+			let doomed = leaves.iter().map(|leaf| (dataset, epoch, *leaf));
+			contents.doomed.extend(doomed);
+			Ok(())
+		})
+	}
+
+	/// Returns the leaves that were noted on a chain, and are not erased.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the file cannot be read.
+	pub fn intended(&self, genesis: [u8; 32]) -> Result<Vec<(EpochId, u32)>, ErasableError> {
+		let contents = self.read()?;
+		let here = contents.doomed.iter();
+		let here = here.filter(|((at, _), ..)| *at == genesis);
+		let entry = |((genesis, dataset), epoch, leaf): &(Dataset, u32, u32)| {
+			let id = EpochId {
+				genesis: *genesis,
+				owner: self.owner,
+				dataset: *dataset,
+				epoch: *epoch,
+			};
+			(id, *leaf)
+		};
+		Ok(here.map(entry).collect())
 	}
 
 	/// Draws the keys of an epoch that has no records yet. Does nothing if it has keys, or is not erasable.
@@ -233,8 +314,12 @@ impl ErasableFile {
 					epoch: id.epoch,
 				});
 			}
-			let tree = contents.trees.get_mut(&place(id));
+			let (dataset, epoch) = place(id);
+			let tree = contents.trees.get_mut(&(dataset, epoch));
 			let tree = tree.ok_or_else(|| self.missing(id))?;
+			for leaf in leaves {
+				contents.doomed.remove(&(dataset, epoch, *leaf));
+			}
 			Ok(leaves.iter().filter(|leaf| tree.erase(**leaf)).count())
 		})
 	}
@@ -275,14 +360,19 @@ impl ErasableFile {
 		change: impl FnOnce(&mut Contents) -> Result<T, ErasableError>,
 	) -> Result<T, ErasableError> {
 		let failed = |error| self.io(error);
-		let _lock = key_file::lock(&self.path).map_err(failed)?;
+		let lock = key_file::lock(&self.path).map_err(failed)?;
+		if !lock.is_held() {
+			let path = self.path.clone();
+			return Err(ErasableError::NoLock { path });
+		}
 		let mut contents = self.read()?;
 		let changed = change(&mut contents)?;
 		let sealed = self.seal(&contents)?;
 		let path = on_disk::target(&self.path).map_err(failed)?;
-		let old = fs::metadata(&path).ok();
-		let persist = |file: tempfile::NamedTempFile| file.persist(&path);
-		on_disk::write(&path, old.as_ref(), &sealed, persist).map_err(failed)?;
+		if sealed.len() as u64 > MAX_LENGTH {
+			return Err(ErasableError::Full { path });
+		}
+		on_disk::replace_alone(&path, &sealed).map_err(failed)?;
 		Ok(changed)
 	}
 
@@ -334,19 +424,29 @@ impl Contents {
 		first.is_some_and(|first| id.epoch >= *first)
 	}
 
-	/// Returns the number of datasets, each as `genesis ‖ dataset ‖ first epoch`, then for each epoch `genesis ‖ dataset ‖
-	/// epoch ‖ length ‖ tree`. Integers are big-endian, with four bytes.
+	/// Returns the number of datasets, each as `genesis ‖ dataset ‖ first epoch`, the number of noted leaves, each as
+	/// `genesis ‖ dataset ‖ epoch ‖ leaf`, then for each epoch `genesis ‖ dataset ‖ epoch ‖ length ‖ tree`. Integers are
+	/// big-endian, with four bytes.
 	fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
 		let trees: Vec<_> = self.trees.values().map(ErasableTree::to_bytes).collect();
 		// The buffer never grows, so no copy of a key is left behind.
-		let length =
-			4 + 40 * self.datasets.len() + trees.iter().map(|tree| 44 + tree.len()).sum::<usize>();
+		let length = 8
+			+ 40 * self.datasets.len()
+			+ 44 * self.doomed.len()
+			+ trees.iter().map(|tree| 44 + tree.len()).sum::<usize>();
 		let mut bytes = Zeroizing::new(Vec::with_capacity(length));
 		bytes.extend_from_slice(&(self.datasets.len() as u32).to_be_bytes());
 		for ((genesis, dataset), first) in &self.datasets {
 			bytes.extend_from_slice(genesis);
 			bytes.extend_from_slice(&dataset.to_be_bytes());
 			bytes.extend_from_slice(&first.to_be_bytes());
+		}
+		bytes.extend_from_slice(&(self.doomed.len() as u32).to_be_bytes());
+		for ((genesis, dataset), epoch, leaf) in &self.doomed {
+			bytes.extend_from_slice(genesis);
+			for number in [dataset, epoch, leaf] {
+				bytes.extend_from_slice(&number.to_be_bytes());
+			}
 		}
 		for (((genesis, dataset), epoch), tree) in self.trees.keys().zip(&trees) {
 			bytes.extend_from_slice(genesis);
@@ -367,6 +467,11 @@ impl Contents {
 			contents
 				.datasets
 				.insert((genesis, dataset), number(&mut rest)?);
+		}
+		for _ in 0..number(&mut rest)? {
+			let dataset = (take(&mut rest)?, number(&mut rest)?);
+			let (epoch, leaf) = (number(&mut rest)?, number(&mut rest)?);
+			contents.doomed.insert((dataset, epoch, leaf));
 		}
 		while !rest.is_empty() {
 			let id = EpochId {

@@ -367,7 +367,14 @@ fn zero_nonce() -> Nonce {
 
 /// A lock that keeps other programs from changing the key files in a folder until it is dropped.
 #[derive(Debug)]
-pub struct FolderLock(#[allow(dead_code)] Option<fs::File>);
+pub struct FolderLock(Option<fs::File>);
+
+impl FolderLock {
+	/// Returns whether the folder is locked: the file system may have no locks.
+	pub fn is_held(&self) -> bool {
+		self.0.is_some()
+	}
+}
 
 /// Waits until no other program is changing a key file in the same folder, and locks the folder. If the path is
 /// a link, this is the folder of the file that it leads to. If two programs changed the same file at the same

@@ -81,8 +81,8 @@ mod vectors;
 pub use erasable::{EpochKeys, ErasableError, ErasableFile};
 pub use isthmus_keys::{
 	open_grant, random_bytes, seal_grant, seal_keys, EncryptionKeyPair, EncryptionSecret, EpochId,
-	EpochRoot, GrantError, GrantScope, KeyError, KeyId, KeySet, LeafKey, MasterSecret, PublicKey,
-	RandomError, Range, Suite, TreeError,
+	EpochRoot, ErasableTree, GrantError, GrantScope, KeyError, KeyId, KeySet, LeafKey,
+	MasterSecret, PublicKey, RandomError, Range, Suite, TreeError,
 };
 pub use key_file::{KeyFile, KeyFileError, Secrets};
 pub use name::NameCipher;

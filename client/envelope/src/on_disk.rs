@@ -92,7 +92,7 @@ pub fn sync_name(path: &Path) -> io::Result<()> {
 	}
 }
 
-/// Writes a temporary file, which only its owner may read unless it resembles an old one, and gives it its name when it
+/// Writes to a temporary file, which only its owner may read unless it resembles an old one, and gives it its name when it
 /// is complete. `persist` is what gives it the name. After a crash, either the old or the new file exists, complete.
 pub(crate) fn write(
 	path: &Path,
@@ -100,7 +100,34 @@ pub(crate) fn write(
 	contents: &[u8],
 	persist: impl FnOnce(tempfile::NamedTempFile) -> Result<File, tempfile::PersistError>,
 ) -> io::Result<()> {
-	let mut file = tempfile::NamedTempFile::new_in(folder(path))?;
+	let file = tempfile::NamedTempFile::new_in(folder(path))?;
+	finish(file, path, old, contents, persist)
+}
+
+/// Replaces a file of which no earlier contents may be left behind: what an interrupted write left is removed first.
+/// Only one program may do this at a time.
+pub(crate) fn replace_alone(path: &Path, contents: &[u8]) -> io::Result<()> {
+	let mut name = path.file_name().unwrap_or_default().to_owned();
+	name.push(".new");
+	match fs::remove_file(path.with_file_name(&name)) {
+		Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+		_ => {}
+	}
+	let mut new = tempfile::Builder::new();
+	let file = new.prefix(&name).rand_bytes(0).tempfile_in(folder(path))?;
+	let old = fs::metadata(path).ok();
+	finish(file, path, old.as_ref(), contents, |file| {
+		file.persist(path)
+	})
+}
+
+fn finish(
+	mut file: tempfile::NamedTempFile,
+	path: &Path,
+	old: Option<&Metadata>,
+	contents: &[u8],
+	persist: impl FnOnce(tempfile::NamedTempFile) -> Result<File, tempfile::PersistError>,
+) -> io::Result<()> {
 	file.write_all(contents)?;
 	if let Some(old) = old {
 		resemble(file.as_file(), old)?;

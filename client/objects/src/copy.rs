@@ -84,35 +84,18 @@ pub async fn copy_again(
 	let at_target = |failure| CopyError::Target(left(to, failure));
 	let (name, chunks) = (object.name(), object.chunks());
 	let path = to.path(&name);
-	let part = part_chunks(Some(object.header().length())).max(1);
-	if chunks <= part {
+	if chunks <= part_of(object) {
 		let bytes = sources.chunks(values.clone(), 0, chunks).await?;
 		put(to, &path, bytes).await.map_err(at_target)?;
 	} else {
 		let parts = Arc::clone(to.parts().map_err(at_target)?);
 		let id = patiently(0, parts.begin(&path)).await.map_err(at_target)?;
-		let at_once = (IN_FLIGHT / (part as usize * SEALED_CHUNK)).clamp(1, AT_ONCE);
-		let firsts = (0..chunks).step_by(part as usize).enumerate();
-		let mut sent = stream::iter(firsts.map(|(index, first)| {
-			let (sources, values, parts) = (sources.clone(), values.clone(), parts.clone());
-			let (to, path, id) = (to.clone(), path.clone(), id.clone());
-			async move {
-				let count = part.min(chunks - first);
-				let bytes = sources.chunks(values, first, count).await?;
-				let size = bytes.len();
-				let put = parts.put(&path, &id, index, offset(first), bytes.into());
-				let put = patiently(size, put).await;
-				put.map_err(|failure| CopyError::Target(left(&to, failure)))
-			}
-		}))
-		.buffered(at_once);
-		let mut names = Vec::new();
-		while let Some(name) = sent.next().await {
-			names.push(name?);
+		let sent = send_parts(&sources, &values, to, &path, &id).await;
+		if sent.is_err() {
+			// Nothing more can be done about a failure.
+			let _ = patiently(0, parts.abandon(&path, &id)).await;
 		}
-		drop(sent);
-		let completed = patiently(0, parts.complete(&path, &id, names)).await;
-		completed.map_err(at_target)?;
+		sent?;
 	}
 	if chunks > 1 {
 		let list = tree::list_bytes(&values);
@@ -120,6 +103,47 @@ pub async fn copy_again(
 		written.map_err(at_target)?;
 	}
 	Ok(())
+}
+
+/// Copies an object in parts into an upload that has started, and completes it.
+async fn send_parts(
+	sources: &Arc<Sources>,
+	values: &Arc<Vec<Value>>,
+	to: &Location,
+	path: &Path,
+	id: &str,
+) -> Result<(), CopyError> {
+	let at_target = |failure| CopyError::Target(left(to, failure));
+	let parts = to.parts().map_err(at_target)?;
+	let object = &sources.object;
+	let (chunks, part) = (object.chunks(), part_of(object));
+	let at_once = (IN_FLIGHT / (part as usize * SEALED_CHUNK)).clamp(1, AT_ONCE);
+	let firsts = (0..chunks).step_by(part as usize).enumerate();
+	let mut sent = stream::iter(firsts.map(|(index, first)| {
+		let (sources, values, parts) = (sources.clone(), values.clone(), parts.clone());
+		let (to, path, id) = (to.clone(), path.clone(), id.to_owned());
+		async move {
+			let count = part.min(chunks - first);
+			let bytes = sources.chunks(values, first, count).await?;
+			let size = bytes.len();
+			let put = parts.put(&path, &id, index, offset(first), bytes.into());
+			let put = patiently(size, put).await;
+			put.map_err(|failure| CopyError::Target(left(&to, failure)))
+		}
+	}))
+	.buffered(at_once);
+	let mut names = Vec::new();
+	while let Some(name) = sent.next().await {
+		names.push(name?);
+	}
+	drop(sent);
+	let completed = patiently(0, parts.complete(path, id, names)).await;
+	completed.map_err(at_target)
+}
+
+/// Returns how many chunks a part of an object has.
+fn part_of(object: &Object) -> u32 {
+	part_chunks(Some(object.header().length())).max(1)
 }
 
 /// Proves a piece of an object from what a location has of it.

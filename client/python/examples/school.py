@@ -54,10 +54,10 @@ def main(school_key: str, company_key: str) -> None:
     except PermissionError as error:
         print(f"the company is refused: {error}")
 
-    # Both can prove to anyone what happened.
+    # Both can prove to anyone what happened. Who checks it takes the chain's first block from someone they trust.
     [granted] = [event for event in school.trace("dataset", school.account, marks.number) if event.name == "Authorized"]
     receipt = school.receipt(granted.block)
-    print(f"proven: {isthmus.verify(receipt).event.name} in block {granted.block}")
+    print(f"proven: {isthmus.verify(receipt, genesis=school.genesis).event.name} in block {granted.block}")
 
 
 if __name__ == "__main__":

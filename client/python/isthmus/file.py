@@ -40,7 +40,23 @@ class NamedRecord:
     name: str
 
     def reading(self) -> _native.Reading:
-        return _native.Reading(self.client._connection, self.owner, self.dataset, self.name)
+        try:
+            return _native.Reading(self.client._connection, self.owner, self.dataset, self.name)
+        except FileNotFoundError as error:
+            if why := self._why_hidden():
+                raise PermissionError(why) from error
+            raise
+
+    def _why_hidden(self) -> str | None:
+        """Returns why the account cannot find a name that the chain does not show, if its grants have all ended."""
+        if self.client.account in (None, self.owner):
+            return None
+        received = [grant for grant in self.client.received() if grant.owner == self.owner]
+        grants = [grant for grant in received if self.dataset in (None, grant.dataset)]
+        if not grants or any(grant.state == "active" for grant in grants):
+            return None
+        last = grants[-1]
+        return f"no record {self.name} is open to this account, whose grant {last.number} is {last.state}"
 
 
 class RecordFile(io.BufferedIOBase):

@@ -51,7 +51,8 @@ def memory() -> str | None:
 
 def ist(amount: int) -> Decimal:
     """Returns an amount in IST, which the chain counts in its smallest unit."""
-    return Decimal(amount).scaleb(-DECIMALS)
+    whole, rest = divmod(amount, 10**DECIMALS)
+    return Decimal(f"{whole}.{rest:0{DECIMALS}}".rstrip("0").rstrip("."))
 
 
 def units(amount: Decimal | int | float | str) -> int:

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Accounts, which can sign, and identities, which also hold an account's other secrets.
 
-use crate::{error::Error, types::AccountId};
+use crate::{
+	error::Error,
+	types::{AccountId, Leaf},
+};
 use isthmus_envelope::{
-	EncryptionSecret, EpochId, EpochKeys, ErasableError, ErasableFile, MasterSecret, Secrets, Seed,
+	EncryptionSecret, EpochId, EpochKeys, ErasableError, ErasableFile, ErasableTree, MasterSecret,
+	Secrets, Seed,
 };
 use std::{path::Path, str::FromStr, sync::Arc};
 use subxt::config::{substrate::BlakeTwo256, Hasher};
@@ -212,6 +216,18 @@ impl Identity {
 		})
 	}
 
+	/// Returns which leaves of an epoch of the account's own were erased. If the epoch has no keys yet, none was.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Erasable`] if the file of erasable keys cannot be read.
+	pub(crate) fn erased_leaves(&self, id: &EpochId) -> Result<Erased, Error> {
+		match self.erasable.as_ref().map(|file| file.keys(id)) {
+			None | Some(Err(ErasableError::Missing { .. })) => Ok(Erased(None)),
+			Some(tree) => Ok(Erased(tree?)),
+		}
+	}
+
 	/// Returns the file of erasable keys.
 	///
 	/// # Errors
@@ -227,6 +243,18 @@ impl Identity {
 			Some(file) => Ok(file.start(id)?),
 			None => Ok(()),
 		}
+	}
+}
+
+/// Which leaves of an epoch were erased.
+pub(crate) struct Erased(Option<ErasableTree>);
+
+impl Erased {
+	/// Returns whether a leaf was erased.
+	pub(crate) fn has(&self, leaf: Leaf) -> bool {
+		self.0
+			.as_ref()
+			.is_some_and(|tree| tree.leaf_key(leaf).is_err())
 	}
 }
 

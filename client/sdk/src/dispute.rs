@@ -34,7 +34,7 @@ pub struct Complaint {
 /// Looks for a record in the range of a grant that the grant does not open, and makes the call that disputes it.
 ///
 /// Only records that are there now are looked at, those with few bytes first: the chain has the hash of a value, so the
-/// call has to show all of it. `leaf` names one instead.
+/// call has to show all of it. Those whose bytes the node lacks are left out. `leaf` names one instead.
 ///
 /// # Errors
 ///
@@ -78,8 +78,15 @@ pub async fn dispute(
 		});
 	};
 	let records = records(&best, &grant, leaf).await?;
+	let mut left_out = Vec::new();
 	for RecordEntry { key, record } in &records {
-		let shown = shown(client, record).await?;
+		let shown = match shown(client, record).await {
+			Err(error) if leaf.is_none() && error.lacks_bytes() => {
+				left_out.push(record.leaf);
+				continue;
+			}
+			shown => shown?,
+		};
 		let opens = keys
 			.leaf_key(record.leaf)
 			.is_ok_and(|leaf| is_under(record, &shown, &leaf));
@@ -95,7 +102,8 @@ pub async fn dispute(
 	}
 	Err(Error::NothingWrong {
 		grant: id,
-		records: records.len(),
+		records: records.len().saturating_sub(left_out.len()),
+		left_out,
 	})
 }
 

@@ -15,8 +15,28 @@ pub const MAX_ERASED: u64 = 1 << 20;
 pub struct Erasure(BTreeMap<(DatasetId, Epoch), Vec<Leaf>>);
 
 impl Erasure {
-	/// Prepares to erase the keys of the records that are going to be removed. The chain forgets their leaves, so this has
-	/// to be called before they are.
+	/// Erases the keys of records whose removal was interrupted, if they are removed now. Returns how many there were.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Erasable`] if the file of erasable keys cannot be read or written.
+	pub async fn settle(client: &Client, owner: &Identity) -> Result<usize, Error> {
+		let file = owner.erasable_file()?;
+		let best = client.best().await?;
+		let mut erased = 0;
+		for (id, leaf) in file.intended(client.genesis())? {
+			let taken = best.leaf(owner.id(), id.dataset, id.epoch, leaf).await?;
+			let is_stored = taken.is_some_and(|taken| matches!(taken.by, LeafUse::Record(_)));
+			if !is_stored {
+				erased += file.erase(&id, &[leaf])?;
+			}
+		}
+		Ok(erased)
+	}
+
+	/// Prepares to erase the keys of the records that are going to be removed, and notes them in the file of erasable keys. The
+	/// chain forgets their leaves, so this has to be called before they are; if the removal is interrupted,
+	/// [`Self::settle`] erases them.
 	///
 	/// # Errors
 	///
@@ -30,7 +50,14 @@ impl Erasure {
 				leaves.entry(epoch).or_default().push(record.leaf);
 			}
 		}
-		Self(leaves).checked(client, owner)
+		let erasure = Self(leaves).checked(client, owner)?;
+		if !client.is_dry_run() {
+			for ((dataset, epoch), leaves) in &erasure.0 {
+				let id = epoch_id(client, owner.id(), *dataset, *epoch);
+				owner.erasable_file()?.intend(&id, leaves)?;
+			}
+		}
+		Ok(erasure)
 	}
 
 	/// Prepares to erase the keys of a range of leaves, whatever is stored there.

@@ -214,12 +214,17 @@ pub enum Error {
 	#[error("there is nothing to dispute about grant {0}: nothing was paid for it, or its owner was paid already")]
 	NothingToDispute(GrantId),
 	/// A grant opens all records that were looked at, so that a dispute would be lost. Nothing was sent.
-	#[error("grant {grant} opens all {records} records that are in its range: a dispute would be lost, and everyone could open the grant")]
+	#[error(
+		"grant {grant} opens all {records} records that are in its range{}: a dispute would be lost, and everyone could open the grant",
+		except(left_out)
+	)]
 	NothingWrong {
 		/// The grant.
 		grant: GrantId,
 		/// How many records it opens.
 		records: usize,
+		/// The leaves in its range whose records were not looked at, because the node lacks their bytes.
+		left_out: Vec<Leaf>,
 	},
 	/// The reader has published no encryption key, so nothing can be sealed to it.
 	#[error("{0} has no encryption key on the chain")]
@@ -517,6 +522,18 @@ impl Error {
 			error => matches!(error, Error::WrongContent(_) | Error::StateGone(_)),
 		}
 	}
+}
+
+/// Returns which leaves were left out, for a sentence about the others.
+fn except(left_out: &[Leaf]) -> String {
+	if left_out.is_empty() {
+		return String::new();
+	}
+	let leaves: Vec<_> = left_out.iter().map(ToString::to_string).collect();
+	format!(
+		", except at the leaves {}, whose bytes the node lacks",
+		leaves.join(", ")
+	)
 }
 
 /// The refusals of a query.

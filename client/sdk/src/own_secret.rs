@@ -9,29 +9,58 @@ use crate::{
 	account::Identity, client::Client, error::Error, names::header_of, reading::context,
 	sharing::epoch_id, types::*,
 };
-use isthmus_envelope::{Decryptor, ObjectCipher, ObjectHeader, RecordError, TreeError};
+use isthmus_envelope::{Decryptor, LeafKey, ObjectCipher, ObjectHeader, RecordError};
 use std::{
 	collections::BTreeSet,
 	sync::{MutexGuard, PoisonError},
 };
 
+/// How many epochs before an empty one are looked at for a record.
+const LOOK_BACK: usize = 4;
+
 impl Client {
 	/// Checks an owner's master secret with the smallest record on the first page of an epoch's records. Once it is
-	/// checked, this asks nothing. If the epoch has none, any secret will do; if the epoch is erasable, its keys are drawn
-	/// now.
+	/// checked, this asks nothing. If the epoch has none, the epochs before it are asked; if the epoch is erasable, its keys
+	/// are drawn now.
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::OtherSecret`] if that record is encrypted under another master secret.
+	/// Returns [`Error::OtherSecret`] if that record is encrypted under another master secret, and [`Error::Erasable`] if
+	/// the keys of an erasable epoch are not there.
 	pub(crate) async fn check_secret(
 		&self,
 		owner: &Identity,
 		dataset: DatasetId,
 		epoch: Epoch,
 	) -> Result<(), Error> {
+		if self.check_records(owner, dataset, epoch).await? {
+			return Ok(());
+		}
+		let first = match &owner.erasable {
+			Some(file) => file.first(self.genesis(), dataset)?,
+			None => None,
+		};
+		// The dataset may be erasable, and the file that says so may be on another machine.
+		if first.is_none() {
+			for earlier in (0..epoch).rev().take(LOOK_BACK) {
+				if self.check_records(owner, dataset, earlier).await? {
+					break;
+				}
+			}
+		}
+		owner.start_epoch(&epoch_id(self, owner.id(), dataset, epoch))
+	}
+
+	/// Checks an owner's master secret with a record of this epoch. Returns whether it has one.
+	async fn check_records(
+		&self,
+		owner: &Identity,
+		dataset: DatasetId,
+		epoch: Epoch,
+	) -> Result<bool, Error> {
 		let checked = (owner.id().0, dataset, epoch);
 		if self.own_epochs().contains(&checked) {
-			return Ok(());
+			return Ok(true);
 		}
 		let scope = Scope {
 			dataset,
@@ -41,46 +70,55 @@ impl Client {
 		};
 		let best = self.best().await?;
 		let page = best.records_in(owner.id(), scope, None).await?;
+		if page.items.is_empty() {
+			return Ok(false);
+		}
+		let keys = owner.epoch_keys(&epoch_id(self, owner.id(), dataset, epoch))?;
+		// A record whose key was erased, and that is still on the chain, tells nothing.
 		let smallest = page
 			.items
 			.into_iter()
+			.filter(|entry| keys.leaf_key(entry.record.leaf).is_ok())
 			.min_by_key(|entry| to_fetch(&entry.record.payload));
-		let id = epoch_id(self, owner.id(), dataset, epoch);
 		let Some(RecordEntry { key, record }) = smallest else {
-			return owner.start_epoch(&id);
+			return Ok(true);
 		};
-		let leaf = match owner.epoch_keys(&id)?.leaf_key(record.leaf) {
-			Ok(leaf) => leaf,
-			// A record whose key was erased, and that is still on the chain, tells nothing.
-			Err(TreeError::Erased { .. }) => return Ok(()),
-			Err(error) => return Err(error.into()),
-		};
+		let leaf = keys.leaf_key(record.leaf)?;
+		if let Some(RecordError::WrongKey) = self.opened(owner, (key, &record), &leaf).await? {
+			let proven = self.proven().await?.record(owner.id(), key).await?;
+			// A node can make up a record, but not prove it.
+			if proven.as_ref() == Some(&record) {
+				return Err(Error::OtherSecret { dataset, epoch });
+			}
+			return Ok(true);
+		}
+		self.own_epochs().insert(checked);
+		Ok(true)
+	}
+
+	/// Opens a record with a leaf's key, and returns why it does not open.
+	async fn opened(
+		&self,
+		owner: &Identity,
+		(key, record): (RecordKey, &Record),
+		leaf: &LeafKey,
+	) -> Result<Option<RecordError>, Error> {
 		let place = context(self, owner.id(), key);
-		let opened = match &record.payload {
+		Ok(match &record.payload {
 			Payload::Object { object, .. } => match ObjectHeader::read(&object.header) {
-				Ok(header) => ObjectCipher::open(&leaf, &place, &header).map(|_| ()),
+				Ok(header) => ObjectCipher::open(leaf, &place, &header).err(),
 				// What is not an object tells nothing.
-				Err(_) => return Ok(()),
+				Err(_) => None,
 			},
 			Payload::Value { .. } | Payload::Chunks { .. } => {
-				match header_of(self, key, &record).await {
-					Ok(Some(header)) => Decryptor::new(&leaf, &place, header).map(|_| ()),
+				match header_of(self, key, record).await {
+					Ok(Some(header)) => Decryptor::new(leaf, &place, header).err(),
 					// What is not a record, and what this node has pruned, tells nothing.
-					Ok(None) | Err(Error::Rpc { .. }) => return Ok(()),
+					Ok(None) | Err(Error::Rpc { .. }) => None,
 					Err(error) => return Err(error),
 				}
 			}
-		};
-		if let Err(RecordError::WrongKey) = opened {
-			let proven = self.proven().await?.record(owner.id(), key).await?;
-			// A node can make up a record, but not prove it.
-			return match proven.as_ref() == Some(&record) {
-				true => Err(Error::OtherSecret { dataset, epoch }),
-				false => Ok(()),
-			};
-		}
-		self.own_epochs().insert(checked);
-		Ok(())
+		})
 	}
 
 	fn own_epochs(&self) -> MutexGuard<'_, BTreeSet<([u8; 32], DatasetId, Epoch)>> {

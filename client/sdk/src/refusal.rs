@@ -244,7 +244,7 @@ fn in_words(error: &PalletError) -> Option<String> {
 		}
 		TermTooShort => {
 			return Some(format!(
-				"A term that is paid for must be at least as long as the time in which the payment can be disputed: {DISPUTE_WINDOW} blocks."
+				"A term that is paid for must be at least as long as the least time in which a payment can be disputed: {DISPUTE_WINDOW} blocks."
 			))
 		}
 		NoEncryptionKey => "The reader has no encryption key on the chain.",
@@ -265,7 +265,7 @@ fn in_words(error: &PalletError) -> Option<String> {
 			"A condition can test at most four different facts, credentials, grants and dates, together. A fact that is tested with two different ages counts as two, and so does a grant that is tested twice."
 		}
 		RecordPaidFor => {
-			"A reader paid for access to the record, and its term is not over. Revoke its grant first, which pays back the rest."
+			"A reader paid for access to the record, and its term is not over, or the payment can still be disputed. Revoke its grant first, which pays back the rest, and wait until no payment for the range can be disputed."
 		}
 		LocationInvalid => {
 			"A location must be s3://, gs://, az://, https:// or file:// with a bucket, host or folder, of at most 256 bytes, without user, query or fragment, without empty parts, . or .., and without a slash at its end."

@@ -200,6 +200,17 @@ impl State {
 		}
 	}
 
+	/// Returns the number that an owner's next dataset gets.
+	pub async fn next_dataset(&self, owner: &AccountId) -> Result<DatasetId, Error> {
+		#[derive(DecodeAsType)]
+		#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+		struct Counter {
+			next: DatasetId,
+		}
+		let counter: Option<Counter> = self.get(PALLET, "NextDataset", (*owner,)).await?;
+		Ok(counter.map_or(0, |counter| counter.next))
+	}
+
 	/// Returns a record, complete or not.
 	pub async fn record(&self, owner: &AccountId, key: RecordKey) -> Result<Option<Record>, Error> {
 		self.get(PALLET, "Records", (*owner, key)).await

@@ -94,6 +94,8 @@ pub type Dataset = isthmus_sharing::Dataset<Balance, Text>;
 pub type Payload = isthmus_sharing::Payload<BlockNumber>;
 /// A record.
 pub type Record = isthmus_sharing::Record<Balance, BlockNumber>;
+/// How many objects a dataset has.
+pub(crate) type ObjectCount = isthmus_sharing::ObjectCount<BlockNumber>;
 /// The locations of a dataset's objects.
 pub type Locations = isthmus_sharing::Locations<Balance, Vec<Vec<u8>>>;
 /// A leaf that is taken.

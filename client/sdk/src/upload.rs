@@ -166,7 +166,7 @@ impl<'a> Upload<'a> {
 	pub(crate) async fn submit_value(&self, value: &[u8]) -> Result<(Pending, Place), Error> {
 		let (client, owner) = (self.client, self.owner);
 		let make = |notes| async move {
-			let place = self.choice.choose(client, owner.id(), &notes).await?;
+			let place = self.choice.choose(client, owner, &notes).await?;
 			client
 				.check_secret(owner, place.dataset, place.epoch)
 				.await?;
@@ -296,7 +296,7 @@ impl<'a> Upload<'a> {
 			Some(_) => self.choice.place,
 			None => {
 				let turn = Turn::take(client, owner.id()).await?;
-				self.choice.choose(client, owner.id(), turn.notes()).await?
+				self.choice.choose(client, owner, turn.notes()).await?
 			}
 		};
 		client
@@ -416,7 +416,7 @@ impl<'a> Upload<'a> {
 		let bytes = manifest.to_bytes();
 		let (client, owner, bytes) = (self.client, self.owner, &bytes);
 		let make = |notes| async move {
-			if self.choice.choose(client, owner.id(), &notes).await? != place {
+			if self.choice.choose(client, owner, &notes).await? != place {
 				return Err(UploadError::Overtaken.into());
 			}
 			let call = client

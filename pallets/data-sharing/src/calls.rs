@@ -247,7 +247,8 @@ mod calls {
 		/// still have the bytes in the block's body. An object stays where it was stored: delete it there.
 		///
 		/// A record stays while a term runs that a reader paid for when the record was there. Revoke the grants
-		/// first, which pays back the rest of their terms. A record counts as paid for if its leaf is between the
+		/// first, which pays back the rest of their terms. Each record in a range that was sold, complete or not, stays for
+		/// `LongestWindow` blocks after the last sale on its epoch, as it may show in a dispute what a grant opens. A record counts as paid for if its leaf is between the
 		/// first and the last leaf of all grants on its epoch that are paid for and active.
 		#[pallet::call_index(8)]
 		#[pallet::weight(T::WeightInfo::remove_object().saturating_add(T::WeightInfo::detach()))]
@@ -305,7 +306,8 @@ mod calls {
 		/// - `term`: the minimum term of the grant in blocks, counted from the block that authorises it. At least
 		///   `DisputeWindow` if there is an offer.
 		/// - `offer`: the payment to the owner, in the smallest unit; 0 for none. It stays held from this account
-		///   for `DisputeWindow` blocks from the block that authorises the grant, and is then made.
+		///   for the time in which it can be disputed, and is then made: for half of the term from the block that authorises
+		///   the grant, but at least `DisputeWindow` and at most `LongestWindow` blocks.
 		/// - `firm`: whether the grant must not be revoked before the term is over. The dataset's policy must
 		///   offer that, for at most this offer. A grant whose term is not firm can be revoked at any time,
 		///   and the share of the payment for the rest of the term is then paid back.
@@ -459,7 +461,8 @@ mod calls {
 		///
 		/// The entry contains the range's keys, sealed to the reader's encryption key. If it answers a
 		/// request, the request is closed and its deposit becomes the grant's. Its offer is paid to this account
-		/// `DisputeWindow` blocks later, unless the reader shows with `dispute` that the keys are wrong. A grant that no one requested takes a deposit from this account. The part of the deposit
+		/// when it can no longer be disputed, unless the reader shows with `dispute` that the keys are wrong. What disputes took of the
+		/// deposit for the dataset is held again, or the call fails. A grant that no one requested takes a deposit from this account. The part of the deposit
 		/// for the sealed keys is held until the grant expires or is revoked, the rest until the grant is
 		/// removed from the state.
 		///
@@ -589,7 +592,8 @@ mod calls {
 		/// the other readers grants for the new epoch.
 		///
 		/// If the reader paid for a term that is not over, this account pays back the share of the payment for
-		/// the blocks that are left, or the call fails. If the payment was not made yet, the reader gets all of it back. Only a
+		/// the blocks that are left, or the call fails. If the payment was not made yet, the reader gets all of it back; it can
+		/// dispute the grant as long as before, and the sealed keys stay until then. Only a
 		/// grant with a firm term cannot be revoked before
 		/// the term is over. A grant that has expired, and that the chain has not ended yet, is ended as
 		/// expired: no epoch starts.
@@ -850,7 +854,8 @@ mod calls {
 		/// the last. It stays as it is when one of several grants ends, is revoked or is given up. With the others at
 		/// hand, this call narrows it to them, so that records that only the one covered can be removed.
 		///
-		/// - `grants`: all active grants on the epoch that were paid for, in ascending order, at most `MAX_RECOUNTED`.
+		/// - `grants`: all grants on the epoch that were paid for and are active or can still be disputed, in ascending order,
+		///   at most `MAX_RECOUNTED`.
 		#[pallet::call_index(22)]
 		#[pallet::weight(
 			// More than reading a grant takes.
@@ -959,10 +964,11 @@ mod calls {
 		///
 		/// The chain opens the grant with the revealed secret, derives the key of one leaf from it, and compares it with what
 		/// the header of the record at that leaf commits to. If the grant does not open, or this is another key, the grant is
-		/// ended. This account gets its payment back, and with it what the owner loses of the deposit for the dataset: at most
-		/// `DisputeSlash`. Otherwise nothing changes, and this account has paid the fee.
+		/// ended. This account gets its payment back, if the owner did not give it back yet, and the call is free. The owner loses
+		/// at most `DisputeSlash` of the deposit for the dataset, which is burned. Otherwise the payment waits as before, and this
+		/// account has paid the fee. In both cases the dataset's next epoch starts, if the grant is on the current one.
 		///
-		/// It must be sent before the payment is made, `DisputeWindow` blocks after the grant was given.
+		/// It must be sent before the block that `Payments` names for the grant, even if the grant was revoked.
 		///
 		/// With the revealed secret, everyone can open this one grant. It opens no other, as each request has its own key.
 		///
@@ -978,7 +984,7 @@ mod calls {
 			leaf: Leaf,
 			secret: [u8; 32],
 			shown: Vec<u8>,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			Self::do_dispute(ensure_signed(origin)?, grant, leaf, secret, &shown)
 		}
 	}

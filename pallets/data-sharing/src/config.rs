@@ -44,13 +44,18 @@ mod config {
 		#[pallet::constant]
 		type CancelNotice: Get<BlockNumberFor<Self>>;
 
-		/// The number of blocks in which a reader can dispute a grant that it pays for. The payment is held until then. A
-		/// term that is paid for is at least as long, so that the keys are in the state. At least 1.
+		/// The least number of blocks in which a reader can dispute a grant that it pays for. The payment is held until then.
+		/// A term that is paid for is at least as long, so that the keys are in the state. At least 1.
 		#[pallet::constant]
 		type DisputeWindow: Get<BlockNumberFor<Self>>;
 
-		/// The maximum amount that the owner loses to the reader with a dispute, besides the payment. It is taken from the
-		/// deposit for the dataset.
+		/// The largest number of blocks in which a reader can dispute a grant that it pays for, unless the genesis sets
+		/// another one. Up to it, it is half of the term.
+		#[pallet::constant]
+		type DefaultLongestWindow: Get<BlockNumberFor<Self>>;
+
+		/// The maximum amount that the owner loses with a dispute, besides the payment. It is burned from the deposit for
+		/// the dataset.
 		#[pallet::constant]
 		type DisputeSlash: Get<BalanceOf<Self>>;
 

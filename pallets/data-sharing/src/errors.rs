@@ -148,9 +148,10 @@ mod errors {
 		/// The name begins or ends with a space, or has two spaces in a row or an unusual one.
 		NameSpaces,
 		/// A reader paid for access to the record, and its term is not over: revoke its grant first, which pays
-		/// back the rest. If no grant that is left covers the record, send `recount_sold`, and then remove it.
+		/// back the rest. A record in a range that was sold stays until no payment for it can be disputed. If no grant that is left covers the record, send `recount_sold`, and then remove it.
 		RecordPaidFor,
-		/// The grants are not all that were paid for on this epoch: name each one that is active once, in ascending order.
+		/// The grants are not all that were paid for on this epoch: name each one that is active, or that was revoked and can
+		/// still be disputed, once, in ascending order.
 		NotAllSold,
 		/// Only the condition of a policy can test grants, payments and counts. Other conditions are not looked at when
 		/// these change: they can test time, facts and credentials.
@@ -179,7 +180,8 @@ mod errors {
 		TooManyLocations,
 		/// The same location is there twice.
 		LocationTwice,
-		/// A term that is paid for must be at least as long as the time in which the payment can be disputed (`DisputeWindow`).
+		/// A term that is paid for must be at least as long as the least time in which a payment can be disputed
+		/// (`DisputeWindow`).
 		TermTooShort,
 		/// There is nothing to dispute: nothing was paid for the grant, or the time for disputes is over and the owner was paid.
 		NothingToDispute,

@@ -437,7 +437,7 @@ mod events {
 			/// What the reader got besides, from the deposit for the dataset.
 			slashed: BalanceOf<T>,
 		},
-		/// A reader disputed a grant whose keys open the record at this leaf. Nothing changed.
+		/// A reader disputed a grant whose keys open the record at this leaf. The grant and the payment stay as they are.
 		DisputeLost {
 			/// The grant's number.
 			grant: GrantId,

@@ -9,7 +9,10 @@
 use crate::{pallet::*, types::*};
 use codec::Encode;
 use frame_support::{
-	defensive, ensure,
+	defensive,
+	dispatch::{DispatchResultWithPostInfo, Pays},
+	ensure,
+	storage::with_storage_layer,
 	traits::{
 		fungible::MutateHold,
 		tokens::{Fortitude, Precision, Restriction},
@@ -21,7 +24,7 @@ use isthmus_keys::{
 	header, open_grant, EncryptionKeyPair, EpochId, GrantScope, KeyId, KeySet, LeafKey, PublicKey,
 	Range, Suite,
 };
-use isthmus_sharing::Manifest;
+use isthmus_sharing::{terms::Footprint, Manifest};
 use polkadot_sdk::*;
 use sp_core::H256;
 use sp_io::hashing::blake2_256;
@@ -47,10 +50,12 @@ impl<T: Config> Pallet<T> {
 		let Some(key) = key else {
 			return;
 		};
-		// The window may have been shorter when the request was made. While there is a payment, the grant must not end.
+		// The window may have been shorter when the request was made. While there is a payment, the grant must not expire.
+		let term = grant.paid_until.saturating_sub(grant.paid_from);
+		let window = (term / 2u32.into()).min(Self::longest_window());
 		let until = grant
 			.paid_from
-			.saturating_add(T::DisputeWindow::get())
+			.saturating_add(window.max(T::DisputeWindow::get()))
 			.min(grant.paid_until);
 		let mut prefix = [0; PublicKey::PREFIX_LEN];
 		for (to, from) in prefix.iter_mut().zip(key.iter()) {
@@ -67,8 +72,13 @@ impl<T: Config> Pallet<T> {
 		);
 	}
 
+	/// Returns the number of blocks that no payment can be disputed for longer than.
+	pub(crate) fn longest_window() -> BlockNumberFor<T> {
+		LongestWindow::<T>::get().max(T::DisputeWindow::get())
+	}
+
 	/// Removes the note of a payment. Returns whether there was one. The caller must pay it or give it back.
-	fn take_payment(id: GrantId) -> bool {
+	pub(crate) fn take_payment(id: GrantId) -> bool {
 		let Some(payment) = Payments::<T>::take(id) else {
 			return false;
 		};
@@ -76,9 +86,9 @@ impl<T: Config> Pallet<T> {
 		true
 	}
 
-	/// Pays the owner of a grant, if it was not paid yet.
+	/// Pays the owner of a grant, if it was not paid yet and did not give the payment back.
 	pub(crate) fn pay_owner(id: GrantId, grant: &GrantOf<T>) {
-		if !Self::take_payment(id) {
+		if !Self::take_payment(id) || grant.state.has_ended() {
 			return;
 		}
 		let Grant {
@@ -88,7 +98,11 @@ impl<T: Config> Pallet<T> {
 			paid,
 			..
 		} = grant.clone();
-		Self::move_held(HoldReason::Offer, &grantee, &owner, paid);
+		if !Self::move_offer(&grantee, &owner, paid) {
+			// No later block would do better, and the payment must not stay held without a note of it.
+			Self::release(HoldReason::Offer, &grantee, paid);
+			return;
+		}
 		Self::deposit_event(Event::OfferPaid {
 			grant: id,
 			owner,
@@ -98,33 +112,53 @@ impl<T: Config> Pallet<T> {
 		});
 	}
 
-	/// Gives the payment for a grant back to its reader, if the owner was not paid yet. Returns the amount.
+	/// Gives the payment for a grant back to its reader, if the owner was not paid yet. Returns the amount: nothing if it was
+	/// given back before. The note of it stays.
 	pub(crate) fn pay_back(id: GrantId, grant: &GrantOf<T>) -> Option<BalanceOf<T>> {
-		Self::take_payment(id).then(|| {
+		Payments::<T>::contains_key(id).then(|| {
+			if grant.state.has_ended() {
+				return Zero::zero();
+			}
 			Self::release(HoldReason::Offer, &grant.grantee, grant.paid);
 			grant.paid
 		})
 	}
 
-	/// Moves a held amount to another account. This cannot fail, because the pallet keeps track of what it holds, and both
-	/// accounts are there: something is held from the one, and the other has a dataset or a grant.
-	fn move_held(reason: HoldReason, from: &T::AccountId, to: &T::AccountId, amount: BalanceOf<T>) {
-		if amount.is_zero() {
-			return;
+	/// Removes the note of a payment that was given back, and the keys that were kept as evidence for a dispute.
+	pub(crate) fn close_payment(id: GrantId, grant: &mut GrantOf<T>) {
+		Self::take_payment(id);
+		Self::drop_keys(grant);
+		Grants::<T>::insert(id, &*grant);
+	}
+
+	/// Moves an offer to an owner. Returns whether that was done: an account may not be able to take it.
+	fn move_offer(from: &T::AccountId, to: &T::AccountId, amount: BalanceOf<T>) -> bool {
+		with_storage_layer(|| {
+			T::Currency::transfer_on_hold(
+				&HoldReason::Offer.into(),
+				from,
+				to,
+				amount,
+				Precision::Exact,
+				Restriction::Free,
+				// A freeze of the balance must not prevent a payment that was promised.
+				Fortitude::Force,
+			)
+		})
+		.is_ok()
+	}
+
+	/// Holds again what disputes took of the deposit for a dataset: who sells must have something to lose.
+	pub(crate) fn restore_deposit(owner: &T::AccountId, id: DatasetId) -> DispatchResult {
+		let mut dataset = Self::own_dataset(owner, id)?;
+		let full = Self::deposit(Footprint::dataset(dataset.name.len()));
+		if dataset.deposit < full {
+			let lacking = full.saturating_sub(dataset.deposit);
+			Self::hold(HoldReason::Dataset, owner, lacking)?;
+			dataset.deposit = full;
+			Datasets::<T>::insert(owner, id, dataset);
 		}
-		let moved = T::Currency::transfer_on_hold(
-			&reason.into(),
-			from,
-			to,
-			amount,
-			Precision::Exact,
-			Restriction::Free,
-			// A freeze of the balance must not prevent a payment that was promised.
-			Fortitude::Force,
-		);
-		if moved != Ok(amount) {
-			defensive!("a held amount could not be moved", moved);
-		}
+		Ok(())
 	}
 }
 
@@ -137,7 +171,7 @@ impl<T: Config> Pallet<T> {
 		leaf: Leaf,
 		secret: [u8; 32],
 		shown: &[u8],
-	) -> DispatchResult {
+	) -> DispatchResultWithPostInfo {
 		let mut grant = Grants::<T>::get(id)
 			.filter(|grant| grant.grantee == reader)
 			.ok_or(Error::<T>::UnknownGrant)?;
@@ -158,6 +192,8 @@ impl<T: Config> Pallet<T> {
 			scope,
 			..
 		} = grant.clone();
+		// The secret is public now, and with it the keys of the range.
+		Self::leave_epoch(&owner, &scope);
 		if is_good {
 			Self::deposit_event(Event::DisputeLost {
 				grant: id,
@@ -166,11 +202,16 @@ impl<T: Config> Pallet<T> {
 				scope,
 				leaf,
 			});
-			return Ok(());
+			return Ok(().into());
 		}
 		let refunded = Self::pay_back(id, &grant).unwrap_or_else(Zero::zero);
-		let slashed = Self::slash(&owner, scope.dataset, &grantee);
-		Self::end_grant(id, &mut grant, GrantState::Revoked);
+		let slashed = Self::slash(&owner, scope.dataset);
+		if grant.state.has_ended() {
+			Self::close_payment(id, &mut grant);
+		} else {
+			Self::take_payment(id);
+			Self::end_grant(id, &mut grant, GrantState::Revoked);
+		}
 		Self::deposit_event(Event::DisputeWon {
 			grant: id,
 			owner,
@@ -180,7 +221,8 @@ impl<T: Config> Pallet<T> {
 			refunded,
 			slashed,
 		});
-		Ok(())
+		// What the reader had to show is not its fault.
+		Ok(Pays::No.into())
 	}
 
 	/// Returns the pair of keys with a revealed secret, if it is the one that the request named.
@@ -264,18 +306,44 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
-	/// Takes a bounded part of the deposit for a dataset from its owner, and gives it to a reader. Returns the amount.
-	fn slash(owner: &T::AccountId, dataset: DatasetId, to: &T::AccountId) -> BalanceOf<T> {
-		let taken = Datasets::<T>::mutate(owner, dataset, |entry| {
+	/// Burns a bounded part of the deposit for a dataset. Returns the amount.
+	///
+	/// The reader does not get it: it may be an account of the owner, or a friend of one who answers for the owner.
+	fn slash(owner: &T::AccountId, dataset: DatasetId) -> BalanceOf<T> {
+		Datasets::<T>::mutate(owner, dataset, |entry| {
 			let Some(entry) = entry else {
 				defensive!("a grant has no dataset");
 				return Zero::zero();
 			};
-			let taken = entry.deposit.min(T::DisputeSlash::get());
-			entry.deposit = entry.deposit.saturating_sub(taken);
-			taken
-		});
-		Self::move_held(HoldReason::Dataset, owner, to, taken);
-		taken
+			let amount = entry.deposit.min(T::DisputeSlash::get());
+			if amount.is_zero() {
+				return amount;
+			}
+			let burned = T::Currency::burn_held(
+				&HoldReason::Dataset.into(),
+				owner,
+				amount,
+				Precision::BestEffort,
+				Fortitude::Force,
+			);
+			if burned != Ok(amount) {
+				defensive!("less was held than this pallet counted", burned);
+			}
+			let burned = burned.unwrap_or_else(|_| Zero::zero());
+			entry.deposit = entry.deposit.saturating_sub(burned);
+			burned
+		})
+	}
+
+	/// Starts the next epoch of a dataset if a grant that is public now is on the current one.
+	fn leave_epoch(owner: &T::AccountId, scope: &Scope) {
+		let current = |dataset: &Dataset<_>| dataset.epoch == scope.epoch;
+		let Some(mut dataset) = Datasets::<T>::get(owner, scope.dataset).filter(current) else {
+			return;
+		};
+		// After the last epoch there is none.
+		if Self::next_epoch(owner, scope.dataset, &mut dataset).is_ok() {
+			Datasets::<T>::insert(owner, scope.dataset, dataset);
+		}
 	}
 }

@@ -359,6 +359,7 @@ impl<T: Config> Pallet<T> {
 		if request.offer.is_zero() {
 			return Ok(None);
 		}
+		Self::restore_deposit(&grant.owner, grant.scope.dataset)?;
 		grant.paid = request.offer;
 		grant.paid_until = term_ends;
 		grant.firm = request.firm;

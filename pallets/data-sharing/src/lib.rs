@@ -65,8 +65,8 @@
 //! beforehand: that the request is final, and how long it remains open. An answer names its request's digest,
 //! because on another branch of the chain the request's number may belong to another request.
 //!
-//! A payment buys a term, which begins in the block that grants access. The reader's money stays held for `DisputeWindow`
-//! blocks more and is then paid to the owner. If the owner revokes
+//! A payment buys a term, which begins in the block that grants access. The reader's money stays held for half of the
+//! term, between `DisputeWindow` and `LongestWindow` blocks, and is then paid to the owner. If the owner revokes
 //! the grant before the term is over, the share for the rest of the term is moved back in the same call, or all of it if the
 //! owner was not paid yet. Only a
 //! firm term, which the dataset's policy must offer, cannot be revoked. The records that were in the range when it was
@@ -74,7 +74,7 @@
 //!
 //! Until the owner is paid, the reader can reveal the secret of the key in its request (`dispute`). The chain then opens the
 //! grant, and if it does not open, or its keys are not those that a record's header commits to, the reader gets its money
-//! back and a bounded part of the dataset's deposit. The chain does not look at ciphertext: it does not know whether the
+//! back, and a bounded part of the dataset's deposit is burned. The chain does not look at ciphertext: it does not know whether the
 //! values are what the owner said. For that, readers pay owners they trust, or pay in small steps; an
 //! owner's actions stay in the chain's history, with its signature.
 //!

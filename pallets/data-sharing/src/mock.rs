@@ -164,6 +164,7 @@ impl Config for Test {
 	type CancelNotice = CancelNotice;
 	type DisputeSlash = DisputeSlash;
 	type DisputeWindow = DisputeWindow;
+	type DefaultLongestWindow = DisputeWindow;
 	type Currency = Balances;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type DepositPerItem = DepositPerItem;

@@ -8,6 +8,7 @@
 use crate::{pallet::*, types::*};
 use alloc::vec::Vec;
 use frame_support::{defensive, BoundedVec};
+use frame_system::pallet_prelude::BlockNumberFor;
 use isthmus_sharing::{location, terms::Footprint, LocationError, Object};
 use polkadot_sdk::*;
 use sp_runtime::{traits::Zero, ArithmeticError, DispatchError, DispatchResult};
@@ -93,19 +94,25 @@ impl<T: Config> Pallet<T> {
 		dataset: DatasetId,
 		key: RecordKey,
 	) -> Result<u32, ArithmeticError> {
-		let ordinal = ObjectCounts::<T>::get(owner, dataset);
-		let count = ordinal.checked_add(1).ok_or(ArithmeticError::Overflow)?;
-		ObjectCounts::<T>::insert(owner, dataset, count);
+		let mut objects = ObjectCounts::<T>::get(owner, dataset);
+		let ordinal = objects.count;
+		objects.count = ordinal.checked_add(1).ok_or(ArithmeticError::Overflow)?;
+		if ordinal == 0 {
+			objects.since = frame_system::Pallet::<T>::block_number();
+		}
+		ObjectCounts::<T>::insert(owner, dataset, objects);
 		Objects::<T>::insert((owner, dataset, ordinal), key);
 		Ok(ordinal)
 	}
 
 	/// Removes a place of a dataset's list of objects: the last object of the list takes it.
 	pub(crate) fn unlist_object(owner: &T::AccountId, dataset: DatasetId, ordinal: u32) {
-		let last = ObjectCounts::<T>::get(owner, dataset).saturating_sub(1);
+		let mut objects = ObjectCounts::<T>::get(owner, dataset);
+		objects.count = objects.count.saturating_sub(1);
+		let last = objects.count;
 		match last {
 			0 => ObjectCounts::<T>::remove(owner, dataset),
-			_ => ObjectCounts::<T>::insert(owner, dataset, last),
+			_ => ObjectCounts::<T>::insert(owner, dataset, objects),
 		}
 		let Some(moved) = Objects::<T>::take((owner, dataset, last)) else {
 			defensive!("a dataset's list of objects has a gap");
@@ -127,18 +134,25 @@ impl<T: Config> Pallet<T> {
 
 	/// Returns how many objects a dataset has.
 	pub fn object_count(owner: &T::AccountId, dataset: DatasetId) -> u32 {
-		ObjectCounts::<T>::get(owner, dataset)
+		ObjectCounts::<T>::get(owner, dataset).count
 	}
 
-	/// Returns the object at a place of a dataset's list, with its record's key; `None` if the list is shorter.
+	/// Returns the block in which a dataset's first object was stored since there were none; `None` if there are none.
+	pub fn objects_since(owner: &T::AccountId, dataset: DatasetId) -> Option<BlockNumberFor<T>> {
+		let objects = ObjectCounts::<T>::get(owner, dataset);
+		(objects.count > 0).then_some(objects.since)
+	}
+
+	/// Returns the object at a place of a dataset's list, with its record's key and the block in which it was stored;
+	/// `None` if the list is shorter.
 	pub fn object_at(
 		owner: &T::AccountId,
 		dataset: DatasetId,
 		ordinal: u32,
-	) -> Option<(RecordKey, Object)> {
+	) -> Option<(RecordKey, Object, BlockNumberFor<T>)> {
 		let key = Objects::<T>::get((owner, dataset, ordinal))?;
 		match Records::<T>::get(owner, key)?.payload {
-			Payload::Object { object, .. } => Some((key, object)),
+			Payload::Object { object, block, .. } => Some((key, object, block)),
 			Payload::Value { .. } | Payload::Chunks { .. } => None,
 		}
 	}

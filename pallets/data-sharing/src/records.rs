@@ -200,7 +200,7 @@ impl<T: Config> Pallet<T> {
 	) -> Result<Weight, DispatchError> {
 		let record = Records::<T>::get(&owner, key).ok_or(Error::<T>::UnknownRecord)?;
 		ensure!(
-			!Self::is_paid_for(&owner, &record),
+			!Self::is_paid_for(&owner, &record) && !Self::is_evidence(&owner, &record),
 			Error::<T>::RecordPaidFor
 		);
 		let mut dataset = Self::own_dataset(&owner, record.dataset)?;

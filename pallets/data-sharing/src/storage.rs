@@ -88,7 +88,7 @@ mod storage {
 		RecordKey,
 	>;
 
-	/// How many objects a dataset has, if it has any. The entry takes no deposit: each of the objects has one.
+	/// How many objects a dataset has, and since when it has any, if it has any. The entry takes no deposit: each of the objects has one.
 	#[pallet::storage]
 	pub type ObjectCounts<T: Config> = StorageDoubleMap<
 		_,
@@ -96,7 +96,7 @@ mod storage {
 		T::AccountId,
 		Twox64Concat,
 		DatasetId,
-		u32,
+		ObjectCount<BlockNumberFor<T>>,
 		ValueQuery,
 	>;
 
@@ -176,6 +176,28 @@ mod storage {
 	/// The payments that can still be disputed, by the grants that they are for.
 	#[pallet::storage]
 	pub type Payments<T: Config> = StorageMap<_, Twox64Concat, GrantId, Payment<BlockNumberFor<T>>>;
+
+	/// The largest number of blocks in which a payment can be disputed.
+	#[pallet::storage]
+	pub type LongestWindow<T: Config> =
+		StorageValue<_, BlockNumberFor<T>, ValueQuery, T::DefaultLongestWindow>;
+
+	/// The genesis of the pallet.
+	#[pallet::genesis_config]
+	#[derive(frame_support::DefaultNoBound)]
+	pub struct GenesisConfig<T: Config> {
+		/// The largest number of blocks in which a payment can be disputed; 0 for the default.
+		pub longest_window: BlockNumberFor<T>,
+	}
+
+	#[pallet::genesis_build]
+	impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
+		fn build(&self) {
+			if !self.longest_window.is_zero() {
+				LongestWindow::<T>::put(self.longest_window);
+			}
+		}
+	}
 
 	/// The number of the next grant.
 	#[pallet::storage]

@@ -180,7 +180,7 @@ impl<T: Config> Pallet<T> {
 				"an object is not where it says in its dataset's list"
 			);
 			ensure!(
-				ordinal < ObjectCounts::<T>::get(&owner, record.dataset),
+				ordinal < ObjectCounts::<T>::get(&owner, record.dataset).count,
 				"an object's place is not below the count"
 			);
 			listed += 1;
@@ -189,10 +189,12 @@ impl<T: Config> Pallet<T> {
 			Objects::<T>::iter_keys().count() == listed,
 			"a dataset's list names an object that does not exist"
 		);
-		let counts: u64 = ObjectCounts::<T>::iter_values().map(u64::from).sum();
+		let counts: u64 = ObjectCounts::<T>::iter_values()
+			.map(|objects| u64::from(objects.count))
+			.sum();
 		ensure!(counts == listed as u64, "a count of objects is wrong");
 		ensure!(
-			ObjectCounts::<T>::iter_values().all(|count| count > 0),
+			ObjectCounts::<T>::iter_values().all(|objects| objects.count > 0),
 			"a count of objects is zero"
 		);
 		for (owner, dataset, locations) in Locations::<T>::iter() {
@@ -314,8 +316,8 @@ impl<T: Config> Pallet<T> {
 					"a grant that ended still has a condition"
 				);
 				ensure!(
-					grant.sealed_keys.is_empty(),
-					"a grant that ended still has keys"
+					grant.sealed_keys.is_empty() != Payments::<T>::contains_key(id),
+					"a grant that ended still has keys, or lacks those that can be disputed"
 				);
 			}
 			ensure!(
@@ -361,8 +363,8 @@ impl<T: Config> Pallet<T> {
 		for (id, payment) in Payments::<T>::iter() {
 			let grant = Grants::<T>::get(id).ok_or("a payment is for no grant")?;
 			ensure!(
-				!grant.state.has_ended() && !grant.paid.is_zero(),
-				"a payment is for a grant that has ended, or for nothing"
+				grant.state != GrantState::Expired && !grant.paid.is_zero(),
+				"a payment is for a grant that has expired, or for nothing"
 			);
 			ensure!(
 				payment.until <= grant.paid_until,
@@ -372,7 +374,10 @@ impl<T: Config> Pallet<T> {
 				Agenda::<T>::contains_key(payment.until, Due::Payment(id)),
 				"a payment is not on the agenda"
 			);
-			count::<T>(held, HoldReason::Offer, &grant.grantee, grant.paid);
+			// Who revoked the grant gave the payment back.
+			if !grant.state.has_ended() {
+				count::<T>(held, HoldReason::Offer, &grant.grantee, grant.paid);
+			}
 		}
 		Ok(())
 	}
@@ -514,6 +519,7 @@ impl<T: Config> Pallet<T> {
 			Agenda::<T>::iter_keys().count()
 				== Requests::<T>::iter_keys().count()
 					+ Grants::<T>::iter_keys().count()
+					+ Payments::<T>::iter_keys().count()
 					+ triggers.count(),
 			"the agenda has an entry for nothing"
 		);

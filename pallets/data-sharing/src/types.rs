@@ -16,8 +16,8 @@ use sp_core::H256;
 
 pub use isthmus_sharing::{
 	Answered, Attached, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse,
-	Object, Payload, Policy, ProducerKind, Record, RecordKey, RequestId, Scope, Seconds, TakenLeaf,
-	Verdict,
+	Object, ObjectCount, Payload, Policy, ProducerKind, Record, RecordKey, RequestId, Scope,
+	Seconds, TakenLeaf, Verdict,
 };
 
 /// The name of a producer or dataset, in UTF-8.
@@ -97,7 +97,7 @@ pub struct Sold<BlockNumber> {
 }
 
 /// A payment that its reader can still dispute. The amount, which is what the grant says was paid, is held from the
-/// reader until then. The entry takes no deposit: the grant has one.
+/// reader until then; nothing is if the owner has revoked the grant, which gives the payment back. The entry takes no deposit: the grant has one.
 #[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
 pub struct Payment<BlockNumber> {
 	/// The block in which the owner is paid. Before it, the reader can dispute.

@@ -148,8 +148,9 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn remove_record() -> Weight {
 		// Shortest time: 65_988 ns.
 		// The entry of what was sold is not measured: its read is added.
+		// The chain's window is not measured: its read is added.
 		Weight::from_parts(67_401_000, 0)
-			.saturating_add(T::DbWeight::get().reads(7))
+			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	fn store_object() -> Weight {
@@ -160,8 +161,9 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 	fn remove_object() -> Weight {
 		// Not measured: the time of `remove_record`, and of `start_epoch` twice for the entries that change in the list.
+		// The chain's window is not measured: its read is added.
 		Weight::from_parts(90_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads(10))
+			.saturating_add(T::DbWeight::get().reads(11))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	fn set_locations() -> Weight {
@@ -202,18 +204,20 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 		// The entry of what was sold is not measured: its reads and writes are added.
 		// Whether there is a condition is not measured: its read is added.
 		// The payment's entries are not measured: their writes are added.
+		// The deposit that a sale restores and the chain's window are not measured: their reads and writes are added.
 		Weight::from_parts(203_482_000, 0)
-			.saturating_add(T::DbWeight::get().reads(12))
-			.saturating_add(T::DbWeight::get().writes(17))
+			.saturating_add(T::DbWeight::get().reads(15))
+			.saturating_add(T::DbWeight::get().writes(19))
 	}
 	fn add_authorize_to_full_list() -> Weight {
 		// Shortest time: 294_950 ns.
 		// The entry of what was sold is not measured: its reads and writes are added.
 		// Whether there is a condition is not measured: its read is added.
 		// The payment's entries are not measured: their reads and writes are added.
+		// The deposit that a sale restores and the chain's window are not measured: their reads and writes are added.
 		Weight::from_parts(323_482_000, 0)
-			.saturating_add(T::DbWeight::get().reads(29))
-			.saturating_add(T::DbWeight::get().writes(20))
+			.saturating_add(T::DbWeight::get().reads(32))
+			.saturating_add(T::DbWeight::get().writes(22))
 	}
 	fn revoke() -> Weight {
 		// Shortest time: 62_593 ns without the refund, for which a transfer's 50 us are added.
@@ -327,8 +331,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 		// DISPUTE_NOTE
 		Weight::from_parts(5_000_000_000, 0)
 			.saturating_add(Weight::from_parts(1_895, 0).saturating_mul(l.into()))
-			.saturating_add(T::DbWeight::get().reads(14))
-			.saturating_add(T::DbWeight::get().writes(14))
+			.saturating_add(T::DbWeight::get().reads(16))
+			.saturating_add(T::DbWeight::get().writes(16))
 	}
 	fn pay_owner() -> Weight {
 		// Not measured: the time of `lapse_request`, and a transfer's 50 us.

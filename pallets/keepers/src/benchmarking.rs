@@ -68,8 +68,16 @@ impl<Hash: AsMut<[u8]> + Default> SomeHash for Hash {
 fn keeper<T: Config>(root: [u8; 32]) -> Result<(T::AccountId, T::AccountId), BenchmarkError> {
 	let (owner, keeper) = (rich::<T>(0), rich::<T>(1));
 	to_period::<T>(CAME);
-	let length = MAX_LENGTH;
-	T::Objects::make(&owner, DATASET, Stored { length, root });
+	let (length, block) = (MAX_LENGTH, 0);
+	T::Objects::make(
+		&owner,
+		DATASET,
+		Stored {
+			length,
+			root,
+			block,
+		},
+	);
 	for index in 2..=T::MaxKeepers::get() {
 		Pallet::<T>::do_keep(owner.clone(), DATASET, rich::<T>(index), location())?;
 	}
@@ -87,8 +95,16 @@ mod benchmarks {
 	fn keep() {
 		let (owner, keeper) = (rich::<T>(0), rich::<T>(1));
 		to_period::<T>(CAME);
-		let (length, root) = (MAX_LENGTH, [0; 32]);
-		T::Objects::make(&owner, DATASET, Stored { length, root });
+		let (length, root, block) = (MAX_LENGTH, [0; 32], 0);
+		T::Objects::make(
+			&owner,
+			DATASET,
+			Stored {
+				length,
+				root,
+				block,
+			},
+		);
 		let (of, by) = (owner.clone(), keeper.clone());
 
 		#[extrinsic_call]
@@ -159,13 +175,34 @@ mod benchmarks {
 	#[benchmark]
 	fn fund() {
 		let owner = rich::<T>(0);
-		let (length, root) = (MAX_LENGTH, [0; 32]);
-		T::Objects::make(&owner, DATASET, Stored { length, root });
+		let (length, root, block) = (MAX_LENGTH, [0; 32], 0);
+		T::Objects::make(
+			&owner,
+			DATASET,
+			Stored {
+				length,
+				root,
+				block,
+			},
+		);
 		let (of, by, amount) = (owner.clone(), owner.clone(), T::Deposit::get());
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(by), of, DATASET, amount);
 
 		assert_eq!(Pots::<T>::get(owner, DATASET).amount, amount);
+	}
+	/// Everything in the pot is burnt.
+	#[benchmark]
+	fn clear_pot() -> Result<(), BenchmarkError> {
+		let (owner, by, amount) = (rich::<T>(0), rich::<T>(1), T::Deposit::get());
+		Pallet::<T>::put(&owner, DATASET, &by, amount)?;
+		let of = owner.clone();
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(by), of, DATASET);
+
+		assert!(!Pots::<T>::contains_key(owner, DATASET));
+		Ok(())
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the calls do.
 
-use crate::{pallet::*, Draw, Keeper, Objects};
+use crate::{pallet::*, Draw, Keeper, Objects, Stored};
 use codec::Encode;
 use frame_support::{
 	ensure,
@@ -57,13 +57,15 @@ impl<T: Config> Pallet<T> {
 		T::Currency::hold(&HoldReason::Keeper.into(), &keeper, deposit)?;
 		pot.keepers = pot.keepers.saturating_add(1);
 		Pots::<T>::insert(&owner, dataset, pot);
-		let (now, period) = Self::now();
+		let (now, _) = Self::now();
+		// A keeper that knows a draw before it comes could choose it.
+		let first = periods::first_drawn_after(now, PeriodLength::<T>::get());
 		let entry = Keeper {
 			location: location.clone(),
 			deposit,
 			since: now,
 			proven: None,
-			settled: period,
+			settled: first.saturating_sub(1),
 			objects: T::Objects::count(&owner, dataset),
 			kept: 0,
 			missed: 0,
@@ -89,13 +91,21 @@ impl<T: Config> Pallet<T> {
 		if entry.in_a_row >= T::MaxMissed::get() {
 			return Self::lose(owner, dataset, keeper, entry);
 		}
-		let reason = HoldReason::Keeper.into();
-		T::Currency::release(&reason, &keeper, entry.deposit, Precision::BestEffort)?;
-		Self::remove(&owner, dataset, &keeper, Zero::zero());
+		let lost = entry.deposit.saturating_mul(entry.in_a_row.into()) / T::MaxMissed::get().into();
+		Self::take(&keeper, lost)?;
+		let (reason, kept) = (
+			HoldReason::Keeper.into(),
+			entry.deposit.saturating_sub(lost),
+		);
+		T::Currency::release(&reason, &keeper, kept, Precision::Exact)?;
+		let share = Self::last_share(&owner, dataset, &keeper, &entry);
+		Self::remove(&owner, dataset, &keeper, lost, share);
 		Self::deposit_event(Event::KeeperLeft {
 			owner,
 			dataset,
 			keeper,
+			lost,
+			share,
 		});
 		Ok(())
 	}
@@ -122,6 +132,19 @@ impl<T: Config> Pallet<T> {
 		let (Some(place), Some(stored)) = (place, stored) else {
 			return Err(Error::<T>::NothingToProve.into());
 		};
+		if !Self::was_there(&stored, period) {
+			entry.excuse(period);
+			Self::tell_missed(&owner, dataset, &keeper, &entry, missed);
+			Keepers::<T>::insert((&owner, dataset, &keeper), entry);
+			Self::deposit_event(Event::Excused {
+				owner,
+				dataset,
+				keeper,
+				period,
+				object: place,
+			});
+			return Ok(());
+		}
 		let index = draw.piece(stored.length);
 		let path: alloc::vec::Vec<Value> = path.into_iter().map(|value| value.0).collect();
 		verify(&stored.root, stored.length, index, piece, &path).map_err(Self::refused)?;
@@ -163,21 +186,58 @@ impl<T: Config> Pallet<T> {
 		by: T::AccountId,
 		amount: BalanceOf<T>,
 	) -> DispatchResult {
-		ensure!(!amount.is_zero(), Error::<T>::NoAmount);
+		ensure!(amount >= T::LeastFund::get(), Error::<T>::TooLittle);
 		ensure!(
 			T::Objects::has_dataset(&owner, dataset),
 			Error::<T>::UnknownDataset
 		);
-		Self::open_pots(&by)?;
-		T::Currency::transfer(&by, &Self::pots_account(), amount, Preservation::Preserve)?;
-		Pots::<T>::mutate(&owner, dataset, |pot| {
-			pot.amount = pot.amount.saturating_add(amount);
-		});
+		// Anyone may clear the pot of a dataset without objects and keepers.
+		ensure!(
+			T::Objects::count(&owner, dataset) > 0,
+			Error::<T>::NothingToProve
+		);
+		Self::put(&owner, dataset, &by, amount)?;
 		Self::deposit_event(Event::PotFunded {
 			owner,
 			dataset,
 			by,
 			amount,
+		});
+		Ok(())
+	}
+
+	/// Puts money into a pot.
+	pub(crate) fn put(
+		owner: &T::AccountId,
+		dataset: DatasetId,
+		by: &T::AccountId,
+		amount: BalanceOf<T>,
+	) -> DispatchResult {
+		Self::open_pots(by)?;
+		T::Currency::transfer(by, &Self::pots_account(), amount, Preservation::Preserve)?;
+		Pots::<T>::mutate(owner, dataset, |pot| {
+			pot.amount = pot.amount.saturating_add(amount);
+		});
+		Ok(())
+	}
+
+	pub(crate) fn do_clear_pot(owner: T::AccountId, dataset: DatasetId) -> DispatchResult {
+		let pot = Pots::<T>::get(&owner, dataset);
+		ensure!(!pot.amount.is_zero(), Error::<T>::NoPot);
+		let is_needed = pot.keepers > 0 || T::Objects::count(&owner, dataset) > 0;
+		ensure!(!is_needed, Error::<T>::PotNeeded);
+		T::Currency::burn_from(
+			&Self::pots_account(),
+			pot.amount,
+			Preservation::Preserve,
+			Precision::Exact,
+			Fortitude::Polite,
+		)?;
+		Pots::<T>::remove(&owner, dataset);
+		Self::deposit_event(Event::PotCleared {
+			owner,
+			dataset,
+			amount: pot.amount,
 		});
 		Ok(())
 	}
@@ -193,7 +253,8 @@ impl<T: Config> Pallet<T> {
 		length.saturating_add(DEPTH) < kept
 	}
 
-	/// Returns the place of the object and its piece that are due from a keeper; `None` if nothing is.
+	/// Returns the place of the object and its piece that are due from a keeper; `None` if nothing is. For an object
+	/// that was stored after the drawing block, the piece is none that has to be proven: see [`Self::was_there`].
 	pub(crate) fn due_from(
 		owner: &T::AccountId,
 		dataset: DatasetId,
@@ -205,7 +266,7 @@ impl<T: Config> Pallet<T> {
 			return None;
 		}
 		let count = T::Objects::count(owner, dataset);
-		entry.settle(period, count);
+		Self::count_missed(owner, dataset, &mut entry);
 		if entry.in_a_row >= T::MaxMissed::get() {
 			return None;
 		}
@@ -242,7 +303,15 @@ impl<T: Config> Pallet<T> {
 	/// Counts the periods that a keeper has missed, and returns how many were not counted yet.
 	fn count_missed(owner: &T::AccountId, dataset: DatasetId, entry: &mut KeeperOf<T>) -> u32 {
 		let (_, period) = Self::now();
-		entry.settle(period, T::Objects::count(owner, dataset))
+		let since = T::Objects::since(owner, dataset);
+		let first = periods::first_drawn_after(since, PeriodLength::<T>::get());
+		entry.settle(period, T::Objects::count(owner, dataset), first)
+	}
+
+	/// Returns whether an object was there when the block of a period's draw was made. Otherwise its owner could have
+	/// stored it because of the draw, and a keeper had no time to copy it.
+	pub(crate) fn was_there(stored: &Stored, period: Period) -> bool {
+		stored.block <= periods::drawn_by(period, PeriodLength::<T>::get())
 	}
 
 	/// Deposits the event of missed periods, if there are any.
@@ -327,16 +396,9 @@ impl<T: Config> Pallet<T> {
 		keeper: T::AccountId,
 		entry: KeeperOf<T>,
 	) -> DispatchResult {
-		let deposit = T::Currency::transfer_on_hold(
-			&HoldReason::Keeper.into(),
-			&keeper,
-			&Self::pots_account(),
-			entry.deposit,
-			Precision::BestEffort,
-			Restriction::Free,
-			Fortitude::Force,
-		)?;
-		Self::remove(&owner, dataset, &keeper, deposit);
+		let deposit = entry.deposit;
+		Self::take(&keeper, deposit)?;
+		Self::remove(&owner, dataset, &keeper, deposit, Zero::zero());
 		Self::deposit_event(Event::KeeperLost {
 			owner,
 			dataset,
@@ -346,17 +408,56 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Removes a keeper, and adds to the pot.
+	/// Moves a part of a keeper's deposit to the account of the pots.
+	fn take(keeper: &T::AccountId, amount: BalanceOf<T>) -> DispatchResult {
+		if amount.is_zero() {
+			return Ok(());
+		}
+		T::Currency::transfer_on_hold(
+			&HoldReason::Keeper.into(),
+			keeper,
+			&Self::pots_account(),
+			amount,
+			Precision::Exact,
+			Restriction::Free,
+			Fortitude::Force,
+		)?;
+		Ok(())
+	}
+
+	/// Pays a keeper that leaves its equal share of the pot, if the dataset is gone and it has proven at least once. Returns
+	/// how much that is.
+	fn last_share(
+		owner: &T::AccountId,
+		dataset: DatasetId,
+		keeper: &T::AccountId,
+		entry: &KeeperOf<T>,
+	) -> BalanceOf<T> {
+		if entry.kept == 0 || T::Objects::has_dataset(owner, dataset) {
+			return Zero::zero();
+		}
+		let pot = Pots::<T>::get(owner, dataset);
+		let share = pot.amount / pot.keepers.max(1).into();
+		let pots = Self::pots_account();
+		match T::Currency::transfer(&pots, keeper, share, Preservation::Preserve) {
+			Ok(paid) => paid,
+			// A keeper that cannot be paid leaves all the same.
+			Err(_) => Zero::zero(),
+		}
+	}
+
+	/// Removes a keeper, adds to the pot, and takes what was paid from it.
 	fn remove(
 		owner: &T::AccountId,
 		dataset: DatasetId,
 		keeper: &T::AccountId,
 		added: BalanceOf<T>,
+		paid: BalanceOf<T>,
 	) {
 		Keepers::<T>::remove((owner, dataset, keeper));
 		let mut pot = Pots::<T>::get(owner, dataset);
 		pot.keepers = pot.keepers.saturating_sub(1);
-		pot.amount = pot.amount.saturating_add(added);
+		pot.amount = pot.amount.saturating_sub(paid).saturating_add(added);
 		match pot.keepers == 0 && pot.amount.is_zero() {
 			true => Pots::<T>::remove(owner, dataset),
 			false => Pots::<T>::insert(owner, dataset, pot),

@@ -12,10 +12,10 @@
 //! Time is divided in **periods** of a number of blocks. In each, the chain draws for each keeper one object of the dataset
 //! and one piece of it, of 1 KiB ([`Draw`]). The keeper sends that piece with its path in
 //! the object's BLAKE3 tree, and the chain compares it with the object's root. Who has lost a part of the bytes
-//! fails as often as a lost piece is drawn. The first draw is for the period after the one in which the keeper came.
+//! fails as often as a lost piece is drawn. The first draw is by a block after the one in which the keeper came.
 //!
 //! A dataset's **pot** pays for proofs: in each period at most a fixed part of it, in equal shares for all keepers. Anyone can
-//! fund it; nothing can be taken out of it otherwise. A keeper that has missed too many periods in a row loses its
+//! fund it; nothing can be taken out of it otherwise, until the dataset is gone. A keeper that has missed too many periods in a row loses its
 //! place, and its deposit goes into the pot.
 //!
 //! A proof shows that someone could produce those bytes in time. It does not show where they were, nor that two keepers have
@@ -113,6 +113,10 @@ pub mod pallet {
 		/// The deposit for a keeper's place.
 		#[pallet::constant]
 		type Deposit: Get<BalanceOf<Self>>;
+
+		/// The least amount that can be put into a pot: the deposit of the entry that it may make.
+		#[pallet::constant]
+		type LeastFund: Get<BalanceOf<Self>>;
 
 		/// The maximum number of keepers of a dataset. At least 1.
 		#[pallet::constant]
@@ -231,7 +235,7 @@ pub mod pallet {
 			/// Where its copy is.
 			location: Url,
 		},
-		/// A keeper gave up its place, and got its deposit back.
+		/// A keeper gave up its place, and got its deposit back, less what it lost of it.
 		KeeperLeft {
 			/// The dataset's owner.
 			owner: T::AccountId,
@@ -239,6 +243,10 @@ pub mod pallet {
 			dataset: DatasetId,
 			/// The keeper.
 			keeper: T::AccountId,
+			/// The part of its deposit that is in the pot now, because it missed periods.
+			lost: BalanceOf<T>,
+			/// Its share of the pot of a dataset that is gone.
+			share: BalanceOf<T>,
 		},
 		/// A keeper lost its place, because it missed too many periods in a row.
 		KeeperLost {
@@ -281,6 +289,28 @@ pub mod pallet {
 			/// How many since its last proof.
 			in_a_row: u32,
 		},
+		/// The object that was drawn for a keeper was stored too late for this period, so the keeper has nothing to prove.
+		Excused {
+			/// The dataset's owner.
+			owner: T::AccountId,
+			/// The dataset.
+			dataset: DatasetId,
+			/// The keeper.
+			keeper: T::AccountId,
+			/// The period.
+			period: Period,
+			/// The place of the object in the dataset's list.
+			object: u32,
+		},
+		/// The pot of a dataset without objects and keepers was cleared.
+		PotCleared {
+			/// The dataset's owner.
+			owner: T::AccountId,
+			/// The dataset.
+			dataset: DatasetId,
+			/// What was in it, and is burnt.
+			amount: BalanceOf<T>,
+		},
 		/// Money was put into a pot.
 		PotFunded {
 			/// The dataset's owner.
@@ -306,7 +336,7 @@ pub mod pallet {
 		LocationInvalid,
 		/// The account does not keep this dataset: it can ask for a place.
 		NotKeeper,
-		/// Nothing is due from this keeper in this period: it has proven already, or came in this period.
+		/// Nothing is due from this keeper in this period: it has proven already, or came after this period's draw.
 		NotDue,
 		/// The dataset has no objects, so there is nothing to prove.
 		NothingToProve,
@@ -322,8 +352,12 @@ pub mod pallet {
 		PathLengthWrong,
 		/// The piece and its path do not amount to the object's root: the bytes are wrong, or those of another piece.
 		ProofWrong,
-		/// Nothing would be put into the pot: give more than 0.
-		NoAmount,
+		/// The amount is less than the least one for a pot: give at least the constant `LeastFund`.
+		TooLittle,
+		/// There is no money in this pot: check the dataset's owner and its number.
+		NoPot,
+		/// The pot is still needed, because its dataset has objects or keepers.
+		PotNeeded,
 	}
 
 	#[pallet::hooks]
@@ -349,7 +383,7 @@ pub mod pallet {
 	#[pallet::view_functions]
 	impl<T: Config> Pallet<T> {
 		/// Returns the place of the object and the piece of it that a keeper has to prove in this period; `None` if nothing
-		/// is due from it.
+		/// is due from it. If the object was stored after the block that draws, `prove` needs no piece.
 		pub fn drawn(
 			owner: T::AccountId,
 			dataset: DatasetId,
@@ -382,7 +416,8 @@ pub mod pallet {
 
 		/// Give up the caller's place among a dataset's keepers, and get the deposit back.
 		///
-		/// If the caller has missed too many periods in a row, the deposit goes into the pot instead.
+		/// For each period missed in a row, an equal part of the deposit goes into the pot instead: all of it if the caller
+		/// has missed too many. If the dataset is gone and the caller has proven at least once, it gets its share of the pot.
 		#[pallet::call_index(1)]
 		#[pallet::weight(T::WeightInfo::leave())]
 		pub fn leave(
@@ -395,6 +430,9 @@ pub mod pallet {
 		}
 
 		/// Prove the piece that is drawn for the caller in this period, and be paid the period's share of the pot.
+		///
+		/// If the drawn object was stored after the block that draws, there is nothing to prove: whatever is sent, the period
+		/// counts neither as kept nor as missed, and nothing is paid.
 		///
 		/// - `piece`: the piece's bytes.
 		/// - `path`: the values beside its path in the object's BLAKE3 tree, from the piece upwards.
@@ -426,7 +464,7 @@ pub mod pallet {
 			Self::do_report_missed(owner, dataset, keeper)
 		}
 
-		/// Put money into a dataset's pot, from which its keepers are paid. It cannot be taken out again.
+		/// Put money into the pot of a dataset with objects, from which its keepers are paid. It cannot be taken out again.
 		#[pallet::call_index(4)]
 		#[pallet::weight(T::WeightInfo::fund())]
 		pub fn fund(
@@ -437,6 +475,20 @@ pub mod pallet {
 		) -> DispatchResult {
 			let by = ensure_signed(origin)?;
 			Self::do_fund(owner, dataset, by, amount)
+		}
+
+		/// Clear the pot of a dataset that has no objects and no keepers, or is gone. The money in it is burnt.
+		///
+		/// Anyone may call this.
+		#[pallet::call_index(5)]
+		#[pallet::weight(T::WeightInfo::clear_pot())]
+		pub fn clear_pot(
+			origin: OriginFor<T>,
+			owner: T::AccountId,
+			dataset: DatasetId,
+		) -> DispatchResult {
+			ensure_signed(origin)?;
+			Self::do_clear_pot(owner, dataset)
 		}
 	}
 }

@@ -12,7 +12,11 @@ use polkadot_sdk::*;
 use sp_core::H256;
 use sp_io::hashing::blake2_256;
 use sp_runtime::{traits::IdentityLookup, AccountId32, BuildStorage, DispatchResult};
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+	cell::{Cell, RefCell},
+	collections::BTreeMap,
+	rc::Rc,
+};
 
 type Block = frame_system::mocking::MockBlock<Test>;
 pub(crate) type Error = pallet_keepers::Error<Test>;
@@ -44,6 +48,8 @@ impl pallet_balances::Config for Test {
 
 pub(crate) const EXISTENTIAL: u64 = 10;
 pub(crate) const DEPOSIT: u64 = 1_000;
+/// The least amount for a pot.
+pub(crate) const LEAST: u64 = 5;
 pub(crate) const WEALTH: u64 = 100_000;
 /// The number of blocks in a period.
 pub(crate) const BLOCKS: u64 = 10;
@@ -56,6 +62,7 @@ pub(crate) const DATASET: u32 = 7;
 parameter_types! {
 	pub const PotsId: PalletId = PalletId(*b"ist/pots");
 	pub const Deposit: u64 = DEPOSIT;
+	pub const LeastFund: u64 = LEAST;
 	pub const MaxKeepers: u32 = 3;
 	pub const MaxMissed: u32 = MISSED;
 	pub const PotPeriods: u32 = PARTS as u32;
@@ -63,15 +70,18 @@ parameter_types! {
 }
 
 /// An object with its tree.
-#[derive(Clone)]
 pub(crate) struct Object {
 	pub(crate) bytes: Vec<u8>,
 	pub(crate) groups: Vec<Value>,
+	/// The block in which it was stored.
+	pub(crate) block: u64,
 }
 
 thread_local! {
+	/// The block in which the first object was stored since there were none.
+	static SINCE: Cell<u64> = const { Cell::new(0) };
 	/// The objects of the datasets that exist, all of them Alice's.
-	static DATASETS: RefCell<BTreeMap<u32, Vec<Object>>> = const { RefCell::new(BTreeMap::new()) };
+	static DATASETS: RefCell<BTreeMap<u32, Vec<Rc<Object>>>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Alice's datasets.
@@ -86,10 +96,15 @@ impl Objects<AccountId32> for Datasets {
 		DATASETS.with_borrow(|all| all.get(&dataset).map_or(0, |objects| objects.len() as u32))
 	}
 
+	fn since(_: &AccountId32, _: u32) -> u32 {
+		SINCE.get() as u32
+	}
+
 	fn at(_: &AccountId32, dataset: u32, place: u32) -> Option<Stored> {
 		let object = object_at(dataset, place)?;
 		Some(Stored {
 			length: object.bytes.len() as u64,
+			block: object.block as u32,
 			root: isthmus_storage_proof::root(&object.groups).expect("it has groups"),
 		})
 	}
@@ -104,6 +119,7 @@ impl Config for Test {
 	type Currency = Balances;
 	type DefaultPeriod = DefaultPeriod;
 	type Deposit = Deposit;
+	type LeastFund = LeastFund;
 	type MaxKeepers = MaxKeepers;
 	type MaxMissed = MaxMissed;
 	type Objects = Datasets;
@@ -160,6 +176,7 @@ pub(crate) fn to_block(block: u64) {
 		let next = System::block_number() + 1;
 		let parent = H256(blake2_256(&(next - 1).to_le_bytes()));
 		System::initialize(&next, &parent, &Default::default());
+		System::reset_events();
 	}
 }
 
@@ -178,7 +195,15 @@ pub(crate) fn store(seed: u8, length: usize) {
 	let groups = chunks
 		.map(|(number, bytes)| group(number, only, bytes))
 		.collect();
-	let object = Object { bytes, groups };
+	let block = System::block_number();
+	if objects() == 0 {
+		SINCE.set(block);
+	}
+	let object = Rc::new(Object {
+		bytes,
+		groups,
+		block,
+	});
 	DATASETS.with_borrow_mut(|all| all.entry(DATASET).or_default().push(object));
 }
 
@@ -189,7 +214,12 @@ pub(crate) fn unstore(place: u32) {
 	});
 }
 
-pub(crate) fn object_at(dataset: u32, place: u32) -> Option<Object> {
+/// Removes the dataset with its objects.
+pub(crate) fn remove_dataset() {
+	DATASETS.with_borrow_mut(|all| all.remove(&DATASET));
+}
+
+pub(crate) fn object_at(dataset: u32, place: u32) -> Option<Rc<Object>> {
 	DATASETS.with_borrow(|all| all.get(&dataset)?.get(place as usize).cloned())
 }
 
@@ -252,6 +282,10 @@ pub(crate) fn report(by: u8, who: u8) -> DispatchResult {
 
 pub(crate) fn fund(who: u8, amount: u64) -> DispatchResult {
 	Keepers::fund(signed(who), account(ALICE), DATASET, amount)
+}
+
+pub(crate) fn clear(by: u8) -> DispatchResult {
+	Keepers::clear_pot(signed(by), account(ALICE), DATASET)
 }
 
 pub(crate) fn entry(who: u8) -> Option<KeeperOf<Test>> {

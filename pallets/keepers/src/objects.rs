@@ -11,6 +11,8 @@ pub struct Stored {
 	pub length: u64,
 	/// Its BLAKE3 hash, the root of its tree.
 	pub root: Value,
+	/// The block in which it was stored.
+	pub block: u32,
 }
 
 /// The datasets, and the list of the objects of each: without gaps, so that one can be drawn by a number.
@@ -20,6 +22,9 @@ pub trait Objects<AccountId> {
 
 	/// Returns how many objects a dataset has.
 	fn count(owner: &AccountId, dataset: DatasetId) -> u32;
+
+	/// Returns the block in which a dataset's first object was stored since it had none; 0 if it has none.
+	fn since(owner: &AccountId, dataset: DatasetId) -> u32;
 
 	/// Returns the object at a place of a dataset's list; `None` if the list is shorter.
 	fn at(owner: &AccountId, dataset: DatasetId, place: u32) -> Option<Stored>;

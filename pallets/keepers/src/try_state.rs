@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Checks the invariants of the pallet's state between calls, for tests and `try-runtime`.
 
-use crate::pallet::{BalanceOf, Config, HoldReason, Keepers, Pallet, Pots};
+use crate::pallet::{BalanceOf, Config, HoldReason, Keepers, Pallet, PeriodLength, Pots};
 use alloc::collections::BTreeMap;
 use frame_support::{
 	ensure,
@@ -10,6 +10,7 @@ use frame_support::{
 		Get,
 	},
 };
+use isthmus_storage_proof::periods;
 use polkadot_sdk::*;
 use sp_runtime::{
 	traits::{Saturating, Zero},
@@ -26,14 +27,12 @@ impl<T: Config> Pallet<T> {
 	///
 	/// Returns a sentence about the first invariant that is violated.
 	pub fn do_try_state() -> Result<(), TryRuntimeError> {
-		let (_, period) = Self::now();
+		let (now, _) = Self::now();
+		let first = periods::first_drawn_after(now, PeriodLength::<T>::get());
 		let mut deposits = Deposits::<T>::new();
 		let mut counts = BTreeMap::new();
 		for ((owner, dataset, keeper), entry) in Keepers::<T>::iter() {
-			ensure!(
-				entry.settled <= period,
-				"a keeper's period is in the future"
-			);
+			ensure!(entry.settled < first, "a keeper's period is in the future");
 			ensure!(
 				entry.in_a_row <= entry.missed,
 				"a keeper missed more in a row than in all"
@@ -49,12 +48,14 @@ impl<T: Config> Pallet<T> {
 		}
 		Self::check_pots(counts)?;
 		let reason = HoldReason::Keeper.into();
-		for (who, deposit) in deposits {
+		for who in frame_system::Account::<T>::iter_keys() {
+			let deposit = deposits.remove(&who).unwrap_or_else(Zero::zero);
 			ensure!(
 				T::Currency::balance_on_hold(&reason, &who) == deposit,
 				"the deposit held differs from the ones recorded"
 			);
 		}
+		ensure!(deposits.is_empty(), "a keeper's account does not exist");
 		Ok(())
 	}
 

@@ -17,6 +17,8 @@ pub trait WeightInfo {
 	fn report_missed() -> Weight;
 	/// The weight of `fund`.
 	fn fund() -> Weight;
+	/// The weight of `clear_pot`.
+	fn clear_pot() -> Weight;
 }
 
 // Bounds by hand until `scripts/weights pallet_keepers` has measured them on an idle machine. The call `withdraw` of
@@ -36,22 +38,28 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn leave() -> Weight {
 		// Not measured yet: a bound.
 		Weight::from_parts(250_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads(7))
+			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	fn prove() -> Weight {
 		// Not measured yet: a bound.
 		Weight::from_parts(400_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads(9))
+			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn report_missed() -> Weight {
 		// Not measured yet: a bound.
 		Weight::from_parts(250_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads(7))
+			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	fn fund() -> Weight {
+		// Not measured yet: a bound.
+		Weight::from_parts(250_000_000, 0)
+			.saturating_add(T::DbWeight::get().reads(5))
+			.saturating_add(T::DbWeight::get().writes(3))
+	}
+	fn clear_pot() -> Weight {
 		// Not measured yet: a bound.
 		Weight::from_parts(250_000_000, 0)
 			.saturating_add(T::DbWeight::get().reads(4))
@@ -78,6 +86,10 @@ impl WeightInfo for () {
 		Weight::from_parts(250_000_000, 0)
 	}
 	fn fund() -> Weight {
+		// Not measured yet: a bound.
+		Weight::from_parts(250_000_000, 0)
+	}
+	fn clear_pot() -> Weight {
 		// Not measured yet: a bound.
 		Weight::from_parts(250_000_000, 0)
 	}

@@ -84,6 +84,18 @@ pub struct Record<Balance, BlockNumber> {
 	pub deposit: Balance,
 }
 
+/// How many objects a dataset has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
+pub struct ObjectCount<BlockNumber> {
+	/// Their number.
+	pub count: u32,
+	/// The block in which the first one was stored since there were none.
+	pub since: BlockNumber,
+}
+
 /// Where the objects of a dataset are, as its owner says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]

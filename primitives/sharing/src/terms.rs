@@ -50,9 +50,12 @@ pub const LEAST_TIME: u32 = 8;
 /// the offer.
 pub const CANCEL_NOTICE: u32 = 16;
 const _: () = assert!(CANCEL_NOTICE >= TERM_SLACK);
-/// For how many blocks a reader can dispute a grant that it pays for, counted from the grant's block. The owner is paid
-/// after that. About five minutes: the reader's program opens the grant as soon as it sees it.
+/// For how many blocks at least a reader can dispute a grant that it pays for, counted from the grant's block. The owner is
+/// paid after that. It can for half of the term if that is longer, and up to a limit of the chain.
 pub const DISPUTE_WINDOW: u32 = 24;
+/// That limit, unless the chain's genesis sets another one: a day, at a block in 13 s. A reader need not look at what it
+/// bought within minutes.
+pub const LONGEST_DISPUTE_WINDOW: u32 = 24 * 60 * 60 / 13;
 /// A signed query may name a block at most this many blocks before a node's best block.
 pub const QUERY_BLOCKS_BEFORE: u32 = 64;
 /// A signed query may name a block at most this many blocks after a node's best block, because the caller's

@@ -17,6 +17,14 @@ pub fn drawn_by(period: Period, length: u32) -> u32 {
 	period.saturating_mul(length).saturating_sub(DEPTH)
 }
 
+/// Returns the first period whose draw is not before a block: what comes in that block can be drawn from then on.
+pub fn first_drawn_after(block: u32, length: u32) -> Period {
+	match length {
+		0 => 0,
+		_ => block.saturating_add(DEPTH).div_ceil(length),
+	}
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
@@ -36,6 +44,9 @@ mod tests {
 		for block in 0..200 {
 			let period = of(block, 20).expect("periods have a length");
 			assert!(drawn_by(period, 20) <= block);
+			let first = first_drawn_after(block, 20);
+			assert!(first > period && drawn_by(first, 20) >= block);
+			assert!(first == 1 || drawn_by(first - 1, 20) < block);
 		}
 	}
 }

@@ -59,19 +59,27 @@ pub struct Pot<Balance> {
 
 impl<Balance, Url> Keeper<Balance, Url> {
 	/// Counts the periods before this one that are not counted yet as missed, and returns how many these are. `count` is
-	/// the number of the dataset's objects. If it has none, or had none at the last proof, nothing was to be proven, and
-	/// the periods do not count.
-	pub fn settle(&mut self, period: Period, count: u32) -> u32 {
+	/// the number of the dataset's objects, and `first` the first period in which one of them could be drawn, since there
+	/// were none. The periods before that do not count, and none if there are no objects.
+	pub fn settle(&mut self, period: Period, count: u32, first: Period) -> u32 {
 		let over = period.saturating_sub(1);
-		let periods = over.saturating_sub(self.settled);
-		self.settled = self.settled.max(over);
+		let from = self.settled.max(first.saturating_sub(1));
+		let periods = match count {
+			0 => 0,
+			_ => over.saturating_sub(from),
+		};
 		if self.objects == 0 || count == 0 {
 			self.objects = count;
-			return 0;
 		}
+		self.settled = self.settled.max(over);
 		self.missed = self.missed.saturating_add(periods);
 		self.in_a_row = self.in_a_row.saturating_add(periods);
 		periods
+	}
+
+	/// Lets a period pass in which the drawn object was stored too late to be proven.
+	pub fn excuse(&mut self, period: Period) {
+		self.settled = self.settled.max(period);
 	}
 
 	/// Counts a proof.
@@ -106,29 +114,35 @@ mod tests {
 	fn each_period_counts_once() {
 		let mut keeper = keeper(3, 5);
 		// The period in which it came, and the next one, which is not over.
-		assert_eq!([keeper.settle(3, 5), keeper.settle(4, 5)], [0, 0]);
-		assert_eq!([keeper.settle(6, 5), keeper.settle(6, 5)], [2, 0]);
+		assert_eq!([keeper.settle(3, 5, 1), keeper.settle(4, 5, 1)], [0, 0]);
+		assert_eq!([keeper.settle(6, 5, 1), keeper.settle(6, 5, 1)], [2, 0]);
 		keeper.prove(60, 6, 7);
 		assert_eq!((keeper.kept, keeper.missed, keeper.in_a_row), (1, 2, 0));
 		assert_eq!(
 			(keeper.settled, keeper.objects, keeper.proven),
 			(6, 7, Some(60))
 		);
-		assert_eq!([keeper.settle(7, 7), keeper.settle(8, 7)], [0, 1]);
+		assert_eq!([keeper.settle(7, 7, 1), keeper.settle(8, 7, 1)], [0, 1]);
 		assert_eq!((keeper.missed, keeper.in_a_row), (3, 1));
 		// A block before does not count back.
-		assert_eq!((keeper.settle(0, 7), keeper.settled), (0, 7));
+		assert_eq!((keeper.settle(0, 7, 1), keeper.settled), (0, 7));
+		// Nor does an excuse, and it is no proof.
+		keeper.excuse(8);
+		assert_eq!((keeper.settle(9, 7, 1), keeper.settled), (0, 8));
+		assert_eq!((keeper.kept, keeper.missed, keeper.in_a_row), (1, 3, 1));
 	}
 
 	#[test]
 	fn periods_without_objects_do_not_count() {
 		let mut keeper = keeper(3, 0);
-		assert_eq!((keeper.settle(9, 0), keeper.settled), (0, 8));
-		// They were stored at some time since period 8.
-		assert_eq!((keeper.settle(12, 4), keeper.objects), (0, 4));
-		assert_eq!(keeper.settle(13, 4), 1);
+		assert_eq!((keeper.settle(9, 0, 0), keeper.settled), (0, 8));
+		// The first one could be drawn in period 11.
+		assert_eq!((keeper.settle(12, 4, 11), keeper.objects), (1, 4));
+		assert_eq!(keeper.settle(13, 4, 11), 1);
 		// They were removed at some time since period 12.
-		assert_eq!((keeper.settle(20, 0), keeper.objects), (0, 0));
-		assert_eq!(keeper.missed, 1);
+		assert_eq!((keeper.settle(20, 0, 0), keeper.objects), (0, 0));
+		// They were removed and others were stored, while no one looked.
+		keeper.prove(200, 20, 4);
+		assert_eq!((keeper.settle(90, 4, 89), keeper.missed), (1, 3));
 	}
 }

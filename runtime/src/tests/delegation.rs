@@ -112,6 +112,21 @@ fn leave_keepers() -> RuntimeCall {
 	pallet_keepers::Call::leave { owner, dataset }.into()
 }
 
+fn keep() -> RuntimeCall {
+	let (owner, dataset, location) = (Bob.to_account_id(), 0, Default::default());
+	pallet_keepers::Call::keep {
+		owner,
+		dataset,
+		location,
+	}
+	.into()
+}
+
+fn clear_pot() -> RuntimeCall {
+	let (owner, dataset) = (Bob.to_account_id(), 0);
+	pallet_keepers::Call::clear_pot { owner, dataset }.into()
+}
+
 fn fund_keepers() -> RuntimeCall {
 	let (owner, dataset, amount) = (Bob.to_account_id(), 0, 1);
 	pallet_keepers::Call::fund {
@@ -188,8 +203,10 @@ fn each_kind_of_proxy_allows_its_calls() {
 		(jointly(Bob, register()), &[Any]),
 		(close, &[Any, NonTransfer]),
 		(vote, &[Any, NonTransfer]),
-		(leave_keepers(), &[Any, NonTransfer]),
+		(leave_keepers(), &[Any, NonTransfer, Shares]),
+		(keep(), &[Any]),
 		(fund_keepers(), &[Any]),
+		(clear_pot(), &[Any]),
 		(pallet_verifiers::Call::apply {}.into(), &[Any, NonTransfer]),
 		(pallet_session::Call::purge_keys {}.into(), &[Any]),
 		(request(0), &[Any, NonTransfer, Shares]),

@@ -58,10 +58,32 @@ fn keys_are_drawn_kept_and_erased() {
 	file.start(&now).unwrap();
 	assert_eq!(leaf(&file, &now, 5).unwrap(), before);
 
+	// An interrupted removal is remembered until its leaves are erased.
+	file.intend(&now, &[7, 5]).unwrap();
+	assert_eq!(file.intended(GENESIS).unwrap(), [(now, 5), (now, 7)]);
+	assert_eq!(file.intended([9; 32]).unwrap(), []);
 	assert_eq!(file.erase(&now, &[5, 7, 5]).unwrap(), 2);
+	assert_eq!(file.intended(GENESIS).unwrap(), []);
 	assert_eq!(leaf(&file, &now, 5), Err(TreeError::Erased { leaf: 5 }));
 	assert!(leaf(&file, &now, 6).is_ok());
 	assert!(leaf(&file, &later, 5).is_ok());
+}
+
+#[test]
+fn what_was_not_begun_after_all_is_taken_back() {
+	let folder = tempfile::tempdir().unwrap();
+	let file = file(&folder);
+	file.end(GENESIS, 3).unwrap();
+	assert!(!file.path().exists());
+	file.begin(GENESIS, 3, 1).unwrap();
+	assert_eq!(file.first(GENESIS, 3).unwrap(), Some(1));
+	file.end(GENESIS, 3).unwrap();
+	assert_eq!(file.first(GENESIS, 3).unwrap(), None);
+	// Not if it is in use.
+	file.begin(GENESIS, 3, 1).unwrap();
+	file.start(&id(3, 1)).unwrap();
+	file.end(GENESIS, 3).unwrap();
+	assert_eq!(file.first(GENESIS, 3).unwrap(), Some(1));
 }
 
 #[cfg(unix)]
@@ -75,8 +97,12 @@ fn only_its_owner_may_read_the_file() {
 	assert_eq!(mode(file.path()), 0o600);
 	file.start(&id(0, 0)).unwrap();
 	assert_eq!(mode(file.path()), 0o600);
-	// There is one file, and no copy of an earlier one.
+	// There is one file, and no copy of an earlier one, even if a program was killed while it wrote.
+	let left = folder.path().join("school.key.erasable.new");
+	fs::write(&left, "the keys of yesterday").unwrap();
+	file.erase(&id(0, 0), &[1]).unwrap();
 	assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+	assert_eq!(mode(file.path()), 0o600);
 }
 
 #[test]

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Objects are copied without keys, and their pieces are proven from the copy.
 
-use super::*;
+use super::{
+	store::{Kill, Store},
+	*,
+};
 use crate::{check, copy, prove, CopyError, Failure, Left};
 use isthmus_storage_proof::{pieces, verify};
-use std::fs;
+use std::{fs, sync::Arc};
 
 fn location(folder: &Path) -> Location {
 	Location::open(&folder_url(folder)).unwrap()
@@ -37,9 +40,9 @@ async fn an_object_of_any_length_is_copied_once_and_proven() {
 			);
 			assert_eq!(proven, Ok(()), "piece {piece} of {length}");
 		}
-		let beyond = prove(&to, &object, last + 1).await;
-		assert!(beyond.is_err() || last % 1_024 != 1_023, "{beyond:?}");
-		assert_eq!(prove(&to, &object, u64::MAX).await, Err(Failure::Missing));
+		for beyond in [last + 1, u64::MAX] {
+			assert_eq!(prove(&to, &object, beyond).await, Err(Failure::Missing));
+		}
 	}
 }
 
@@ -79,6 +82,29 @@ async fn a_source_with_wrong_bytes_is_left_for_the_next_one() {
 		.await
 		.unwrap());
 	assert!(is_right(&to, &object).await);
+}
+
+#[tokio::test]
+async fn a_copy_that_fails_leaves_no_unfinished_upload() {
+	let folder = tempfile::tempdir().unwrap();
+	let from = folder.path().join("from");
+	let object = sent(&location(&from), &value(33 * CHUNK)).await;
+	let store = Arc::new(Store::default());
+	let to = store.at("s3://bucket/copy");
+	// The second write is that of a part: only the upload has started.
+	store.interrupt(Some((1, Kill::Before)));
+	let copied = copy(&object, &[location(&from)], &to).await;
+	assert!(matches!(copied, Err(CopyError::Target(_))), "{copied:?}");
+	assert_eq!(store.unfinished(), 0);
+	store.interrupt(None);
+
+	let file = from.join(object.name());
+	let mut bytes = fs::read(&file).unwrap();
+	bytes[32 << 20] ^= 1;
+	fs::write(&file, bytes).unwrap();
+	let copied = copy(&object, &[location(&from)], &to).await;
+	assert!(matches!(copied, Err(CopyError::NoneLeft(_))), "{copied:?}");
+	assert_eq!(store.unfinished(), 0);
 }
 
 #[tokio::test]

@@ -79,6 +79,12 @@ impl Store {
 		*self.kill.lock().unwrap() = kill;
 	}
 
+	/// Returns how many uploads are unfinished.
+	pub(super) fn unfinished(&self) -> usize {
+		let parts = self.parts.lock().unwrap();
+		parts.keys().filter(|(_, part)| *part == usize::MAX).count()
+	}
+
 	/// Forgets all unfinished uploads.
 	pub(super) fn drop_uploads(&self) {
 		self.parts.lock().unwrap().clear();

@@ -42,6 +42,17 @@ pub struct Challenge {
 	pub piece: u64,
 }
 
+/// What is due from a keeper in a period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+	/// Nothing: it has proven, came after the draw, or there is no object.
+	Nothing,
+	/// To say that the drawn object was stored too late to be proven.
+	Excuse(Period),
+	/// A proof.
+	Proof(Challenge),
+}
+
 impl Client {
 	/// Makes a call that takes a place among the keepers of a dataset, or says that the copy is at another location.
 	///
@@ -190,42 +201,49 @@ impl Proven {
 		Ok((period, length))
 	}
 
-	/// Returns what a keeper has to prove in the period of this block; `None` if it has proven it, came in this period, or
-	/// there is nothing. `default` is the runtime's length of periods.
-	pub(crate) async fn challenge(
+	/// Returns what is due from a keeper in the period of this block. `default` is the runtime's length of periods.
+	pub(crate) async fn due(
 		&self,
 		owner: &AccountId,
 		dataset: DatasetId,
 		account: &AccountId,
 		keeper: &Keeper,
 		default: u32,
-	) -> Result<Option<Challenge>, Error> {
+	) -> Result<Due, Error> {
 		let (period, length) = self.period(default).await?;
 		if keeper.settled >= period {
-			return Ok(None);
+			return Ok(Due::Nothing);
 		}
 		let block = periods::drawn_by(period, length);
 		let hash: Option<H256> = self.get(storage::block_hash(block)).await?;
 		let Some(hash) = hash else {
-			return Ok(None);
+			return Ok(Due::Nothing);
 		};
 		let draw = Draw::new(&hash.0, &account.0, &owner.0, dataset, period);
-		let count = self.object_count(owner, dataset).await?;
+		let ObjectCount { count, since } = self.objects_since(owner, dataset).await?;
 		let mut keeper = keeper.clone();
-		keeper.settle(period, count);
+		keeper.settle(period, count, periods::first_drawn_after(since, length));
 		let Some(place) = draw.object(keeper.objects, count) else {
-			return Ok(None);
+			return Ok(Due::Nothing);
 		};
 		let key = self.get(storage::object(&owner.0, dataset, place)).await?;
 		let Some(key) = key else {
-			return Ok(None);
+			return Ok(Due::Nothing);
 		};
 		let record = self.record(owner, key).await?;
-		let Some(Payload::Object { object, .. }) = record.map(|record| record.payload) else {
-			return Ok(None);
+		let Some(Payload::Object {
+			object,
+			block: stored,
+			..
+		}) = record.map(|record| record.payload)
+		else {
+			return Ok(Due::Nothing);
 		};
+		if stored > block {
+			return Ok(Due::Excuse(period));
+		}
 		let piece = draw.piece(object.length);
-		Ok(Some(Challenge {
+		Ok(Due::Proof(Challenge {
 			period,
 			key,
 			object: of_entry(key, &object)?,

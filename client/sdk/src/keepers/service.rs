@@ -3,7 +3,7 @@
 //!
 //! All that it needs from the chain is [proven](crate::proven). It copies ciphertext, and needs no grant.
 
-use super::chain::Challenge;
+use super::chain::{Challenge, Due};
 use crate::{
 	account::Identity,
 	client::{Client, Depth},
@@ -14,8 +14,13 @@ use crate::{
 	types::*,
 };
 use isthmus_light::storage;
-use isthmus_objects::{copy, copy_again, prove, CopyError, Location as Store};
-use isthmus_storage_proof::periods::Period;
+use isthmus_objects::{
+	check, copy, copy_again, prove, CopyError, Location as Store, LocationError as StoreError,
+};
+use isthmus_storage_proof::{
+	periods::{first_drawn_after, Period},
+	Proof,
+};
 use std::{
 	collections::{BTreeMap, BTreeSet, VecDeque},
 	pin::pin,
@@ -37,21 +42,38 @@ pub struct Keeping {
 }
 
 impl Keeping {
-	/// Keeps a dataset of an owner in a store.
-	pub fn new(owner: AccountId, dataset: DatasetId, at: Store) -> Self {
-		Self {
+	/// Keeps a dataset of an owner in a folder of its own below a location: the names of objects are chosen by those who
+	/// store them, so that two owners could choose the same.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the location or the store's settings are wrong.
+	pub fn open(owner: AccountId, dataset: DatasetId, at: &str) -> Result<Self, StoreError> {
+		Ok(Self {
+			at: Store::open(&folder(at, &owner, dataset))?,
 			owner,
 			dataset,
-			at,
 			once: false,
 			had_place: false,
-		}
+		})
+	}
+
+	/// Returns where the copy is.
+	pub fn location(&self) -> &Store {
+		&self.at
 	}
 
 	/// Ends once there is nothing more to do at this time.
 	pub fn once(self) -> Self {
 		Self { once: true, ..self }
 	}
+}
+
+/// Returns the folder of a dataset's copies below a location.
+fn folder(at: &str, owner: &AccountId, dataset: DatasetId) -> String {
+	let at = at.trim_end_matches('/');
+	let owner = hex::encode(owner.0);
+	format!("{at}/{owner}/{dataset}")
 }
 
 /// Something that a keeper did.
@@ -93,6 +115,11 @@ pub enum Step {
 	Proven {
 		/// What was drawn.
 		challenge: Box<Challenge>,
+		/// The transaction.
+		included: Included,
+	},
+	/// The drawn object was stored too late for this period, so that nothing was to be proven.
+	Excused {
 		/// The transaction.
 		included: Included,
 	},
@@ -157,6 +184,7 @@ pub async fn keep(
 		listed: None,
 		refused: (0, 0),
 		proven_in: None,
+		repaired_in: None,
 	};
 	loop {
 		let is_done = service.look().await?;
@@ -187,7 +215,7 @@ struct Known {
 	object: isthmus_objects::Object,
 	/// Whether the copy is there.
 	here: bool,
-	/// Whether the copy is damaged.
+	/// Whether the copy could not be proven, so that all of it is to be checked.
 	damaged: bool,
 }
 
@@ -217,6 +245,8 @@ struct Service<'a, W> {
 	refused: (Period, u32),
 	/// The period of the last proof that is in a block.
 	proven_in: Option<Period>,
+	/// The period in which a copy that could not be proven was last checked and copied again.
+	repaired_in: Option<Period>,
 }
 
 impl<W: Watch> Service<'_, W> {
@@ -374,6 +404,7 @@ impl<W: Watch> Service<'_, W> {
 			let (sources, at) = (self.sources.clone(), self.keeping.at.clone());
 			self.copying.spawn(async move {
 				let copied = match damaged {
+					true if check(&at, &object, true, &mut |_| {}).await.is_right() => Ok(false),
 					true => copy_again(&object, &sources, &at).await.map(|()| true),
 					false => copy(&object, &sources, &at).await,
 				};
@@ -408,20 +439,21 @@ impl<W: Watch> Service<'_, W> {
 	async fn prove(&mut self, proven: &Proven, place: Keeper) -> Result<bool, Error> {
 		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
 		let id = *self.keeper.id();
-		let (period, _) = proven.period(self.period_length).await?;
-		let count = proven.object_count(&owner, dataset).await?;
+		let (period, length) = proven.period(self.period_length).await?;
+		let objects = proven.objects_since(&owner, dataset).await?;
+		let first = first_drawn_after(objects.since, length);
 		let mut settled = place.clone();
-		settled.settle(period, count);
+		settled.settle(period, objects.count, first);
 		if settled.in_a_row >= self.most_missed {
 			return Err(Error::Keeper(
 				"the account has missed too many periods in a row: give its place up with --leave, without the deposit, and run the command again to take a new one",
 			));
 		}
 		let default = self.period_length;
-		let challenge = proven.challenge(&owner, dataset, &id, &place, default);
-		let challenge = match challenge.await {
-			Ok(Some(challenge)) => challenge,
-			Ok(None) => return Ok(true),
+		let challenge = match proven.due(&owner, dataset, &id, &place, default).await {
+			Ok(Due::Proof(challenge)) => challenge,
+			Ok(Due::Nothing) => return Ok(true),
+			Ok(Due::Excuse(period)) => return self.excuse(period).await,
 			Err(Error::Malformed { .. }) => {
 				self.save_deposit(settled.in_a_row).await?;
 				return Ok(true);
@@ -429,7 +461,11 @@ impl<W: Watch> Service<'_, W> {
 			Err(error) => return Err(error),
 		};
 		let is_refused = self.refused.0 == period && self.refused.1 >= ATTEMPTS;
-		if self.proven_in == Some(period) || is_refused {
+		if self.proven_in == Some(period) {
+			return Ok(true);
+		}
+		if is_refused {
+			self.save_deposit(settled.in_a_row).await?;
 			return Ok(true);
 		}
 		let key = challenge.key;
@@ -443,14 +479,27 @@ impl<W: Watch> Service<'_, W> {
 		let proof = prove(&self.keeping.at, &challenge.object, challenge.piece);
 		let proof = match proof.await {
 			Ok(proof) => proof,
+			// All of it was checked or copied already: what is left is to wait until its store can be read.
+			Err(_) if self.repaired_in == Some(period) => {
+				self.save_deposit(settled.in_a_row).await?;
+				return Ok(true);
+			}
 			Err(failure) => {
-				(known.here, known.damaged) = (false, failure.is_content());
+				(known.here, known.damaged) = (false, true);
+				self.repaired_in = Some(period);
 				self.waiting.push_front(key);
 				self.not_proven(period, key, failure.to_string());
 				return Ok(false);
 			}
 		};
-		let call = self.client.prove_piece(&owner, dataset, &proof).await?;
+		self.send_proof(challenge, &proof).await
+	}
+
+	/// Sends a proof. Returns whether there is nothing more to do in this period.
+	async fn send_proof(&mut self, challenge: Challenge, proof: &Proof) -> Result<bool, Error> {
+		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
+		let (period, key) = (challenge.period, challenge.key);
+		let call = self.client.prove_piece(&owner, dataset, proof).await?;
 		match self.client.send(&self.keeper.account, &call).await {
 			Ok(included) => {
 				self.proven_in = Some(period);
@@ -479,16 +528,38 @@ impl<W: Watch> Service<'_, W> {
 		}
 	}
 
-	/// Gives the place up if the account would lose it, and its deposit, with one more missed period.
+	/// Lets a period pass in which the drawn object was stored too late to be proven.
+	async fn excuse(&mut self, period: Period) -> Result<bool, Error> {
+		if self.proven_in == Some(period) {
+			return Ok(true);
+		}
+		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
+		let (piece, path) = (Vec::new(), Vec::new());
+		let call = self
+			.client
+			.prove_piece(&owner, dataset, &Proof { piece, path });
+		match self.client.send(&self.keeper.account, &call.await?).await {
+			Ok(included) => self.watch.did(Step::Excused { included }),
+			// Another program of the account has done it.
+			Err(Error::Refused(refusal)) if refusal.error.name() == "NotDue" => {}
+			// The list has changed in the meantime: the next block shows what is drawn now.
+			Err(Error::Refused(_)) => return Ok(true),
+			Err(error) => return Err(error),
+		}
+		self.proven_in = Some(period);
+		Ok(true)
+	}
+
+	/// Gives the place up while a part of the deposit can be saved: each period missed in a row costs a part of it.
 	async fn save_deposit(&mut self, in_a_row: u32) -> Result<(), Error> {
-		if in_a_row.saturating_add(1) < self.most_missed {
+		if !is_time_to_leave(in_a_row, self.most_missed) {
 			return Ok(());
 		}
 		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
 		let call = self.client.stop_keeping(&owner, dataset).await?;
 		self.client.send(&self.keeper.account, &call).await?;
 		Err(Error::Keeper(
-			"the account has given up its place among the keepers, because it would have lost its deposit: what is drawn is at no location. Run the command again when the objects are there",
+			"the account has given up its place among the keepers, to save the rest of its deposit: what is drawn cannot be copied or read. Run the command again when the objects are there",
 		))
 	}
 
@@ -498,5 +569,33 @@ impl<W: Watch> Service<'_, W> {
 			key,
 			reason,
 		});
+	}
+}
+
+/// Returns whether to give a place up after this many periods missed in a row: after half of those that cost the place.
+fn is_time_to_leave(in_a_row: u32, most_missed: u32) -> bool {
+	in_a_row >= most_missed.div_ceil(2)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn each_dataset_of_each_owner_has_a_folder_of_its_own() {
+		let at = |owner: u8, dataset, at| folder(at, &AccountId::from([owner; 32]), dataset);
+		let first = at(0xab, 7, "file:///srv/copies");
+		assert_eq!(first, format!("file:///srv/copies/{}/7", "ab".repeat(32)));
+		assert_eq!(first, at(0xab, 7, "file:///srv/copies/"));
+		for (owner, dataset) in [(0xab, 8), (0xac, 7)] {
+			assert_ne!(first, at(owner, dataset, "file:///srv/copies"));
+		}
+	}
+
+	#[test]
+	fn a_place_is_given_up_while_half_of_the_deposit_is_left() {
+		let left = (0..20).find(|missed| is_time_to_leave(*missed, 12));
+		assert_eq!(left, Some(6));
+		assert!(!is_time_to_leave(0, 1) && is_time_to_leave(1, 1));
 	}
 }

@@ -76,8 +76,17 @@ impl Proven {
 
 	/// Returns how many objects a dataset has.
 	pub async fn object_count(&self, owner: &AccountId, dataset: DatasetId) -> Result<u32, Error> {
-		let count: Option<u32> = self.get(storage::object_count(&owner.0, dataset)).await?;
-		Ok(count.unwrap_or_default())
+		Ok(self.objects_since(owner, dataset).await?.count)
+	}
+
+	/// Returns how many objects a dataset has, and since when it has any.
+	pub(crate) async fn objects_since(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+	) -> Result<ObjectCount, Error> {
+		let objects = self.get(storage::object_count(&owner.0, dataset)).await?;
+		Ok(objects.unwrap_or_default())
 	}
 
 	/// Returns the keys of the records of a dataset that are objects, in the order of the chain's list.

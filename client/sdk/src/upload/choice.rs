@@ -33,9 +33,10 @@ impl Choice {
 	pub(super) async fn choose(
 		&self,
 		client: &Client,
-		owner: &AccountId,
+		identity: &Identity,
 		notes: &Notes,
 	) -> Result<Place, Error> {
+		let owner = identity.id();
 		let mut place = self.place;
 		let Place { key, dataset, .. } = place;
 		let best = client.best().await?;
@@ -66,7 +67,10 @@ impl Choice {
 			place.epoch = now;
 			place.leaf = best.free_leaf(owner, dataset, now).await?;
 		}
-		while notes.claimed(&[Claim::leaf(&place)]).is_some()
+		let id = epoch_id(client, owner, dataset, place.epoch);
+		let erased = identity.erased_leaves(&id)?;
+		while erased.has(place.leaf)
+			|| notes.claimed(&[Claim::leaf(&place)]).is_some()
 			|| best
 				.leaf(owner, dataset, place.epoch, place.leaf)
 				.await?

@@ -106,7 +106,7 @@ impl Upload<'_> {
 	async fn enter(&self, place: Place, object: &Object) -> Result<crate::Included, Error> {
 		let (client, owner) = (self.client, self.owner);
 		let make = |notes| async move {
-			match fixed(place).choose(client, owner.id(), &notes).await {
+			match fixed(place).choose(client, owner, &notes).await {
 				Err(error) if is_gone(&error) => return Err(UploadError::PlaceGone.into()),
 				chosen => chosen?,
 			};
@@ -138,8 +138,8 @@ impl Upload<'_> {
 
 	/// Returns the place of the interrupted upload if it is still free, and otherwise chooses one. Also returns which of both.
 	async fn object_place(&self, journal: &Path) -> Result<(Place, bool), Error> {
-		let (client, owner) = (self.client, self.owner.id());
-		let turn = Turn::take(client, owner).await?;
+		let (client, owner) = (self.client, self.owner);
+		let turn = Turn::take(client, owner.id()).await?;
 		let noted = objects::unfinished(journal)?;
 		let noted = noted.and_then(|text| noted_place(&text, self.choice.place.key));
 		let fits = |place: &Place| {

@@ -179,10 +179,13 @@ impl<T: Config> Pallet<T> {
 			}
 			Due::Payment(id) => {
 				let over = Payments::<T>::get(id).is_some_and(|payment| now >= payment.until);
-				let Some(grant) = Grants::<T>::get(id).filter(|_| over) else {
+				let Some(mut grant) = Grants::<T>::get(id).filter(|_| over) else {
 					return false;
 				};
-				Self::pay_owner(id, &grant);
+				match grant.state.has_ended() {
+					true => Self::close_payment(id, &mut grant),
+					false => Self::pay_owner(id, &grant),
+				}
 			}
 		}
 		true

@@ -47,12 +47,19 @@ impl<T: Config> Pallet<T> {
 		Ok(true)
 	}
 
-	/// Returns how many of a reader's grants have not ended.
+	/// Returns how many of a reader's grants need their places.
 	pub(crate) fn active(entry: &ReaderEntry) -> usize {
-		let (now, time) = (frame_system::Pallet::<T>::block_number(), Self::time());
-		let is_active = |grant: &GrantOf<T>| !grant.state_at(&now, time).has_ended();
 		let grants = entry.grants.iter().filter_map(Grants::<T>::get);
-		grants.filter(is_active).count()
+		grants.filter(|grant| !Self::may_forget(grant)).count()
+	}
+
+	/// Returns whether a grant's place can be given to another: it has ended, and its keys are not kept for a dispute.
+	fn may_forget(grant: &GrantOf<T>) -> bool {
+		let (now, time) = (frame_system::Pallet::<T>::block_number(), Self::time());
+		match grant.state.has_ended() {
+			true => grant.sealed_keys.is_empty(),
+			false => grant.state_at(&now, time).has_ended(),
+		}
 	}
 
 	/// Prepares a grant that no one requested: checks that the reader has room for it, and holds its deposit.
@@ -96,11 +103,10 @@ impl<T: Config> Pallet<T> {
 		let list = AuthorizationList::<T>::get(key).grants;
 		let is_full = list.is_full();
 		if is_full {
-			let (now, time) = (frame_system::Pallet::<T>::block_number(), Self::time());
 			// The list is in the order in which the grants were given.
 			let ended = list.iter().find_map(|id| {
 				Grants::<T>::get(id)
-					.filter(|grant| grant.state_at(&now, time).has_ended())
+					.filter(Self::may_forget)
 					.map(|grant| (*id, grant))
 			});
 			let (other, mut ended) = ended.ok_or(Error::<T>::TooManyGrants)?;
@@ -154,9 +160,24 @@ impl<T: Config> Pallet<T> {
 		Ok(refund)
 	}
 
-	/// Ends a grant: removes its keys and releases their part of the deposit. The rest of the grant is
+	/// Ends a grant: removes its keys, or keeps them as evidence as long as it can be disputed. The rest of the grant is
 	/// removed `GrantMemory` blocks later.
 	pub(crate) fn end_grant(id: GrantId, grant: &mut GrantOf<T>, state: GrantState) {
+		// Choose the next block at the earliest, because this block's agenda may already be finished.
+		let mut due = frame_system::Pallet::<T>::block_number()
+			.saturating_add(T::GrantMemory::get().max(One::one()));
+		Self::take_condition(id, grant);
+		grant.condition = None;
+		grant.state = state;
+		match Payments::<T>::get(id) {
+			Some(payment) => due = due.max(payment.until),
+			None => Self::drop_keys(grant),
+		}
+		Self::put_off(id, grant, due);
+	}
+
+	/// Removes the keys of a grant and releases their part of the deposit. The caller must write the grant.
+	pub(crate) fn drop_keys(grant: &mut GrantOf<T>) {
 		// The deposit's rates may have changed since the grant was given, so never keep more than is held.
 		let kept = grant.deposit.min(Self::deposit(Footprint::grant(0)));
 		Self::release(
@@ -165,15 +186,8 @@ impl<T: Config> Pallet<T> {
 			grant.deposit.saturating_sub(kept),
 		);
 		Self::note_no_longer_sold(grant);
-		Self::take_condition(id, grant);
-		grant.condition = None;
-		grant.state = state;
 		grant.sealed_keys = BoundedVec::new();
 		grant.deposit = kept;
-		// Choose the next block at the earliest, because this block's agenda may already be finished.
-		let due = frame_system::Pallet::<T>::block_number()
-			.saturating_add(T::GrantMemory::get().max(One::one()));
-		Self::put_off(id, grant, due);
 	}
 
 	/// Takes the condition from a grant that ends, if it has one.
@@ -237,6 +251,10 @@ impl<T: Config> Pallet<T> {
 	/// Removes a grant, and releases what is held for it.
 	pub(crate) fn forget_grant(id: GrantId, grant: &GrantOf<T>) {
 		let Scope { dataset, epoch, .. } = grant.scope;
+		if !grant.sealed_keys.is_empty() {
+			// There may be a note of a payment that was given back.
+			Self::take_payment(id);
+		}
 		Self::note_no_longer_sold(grant);
 		Self::take_condition(id, grant);
 		Self::amend_reader((&grant.owner, dataset, epoch, &grant.grantee), |entry| {
@@ -254,10 +272,10 @@ impl<T: Config> Pallet<T> {
 
 /// What was sold.
 impl<T: Config> Pallet<T> {
-	/// Returns whether a grant has not ended and its reader paid for it. What was paid for a firm grant of an earlier
-	/// runtime is not known.
+	/// Returns whether a grant has not ended, or can still be disputed, and its reader paid for it. What was paid for a firm
+	/// grant of an earlier runtime is not known.
 	pub(crate) fn is_sold(grant: &GrantOf<T>) -> bool {
-		!grant.state.has_ended() && (grant.firm || !grant.paid.is_zero())
+		!grant.sealed_keys.is_empty() && (grant.firm || !grant.paid.is_zero())
 	}
 
 	/// Returns whether a record was there when a reader paid for a range with it, and a term is not over.
@@ -272,6 +290,17 @@ impl<T: Config> Pallet<T> {
 					&& complete <= sold.paid
 					&& (sold.from..sold.to).contains(&record.leaf.into())
 			})
+	}
+
+	/// Returns whether a record may be evidence: there may be a payment for a range with it that can still be disputed.
+	///
+	/// The state has the last sale on an epoch only, so that this is asked of the longest time for disputes.
+	pub(crate) fn is_evidence(owner: &T::AccountId, record: &RecordOf<T>) -> bool {
+		let now = frame_system::Pallet::<T>::block_number();
+		SoldRanges::<T>::get((owner, record.dataset, record.epoch)).is_some_and(|sold| {
+			let until = sold.paid.saturating_add(Self::longest_window());
+			now < until.min(sold.until) && (sold.from..sold.to).contains(&record.leaf.into())
+		})
 	}
 
 	/// Counts a new grant, if it was paid for.

@@ -232,14 +232,14 @@ fn cheat(rng: &mut StdRng, sale: &mut Sale) -> Vec<u8> {
 	let good = sale.sealed(&root);
 	match how {
 		0 => good,
-		// The keys of another dataset, epoch or owner.
-		1 => sale.sealed(&root_of(OFFICE, &sale.scope)),
+		// The keys of another tree, which open.
+		1 => sale.sealed(&MasterSecret::from_bytes(rng.gen()).epoch_root(root.id())),
+		// Those of another epoch are bound to it, and do not open.
 		2 => {
 			let later = Scope {
 				epoch: 1,
 				..sale.scope
 			};
-			// They are bound to their place, so that they do not open.
 			sale.sealed(&root_of(SCHOOL, &later))
 		}
 		// Garbage, of the right length or another.
@@ -285,7 +285,8 @@ fn a_cheated_reader_gets_its_money_back() {
 		assert_eq!(held(HoldReason::Offer, COMPANY), 0);
 		assert_eq!(
 			(total(SCHOOL), total(COMPANY)),
-			(before.0 - SLASH, before.1 + SLASH)
+			(before.0 - SLASH, before.1),
+			"what the owner loses is burned"
 		);
 		let entry = Grants::<Test>::get(grant).unwrap();
 		assert_eq!(entry.state, GrantState::Revoked);
@@ -519,10 +520,224 @@ fn a_revocation_before_the_payment_gives_all_of_it_back() {
 		));
 		assert_eq!((total(SCHOOL), total(COMPANY)), (owner, consumer));
 		assert_eq!(held(HoldReason::Offer, COMPANY), 0);
+		// A good grant is as good as before.
+		assert_ok!(submit(COMPANY, sale.dispute(grant)));
+		assert!(matches!(last_event(), SharingEvent::DisputeLost { .. }));
+		assert_eq!(Sharing::do_try_state(), Ok(()));
+		let full = Grants::<Test>::get(grant).unwrap().deposit;
+		// The keys go when the time for disputes is over.
+		run_to(1 + WINDOW);
+		let entry = Grants::<Test>::get(grant).unwrap();
+		assert!(entry.sealed_keys.is_empty() && entry.deposit < full);
+		assert_eq!(held(HoldReason::Grant, COMPANY), entry.deposit);
+		assert_eq!((total(SCHOOL), total(COMPANY)), (owner, consumer));
 		assert_noop!(
 			submit(COMPANY, sale.dispute(grant)),
 			Error::NothingToDispute
 		);
+	});
+}
+
+/// Runs a test with a sale of leaf 3 in the range 0 to 10, whose keys are garbage.
+fn with_garbage(test: impl FnOnce(Sale, GrantId)) {
+	with_sale(|sale, _| {
+		let sale = Sale {
+			scope: scope(1, 10),
+			..sale
+		};
+		let grant = sale.sell(b"garbage".to_vec());
+		test(sale, grant);
+	});
+}
+
+#[test]
+fn a_revocation_does_not_save_a_cheat() {
+	with_garbage(|sale, grant| {
+		assert_ok!(submit(SCHOOL, SharingCall::revoke { grant }));
+		let (owner, consumer) = (total(SCHOOL), total(COMPANY));
+		assert_ok!(submit(COMPANY, sale.dispute(grant)));
+		assert!(matches!(
+			last_event(),
+			SharingEvent::DisputeWon {
+				refunded: 0,
+				slashed: SLASH,
+				..
+			}
+		));
+		assert_eq!((total(SCHOOL), total(COMPANY)), (owner - SLASH, consumer));
+		assert_eq!(Sharing::do_try_state(), Ok(()));
+		assert_noop!(
+			submit(COMPANY, sale.dispute(grant)),
+			Error::NothingToDispute
+		);
+	});
+}
+
+/// Other grants to the reader do not push one out that can be disputed.
+#[test]
+fn a_full_list_keeps_what_can_be_disputed() {
+	with_garbage(|sale, grant| {
+		assert_ok!(submit(SCHOOL, SharingCall::revoke { grant }));
+		let mut given = 0;
+		while submit(SCHOOL, authorize(COMPANY, scope(0, 9), 50, None)).is_ok() {
+			given += 1;
+		}
+		assert_eq!(given, 14);
+		assert_ok!(submit(COMPANY, sale.dispute(grant)));
+		assert_ok!(submit(SCHOOL, authorize(COMPANY, scope(0, 9), 50, None)));
+		assert!(!Grants::<Test>::contains_key(grant));
+	});
+}
+
+#[test]
+fn who_gives_a_revoked_grant_up_pays_nothing() {
+	with_sale(|_, grant| {
+		let (owner, consumer) = (total(SCHOOL), total(COMPANY));
+		assert_ok!(submit(SCHOOL, SharingCall::revoke { grant }));
+		assert_ok!(submit(COMPANY, SharingCall::renounce { grant }));
+		assert_eq!((total(SCHOOL), total(COMPANY)), (owner, consumer));
+		assert_eq!(Payments::<Test>::iter_keys().count(), 0);
+		assert_eq!(SoldRanges::<Test>::iter_keys().count(), 0);
+	});
+}
+
+#[test]
+fn a_payment_that_waits_is_in_order() {
+	with_sale(|_, _| assert_eq!(Sharing::do_try_state(), Ok(())));
+}
+
+/// The time for disputes is half of the term, from the least one to the chain's longest.
+#[test]
+fn a_longer_term_can_be_disputed_longer() {
+	for (longest, window) in [(WINDOW, WINDOW), (1, WINDOW), (8, 8), (100, 10)] {
+		with_dataset(|| {
+			LongestWindow::<Test>::put(longest);
+			assert_ok!(submit(COMPANY, request(scope(0, 10), OFFER)));
+			assert_ok!(submit(
+				SCHOOL,
+				authorize(COMPANY, scope(0, 10), 50, Some(0))
+			));
+			assert_eq!(Payments::<Test>::get(0).unwrap().until, 1 + window);
+		});
+	}
+}
+
+#[test]
+fn the_genesis_sets_the_longest_time_for_disputes() {
+	use sp_runtime::BuildStorage;
+	for (set, longest) in [(0, WINDOW), (9, 9)] {
+		let genesis = GenesisConfig::<Test> {
+			longest_window: set,
+		};
+		let storage = genesis.build_storage().expect("it is good");
+		sp_io::TestExternalities::new(storage)
+			.execute_with(|| assert_eq!(LongestWindow::<Test>::get(), longest));
+	}
+}
+
+/// What shows that a grant is bad stays as long as that can be shown: records that came later, and unfinished ones, too.
+#[test]
+fn evidence_stays_while_a_payment_is_open() {
+	with_sale(|_, grant| {
+		run_to(2);
+		let later = SharingCall::store {
+			key: key(2),
+			dataset: 0,
+			epoch: 0,
+			leaf: 4,
+			value: vec![1],
+		};
+		assert_ok!(submit(SCHOOL, later));
+		let outside = SharingCall::store {
+			key: key(3),
+			dataset: 0,
+			epoch: 0,
+			leaf: 10,
+			value: vec![1],
+		};
+		assert_ok!(submit(SCHOOL, outside));
+		let large = SharingCall::open_record {
+			key: key(4),
+			dataset: 0,
+			epoch: 0,
+			leaf: 5,
+			length: 7,
+			chunk_size: 4,
+			manifest: [&[1, 0, 1, 0][..], &[5; 64]].concat(),
+		};
+		assert_ok!(submit(SCHOOL, large));
+		let remove = |number| submit(SCHOOL, SharingCall::remove_record { key: key(number) });
+		assert_ok!(remove(3));
+		for number in [1, 2, 4] {
+			assert_noop!(remove(number), Error::RecordPaidFor);
+		}
+		// Nor after a revocation.
+		run_to(3);
+		assert_ok!(submit(SCHOOL, SharingCall::revoke { grant }));
+		for number in [1, 2, 4] {
+			assert_noop!(remove(number), Error::RecordPaidFor);
+		}
+		run_to(1 + WINDOW);
+		for number in [1, 2, 4] {
+			assert_ok!(remove(number));
+		}
+	});
+}
+
+/// The keys of the range are public after a dispute, won or lost.
+#[test]
+fn a_dispute_starts_an_epoch() {
+	let epoch = || Datasets::<Test>::get(SCHOOL, 0).unwrap().epoch;
+	let check = |sale: Sale, grant| {
+		assert_ok!(submit(COMPANY, sale.dispute(grant)));
+		assert_eq!(epoch(), 1);
+		System::assert_has_event(
+			SharingEvent::EpochStarted {
+				owner: SCHOOL,
+				dataset: 0,
+				epoch: 1,
+			}
+			.into(),
+		);
+	};
+	with_garbage(check);
+	with_sale(|sale, grant| {
+		let again = sale.dispute(grant);
+		check(sale, grant);
+		// A grant on an earlier epoch starts none.
+		assert_ok!(submit(COMPANY, again));
+		assert_eq!(epoch(), 1);
+	});
+}
+
+/// Who shows that it was cheated pays no fee, and who is wrong does.
+#[test]
+fn a_won_dispute_is_free() {
+	use frame_support::dispatch::Pays;
+	let pays = |sale: &Sale, grant| {
+		let Sale { leaf, shown, .. } = sale;
+		let secret = *sale.pair.expose_seed();
+		let origin = RuntimeOrigin::signed(COMPANY);
+		let done = Sharing::dispute(origin, grant, *leaf, secret, shown.clone());
+		done.expect("it is decided").pays_fee
+	};
+	with_garbage(|sale, grant| assert_eq!(pays(&sale, grant), Pays::No));
+	with_sale(|sale, grant| assert_eq!(pays(&sale, grant), Pays::Yes));
+}
+
+/// A payment that the owner's account cannot take goes back to the reader.
+#[test]
+fn a_payment_that_cannot_be_made_is_not_lost() {
+	with_sale(|_, _| {
+		let before = total(COMPANY);
+		frame_system::Account::<Test>::mutate(SCHOOL, |account| {
+			account.data.free = u64::MAX - account.data.reserved - 1;
+		});
+		run_to(1 + WINDOW);
+		assert_eq!(total(COMPANY), before);
+		assert_eq!(held(HoldReason::Offer, COMPANY), 0);
+		assert_eq!(Payments::<Test>::iter_keys().count(), 0);
+		assert_eq!(Sharing::do_try_state(), Ok(()));
 	});
 }
 
@@ -536,33 +751,61 @@ fn who_gives_a_grant_up_pays_for_it() {
 	});
 }
 
-/// An owner loses no more than the deposit for its dataset.
+/// An owner loses no more than the deposit for its dataset, and must restore it to sell again.
 #[test]
 fn what_an_owner_loses_is_bounded() {
 	with_dataset(|| {
-		let mut left = Datasets::<Test>::get(SCHOOL, 0).unwrap().deposit;
+		let deposit = || Datasets::<Test>::get(SCHOOL, 0).unwrap().deposit;
+		let full = deposit();
 		let pair = reader_of(Suite::X25519, COMPANY);
-		for from in 0..6 {
-			let sale = Sale {
-				pair: pair.clone(),
-				scope: scope(from, 10),
-				leaf: 9,
-				kind: Kind::Value,
-				shown: Vec::new(),
-			};
-			let grant = sale.sell(b"garbage".to_vec());
-			assert_ok!(submit(COMPANY, sale.dispute(grant)));
+		let sale = |from| Sale {
+			pair: pair.clone(),
+			scope: scope(from, 10),
+			leaf: 9,
+			kind: Kind::Value,
+			shown: Vec::new(),
+		};
+		let sell = |from| sale(from).sell(b"garbage".to_vec());
+		let sold: Vec<_> = (0..6).map(sell).collect();
+		let mut left = full;
+		for (from, grant) in (0..6).zip(sold) {
+			assert_ok!(submit(COMPANY, sale(from).dispute(grant)));
 			let lost = left.min(SLASH);
 			assert!(matches!(
 				last_event(),
 				SharingEvent::DisputeWon { slashed, .. } if slashed == lost
 			));
 			left -= lost;
-			assert_eq!(Datasets::<Test>::get(SCHOOL, 0).unwrap().deposit, left);
+			assert_eq!(deposit(), left);
+			assert_eq!(Sharing::do_try_state(), Ok(()));
 		}
 		assert_eq!(left, 0);
-		run_to(1 + MEMORY);
-		run_to(2 + MEMORY);
-		assert_ok!(submit(SCHOOL, SharingCall::remove_dataset { dataset: 0 }));
+		// Without the funds for it, the owner sells nothing.
+		let poor = || {
+			assert_ok!(submit(COMPANY, request(scope(6, 10), OFFER)));
+			let free = Balances::free_balance(SCHOOL);
+			let all = free - full / 2;
+			assert_ok!(Balances::transfer_allow_death(
+				RuntimeOrigin::signed(SCHOOL),
+				STRANGER,
+				all
+			));
+			let id = NextRequest::<Test>::get() - 1;
+			let answer = authorize(COMPANY, scope(6, 10), EXPIRY, Some(id));
+			assert_eq!(
+				submit(SCHOOL, answer),
+				Err(sp_runtime::TokenError::FundsUnavailable.into())
+			);
+			TransactionOutcome::Rollback(Ok::<_, DispatchError>(()))
+		};
+		with_transaction(poor).expect("nothing fails");
+		// Nothing is needed to give access for nothing.
+		assert_ok!(submit(COMPANY, request(scope(7, 10), 0)));
+		let id = NextRequest::<Test>::get() - 1;
+		let answer = authorize(COMPANY, scope(7, 10), EXPIRY, Some(id));
+		assert_ok!(submit(SCHOOL, answer));
+		assert_eq!(deposit(), 0);
+		sell(8);
+		assert_eq!(deposit(), full);
 	});
 }

@@ -462,7 +462,7 @@ fn what_was_paid_for_stays_until_the_term_is_over_or_is_paid_back() {
 		assert_noop!(submit(SCHOOL, remove(9)), Error::RecordPaidFor);
 		// Neither outside the range nor later.
 		assert!(can_be_removed(12));
-		run_to(2);
+		run_to(1 + WINDOW);
 		assert_ok!(submit(SCHOOL, store(5)));
 		assert_ok!(submit(SCHOOL, remove(5)));
 		// A record of an epoch that is over, too.
@@ -492,6 +492,8 @@ fn a_record_can_be_removed_when_what_is_left_is_paid_back_or_given_up() {
 		assert_noop!(submit(SCHOOL, remove(3)), Error::RecordPaidFor);
 		let renounce = SharingCall::renounce { grant: second };
 		assert_ok!(submit(COMPANY, renounce));
+		// The one that was given back can be disputed for a time.
+		run_to(1 + WINDOW);
 		assert_ok!(submit(SCHOOL, remove(3)));
 	});
 }
@@ -522,6 +524,7 @@ fn what_is_sold_is_narrowed_to_the_grants_that_are_left() {
 		let (first, wide) = (bought_to(5), bought_to(1 << 32));
 		run_to(2);
 		let last = bought_to(7);
+		run_to(2 + WINDOW);
 		let free = NextGrant::<Test>::get();
 		assert_ok!(submit(SCHOOL, authorize(RIVAL, scope(0, 10), 50, None)));
 		assert!(!can_be_removed(12));

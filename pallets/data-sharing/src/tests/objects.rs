@@ -37,6 +37,25 @@ fn urls(urls: &[&str]) -> Vec<Vec<u8>> {
 }
 
 #[test]
+fn the_block_since_which_there_are_objects_is_known() {
+	with_dataset(|| {
+		assert_eq!(Sharing::objects_since(&SCHOOL, 0), None);
+		for (block, number, since) in [(3, 7, 3), (5, 8, 3)] {
+			System::set_block_number(block);
+			assert_ok!(submit(SCHOOL, store_object(number)));
+			assert_eq!(Sharing::objects_since(&SCHOOL, 0), Some(since));
+		}
+		for (number, since) in [(7, Some(3)), (8, None)] {
+			assert_ok!(Sharing::remove(signed(SCHOOL), key(number)));
+			assert_eq!(Sharing::objects_since(&SCHOOL, 0), since);
+		}
+		System::set_block_number(9);
+		assert_ok!(submit(SCHOOL, store_object(9)));
+		assert_eq!(Sharing::objects_since(&SCHOOL, 0), Some(9));
+	});
+}
+
+#[test]
 fn an_object_is_stored() {
 	with_dataset(|| {
 		assert_ok!(submit(SCHOOL, store_object(7)));
@@ -287,6 +306,9 @@ fn an_object_that_was_paid_for_stays() {
 		));
 		assert_noop!(submit(SCHOOL, remove(7)), Error::RecordPaidFor);
 		assert_ok!(submit(SCHOOL, SharingCall::revoke { grant: 0 }));
+		// It can be disputed for a time.
+		assert_noop!(submit(SCHOOL, remove(7)), Error::RecordPaidFor);
+		run_to(2 + WINDOW);
 		assert_ok!(submit(SCHOOL, remove(7)));
 	});
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Objects are stored and removed while keepers prove.
 
-use crate::mock::*;
+use crate::{mock::*, Event};
 use frame_support::{assert_noop, assert_ok};
-use isthmus_storage_proof::Proof;
+use isthmus_storage_proof::{periods::DEPTH, Proof};
 use polkadot_sdk::*;
 
 fn nothing() -> Proof {
@@ -24,27 +24,65 @@ fn an_empty_dataset_has_nothing_to_prove_and_nothing_is_missed() {
 		// The first object comes late in a period. What was before does not count.
 		to_block(309);
 		store(1, 5_000);
-		to_period(31);
+		to_period(32);
 		assert_ok!(prove(BOB));
 		assert_eq!(
 			entry(BOB).map(|kept| (kept.kept, kept.missed)),
 			Some((1, 0))
 		);
-		to_period(34);
+		to_period(35);
 		assert_ok!(report(EVE, BOB));
 		assert_eq!(entry(BOB).map(|kept| kept.missed), Some(2));
 	});
 }
 
 #[test]
-fn the_first_object_gives_a_keeper_until_it_is_looked_at() {
+fn periods_in_which_a_dataset_was_empty_do_not_count_when_it_is_filled_again() {
 	run(|| {
-		assert_ok!(keep(BOB));
-		to_period(3);
 		store(1, 5_000);
-		to_period(9);
-		// Since when there was something to prove is not known: it counts from now on.
+		assert_ok!(keep(BOB));
+		to_period(2);
+		assert_ok!(prove(BOB));
+		unstore(0);
+		// In the meantime no one looks.
+		to_period(30);
+		store(2, 5_000);
+		// It can be drawn from period 31 on.
+		to_period(31);
 		assert_noop!(report(EVE, BOB), Error::NothingMissed);
+		to_period(32);
+		assert_ok!(report(EVE, BOB));
+		assert_ok!(prove(BOB));
+		assert_eq!(
+			entry(BOB).map(|kept| (kept.kept, kept.missed)),
+			Some((2, 1))
+		);
+	});
+}
+
+#[test]
+fn an_object_that_was_stored_after_the_draw_need_not_be_proven() {
+	run(|| {
+		store(1, 5_000);
+		assert_ok!(keep(BOB));
+		// The block that draws is there, and the owner puts another object at the place.
+		to_block(2 * BLOCKS - u64::from(DEPTH) + 1);
+		store(2, 5_000);
+		unstore(0);
+		to_period(2);
+		assert_ok!(send(BOB, nothing()));
+		assert!(matches!(
+			last_event(),
+			Event::Excused {
+				period: 2,
+				object: 0,
+				..
+			}
+		));
+		assert_noop!(send(BOB, nothing()), Error::NotDue);
+		to_period(3);
+		assert_noop!(report(EVE, BOB), Error::NothingMissed);
+		assert_noop!(send(BOB, nothing()), Error::PieceLengthWrong);
 		assert_ok!(prove(BOB));
 		assert_eq!(
 			entry(BOB).map(|kept| (kept.kept, kept.missed)),

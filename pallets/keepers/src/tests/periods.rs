@@ -9,7 +9,7 @@ use polkadot_sdk::*;
 const PERIODS: u32 = 100;
 const MONEY: u64 = 50_000;
 
-/// Bob has lost the second MiB of the first object, a sixth of all.
+/// Bob has lost the second MiB of the first object, of twelve in all.
 fn has(place: u32, index: u64) -> bool {
 	(place, group_of(index)) != (0, Some(1))
 }
@@ -25,8 +25,8 @@ fn made_up(place: u32, index: u64) -> Proof {
 #[test]
 fn one_keeps_one_has_lost_a_mib_and_one_lies() {
 	run(|| {
-		store(1, 3 << 20);
-		store(2, 3 << 20);
+		store(1, 6 << 20);
+		store(2, 6 << 20);
 		assert_ok!(fund(EVE, MONEY));
 		for who in [BOB, CHARLIE, DAVE] {
 			assert_ok!(keep(who));
@@ -64,8 +64,8 @@ fn one_keeps_one_has_lost_a_mib_and_one_lies() {
 			(charlie.kept, charlie.missed, charlie.in_a_row),
 			(PERIODS, 0, 0)
 		);
-		// A sixth of the bytes is missing. The draws are what they are, and do not change.
-		assert!((8..30).contains(&missed), "missed {missed}");
+		// A twelfth of the bytes is missing. The draws are what they are, and do not change.
+		assert!((2..20).contains(&missed), "missed {missed}");
 		to_period(2 + PERIODS);
 		let bob = entry(BOB).expect("he did not miss three in a row");
 		assert_eq!(bob.kept, PERIODS - missed);

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Keepers come, move, leave and lose their places.
 
-use crate::{mock::*, Event};
-use frame_support::{assert_noop, assert_ok};
+use crate::{mock::*, Event, HoldReason};
+use frame_support::{
+	assert_noop, assert_ok,
+	storage::with_storage_layer,
+	traits::{fungible::MutateHold, tokens::Precision},
+};
+use isthmus_storage_proof::periods::DEPTH;
 use polkadot_sdk::*;
 use sp_runtime::TokenError;
 
@@ -49,8 +54,9 @@ fn a_place_needs_a_dataset_a_location_and_a_deposit() {
 			assert_noop!(keep_at(BOB, DATASET, location), Error::LocationInvalid);
 		}
 		let poor = TokenError::FundsUnavailable;
-		// He can pay for the account of the pots alone, and gets that back.
-		assert!(keep(PAUPER).is_err());
+		// He could pay for the account of the pots alone. A call that fails costs nothing of that.
+		assert!(with_storage_layer(|| keep(PAUPER)).is_err());
+		assert_eq!((free(PAUPER), in_pots()), (DEPOSIT / 2, 0));
 		assert_ok!(keep(BOB));
 		assert_noop!(keep(PAUPER), poor);
 		assert_noop!(
@@ -138,12 +144,56 @@ fn whoever_misses_too_many_periods_loses_place_and_deposit() {
 }
 
 #[test]
-fn whoever_leaves_in_time_gets_the_deposit_back() {
+fn whoever_leaves_loses_a_part_of_the_deposit_for_each_period_missed_in_a_row() {
 	run(|| {
 		store(1, 5_000);
 		assert_ok!(keep(BOB));
-		to_period(MISSED + 1);
+		assert_ok!(keep(CHARLIE));
+		to_period(3);
+		assert_ok!(prove(BOB));
+		to_period(4);
+		// One who proved since has nothing to pay.
 		assert_ok!(leave(BOB));
 		assert_eq!((held(BOB), free(BOB)), (0, WEALTH - EXISTENTIAL));
+		let part = DEPOSIT * 2 / u64::from(MISSED);
+		assert_ok!(leave(CHARLIE));
+		assert!(matches!(last_event(), Event::KeeperLeft { lost, share: 0, .. } if lost == part));
+		assert_eq!((held(CHARLIE), free(CHARLIE)), (0, WEALTH - part));
+		assert_eq!((pot().amount, in_pots()), (part, part + EXISTENTIAL));
+	});
+}
+
+#[test]
+fn whoever_comes_after_the_draw_is_drawn_for_in_the_next_period() {
+	run(|| {
+		store(1, 5_000);
+		let drawing = 2 * BLOCKS - u64::from(DEPTH);
+		to_block(drawing);
+		assert_ok!(keep(BOB));
+		to_block(drawing + 1);
+		assert_ok!(keep(CHARLIE));
+		to_period(2);
+		assert!(drawn(BOB).is_some());
+		assert_eq!(drawn(CHARLIE), None);
+		assert_noop!(prove(CHARLIE), Error::NotDue);
+		to_period(3);
+		assert_ok!(report(EVE, BOB));
+		assert_noop!(report(EVE, CHARLIE), Error::NothingMissed);
+		assert_ok!(prove(CHARLIE));
+	});
+}
+
+#[test]
+fn a_deposit_without_a_place_is_noticed() {
+	run(|| {
+		let reason = HoldReason::Keeper.into();
+		assert_ok!(Balances::hold(&reason, &account(EVE), 1));
+		assert!(Keepers::do_try_state().is_err());
+		assert_ok!(Balances::release(
+			&reason,
+			&account(EVE),
+			1,
+			Precision::Exact
+		));
 	});
 }

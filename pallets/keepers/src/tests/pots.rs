@@ -16,19 +16,24 @@ fn paid() -> u64 {
 #[test]
 fn anyone_funds_a_pot() {
 	run(|| {
-		assert_noop!(fund(BOB, 0), Error::NoAmount);
-		assert_ok!(fund(BOB, 1));
-		assert!(matches!(last_event(), Event::PotFunded { amount: 1, .. }));
-		assert_ok!(fund(EVE, 99));
+		assert_noop!(fund(BOB, LEAST), Error::NothingToProve);
+		store(1, 3_000);
+		assert_noop!(fund(BOB, LEAST - 1), Error::TooLittle);
+		assert_ok!(fund(BOB, LEAST));
+		assert!(matches!(
+			last_event(),
+			Event::PotFunded { amount: LEAST, .. }
+		));
+		assert_ok!(fund(EVE, 100 - LEAST));
 		assert_eq!((pot().amount, pot().keepers), (100, 0));
 		// The smallest amount is kept, because the account has its least balance besides.
 		assert_eq!(in_pots(), 100 + EXISTENTIAL);
 		assert_eq!(
 			[free(BOB), free(EVE)],
-			[WEALTH - 1 - EXISTENTIAL, WEALTH - 99]
+			[WEALTH - LEAST - EXISTENTIAL, WEALTH - 100 + LEAST]
 		);
 		assert!(fund(PAUPER, WEALTH).is_err());
-		let unknown = crate::Pallet::<Test>::fund(signed(BOB), account(BOB), DATASET, 1);
+		let unknown = crate::Pallet::<Test>::fund(signed(BOB), account(BOB), DATASET, LEAST);
 		assert_noop!(unknown, Error::UnknownDataset);
 	});
 }
@@ -92,5 +97,56 @@ fn a_proof_counts_without_a_pot() {
 		assert_eq!((paid(), pot().amount), (0, 0));
 		assert_ok!(leave(BOB));
 		assert_eq!(Pots::<Test>::iter().count(), 0);
+	});
+}
+
+#[test]
+fn anyone_clears_the_pot_of_a_dataset_without_objects_and_keepers() {
+	run(|| {
+		assert_noop!(clear(EVE), Error::NoPot);
+		store(1, 3_000);
+		assert_ok!(fund(EVE, 100));
+		assert_noop!(clear(EVE), Error::PotNeeded);
+		assert_ok!(keep(BOB));
+		unstore(0);
+		assert_noop!(clear(EVE), Error::PotNeeded);
+		assert_ok!(leave(BOB));
+		let issued = pallet_balances::TotalIssuance::<Test>::get();
+		assert_ok!(clear(CHARLIE));
+		assert!(matches!(
+			last_event(),
+			Event::PotCleared { amount: 100, .. }
+		));
+		assert_eq!(pallet_balances::TotalIssuance::<Test>::get(), issued - 100);
+		assert_eq!(Pots::<Test>::iter().count(), 0);
+		assert_eq!(in_pots(), EXISTENTIAL);
+	});
+}
+
+#[test]
+fn the_keepers_of_a_dataset_that_is_gone_get_equal_shares_as_they_leave() {
+	run(|| {
+		store(1, 3_000);
+		for who in [BOB, CHARLIE, DAVE] {
+			assert_ok!(keep(who));
+		}
+		to_period(2);
+		assert_ok!(prove(BOB));
+		assert_ok!(prove(CHARLIE));
+		assert_ok!(fund(EVE, 300));
+		remove_dataset();
+		let share = || match last_event() {
+			Event::KeeperLeft { share, .. } => share,
+			event => panic!("no one left: {event:?}"),
+		};
+		// He has never proven anything.
+		assert_ok!(leave(DAVE));
+		assert_eq!(share(), 0);
+		let before = free(BOB) + held(BOB);
+		assert_ok!(leave(BOB));
+		assert_eq!((share(), free(BOB)), (150, before + 150));
+		assert_ok!(leave(CHARLIE));
+		assert_eq!((share(), Pots::<Test>::iter().count()), (150, 0));
+		assert_eq!(in_pots(), EXISTENTIAL);
 	});
 }

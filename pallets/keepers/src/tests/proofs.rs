@@ -76,7 +76,7 @@ fn every_lie_is_refused_by_name() {
 #[test]
 fn each_keeper_and_each_period_has_a_draw_of_its_own() {
 	run(|| {
-		store(1, 3 << 20);
+		store(1, 4 << 20);
 		assert_ok!(keep(BOB));
 		assert_ok!(keep(CHARLIE));
 		to_period(2);
@@ -96,7 +96,7 @@ fn each_keeper_and_each_period_has_a_draw_of_its_own() {
 #[test]
 fn what_is_drawn_depends_on_a_block_before_the_period() {
 	run(|| {
-		store(1, 3 << 20);
+		store(1, 4 << 20);
 		assert_ok!(keep(BOB));
 		to_period(2);
 		let before = drawn(BOB);
