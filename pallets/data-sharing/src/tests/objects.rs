@@ -46,7 +46,7 @@ fn the_block_since_which_there_are_objects_is_known() {
 			assert_eq!(Sharing::objects_since(&SCHOOL, 0), Some(since));
 		}
 		for (number, since) in [(7, Some(3)), (8, None)] {
-			assert_ok!(Sharing::remove(signed(SCHOOL), key(number)));
+			assert_ok!(submit(SCHOOL, remove(number)));
 			assert_eq!(Sharing::objects_since(&SCHOOL, 0), since);
 		}
 		System::set_block_number(9);
