@@ -89,7 +89,7 @@ fn an_object_is_stored() {
 		assert_eq!(last_event(), event);
 		assert_eq!(
 			Sharing::object_at(&SCHOOL, 0, 0),
-			Some((key(7), object_of(7)))
+			Some((key(7), object_of(7), 1))
 		);
 		assert_ok!(submit(SCHOOL, with_length(8, MAX_LENGTH)));
 		assert_ok!(submit(SCHOOL, with_length(9, 16)));
