@@ -46,7 +46,7 @@ fn the_block_since_which_there_are_objects_is_known() {
 			assert_eq!(Sharing::objects_since(&SCHOOL, 0), Some(since));
 		}
 		for (number, since) in [(7, Some(3)), (8, None)] {
-			assert_ok!(Sharing::remove(signed(SCHOOL), key(number)));
+			assert_ok!(submit(SCHOOL, remove(number)));
 			assert_eq!(Sharing::objects_since(&SCHOOL, 0), since);
 		}
 		System::set_block_number(9);
@@ -89,7 +89,7 @@ fn an_object_is_stored() {
 		assert_eq!(last_event(), event);
 		assert_eq!(
 			Sharing::object_at(&SCHOOL, 0, 0),
-			Some((key(7), object_of(7)))
+			Some((key(7), object_of(7), 1))
 		);
 		assert_ok!(submit(SCHOOL, with_length(8, MAX_LENGTH)));
 		assert_ok!(submit(SCHOOL, with_length(9, 16)));
