@@ -3,7 +3,7 @@
 
 use crate::{
 	context::Context,
-	erase::{self, Begun, InFile},
+	erase::{self, InFile, Marked},
 	error::Error,
 	options::Options,
 	report::{Lines, Report},
@@ -544,16 +544,16 @@ async fn create(
 	erasable: bool,
 ) -> Result<Created, Error> {
 	let client = &context.client;
-	let begun = match erasable {
+	let marked = match erasable {
 		true => {
 			let next = client.best().await?.next_dataset(identity.id()).await?;
-			Some(Begun::new(context, identity, next, 0)?)
+			Some(Marked::new(context, identity, next, 0)?)
 		}
 		false => None,
 	};
 	let made = make(context, identity, name).await;
 	let number = made.as_ref().map(|(_, dataset)| *dataset);
-	let keys = begun.map(|begun| begun.done(number)).transpose()?;
+	let keys = marked.map(|marked| marked.done(number)).transpose()?;
 	let (block, dataset) = made?;
 	// What an interrupted command with --erasable may have noted for this number.
 	if let (false, Some(file)) = (erasable, &identity.erasable) {
@@ -647,16 +647,16 @@ async fn start_epoch(
 	erasable: bool,
 ) -> Result<Lines<Started>, Error> {
 	let client = &context.client;
-	let begun = match erasable {
+	let marked = match erasable {
 		true => {
 			let entry = own(&client.best().await?, identity.id(), dataset).await?;
-			Some(Begun::new(context, identity, dataset, entry.epoch + 1)?)
+			Some(Marked::new(context, identity, dataset, entry.epoch + 1)?)
 		}
 		false => None,
 	};
 	let call = client.start_epoch(dataset).await?;
 	let sent = context.send(identity, &call).await;
-	let keys = begun.map(|begun| begun.done(sent.as_ref().map(|_| dataset)));
+	let keys = marked.map(|marked| marked.done(sent.as_ref().map(|_| dataset)));
 	let (keys, included) = (keys.transpose()?, sent?);
 	let block = included.number();
 	let started = included.events.iter().filter_map(|event| match event {

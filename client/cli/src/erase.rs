@@ -23,14 +23,14 @@ Example:
 
 /// A dataset whose epochs from one on are noted as erasable, before the transaction that makes the dataset or the epoch: no
 /// program can then store under other keys.
-pub(crate) struct Begun<'a> {
+pub(crate) struct Marked<'a> {
 	file: &'a ErasableFile,
 	genesis: [u8; 32],
 	dataset: DatasetId,
 	was_erasable: bool,
 }
 
-impl<'a> Begun<'a> {
+impl<'a> Marked<'a> {
 	/// Notes it.
 	pub(crate) fn new(
 		context: &Context,

@@ -114,17 +114,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	let identity = context.identity().await?;
 	let client = &context.client;
 	let name = opts.name.shown();
-	let key = opts.name.find(client, &identity, identity.id()).await?;
-	let settled = match opts.erase && !client.is_dry_run() {
-		true => Erasure::settle(client, &identity).await?,
-		false => 0,
-	};
-	if settled > 0 {
-		let keys = count(settled as u64, "key");
-		tell(format_args!(
-			"erased {keys} of a removal that was interrupted"
-		));
+	if opts.erase && !client.is_dry_run() {
+		settle(client, &identity).await?;
 	}
+	let key = opts.name.find(client, &identity, identity.id()).await?;
 	let removal = match &folder {
 		Some(folder) => unfinished(&opts, client, &identity, folder).await?,
 		None if opts.alone => Removal::alone(key),
@@ -156,6 +149,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		true => Some(located(context, &identity, (key, name)).await?),
 		false => None,
 	};
+	if let (Some(erasure), false) = (&erasure, client.is_dry_run()) {
+		erasure.intend(client, &identity)?;
+	}
 	let removed = run_removal(context, &identity, removal).await;
 	let (last, files) = removed.map_err(|error| match error.refusal() {
 		Some(PalletError::UnknownRecord) => Error::from(error).also(format!(
@@ -165,32 +161,52 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		_ => error.into(),
 	})?;
 	let erased = erasure.map(|erasure| erasure.run(client, &identity));
-	let mut deleted = Vec::new();
-	if let Some((object, Locations { usable, unusable })) = objects {
-		for location in &usable {
-			let failure = location.delete(&object).await.err();
-			deleted.push(Deleted {
-				location: location.url().to_owned(),
-				failure: failure.map(|failure| failure.to_string()),
-			});
-		}
-		deleted.extend(unusable.into_iter().map(|left| Deleted {
-			location: left.url,
-			failure: Some(left.failure.to_string()),
-		}));
-	}
+	let objects = match objects {
+		Some((object, locations)) => delete(&object, locations).await,
+		None => Vec::new(),
+	};
 	Ok(Removed {
 		block: last.number(),
 		files,
 		key: Key(key),
 		name: name.to_string(),
-		objects: deleted,
+		objects,
 		erased: erased.transpose().map_err(|error| {
 			Error::from(error).also(
 				"the record is removed, and its key is not erased: run the same command again",
 			)
 		})?,
 	})
+}
+
+/// Erases the keys of records whose removal was interrupted.
+async fn settle(client: &Client, identity: &Identity) -> Result<(), Error> {
+	let settled = Erasure::settle(client, identity).await?;
+	if settled > 0 {
+		let keys = count(settled as u64, "key");
+		tell(format_args!(
+			"erased {keys} of a removal that was interrupted"
+		));
+	}
+	Ok(())
+}
+
+/// Deletes an object at all locations that can be used.
+async fn delete(object: &Object, locations: Locations) -> Vec<Deleted> {
+	let Locations { usable, unusable } = locations;
+	let mut deleted = Vec::new();
+	for location in &usable {
+		let failure = location.delete(object).await.err();
+		deleted.push(Deleted {
+			location: location.url().to_owned(),
+			failure: failure.map(|failure| failure.to_string()),
+		});
+	}
+	deleted.extend(unusable.into_iter().map(|left| Deleted {
+		location: left.url,
+		failure: Some(left.failure.to_string()),
+	}));
+	deleted
 }
 
 /// Returns a record's object and the locations of its dataset.

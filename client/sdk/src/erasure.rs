@@ -34,9 +34,8 @@ impl Erasure {
 		Ok(erased)
 	}
 
-	/// Prepares to erase the keys of the records that are going to be removed, and notes them in the file of erasable keys. The
-	/// chain forgets their leaves, so this has to be called before they are; if the removal is interrupted,
-	/// [`Self::settle`] erases them.
+	/// Prepares to erase the keys of the records that are going to be removed. The chain forgets their leaves, so this has
+	/// to be called before they are.
 	///
 	/// # Errors
 	///
@@ -50,14 +49,21 @@ impl Erasure {
 				leaves.entry(epoch).or_default().push(record.leaf);
 			}
 		}
-		let erasure = Self(leaves).checked(client, owner)?;
-		if !client.is_dry_run() {
-			for ((dataset, epoch), leaves) in &erasure.0 {
-				let id = epoch_id(client, owner.id(), *dataset, *epoch);
-				owner.erasable_file()?.intend(&id, leaves)?;
-			}
+		Self(leaves).checked(client, owner)
+	}
+
+	/// Notes the leaves in the file of erasable keys, before their records are removed. If the removal is interrupted,
+	/// [`Self::settle`] erases them.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Erasable`] if the file cannot be read or written.
+	pub fn intend(&self, client: &Client, owner: &Identity) -> Result<(), Error> {
+		for ((dataset, epoch), leaves) in &self.0 {
+			let id = epoch_id(client, owner.id(), *dataset, *epoch);
+			owner.erasable_file()?.intend(&id, leaves)?;
 		}
-		Ok(erasure)
+		Ok(())
 	}
 
 	/// Prepares to erase the keys of a range of leaves, whatever is stored there.

@@ -7,8 +7,8 @@ use crate::{
 	text::{ist, key_name, NameError},
 	trust::Unproven,
 	types::{
-		AccountId, Balance, BlockNumber, Cost, DatasetId, Epoch, GrantId, Place, QueryRefusal,
-		RecordKey, RequestId,
+		AccountId, Balance, BlockNumber, Cost, DatasetId, Epoch, GrantId, Leaf, Place,
+		QueryRefusal, RecordKey, RequestId,
 	},
 };
 use isthmus_envelope::{

@@ -534,11 +534,12 @@ impl<W: Watch> Service<'_, W> {
 			return Ok(true);
 		}
 		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
-		let (piece, path) = (Vec::new(), Vec::new());
-		let call = self
-			.client
-			.prove_piece(&owner, dataset, &Proof { piece, path });
-		match self.client.send(&self.keeper.account, &call.await?).await {
+		let nothing = Proof {
+			piece: Vec::new(),
+			path: Vec::new(),
+		};
+		let call = self.client.prove_piece(&owner, dataset, &nothing).await?;
+		match self.client.send(&self.keeper.account, &call).await {
 			Ok(included) => self.watch.did(Step::Excused { included }),
 			// Another program of the account has done it.
 			Err(Error::Refused(refusal)) if refusal.error.name() == "NotDue" => {}

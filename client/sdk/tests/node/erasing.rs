@@ -26,6 +26,7 @@ async fn send(client: &Client, school: &Identity, call: Call) -> Included {
 async fn remove_and_erase(client: &Client, school: &Identity, key: RecordKey) -> usize {
 	let removal = Removal::find(client, school, key, &mut ()).await.unwrap();
 	let erasure = Erasure::of(client, school, &removal).await.unwrap();
+	erasure.intend(client, school).unwrap();
 	let mut removed = removal.run(client, school).await.unwrap();
 	removed.last.included().await.unwrap();
 	erasure.run(client, school).unwrap()
