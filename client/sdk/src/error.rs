@@ -7,8 +7,8 @@ use crate::{
 	text::{ist, key_name, NameError},
 	trust::Unproven,
 	types::{
-		AccountId, Balance, BlockNumber, Cost, DatasetId, Epoch, GrantId, Place, QueryRefusal,
-		RecordKey, RequestId,
+		AccountId, Balance, BlockNumber, Cost, DatasetId, Epoch, GrantId, Leaf, Place,
+		QueryRefusal, RecordKey, RequestId,
 	},
 };
 use isthmus_envelope::{
@@ -216,7 +216,7 @@ pub enum Error {
 	/// A grant opens all records that were looked at, so that a dispute would be lost. Nothing was sent.
 	#[error(
 		"grant {grant} opens all {records} records that are in its range{}: a dispute would be lost, and everyone could open the grant",
-		except(left_out)
+		except(.left_out)
 	)]
 	NothingWrong {
 		/// The grant.
