@@ -216,7 +216,7 @@ pub enum Error {
 	/// A grant opens all records that were looked at, so that a dispute would be lost. Nothing was sent.
 	#[error(
 		"grant {grant} opens all {records} records that are in its range{}: a dispute would be lost, and everyone could open the grant",
-		except(left_out)
+		except(.left_out)
 	)]
 	NothingWrong {
 		/// The grant.
