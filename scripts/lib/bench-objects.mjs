@@ -9,7 +9,7 @@ import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { memoryOf } from './memory.mjs';
-import { Moto, S3sFs, settingsOf } from './stores.mjs';
+import { S3sFs, settingsOf } from './stores.mjs';
 
 const [mebibytes = 4096, rounds = 3] = process.argv.slice(2).map(Number);
 if (!(mebibytes >= 16 && rounds >= 1)) throw new Error('at least 16 MiB and one round');
@@ -91,10 +91,13 @@ let server;
 try {
 	writeValue(file('value'));
 	mkdirSync(file('objects'));
-	server = S3sFs.isInstalled() ? await S3sFs.start(file('s3'), BUCKET) : await Moto.start(BUCKET);
-	console.log(`${mebibytes} MiB, ${rounds} rounds; the S3 server is ${server.name}`);
-	const places = { file: [`file://${file('objects')}`, {}], s3: [`s3://${BUCKET}/objects`, settingsOf(server.port)] };
-	const times = { file: [], s3: [] };
+	const places = { file: [`file://${file('objects')}`, {}] };
+	if (S3sFs.isInstalled()) {
+		server = await S3sFs.start(file('s3'), BUCKET);
+		places.s3 = [`s3://${BUCKET}/objects`, settingsOf(server.port)];
+	}
+	console.log(`${mebibytes} MiB, ${rounds} rounds${server ? '' : '; no S3 server: scripts/stores --all compiles one'}`);
+	const times = Object.fromEntries(Object.keys(places).map((place) => [place, []]));
 	for (let number = 0; number < rounds; number++) {
 		for (const [place, at] of Object.entries(places)) times[place].push(...await round(place, ...at));
 	}

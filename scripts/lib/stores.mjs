@@ -38,7 +38,6 @@ async function close(server) {
 /** An S3 server with buckets: `moto`. It keeps what it has in memory, and takes any credentials. */
 export class Moto {
 	#child;
-	name = 'moto';
 	port;
 
 	/** Starts the server, with these buckets. */
@@ -88,7 +87,6 @@ export class Moto {
 /** An S3 server that keeps what it has in a folder: `s3s-fs`. */
 export class S3sFs {
 	#child;
-	name = 's3s-fs';
 	port;
 
 	static isInstalled() {
