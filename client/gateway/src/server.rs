@@ -30,7 +30,7 @@ use tokio::{
 const CONNECTIONS: usize = 128;
 /// How long a connection may be idle, or take for the head of a request.
 const IDLE: Duration = Duration::from_secs(60);
-/// The longest head of a request, in bytes.
+/// The longest head of a request, in bytes. hyper may read a little more at once.
 const HEAD: usize = 64 << 10;
 /// How long to wait after an error of the listener, such as too many open files.
 const BREATH: Duration = Duration::from_millis(100);
