@@ -50,7 +50,7 @@ pub(crate) enum Due {
 	/// To say that the drawn object was stored too late to be proven.
 	Excuse(Period),
 	/// A proof.
-	Proof(Challenge),
+	Proof(Box<Challenge>),
 }
 
 impl Client {
@@ -243,11 +243,11 @@ impl Proven {
 			return Ok(Due::Excuse(period));
 		}
 		let piece = draw.piece(object.length);
-		Ok(Due::Proof(Challenge {
+		Ok(Due::Proof(Box::new(Challenge {
 			period,
 			key,
 			object: of_entry(key, &object)?,
 			piece,
-		}))
+		})))
 	}
 }

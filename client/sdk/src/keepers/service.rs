@@ -496,14 +496,17 @@ impl<W: Watch> Service<'_, W> {
 	}
 
 	/// Sends a proof. Returns whether there is nothing more to do in this period.
-	async fn send_proof(&mut self, challenge: Challenge, proof: &Proof) -> Result<bool, Error> {
+	async fn send_proof(
+		&mut self,
+		challenge: Box<Challenge>,
+		proof: &Proof,
+	) -> Result<bool, Error> {
 		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
 		let (period, key) = (challenge.period, challenge.key);
 		let call = self.client.prove_piece(&owner, dataset, proof).await?;
 		match self.client.send(&self.keeper.account, &call).await {
 			Ok(included) => {
 				self.proven_in = Some(period);
-				let challenge = Box::new(challenge);
 				self.watch.did(Step::Proven {
 					challenge,
 					included,
