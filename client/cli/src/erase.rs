@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Erasable epochs: begins them, and erases the keys of their leaves.
 
-use crate::{confirm::confirm, context::Context, error::Error, text::count};
+use crate::{
+	confirm::confirm,
+	context::Context,
+	error::{Error, Kind},
+	text::count,
+};
 use isthmus_sdk::{
 	envelope::ErasableFile,
 	erasure::{Erasure, MAX_ERASED},
