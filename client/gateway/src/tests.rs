@@ -720,7 +720,10 @@ async fn bytes_that_are_no_request_end_their_connection_only() {
 			let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
 			// The gateway may have closed the connection already.
 			let _ = connection.write_all(bytes).await;
-			let _ = connection.shutdown().await;
+			// A program that closes its half has given up.
+			if !bytes.ends_with(b"\r\n\r\n") {
+				let _ = connection.shutdown().await;
+			}
 			let mut answer = Vec::new();
 			let _ = connection.read_to_end(&mut answer).await;
 			String::from_utf8_lossy(&answer).into_owned()
@@ -734,7 +737,7 @@ async fn bytes_that_are_no_request_end_their_connection_only() {
 			.await
 			.starts_with("HTTP/1.0 403"));
 		let good = format!(
-			"GET {} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\n\r\n",
+			"GET {} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\nconnection: close\r\n\r\n",
 			at("large.parquet")
 		);
 		assert!(ask(good.as_bytes()).await.starts_with("HTTP/1.1 200"));
