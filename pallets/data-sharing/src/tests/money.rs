@@ -96,6 +96,9 @@ fn who_asks_pays_for_the_place_and_the_smallest_offer_binds_nobody() {
 			}
 		);
 		assert_eq!(total(COMPANY), consumer);
+		// The keys are evidence until they can no longer be disputed.
+		assert_eq!(held(HoldReason::Grant, COMPANY), GRANT);
+		run_to(1 + WINDOW);
 		assert_eq!(held(HoldReason::Grant, COMPANY), PLACE);
 		run_to(1 + MEMORY);
 		assert_eq!(held(HoldReason::Grant, COMPANY), 0);
@@ -575,7 +578,9 @@ fn what_is_counted_again_never_widens() {
 		};
 		assert_ok!(submit(SCHOOL, recount));
 		assert_eq!(SoldRanges::<Test>::get((SCHOOL, 0, 0)), before);
-		// It was stored after the payment.
+		// It was stored after the payment, and is evidence only as long as that can be disputed.
+		assert_noop!(submit(SCHOOL, remove(3)), Error::RecordPaidFor);
+		run_to(1 + WINDOW);
 		assert_ok!(submit(SCHOOL, remove(3)));
 	});
 }
@@ -591,6 +596,8 @@ fn what_was_not_paid_for_can_be_removed() {
 		let large = Large::new(4, 2);
 		assert_ok!(submit(SCHOOL, large.open()));
 		bought(1000);
+		assert_noop!(submit(SCHOOL, remove(4)), Error::RecordPaidFor);
+		run_to(1 + WINDOW);
 		assert_ok!(submit(SCHOOL, remove(4)));
 	});
 }

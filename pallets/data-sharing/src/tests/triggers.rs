@@ -204,6 +204,7 @@ fn a_condition_does_not_make_an_answer_in_flight_fail() {
 		run_to(NOTICE);
 		let before = Balances::free_balance(SCHOOL);
 		assert_ok!(submit(SCHOOL, answer));
+		run_to(NOTICE + WINDOW);
 		assert_eq!(Balances::free_balance(SCHOOL), before + 500);
 	});
 }
