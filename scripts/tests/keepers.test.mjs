@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { LocalNode } from '../lib/node.mjs';
+import { until } from '../lib/rpc.mjs';
 import { Client } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
@@ -119,6 +120,7 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 	const [proved, ...rest] = await ok(...once_);
 	assert.deepEqual([proved.did, proved.period, rest], ['proved', period, []]);
 	assert.deepEqual(await ok(...once_), []);
+	await until('the proof is final', async () => (await keepers(owner))[0].kept === 1);
 	const [listed] = await keepers(owner);
 	assert.deepEqual(
 		[listed.keeper, listed.kept, listed.missed, listed.location, listed.proven],

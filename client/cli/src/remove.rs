@@ -55,8 +55,8 @@ pub(crate) struct Opts {
 	#[arg(long, conflicts_with = "unfinished")]
 	objects: bool,
 
-	/// Erase the record's key, too, so that no one can open it any more but who has that key. The
-	/// record's epoch must be erasable (`isthmus dataset create --erasable`)
+	/// Erase the record's key, too: only those who have it already can still open the record. Its
+	/// epoch must be erasable (`isthmus dataset create --erasable`)
 	#[arg(long, conflicts_with = "unfinished")]
 	erase: bool,
 
