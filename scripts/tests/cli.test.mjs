@@ -570,7 +570,7 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 		[['balance', uri], ['account', 'free', 'held']],
 		[['status'], ['best', 'chain', 'finalized', 'genesis', 'node', 'peers', 'syncing'], { best: block, finalized: block }],
 		[['trace', 'dataset', owner.address, '0'], ['block', 'dataset', 'event', 'name', 'owner', 'transaction']],
-		[['remove', 'json', ...owner.key], ['block', 'files', 'key', 'name', 'objects']],
+		[['remove', 'json', ...owner.key], ['block', 'files', 'key', 'name', 'objects', 'erased']],
 		[['dataset', 'epoch', '0', ...owner.key], ['block', 'dataset', 'epoch']],
 		[['dataset', 'free', '0', ...owner.key], ['block', 'freed', 'wait']],
 		[['dataset', 'policy', '0', '--clear', ...owner.key], ['block']],
@@ -684,7 +684,7 @@ describe('costs', () => {
 		const [planned] = await ok('revoke', String(grant), '--dry-run', ...key);
 		assert.equal(await free(address), before);
 		assert.ok(planned.payments === '0' && BigInt(planned.deposits) > 0n, JSON.stringify(planned));
-		const limit = String(Number(total(planned)) / 2e12);
+		const limit = (Number(total(planned)) / 2e12).toFixed(9);
 		const refusal = await refused(REFUSED, 'revoke', String(grant), '--max-cost', limit, ...key);
 		assert.match(refusal.error, /^this would cost [\d.]+ IST, and the limit is [\d.]+ IST$/);
 		assert.match(refusal.hint, /--max-cost/);
