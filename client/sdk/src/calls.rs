@@ -393,7 +393,7 @@ impl Client {
 			.claiming(Claim::Grant(grant)))
 	}
 
-	/// Makes a call that disputes a grant that this account pays for; see [`dispute`](crate::dispute), which finds out what to
+	/// Makes a call that disputes a grant that this account pays for; see [`dispute`](fn@crate::dispute), which finds out what to
 	/// show. `secret` is the seed of the key pair of the request, and everyone can open the grant with it.
 	pub async fn dispute(
 		&self,
