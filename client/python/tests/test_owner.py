@@ -60,9 +60,13 @@ def test_a_dataset_is_shared_asked_for_granted_and_revoked(shared: Shared, owner
         company.open(owner.account, place, stored.key)
     names = [event.name for event in owner.trace("dataset", owner.account, place)]
     assert names == ["DatasetCreated", "Stored", "AccessRequested", "Authorized", "Stored", "EpochStarted", "Revoked"]
-    assert owner.remove(f"{place} more.csv") is None
-    with pytest.raises(FileNotFoundError):
+    # The range was paid for, and its records are evidence while that can be disputed.
+    with pytest.raises(isthmus.Refused, match="RecordPaidFor"):
         owner.remove(f"{place} more.csv")
+    owner.store(b"last", f"{place} last.csv", dataset=place)
+    assert owner.remove(f"{place} last.csv") is None
+    with pytest.raises(FileNotFoundError):
+        owner.remove(f"{place} last.csv")
 
 
 def test_access_is_granted_without_a_request_and_requests_end(shared: Shared, owner: isthmus.Client, place: int) -> None:
