@@ -622,6 +622,12 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		screen: /removed rm-2/,
 	},
 	{
+		name: 'a command in the background leaves the line alone that the user types',
+		script: 'set -m; isthmus fetch //Bob big -o there & wait $!',
+		columns: 80,
+		not: { screen: /\u001b|fetching/ },
+	},
+	{
 		name: 'a bar is drawn',
 		script: 'isthmus fetch //Bob big -o got',
 		typed: [],
