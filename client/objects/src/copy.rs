@@ -7,9 +7,9 @@ use crate::{
 	location::Location,
 	object::{offset, Object},
 	parts::blocking,
-	read::Left,
 	source::{self, SILENCE},
 	tree::{self, Value},
+	turns::{Left, Turns},
 	upload::{part_chunks, patiently, IN_FLIGHT},
 };
 use bytes::Bytes;
@@ -17,11 +17,7 @@ use futures::{stream, StreamExt};
 use isthmus_envelope::object::SEALED_CHUNK;
 use isthmus_storage_proof::{group_of, prove as prove_piece, Proof};
 use object_store::{path::Path, ObjectStoreExt};
-use std::{
-	fmt,
-	future::Future,
-	sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt, sync::Arc};
 
 /// How many parts are copied at a time, at most.
 const AT_ONCE: usize = 4;
@@ -77,11 +73,10 @@ pub async fn copy_again(
 ) -> Result<(), CopyError> {
 	let sources = Arc::new(Sources {
 		object: object.clone(),
-		from: from.to_vec(),
-		left: Mutex::new(vec![None; from.len()]),
+		turns: Turns::new(from.to_vec()),
 	});
 	let values = Arc::new(sources.clone().list().await?);
-	let at_target = |failure| CopyError::Target(left(to, failure));
+	let at_target = |failure| CopyError::Target(Left::new(to, failure));
 	let (name, chunks) = (object.name(), object.chunks());
 	let path = to.path(&name);
 	if chunks <= part_of(object) {
@@ -113,7 +108,7 @@ async fn send_parts(
 	path: &Path,
 	id: &str,
 ) -> Result<(), CopyError> {
-	let at_target = |failure| CopyError::Target(left(to, failure));
+	let at_target = |failure| CopyError::Target(Left::new(to, failure));
 	let parts = to.parts().map_err(at_target)?;
 	let object = &sources.object;
 	let (chunks, part) = (object.chunks(), part_of(object));
@@ -128,7 +123,7 @@ async fn send_parts(
 			let size = bytes.len();
 			let put = parts.put(&path, &id, index, offset(first), bytes.into());
 			let put = patiently(size, put).await;
-			put.map_err(|failure| CopyError::Target(left(&to, failure)))
+			put.map_err(|failure| CopyError::Target(Left::new(&to, failure)))
 		}
 	}))
 	.buffered(at_once);
@@ -167,13 +162,6 @@ pub async fn prove(location: &Location, object: &Object, piece: u64) -> Result<P
 	proven.await?
 }
 
-fn left(location: &Location, failure: Failure) -> Left {
-	Left {
-		url: location.url().to_owned(),
-		failure,
-	}
-}
-
 /// Writes a small object in one step.
 async fn put(to: &Location, path: &Path, bytes: impl Into<Bytes>) -> Result<(), Failure> {
 	to.parts()?;
@@ -186,50 +174,20 @@ async fn put(to: &Location, path: &Path, bytes: impl Into<Bytes>) -> Result<(), 
 	patiently(size, put).await
 }
 
-/// The locations that an object is copied from.
+/// An object, and the locations that it is copied from.
 struct Sources {
 	object: Object,
-	from: Vec<Location>,
-	/// Why each location was left; `None` for one that was not.
-	left: Mutex<Vec<Option<Failure>>>,
+	turns: Turns,
 }
 
 impl Sources {
-	fn failures(&self) -> MutexGuard<'_, Vec<Option<Failure>>> {
-		self.left.lock().unwrap_or_else(PoisonError::into_inner)
-	}
-
-	/// Asks the locations that were not left, in turn, until one answers.
-	async fn ask<T, Asked: Future<Output = Result<T, Failure>>>(
-		&self,
-		ask: impl Fn(Location) -> Asked,
-	) -> Result<T, CopyError> {
-		for (at, location) in self.from.iter().enumerate() {
-			if self.failures()[at].is_some() {
-				continue;
-			}
-			match ask(location.clone()).await {
-				Ok(answer) => return Ok(answer),
-				Err(failure) => {
-					self.failures()[at].get_or_insert(failure);
-				}
-			}
-		}
-		let failures = self.failures();
-		let listed = self.from.iter().zip(failures.iter());
-		let listed = listed.filter_map(|(location, failure)| {
-			failure.clone().map(|failure| left(location, failure))
-		});
-		Err(CopyError::NoneLeft(listed.collect()))
-	}
-
 	/// Reads the object's list of chaining values.
 	async fn list(self: Arc<Self>) -> Result<Vec<Value>, CopyError> {
 		let list = |location: Location| {
 			let sources = self.clone();
 			async move { source::list(&location, &sources.object, SILENCE).await }
 		};
-		self.ask(list).await
+		self.turns.ask(list).await.map_err(CopyError::NoneLeft)
 	}
 
 	/// Reads chunks, and checks them.
@@ -254,6 +212,6 @@ impl Sources {
 				}
 			}
 		};
-		self.ask(chunks).await
+		self.turns.ask(chunks).await.map_err(CopyError::NoneLeft)
 	}
 }

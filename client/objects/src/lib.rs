@@ -33,6 +33,7 @@ mod stores;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod turns;
 mod upload;
 
 pub use check::{check, Checked};
@@ -42,8 +43,9 @@ pub use location::Location;
 pub use location_error::LocationError;
 pub use object::{Object, ObjectError};
 pub use parts::Parts;
-pub use read::{Left, ReadError, Reader};
+pub use read::{ReadError, Reader};
 pub use settings::Settings;
 pub use source::SILENCE;
 pub use tree::{Root, Value};
+pub use turns::Left;
 pub use upload::{forget, give_up, unfinished, Sent, Upload, UploadError, IN_FLIGHT};

@@ -8,6 +8,7 @@ use crate::{
 	object::Object,
 	source::{self, SILENCE},
 	tree::{self, Value},
+	turns::{Left, Turns},
 };
 use isthmus_envelope::{
 	object::{CHUNK, SEALED_CHUNK},
@@ -17,10 +18,9 @@ use isthmus_envelope::{
 use std::{
 	collections::BTreeMap,
 	fmt,
-	future::Future,
 	io::{self, Read, Write},
 	ops::Range,
-	sync::{Arc, Mutex, MutexGuard, PoisonError},
+	sync::Arc,
 	time::Duration,
 };
 use tokio::{sync::OnceCell, task::JoinSet};
@@ -29,21 +29,6 @@ use tokio::{sync::OnceCell, task::JoinSet};
 const GROUP: u32 = 4;
 /// How many groups of chunks are in memory at a time.
 const AT_ONCE: usize = 12;
-
-/// A location that was left, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Left {
-	/// The location's URL.
-	pub url: String,
-	/// What is wrong there.
-	pub failure: Failure,
-}
-
-impl fmt::Display for Left {
-	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		write!(f, "{}: {}", self.url, self.failure)
-	}
-}
 
 /// Why an object was not read.
 #[derive(Debug, thiserror::Error)]
@@ -73,9 +58,7 @@ pub struct Reader(Arc<Inner>);
 struct Inner {
 	object: Object,
 	cipher: ObjectCipher,
-	locations: Vec<Location>,
-	/// Why each location was left; `None` for one that was not.
-	left: Mutex<Vec<Option<Failure>>>,
+	turns: Turns,
 	/// The chaining values of all chunks.
 	values: OnceCell<Vec<Value>>,
 	silence: Duration,
@@ -115,13 +98,12 @@ impl Reader {
 		silence: Duration,
 	) -> Result<Self, ReadError> {
 		let cipher = ObjectCipher::open(leaf, context, object.header())?;
-		let left = Mutex::new(vec![None; locations.len()]);
+		let turns = Turns::new(locations);
 		let values = OnceCell::new();
 		Ok(Self(Arc::new(Inner {
 			object,
 			cipher,
-			locations,
-			left,
+			turns,
 			values,
 			silence,
 		})))
@@ -139,7 +121,7 @@ impl Reader {
 
 	/// Returns the locations that were left so far.
 	pub fn left(&self) -> Vec<Left> {
-		self.0.left()
+		self.0.turns.left()
 	}
 
 	/// Reads bytes of the value: only the chunks that they are in. What is beyond the end is left out.
@@ -261,55 +243,23 @@ impl Reader {
 }
 
 impl Inner {
-	fn failures(&self) -> MutexGuard<'_, Vec<Option<Failure>>> {
-		self.left.lock().unwrap_or_else(PoisonError::into_inner)
-	}
-
-	fn left(&self) -> Vec<Left> {
-		let failures = self.failures();
-		let left = self.locations.iter().zip(failures.iter());
-		left.filter_map(|(location, failure)| {
-			let url = location.url().to_owned();
-			failure.clone().map(|failure| Left { url, failure })
-		})
-		.collect()
-	}
-
-	/// Asks the locations that were not left, in turn, until one answers.
-	async fn ask<T, Asked: Future<Output = Result<T, Failure>>>(
-		&self,
-		ask: impl Fn(Location) -> Asked,
-	) -> Result<T, ReadError> {
-		for (at, location) in self.locations.iter().enumerate() {
-			if self.failures()[at].is_some() {
-				continue;
-			}
-			match ask(location.clone()).await {
-				Ok(answer) => return Ok(answer),
-				Err(failure) => {
-					self.failures()[at].get_or_insert(failure);
-				}
-			}
-		}
-		Err(ReadError::NoneLeft(self.left()))
-	}
-
 	/// Returns the chaining values of all chunks.
 	async fn values(self: &Arc<Self>) -> Result<&Vec<Value>, ReadError> {
-		let read = || {
-			self.ask(|location| {
-				let inner = self.clone();
-				async move { source::list(&location, &inner.object, inner.silence).await }
-			})
+		let list = |location: Location| {
+			let inner = self.clone();
+			async move { source::list(&location, &inner.object, inner.silence).await }
 		};
+		let read = || async { self.turns.ask(list).await.map_err(ReadError::NoneLeft) };
 		self.values.get_or_try_init(read).await
 	}
 
 	/// Reads and decrypts `count` chunks from number `first` on. Each has its tag after it.
 	async fn group(self: Arc<Self>, first: u32, count: u32) -> Result<Vec<u8>, ReadError> {
 		self.values().await?;
-		let opened = self.ask(|location| self.clone().opened(location, first, count));
-		Ok(opened.await??)
+		let opened = self
+			.turns
+			.ask(|location| self.clone().opened(location, first, count));
+		Ok(opened.await.map_err(ReadError::NoneLeft)??)
 	}
 
 	/// Does the same from one location. What is checked and does not decrypt is no location's fault.

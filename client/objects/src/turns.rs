@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Locations that are asked in turn. One that fails is left, and is not asked again.
+
+use crate::{failure::Failure, location::Location};
+use std::{
+	fmt,
+	future::Future,
+	sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// A location that was left, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+	/// The location's URL.
+	pub url: String,
+	/// What is wrong there.
+	pub failure: Failure,
+}
+
+impl Left {
+	pub(crate) fn new(location: &Location, failure: Failure) -> Self {
+		Self {
+			url: location.url().to_owned(),
+			failure,
+		}
+	}
+}
+
+impl fmt::Display for Left {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(f, "{}: {}", self.url, self.failure)
+	}
+}
+
+/// The locations of an object.
+pub(crate) struct Turns {
+	locations: Vec<Location>,
+	/// Why each location was left; `None` for one that was not.
+	left: Mutex<Vec<Option<Failure>>>,
+}
+
+impl Turns {
+	pub(crate) fn new(locations: Vec<Location>) -> Self {
+		let left = Mutex::new(vec![None; locations.len()]);
+		Self { locations, left }
+	}
+
+	fn failures(&self) -> MutexGuard<'_, Vec<Option<Failure>>> {
+		self.left.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+
+	/// Returns the locations that were left so far.
+	pub(crate) fn left(&self) -> Vec<Left> {
+		let failures = self.failures();
+		let left = self.locations.iter().zip(failures.iter());
+		left.filter_map(|(location, failure)| Some(Left::new(location, failure.clone()?)))
+			.collect()
+	}
+
+	/// Asks the locations that were not left, in turn, until one answers. Returns all that were left if none does.
+	pub(crate) async fn ask<T, Asked: Future<Output = Result<T, Failure>>>(
+		&self,
+		ask: impl Fn(Location) -> Asked,
+	) -> Result<T, Vec<Left>> {
+		for (at, location) in self.locations.iter().enumerate() {
+			if self.failures()[at].is_some() {
+				continue;
+			}
+			match ask(location.clone()).await {
+				Ok(answer) => return Ok(answer),
+				Err(failure) => {
+					self.failures()[at].get_or_insert(failure);
+				}
+			}
+		}
+		Err(self.left())
+	}
+}
