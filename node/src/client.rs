@@ -13,7 +13,7 @@ use sc_consensus_grandpa::{GrandpaBlockImport, LinkHalf};
 pub type FullClient = sc_service::TFullClient<
 	Block,
 	RuntimeApi,
-	sc_executor::WasmExecutor<sp_io::SubstrateHostFunctions>,
+	crate::genesis::Executor,
 >;
 /// The database.
 pub type FullBackend = sc_service::TFullBackend<Block>;

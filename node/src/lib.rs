@@ -33,6 +33,8 @@ pub mod arguments;
 #[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
+pub mod genesis;
+#[doc(hidden)]
 pub mod keys;
 #[doc(hidden)]
 pub mod logging;

@@ -164,12 +164,39 @@ test('reads a chain specification once, and not without end', { timeout }, async
 });
 
 test('ends at once on a signal while it starts', { timeout }, async (t) => {
-	for (const words of ['Building the genesis state', 'Compiling the runtime']) {
-		const { stdout } = await shell(t, endedAt(words, ['--dev', '--base-path', 'base']));
-		assert.match(stdout, new RegExp(`Opening the database[^]*${words}[^]*ended by SIGTERM before the work was done\nexit code 143\n$`));
-		// What it would do next.
-		assert.doesNotMatch(stdout, /Highest known block/);
-	}
+	const words = 'Compiling the runtime';
+	const { stdout } = await shell(t, `unset ISTHMUS_RUNTIME_CACHE; ${endedAt(words, ['--dev', '--base-path', 'base'])}`);
+	assert.match(stdout, new RegExp(`Opening the database[^]*${words}[^]*ended by SIGTERM before the work was done\nexit code 143\n$`));
+	// What it would do next.
+	assert.doesNotMatch(stdout, /Highest known block/);
+});
+
+test('keeps compiled runtimes in the folder that is named, and does without it', { timeout }, async (t) => {
+	const cache = join(folder(t), 'runtimes');
+	const files = () => readdirSync(cache, { recursive: true, withFileTypes: true })
+		.filter((file) => file.isFile() && !file.name.endsWith('.stats'))
+		.map((file) => join(file.parentPath, file.name));
+	const run = async (value) => {
+		const node = `ISTHMUS_RUNTIME_CACHE='${value}' isthmus-node`;
+		const { code, stdout, stderr } = await shell(t, `${node} import-blocks --dev --base-path base --binary /dev/null && ${node} chain-info --dev --base-path base`);
+		assert.equal(code, 0, stderr);
+		return JSON.parse(stdout);
+	};
+	const genesis = await run(cache);
+	const [compiled, ...others] = files();
+	assert.deepEqual(others, []);
+
+	// Kept, and read again: a damaged file would be replaced.
+	const kept = readFileSync(compiled);
+	assert.deepEqual(await run(cache), genesis);
+	assert.deepEqual(files(), [compiled]);
+	truncateSync(compiled, kept.length / 2);
+	assert.deepEqual(await run(cache), genesis);
+	assert.deepEqual(readFileSync(compiled), kept);
+
+	// No folder, and one that cannot be made.
+	assert.deepEqual(await run(''), genesis);
+	assert.deepEqual(await run('/dev/null/runtimes'), genesis);
 });
 
 test('keeps network keys secret, and never replaces one', { timeout }, async (t) => {

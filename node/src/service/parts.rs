@@ -4,7 +4,7 @@
 
 use crate::{
 	client::{FullBackend, FullChain, FullClient, FullGrandpaLink, FullImport, FullSelectChain},
-	database,
+	database, genesis,
 	pool::{FullPool, Limits},
 };
 use futures::{
@@ -199,18 +199,12 @@ fn open_chain(
 ) -> Result<OpenChain, ServiceError> {
 	database::check_writable(&config.database).map_err(application)?;
 	log::info!("Opening the database");
-	let executor = sc_service::new_wasm_executor(&config.executor);
+	let executor = genesis::executor(&config.executor);
 	let backend = sc_service::new_db_backend(config.db_config())?;
-	log::info!(
-		"Building the genesis state of the chain specification, which may take some seconds"
-	);
-	let genesis = config
-		.chain_spec
-		.as_storage_builder()
-		.build_storage()
+	log::info!("Compiling the runtime, and building the genesis state, which takes some seconds");
+	let genesis = genesis::build(&*config.chain_spec, &executor)
 		.map_err(sp_blockchain::Error::Storage)?;
 	database::check_genesis(&backend, &config.database, genesis.clone())?;
-	log::info!("Compiling the runtime, which takes some seconds");
 	let genesis = GenesisBlockBuilder::new_with_storage(
 		genesis,
 		!config.no_genesis(),

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod cli;
+mod genesis;
 mod logging;
 mod miners;
 mod producer_identity;
