@@ -1165,7 +1165,7 @@ describe('a folder of thirteen files', () => {
 		await killed(other, (method) => method === 'transactionWatch_v1_submitAndWatch' && ++sent === 5);
 		const unknown = await refused(REFUSED, 'remove', 'given-up', ...owner.key);
 		assert.match(unknown.error, /UnknownRecord/);
-		assert.match(unknown.hint, /isthmus remove given-up --unfinished FOLDER$/);
+		assert.match(unknown.hint, /isthmus remove --unfinished FOLDER given-up$/);
 		const [{ files }] = await ok('remove', 'given-up', '--unfinished', 'parts', ...owner.key);
 		assert.ok(files >= 4 && files < 14, `${files} files`);
 		assert.deepEqual(await keys(), before);

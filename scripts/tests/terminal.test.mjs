@@ -526,6 +526,22 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		not: { screen: /error/ },
 	},
 	{
+		name: 'Ctrl-Z at the prompt suspends the command; the terminal shows again what is typed, and fg asks again',
+		script: 'set -m; isthmus balance --key $KEY; stty -a | grep -q " echo " && echo "stopped $?"; fg',
+		typed: [['Passphrase of', 'three\u001a'], ask],
+		screen: [/Passphrase of [^\n]*\n(.*\n)*stopped 0\r?\n(.*\n)*.*Passphrase of/, /free/],
+		not: { screen: new RegExp(`three|${PASSPHRASE}`) },
+	},
+	{
+		name: 'SIGTSTP after the prompt suspends the command',
+		script: 'mkfifo in; (head -c 200000 /dev/zero > in; kill -TSTP $$; until grep -q "^State:.*T" /proc/$$/status; do sleep 0.05; done; '
+			+ 'echo suspended > /dev/tty; kill -TERM $$; kill -CONT $$) &\n'
+			+ 'exec isthmus store - --name tty-6 --key $KEY <> in',
+		typed: [ask],
+		code: -15,
+		screen: /suspended/,
+	},
+	{
 		name: 'Ctrl-C at the second prompt',
 		script: 'exec isthmus key generate new.key',
 		typed: [['New passphrase', `${PASSPHRASE}\r`], ['Repeat', '\u0003']],
@@ -573,8 +589,7 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 	},
 	{
 		name: 'Ctrl-C while the words are asked for leaves no file',
-		// The prompt turns Ctrl-C into a signal for this program only, so the shell goes on.
-		script: 'isthmus key generate new.key; code=$?; ls new.key; exit $code',
+		script: 'trap : INT; isthmus key generate new.key; code=$?; ls new.key; exit $code',
 		typed: [['New passphrase', `${PASSPHRASE}\r`], ['Repeat', `${PASSPHRASE}\r`], ['Word ', '\u0003']],
 		code: 128 + 2,
 		screen: /cannot access/,

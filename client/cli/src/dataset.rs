@@ -8,7 +8,7 @@ use crate::{
 	options::Options,
 	report::{Lines, Report},
 	stderr::tell,
-	text::{amount, condition, count, only_if, quoted, Amount, Key, Leaves},
+	text::{amount, condition, count, only_if, operand, Amount, Key, Leaves},
 };
 use isthmus_sdk::{
 	every, AccountId, Balance, BlockNumber, Call, Condition, ConsumerKinds, Dataset, DatasetEntry,
@@ -783,7 +783,7 @@ async fn removal(
 			let name = Key(names.name(&key).unwrap_or(key));
 			return Err(in_use(dataset, &format!("the record {name}")).hint(format!(
 				"remove it first: isthmus remove {}",
-				quoted(&name.to_string())
+				operand(&name.to_string())
 			)));
 		}
 		calls.push(client.free_leaf(dataset, epoch, leaf).await?);

@@ -3,7 +3,7 @@
 
 use crate::{
 	stderr::{print, tell},
-	text::{quoted, Called, Key},
+	text::{operand, Called, Key},
 };
 pub(crate) use isthmus_sdk::io_words as os;
 use isthmus_sdk::{
@@ -61,7 +61,7 @@ impl fmt::Display for Hint {
 				record,
 				after,
 			} => {
-				let name = record.map(|key| quoted(&key_name(&key)));
+				let name = record.map(|key| operand(&key_name(&key)));
 				let name = name.as_deref().unwrap_or("NAME");
 				write!(f, "{before}isthmus remove {name}{after}")
 			}

@@ -3,15 +3,9 @@
 
 use crate::{error::Error, options::variable, report::Patient};
 use isthmus_sdk::{envelope::key_file::MIN_PASSPHRASE, Shown};
-use signal_hook::{
-	consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
-	flag,
-	low_level::emulate_default_handler,
-};
 use std::{
 	io::{self, ErrorKind, IsTerminal, Read},
 	path::Path,
-	sync::atomic::{AtomicBool, Ordering},
 };
 use zeroize::Zeroizing;
 
@@ -99,7 +93,8 @@ fn read_line(mut from: impl Read, line: &mut String) -> io::Result<()> {
 			Err(error) => return Err(error),
 		}
 	}
-	let text = std::str::from_utf8(&bytes).map_err(|_| io::Error::other("it is not UTF-8"))?;
+	let text = std::str::from_utf8(&bytes)
+		.map_err(|_| io::Error::new(ErrorKind::InvalidData, "what was typed is not UTF-8"))?;
 	line.push_str(text);
 	Ok(())
 }
@@ -123,92 +118,158 @@ fn ask(text: &str, name: &str) -> Result<Zeroizing<String>, Error> {
 	}
 }
 
-/// Whether signals end the program at once, as they do before the first prompt and except during prompts.
-static AT_ONCE: AtomicBool = AtomicBool::new(true);
-
 /// Asks on the terminal that the program was started from, whatever stdin, stdout and stderr are.
 pub(crate) fn prompt(text: &str) -> Result<Zeroizing<String>, Error> {
-	// During the prompt the terminal does not show what is typed, and it would stay so if a signal ended the program
-	// at once.
-	for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
-		flag::register_conditional_default(signal, &AT_ONCE).map_err(Error::failed)?;
-	}
-	let guard = terminal::Guard::new();
-	AT_ONCE.store(false, Ordering::SeqCst);
-	let answer = rpassword::prompt_password(text);
-	AT_ONCE.store(true, Ordering::SeqCst);
-	drop(guard);
-	answer
-		.map(Zeroizing::new)
-		.map_err(|error| match error.kind() {
-			ErrorKind::Interrupted => {
-				// Ctrl-C was pressed, and the terminal is as it was: end as the signal ends any program.
-				let _ = emulate_default_handler(SIGINT);
-				Error::failed("interrupted")
-			}
-			ErrorKind::UnexpectedEof => Error::usage("nothing was typed"),
-			_ => Error::usage("cannot ask for the passphrase: there is no terminal")
-				.hint("in a script, set $ISTHMUS_PASSPHRASE"),
-		})
+	let line = terminal::ask(text).map_err(|error| match error.kind() {
+		ErrorKind::UnexpectedEof => Error::usage("nothing was typed"),
+		ErrorKind::InvalidData => Error::usage(error),
+		_ => Error::usage("cannot ask for the passphrase: there is no terminal")
+			.hint("in a script, set $ISTHMUS_PASSPHRASE"),
+	})?;
+	Ok(Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-/// Keeps the terminal as it is.
-#[cfg(unix)]
+/// Asks on the terminal without showing what is typed. Meanwhile, the keys and signals that end or suspend a program do
+/// so, and leave the terminal as it was.
 mod terminal {
-	use rustix::termios::{tcgetattr, tcsetattr, OptionalActions};
-	use signal_hook::low_level::emulate_default_handler;
-	use std::{fs::File, io};
+	use super::read_line;
+	use rustix::termios::{tcgetattr, tcsetattr, LocalModes, OptionalActions, Termios};
+	use signal_hook::{
+		consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP},
+		flag,
+		low_level::emulate_default_handler,
+	};
+	use std::{
+		fs::{File, OpenOptions},
+		io::{self, ErrorKind, Write},
+		sync::{
+			atomic::{AtomicBool, Ordering},
+			Arc,
+		},
+	};
 	use tokio::{
-		signal::unix::{signal, SignalKind},
+		signal::unix::{signal, Signal, SignalKind},
 		task::JoinHandle,
 	};
+	use zeroize::Zeroizing;
 
-	/// Ends the program on a signal, with the terminal as it was when this was made.
-	pub(super) struct Guard(Option<JoinHandle<()>>);
+	/// Whether signals act at once, as they do before the first prompt and except during prompts.
+	static AT_ONCE: AtomicBool = AtomicBool::new(true);
 
-	impl Guard {
-		/// Remembers the terminal. Without one, or if no signals can be received, it does nothing.
-		pub(super) fn new() -> Self {
-			Self(Self::waiting().ok())
+	/// Asks, and returns the line that was typed, with its end.
+	pub(super) fn ask(text: &str) -> io::Result<Zeroizing<String>> {
+		for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP] {
+			flag::register_conditional_default(signal, &AT_ONCE)?;
 		}
-
-		fn waiting() -> io::Result<JoinHandle<()>> {
-			let terminal = File::open("/dev/tty")?;
-			let before = tcgetattr(&terminal)?;
-			let mut hangup = signal(SignalKind::hangup())?;
-			let mut interrupt = signal(SignalKind::interrupt())?;
-			let mut quit = signal(SignalKind::quit())?;
-			let mut terminate = signal(SignalKind::terminate())?;
-			Ok(tokio::spawn(async move {
-				let kind = tokio::select! {
-					_ = hangup.recv() => SignalKind::hangup(),
-					_ = interrupt.recv() => SignalKind::interrupt(),
-					_ = quit.recv() => SignalKind::quit(),
-					_ = terminate.recv() => SignalKind::terminate(),
-				};
-				let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
-				let _ = emulate_default_handler(kind.as_raw_value());
-			}))
+		let prompt = Prompt::show(text)?;
+		let mut line = Zeroizing::new(String::new());
+		read_line(prompt.terminal.shown.as_ref(), &mut line)?;
+		match line.is_empty() {
+			true => Err(ErrorKind::UnexpectedEof.into()),
+			false => Ok(line),
 		}
 	}
 
-	impl Drop for Guard {
+	/// A terminal, as it was and as it is during a prompt.
+	#[derive(Clone)]
+	struct Terminal {
+		shown: Arc<File>,
+		before: Termios,
+		quiet: Termios,
+		text: String,
+	}
+
+	impl Terminal {
+		/// Shows the prompt, and then no longer what is typed.
+		fn show(&self) -> io::Result<()> {
+			tcsetattr(&self.shown, OptionalActions::Now, &self.quiet)?;
+			(&*self.shown).write_all(self.text.as_bytes())
+		}
+
+		fn restore(&self) {
+			let _ = tcsetattr(&self.shown, OptionalActions::Now, &self.before);
+		}
+	}
+
+	/// A prompt that is shown. When it is dropped, the terminal is as it was before.
+	struct Prompt {
+		terminal: Terminal,
+		signals: JoinHandle<()>,
+	}
+
+	impl Prompt {
+		fn show(text: &str) -> io::Result<Self> {
+			let shown = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+			let before = tcgetattr(&shown)?;
+			let mut quiet = before.clone();
+			quiet.local_modes.remove(LocalModes::ECHO);
+			// A line at a time, whose end is shown; Ctrl-C, Ctrl-\ and Ctrl-Z send signals.
+			quiet
+				.local_modes
+				.insert(LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
+			let terminal = Terminal {
+				shown: Arc::new(shown),
+				before,
+				quiet,
+				text: text.into(),
+			};
+			let signals = tokio::spawn(act_on(Signals::new()?, terminal.clone()));
+			let prompt = Self { terminal, signals };
+			AT_ONCE.store(false, Ordering::SeqCst);
+			prompt.terminal.show()?;
+			Ok(prompt)
+		}
+	}
+
+	impl Drop for Prompt {
 		fn drop(&mut self) {
-			if let Some(waiting) = &self.0 {
-				waiting.abort();
+			self.signals.abort();
+			self.terminal.restore();
+			AT_ONCE.store(true, Ordering::SeqCst);
+		}
+	}
+
+	/// The signals that a prompt acts on.
+	struct Signals {
+		hangup: Signal,
+		interrupt: Signal,
+		quit: Signal,
+		terminate: Signal,
+		suspend: Signal,
+	}
+
+	impl Signals {
+		fn new() -> io::Result<Self> {
+			Ok(Self {
+				hangup: signal(SignalKind::hangup())?,
+				interrupt: signal(SignalKind::interrupt())?,
+				quit: signal(SignalKind::quit())?,
+				terminate: signal(SignalKind::terminate())?,
+				suspend: signal(SignalKind::from_raw(SIGTSTP))?,
+			})
+		}
+
+		/// Waits for a signal, and returns its number.
+		async fn next(&mut self) -> i32 {
+			tokio::select! {
+				_ = self.hangup.recv() => SIGHUP,
+				_ = self.interrupt.recv() => SIGINT,
+				_ = self.quit.recv() => SIGQUIT,
+				_ = self.terminate.recv() => SIGTERM,
+				_ = self.suspend.recv() => SIGTSTP,
 			}
 		}
 	}
-}
 
-#[cfg(not(unix))]
-mod terminal {
-	/// Does nothing: this system has no such signals.
-	pub(super) struct Guard;
-
-	impl Guard {
-		pub(super) fn new() -> Self {
-			Self
+	/// Ends or suspends the program on a signal, with the terminal as it was. When the program is continued, the prompt is
+	/// shown again.
+	async fn act_on(mut signals: Signals, terminal: Terminal) {
+		loop {
+			let signal = signals.next().await;
+			terminal.restore();
+			// It returns after a suspension only.
+			let _ = emulate_default_handler(signal);
+			let _ = terminal.show();
 		}
 	}
 }

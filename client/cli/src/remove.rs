@@ -8,7 +8,7 @@ use crate::{
 	options::Options,
 	progress::Bar,
 	stderr::tell,
-	text::{called, count, quoted, Called, Key},
+	text::{called, count, operand, Called, Key},
 };
 use isthmus_sdk::{
 	object::{object_of, Locations},
@@ -127,7 +127,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 				error if error.kind() == Kind::Unreachable => error,
 				error => error.hint(format!(
 					"the record may be a folder, but could not be read; to remove it without any files: \
-					 isthmus remove {name} --alone"
+					 isthmus remove --alone {}",
+					operand(&name.to_string())
 				)),
 			})?,
 	};
@@ -155,8 +156,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	let removed = run_removal(context, &identity, removal).await;
 	let (last, files) = removed.map_err(|error| match error.refusal() {
 		Some(PalletError::UnknownRecord) => Error::from(error).also(format!(
-			"if the upload of a folder was not finished: isthmus remove {} --unfinished FOLDER",
-			quoted(&name.to_string())
+			"if the upload of a folder was not finished: isthmus remove --unfinished FOLDER {}",
+			operand(&name.to_string())
 		)),
 		_ => error.into(),
 	})?;

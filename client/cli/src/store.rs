@@ -10,7 +10,7 @@ use crate::{
 	progress::Bar,
 	report::Patient,
 	stderr::tell,
-	text::{bytes, called, condition, count, quoted, Called, Key},
+	text::{bytes, called, condition, count, operand, quoted, Called, Key},
 };
 use isthmus_sdk::{
 	every,
@@ -434,7 +434,7 @@ async fn unfinished(
 	match stored.await {
 		Ok(Some(stored)) if !stored.payload.is_complete() => {
 			let arrived = count(stored.payload.arrived(), "chunk");
-			let name = quoted(&record.called.shown().to_string());
+			let name = operand(&record.called.shown().to_string());
 			error.also(format!(
 				"{arrived} of the record arrived: run the same command again to resume, or give it up: isthmus remove {name}"
 			))
@@ -460,9 +460,9 @@ async fn unfinished_folder(
 			let files = count(stored.len() as u64, "file");
 			let name = record.called.shown().to_string();
 			let path = opts.path.display().to_string();
-			let (name, path) = (quoted(&name), quoted(&path));
+			let (name, path) = (operand(&name), quoted(&path));
 			error.also(format!(
-				"{files} of the folder arrived: run the same command again to resume, or give it up: isthmus remove {name} --unfinished {path}"
+				"{files} of the folder arrived: run the same command again to resume, or give it up: isthmus remove --unfinished {path} {name}"
 			))
 		}
 		_ => error,

@@ -102,6 +102,12 @@ pub(crate) fn quoted(word: &str) -> String {
 	}
 }
 
+/// Returns a word that a shell passes to a program as an operand, not as an option: for the end of a command line.
+pub(crate) fn operand(word: &str) -> String {
+	let dashes = if word.starts_with('-') { "-- " } else { "" };
+	format!("{dashes}{}", quoted(word))
+}
+
 /// A record's key. Its text is the name that it was made from, or hexadecimal; its JSON is hexadecimal.
 #[derive(Clone, Copy)]
 pub(crate) struct Key(pub(crate) RecordKey);
@@ -389,6 +395,10 @@ mod tests {
 			("", "''"),
 		] {
 			assert_eq!(quoted(word), expected);
+			assert_eq!(operand(word), expected);
+		}
+		for (word, expected) in [("-x", "-- -x"), ("--a b", "-- '--a b'")] {
+			assert_eq!(operand(word), expected);
 		}
 	}
 
