@@ -10,11 +10,7 @@ use polkadot_sdk::*;
 use sc_consensus_grandpa::{GrandpaBlockImport, LinkHalf};
 
 /// The client: blocks, state and the runtime.
-pub type FullClient = sc_service::TFullClient<
-	Block,
-	RuntimeApi,
-	crate::genesis::Executor,
->;
+pub type FullClient = sc_service::TFullClient<Block, RuntimeApi, crate::genesis::Executor>;
 /// The database.
 pub type FullBackend = sc_service::TFullBackend<Block>;
 /// The chain's parameters, and the checks of headers and blocks.

@@ -145,8 +145,10 @@ impl Runtime<'_> {
 	/// Returns the runtime's default values.
 	fn defaults(&self) -> Result<Value, String> {
 		let preset = None::<String>;
-		let (json, _) =
-			self.call::<Option<Vec<u8>>>("GenesisBuilder_get_preset", &codec::Encode::encode(&preset))?;
+		let (json, _) = self.call::<Option<Vec<u8>>>(
+			"GenesisBuilder_get_preset",
+			&codec::Encode::encode(&preset),
+		)?;
 		let json = json.ok_or("the runtime has no default values for a genesis")?;
 		serde_json::from_slice(&json)
 			.map_err(|error| format!("the runtime's default values are no JSON: {error}"))

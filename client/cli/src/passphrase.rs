@@ -126,7 +126,9 @@ pub(crate) fn prompt(text: &str) -> Result<Zeroizing<String>, Error> {
 		_ => Error::usage("cannot ask for the passphrase: there is no terminal")
 			.hint("in a script, set $ISTHMUS_PASSPHRASE"),
 	})?;
-	Ok(Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned()))
+	Ok(Zeroizing::new(
+		line.trim_end_matches(['\r', '\n']).to_owned(),
+	))
 }
 
 /// Asks on the terminal without showing what is typed. Meanwhile, the keys and signals that end or suspend a program do

@@ -202,8 +202,8 @@ fn open_chain(
 	let executor = genesis::executor(&config.executor);
 	let backend = sc_service::new_db_backend(config.db_config())?;
 	log::info!("Compiling the runtime, and building the genesis state, which takes some seconds");
-	let genesis = genesis::build(&*config.chain_spec, &executor)
-		.map_err(sp_blockchain::Error::Storage)?;
+	let genesis =
+		genesis::build(&*config.chain_spec, &executor).map_err(sp_blockchain::Error::Storage)?;
 	database::check_genesis(&backend, &config.database, genesis.clone())?;
 	let genesis = GenesisBlockBuilder::new_with_storage(
 		genesis,
