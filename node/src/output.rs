@@ -5,11 +5,14 @@
 use crate::explain::words;
 use isthmus_streams::Stream;
 use polkadot_sdk::sc_cli;
-use signal_hook::{consts::SIGPIPE, flag};
+use signal_hook::{
+	consts::{SIGPIPE, SIGXFSZ},
+	flag,
+};
 use std::{
 	io::{self, stderr, stdout, Write},
 	panic, process,
-	sync::atomic::AtomicBool,
+	sync::{atomic::AtomicBool, Arc},
 };
 
 /// Lets a closed pipe end this process, as in `isthmus-node export-chain-spec | head`, and a full disk with an error.
@@ -20,6 +23,8 @@ use std::{
 pub(crate) fn end_if_unwritable() -> sc_cli::Result<()> {
 	static ALWAYS: AtomicBool = AtomicBool::new(true);
 	flag::register_conditional_default(SIGPIPE, &ALWAYS)?;
+	// A file that may not grow (`ulimit -f`) is an error of who writes to it, as a full disk is.
+	flag::register(SIGXFSZ, Arc::default())?;
 	let other = panic::take_hook();
 	panic::set_hook(Box::new(move |panic| match panic.payload_as_str() {
 		Some(failed) if failed.starts_with("failed printing to std") => {

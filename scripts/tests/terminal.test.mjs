@@ -971,6 +971,23 @@ describe('disks may be full, read-only or gone', () => cases([
 	},
 ]));
 
+describe('a file that a command does not know is not replaced', () => cases([
+	...['serve', 'gateway'].map((command) => ({
+		name: `${command} --metrics leaves a key file and any other alone`,
+		script: 'cp $KEY key; echo precious > notes; ln -s notes link; for file in key notes link; do\n'
+			+ `isthmus ${command} --metrics $file --key //Bob && exit 9; [ $? = 2 ] || exit 8; done\n`
+			+ 'cmp $KEY key && [ -L link ] && cat notes',
+		stdout: /^precious$/m,
+		stderr: new RegExp(`(error: \\w+ is not a file of metrics of .isthmus ${command}., and is not replaced\nhint: give --metrics a new file\n){3}`),
+	})),
+	{
+		name: 'fetch --force leaves a key file alone',
+		script: 'cp $KEY key; isthmus fetch //Bob small -o key --force; code=$?; cmp $KEY key && exit $code',
+		code: FAILED,
+		stderr: /error: key already exists\nhint: a key file is never replaced/,
+	},
+]));
+
 describe('limits of the system are said', () => cases([
 	...[5, 6, 8, 12].map((files) => ({
 		name: `only ${files} open files`,
@@ -978,6 +995,31 @@ describe('limits of the system are said', () => cases([
 		code: FAILED,
 		stderr: /error: cannot open \d+ files: Too many open files\nhint: .*ulimit -n/,
 	})),
+	{
+		name: 'a file that may not grow is an error, and says which transaction is in a block',
+		script: 'head -c 20480 /dev/zero > log; (ulimit -f 20; exec isthmus transfer //Ferdie 1 --key //Alice >> log)',
+		code: FAILED,
+		stderr: /error: cannot write to stdout: File too large\nhint: the transaction 0x\w{64} is in a block, so do not run this again/,
+	},
+	{
+		name: 'a file that may not grow stops no download without a word',
+		script: '(ulimit -f 20; exec isthmus fetch //Bob big -o out); code=$?; ls out; exit $code',
+		code: FAILED,
+		stderr: /error: .*File too large/,
+	},
+	{
+		name: 'a log that may not grow stops no command',
+		script: 'head -c 20480 /dev/zero > log; (ulimit -f 20; exec isthmus balance //Bob 2>> log)',
+		stdout: /free/,
+	},
+	{
+		name: 'a key file that may not grow is the old one',
+		script: 'cp $KEY key; (ulimit -f 0; ISTHMUS_PASSPHRASE=$PASSPHRASE ISTHMUS_NEW_PASSPHRASE=$PASSPHRASE exec isthmus key passphrase key)\n'
+			+ 'code=$?; cmp $KEY key && ls; exit $code',
+		code: FAILED,
+		stdout: /^key$/,
+		stderr: /error: key: File too large/,
+	},
 	{
 		name: 'enough open files',
 		script: 'ulimit -n 64; isthmus status && isthmus store ../docs --name files-1 && isthmus fetch //Bob files-1 --folder -o out',

@@ -3,7 +3,11 @@
 
 use crate::{error::Error, stderr::tell};
 use isthmus_sdk::{envelope::on_disk, file, io_words, AccountId};
-use std::path::PathBuf;
+use std::{
+	fs::File,
+	io::{self, ErrorKind, Read},
+	path::{Path, PathBuf},
+};
 
 /// A file of metrics about an account.
 pub(crate) struct MetricsFile {
@@ -48,13 +52,22 @@ impl MetricsFile {
 	///
 	/// # Errors
 	///
-	/// Returns an error if the path leads to something that is not a regular file, such as a device.
+	/// Returns an error if the path leads to something that is not a regular file, such as a device, or to a file with
+	/// anything but metrics of this command, such as a key file.
 	pub(crate) fn new(
 		path: PathBuf,
 		command: &'static str,
 		account: &AccountId,
 	) -> Result<Self, Error> {
-		on_disk::target(&path).map_err(|error| Error::file(&path, &error))?;
+		let failed = |error| Error::file(&path, &error);
+		on_disk::target(&path).map_err(failed)?;
+		if !is_replaceable(&path, command).map_err(failed)? {
+			return Err(Error::usage(format!(
+				"{} is not a file of metrics of `isthmus {command}`, and is not replaced",
+				path.display()
+			))
+			.hint("give --metrics a new file"));
+		}
 		Ok(Self {
 			path,
 			command,
@@ -93,10 +106,21 @@ impl MetricsFile {
 	}
 }
 
+/// Returns whether there is no file, an empty one, or one with the metrics of this command.
+fn is_replaceable(path: &Path, command: &str) -> io::Result<bool> {
+	let start = format!("# HELP isthmus_{command}_");
+	let mut found = Vec::new();
+	match File::open(path) {
+		Ok(file) => file.take(start.len() as u64).read_to_end(&mut found)?,
+		Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+		Err(error) => return Err(error),
+	};
+	Ok(found.is_empty() || found == start.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use std::path::Path;
 
 	#[test]
 	fn a_metric_has_its_help_and_type_and_files_are_files() {
@@ -115,6 +139,19 @@ mod tests {
 		// A folder or a device is not replaced.
 		for path in [folder.path(), Path::new("/dev/null")] {
 			assert!(MetricsFile::new(path.into(), "test", &account).is_err());
+		}
+		// Nor is a file that holds something else; its own and an empty one are.
+		for (content, is_replaced) in [
+			(expected.as_str(), true),
+			("", true),
+			("precious", false),
+			("# HELP isthmus_other_reads_total Reads.\n", false),
+		] {
+			let path = folder.path().join("other");
+			std::fs::write(&path, content).unwrap();
+			let made = MetricsFile::new(path.clone(), "test", &account);
+			assert_eq!(made.is_ok(), is_replaced, "{content:?}");
+			assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
 		}
 		// A file that cannot be written does not stop the command, and is told once.
 		metrics.path = folder.path().join("missing/isthmus.prom");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where `isthmus fetch` writes a record. What is there is looked at before anything is fetched.
 
-use crate::error::Error;
+use crate::{error::Error, key_file};
 use isthmus_sdk::{envelope::on_disk::folder, FetchError};
 use std::{
 	fs::{self, FileType},
@@ -24,7 +24,7 @@ impl Output {
 	///
 	/// # Errors
 	///
-	/// Returns an error if a file exists there and `replace` is not set, if its folder cannot be written to, and
+	/// Returns an error if a file exists there and `replace` is not set, if it is a key file, if its folder cannot be written to, and
 	/// for things that no record is written to.
 	pub(crate) fn at(path: PathBuf, name: Option<&Path>, replace: bool) -> Result<Self, Error> {
 		if is_standard(&path, "-", "/dev/stdout") {
@@ -40,6 +40,7 @@ impl Output {
 		}
 		let shown = path.display();
 		match there.is_file() {
+			true if replace && key_file::is_one(&path) => Err(key_file::exists(&path)),
 			true if replace => Ok(Self::File(path)),
 			true => Err(FetchError::Exists(path).into()),
 			false if there.is_dir() => match name {

@@ -27,6 +27,11 @@ pub(crate) fn start() -> Result<Runtime, Error> {
 		Error::failed(format!("cannot open {FILES} files: {}", os(&error)))
 			.hint("raise the limit: ulimit -n 1024")
 	})?;
+	// A file that may not grow (`ulimit -f`) is then an error of who writes to it, as a full disk is. By default, this signal
+	// would end the program, also between a transaction and its report.
+	#[cfg(unix)]
+	signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default())
+		.map_err(Error::failed)?;
 	let threads = |error: &io::Error| {
 		Error::failed(format!("cannot start {THREADS} threads: {}", os(error)))
 			.hint("raise the limit of this user's processes and threads: ulimit -u")
