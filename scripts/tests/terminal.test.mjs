@@ -984,7 +984,7 @@ describe('a file that a command does not know is not replaced', () => cases([
 		name: 'fetch --force leaves a key file alone',
 		script: 'cp $KEY key; isthmus fetch //Bob small -o key --force; code=$?; cmp $KEY key && exit $code',
 		code: FAILED,
-		stderr: /error: key already exists\nhint: a key file is never replaced/,
+		stderr: /error: key is a key file\nhint: a key file is never replaced/,
 	},
 ]));
 

@@ -143,13 +143,7 @@ fn seal(path: &Path, secrets: &Secrets, passphrase: &str) -> Result<KeyFile, Err
 	KeyFile::seal(secrets, &address, passphrase).map_err(|error| failed(path, error))
 }
 
-/// Returns whether a regular file is a key file.
-pub(crate) fn is_one(path: &Path) -> bool {
-	KeyFile::read(path).is_ok()
-}
-
-/// The error if a file is there that is not replaced.
-pub(crate) fn exists(path: &Path) -> Error {
+fn exists(path: &Path) -> Error {
 	Error::failed(format!("{} already exists", path.display()))
 		.hint("a key file is never replaced: choose another name")
 }

@@ -106,7 +106,7 @@ impl MetricsFile {
 	}
 }
 
-/// Returns whether there is no file, an empty one, or one with the metrics of this command.
+/// Returns whether nothing is lost if a file is replaced: it is missing or empty, or has the metrics of this command.
 fn is_replaceable(path: &Path, command: &str) -> io::Result<bool> {
 	let start = format!("# HELP isthmus_{command}_");
 	let mut found = Vec::new();

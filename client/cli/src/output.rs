@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where `isthmus fetch` writes a record. What is there is looked at before anything is fetched.
 
-use crate::{error::Error, key_file};
-use isthmus_sdk::{envelope::on_disk::folder, FetchError};
+use crate::error::Error;
+use isthmus_sdk::{
+	envelope::{key_file::KeyFile, on_disk::folder},
+	FetchError,
+};
 use std::{
 	fs::{self, FileType},
 	io::ErrorKind,
@@ -40,7 +43,10 @@ impl Output {
 		}
 		let shown = path.display();
 		match there.is_file() {
-			true if replace && key_file::is_one(&path) => Err(key_file::exists(&path)),
+			true if replace && KeyFile::read(&path).is_ok() => {
+				Err(Error::failed(format!("{shown} is a key file"))
+					.hint("a key file is never replaced: choose another --output"))
+			}
 			true if replace => Ok(Self::File(path)),
 			true => Err(FetchError::Exists(path).into()),
 			false if there.is_dir() => match name {

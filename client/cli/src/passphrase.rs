@@ -134,7 +134,7 @@ pub(crate) fn prompt(text: &str) -> Result<Zeroizing<String>, Error> {
 /// Asks on the terminal without showing what is typed. Meanwhile, the keys and signals that end or suspend a program do
 /// so, and leave the terminal as it was.
 mod terminal {
-	use super::read_line;
+	use crate::passphrase::read_line;
 	use rustix::termios::{tcgetattr, tcsetattr, LocalModes, OptionalActions, Termios};
 	use signal_hook::{
 		consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP},
