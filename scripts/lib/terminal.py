@@ -13,6 +13,7 @@ import json
 import os
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -30,6 +31,12 @@ def word(screen):
     return asked and re.search(rf" {asked[1]}\. ([a-z]+)", text)[1].encode() + b"\r"
 
 
+def begin():
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # A program that was started in the background ignores Ctrl-C, and so do those that it starts.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def main():
     asked = json.load(sys.stdin)
     master, slave = os.openpty()
@@ -40,7 +47,7 @@ def main():
         stdout=slave,
         stderr=slave,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=begin,
     )
     typed = list(asked["typed"])
     screen, seen = b"", 0

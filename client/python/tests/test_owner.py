@@ -180,14 +180,9 @@ def test_a_callback_or_ctrl_c_ends_a_call_that_can_be_resumed(owner: isthmus.Cli
             reading.wait()
             return b""
 
-    # A program that was started in the background ignores Ctrl-C.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            owner.store(Silent(), "silent", dataset=place)
-    finally:
-        reading.set()
-        signal.signal(signal.SIGINT, before)
+    with pytest.raises(KeyboardInterrupt):
+        owner.store(Silent(), "silent", dataset=place)
+    reading.set()
 
 
 def test_objects_are_in_a_folder(owner: isthmus.Client, place: int, tmp_path: Path) -> None:
