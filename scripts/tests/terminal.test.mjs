@@ -1017,7 +1017,7 @@ describe('limits of the system are said', () => cases([
 		script: 'cp $KEY key; (ulimit -f 0; ISTHMUS_PASSPHRASE=$PASSPHRASE ISTHMUS_NEW_PASSPHRASE=$PASSPHRASE exec isthmus key passphrase key)\n'
 			+ 'code=$?; cmp $KEY key && ls; exit $code',
 		code: FAILED,
-		stdout: /^key$/,
+		stdout: /^key\n$/,
 		stderr: /error: key: File too large/,
 	},
 	{
