@@ -27,8 +27,8 @@ impl Output {
 	///
 	/// # Errors
 	///
-	/// Returns an error if a file exists there and `replace` is not set, if it is a key file, if its folder cannot be written to, and
-	/// for things that no record is written to.
+	/// Returns an error if a file exists there and `replace` is not set, if it is a key file, if its folder cannot be
+	/// written to, and for things that no record is written to.
 	pub(crate) fn at(path: PathBuf, name: Option<&Path>, replace: bool) -> Result<Self, Error> {
 		if is_standard(&path, "-", "/dev/stdout") {
 			return Ok(Self::Stdout);
