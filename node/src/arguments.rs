@@ -21,6 +21,10 @@ const KEY_TYPES: [(&str, CryptoScheme); 2] = [
 	("prod", CryptoScheme::Sr25519),
 ];
 
+/// The default size of the cache of the state's trie, in bytes. The framework's is 1 GiB, which is all the memory that a
+/// full sync should take.
+const TRIE_CACHE_SIZE: &str = "268435456";
+
 /// The subcommands that other Substrate nodes have and this one lacks, and what to use instead.
 const MISSING: [(&str, &str); 9] = [
 	("benchmark", "scripts/weights runs the pallets' benchmarks"),
@@ -59,6 +63,9 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
 /// Returns the description of the command line.
 pub fn command() -> Command {
 	Cli::setup_command(Cli::command())
+		.mut_arg("trie_cache_size", |size| {
+			size.default_value(TRIE_CACHE_SIZE)
+		})
 		.mut_subcommand("key", |key| {
 			key.mut_subcommand("insert", |insert| {
 				insert.mut_arg("key_type", |arg| {
