@@ -38,7 +38,7 @@ fn changes_voters(block: &IncomingBlock<Block>) -> bool {
 mod tests {
 	use super::*;
 	use codec::Encode;
-	use sp_runtime::{Digest, DigestItem, Justifications};
+	use sp_runtime::{traits::Header as _, Digest, DigestItem, Justifications};
 
 	fn block(number: u32, is_justified: bool, logs: Vec<DigestItem>) -> IncomingBlock<Block> {
 		let hash = Default::default();
