@@ -358,7 +358,8 @@ async fn a_reader_leaves_a_bad_store_for_a_mirror() {
 	let sent = send(&mirror, &state.path().join("journal"), LENGTH).await;
 	let object = sent.unwrap().object;
 	use Failure::*;
-	let faults: [(Fault, fn(&Failure) -> bool); 8] = [
+	type Expected = fn(&Failure) -> bool;
+	let faults: [(Fault, Expected); 8] = [
 		(Fault::Flip, |left| matches!(left, Wrong(_))),
 		(Fault::Cut, |left| matches!(left, Unreachable | CutShort)),
 		(Fault::Break, |left| *left == Unreachable),
