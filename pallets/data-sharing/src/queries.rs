@@ -37,7 +37,7 @@ impl<T: Config> Pallet<T> {
 			payload,
 			..
 		} = Records::<T>::get(owner, key).ok_or(QueryError::UnknownRecord)?;
-		let grant = if caller == owner {
+		let grant = if *caller == Self::controller(owner, dataset) {
 			None
 		} else {
 			let grant = Self::opening_grant(caller, owner, dataset, epoch, leaf)?;
