@@ -56,7 +56,7 @@ test('a dataset is offered, taken over and used by its new controller', { timeou
 	const [offered] = await isthmus.ok('dataset', 'transfer', '0', '--to', '//Dave', '--key', '//Bob');
 	assert.equal(offered.to, office.address);
 	await isthmus.ok('dataset', 'transfer', '0', '--withdraw', '--key', '//Bob');
-	const none = await isthmus.refused(5, 'dataset', 'accept', '//Bob', '0', '--key', '//Dave');
+	const none = await isthmus.refused(4, 'dataset', 'accept', '//Bob', '0', '--key', '//Dave');
 	assert.match(none.error, /offered/);
 	await client.offerDataset(school, 0, office.address);
 	const before = await client.control(school.address, 0);
@@ -70,7 +70,7 @@ test('a dataset is offered, taken over and used by its new controller', { timeou
 	assert.deepEqual([listed.owner, listed.dataset, listed.controller], [school.address, 0, office.address]);
 
 	// The school can do nothing with it any more.
-	const refused = await isthmus.refused(5, 'dataset', 'epoch', '0', '--key', '//Bob');
+	const refused = await isthmus.refused(4, 'dataset', 'epoch', '0', '--key', '//Bob');
 	assert.match(refused.hint, /--for/);
 	await assert.rejects(client.offerDataset(school, 0, office.address), (error) => {
 		return error instanceof CallRefused && error.message.includes('Another account controls');
