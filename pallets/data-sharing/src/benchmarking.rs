@@ -12,8 +12,9 @@ use frame_support::{
 	dispatch::{DispatchInfo, PostDispatchInfo},
 	traits::{fungible::Mutate, Get, IsSubType},
 };
-use frame_system::RawOrigin;
+use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
 use isthmus_conditions::Truth;
+use isthmus_keys::header;
 use isthmus_sharing::terms::{MAX_ENCRYPTION_KEY_SIZE, MAX_GRANTS_PER_READER, MAX_WATCHED};
 use polkadot_sdk::*;
 use setup::*;

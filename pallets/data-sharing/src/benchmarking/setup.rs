@@ -3,6 +3,7 @@
 
 use crate::{conditions::Outside, exchange::account_bytes, pallet::*, types::*};
 use alloc::{format, string::ToString, vec, vec::Vec};
+use codec::{Decode, Encode};
 use frame_benchmarking::v2::*;
 use frame_support::{
 	traits::{
