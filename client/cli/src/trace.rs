@@ -369,9 +369,7 @@ pub(crate) fn text(event: &Event) -> String {
 		}
 		EmbargoLifted { key, met, .. } => lifted(*key, *met),
 		OfferPaid { .. } | DisputeWon { .. } | DisputeLost { .. } => exchanged(event),
-		DatasetOffered { .. } | DatasetOfferWithdrawn { .. } | DatasetAccepted { .. } => {
-			handed_over(event)
-		}
+		DatasetOffered { .. } | DatasetOfferWithdrawn { .. } | DatasetAccepted { .. } => handed_over(event),
 	}
 }
 

@@ -307,6 +307,31 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	/// Checks that a grant has what it needs in its state.
+	fn check_state_of(id: GrantId, grant: &GrantOf<T>) -> Result<(), TryRuntimeError> {
+		ensure!(
+			grant.condition.is_some() || grant.state != GrantState::Suspended,
+			"a grant without a condition is suspended"
+		);
+		if !grant.state.has_ended() {
+			ensure!(!grant.sealed_keys.is_empty(), "an active grant has no keys");
+			ensure!(
+				grant.due <= grant.expiry,
+				"an active grant is due after it expires"
+			);
+		} else {
+			ensure!(
+				grant.condition.is_none(),
+				"a grant that ended still has a condition"
+			);
+			ensure!(
+				grant.sealed_keys.is_empty() != Payments::<T>::contains_key(id),
+				"a grant that ended still has keys, or lacks those that can be disputed"
+			);
+		}
+		Ok(())
+	}
+
 	fn check_grants(held: &mut Counted<T>) -> Result<(), TryRuntimeError> {
 		let mut per_dataset = BTreeMap::new();
 		for (id, grant) in Grants::<T>::iter() {
@@ -329,26 +354,7 @@ impl<T: Config> Pallet<T> {
 				Agenda::<T>::contains_key(grant.due, Due::Grant(id)),
 				"a grant is not on the agenda"
 			);
-			ensure!(
-				grant.condition.is_some() || grant.state != GrantState::Suspended,
-				"a grant without a condition is suspended"
-			);
-			if !grant.state.has_ended() {
-				ensure!(!grant.sealed_keys.is_empty(), "an active grant has no keys");
-				ensure!(
-					grant.due <= grant.expiry,
-					"an active grant is due after it expires"
-				);
-			} else {
-				ensure!(
-					grant.condition.is_none(),
-					"a grant that ended still has a condition"
-				);
-				ensure!(
-					grant.sealed_keys.is_empty() != Payments::<T>::contains_key(id),
-					"a grant that ended still has keys, or lacks those that can be disputed"
-				);
-			}
+			Self::check_state_of(id, &grant)?;
 			ensure!(
 				grant.paid_from <= grant.paid_until && grant.paid_until <= grant.expiry,
 				"a grant expires before the term that was paid for is over"

@@ -92,6 +92,7 @@ pub fn root(sha256: impl Fn(&[u8]) -> Hash, leaves: impl IntoIterator<Item = Has
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
 #[scale_info(capture_docs = "always")]
 pub struct Peaks {
+	/// The number of leaves.
 	count: u64,
 	/// The roots of the full subtrees, largest first. Their sizes are the powers of two in the binary
 	/// representation of the number of leaves.
