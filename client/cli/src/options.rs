@@ -30,7 +30,7 @@ pub(crate) struct Options {
 	#[arg(long, global = true, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
 	key: Option<String>,
 
-	/// Act as the owner of datasets of this account that you took over (`isthmus dataset accept`)
+	/// Act as the owner of datasets that you took over from this account
 	#[arg(long = "for", global = true, value_name = "OWNER", value_parser = account)]
 	pub(crate) acts_for: Option<AccountId>,
 

@@ -264,7 +264,7 @@ fn owners_calls(epoch: Epoch) -> Vec<SharingCall> {
 fn only_the_controller_acts_as_the_owner() {
 	with_office(|| {
 		fill();
-		assert_ok!(submit(COMPANY, request(scope(0, 10), 0)));
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 1)));
 		assert_ok!(submit(SCHOOL, offer(OFFICE)));
 		assert_ok!(submit(OFFICE, accept(u64::MAX)));
 		let recount = SharingCall::recount_sold {
@@ -366,7 +366,7 @@ fn the_controller_is_paid_and_pays_back() {
 			let answer = authorize(COMPANY, dataset_scope, 100, Some(id));
 			assert_ok!(submit(SCHOOL, answer));
 		}
-		// One is paid back, and its payment waits.
+		// Both payments still wait.
 		assert_ok!(submit(SCHOOL, offer(OFFICE)));
 		assert_ok!(submit(OFFICE, accept(u64::MAX)));
 		let (school, office, company) = (total(SCHOOL), total(OFFICE), total(COMPANY));
