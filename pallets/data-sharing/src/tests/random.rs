@@ -265,7 +265,7 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 
 /// Returns the dataset that an owner's call is about, if it is about one that exists.
 fn dataset_of(owner: u64, call: &SharingCall) -> Option<DatasetId> {
-	use SharingCall::*;
+	use crate::Call::*;
 	match call {
 		remove_dataset { dataset }
 		| start_epoch { dataset }
