@@ -98,7 +98,7 @@ test('every call of data sharing exists, with its documentation', { timeout }, (
 		...['createDataset', 'removeDataset', 'startEpoch', 'store', 'removeRecord', 'freeLeaf'],
 		...['openRecord', 'storeChunk', 'setPolicy', 'clearPolicy'],
 		...['requestAccess', 'cancelRequest', 'rejectRequest', 'addAuthorize', 'revoke', 'settle', 'renounce', 'setClosed', 'recountSold'],
-		...['withdrawWhen', 'embargo', 'dispute'],
+		...['withdrawWhen', 'embargo', 'dispute', 'offerDataset', 'withdrawDatasetOffer', 'acceptDataset', 'actFor'],
 	]) {
 		assert.ok(calls[name], `the call ${name} is missing`);
 	}
