@@ -17,7 +17,7 @@ const LONGEST = 80;
 const SPDX = "// SPDX-License-Identifier: Apache-2.0";
 
 /** Returns whether a file is only for tests or benchmarks. */
-const isTest = (path) => /(^|\/)(tests?|benches|examples)(\/|\.rs$)|(mock|benchmarking)\.rs$|\.test\.mjs$/.test(path) && !path.startsWith("tests/adversary/src/");
+const isTest = (path) => /(^|\/)(tests?|benches|examples)(\/|\.rs$)|(mock|benchmarking)(\.rs$|\/)|\.test\.mjs$/.test(path) && !path.startsWith("tests/adversary/src/");
 
 const listed = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "*.rs", "*.mjs"], { cwd: ROOT, encoding: "utf8" });
 const paths = [...new Set(listed.split("\n").filter(Boolean))];

@@ -633,6 +633,7 @@ impl pallet_sudo::Config for Runtime {
 impl pallet_data_sharing::Config for Runtime {
 	type BlockInterval = ConstU64<12>;
 	type CancelNotice = ConstU32<CANCEL_NOTICE>;
+	type Carried = RuntimeCall;
 	type Currency = Balances;
 	type DefaultLongestWindow = ConstU32<LONGEST_DISPUTE_WINDOW>;
 	type DepositPerByte = ConstU128<{ UNIT / 10_000 }>;

@@ -42,7 +42,7 @@ pub enum ProxyType {
 	/// that acts for another account, where this limit would end.
 	#[codec(index = 1)]
 	NonTransfer,
-	/// Calls of data sharing, but no request that offers money. Of keepers, to prove, to leave and to report. `store`, `openRecord` and `storeChunk` are never carried
+	/// Calls of data sharing, but no request that offers money, and no handover of a dataset. Of keepers, to prove, to leave and to report. `store`, `openRecord` and `storeChunk` are never carried
 	/// out for another account: they must be a transaction's own call.
 	#[codec(index = 2)]
 	Sharing,
@@ -93,11 +93,14 @@ fn carries_others(call: &RuntimeCall) -> bool {
 	)
 }
 
-/// Returns whether a call is one of data sharing that pays no one.
+/// Returns whether a call is one of data sharing that pays no one, and gives no dataset away.
 fn is_free_sharing(call: &RuntimeCall) -> bool {
 	use pallet_data_sharing::Call;
 	match call {
 		RuntimeCall::DataSharing(Call::request_access { offer, .. }) => *offer == 0,
+		// Deposits and what readers pay go with a dataset.
+		RuntimeCall::DataSharing(Call::offer_dataset { .. } | Call::accept_dataset { .. }) => false,
+		// What this carries out is checked on its own, as the calls of a batch are.
 		RuntimeCall::DataSharing(_) => true,
 		_ => false,
 	}
@@ -191,6 +194,9 @@ pub fn find_within<R>(
 			call,
 			test,
 		),
+		RuntimeCall::DataSharing(pallet_data_sharing::Call::act_for { call, .. }) => {
+			find_within(signer, call, test)
+		}
 		_ => None,
 	}
 }

@@ -98,7 +98,7 @@ test('every call of data sharing exists, with its documentation', { timeout }, (
 		...['createDataset', 'removeDataset', 'startEpoch', 'store', 'removeRecord', 'freeLeaf'],
 		...['openRecord', 'storeChunk', 'setPolicy', 'clearPolicy'],
 		...['requestAccess', 'cancelRequest', 'rejectRequest', 'addAuthorize', 'revoke', 'settle', 'renounce', 'setClosed', 'recountSold'],
-		...['withdrawWhen', 'embargo', 'dispute'],
+		...['withdrawWhen', 'embargo', 'dispute', 'offerDataset', 'withdrawDatasetOffer', 'acceptDataset', 'actFor'],
 	]) {
 		assert.ok(calls[name], `the call ${name} is missing`);
 	}
@@ -106,7 +106,7 @@ test('every call of data sharing exists, with its documentation', { timeout }, (
 });
 
 test('every event, error, constant and storage item of our pallets is documented', { timeout }, () => {
-	for (const pallet of ['dataSharing', 'facts', 'proofOfWork']) {
+	for (const pallet of ['dataSharing', 'facts', 'keepers', 'proofOfWork', 'verifiers']) {
 		const items = [
 			...Object.entries(api.events[pallet] ?? {}),
 			...Object.entries(api.errors[pallet] ?? {}),
@@ -117,6 +117,17 @@ test('every event, error, constant and storage item of our pallets is documented
 		for (const [name, constant] of Object.entries(api.consts[pallet] ?? {})) {
 			assert.ok(docsOf(constant.meta), `${pallet}.${name}`);
 		}
+	}
+});
+
+test('the types of shared data are documented, with each field and variant', { timeout }, () => {
+	const ours = [...api.registry.lookup.types.values()].filter(({ type }) => String(type.path[0]) === 'isthmus_sharing');
+	assert.ok(ours.length > 20, `only ${ours.length} types`);
+	for (const { type } of ours) {
+		const name = type.path.map(String).join('::');
+		assert.ok(type.docs.join('').trim(), name);
+		const parts = type.def.isComposite ? type.def.asComposite.fields : type.def.isVariant ? type.def.asVariant.variants : [];
+		for (const part of parts) assert.ok(part.docs.join('').trim(), `${name}: ${part.name}`);
 	}
 });
 

@@ -58,6 +58,15 @@ impl Context {
 
 	/// Returns the identity to act as. Asks for the passphrase if the key is in a file.
 	pub(crate) async fn identity(&self) -> Result<Identity, Error> {
+		let identity = self.own_identity().await?;
+		Ok(match self.options.acts_for {
+			Some(owner) => identity.acting_for(owner),
+			None => identity,
+		})
+	}
+
+	/// Returns the identity of the key.
+	async fn own_identity(&self) -> Result<Identity, Error> {
 		let key = self.options.key()?;
 		if !key.starts_with("//") {
 			return key_file::open(Path::new(&key));

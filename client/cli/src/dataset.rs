@@ -5,7 +5,9 @@ use crate::{
 	context::Context,
 	erase::{self, InFile, Marked},
 	error::Error,
+	handover::{self, AcceptOpts, TransferOpts},
 	options::Options,
+	recount,
 	report::{Lines, Report},
 	stderr::tell,
 	text::{amount, condition, count, only_if, operand, Amount, Key, Leaves},
@@ -16,7 +18,7 @@ use isthmus_sdk::{
 	State, Text, LEAVES_PER_EPOCH,
 };
 use serde::{Serialize, Serializer};
-use std::{fmt, path::PathBuf};
+use std::{collections::BTreeSet, fmt, path::PathBuf};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -110,6 +112,22 @@ Examples:
 		/// Withdraw what was published
 		#[arg(long, conflicts_with = "locations")]
 		clear: bool,
+	},
+	/// Offer a dataset to another producer, who takes it over with its deposits
+	#[command(after_help = handover::TRANSFER_HELP)]
+	Transfer(TransferOpts),
+	/// Take over a dataset that is offered to you
+	#[command(after_help = handover::ACCEPT_HELP)]
+	Accept(AcceptOpts),
+	/// Count again what readers paid for, after one of several sold grants has ended
+	#[command(after_help = recount::HELP)]
+	Recount {
+		/// Number of the dataset
+		dataset: DatasetId,
+
+		/// Epoch whose grants are counted [default: the current one]
+		#[arg(long)]
+		epoch: Option<Epoch>,
 	},
 	/// Free the leaves of removed records whose epoch is over, and get their deposits back
 	Free {
@@ -336,6 +354,7 @@ impl fmt::Display for Freed {
 
 /// A dataset in a list.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Listed {
 	closed: bool,
 	/// The condition that requests have to meet.
@@ -347,6 +366,14 @@ pub(crate) struct Listed {
 	locations: Vec<String>,
 	name: String,
 	objects: u32,
+	/// The account that controls it, if that is another one than the owner.
+	controller: Option<AccountId>,
+	/// The account that it is offered to.
+	offered_to: Option<AccountId>,
+	owner: AccountId,
+	/// Whether it is another account's that the listed one took over.
+	#[serde(skip)]
+	is_taken_over: bool,
 	#[serde(serialize_with = "policy_json")]
 	policy: Option<Policy>,
 	requests: u64,
@@ -375,7 +402,14 @@ fn policy_json<S: Serializer>(policy: &Option<Policy>, serializer: S) -> Result<
 
 impl fmt::Display for Listed {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		writeln!(f, "dataset {}: {}", self.dataset, self.name)?;
+		match self.is_taken_over {
+			true => writeln!(
+				f,
+				"dataset {} of {}: {}",
+				self.dataset, self.owner, self.name
+			)?,
+			false => writeln!(f, "dataset {}: {}", self.dataset, self.name)?,
+		}
 		let Self {
 			epoch,
 			leaves,
@@ -387,6 +421,14 @@ impl fmt::Display for Listed {
 			f,
 			"  epoch {epoch}; in all epochs: leaves taken {leaves}, open requests {requests}, grants {grants}"
 		)?;
+		if self.is_taken_over {
+			write!(f, "\n  taken over: --for {}", self.owner)?;
+		} else if let Some(controller) = &self.controller {
+			write!(f, "\n  controlled by {controller}")?;
+		}
+		if let Some(to) = &self.offered_to {
+			write!(f, "\n  offered to {to}")?;
+		}
 		if self.closed {
 			write!(f, "\n  takes no more requests")?;
 		}
@@ -440,6 +482,11 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		Command::Locate {
 			dataset, locations, ..
 		} => Box::new(locate(context, identity, dataset, locations).await?),
+		Command::Transfer(opts) => Box::new(handover::transfer(context, identity, opts).await?),
+		Command::Accept(opts) => Box::new(handover::accept(context, identity, opts).await?),
+		Command::Recount { dataset, epoch } => {
+			Box::new(recount::run(context, identity, dataset, epoch).await?)
+		}
 		Command::Free { dataset } => Box::new(free(context, identity, dataset).await?),
 		Command::Remove { dataset } => Box::new(remove(context, identity, dataset).await?),
 	})
@@ -500,41 +547,66 @@ async fn locate(
 	})
 }
 
-/// Lists the datasets of a producer.
+/// Lists the datasets of a producer, and those of others that it took over.
 pub(crate) async fn list(context: &Context, owner: &AccountId) -> Result<Lines<Listed>, Error> {
 	let best = context.client.best().await?;
-	let mut datasets = every(|after| best.datasets(owner, after)).await?;
-	datasets.sort_by_key(|entry| entry.id);
-	if datasets.is_empty() {
+	let mut listed = Vec::new();
+	for entry in every(|after| best.datasets(owner, after)).await? {
+		listed.push(listed_as(&best, owner, owner, entry).await?);
+	}
+	let taken_over = best.controlled(owner).await?;
+	let owners: BTreeSet<_> = taken_over.iter().map(|(owner, _)| owner.0).collect();
+	for of in owners.into_iter().map(AccountId::from) {
+		for entry in every(|after| best.datasets(&of, after)).await? {
+			if taken_over.contains(&(of, entry.id)) {
+				listed.push(listed_as(&best, owner, &of, entry).await?);
+			}
+		}
+	}
+	listed.sort_by_key(|entry| (entry.is_taken_over, entry.owner.0, entry.dataset));
+	if listed.is_empty() {
 		tell("no datasets");
 	}
-	let listed = datasets.into_iter().map(|entry| {
-		let DatasetEntry {
-			id,
-			dataset,
-			policy,
-			condition,
-			objects,
-			locations,
-		} = entry;
-		Listed {
-			dataset: id,
-			closed: dataset.closed,
-			condition: condition.as_ref().map(ToString::to_string),
-			epoch: dataset.epoch,
-			grants: dataset.grants,
-			leaves: dataset.leaves,
-			locations: locations
-				.into_iter()
-				.map(|url| Text(url).to_string())
-				.collect(),
-			name: dataset.name.to_string(),
-			objects,
-			policy,
-			requests: dataset.requests,
-		}
-	});
-	Ok(Lines(listed.collect()))
+	Ok(Lines(listed))
+}
+
+/// Returns a dataset of an owner as it is listed for an account.
+async fn listed_as(
+	best: &State,
+	account: &AccountId,
+	owner: &AccountId,
+	entry: DatasetEntry,
+) -> Result<Listed, Error> {
+	let DatasetEntry {
+		id,
+		dataset,
+		policy,
+		condition,
+		objects,
+		locations,
+	} = entry;
+	let control = best.control(owner, id).await?;
+	let controller = control.as_ref().map(|control| control.controller);
+	Ok(Listed {
+		dataset: id,
+		closed: dataset.closed,
+		condition: condition.as_ref().map(ToString::to_string),
+		controller: controller.filter(|controller| controller != owner),
+		epoch: dataset.epoch,
+		grants: dataset.grants,
+		is_taken_over: account != owner,
+		leaves: dataset.leaves,
+		locations: locations
+			.into_iter()
+			.map(|url| Text(url).to_string())
+			.collect(),
+		name: dataset.name.to_string(),
+		objects,
+		offered_to: control.and_then(|control| control.offered_to),
+		owner: *owner,
+		policy,
+		requests: dataset.requests,
+	})
 }
 
 async fn create(

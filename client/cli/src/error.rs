@@ -580,6 +580,9 @@ const FUNDS: &str = "check the account's funds: isthmus balance";
 fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 	use PalletError::*;
 	Some(match error {
+		NotController => "the dataset was handed over: `isthmus list datasets --owner OWNER` shows to whom; if that is you, pass --for OWNER",
+		NotOffered => "the dataset's controller must offer it first: isthmus dataset transfer NUMBER --to ACCOUNT",
+		HoldsMore => "run the command again to take over what is held now",
 		NotRegistered => "register first: isthmus register --kind school NAME",
 		NoEncryptionKey => "publish your encryption key first: isthmus key publish",
 		UnknownDataset => "list the datasets: isthmus list datasets",
@@ -602,7 +605,7 @@ fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 		GrantEnded => "list the grants: isthmus list given",
 		LeafTaken => NEXT_LEAF,
 		RecordPaidFor => {
-			"`isthmus list given` shows the grants and until which block they are paid for; revoke one: isthmus revoke. \
+			"`isthmus list given` shows the grants and until which block they are paid for; revoke one: isthmus revoke. If the one that covered the record has ended, count again: isthmus dataset recount. \
 			 What was sold within a day may be disputed, and stays until then"
 		}
 		UnknownRecord => "list your records: isthmus list records",

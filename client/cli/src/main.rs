@@ -26,6 +26,7 @@ mod facts;
 mod feed;
 mod fetch;
 mod gateway;
+mod handover;
 mod input;
 mod keep;
 mod key;
@@ -39,6 +40,7 @@ mod passphrase;
 mod plot;
 mod progress;
 mod receipt;
+mod recount;
 mod recovery;
 mod register;
 mod reject;
@@ -196,6 +198,27 @@ fn check_budget(command: &Command, options: &Options) -> Result<(), Error> {
 	})
 }
 
+/// Checks that a command for which an owner is named is one that acts as an owner.
+fn check_owner(command: &Command, options: &Options) -> Result<(), Error> {
+	use Command::*;
+	let acts =
+		matches!(
+			command,
+			Dataset(_)
+				| Store(_) | Embargo(_)
+				| Remove(_) | Requests(_)
+				| Authorize(_)
+				| Reject(_) | Revoke(_)
+				| Serve(_) | List(_)
+		);
+	match options.acts_for.is_none() || acts {
+		true => Ok(()),
+		false => Err(Error::usage(
+			"--for is for commands of owners: dataset, store, embargo, remove, requests, authorize, reject, revoke, serve and list",
+		)),
+	}
+}
+
 /// The output to print after a command has succeeded, if any.
 type Answer = Option<Box<dyn Report>>;
 
@@ -206,7 +229,9 @@ fn main() -> ExitCode {
 	};
 	let output = options.output();
 	let sent = options.sent.clone();
-	let checked = options::check_variables().and_then(|()| check_budget(&command, &options));
+	let checked = options::check_variables()
+		.and_then(|()| check_budget(&command, &options))
+		.and_then(|()| check_owner(&command, &options));
 	let answered = checked.and_then(|()| runtime::start()?.block_on(run(command, options)));
 	let answered = answered.or_else(|error| match error.cost() {
 		Some(cost) => Ok(report(Planned::from(cost))),

@@ -5,10 +5,10 @@ use crate::{
 	error::Error,
 	input::read_at_most,
 	report::{Output, Sent},
-	text::amount,
+	text::{account, amount},
 };
 use clap::builder::NonEmptyStringValueParser;
-use isthmus_sdk::{from_hex, trust, Balance, Budget, Trust};
+use isthmus_sdk::{from_hex, trust, AccountId, Balance, Budget, Trust};
 use std::{path::PathBuf, time::Duration};
 
 /// The node's address, unless an option or an environment variable sets another one.
@@ -29,6 +29,10 @@ pub(crate) struct Options {
 	/// Account to act as: a key file, or a development account such as //Alice [default: $ISTHMUS_KEY]
 	#[arg(long, global = true, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
 	key: Option<String>,
+
+	/// Act as the owner of datasets that you took over from this account
+	#[arg(long = "for", global = true, value_name = "OWNER", value_parser = account)]
+	pub(crate) acts_for: Option<AccountId>,
 
 	/// Give up on a node that is silent for this many seconds. On a slow connection, 4 MiB of data must arrive in
 	/// this time

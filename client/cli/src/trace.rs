@@ -369,6 +369,25 @@ pub(crate) fn text(event: &Event) -> String {
 		}
 		EmbargoLifted { key, met, .. } => lifted(*key, *met),
 		OfferPaid { .. } | DisputeWon { .. } | DisputeLost { .. } => exchanged(event),
+		DatasetOffered { .. } | DatasetOfferWithdrawn { .. } | DatasetAccepted { .. } => handed_over(event),
+	}
+}
+
+/// Returns how far the handover of a dataset has come.
+fn handed_over(event: &Event) -> String {
+	use Event::*;
+	match event {
+		DatasetOffered { dataset, from, to, .. } => {
+			format!("{from} offers dataset {dataset} to {to}")
+		}
+		DatasetOfferWithdrawn { dataset, from, to, .. } => {
+			format!("{from} no longer offers dataset {dataset} to {to}")
+		}
+		DatasetAccepted { owner, dataset, from, to, held, epoch } => format!(
+			"{to} takes dataset {dataset} of {owner} over from {from}, from epoch {epoch} on, with deposits of {}",
+			Amount(*held)
+		),
+		_ => String::new(),
 	}
 }
 

@@ -19,6 +19,8 @@ use zeroize::Zeroizing;
 pub struct Account {
 	pair: Arc<Keypair>,
 	id: AccountId,
+	/// The account as the owner of whose datasets this one acts; `None` if it is this one.
+	acts_for: Option<AccountId>,
 }
 
 impl std::fmt::Debug for Account {
@@ -64,7 +66,13 @@ impl Account {
 		Self {
 			pair: Arc::new(pair),
 			id,
+			acts_for: None,
 		}
+	}
+
+	/// Returns the account as the owner of whose datasets this one acts, if that is another one.
+	pub(crate) fn acts_for(&self) -> Option<&AccountId> {
+		self.acts_for.as_ref()
 	}
 
 	/// Returns the account's address.
@@ -193,9 +201,21 @@ impl Identity {
 		})
 	}
 
-	/// Returns the account's address.
+	/// Returns the account's address or, if the identity [acts for](Self::acting_for) another account, that one's: the
+	/// account in the addresses of the identity's datasets.
 	pub fn id(&self) -> &AccountId {
-		self.account.id()
+		self.account.acts_for().unwrap_or(self.account.id())
+	}
+
+	/// Returns the identity that acts as the owner of datasets of `owner` that this account took over. All calls that are
+	/// sent with it are carried out for that owner, signed and paid by this account. It keeps no erasable epochs.
+	#[must_use]
+	pub fn acting_for(mut self, owner: AccountId) -> Self {
+		if owner != *self.account.id() {
+			self.account.acts_for = Some(owner);
+			self.erasable = None;
+		}
+		self
 	}
 
 	/// Returns the keys of an epoch of the account's own: from the file of erasable keys, if the epoch is erasable, and

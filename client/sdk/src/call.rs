@@ -5,7 +5,7 @@ use crate::{
 	claim::Claim,
 	client::Client,
 	error::Error,
-	types::{Balance, BlockNumber, PALLET},
+	types::{AccountId, Balance, BlockNumber, PALLET},
 };
 use codec::Encode;
 use isthmus_sharing::terms::Footprint;
@@ -26,6 +26,8 @@ pub struct Call {
 	name: &'static str,
 	/// The encoded arguments.
 	fields: Raw,
+	/// Whether it carries data that nodes index.
+	direct: bool,
 	/// The last block that may include the call, if it has a limit.
 	pub(crate) last: Option<BlockNumber>,
 	/// What only one transaction in flight can have.
@@ -73,7 +75,7 @@ impl Call {
 	/// Returns whether the call carries data that nodes index. It can be as long as a block, and must be a
 	/// transaction's own call.
 	pub(crate) fn is_direct(&self) -> bool {
-		self.pallet == PALLET && matches!(self.name, "store" | "open_record" | "store_chunk")
+		self.direct
 	}
 
 	/// Limits the call to blocks up to `last`: its transaction is signed so that it is not valid later.
@@ -159,6 +161,7 @@ impl Client {
 			pallet,
 			name,
 			fields: Raw(bytes.into()),
+			direct: pallet == PALLET && matches!(name, "store" | "open_record" | "store_chunk"),
 			last: None,
 			claims: Vec::new(),
 			yields_to: Vec::new(),
@@ -178,6 +181,19 @@ impl Client {
 		self.batch_by("force_batch", calls).await
 	}
 
+	/// Makes a call that carries out another one as the owner of datasets that the account took over.
+	pub(crate) async fn act_for(&self, owner: &AccountId, call: Call) -> Result<Call, Error> {
+		let at = self.anchor().await?;
+		let mut fields = owner.encode();
+		fields.extend(at.inner().tx().call_data(&Payload(&call))?);
+		Ok(Call {
+			pallet: PALLET,
+			name: "act_for",
+			fields: Raw(fields.into()),
+			..call
+		})
+	}
+
 	async fn batch_by(&self, name: &'static str, calls: &[Call]) -> Result<Call, Error> {
 		let at = self.anchor().await?;
 		let mut fields = codec::Compact(calls.len() as u32).encode();
@@ -188,6 +204,7 @@ impl Client {
 			pallet: "Utility",
 			name,
 			fields: Raw(fields.into()),
+			direct: false,
 			last: calls.iter().filter_map(|call| call.last).min(),
 			claims: calls.iter().flat_map(|call| call.claims.clone()).collect(),
 			yields_to: calls

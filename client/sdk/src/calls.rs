@@ -121,6 +121,45 @@ impl Client {
 			.claiming(Claim::Dataset(dataset)))
 	}
 
+	/// Makes a call that offers a dataset to another account, which takes it over with
+	/// [`accept_dataset`](Self::accept_dataset).
+	pub async fn offer_dataset(&self, dataset: DatasetId, to: &AccountId) -> Result<Call, Error> {
+		Ok(self
+			.call(PALLET, "offer_dataset", (dataset, *to))
+			.await?
+			.claiming(Claim::Dataset(dataset)))
+	}
+
+	/// Makes a call that withdraws the offer of a dataset.
+	pub async fn withdraw_dataset_offer(&self, dataset: DatasetId) -> Result<Call, Error> {
+		Ok(self
+			.call(PALLET, "withdraw_dataset_offer", (dataset,))
+			.await?
+			.claiming(Claim::Dataset(dataset)))
+	}
+
+	/// Makes a call that takes over a dataset that was offered to the account, with at most this sum of deposits.
+	pub async fn accept_dataset(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+		most: Balance,
+	) -> Result<Call, Error> {
+		let call = self.call(PALLET, "accept_dataset", (*owner, dataset, most));
+		Ok(call.await?.paying(most))
+	}
+
+	/// Makes a call that counts again what readers have paid for on an epoch, with all grants that were.
+	pub async fn recount_sold(
+		&self,
+		dataset: DatasetId,
+		epoch: Epoch,
+		grants: &[GrantId],
+	) -> Result<Call, Error> {
+		self.call(PALLET, "recount_sold", (dataset, epoch, grants))
+			.await
+	}
+
 	/// Makes a call that starts a new epoch of a dataset.
 	pub async fn start_epoch(&self, dataset: DatasetId) -> Result<Call, Error> {
 		Ok(self

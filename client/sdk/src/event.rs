@@ -327,6 +327,30 @@ pub enum Event {
 		scope: Scope,
 		leaf: Leaf,
 	},
+	/// The controller of a dataset offered it to another account.
+	DatasetOffered {
+		owner: AccountId,
+		dataset: DatasetId,
+		from: AccountId,
+		to: AccountId,
+	},
+	/// The controller of a dataset withdrew the offer of it.
+	DatasetOfferWithdrawn {
+		owner: AccountId,
+		dataset: DatasetId,
+		from: AccountId,
+		to: AccountId,
+	},
+	/// Another account took a dataset over, with its deposits.
+	DatasetAccepted {
+		owner: AccountId,
+		dataset: DatasetId,
+		from: AccountId,
+		to: AccountId,
+		#[serde(serialize_with = "as_text")]
+		held: Balance,
+		epoch: Epoch,
+	},
 }
 
 /// A grant, as the event of its authorisation tells.
@@ -425,6 +449,9 @@ impl Event {
 			| OfferPaid { owner, .. }
 			| DisputeWon { owner, .. }
 			| DisputeLost { owner, .. }
+			| DatasetOffered { owner, .. }
+			| DatasetOfferWithdrawn { owner, .. }
+			| DatasetAccepted { owner, .. }
 			| WithdrawalSet { owner, .. }
 			| OfferReleased { owner, .. }
 			| Embargoed { owner, .. }
@@ -486,6 +513,9 @@ impl Event {
 			| Stored { dataset, .. }
 			| ObjectStored { dataset, .. }
 			| LocationsSet { dataset, .. }
+			| DatasetOffered { dataset, .. }
+			| DatasetOfferWithdrawn { dataset, .. }
+			| DatasetAccepted { dataset, .. }
 			| RecordOpened { dataset, .. }
 			| ChunkStored { dataset, .. }
 			| RecordCompleted { dataset, .. }
@@ -635,7 +665,7 @@ mod tests {
 	}
 
 	/// Events that cover each kind of field.
-	fn events() -> [(Event, Value); 14] {
+	fn events() -> [(Event, Value); 15] {
 		let (owner, consumer) = (account(1), account(2));
 		let (key, hash) = (
 			format!("0x{}", "07".repeat(32)),
@@ -805,6 +835,20 @@ mod tests {
 				json!({
 					"event": "LocationsSet", "owner": owner, "dataset": 3,
 					"locations": ["s3://grades", "file:///a"],
+				}),
+			),
+			(
+				Event::DatasetAccepted {
+					owner,
+					dataset: 3,
+					from: owner,
+					to: consumer,
+					held: 7,
+					epoch: 4,
+				},
+				json!({
+					"event": "DatasetAccepted", "owner": owner, "dataset": 3, "from": owner, "to": consumer,
+					"held": "7", "epoch": 4,
 				}),
 			),
 			(

@@ -42,7 +42,10 @@ impl Client {
 		};
 		// The dataset may be erasable, and the file that says so may be on another machine.
 		if first.is_none() {
-			for earlier in (0..epoch).rev().take(LOOK_BACK) {
+			// What was stored before the account took the dataset over is encrypted under another secret.
+			let control = self.best().await?.control(owner.id(), dataset).await?;
+			let since = control.map_or(0, |control| control.since);
+			for earlier in (since..epoch).rev().take(LOOK_BACK) {
 				if self.check_records(owner, dataset, earlier).await? {
 					break;
 				}

@@ -152,6 +152,10 @@ pallet_errors! {
 	SuiteUnknown,
 	LeafOutsideGrant,
 	NotTheRecord,
+	NotController,
+	NotOffered,
+	AlreadyController,
+	HoldsMore,
 	[FACTS]
 	NameTaken,
 	UnknownSource,

@@ -181,6 +181,7 @@ impl<W: Watch> Server<'_, W> {
 			let proven = self.client.proven().await?;
 			let mut settled = self.settled(&proven, tip).await?;
 			settled.retain(|entry| self.is_answerable(entry, now));
+			self.leave_to_others(&best, &mut settled).await?;
 			let embargoed = match settled.is_empty() {
 				true => Vec::new(),
 				false => self.embargoed(&best, &proven).await?,
@@ -200,7 +201,7 @@ impl<W: Watch> Server<'_, W> {
 			open: open.len(),
 			in_flight: self.memory.in_flight(),
 			granted: self.memory.granted(),
-			free: best.funds(self.owner.id()).await?.free,
+			free: best.funds(self.owner.account.id()).await?.free,
 		});
 		Ok(now)
 	}
@@ -228,6 +229,23 @@ impl<W: Watch> Server<'_, W> {
 			}
 		}
 		Ok(requests)
+	}
+
+	/// Leaves out the requests for datasets that another account controls.
+	async fn leave_to_others(
+		&self,
+		best: &State,
+		requests: &mut Vec<RequestEntry>,
+	) -> Result<(), Error> {
+		let of = |entry: &RequestEntry| entry.request.scope.dataset;
+		let datasets: HashSet<DatasetId> = requests.iter().map(of).collect();
+		for dataset in datasets {
+			let control = best.control(self.owner.id(), dataset).await?;
+			if control.is_some_and(|control| control.controller != *self.owner.account.id()) {
+				requests.retain(|entry| of(entry) != dataset);
+			}
+		}
+		Ok(())
 	}
 
 	/// Returns whether a request should be answered now.

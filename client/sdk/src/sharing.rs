@@ -314,7 +314,7 @@ pub(crate) async fn answer(
 		return Err(Error::TooLate { last });
 	}
 	let needed = ANSWER_COST.saturating_add(promised);
-	let free = state.funds(owner.id()).await?.free;
+	let free = state.funds(owner.account.id()).await?.free;
 	if free < needed {
 		return Err(Error::InsufficientFunds { needed, free });
 	}

@@ -163,6 +163,36 @@ impl State {
 		self.get(PALLET, "Datasets", (*owner, dataset)).await
 	}
 
+	/// Returns who controls a dataset, and what is held from that account for it; `None` if there is no such dataset.
+	pub async fn control(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+	) -> Result<Option<Control>, Error> {
+		self.get(PALLET, "Controls", (*owner, dataset)).await
+	}
+
+	/// Returns the addresses of the datasets of other accounts that an account took over.
+	pub async fn controlled(
+		&self,
+		controller: &AccountId,
+	) -> Result<Vec<(AccountId, DatasetId)>, Error> {
+		type Keys = (AccountId, AccountId, DatasetId);
+		let address = dynamic::storage::<Keys, ()>(PALLET, "Controlled");
+		let entry = self.at.storage().entry(address)?;
+		let mut entries = entry.iter((*controller,)).await?;
+		let mut datasets = Vec::new();
+		while let Some(entry) = entries.next().await {
+			let unknown =
+				|error: subxt::error::StorageKeyError| Error::Incompatible(error.to_string());
+			let entry = entry?;
+			let (_, owner, dataset) = entry.key().and_then(|key| key.decode()).map_err(unknown)?;
+			datasets.push((owner, dataset));
+		}
+		datasets.sort_by_key(|(owner, dataset)| (owner.0, *dataset));
+		Ok(datasets)
+	}
+
 	/// Returns where a dataset's objects are, as its owner published; empty if it did not.
 	pub async fn locations(
 		&self,

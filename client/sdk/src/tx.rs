@@ -124,6 +124,10 @@ impl Client {
 		loop {
 			let mut turn = Turn::take(self, account.id()).await?;
 			let (call, extra) = make(turn.notes().clone()).await?;
+			let call = match account.acts_for() {
+				Some(owner) => self.act_for(owner, call).await?,
+				None => call,
+			};
 			let waits_for = [&call.claims[..], &call.yields_to].concat();
 			if let Some(nonce) = turn.notes().claimed(&waits_for) {
 				drop(turn);

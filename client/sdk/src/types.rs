@@ -90,6 +90,8 @@ pub type Producer = isthmus_sharing::Producer<Balance, Text>;
 pub type RegisteredKey = isthmus_sharing::RegisteredKey<Balance, Vec<u8>>;
 /// A dataset.
 pub type Dataset = isthmus_sharing::Dataset<Balance, Text>;
+/// Who controls a dataset.
+pub type Control = isthmus_sharing::Control<AccountId, Balance>;
 /// Where a record's bytes are.
 pub type Payload = isthmus_sharing::Payload<BlockNumber>;
 /// A record.

@@ -397,7 +397,7 @@ impl<'a> Running<'a> {
 		let (client, owner) = (self.client, self.owner);
 		let prices = Prices::of_values(client, &self.place).await?;
 		let best = client.best().await?;
-		let free = best.funds(owner.id()).await?.free;
+		let free = best.funds(owner.account.id()).await?.free;
 		let cost = |records: u64, bytes| -> Result<Cost, Error> {
 			Ok(Cost {
 				fees: prices.of(records, bytes),

@@ -117,50 +117,7 @@ mod calls {
 		#[pallet::call_index(4)]
 		#[pallet::weight(T::WeightInfo::create_dataset())]
 		pub fn create_dataset(origin: OriginFor<T>, name: Vec<u8>) -> DispatchResult {
-			let owner = ensure_signed(origin)?;
-			let mut producer = Producers::<T>::get(&owner).ok_or(Error::<T>::NotRegistered)?;
-			let name = Self::checked_name(name)?;
-			ensure!(
-				!DatasetNames::<T>::contains_key(&owner, &name),
-				Error::<T>::DatasetNameTaken
-			);
-			let mut counter = match NextDataset::<T>::get(&owner) {
-				Some(counter) => counter,
-				None => {
-					let deposit = Self::deposit(Footprint::ENTRY);
-					Self::hold(HoldReason::Dataset, &owner, deposit)?;
-					DatasetCounter { next: 0, deposit }
-				}
-			};
-			let dataset = counter.next;
-			counter.next = dataset
-				.checked_add(1)
-				.ok_or(Error::<T>::DatasetsExhausted)?;
-			let deposit = Self::deposit(Footprint::dataset(name.len()));
-			Self::hold(HoldReason::Dataset, &owner, deposit)?;
-			NextDataset::<T>::insert(&owner, counter);
-			producer.datasets = producer.datasets.saturating_add(1);
-			Producers::<T>::insert(&owner, producer);
-			DatasetNames::<T>::insert(&owner, &name, dataset);
-			Datasets::<T>::insert(
-				&owner,
-				dataset,
-				Dataset {
-					name: name.clone(),
-					epoch: 0,
-					leaves: 0,
-					requests: 0,
-					grants: 0,
-					closed: false,
-					deposit,
-				},
-			);
-			Self::deposit_event(Event::DatasetCreated {
-				owner,
-				dataset,
-				name,
-			});
-			Ok(())
+			Self::do_create_dataset(ensure_signed(origin)?, name)
 		}
 
 		/// Removes a dataset, its policy and its locations, and releases their deposits.
@@ -170,25 +127,7 @@ mod calls {
 		#[pallet::call_index(5)]
 		#[pallet::weight(T::WeightInfo::remove_dataset())]
 		pub fn remove_dataset(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
-			let owner = ensure_signed(origin)?;
-			let mut producer = Producers::<T>::get(&owner).ok_or(Error::<T>::NotRegistered)?;
-			let entry = Datasets::<T>::get(&owner, dataset).ok_or(Error::<T>::UnknownDataset)?;
-			ensure!(
-				entry.leaves == 0 && entry.requests == 0 && entry.grants == 0,
-				Error::<T>::DatasetInUse
-			);
-			Datasets::<T>::remove(&owner, dataset);
-			DatasetNames::<T>::remove(&owner, &entry.name);
-			producer.datasets = producer.datasets.saturating_sub(1);
-			Producers::<T>::insert(&owner, producer);
-			Self::drop_policy(&owner, dataset);
-			let locations = Locations::<T>::take(&owner, dataset)
-				.map(|entry| entry.deposit)
-				.unwrap_or_else(Zero::zero);
-			let deposit = entry.deposit.saturating_add(locations);
-			Self::release(HoldReason::Dataset, &owner, deposit);
-			Self::deposit_event(Event::DatasetRemoved { owner, dataset });
-			Ok(())
+			Self::do_remove_dataset(Self::ensure_owner(origin, dataset)?, dataset)
 		}
 
 		/// Starts a new epoch of a dataset, with its own key tree.
@@ -199,7 +138,7 @@ mod calls {
 		#[pallet::call_index(6)]
 		#[pallet::weight(T::WeightInfo::start_epoch())]
 		pub fn start_epoch(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
-			let owner = ensure_signed(origin)?;
+			let owner = Self::ensure_owner(origin, dataset)?;
 			let mut entry = Self::own_dataset(&owner, dataset)?;
 			Self::next_epoch(&owner, dataset, &mut entry)?;
 			Datasets::<T>::insert(&owner, dataset, entry);
@@ -236,7 +175,7 @@ mod calls {
 				epoch,
 				leaf,
 			};
-			Self::do_store(ensure_signed(origin)?, place, &value)
+			Self::do_store(Self::ensure_owner(origin, dataset)?, place, &value)
 		}
 
 		/// Removes a record from the state; queries for it are refused from now on.
@@ -253,7 +192,7 @@ mod calls {
 		#[pallet::call_index(8)]
 		#[pallet::weight(T::WeightInfo::remove_object().saturating_add(T::WeightInfo::detach()))]
 		pub fn remove_record(origin: OriginFor<T>, key: RecordKey) -> DispatchResultWithPostInfo {
-			let weight = Self::do_remove_record(ensure_signed(origin)?, key)?;
+			let weight = Self::do_remove_record(Self::ensure_owner_of_record(origin, key)?, key)?;
 			Ok(Some(weight).into())
 		}
 
@@ -266,7 +205,7 @@ mod calls {
 			epoch: Epoch,
 			leaf: Leaf,
 		) -> DispatchResult {
-			let owner = ensure_signed(origin)?;
+			let owner = Self::ensure_owner(origin, dataset)?;
 			let mut entry = Self::own_dataset(&owner, dataset)?;
 			let place = (&owner, dataset, epoch, leaf);
 			let taken = Leaves::<T>::get(place).ok_or(Error::<T>::LeafNotTaken)?;
@@ -275,7 +214,8 @@ mod calls {
 			Leaves::<T>::remove(place);
 			entry.leaves = entry.leaves.saturating_sub(1);
 			Datasets::<T>::insert(&owner, dataset, entry);
-			Self::release(HoldReason::Record, &owner, taken.deposit);
+			let payer = Payer::Controller(&owner, dataset);
+			Self::release_to(HoldReason::Record, payer, taken.deposit);
 			Self::deposit_event(Event::LeafFreed {
 				owner,
 				dataset,
@@ -433,10 +373,11 @@ mod calls {
 			request: RequestId,
 			reason: Vec<u8>,
 		) -> DispatchResultWithPostInfo {
-			let who = ensure_signed(origin)?;
+			let acting = Self::acting(origin)?;
 			let entry = Requests::<T>::get(request)
-				.filter(|entry| entry.owner == who)
+				.filter(|entry| entry.owner == acting.owner)
 				.ok_or(Error::<T>::UnknownRequest)?;
+			Self::ensure_controls(&acting, entry.scope.dataset)?;
 			let reason: Text = Self::text(reason, Error::<T>::ReasonTooLong)?;
 			let has_trigger = Withdrawals::<T>::contains_key(request);
 			Self::close_request(request, &entry);
@@ -511,7 +452,7 @@ mod calls {
 			request: Option<Answered>,
 			condition: Option<Condition>,
 		) -> DispatchResultWithPostInfo {
-			let owner = ensure_signed(origin)?;
+			let owner = Self::ensure_owner(origin, scope.dataset)?;
 			ensure!(owner != grantee, Error::<T>::SelfGrant);
 			let dataset = Self::own_dataset(&owner, scope.dataset)?;
 			Self::check_scope(&scope, &dataset)?;
@@ -606,10 +547,11 @@ mod calls {
 				.saturating_add(T::WeightInfo::detach().max(T::WeightInfo::pay_owner()))
 		)]
 		pub fn revoke(origin: OriginFor<T>, grant: GrantId) -> DispatchResult {
-			let who = ensure_signed(origin)?;
+			let acting = Self::acting(origin)?;
 			let mut entry = Grants::<T>::get(grant)
-				.filter(|entry| entry.owner == who)
+				.filter(|entry| entry.owner == acting.owner)
 				.ok_or(Error::<T>::UnknownGrant)?;
+			Self::ensure_controls(&acting, entry.scope.dataset)?;
 			ensure!(!entry.state.has_ended(), Error::<T>::GrantEnded);
 			let now = frame_system::Pallet::<T>::block_number();
 			if entry.state_at(&now, Self::time()) == GrantState::Expired {
@@ -620,7 +562,7 @@ mod calls {
 				!entry.firm || now >= entry.paid_until,
 				Error::<T>::TermPaidFor
 			);
-			let mut dataset = Self::own_dataset(&who, entry.scope.dataset)?;
+			let mut dataset = Self::own_dataset(&acting.owner, entry.scope.dataset)?;
 			// If the agenda is late.
 			Self::settle_one(Due::Payment(grant));
 			let refunded = match Self::pay_back(grant, &entry) {
@@ -684,7 +626,13 @@ mod calls {
 				epoch,
 				leaf,
 			};
-			Self::do_open_record(ensure_signed(origin)?, place, length, chunk_size, &manifest)
+			Self::do_open_record(
+				Self::ensure_owner(origin, dataset)?,
+				place,
+				length,
+				chunk_size,
+				&manifest,
+			)
 		}
 
 		/// T_s for a value of any size, next steps: stores the next chunk of a large record.
@@ -710,7 +658,13 @@ mod calls {
 			// extrinsic.
 			bytes: Vec<u8>,
 		) -> DispatchResult {
-			Self::do_store_chunk(ensure_signed(origin)?, key, index, &proof, &bytes)
+			Self::do_store_chunk(
+				Self::ensure_owner_of_record(origin, key)?,
+				key,
+				index,
+				&proof,
+				&bytes,
+			)
 		}
 
 		/// Sets or changes a dataset's policy: which requests this account offers to grant, and at what price.
@@ -733,7 +687,7 @@ mod calls {
 			policy: Policy<BalanceOf<T>, BlockNumberFor<T>>,
 			condition: Option<Condition>,
 		) -> DispatchResult {
-			let owner = ensure_signed(origin)?;
+			let owner = Self::ensure_owner(origin, dataset)?;
 			Self::own_dataset(&owner, dataset)?;
 			ensure!(!policy.allows_nothing(), Error::<T>::PolicyEmpty);
 			ensure!(
@@ -756,7 +710,7 @@ mod calls {
 		#[pallet::call_index(18)]
 		#[pallet::weight(T::WeightInfo::clear_policy())]
 		pub fn clear_policy(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
-			let owner = ensure_signed(origin)?;
+			let owner = Self::ensure_owner(origin, dataset)?;
 			Self::own_dataset(&owner, dataset)?;
 			ensure!(Self::drop_policy(&owner, dataset), Error::<T>::NoPolicy);
 			Self::deposit_event(Event::PolicyCleared { owner, dataset });
@@ -836,7 +790,7 @@ mod calls {
 			dataset: DatasetId,
 			closed: bool,
 		) -> DispatchResult {
-			let owner = ensure_signed(origin)?;
+			let owner = Self::ensure_owner(origin, dataset)?;
 			let mut entry = Self::own_dataset(&owner, dataset)?;
 			entry.closed = closed;
 			Datasets::<T>::insert(&owner, dataset, entry);
@@ -867,7 +821,7 @@ mod calls {
 			epoch: Epoch,
 			grants: BoundedVec<GrantId, ConstU32<MAX_RECOUNTED>>,
 		) -> DispatchResult {
-			let owner = ensure_signed(origin)?;
+			let owner = Self::ensure_owner(origin, dataset)?;
 			Self::do_recount_sold(owner, dataset, epoch, &grants)
 		}
 
@@ -898,7 +852,7 @@ mod calls {
 				epoch,
 				leaf,
 			};
-			Self::do_store_object(ensure_signed(origin)?, place, object)
+			Self::do_store_object(Self::ensure_owner(origin, dataset)?, place, object)
 		}
 
 		/// Publishes where the objects of a dataset are, and replaces what was published before.
@@ -916,7 +870,7 @@ mod calls {
 			dataset: DatasetId,
 			locations: Vec<Vec<u8>>,
 		) -> DispatchResult {
-			Self::do_set_locations(ensure_signed(origin)?, dataset, locations)
+			Self::do_set_locations(Self::ensure_owner(origin, dataset)?, dataset, locations)
 		}
 
 		/// Puts the offer of a request of this account under a condition, or takes the condition away.
@@ -957,7 +911,7 @@ mod calls {
 			key: RecordKey,
 			condition: Option<Condition>,
 		) -> DispatchResult {
-			Self::do_embargo(ensure_signed(origin)?, key, condition)
+			Self::do_embargo(Self::ensure_may_embargo(origin, key)?, key, condition)
 		}
 
 		/// Disputes a grant that this account pays for: shows that its keys do not open what was promised.
@@ -986,6 +940,73 @@ mod calls {
 			shown: Vec<u8>,
 		) -> DispatchResultWithPostInfo {
 			Self::do_dispute(ensure_signed(origin)?, grant, leaf, secret, &shown)
+		}
+
+		/// Offers a dataset that this account controls to another account, which takes it over with `accept_dataset`.
+		///
+		/// Until then nothing changes, and the offer can be withdrawn. There is one offer at a time: it replaces the one before.
+		/// Before, give the other account a grant on all leaves of each epoch whose records it is to read: it cannot derive
+		/// their keys.
+		#[pallet::call_index(33)]
+		#[pallet::weight(T::WeightInfo::offer_dataset())]
+		pub fn offer_dataset(
+			origin: OriginFor<T>,
+			dataset: DatasetId,
+			to: T::AccountId,
+		) -> DispatchResult {
+			Self::do_offer_dataset(Self::ensure_owner(origin, dataset)?, dataset, to)
+		}
+
+		/// Withdraws the offer of a dataset that this account controls.
+		#[pallet::call_index(34)]
+		#[pallet::weight(T::WeightInfo::withdraw_dataset_offer())]
+		pub fn withdraw_dataset_offer(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
+			Self::do_withdraw_dataset(Self::ensure_owner(origin, dataset)?, dataset)
+		}
+
+		/// Takes over a dataset that is offered to this account, which must be a registered producer.
+		///
+		/// From now on this account controls the dataset: it acts as the owner with `act_for`, and gets what readers pay, also
+		/// for grants that were given before and whose payments still wait. It pays back what is left of a term if it revokes such
+		/// a grant, and loses the deposit if a reader shows that the keys of one are wrong. The deposits for all that belongs
+		/// to the dataset are released to the account that offered it and held from this one: for the dataset, its policy,
+		/// locations, records and leaves, and for the grants that no one requested and their conditions. Deposits of readers,
+		/// and those for embargoes, stay with the accounts that have them.
+		///
+		/// The dataset's address stays as it is, with its records, grants, requests, policy and locations. A new epoch starts.
+		///
+		/// - `owner`, `dataset`: the dataset's address.
+		/// - `most`: the largest sum of deposits that may be held from this account with that.
+		#[pallet::call_index(35)]
+		#[pallet::weight(T::WeightInfo::accept_dataset())]
+		pub fn accept_dataset(
+			origin: OriginFor<T>,
+			owner: T::AccountId,
+			dataset: DatasetId,
+			most: BalanceOf<T>,
+		) -> DispatchResult {
+			Self::do_accept_dataset(ensure_signed(origin)?, owner, dataset, most)
+		}
+
+		/// Carries out a call as the owner of datasets that this account took over.
+		///
+		/// The call may be any that an owner makes about a dataset, its records, requests and grants, or a batch of such calls.
+		/// This account signs, pays the fee and the deposits, and must control each dataset. Other calls fail.
+		///
+		/// - `owner`: the account in the addresses of the datasets.
+		/// - `call`: what to do. `store`, `open_record` and `store_chunk` are allowed if this is the transaction's own call, and
+		///   not in a batch.
+		#[pallet::call_index(36)]
+		#[pallet::weight(
+			T::WeightInfo::act_for().saturating_add(call.get_dispatch_info().call_weight)
+		)]
+		pub fn act_for(
+			origin: OriginFor<T>,
+			owner: T::AccountId,
+			// It must be the last argument, because the client indexes the last bytes of the extrinsic.
+			call: Box<T::Carried>,
+		) -> DispatchResultWithPostInfo {
+			Self::do_act_for(origin, owner, *call, T::WeightInfo::act_for())
 		}
 	}
 }

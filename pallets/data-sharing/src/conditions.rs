@@ -260,7 +260,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn attach(
 		condition: Condition,
 		about: &T::AccountId,
-		payer: &T::AccountId,
+		payer: Payer<'_, T::AccountId>,
 		entries: u32,
 	) -> Result<Attached<BalanceOf<T>>, DispatchError> {
 		Self::check_watched(&condition)?;
@@ -271,7 +271,7 @@ impl<T: Config> Pallet<T> {
 			places.saturating_accrue(Self::price_of_place(waiting));
 		}
 		let deposit = Self::deposit(Footprint::condition(places, condition.encoded_size()));
-		Self::hold(HoldReason::Condition, payer, deposit)?;
+		Self::hold_from(HoldReason::Condition, payer, deposit)?;
 		Ok(Attached { condition, deposit })
 	}
 
@@ -295,7 +295,7 @@ impl<T: Config> Pallet<T> {
 		waiter: Waiter,
 		attached: &Attached<BalanceOf<T>>,
 		about: &T::AccountId,
-		payer: &T::AccountId,
+		payer: Payer<'_, T::AccountId>,
 	) {
 		for cause in Self::causes(&attached.condition, about) {
 			Waiting::<T>::remove(&cause, waiter);
@@ -311,7 +311,7 @@ impl<T: Config> Pallet<T> {
 				}
 			});
 		}
-		Self::release(HoldReason::Condition, payer, attached.deposit);
+		Self::release_to(HoldReason::Condition, payer, attached.deposit);
 	}
 
 	/// Looks at a grant: suspends or resumes it as its condition says. Returns whether that changed.

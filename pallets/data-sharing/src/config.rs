@@ -8,7 +8,19 @@ use polkadot_sdk::*;
 mod config {
 	/// Data sharing's parameters.
 	#[pallet::config]
-	pub trait Config: polkadot_sdk::frame_system::Config<RuntimeEvent: From<Event<Self>>> {
+	pub trait Config:
+		polkadot_sdk::frame_system::Config<
+		RuntimeEvent: From<Event<Self>>,
+		RuntimeOrigin: OriginTrait<PalletsOrigin: From<Origin<Self>> + TryInto<Origin<Self>>>,
+	>
+	{
+		/// The runtime's calls, of which `act_for` carries out one.
+		type Carried: Parameter
+			+ Dispatchable<RuntimeOrigin = Self::RuntimeOrigin, PostInfo = PostDispatchInfo>
+			+ GetDispatchInfo
+			+ IsSubType<Call<Self>>
+			+ From<Call<Self>>;
+
 		/// The currency of deposits and offers.
 		type Currency: Mutate<Self::AccountId>
 			+ MutateHold<Self::AccountId>

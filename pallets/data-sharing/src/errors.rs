@@ -195,5 +195,13 @@ mod errors {
 		/// The shown bytes are not those of the record at the leaf: show the whole value or, for a large record, the manifest. Show
 		/// nothing for an object, whose header the chain has.
 		NotTheRecord,
+		/// Another account controls the dataset: it was handed over. The account that took it over acts with `act_for`.
+		NotController,
+		/// The dataset is not offered to this account, or to none: its controller must call `offer_dataset` first.
+		NotOffered,
+		/// The account that the dataset is offered to controls it already.
+		AlreadyController,
+		/// More is held for the dataset than this account wants to take over: look at `Controls` again.
+		HoldsMore,
 	}
 }

@@ -450,5 +450,42 @@ mod events {
 			/// The leaf whose record the keys open.
 			leaf: Leaf,
 		},
+		/// The controller of a dataset offered it to another account, in place of one that it was offered to before.
+		DatasetOffered {
+			/// The account in the dataset's address.
+			owner: T::AccountId,
+			/// The dataset.
+			dataset: DatasetId,
+			/// The account that controls it.
+			from: T::AccountId,
+			/// The account that it is offered to.
+			to: T::AccountId,
+		},
+		/// The controller of a dataset withdrew the offer of it.
+		DatasetOfferWithdrawn {
+			/// The account in the dataset's address.
+			owner: T::AccountId,
+			/// The dataset.
+			dataset: DatasetId,
+			/// The account that controls it.
+			from: T::AccountId,
+			/// The account that it was offered to.
+			to: T::AccountId,
+		},
+		/// Another account took a dataset over: it controls it, has the deposits for it, and gets what readers pay.
+		DatasetAccepted {
+			/// The account in the dataset's address, which stays as it is.
+			owner: T::AccountId,
+			/// The dataset.
+			dataset: DatasetId,
+			/// The account that controlled it, and got the deposits back.
+			from: T::AccountId,
+			/// The account that controls it.
+			to: T::AccountId,
+			/// The deposits that are held from that account now.
+			held: BalanceOf<T>,
+			/// The epoch that starts with that.
+			epoch: Epoch,
+		},
 	}
 }

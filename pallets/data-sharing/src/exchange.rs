@@ -86,7 +86,7 @@ impl<T: Config> Pallet<T> {
 		true
 	}
 
-	/// Pays the owner of a grant, if it was not paid yet and did not give the payment back.
+	/// Pays the owner of a grant, or who controls its dataset, if it was not paid yet and did not give the payment back.
 	pub(crate) fn pay_owner(id: GrantId, grant: &GrantOf<T>) {
 		if !Self::take_payment(id) || grant.state.has_ended() {
 			return;
@@ -98,7 +98,8 @@ impl<T: Config> Pallet<T> {
 			paid,
 			..
 		} = grant.clone();
-		if !Self::move_offer(&grantee, &owner, paid) {
+		let controller = Self::controller(&owner, scope.dataset);
+		if !Self::move_offer(&grantee, &controller, paid) {
 			// No later block would do better, and the payment must not stay held without a note of it.
 			Self::release(HoldReason::Offer, &grantee, paid);
 			return;
@@ -154,7 +155,8 @@ impl<T: Config> Pallet<T> {
 		let full = Self::deposit(Footprint::dataset(dataset.name.len()));
 		if dataset.deposit < full {
 			let lacking = full.saturating_sub(dataset.deposit);
-			Self::hold(HoldReason::Dataset, owner, lacking)?;
+			let payer = Payer::Controller(owner, id);
+			Self::hold_from(HoldReason::Dataset, payer, lacking)?;
 			dataset.deposit = full;
 			Datasets::<T>::insert(owner, id, dataset);
 		}
@@ -319,9 +321,13 @@ impl<T: Config> Pallet<T> {
 			if amount.is_zero() {
 				return amount;
 			}
+			let Some(mut control) = Controls::<T>::get(owner, dataset) else {
+				defensive!("no one controls a dataset");
+				return Zero::zero();
+			};
 			let burned = T::Currency::burn_held(
 				&HoldReason::Dataset.into(),
-				owner,
+				&control.controller,
 				amount,
 				Precision::BestEffort,
 				Fortitude::Force,
@@ -331,6 +337,8 @@ impl<T: Config> Pallet<T> {
 			}
 			let burned = burned.unwrap_or_else(|_| Zero::zero());
 			entry.deposit = entry.deposit.saturating_sub(burned);
+			Self::count_released(&mut control, HoldReason::Dataset, burned);
+			Controls::<T>::insert(owner, dataset, control);
 			burned
 		})
 	}

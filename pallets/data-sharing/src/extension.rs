@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The transaction extension that tells `store`, `open_record` and `store_chunk` whether they are a
 //! transaction's own call or are wrapped in another call. What this page says about `store` applies to all
-//! three.
+//! three. `act_for` counts as the call that it carries out: that is its last argument.
 //!
 //! `store` asks the client to index the last `size` bytes of the extrinsic. A transaction ends with its
 //! call, and `store` ends with the value. So these bytes are the value, but only if `store` itself is the
@@ -65,8 +65,13 @@ fn indexes<T: Config>(call: &T::RuntimeCall) -> bool
 where
 	T::RuntimeCall: IsSubType<Call<T>>,
 {
+	let own = match call.is_sub_type() {
+		// Its last argument is the call that it carries out, so that the bytes are the transaction's last.
+		Some(Call::act_for { call, .. }) => call.is_sub_type(),
+		own => own,
+	};
 	matches!(
-		call.is_sub_type(),
+		own,
 		Some(Call::store { .. } | Call::open_record { .. } | Call::store_chunk { .. })
 	)
 }
@@ -100,7 +105,13 @@ where
 		_source: TransactionSource,
 	) -> ValidateResult<Self::Val, T::RuntimeCall> {
 		if let (Ok(owner), Some(call)) = (ensure_signed(origin.clone()), call.is_sub_type()) {
-			Pallet::<T>::check_in_time(&owner, call).map_err(reason)?;
+			let (owner, call) = match call {
+				Call::act_for { owner, call } => (owner, call.is_sub_type()),
+				call => (&owner, Some(call)),
+			};
+			if let Some(call) = call {
+				Pallet::<T>::check_in_time(owner, call).map_err(reason)?;
+			}
 		}
 		Ok((ValidTransaction::default(), (), origin))
 	}

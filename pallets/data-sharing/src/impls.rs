@@ -228,12 +228,13 @@ impl<T: Config> Pallet<T> {
 	) -> DispatchResult {
 		let deposit = match Policies::<T>::get(owner, dataset) {
 			Some(old) => {
-				Self::release_condition(owner, &old);
+				Self::release_condition(owner, dataset, &old);
 				old.deposit
 			}
 			None => {
 				let deposit = Self::deposit(Footprint::ENTRY);
-				Self::hold(HoldReason::Dataset, owner, deposit)?;
+				let payer = Payer::Controller(owner, dataset);
+				Self::hold_from(HoldReason::Dataset, payer, deposit)?;
 				deposit
 			}
 		};
@@ -241,7 +242,8 @@ impl<T: Config> Pallet<T> {
 			Self::check_reads(&condition)?;
 			// Nothing waits for it: it is evaluated when a request is made.
 			let deposit = Self::deposit(Footprint::condition(0, condition.encoded_size()));
-			Self::hold(HoldReason::Condition, owner, deposit)?;
+			let payer = Payer::Controller(owner, dataset);
+			Self::hold_from(HoldReason::Condition, payer, deposit)?;
 			Ok::<_, DispatchError>(Attached { condition, deposit })
 		});
 		let standing = StandingPolicy {
@@ -258,18 +260,21 @@ impl<T: Config> Pallet<T> {
 		let Some(old) = Policies::<T>::take(owner, dataset) else {
 			return false;
 		};
-		Self::release_condition(owner, &old);
-		Self::release(HoldReason::Dataset, owner, old.deposit);
+		Self::release_condition(owner, dataset, &old);
+		let payer = Payer::Controller(owner, dataset);
+		Self::release_to(HoldReason::Dataset, payer, old.deposit);
 		true
 	}
 
 	/// Releases the deposit for the condition of a policy, if it has one.
 	fn release_condition(
 		owner: &T::AccountId,
+		dataset: DatasetId,
 		policy: &StandingPolicy<BalanceOf<T>, BlockNumberFor<T>>,
 	) {
 		if let Some(attached) = &policy.condition {
-			Self::release(HoldReason::Condition, owner, attached.deposit);
+			let payer = Payer::Controller(owner, dataset);
+			Self::release_to(HoldReason::Condition, payer, attached.deposit);
 		}
 	}
 

@@ -78,12 +78,21 @@
 //! values are what the owner said. For that, readers pay owners they trust, or pay in small steps; an
 //! owner's actions stay in the chain's history, with its signature.
 //!
+//! ## Who controls a dataset
+//!
+//! The account that creates a dataset controls it, and its account and the dataset's number are the dataset's address for ever. It
+//! can offer the dataset to another producer, who accepts it (`offer_dataset`, `accept_dataset`): then that account acts as the
+//! owner, with `act_for`, has all deposits for the dataset, and gets what readers pay. The address stays, so that records,
+//! grants and keys are where they were. A new epoch starts, since the new controller cannot derive the old one's keys.
+//! [`Controls`] says who controls a dataset. Where this page says what an owner does, the controller does it.
+//!
 //! ## Where to find what
 //!
 //! The protocol's types, formats, limits and deposits are in `isthmus-sharing`; [`types`] adds the bounds
 //! that the state needs. [`runtime_api`] declares `query` and the lists, and `queries` implements them.
 //! [`extension`] is the transaction extension that `store` needs. `config`, `storage`, `events`, `errors`
-//! and `calls` are the pallet's parts of the same names. `exchange` holds payments and decides disputes. `conditions` and `triggers` carry
+//! and `calls` are the pallet's parts of the same names. `exchange` holds payments and decides disputes. `control` creates
+//! and removes datasets, and hands them over to other accounts. `conditions` and `triggers` carry
 //! out conditions. `receipts` commits each block's header to its events. `records` stores and removes records, `objects`
 //! stores those whose bytes are elsewhere, `impls`
 //! contains what the other calls share, `migrations` brings the state of an earlier runtime up to date, and `try_state`
@@ -99,6 +108,7 @@ mod benchmarking;
 mod calls;
 pub mod conditions;
 mod config;
+mod control;
 mod errors;
 mod events;
 mod exchange;
@@ -138,12 +148,13 @@ use polkadot_sdk::*;
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
-	use alloc::vec::Vec;
+	use alloc::{boxed::Box, vec::Vec};
 	use frame_support::{
+		dispatch::{GetDispatchInfo, PostDispatchInfo},
 		pallet_prelude::*,
 		traits::{
 			fungible::{Inspect, InspectHold, Mutate, MutateHold},
-			Contains, UnixTime,
+			Contains, IsSubType, OriginTrait, UnixTime,
 		},
 	};
 	use frame_system::pallet_prelude::*;
@@ -158,7 +169,7 @@ pub mod pallet {
 	};
 	use sp_core::H256;
 	use sp_runtime::{
-		traits::{Saturating, Zero},
+		traits::{Dispatchable, Saturating, Zero},
 		ArithmeticError,
 	};
 
@@ -171,6 +182,8 @@ pub mod pallet {
 	/// [`types::Grant`] on this chain.
 	pub type GrantOf<T> =
 		Grant<<T as frame_system::Config>::AccountId, BalanceOf<T>, BlockNumberFor<T>>;
+	/// [`types::Control`] on this chain.
+	pub type ControlOf<T> = Control<<T as frame_system::Config>::AccountId, BalanceOf<T>>;
 	/// [`types::Payment`] on this chain.
 	pub type PaymentOf<T> = Payment<BlockNumberFor<T>>;
 	/// [`types::Trigger`] on this chain.
@@ -191,6 +204,10 @@ pub mod pallet {
 	#[pallet::pallet]
 	#[pallet::storage_version(STORAGE_VERSION)]
 	pub struct Pallet<T>(_);
+
+	/// The origin of the calls that `act_for` carries out.
+	#[pallet::origin]
+	pub type Origin<T> = Acting<<T as frame_system::Config>::AccountId>;
 
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {

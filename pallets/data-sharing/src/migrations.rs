@@ -132,6 +132,10 @@ pub enum Stage {
 	Datasets,
 	/// Their policies.
 	Policies,
+	/// The records, whose deposits are counted for their datasets.
+	Records,
+	/// The leaves, whose deposits are, too.
+	Leaves,
 	/// The authorization list.
 	Readers,
 	/// The requests, which get a place in the authorization list.
@@ -147,7 +151,9 @@ impl Stage {
 		use Stage::*;
 		match self {
 			Datasets => Some(Policies),
-			Policies => Some(Readers),
+			Policies => Some(Records),
+			Records => Some(Leaves),
+			Leaves => Some(Readers),
 			Readers => Some(Requests),
 			Requests => Some(Grants),
 			Grants => Some(Places),
@@ -228,9 +234,12 @@ impl<T: Config> Stepped<T> {
 		use Stage::*;
 		let database = T::DbWeight::get();
 		match stage {
-			Datasets | Policies | Readers => database.reads_writes(2, 1),
+			Readers => database.reads_writes(2, 1),
+			Datasets => database.reads_writes(2, 2),
+			Policies => database.reads_writes(3, 2),
+			Records | Leaves => database.reads_writes(3, 1),
 			Requests => database.reads_writes(4, 2),
-			Grants => database.reads_writes(3, 2),
+			Grants => database.reads_writes(4, 3),
 			Places => database
 				.reads(3 + u64::from(MAX_GRANTS_PER_READER))
 				.saturating_add(T::WeightInfo::lapse_request()),
@@ -243,6 +252,8 @@ impl<T: Config> Stepped<T> {
 		let prefix = match cursor.stage {
 			Datasets => crate::Datasets::<T>::final_prefix(),
 			Policies => crate::Policies::<T>::final_prefix(),
+			Records => crate::Records::<T>::final_prefix(),
+			Leaves => crate::Leaves::<T>::final_prefix(),
 			Readers => AuthorizationList::<T>::final_prefix(),
 			Requests | Places => crate::Requests::<T>::final_prefix(),
 			Grants => crate::Grants::<T>::final_prefix(),
@@ -256,26 +267,10 @@ impl<T: Config> Stepped<T> {
 
 	fn migrate(stage: Stage, key: &[u8]) {
 		match stage {
-			Stage::Datasets => rewrite(key, |old: v0::Dataset<BalanceOf<T>>| Dataset {
-				name: old.name,
-				epoch: old.epoch,
-				leaves: old.leaves,
-				requests: old.requests,
-				grants: old.grants,
-				closed: false,
-				deposit: old.deposit,
-			}),
-			Stage::Policies => rewrite(key, |old: OldPolicy<T>| StandingPolicy {
-				policy: Policy {
-					price: old.price,
-					firm_price: None,
-					longest_range: old.longest_range,
-					longest_term: old.longest_term,
-					consumers: old.consumers,
-				},
-				deposit: old.deposit,
-				condition: None,
-			}),
+			Stage::Datasets => rewrite(key, |old| Self::dataset(key, old)),
+			Stage::Policies => rewrite(key, |old| Self::policy(key, old)),
+			Stage::Records => Self::count_record(key),
+			Stage::Leaves => Self::count_leaf(key),
 			Stage::Readers => rewrite(key, |grants: v0::ReaderGrants| ReaderEntry {
 				grants,
 				asked: 0,
@@ -299,6 +294,85 @@ type OldRequest<T> =
 	v0::Request<<T as frame_system::Config>::AccountId, BalanceOf<T>, BlockNumberFor<T>>;
 type OldGrant<T> =
 	v0::Grant<<T as frame_system::Config>::AccountId, BalanceOf<T>, BlockNumberFor<T>>;
+
+/// Returns the owner and the number of the dataset that the storage key of a dataset, policy or leaf begins with.
+fn place_of<AccountId: Decode>(key: &[u8]) -> Option<(AccountId, DatasetId)> {
+	/// The hashes of the pallet's and the entry's names, and the one before the owner.
+	const BEFORE_OWNER: usize = 32 + 16;
+	/// The hash before the dataset's number.
+	const BEFORE_NUMBER: usize = 8;
+	let mut rest = key.get(BEFORE_OWNER..)?;
+	let owner = AccountId::decode(&mut rest).ok()?;
+	let dataset = DatasetId::decode(&mut rest.get(BEFORE_NUMBER..)?).ok()?;
+	Some((owner, dataset))
+}
+
+/// Who controls datasets, and what is held for them.
+impl<T: Config> Stepped<T> {
+	/// Gives a dataset to the account that created it.
+	fn dataset(key: &[u8], old: v0::Dataset<BalanceOf<T>>) -> Dataset<BalanceOf<T>> {
+		if let Some((owner, id)) = place_of::<T::AccountId>(key) {
+			let control = Pallet::<T>::own_control(&owner, old.deposit);
+			Controls::<T>::insert(owner, id, control);
+		}
+		Dataset {
+			name: old.name,
+			epoch: old.epoch,
+			leaves: old.leaves,
+			requests: old.requests,
+			grants: old.grants,
+			closed: false,
+			deposit: old.deposit,
+		}
+	}
+
+	fn policy(key: &[u8], old: OldPolicy<T>) -> StandingPolicy<BalanceOf<T>, BlockNumberFor<T>> {
+		if let Some((owner, id)) = place_of::<T::AccountId>(key) {
+			Self::count(&owner, id, |held| {
+				held.dataset.saturating_accrue(old.deposit)
+			});
+		}
+		StandingPolicy {
+			policy: Policy {
+				price: old.price,
+				firm_price: None,
+				longest_range: old.longest_range,
+				longest_term: old.longest_term,
+				consumers: old.consumers,
+			},
+			deposit: old.deposit,
+			condition: None,
+		}
+	}
+
+	fn count_record(key: &[u8]) {
+		let owner = place_of::<T::AccountId>(key).map(|(owner, _)| owner);
+		if let Some((owner, record)) = owner.zip(unhashed::get::<RecordOf<T>>(key)) {
+			Self::count(&owner, record.dataset, |held| {
+				held.records.saturating_accrue(record.deposit);
+			});
+		}
+	}
+
+	fn count_leaf(key: &[u8]) {
+		let place = place_of::<T::AccountId>(key);
+		if let Some(((owner, id), leaf)) = place.zip(unhashed::get::<TakenLeaf<BalanceOf<T>>>(key))
+		{
+			Self::count(&owner, id, |held| {
+				held.records.saturating_accrue(leaf.deposit)
+			});
+		}
+	}
+
+	/// Counts a deposit that is held for a dataset.
+	fn count(owner: &T::AccountId, id: DatasetId, add: impl FnOnce(&mut Held<BalanceOf<T>>)) {
+		Controls::<T>::mutate(owner, id, |stored| {
+			if let Some(control) = stored {
+				add(&mut control.held);
+			}
+		});
+	}
+}
 
 impl<T: Config> Stepped<T> {
 	/// Gives an open request a place among its reader's grants.
@@ -347,6 +421,9 @@ impl<T: Config> Stepped<T> {
 			condition: None,
 		};
 		Pallet::<T>::note_sold(&grant);
+		Self::count(&grant.owner, grant.scope.dataset, |held| {
+			held.grants.saturating_accrue(grant.deposit);
+		});
 		grant
 	}
 

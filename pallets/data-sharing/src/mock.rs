@@ -160,6 +160,7 @@ pub(crate) fn report(source: &str, value: i64) -> Weight {
 
 impl Config for Test {
 	type BlockInterval = ConstU64<1>;
+	type Carried = RuntimeCall;
 	type MustStay = MustStay;
 	type CancelNotice = CancelNotice;
 	type DisputeSlash = DisputeSlash;

@@ -57,11 +57,12 @@ impl<T: Config> Pallet<T> {
 		let urls = Self::checked_locations(locations)?;
 		let old = Locations::<T>::take(&owner, dataset);
 		let released = old.map_or_else(Zero::zero, |old| old.deposit);
-		Self::release(HoldReason::Dataset, &owner, released);
+		let payer = || Payer::Controller(&owner, dataset);
+		Self::release_to(HoldReason::Dataset, payer(), released);
 		if !urls.is_empty() {
 			let length = urls.iter().map(|url| url.len()).sum();
 			let deposit = Self::deposit(Footprint::locations(length));
-			Self::hold(HoldReason::Dataset, &owner, deposit)?;
+			Self::hold_from(HoldReason::Dataset, payer(), deposit)?;
 			let entry = DatasetLocations {
 				urls: urls.clone(),
 				deposit,

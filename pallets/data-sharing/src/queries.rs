@@ -37,8 +37,9 @@ impl<T: Config> Pallet<T> {
 			payload,
 			..
 		} = Records::<T>::get(owner, key).ok_or(QueryError::UnknownRecord)?;
-		let grant = if caller == owner {
-			None
+		let grant = if *caller == Self::controller(owner, dataset) {
+			// Who took the dataset over may have a grant on what was there before, whose keys it cannot derive.
+			Self::opening_grant(caller, owner, dataset, epoch, leaf).ok()
 		} else {
 			let grant = Self::opening_grant(caller, owner, dataset, epoch, leaf)?;
 			ensure!(payload.is_complete(), QueryError::Incomplete);

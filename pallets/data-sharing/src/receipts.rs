@@ -71,6 +71,8 @@ impl<T: Config> Pallet<T> {
 struct Named<'a, AccountId> {
 	owner: &'a AccountId,
 	reader: Option<&'a AccountId>,
+	/// Who controlled the dataset, and who is to control it.
+	controllers: Option<[&'a AccountId; 2]>,
 	dataset: Option<DatasetId>,
 	key: Option<RecordKey>,
 }
@@ -89,6 +91,12 @@ impl<T: Config> Event<T> {
 				.map(|dataset| Subject::Dataset(owner(), dataset)),
 		);
 		subjects.extend(named.key.map(|key| Subject::Record(owner(), key)));
+		for controller in named.controllers.into_iter().flatten() {
+			let subject = Subject::Account(controller.clone());
+			if !subjects.contains(&subject) {
+				subjects.push(subject);
+			}
+		}
 		if let Some(reader) = named.reader {
 			subjects.push(Subject::Account(reader.clone()));
 			subjects.extend(
@@ -105,7 +113,7 @@ impl<T: Config> Event<T> {
 	fn named(&self) -> Option<Named<'_, T::AccountId>> {
 		use Event::*;
 		let named = |owner, reader, dataset: Option<&DatasetId>, key: Option<&RecordKey>| {
-			Some(Named { owner, reader, dataset: dataset.copied(), key: key.copied() })
+			Some(Named { owner, reader, controllers: None, dataset: dataset.copied(), key: key.copied() })
 		};
 		match self {
 			Registered { producer: who, .. }
@@ -147,6 +155,12 @@ impl<T: Config> Event<T> {
 			| DisputeLost { owner, grantee: reader, scope, .. }
 			| GrantExpired { owner, grantee: reader, scope, .. } => {
 				named(owner, Some(reader), Some(&scope.dataset), None)
+			}
+			DatasetOffered { owner, dataset, from, to }
+			| DatasetOfferWithdrawn { owner, dataset, from, to }
+			| DatasetAccepted { owner, dataset, from, to, .. } => {
+				let controllers = Some([from, to]);
+				Some(Named { owner, reader: None, controllers, dataset: Some(*dataset), key: None })
 			}
 			__Ignore(..) => None,
 		}

@@ -220,7 +220,8 @@ impl<T: Config> Pallet<T> {
 		if let Payload::Object { ordinal, .. } = record.payload {
 			Self::unlist_object(&owner, record.dataset, ordinal);
 		}
-		Self::release(HoldReason::Record, &owner, back);
+		let payer = Payer::Controller(&owner, record.dataset);
+		Self::release_to(HoldReason::Record, payer, back);
 		let was_embargoed = Self::drop_trigger(&Target::Record(owner.clone(), key));
 		if was_embargoed {
 			Self::deposit_event(Event::EmbargoLifted {
@@ -329,7 +330,8 @@ impl<T: Config> Pallet<T> {
 			Payload::Value { .. } | Payload::Chunks { .. } => Footprint::ENTRY,
 			Payload::Object { .. } => Footprint::OBJECT,
 		});
-		Self::hold(HoldReason::Record, owner, deposit.saturating_add(for_leaf))?;
+		let payer = Payer::Controller(owner, dataset);
+		Self::hold_from(HoldReason::Record, payer, deposit.saturating_add(for_leaf))?;
 		let record = Record {
 			dataset,
 			epoch,

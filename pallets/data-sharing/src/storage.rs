@@ -34,6 +34,29 @@ mod storage {
 		Dataset<BalanceOf<T>>,
 	>;
 
+	/// Who controls each dataset, by owner and number. The entry takes no deposit: the dataset has one.
+	#[pallet::storage]
+	pub type Controls<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		T::AccountId,
+		Twox64Concat,
+		DatasetId,
+		Control<T::AccountId, BalanceOf<T>>,
+	>;
+
+	/// The datasets of other accounts that an account took over, for listing: by controller, owner and number.
+	#[pallet::storage]
+	pub type Controlled<T: Config> = StorageNMap<
+		_,
+		(
+			NMapKey<Blake2_128Concat, T::AccountId>,
+			NMapKey<Blake2_128Concat, T::AccountId>,
+			NMapKey<Twox64Concat, DatasetId>,
+		),
+		(),
+	>;
+
 	/// The datasets' numbers, by owner and name.
 	#[pallet::storage]
 	pub type DatasetNames<T: Config> =

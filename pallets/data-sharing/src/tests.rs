@@ -4,6 +4,7 @@
 
 mod conditions;
 mod config;
+mod control;
 mod cost;
 mod direct;
 mod exchange;

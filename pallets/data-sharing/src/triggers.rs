@@ -29,7 +29,7 @@ impl<T: Config> Pallet<T> {
 			ensure!(had_one, Error::<T>::NoCondition);
 			return Ok(());
 		};
-		let attached = Self::attach(condition, &by, &by, TRIGGER_ENTRIES)?;
+		let attached = Self::attach(condition, &by, Payer::Account(&by), TRIGGER_ENTRIES)?;
 		let (truth, changes) = Self::truth(&attached.condition, &by);
 		ensure!(!truth.is_met(), Error::<T>::ConditionMet);
 		let id = NextTrigger::<T>::get();
@@ -70,7 +70,7 @@ impl<T: Config> Pallet<T> {
 			Agenda::<T>::remove(due, Due::Trigger(id));
 		}
 		let Trigger { by, attached, .. } = &trigger;
-		Self::detach(Waiter::Trigger(id), attached, by, by);
+		Self::detach(Waiter::Trigger(id), attached, by, Payer::Account(by));
 		true
 	}
 
@@ -101,17 +101,15 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Puts a record of an owner under an embargo, stored already or not, or lifts the embargo.
+	/// Puts a record of an owner under an embargo, stored already or not, or lifts the embargo. Who acts pays.
 	pub(crate) fn do_embargo(
-		owner: T::AccountId,
+		acting: Acting<T::AccountId>,
 		key: RecordKey,
 		condition: Option<Condition>,
 	) -> DispatchResult {
+		let Acting { owner, by } = acting;
 		if condition.is_some() {
-			ensure!(
-				Producers::<T>::contains_key(&owner),
-				Error::<T>::NotRegistered
-			);
+			ensure!(Producers::<T>::contains_key(&by), Error::<T>::NotRegistered);
 			// What was paid for must not be taken away.
 			let record = Records::<T>::get(&owner, key);
 			ensure!(
@@ -120,7 +118,7 @@ impl<T: Config> Pallet<T> {
 			);
 		}
 		let target = Target::Record(owner.clone(), key);
-		Self::set_trigger(target, owner.clone(), condition.clone())?;
+		Self::set_trigger(target, by, condition.clone())?;
 		Self::deposit_event(match condition {
 			Some(condition) => Event::Embargoed {
 				owner,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Checks the invariants of the pallet's state, for tests and `try-runtime`.
 
-use crate::{pallet::*, types::*};
+use crate::{control::by_reason, pallet::*, types::*};
 use alloc::{collections::BTreeMap, vec::Vec};
 use frame_support::{
 	ensure,
@@ -18,17 +18,32 @@ use sp_runtime::{
 	TryRuntimeError,
 };
 
-type Held<T> = BTreeMap<(u8, <T as frame_system::Config>::AccountId), BalanceOf<T>>;
+/// The deposits that the entries name.
+struct Counted<T: Config> {
+	/// By the reason of the hold, and the account.
+	by_account: BTreeMap<(u8, T::AccountId), BalanceOf<T>>,
+	/// Those of datasets by the reason of the hold, and the dataset's address.
+	by_dataset: BTreeMap<(u8, T::AccountId, DatasetId), BalanceOf<T>>,
+}
 
 fn count<T: Config>(
-	held: &mut Held<T>,
+	held: &mut Counted<T>,
 	reason: HoldReason,
-	who: &T::AccountId,
+	payer: Payer<'_, T::AccountId>,
 	amount: BalanceOf<T>,
-) where
-	T::AccountId: Ord,
-{
-	held.entry((reason as u8, who.clone()))
+) {
+	let who = match payer {
+		Payer::Account(who) => who.clone(),
+		Payer::Controller(owner, dataset) => {
+			held.by_dataset
+				.entry((reason as u8, owner.clone(), dataset))
+				.or_insert_with(Zero::zero)
+				.saturating_accrue(amount);
+			Pallet::<T>::controller(owner, dataset)
+		}
+	};
+	held.by_account
+		.entry((reason as u8, who))
 		.or_insert_with(Zero::zero)
 		.saturating_accrue(amount);
 }
@@ -48,9 +63,13 @@ impl<T: Config> Pallet<T> {
 			!DirectStore::<T>::exists(),
 			"the note of a direct store outlived its transaction"
 		);
-		let mut held = Held::<T>::new();
+		let mut held = Counted::<T> {
+			by_account: BTreeMap::new(),
+			by_dataset: BTreeMap::new(),
+		};
 		for (who, key) in EncryptionKeys::<T>::iter() {
-			count::<T>(&mut held, HoldReason::EncryptionKey, &who, key.deposit);
+			let payer = Payer::Account(&who);
+			count::<T>(&mut held, HoldReason::EncryptionKey, payer, key.deposit);
 		}
 		Self::check_datasets(&mut held)?;
 		Self::check_records(&mut held)?;
@@ -61,25 +80,29 @@ impl<T: Config> Pallet<T> {
 		Self::check_sold()?;
 		Self::check_conditions(&mut held)?;
 		Self::check_agenda()?;
+		Self::check_controls(&held)?;
 		Self::check_held(&held)
 	}
 
-	fn check_datasets(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
+	fn check_datasets(held: &mut Counted<T>) -> Result<(), TryRuntimeError> {
 		for (owner, producer) in Producers::<T>::iter() {
+			let controls = |control: &ControlOf<T>| control.controller == owner;
 			ensure!(
-				Datasets::<T>::iter_key_prefix(&owner).count() == producer.datasets as usize,
+				Controls::<T>::iter_values().filter(controls).count() == producer.datasets as usize,
 				"a producer's count of datasets is wrong"
 			);
-			count::<T>(held, HoldReason::Producer, &owner, producer.deposit);
+			let payer = Payer::Account(&owner);
+			count::<T>(held, HoldReason::Producer, payer, producer.deposit);
 		}
 		for (owner, counter) in NextDataset::<T>::iter() {
 			ensure!(counter.next > 0, "a count of datasets is zero");
-			count::<T>(held, HoldReason::Dataset, &owner, counter.deposit);
+			let payer = Payer::Account(&owner);
+			count::<T>(held, HoldReason::Dataset, payer, counter.deposit);
 		}
 		for (owner, id, dataset) in Datasets::<T>::iter() {
 			ensure!(
-				Producers::<T>::contains_key(&owner),
-				"a dataset has no producer"
+				Controls::<T>::contains_key(&owner, id),
+				"no one controls a dataset"
 			);
 			ensure!(
 				NextDataset::<T>::get(&owner).is_some_and(|counter| id < counter.next),
@@ -93,20 +116,22 @@ impl<T: Config> Pallet<T> {
 				Leaves::<T>::iter_key_prefix((&owner, id)).count() as u64 == dataset.leaves,
 				"a dataset's count of leaves is wrong"
 			);
-			count::<T>(held, HoldReason::Dataset, &owner, dataset.deposit);
+			let payer = Payer::Controller(&owner, id);
+			count::<T>(held, HoldReason::Dataset, payer, dataset.deposit);
 		}
 		for (owner, dataset, policy) in Policies::<T>::iter() {
 			ensure!(
 				Datasets::<T>::contains_key(&owner, dataset),
 				"a policy has no dataset"
 			);
-			count::<T>(held, HoldReason::Dataset, &owner, policy.deposit);
+			let payer = || Payer::Controller(&owner, dataset);
+			count::<T>(held, HoldReason::Dataset, payer(), policy.deposit);
 			if let Some(attached) = &policy.condition {
 				ensure!(
 					Self::check_reads(&attached.condition).is_ok(),
 					"the condition of a policy reads too much"
 				);
-				count::<T>(held, HoldReason::Condition, &owner, attached.deposit);
+				count::<T>(held, HoldReason::Condition, payer(), attached.deposit);
 			}
 		}
 		ensure!(
@@ -116,7 +141,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	fn check_records(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
+	fn check_records(held: &mut Counted<T>) -> Result<(), TryRuntimeError> {
 		for (owner, key, record) in Records::<T>::iter() {
 			let leaf = Leaves::<T>::get((&owner, record.dataset, record.epoch, record.leaf))
 				.ok_or("a record's leaf is not taken")?;
@@ -146,10 +171,11 @@ impl<T: Config> Pallet<T> {
 				!record.deposit.is_zero() || T::DepositPerItem::get().is_zero(),
 				"nothing is held for a record"
 			);
-			count::<T>(held, HoldReason::Record, &owner, record.deposit);
+			let payer = Payer::Controller(&owner, record.dataset);
+			count::<T>(held, HoldReason::Record, payer, record.deposit);
 		}
-		for ((owner, dataset, epoch, _), leaf) in Leaves::<T>::iter() {
-			let dataset = Datasets::<T>::get(&owner, dataset).ok_or("a leaf has no dataset")?;
+		for ((owner, id, epoch, _), leaf) in Leaves::<T>::iter() {
+			let dataset = Datasets::<T>::get(&owner, id).ok_or("a leaf has no dataset")?;
 			ensure!(
 				epoch <= dataset.epoch,
 				"a leaf's epoch is after the dataset's"
@@ -160,12 +186,13 @@ impl<T: Config> Pallet<T> {
 					"a leaf is taken by a record that does not exist"
 				);
 			}
-			count::<T>(held, HoldReason::Record, &owner, leaf.deposit);
+			let payer = Payer::Controller(&owner, id);
+			count::<T>(held, HoldReason::Record, payer, leaf.deposit);
 		}
 		Ok(())
 	}
 
-	fn check_objects(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
+	fn check_objects(held: &mut Counted<T>) -> Result<(), TryRuntimeError> {
 		let mut listed = 0;
 		for (owner, key, record) in Records::<T>::iter() {
 			let Payload::Object {
@@ -206,12 +233,13 @@ impl<T: Config> Pallet<T> {
 				!locations.urls.is_empty() && check_list(&locations.urls).is_ok(),
 				"a dataset has no locations, or wrong ones"
 			);
-			count::<T>(held, HoldReason::Dataset, &owner, locations.deposit);
+			let payer = Payer::Controller(&owner, dataset);
+			count::<T>(held, HoldReason::Dataset, payer, locations.deposit);
 		}
 		Ok(())
 	}
 
-	fn check_requests(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
+	fn check_requests(held: &mut Counted<T>) -> Result<(), TryRuntimeError> {
 		let (mut per_dataset, mut per_reader) = (BTreeMap::new(), BTreeMap::new());
 		for (id, request) in Requests::<T>::iter() {
 			let Request {
@@ -241,8 +269,9 @@ impl<T: Config> Pallet<T> {
 				.or_insert(0u64) += 1;
 			let reader = (owner.clone(), scope.dataset, scope.epoch, consumer.clone());
 			*per_reader.entry(reader).or_insert(0u32) += 1;
-			count::<T>(held, HoldReason::Request, consumer, request.deposit);
-			count::<T>(held, HoldReason::Offer, consumer, request.offer);
+			let payer = || Payer::Account(consumer);
+			count::<T>(held, HoldReason::Request, payer(), request.deposit);
+			count::<T>(held, HoldReason::Offer, payer(), request.offer);
 		}
 		let requests = Requests::<T>::iter_keys().count();
 		ensure!(
@@ -278,7 +307,32 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	fn check_grants(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
+	/// Checks that a grant has what it needs in its state.
+	fn check_state_of(id: GrantId, grant: &GrantOf<T>) -> Result<(), TryRuntimeError> {
+		ensure!(
+			grant.condition.is_some() || grant.state != GrantState::Suspended,
+			"a grant without a condition is suspended"
+		);
+		if !grant.state.has_ended() {
+			ensure!(!grant.sealed_keys.is_empty(), "an active grant has no keys");
+			ensure!(
+				grant.due <= grant.expiry,
+				"an active grant is due after it expires"
+			);
+		} else {
+			ensure!(
+				grant.condition.is_none(),
+				"a grant that ended still has a condition"
+			);
+			ensure!(
+				grant.sealed_keys.is_empty() != Payments::<T>::contains_key(id),
+				"a grant that ended still has keys, or lacks those that can be disputed"
+			);
+		}
+		Ok(())
+	}
+
+	fn check_grants(held: &mut Counted<T>) -> Result<(), TryRuntimeError> {
 		let mut per_dataset = BTreeMap::new();
 		for (id, grant) in Grants::<T>::iter() {
 			let Scope { dataset, epoch, .. } = grant.scope;
@@ -300,26 +354,7 @@ impl<T: Config> Pallet<T> {
 				Agenda::<T>::contains_key(grant.due, Due::Grant(id)),
 				"a grant is not on the agenda"
 			);
-			ensure!(
-				grant.condition.is_some() || grant.state != GrantState::Suspended,
-				"a grant without a condition is suspended"
-			);
-			if !grant.state.has_ended() {
-				ensure!(!grant.sealed_keys.is_empty(), "an active grant has no keys");
-				ensure!(
-					grant.due <= grant.expiry,
-					"an active grant is due after it expires"
-				);
-			} else {
-				ensure!(
-					grant.condition.is_none(),
-					"a grant that ended still has a condition"
-				);
-				ensure!(
-					grant.sealed_keys.is_empty() != Payments::<T>::contains_key(id),
-					"a grant that ended still has keys, or lacks those that can be disputed"
-				);
-			}
+			Self::check_state_of(id, &grant)?;
 			ensure!(
 				grant.paid_from <= grant.paid_until && grant.paid_until <= grant.expiry,
 				"a grant expires before the term that was paid for is over"
@@ -335,7 +370,12 @@ impl<T: Config> Pallet<T> {
 			*per_dataset
 				.entry((grant.owner.clone(), dataset))
 				.or_insert(0u64) += 1;
-			count::<T>(held, HoldReason::Grant, &grant.depositor, grant.deposit);
+			count::<T>(
+				held,
+				HoldReason::Grant,
+				Self::payer_of(&grant),
+				grant.deposit,
+			);
 		}
 		let grants = Grants::<T>::iter_keys().count();
 		ensure!(
@@ -359,7 +399,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	fn check_payments(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
+	fn check_payments(held: &mut Counted<T>) -> Result<(), TryRuntimeError> {
 		for (id, payment) in Payments::<T>::iter() {
 			let grant = Grants::<T>::get(id).ok_or("a payment is for no grant")?;
 			ensure!(
@@ -376,7 +416,8 @@ impl<T: Config> Pallet<T> {
 			);
 			// Who revoked the grant gave the payment back.
 			if !grant.state.has_ended() {
-				count::<T>(held, HoldReason::Offer, &grant.grantee, grant.paid);
+				let payer = Payer::Account(&grant.grantee);
+				count::<T>(held, HoldReason::Offer, payer, grant.paid);
 			}
 		}
 		Ok(())
@@ -413,12 +454,12 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	fn check_conditions(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
+	fn check_conditions(held: &mut Counted<T>) -> Result<(), TryRuntimeError> {
 		let mut waiting = BTreeMap::new();
 		let mut check = |waiter,
 		                 attached: &Attached<BalanceOf<T>>,
 		                 about: &T::AccountId,
-		                 payer: &T::AccountId| {
+		                 payer: Payer<'_, T::AccountId>| {
 			ensure!(
 				Self::check_watched(&attached.condition).is_ok(),
 				"a condition that waits is not watched"
@@ -435,12 +476,13 @@ impl<T: Config> Pallet<T> {
 		};
 		for (id, grant) in Grants::<T>::iter() {
 			if let Some(attached) = &grant.condition {
-				check(Waiter::Grant(id), attached, &grant.grantee, &grant.owner)?;
+				let payer = Payer::Controller(&grant.owner, grant.scope.dataset);
+				check(Waiter::Grant(id), attached, &grant.grantee, payer)?;
 			}
 		}
 		for (id, trigger) in Triggers::<T>::iter() {
 			let Trigger { by, attached, .. } = &trigger;
-			check(Waiter::Trigger(id), attached, by, by)?;
+			check(Waiter::Trigger(id), attached, by, Payer::Account(by))?;
 		}
 		ensure!(
 			Waiting::<T>::iter_keys().count() as u64
@@ -486,9 +528,8 @@ impl<T: Config> Pallet<T> {
 					Withdrawals::<T>::get(request),
 					Requests::<T>::get(request).is_some_and(|entry| entry.consumer == trigger.by),
 				),
-				Target::Record(owner, key) => {
-					(Embargoes::<T>::get(owner, key), *owner == trigger.by)
-				}
+				// Who controlled its dataset when it was set.
+				Target::Record(owner, key) => (Embargoes::<T>::get(owner, key), true),
 			};
 			ensure!(
 				by_target == Some(id),
@@ -533,7 +574,44 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	fn check_held(held: &Held<T>) -> Result<(), TryRuntimeError> {
+	fn check_controls(held: &Counted<T>) -> Result<(), TryRuntimeError> {
+		let mut listed = 0;
+		for (owner, dataset, control) in Controls::<T>::iter() {
+			ensure!(
+				Datasets::<T>::get(&owner, dataset)
+					.is_some_and(|entry| control.since <= entry.epoch),
+				"a dataset that does not exist is controlled, or since an epoch to come"
+			);
+			ensure!(
+				Producers::<T>::contains_key(&control.controller),
+				"a dataset has no producer"
+			);
+			ensure!(
+				control.offered_to.as_ref() != Some(&control.controller),
+				"a dataset is offered to who controls it"
+			);
+			let is_listed = Controlled::<T>::contains_key((&control.controller, &owner, dataset));
+			ensure!(
+				is_listed == (control.controller != owner),
+				"an account does not list a dataset that it took over, or lists its own"
+			);
+			listed += usize::from(is_listed);
+			for (reason, sum) in by_reason(&control.held) {
+				let counted = held.by_dataset.get(&(reason as u8, owner.clone(), dataset));
+				ensure!(
+					counted.copied().unwrap_or_else(Zero::zero) == sum,
+					"the sum of a dataset's deposits is wrong"
+				);
+			}
+		}
+		ensure!(
+			Controlled::<T>::iter_keys().count() == listed,
+			"an account lists a dataset that it does not control"
+		);
+		Ok(())
+	}
+
+	fn check_held(held: &Counted<T>) -> Result<(), TryRuntimeError> {
 		for who in frame_system::Account::<T>::iter_keys() {
 			for reason in [
 				HoldReason::Producer,
@@ -546,6 +624,7 @@ impl<T: Config> Pallet<T> {
 				HoldReason::Condition,
 			] {
 				let counted = held
+					.by_account
 					.get(&(reason as u8, who.clone()))
 					.copied()
 					.unwrap_or_else(Zero::zero);

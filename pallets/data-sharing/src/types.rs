@@ -15,9 +15,9 @@ use scale_info::TypeInfo;
 use sp_core::H256;
 
 pub use isthmus_sharing::{
-	Answered, Attached, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse,
-	Object, ObjectCount, Payload, Policy, ProducerKind, Record, RecordKey, RequestId, Scope,
-	Seconds, TakenLeaf, Verdict,
+	Answered, Attached, ConsumerKinds, Control, DatasetId, Epoch, GrantId, GrantState, Held, Leaf,
+	LeafUse, Object, ObjectCount, Payload, Policy, ProducerKind, Record, RecordKey, RequestId,
+	Scope, Seconds, TakenLeaf, Verdict,
 };
 
 /// The name of a producer or dataset, in UTF-8.
@@ -49,6 +49,25 @@ pub type Request<AccountId, Balance, BlockNumber> =
 /// A grant, with sealed keys of bounded length.
 pub type Grant<AccountId, Balance, BlockNumber> =
 	isthmus_sharing::Grant<AccountId, Balance, BlockNumber, SealedKeys>;
+
+/// Who acts as the owner of datasets. It is the origin of a call that [`act_for`](crate::Call::act_for) carries out.
+#[derive(
+	Clone, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen, Debug,
+)]
+pub struct Acting<AccountId> {
+	/// The account in the datasets' addresses.
+	pub owner: AccountId,
+	/// The account that signed, and that must control the dataset.
+	pub by: AccountId,
+}
+
+/// Whose deposit something takes.
+pub(crate) enum Payer<'a, AccountId> {
+	/// This account's.
+	Account(&'a AccountId),
+	/// That of the account that controls this dataset of an owner.
+	Controller(&'a AccountId, DatasetId),
+}
 
 /// The count of an account's datasets.
 #[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]

@@ -80,6 +80,14 @@ pub trait WeightInfo {
 	fn dispute(l: u32) -> Weight;
 	/// Pays the owner of a grant, when the payment can no longer be disputed.
 	fn pay_owner() -> Weight;
+	/// `offer_dataset`.
+	fn offer_dataset() -> Weight;
+	/// `withdraw_dataset_offer`.
+	fn withdraw_dataset_offer() -> Weight;
+	/// `accept_dataset`, if there are deposits for each reason.
+	fn accept_dataset() -> Weight;
+	/// What `act_for` adds to the call that it carries out.
+	fn act_for() -> Weight;
 	/// The transaction extension's work if the call is `store`.
 	fn direct_call() -> Weight;
 }
@@ -119,64 +127,73 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 	fn create_dataset() -> Weight {
 		// Shortest time: 102_803 ns.
+		// The entry of who controls the dataset is not measured: its write is added.
 		Weight::from_parts(104_496_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
-			.saturating_add(T::DbWeight::get().writes(6))
+			.saturating_add(T::DbWeight::get().writes(7))
 	}
 	fn remove_dataset() -> Weight {
 		// Shortest time: 58_037 ns.
 		// The release of a condition's deposit is not measured: a bound is added. Nor is the entry of the locations: its read
 		// and write are added.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(109_759_000, 0)
-			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().writes(7))
+			.saturating_add(T::DbWeight::get().reads(7))
+			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	fn start_epoch() -> Weight {
 		// Shortest time: 10_706 ns.
+		// The entry of who controls the dataset is not measured: its read is added.
 		Weight::from_parts(11_076_000, 0)
-			.saturating_add(T::DbWeight::get().reads(1))
+			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// `l` is from 1 to 1049600.
 	fn store(l: u32) -> Weight {
 		// Shortest time: 72_628 ns.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(73_389_000, 0)
 			.saturating_add(Weight::from_parts(1_895, 0).saturating_mul(l.into()))
-			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().writes(6))
+			.saturating_add(T::DbWeight::get().reads(7))
+			.saturating_add(T::DbWeight::get().writes(7))
 	}
 	fn remove_record() -> Weight {
 		// Shortest time: 65_988 ns.
 		// The entry of what was sold is not measured: its read is added.
 		// The chain's window is not measured: its read is added.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(67_401_000, 0)
-			.saturating_add(T::DbWeight::get().reads(8))
-			.saturating_add(T::DbWeight::get().writes(5))
+			.saturating_add(T::DbWeight::get().reads(9))
+			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	fn store_object() -> Weight {
 		// Not measured: the time of `store` with a value of 5 KiB, for two more entries.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(83_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads(7))
-			.saturating_add(T::DbWeight::get().writes(8))
+			.saturating_add(T::DbWeight::get().reads(8))
+			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	fn remove_object() -> Weight {
 		// Not measured: the time of `remove_record`, and of `start_epoch` twice for the entries that change in the list.
 		// The chain's window is not measured: its read is added.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(90_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads(11))
-			.saturating_add(T::DbWeight::get().writes(9))
+			.saturating_add(T::DbWeight::get().reads(12))
+			.saturating_add(T::DbWeight::get().writes(10))
 	}
 	fn set_locations() -> Weight {
 		// Not measured: the time of `set_encryption_key`, whose key is as long as the locations, and 15 us to check them.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(102_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads(4))
-			.saturating_add(T::DbWeight::get().writes(3))
+			.saturating_add(T::DbWeight::get().reads(5))
+			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn free_leaf() -> Weight {
 		// Shortest time: 59_248 ns.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(60_871_000, 0)
-			.saturating_add(T::DbWeight::get().reads(4))
-			.saturating_add(T::DbWeight::get().writes(4))
+			.saturating_add(T::DbWeight::get().reads(5))
+			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	fn request_access() -> Weight {
 		// Shortest time: 114_171 ns.
@@ -195,8 +212,9 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn reject_request() -> Weight {
 		// Shortest time: 95_903 ns.
 		// Whether there is a condition is not measured: its read is added.
+		// The entry of who controls the dataset is not measured: its read is added.
 		Weight::from_parts(98_477_000, 0)
-			.saturating_add(T::DbWeight::get().reads(6))
+			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	fn add_authorize() -> Weight {
@@ -205,9 +223,10 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 		// Whether there is a condition is not measured: its read is added.
 		// The payment's entries are not measured: their writes are added.
 		// The deposit that a sale restores and the chain's window are not measured: their reads and writes are added.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(203_482_000, 0)
-			.saturating_add(T::DbWeight::get().reads(15))
-			.saturating_add(T::DbWeight::get().writes(19))
+			.saturating_add(T::DbWeight::get().reads(16))
+			.saturating_add(T::DbWeight::get().writes(20))
 	}
 	fn add_authorize_to_full_list() -> Weight {
 		// Shortest time: 294_950 ns.
@@ -215,47 +234,53 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 		// Whether there is a condition is not measured: its read is added.
 		// The payment's entries are not measured: their reads and writes are added.
 		// The deposit that a sale restores and the chain's window are not measured: their reads and writes are added.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(323_482_000, 0)
-			.saturating_add(T::DbWeight::get().reads(32))
-			.saturating_add(T::DbWeight::get().writes(22))
+			.saturating_add(T::DbWeight::get().reads(33))
+			.saturating_add(T::DbWeight::get().writes(23))
 	}
 	fn revoke() -> Weight {
 		// Shortest time: 62_593 ns without the refund, for which a transfer's 50 us are added.
 		// The entry of what was sold is not measured: its reads and writes are added.
 		// Whether there is a payment is not measured: its reads are added.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(117_390_000, 0)
-			.saturating_add(T::DbWeight::get().reads(9))
-			.saturating_add(T::DbWeight::get().writes(9))
+			.saturating_add(T::DbWeight::get().reads(10))
+			.saturating_add(T::DbWeight::get().writes(10))
 	}
 	/// `n` is from 1 to 32768.
 	fn open_record(n: u32) -> Weight {
 		// Shortest time: 73_450 ns.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(337_609_205, 0)
 			.saturating_add(Weight::from_parts(535_637, 0).saturating_mul(n.into()))
-			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().writes(6))
+			.saturating_add(T::DbWeight::get().reads(7))
+			.saturating_add(T::DbWeight::get().writes(7))
 	}
 	/// `l` is from 1 to 1049600.
 	fn store_chunk(l: u32) -> Weight {
 		// Shortest time: 35_903 ns.
+		// The entry of who controls the dataset is not measured: its read is added.
 		Weight::from_parts(32_290_203, 0)
 			.saturating_add(Weight::from_parts(1_681, 0).saturating_mul(l.into()))
-			.saturating_add(T::DbWeight::get().reads(2))
+			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
 	fn set_policy() -> Weight {
 		// Shortest time: 55_072 ns.
 		// A condition, and the release and hold of its deposit, are not measured: a bound is added.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(256_194_000, 0)
-			.saturating_add(T::DbWeight::get().reads(4))
-			.saturating_add(T::DbWeight::get().writes(3))
+			.saturating_add(T::DbWeight::get().reads(5))
+			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn clear_policy() -> Weight {
 		// Shortest time: 48_162 ns.
 		// The release of a condition's deposit is not measured: a bound is added.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(99_504_000, 0)
-			.saturating_add(T::DbWeight::get().reads(4))
-			.saturating_add(T::DbWeight::get().writes(3))
+			.saturating_add(T::DbWeight::get().reads(5))
+			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn on_initialize_idle() -> Weight {
 		// Shortest time: 5_137 ns.
@@ -275,22 +300,25 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 		// Shortest time: 55_593 ns.
 		// The entry of what was sold is not measured: its reads and writes are added.
 		// Whether there is a payment is not measured: its reads are added.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(56_404_000, 0)
-			.saturating_add(T::DbWeight::get().reads(9))
-			.saturating_add(T::DbWeight::get().writes(7))
+			.saturating_add(T::DbWeight::get().reads(10))
+			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	fn forget_grant() -> Weight {
 		// Shortest time: 70_165 ns.
 		// Whether there is a payment is not measured: its read is added.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(76_795_000, 0)
-			.saturating_add(T::DbWeight::get().reads(9))
-			.saturating_add(T::DbWeight::get().writes(8))
+			.saturating_add(T::DbWeight::get().reads(10))
+			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	fn attach() -> Weight {
 		// Not measured yet: a bound.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(500_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads(18))
-			.saturating_add(T::DbWeight::get().writes(18))
+			.saturating_add(T::DbWeight::get().reads(19))
+			.saturating_add(T::DbWeight::get().writes(19))
 	}
 	fn carry_out() -> Weight {
 		// Not measured yet: a bound.
@@ -300,9 +328,10 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 	fn detach() -> Weight {
 		// Not measured yet: a bound.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(200_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads(10))
-			.saturating_add(T::DbWeight::get().writes(18))
+			.saturating_add(T::DbWeight::get().reads(11))
+			.saturating_add(T::DbWeight::get().writes(19))
 	}
 	fn judge() -> Weight {
 		// Not measured yet: a bound. Each of four tests of a grant reads a dataset, a list and its sixteen grants.
@@ -322,24 +351,49 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 	fn embargo() -> Weight {
 		// Not measured yet: the bounds of removing a condition and of attaching one, and the trigger's own entries.
+		// The entry of who controls the dataset is not measured: its reads are added.
 		Weight::from_parts(750_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads(36))
+			.saturating_add(T::DbWeight::get().reads(38))
 			.saturating_add(T::DbWeight::get().writes(45))
 	}
 	/// `l` is from 1 to 1049600.
 	fn dispute(l: u32) -> Weight {
 		// Not measured in Wasm: 5 ms are a bound for two derivations of the pair, opening the grant and deriving a key. The
 		// runtime's test `the_time_of_a_dispute` prints the time in native code. A byte takes as long as in `store`.
+		// The entry of who controls the dataset is not measured: its read and write are added.
 		Weight::from_parts(5_000_000_000, 0)
 			.saturating_add(Weight::from_parts(1_895, 0).saturating_mul(l.into()))
-			.saturating_add(T::DbWeight::get().reads(16))
-			.saturating_add(T::DbWeight::get().writes(16))
+			.saturating_add(T::DbWeight::get().reads(17))
+			.saturating_add(T::DbWeight::get().writes(17))
 	}
 	fn pay_owner() -> Weight {
 		// Not measured: the time of `lapse_request`, and a transfer's 50 us.
+		// The entry of who controls the dataset is not measured: its read is added.
 		Weight::from_parts(146_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads(9))
+			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(8))
+	}
+	fn offer_dataset() -> Weight {
+		// Not measured: the time of `start_epoch` twice.
+		Weight::from_parts(22_000_000, 0)
+			.saturating_add(T::DbWeight::get().reads(2))
+			.saturating_add(T::DbWeight::get().writes(1))
+	}
+	fn withdraw_dataset_offer() -> Weight {
+		// Not measured: the time of `start_epoch` twice.
+		Weight::from_parts(22_000_000, 0)
+			.saturating_add(T::DbWeight::get().reads(2))
+			.saturating_add(T::DbWeight::get().writes(1))
+	}
+	fn accept_dataset() -> Weight {
+		// Not measured: the time of `set_encryption_key`, which releases and holds one deposit, for each of four reasons.
+		Weight::from_parts(350_000_000, 0)
+			.saturating_add(T::DbWeight::get().reads(8))
+			.saturating_add(T::DbWeight::get().writes(10))
+	}
+	fn act_for() -> Weight {
+		// Not measured: a bound for the check of a call's origin.
+		Weight::from_parts(10_000_000, 0)
 	}
 	fn direct_call() -> Weight {
 		// Shortest time: 1_152 ns. The check of the place is not measured: its reads are added.
@@ -500,6 +554,22 @@ impl WeightInfo for () {
 	fn pay_owner() -> Weight {
 		// Not measured: the time of `lapse_request`, and a transfer's 50 us.
 		Weight::from_parts(146_000_000, 0)
+	}
+	fn offer_dataset() -> Weight {
+		// Not measured: the time of `start_epoch` twice.
+		Weight::from_parts(22_000_000, 0)
+	}
+	fn withdraw_dataset_offer() -> Weight {
+		// Not measured: the time of `start_epoch` twice.
+		Weight::from_parts(22_000_000, 0)
+	}
+	fn accept_dataset() -> Weight {
+		// Not measured: the time of `set_encryption_key`, which releases and holds one deposit, for each of four reasons.
+		Weight::from_parts(350_000_000, 0)
+	}
+	fn act_for() -> Weight {
+		// Not measured: a bound for the check of a call's origin.
+		Weight::from_parts(10_000_000, 0)
 	}
 	fn direct_call() -> Weight {
 		// Shortest time: 1_152 ns.

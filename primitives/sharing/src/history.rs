@@ -32,6 +32,7 @@ pub const BLOCK_PREFIX: &[u8; 17] = b"isthmus/events/v1";
 
 /// An event with its place in the block: a leaf of the block's tree.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+#[scale_info(capture_docs = "always")]
 pub struct Receipt {
 	/// The index of the event's transaction in the block. `None` for what the chain did on its own.
 	pub transaction: Option<u32>,
@@ -77,6 +78,7 @@ impl Receipt {
 
 /// What an event is about. The runtime names an event's subjects, and nodes find events by them.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+#[scale_info(capture_docs = "always")]
 pub enum Subject<AccountId> {
 	/// An account that did or received something.
 	#[codec(index = 0)]
@@ -94,6 +96,7 @@ pub enum Subject<AccountId> {
 
 /// An event as the runtime passes it on to the node.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+#[scale_info(capture_docs = "always")]
 pub struct Entry<AccountId> {
 	/// The event.
 	pub receipt: Receipt,

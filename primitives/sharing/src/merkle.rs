@@ -90,7 +90,9 @@ pub fn root(sha256: impl Fn(&[u8]) -> Hash, leaves: impl IntoIterator<Item = Has
 
 /// A tree that leaves are appended to. It keeps only the roots of its full subtrees, one hash per level.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[scale_info(capture_docs = "always")]
 pub struct Peaks {
+	/// The number of leaves.
 	count: u64,
 	/// The roots of the full subtrees, largest first. Their sizes are the powers of two in the binary
 	/// representation of the number of leaves.

@@ -126,6 +126,7 @@ pub struct Page<Item> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(Encode, Decode, TypeInfo)]
+#[scale_info(capture_docs = "always")]
 pub struct ProducerEntry<AccountId, Balance, Name> {
 	/// Its account.
 	pub account: AccountId,
@@ -137,6 +138,7 @@ pub struct ProducerEntry<AccountId, Balance, Name> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(Encode, Decode, TypeInfo)]
+#[scale_info(capture_docs = "always")]
 pub struct DatasetEntry<Balance, BlockNumber, Name> {
 	/// Its number.
 	pub id: DatasetId,
@@ -156,6 +158,7 @@ pub struct DatasetEntry<Balance, BlockNumber, Name> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(Encode, Decode, TypeInfo)]
+#[scale_info(capture_docs = "always")]
 pub struct RecordEntry<Balance, BlockNumber> {
 	/// Its key.
 	pub key: RecordKey,
@@ -167,6 +170,7 @@ pub struct RecordEntry<Balance, BlockNumber> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(Encode, Decode, TypeInfo)]
+#[scale_info(capture_docs = "always")]
 pub struct EmbargoEntry {
 	/// The record's key.
 	pub key: RecordKey,
@@ -180,6 +184,7 @@ pub struct EmbargoEntry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(Encode, Decode, TypeInfo)]
+#[scale_info(capture_docs = "always")]
 pub struct RequestEntry<AccountId, Balance, BlockNumber, Text, Key> {
 	/// Its number.
 	pub id: RequestId,
@@ -193,6 +198,7 @@ pub struct RequestEntry<AccountId, Balance, BlockNumber, Text, Key> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(Encode, Decode, TypeInfo)]
+#[scale_info(capture_docs = "always")]
 pub struct GrantEntry<AccountId, Balance, BlockNumber, SealedKeys> {
 	/// Its number.
 	pub id: GrantId,

@@ -66,6 +66,42 @@ pub struct Dataset<Balance, Name> {
 	pub deposit: Balance,
 }
 
+/// Who controls a dataset: the account that acts as its owner, has the deposits for it and gets what readers pay for it.
+///
+/// A dataset's address, which is the account that created it and a number, stays as it is when another account takes it
+/// over, so that its records, grants and keys stay where they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
+pub struct Control<AccountId, Balance> {
+	/// The account: the one that created the dataset, unless another one took it over.
+	pub controller: AccountId,
+	/// The epoch that started when this account took the dataset over. It cannot derive the keys of earlier ones.
+	pub since: Epoch,
+	/// The account that the dataset is offered to, if it is.
+	pub offered_to: Option<AccountId>,
+	/// What is held from the controller for the dataset.
+	pub held: Held<Balance>,
+}
+
+/// The deposits that are held from a dataset's controller for what belongs to the dataset, by the reason of the hold. Deposits
+/// of readers, and those for embargoes and for offers under a condition, are not among them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
+pub struct Held<Balance> {
+	/// For the dataset itself, its policy and its locations.
+	pub dataset: Balance,
+	/// For its records and the leaves that are taken.
+	pub records: Balance,
+	/// For the grants that no one requested.
+	pub grants: Balance,
+	/// For the conditions of its policy and its grants.
+	pub conditions: Balance,
+}
+
 /// A record as stored in the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]

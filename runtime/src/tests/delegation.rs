@@ -137,6 +137,109 @@ fn fund_keepers() -> RuntimeCall {
 	.into()
 }
 
+fn offer_dataset() -> RuntimeCall {
+	let (dataset, to) = (0, Bob.to_account_id());
+	Sharing::offer_dataset { dataset, to }.into()
+}
+
+fn accept_dataset() -> RuntimeCall {
+	let (owner, dataset, most) = (Dave.to_account_id(), 0, 100 * UNIT);
+	Sharing::accept_dataset {
+		owner,
+		dataset,
+		most,
+	}
+	.into()
+}
+
+/// Returns a call for datasets of Dave's that another account took over.
+fn for_owner(call: RuntimeCall) -> RuntimeCall {
+	let (owner, call) = (Dave.to_account_id(), Box::new(call));
+	Sharing::act_for { owner, call }.into()
+}
+
+/// Gives Alice a dataset that Charlie asks for, and makes Bob her operator.
+fn with_operator(chain: &mut Chain, offer: u128) {
+	let create = Sharing::create_dataset {
+		name: b"marks".to_vec(),
+	};
+	let mut asked = request(offer);
+	if let RuntimeCall::DataSharing(Sharing::request_access { owner, purpose, .. }) = &mut asked {
+		*owner = Alice.to_account_id();
+		*purpose = b"research".to_vec();
+	}
+	chain.mine(vec![
+		(Alice, batch(vec![register(), create.into()])),
+		(Alice, add_proxy(Bob, ProxyType::Sharing)),
+	]);
+	chain.mine(vec![(Charlie, asked)]);
+	assert_eq!(last_error(), None);
+}
+
+fn answer() -> RuntimeCall {
+	let asked = pallet_data_sharing::Requests::<Runtime>::get(0).expect("it was made");
+	Sharing::add_authorize {
+		grantee: Charlie.to_account_id(),
+		scope: asked.scope,
+		expiry: 1_000,
+		until: None,
+		sealed_keys: vec![0; 100],
+		request: Some(isthmus_sharing::Answered {
+			id: 0,
+			digest: asked.digest(sp_io::hashing::blake2_256),
+		}),
+		condition: None,
+	}
+	.into()
+}
+
+#[test]
+fn an_operator_serves_requests_but_moves_neither_money_nor_datasets() {
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		with_operator(chain, 5 * UNIT);
+		let (alice, bob) = (Alice.to_account_id(), Bob.to_account_id());
+		let before = (
+			Balances::total_balance(&alice),
+			Balances::reserved_balance(&alice),
+			Balances::reserved_balance(&bob),
+		);
+		assert_eq!(by_proxy(chain, answer()), Ok(()));
+		let grant = pallet_data_sharing::Grants::<Runtime>::get(0).expect("it was given");
+		assert_eq!((grant.owner, grant.paid), (alice.clone(), 5 * UNIT));
+		// The answer takes nothing from the owner, and nothing from the operator but its fee.
+		let after = (
+			Balances::total_balance(&alice),
+			Balances::reserved_balance(&alice),
+			Balances::reserved_balance(&bob),
+		);
+		assert_eq!(after, before);
+		for call in [
+			offer_dataset(),
+			accept_dataset(),
+			batch(vec![offer_dataset()]),
+			for_owner(offer_dataset()),
+			for_owner(batch(vec![offer_dataset()])),
+			transfer(bob, UNIT),
+			for_owner(transfer(Bob.to_account_id(), UNIT)),
+		] {
+			assert_eq!(by_proxy(chain, call.clone()), Err(filtered()), "{call:?}");
+		}
+		// It can revoke, which gives the reader its payment back.
+		assert_eq!(by_proxy(chain, Sharing::revoke { grant: 0 }.into()), Ok(()));
+		// Without the proxy's limits, the dataset can be offered.
+		chain.mine(vec![(Alice, offer_dataset())]);
+		assert_eq!(last_error(), None);
+	});
+}
+
+#[test]
+fn what_is_for_the_superuser_is_not_hidden_in_a_call_for_an_owner() {
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |_| {
+		let root = for_owner(frame_system::Call::set_heap_pages { pages: 1 }.into());
+		assert_eq!(validity(Bob, root), Err(InvalidTransaction::Call.into()));
+	});
+}
+
 #[test]
 fn a_proxy_for_sharing_cannot_transfer() {
 	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
@@ -211,6 +314,9 @@ fn each_kind_of_proxy_allows_its_calls() {
 		(pallet_session::Call::purge_keys {}.into(), &[Any]),
 		(request(0), &[Any, NonTransfer, Shares]),
 		(store(), &[Any, NonTransfer, Shares]),
+		(offer_dataset(), &[Any]),
+		(accept_dataset(), &[Any]),
+		(for_owner(register()), &[Any, NonTransfer, Shares]),
 		(report, &[Any, NonTransfer, Facts]),
 		(batch(vec![]), &[Any, NonTransfer, Shares, Facts]),
 	] {

@@ -21,6 +21,46 @@ export const Records = (Base) =>
 			return this.submit(signer, this.api.tx.dataSharing.createDataset(name));
 		}
 
+		/** Offers a dataset to another account, which takes it over with `acceptDataset`. */
+		async offerDataset(signer, dataset, to) {
+			return this.submit(signer, this.api.tx.dataSharing.offerDataset(dataset, to));
+		}
+
+		/** Withdraws the offer of a dataset. */
+		async withdrawDatasetOffer(signer, dataset) {
+			return this.submit(signer, this.api.tx.dataSharing.withdrawDatasetOffer(dataset));
+		}
+
+		/**
+		 * Takes over a dataset that is offered to the account, with at most `most` of deposits: by default, what is held
+		 * for it now.
+		 */
+		async acceptDataset(signer, owner, dataset, most) {
+			const limit = most ?? (await this.control(owner, dataset)).held;
+			return this.submit(signer, this.api.tx.dataSharing.acceptDataset(owner, dataset, limit));
+		}
+
+		/** Carries out a call, from `api.tx`, as the owner of datasets that the account took over. */
+		async actFor(signer, owner, call) {
+			return this.submit(signer, this.api.tx.dataSharing.actFor(owner, call));
+		}
+
+		/**
+		 * Returns who controls a dataset, since which epoch, to whom it is offered (or null), and the sum of the deposits that
+		 * are held for it. Returns undefined if there is no such dataset.
+		 */
+		async control(owner, dataset) {
+			const entry = await this.api.query.dataSharing.controls(owner, dataset);
+			if (entry.isNone) return undefined;
+			const { controller, since, offeredTo, held } = entry.unwrap();
+			return {
+				controller: controller.toString(),
+				since: since.toNumber(),
+				offeredTo: offeredTo.isSome ? offeredTo.unwrap().toString() : null,
+				held: [...held.values()].reduce((sum, amount) => sum + amount.toBigInt(), 0n),
+			};
+		}
+
 		/**
 		 * Encrypts a value under its leaf key and stores it (T_s).
 		 *

@@ -73,7 +73,7 @@ impl<T: Config> Pallet<T> {
 		let key = (&grant.owner, dataset, epoch, &grant.grantee);
 		let looked_for_room = Self::look_for_room(&AuthorizationList::<T>::get(key))?;
 		grant.deposit = Self::deposit(Footprint::grant(grant.sealed_keys.len()));
-		Self::hold(HoldReason::Grant, &grant.depositor, grant.deposit)?;
+		Self::hold_from(HoldReason::Grant, Self::payer_of(grant), grant.deposit)?;
 		Ok(looked_for_room)
 	}
 
@@ -85,7 +85,8 @@ impl<T: Config> Pallet<T> {
 		let Some(condition) = condition else {
 			return Ok(None);
 		};
-		let attached = Self::attach(condition, &grant.grantee, &grant.owner, 0)?;
+		let payer = Payer::Controller(&grant.owner, grant.scope.dataset);
+		let attached = Self::attach(condition, &grant.grantee, payer, 0)?;
 		let (truth, changes) = Self::truth(&attached.condition, &grant.grantee);
 		grant.state = Self::state_by(truth);
 		grant.due = Self::due(grant.expiry, grant.until, changes);
@@ -155,7 +156,8 @@ impl<T: Config> Pallet<T> {
 		);
 		let refund: BalanceOf<T> = refund.saturated_into();
 		if !refund.is_zero() {
-			T::Currency::transfer(&grant.owner, &grant.grantee, refund, Preservation::Preserve)?;
+			let controller = Self::controller(&grant.owner, grant.scope.dataset);
+			T::Currency::transfer(&controller, &grant.grantee, refund, Preservation::Preserve)?;
 		}
 		Ok(refund)
 	}
@@ -180,11 +182,8 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn drop_keys(grant: &mut GrantOf<T>) {
 		// The deposit's rates may have changed since the grant was given, so never keep more than is held.
 		let kept = grant.deposit.min(Self::deposit(Footprint::grant(0)));
-		Self::release(
-			HoldReason::Grant,
-			&grant.depositor,
-			grant.deposit.saturating_sub(kept),
-		);
+		let back = grant.deposit.saturating_sub(kept);
+		Self::release_to(HoldReason::Grant, Self::payer_of(grant), back);
 		Self::note_no_longer_sold(grant);
 		grant.sealed_keys = BoundedVec::new();
 		grant.deposit = kept;
@@ -193,7 +192,8 @@ impl<T: Config> Pallet<T> {
 	/// Takes the condition from a grant that ends, if it has one.
 	fn take_condition(id: GrantId, grant: &GrantOf<T>) {
 		if let Some(attached) = &grant.condition {
-			Self::detach(Waiter::Grant(id), attached, &grant.grantee, &grant.owner);
+			let payer = Payer::Controller(&grant.owner, grant.scope.dataset);
+			Self::detach(Waiter::Grant(id), attached, &grant.grantee, payer);
 		}
 	}
 
@@ -266,7 +266,7 @@ impl<T: Config> Pallet<T> {
 		GrantsTo::<T>::remove(&grant.grantee, id);
 		Agenda::<T>::remove(grant.due, Due::Grant(id));
 		Grants::<T>::remove(id);
-		Self::release(HoldReason::Grant, &grant.depositor, grant.deposit);
+		Self::release_to(HoldReason::Grant, Self::payer_of(grant), grant.deposit);
 	}
 }
 

@@ -91,6 +91,28 @@ fn what_is_indexed_is_the_value() {
 }
 
 #[test]
+fn a_store_for_an_owner_is_indexed_as_any_other() {
+	let act_for = |call| SharingCall::act_for {
+		owner: SCHOOL,
+		call,
+	};
+	let transactions = [
+		transaction(SCHOOL, act_for(Box::new(store(7).into()))),
+		transaction(SCHOOL, act_for(Box::new(batch(vec![store(8)])))),
+		transaction(SCHOOL, batch(vec![act_for(Box::new(store(9).into()))])),
+	];
+	let (results, indexed) = execute(&transactions);
+	assert_eq!(results, [Ok(()), refused(), refused()]);
+	let [(2, hash, size)] = &indexed[..] else {
+		panic!("{indexed:?}");
+	};
+	let encoded = transactions[0].encode();
+	let tail = &encoded[encoded.len() - *size as usize..];
+	assert_eq!(tail, [7; 8]);
+	assert_eq!(hash[..], sp_io::hashing::blake2_256(tail));
+}
+
+#[test]
 fn a_wrapped_store_is_refused_and_indexes_nothing() {
 	let deeper = pallet_utility::Call::as_derivative {
 		index: 0,

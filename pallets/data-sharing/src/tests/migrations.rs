@@ -25,6 +25,7 @@ fn put(key: impl AsRef<[u8]>, value: impl Encode) {
 
 /// Writes the entries as the runtime before version 1 wrote them.
 fn to_v0() {
+	let _ = Controls::<Test>::clear(u32::MAX, None);
 	for (owner, id, new) in Datasets::<Test>::iter().collect::<Vec<_>>() {
 		let old = v0::Dataset {
 			name: new.name,

@@ -263,6 +263,92 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 	}
 }
 
+/// Returns the dataset that an owner's call is about, if it is about one that exists.
+fn dataset_of(owner: u64, call: &SharingCall) -> Option<DatasetId> {
+	use crate::Call::*;
+	match call {
+		remove_dataset { dataset }
+		| start_epoch { dataset }
+		| set_policy { dataset, .. }
+		| clear_policy { dataset }
+		| set_closed { dataset, .. }
+		| store { dataset, .. }
+		| open_record { dataset, .. }
+		| store_object { dataset, .. }
+		| set_locations { dataset, .. }
+		| free_leaf { dataset, .. }
+		| recount_sold { dataset, .. }
+		| offer_dataset { dataset, .. }
+		| withdraw_dataset_offer { dataset } => Some(*dataset),
+		add_authorize { scope, .. } => Some(scope.dataset),
+		remove_record { key } | store_chunk { key, .. } | embargo { key, .. } => {
+			Records::<Test>::get(owner, key).map(|record| record.dataset)
+		}
+		reject_request { request, .. } => {
+			let request = Requests::<Test>::get(request)?;
+			(request.owner == owner).then_some(request.scope.dataset)
+		}
+		revoke { grant } => {
+			let grant = Grants::<Test>::get(grant)?;
+			(grant.owner == owner).then_some(grant.scope.dataset)
+		}
+		_ => None,
+	}
+}
+
+/// Returns an owner's call as it is made by who controls the dataset.
+fn by_controller(owner: u64, call: SharingCall) -> (u64, SharingCall) {
+	let controller = dataset_of(owner, &call).map(|id| Sharing::controller(&owner, id));
+	match controller.filter(|controller| *controller != owner) {
+		Some(controller) => {
+			let call = Box::new(call.into());
+			(controller, SharingCall::act_for { owner, call })
+		}
+		None => (owner, call),
+	}
+}
+
+/// Returns the names of a call, and of the one that it carries out.
+fn names_of(call: &SharingCall) -> Vec<&'static str> {
+	let mut names = vec![call.get_call_name()];
+	if let SharingCall::act_for { call, .. } = call {
+		if let RuntimeCall::Sharing(call) = &**call {
+			names.push(call.get_call_name());
+		}
+	}
+	names
+}
+
+/// Returns a call that hands a dataset over, and who sends it.
+fn handover_call(rng: &mut StdRng) -> (u64, SharingCall) {
+	// In an order that does not depend on hashes.
+	let all: BTreeMap<_, _> = Controls::<Test>::iter()
+		.map(|(owner, dataset, control)| ((owner, dataset), control))
+		.collect();
+	let some = all.into_iter().nth(rng.gen_range(0..6));
+	let to = ACCOUNTS[rng.gen_range(0..3)];
+	let Some(((owner, dataset), control)) = some else {
+		return (to, SharingCall::withdraw_dataset_offer { dataset: 0 });
+	};
+	match rng.gen_range(0..8) {
+		0..=2 => by_controller(owner, SharingCall::offer_dataset { dataset, to }),
+		3 => by_controller(owner, SharingCall::withdraw_dataset_offer { dataset }),
+		_ => {
+			let most = match rng.gen_ratio(1, 4) {
+				true => rng.gen_range(0..2_000),
+				false => u64::MAX,
+			};
+			let who = control.offered_to.unwrap_or(to);
+			let call = SharingCall::accept_dataset {
+				owner,
+				dataset,
+				most,
+			};
+			(who, call)
+		}
+	}
+}
+
 /// Seals the keys that answer a request if its number is even and it has a key. Other answers stay wrong.
 fn seal_honestly(id: RequestId, request: &RequestOf<Test>, expiry: u64, to: &mut Vec<u8>) {
 	let pair = reader_of(Suite::X25519, request.consumer);
@@ -671,8 +757,9 @@ fn next_block(rng: &mut StdRng) {
 
 /// Removes everything, as the owners would.
 fn wind_up() {
-	let all = |who, calls: Vec<SharingCall>| {
+	let all = |owner, calls: Vec<SharingCall>| {
 		for call in calls {
+			let (who, call) = by_controller(owner, call);
 			assert_ok!(submit(who, call));
 		}
 	};
@@ -733,20 +820,26 @@ fn sequence(seed: u64, calls: usize) {
 		// Drawn apart, so that objects change nothing of what else is drawn.
 		let mut objects = StdRng::seed_from_u64(!seed);
 		let mut disputes = StdRng::seed_from_u64(seed << 32);
+		let mut handovers = StdRng::seed_from_u64(seed << 16);
 		let issuance = Balances::total_issuance();
 		let (mut good, mut bad) = (0, 0);
 		let mut promises = Promises::default();
 		let mut succeeded = BTreeSet::new();
 		for step in 0..calls {
 			let (who, call) = random_call(&mut rng);
+			// Now and then the owner tries it itself.
+			let (who, call) = match handovers.gen_ratio(1, 8) {
+				true => (who, call),
+				false => by_controller(who, call),
+			};
 			// Computing the root is slow, so it is only done occasionally.
 			let root = || sp_io::storage::root(StateVersion::V1);
 			let before = rng.gen_ratio(1, 50).then(root);
-			let name = call.get_call_name();
+			let names = names_of(&call);
 			match submit(who, call) {
 				Ok(()) => {
 					good += 1;
-					succeeded.insert(name);
+					succeeded.extend(names);
 				}
 				Err(_) => {
 					bad += 1;
@@ -756,11 +849,20 @@ fn sequence(seed: u64, calls: usize) {
 				}
 			}
 			let (owner, call) = object_call(&mut objects);
-			let name = call.get_call_name();
-			if submit(owner, call).is_ok() {
-				succeeded.insert(name);
+			let (who, call) = by_controller(owner, call);
+			let names = names_of(&call);
+			if submit(who, call).is_ok() {
+				succeeded.extend(names);
 			}
 			promises.check();
+			if handovers.gen_ratio(1, 16) {
+				let (who, call) = handover_call(&mut handovers);
+				let names = names_of(&call);
+				if submit(who, call).is_ok() {
+					succeeded.extend(names);
+				}
+				promises.check();
+			}
 			if disputes.gen_ratio(1, 16) {
 				let (reader, call) = dispute_call(&mut disputes);
 				let name = call.get_call_name();
@@ -836,6 +938,8 @@ fn sequence(seed: u64, calls: usize) {
 		assert_eq!(Crowds::<Test>::iter_keys().count(), 0);
 		assert_eq!(DatasetNames::<Test>::iter_keys().count(), 0);
 		assert_eq!(Policies::<Test>::iter_keys().count(), 0);
+		assert_eq!(Controls::<Test>::iter_keys().count(), 0);
+		assert_eq!(Controlled::<Test>::iter_keys().count(), 0);
 		assert_eq!(Objects::<Test>::iter_keys().count(), 0);
 		assert_eq!(ObjectCounts::<Test>::iter_keys().count(), 0);
 		assert_eq!(Locations::<Test>::iter_keys().count(), 0);

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Tests the handover of datasets: who may offer and accept them, what moves with them, and who acts as the owner
+//! afterwards.
+
+use super::{
+	exchange::{dispute, reader_of},
+	policies::{set, POLICY},
+};
+use crate::{
+	control::by_reason,
+	mock::{Error, *},
+	*,
+};
+use frame_support::{assert_noop, assert_ok};
+use isthmus_keys::Suite;
+use polkadot_sdk::*;
+use sp_runtime::{DispatchError, TokenError};
+
+fn offer(to: u64) -> SharingCall {
+	SharingCall::offer_dataset { dataset: 0, to }
+}
+
+fn withdraw() -> SharingCall {
+	SharingCall::withdraw_dataset_offer { dataset: 0 }
+}
+
+fn accept(most: u64) -> SharingCall {
+	SharingCall::accept_dataset {
+		owner: SCHOOL,
+		dataset: 0,
+		most,
+	}
+}
+
+/// Returns a call for the school's datasets.
+fn for_school(call: impl Into<RuntimeCall>) -> SharingCall {
+	SharingCall::act_for {
+		owner: SCHOOL,
+		call: Box::new(call.into()),
+	}
+}
+
+fn control() -> ControlOf<Test> {
+	Controls::<Test>::get(SCHOOL, 0).expect("there is a dataset")
+}
+
+/// Runs a test on a chain with a school that has dataset 0, and an office that is a producer.
+fn with_office(test: impl FnOnce()) {
+	with_dataset(|| {
+		let (kind, name) = (ProducerKind::Government, b"Office".to_vec());
+		assert_ok!(submit(OFFICE, SharingCall::register { kind, name }));
+		test();
+	});
+}
+
+/// Runs a test after the office took over the school's dataset 0.
+fn handed_over(test: impl FnOnce()) {
+	with_office(|| {
+		assert_ok!(submit(SCHOOL, offer(OFFICE)));
+		assert_ok!(submit(OFFICE, accept(u64::MAX)));
+		test();
+	});
+}
+
+/// Returns the amounts that are held from an account for the reasons of datasets.
+fn held_for_datasets(who: u64) -> u64 {
+	let reasons = by_reason(&Held::<u64>::default()).map(|(reason, _)| reason);
+	reasons.into_iter().map(|reason| held(reason, who)).sum()
+}
+
+/// Gives the school's dataset a policy, locations, records, a removed record, and grants that no one requested.
+fn fill() {
+	let paid = condition("paid >= 1");
+	let mut policy = set(POLICY);
+	if let SharingCall::set_policy { condition, .. } = &mut policy {
+		*condition = Some(paid);
+	}
+	for call in [
+		policy,
+		set_locations(&["s3://a"]),
+		store(1),
+		store(2),
+		store_object(3),
+		SharingCall::remove_record { key: key(2) },
+		authorize(COMPANY, scope(0, 100), 1_000, None),
+		authorize_while(RIVAL, "before(2100-01-01)"),
+	] {
+		assert_ok!(submit(SCHOOL, call));
+	}
+}
+
+#[test]
+fn a_dataset_is_handed_over_with_its_deposits() {
+	with_office(|| {
+		fill();
+		let before = control();
+		let sum: u64 = by_reason(&before.held)
+			.iter()
+			.map(|(_, amount)| amount)
+			.sum();
+		assert!(by_reason(&before.held)
+			.iter()
+			.all(|(_, amount)| *amount > 0));
+		assert_ok!(submit(SCHOOL, offer(OFFICE)));
+		assert_eq!(
+			last_event(),
+			SharingEvent::DatasetOffered {
+				owner: SCHOOL,
+				dataset: 0,
+				from: SCHOOL,
+				to: OFFICE,
+			}
+		);
+		// Nothing changes until it is accepted.
+		assert_ok!(submit(SCHOOL, store(4)));
+		let sum = sum + 2 * PER_ITEM;
+		assert_ok!(submit(OFFICE, accept(sum)));
+		assert_eq!(
+			last_event(),
+			SharingEvent::DatasetAccepted {
+				owner: SCHOOL,
+				dataset: 0,
+				from: SCHOOL,
+				to: OFFICE,
+				held: sum,
+				epoch: 1,
+			}
+		);
+		// The count of its datasets is the school's.
+		assert_eq!(held_for_datasets(SCHOOL), PER_ITEM);
+		assert_eq!(held_for_datasets(OFFICE), sum);
+		let after = control();
+		assert_eq!((after.controller, after.since), (OFFICE, 1));
+		assert_eq!(after.offered_to, None);
+		assert!(Controlled::<Test>::contains_key((OFFICE, SCHOOL, 0)));
+		// It is where it was, and grants on it are good.
+		assert_eq!(DatasetNames::<Test>::iter_key_prefix(SCHOOL).count(), 1);
+		assert!(query(COMPANY, 1).is_ok());
+		// The school has none any more, and can leave.
+		assert_ok!(submit(SCHOOL, SharingCall::deregister {}));
+		assert_noop!(
+			submit(OFFICE, SharingCall::deregister {}),
+			Error::ProducerHasDatasets
+		);
+	});
+}
+
+#[test]
+fn an_offer_is_accepted_by_whom_it_is_made_to() {
+	with_office(|| {
+		assert_noop!(submit(OFFICE, accept(u64::MAX)), Error::NotOffered);
+		assert_noop!(submit(SCHOOL, withdraw()), Error::NotOffered);
+		assert_noop!(submit(SCHOOL, offer(SCHOOL)), Error::AlreadyController);
+		assert_noop!(submit(OFFICE, offer(RIVAL)), Error::UnknownDataset);
+		assert_noop!(submit(COMPANY, offer(RIVAL)), Error::NotRegistered);
+		let unknown = SharingCall::accept_dataset {
+			owner: SCHOOL,
+			dataset: 9,
+			most: 0,
+		};
+		assert_noop!(submit(OFFICE, unknown), Error::UnknownDataset);
+
+		assert_ok!(submit(SCHOOL, offer(COMPANY)));
+		assert_noop!(submit(OFFICE, accept(u64::MAX)), Error::NotOffered);
+		assert_noop!(submit(COMPANY, accept(u64::MAX)), Error::NotRegistered);
+		// Another offer replaces it.
+		assert_ok!(submit(SCHOOL, offer(OFFICE)));
+		assert_noop!(submit(COMPANY, accept(u64::MAX)), Error::NotOffered);
+		let held = control().held.dataset;
+		assert_noop!(submit(OFFICE, accept(held - 1)), Error::HoldsMore);
+		assert_ok!(submit(SCHOOL, withdraw()));
+		assert_eq!(
+			last_event(),
+			SharingEvent::DatasetOfferWithdrawn {
+				owner: SCHOOL,
+				dataset: 0,
+				from: SCHOOL,
+				to: OFFICE,
+			}
+		);
+		assert_noop!(submit(OFFICE, accept(held)), Error::NotOffered);
+	});
+}
+
+#[test]
+fn who_cannot_pay_the_deposits_gets_nothing() {
+	with_dataset(|| {
+		let (kind, name) = (ProducerKind::Other, b"a".to_vec());
+		// Its registration takes what it has.
+		DepositPerItem::set(50);
+		assert_ok!(submit(PAUPER, SharingCall::register { kind, name }));
+		assert_ok!(submit(SCHOOL, offer(PAUPER)));
+		assert_noop!(
+			submit(PAUPER, accept(u64::MAX)),
+			TokenError::FundsUnavailable
+		);
+	});
+}
+
+/// Returns a call of each kind that an owner makes about a dataset, in an order in which all succeed after [`fill`] and
+/// a request.
+fn owners_calls(epoch: Epoch) -> Vec<SharingCall> {
+	let place = |number: u8| RecordPlace {
+		key: key(number),
+		dataset: 0,
+		epoch,
+		leaf: number.into(),
+	};
+	let RecordPlace { key: of, leaf, .. } = place(20);
+	let large = Large::new(21, 1);
+	let mut open = large.open();
+	if let SharingCall::open_record { epoch: at, .. } = &mut open {
+		*at = epoch;
+	}
+	let mut object = store_object(22);
+	if let SharingCall::store_object { epoch: at, .. } = &mut object {
+		*at = epoch;
+	}
+	vec![
+		SharingCall::store {
+			key: of,
+			dataset: 0,
+			epoch,
+			leaf,
+			value: vec![1],
+		},
+		open,
+		large.chunk(0),
+		object,
+		SharingCall::embargo {
+			key: of,
+			condition: Some(condition("after(2100-01-01)")),
+		},
+		SharingCall::embargo {
+			key: of,
+			condition: None,
+		},
+		set(POLICY),
+		SharingCall::clear_policy { dataset: 0 },
+		set_locations(&["s3://b"]),
+		SharingCall::set_closed {
+			dataset: 0,
+			closed: true,
+		},
+		SharingCall::reject_request {
+			request: 0,
+			reason: vec![],
+		},
+		authorize(RIVAL, scope(0, 10), 1_000, None),
+		SharingCall::revoke { grant: 0 },
+		SharingCall::start_epoch { dataset: 0 },
+		SharingCall::remove_record { key: of },
+		SharingCall::free_leaf {
+			dataset: 0,
+			epoch: 0,
+			leaf: 2,
+		},
+		offer(RIVAL),
+		withdraw(),
+	]
+}
+
+#[test]
+fn only_the_controller_acts_as_the_owner() {
+	with_office(|| {
+		fill();
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 1)));
+		assert_ok!(submit(SCHOOL, offer(OFFICE)));
+		assert_ok!(submit(OFFICE, accept(u64::MAX)));
+		let recount = SharingCall::recount_sold {
+			dataset: 0,
+			epoch: 0,
+			grants: Default::default(),
+		};
+		assert_noop!(submit(SCHOOL, recount.clone()), Error::NotController);
+		assert_noop!(submit(OFFICE, for_school(recount)), Error::NotAllSold);
+		for call in owners_calls(1) {
+			// Not the school any more, for itself or by the other way, and no stranger.
+			for (who, call) in [
+				(SCHOOL, call.clone()),
+				(SCHOOL, for_school(call.clone())),
+				(STRANGER, for_school(call.clone())),
+			] {
+				assert_noop!(submit(who, call), Error::NotController);
+			}
+			assert_ok!(submit(OFFICE, for_school(call.clone())));
+			assert_eq!(Sharing::do_try_state(), Ok(()), "{call:?}");
+		}
+		assert_ok!(submit(OFFICE, for_school(offer(SCHOOL))));
+		assert_eq!(held_for_datasets(SCHOOL), PER_ITEM);
+	});
+}
+
+#[test]
+fn what_is_no_owners_call_is_not_carried_out_for_an_owner() {
+	handed_over(|| {
+		let pay = pallet_balances::Call::transfer_keep_alive {
+			dest: OFFICE,
+			value: 1,
+		};
+		let name = b"more".to_vec();
+		let bad: DispatchError = DispatchError::BadOrigin;
+		for call in [
+			RuntimeCall::from(pay),
+			SharingCall::create_dataset { name }.into(),
+			SharingCall::deregister {}.into(),
+			SharingCall::remove_encryption_key {}.into(),
+			request(scope(0, 1), 0).into(),
+			accept(0).into(),
+			for_school(SharingCall::start_epoch { dataset: 0 }).into(),
+		] {
+			assert_noop!(submit(OFFICE, for_school(call)), bad);
+		}
+		// A dataset that it did not take over, and a record that there is none of.
+		let name = b"more".to_vec();
+		assert_ok!(submit(SCHOOL, SharingCall::create_dataset { name }));
+		for dataset in [1, 2] {
+			let expected = match dataset {
+				1 => Error::NotController,
+				_ => Error::UnknownDataset,
+			};
+			let call = SharingCall::start_epoch { dataset };
+			assert_noop!(submit(OFFICE, for_school(call)), expected);
+		}
+		let embargo = SharingCall::embargo {
+			key: key(9),
+			condition: Some(condition("after(2100-01-01)")),
+		};
+		assert_noop!(
+			submit(OFFICE, for_school(embargo.clone())),
+			Error::UnknownRecord
+		);
+		assert_ok!(submit(SCHOOL, embargo));
+		// Calls may be together in a batch, but then none can carry bytes.
+		let batch = |calls: Vec<SharingCall>| {
+			let calls = calls.into_iter().map(Into::into).collect();
+			RuntimeCall::from(pallet_utility::Call::batch_all { calls })
+		};
+		let epoch = || SharingCall::start_epoch { dataset: 0 };
+		assert_ok!(submit(OFFICE, for_school(batch(vec![epoch(), epoch()]))));
+		let mut late = store(7);
+		if let SharingCall::store { epoch, .. } = &mut late {
+			*epoch = 3;
+		}
+		assert_noop!(
+			submit(OFFICE, for_school(batch(vec![late.clone()]))),
+			Error::MustBeDirect
+		);
+		assert_ok!(submit(OFFICE, for_school(late)));
+	});
+}
+
+#[test]
+fn a_store_for_an_epoch_before_the_handover_takes_no_place_in_a_block() {
+	handed_over(|| {
+		assert_noop!(submit(OFFICE, for_school(store(1))), Error::NotCurrentEpoch);
+	});
+}
+
+#[test]
+fn the_controller_is_paid_and_pays_back() {
+	with_office(|| {
+		for (offered, dataset_scope) in [(300, scope(0, 10)), (200, scope(0, 11))] {
+			assert_ok!(submit(COMPANY, request(dataset_scope, offered)));
+			let id = NextRequest::<Test>::get() - 1;
+			let answer = authorize(COMPANY, dataset_scope, 100, Some(id));
+			assert_ok!(submit(SCHOOL, answer));
+		}
+		// Both payments still wait.
+		assert_ok!(submit(SCHOOL, offer(OFFICE)));
+		assert_ok!(submit(OFFICE, accept(u64::MAX)));
+		let (school, office, company) = (total(SCHOOL), total(OFFICE), total(COMPANY));
+		run_to(20);
+		assert_eq!((total(SCHOOL), total(OFFICE)), (school, office + 500));
+		assert_eq!(total(COMPANY), company - 500);
+		// One block of twenty is left of the first term.
+		assert_ok!(submit(OFFICE, for_school(SharingCall::revoke { grant: 0 })));
+		assert_eq!((total(SCHOOL), total(OFFICE)), (school, office + 500 - 15));
+	});
+}
+
+#[test]
+fn the_controller_has_the_stake_in_disputes() {
+	with_office(|| {
+		let pair = reader_of(Suite::X25519, COMPANY);
+		let mut asked = request(scope(0, 10), 300);
+		if let SharingCall::request_access { key, .. } = &mut asked {
+			*key = pair.public_key().to_bytes();
+		}
+		assert_ok!(submit(COMPANY, asked));
+		// Its keys are garbage.
+		assert_ok!(submit(
+			SCHOOL,
+			authorize(COMPANY, scope(0, 10), 100, Some(0))
+		));
+		assert_ok!(submit(SCHOOL, offer(OFFICE)));
+		assert_ok!(submit(OFFICE, accept(u64::MAX)));
+		let (school, office) = (total(SCHOOL), total(OFFICE));
+		let stake = control().held.dataset;
+		let call = dispute(0, 1, *pair.expose_seed(), vec![]);
+		assert_ok!(submit(COMPANY, call));
+		assert_eq!((total(SCHOOL), total(OFFICE)), (school, office - SLASH));
+		assert_eq!(control().held.dataset, stake - SLASH);
+		assert_eq!(total(COMPANY), WEALTH);
+		// The next sale restores it.
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 300)));
+		let answer = authorize(COMPANY, scope(0, 10), 100, Some(1));
+		assert_ok!(submit(OFFICE, for_school(answer)));
+		assert_eq!(control().held.dataset, stake);
+	});
+}
+
+#[test]
+fn who_handed_a_dataset_over_reads_it_no_more() {
+	with_office(|| {
+		assert_ok!(submit(SCHOOL, store(1)));
+		assert!(query(SCHOOL, 1).is_ok());
+		assert!(query(OFFICE, 1).is_err());
+		assert_ok!(submit(SCHOOL, offer(OFFICE)));
+		assert_ok!(submit(OFFICE, accept(u64::MAX)));
+		assert!(query(SCHOOL, 1).is_err());
+		assert!(query(OFFICE, 1).is_ok());
+	});
+}
+
+#[test]
+fn a_dataset_can_return_and_be_removed() {
+	handed_over(|| {
+		assert_ok!(submit(OFFICE, for_school(offer(SCHOOL))));
+		assert_ok!(submit(SCHOOL, accept(u64::MAX)));
+		assert_eq!((control().controller, control().since), (SCHOOL, 2));
+		assert_eq!(Controlled::<Test>::iter_keys().count(), 0);
+		assert_eq!(held_for_datasets(OFFICE), 0);
+		let remove = || SharingCall::remove_dataset { dataset: 0 };
+		assert_noop!(submit(OFFICE, for_school(remove())), Error::NotController);
+		assert_ok!(submit(SCHOOL, offer(OFFICE)));
+		assert_ok!(submit(OFFICE, accept(u64::MAX)));
+		assert_noop!(submit(SCHOOL, remove()), Error::NotController);
+		assert_ok!(submit(OFFICE, for_school(remove())));
+		assert_eq!(Controls::<Test>::iter_keys().count(), 0);
+		assert_eq!(Controlled::<Test>::iter_keys().count(), 0);
+		assert_eq!(
+			(held_for_datasets(SCHOOL), held_for_datasets(OFFICE)),
+			(PER_ITEM, 0)
+		);
+		// Its name is free again.
+		let name = b"grades".to_vec();
+		assert_ok!(submit(SCHOOL, SharingCall::create_dataset { name }));
+		assert_ok!(submit(OFFICE, SharingCall::deregister {}));
+	});
+}

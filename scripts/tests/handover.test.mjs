@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Tests the handover of a dataset on a running chain, with the command and the library: the new controller has the deposits
+// and acts as the owner, and readers notice nothing.
+
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Isthmus } from '../lib/isthmus.mjs';
+import { LocalNode } from '../lib/node.mjs';
+import { CallRefused, Client } from '../lib/sharing.mjs';
+
+/** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
+const timeout = 180_000;
+
+let node, folder, isthmus, client, school, office;
+
+before(
+	async () => {
+		node = await LocalNode.start();
+		folder = await mkdtemp(join(tmpdir(), 'isthmus-handover-'));
+		isthmus = new Isthmus(node.url, folder);
+		client = await Client.connect(node.url);
+		[school, office] = ['//Bob', '//Dave'].map((secret) => client.account(secret));
+		await isthmus.ok('register', 'High School No. 1', '--kind', 'school', '--key', '//Bob');
+		await isthmus.ok('register', 'Office', '--kind', 'government', '--key', '//Dave');
+		await isthmus.ok('dataset', 'create', 'marks', '--key', '//Bob');
+		await writeFile(join(folder, 'old.csv'), 'name,mark\nA,64\n');
+		await writeFile(join(folder, 'new.csv'), 'name,mark\nA,71\n');
+		await isthmus.ok('store', 'old.csv', '--key', '//Bob');
+		for (const reader of ['//Charlie', '//Dave']) {
+			await isthmus.ok('key', 'publish', '--key', reader);
+			await isthmus.ok('authorize', '--to', reader, '--leaves', '0..10', '--key', '//Bob');
+		}
+	},
+	{ timeout },
+);
+after(async () => {
+	await client?.disconnect();
+	await node?.stop();
+	if (folder) await rm(folder, { recursive: true });
+});
+
+/** Returns what is held from an account. */
+async function reserved(account) {
+	const { data } = await client.api.query.system.account(account.address);
+	return data.reserved.toBigInt();
+}
+
+/** Returns what the command fetches of the school's. */
+const fetched = (name, key) => isthmus.text('fetch', '//Bob', name, '--output', '-', '--key', key);
+
+test('a dataset is offered, taken over and used by its new controller', { timeout }, async () => {
+	const [offered] = await isthmus.ok('dataset', 'transfer', '0', '--to', '//Dave', '--key', '//Bob');
+	assert.equal(offered.to, office.address);
+	await isthmus.ok('dataset', 'transfer', '0', '--withdraw', '--key', '//Bob');
+	const none = await isthmus.refused(4, 'dataset', 'accept', '//Bob', '0', '--key', '//Dave');
+	assert.match(none.error, /offered/);
+	await client.offerDataset(school, 0, office.address);
+	const before = await client.control(school.address, 0);
+	assert.deepEqual([before.controller, before.offeredTo], [school.address, office.address]);
+	const held = await Promise.all([school, office].map(reserved));
+
+	const [accepted] = await isthmus.ok('dataset', 'accept', '//Bob', '0', '--key', '//Dave');
+	assert.equal(accepted.epoch, 1);
+	assert.deepEqual(await Promise.all([school, office].map(reserved)), [held[0] - before.held, held[1] + before.held]);
+	const [listed] = await isthmus.ok('dataset', 'list', '--key', '//Dave');
+	assert.deepEqual([listed.owner, listed.dataset, listed.controller], [school.address, 0, office.address]);
+
+	// The school can do nothing with it any more.
+	const refused = await isthmus.refused(4, 'dataset', 'epoch', '0', '--key', '//Bob');
+	assert.match(refused.hint, /--for/);
+	await assert.rejects(client.offerDataset(school, 0, office.address), (error) => {
+		return error instanceof CallRefused && error.message.includes('Another account controls');
+	});
+
+	// The office stores in the new epoch, and grants it; the old grants are good.
+	await isthmus.ok('store', 'new.csv', '--for', '//Bob', '--key', '//Dave');
+	await isthmus.ok('authorize', '--to', '//Charlie', '--leaves', '0..10', '--for', '//Bob', '--key', '//Dave');
+	for (const reader of ['//Charlie', '//Dave']) {
+		assert.equal(await fetched('old.csv', reader), 'name,mark\nA,64\n');
+		assert.equal(await fetched('new.csv', reader), 'name,mark\nA,71\n');
+	}
+	const wrong = await isthmus.refused(2, 'balance', '--for', '//Bob', '--key', '//Dave');
+	assert.match(wrong.error, /--for/);
+});
+
+test('the history says who controlled a dataset when', { timeout }, async () => {
+	const { number } = await client.api.rpc.chain.getHeader();
+	const events = await isthmus.ok('trace', 'dataset', '//Bob', '0', '--to', String(number));
+	const names = events.map(({ event }) => event).filter((name) => name.startsWith('DatasetOffer') || name === 'DatasetAccepted');
+	assert.deepEqual(names, ['DatasetOffered', 'DatasetOfferWithdrawn', 'DatasetOffered', 'DatasetAccepted']);
+	assert.equal(events.find(({ event }) => event === 'DatasetAccepted').to, office.address);
+});
