@@ -20,6 +20,7 @@ use frame_support::{
 use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
 use isthmus_conditions::{
 	Comparison, Condition, FactTest, Name as FactName, Node, Text as FactText, Truth, Value,
+	MAX_NODES,
 };
 use isthmus_keys::{
 	header, seal_with, EncryptionKeyPair, EpochId, GrantScope, MasterSecret, Range, Suite,
@@ -168,6 +169,7 @@ fn request_for<T: Config>(
 		owner.clone(),
 		scope(),
 		text(),
+		PurposeCode::Research,
 		term::<T>(),
 		offer,
 		false,
@@ -203,7 +205,12 @@ fn grant<T: Config>(owner: &T::AccountId, grantee: &T::AccountId) -> Result<(), 
 	Ok(())
 }
 
-/// Returns the names of the facts that [`largest_condition`] tests: the longest, of different sources.
+/// The number of nodes of the largest condition.
+const MAX_CONDITION: u32 = MAX_NODES as u32;
+/// The number of nodes of the smallest condition that tests all of [`watched`], and so has all places among what waits.
+const LEAST_CONDITION: u32 = MAX_WATCHED + 1;
+
+/// Returns the names of the facts that [`condition_of`] tests: the longest, of different sources.
 fn watched() -> Result<Vec<(FactName, FactName)>, BenchmarkError> {
 	let name = |letter: &str| {
 		let name = letter.repeat(isthmus_conditions::MAX_NAME_SIZE);
@@ -226,8 +233,14 @@ fn fact_value() -> Result<Value, BenchmarkError> {
 
 /// Returns a condition of the maximum number of nodes, of which the last test decides.
 fn largest_condition() -> Result<Condition, BenchmarkError> {
+	condition_of(MAX_CONDITION)
+}
+
+/// Returns a condition of this number of nodes, of which the last test decides. It tests all facts of [`watched`] if it has
+/// at least [`LEAST_CONDITION`] nodes.
+fn condition_of(nodes: u32) -> Result<Condition, BenchmarkError> {
 	let (facts, constant) = (watched()?, fact_value()?);
-	let tests = isthmus_conditions::MAX_NODES - 1;
+	let tests = (nodes as usize).saturating_sub(1);
 	let test = |(index, (source, topic)): (usize, &(FactName, FactName))| {
 		Node::Fact(FactTest {
 			source: source.clone(),
@@ -253,10 +266,11 @@ fn largest_of_grants<T: Config>(owner: &T::AccountId) -> Result<Condition, Bench
 	Condition::new(Node::Any(tests)).map_err(|_| BenchmarkError::Stop("the condition is too large"))
 }
 
-/// Gives a grant under [`largest_condition`], which is not met. Returns its number.
+/// Gives a grant under a condition, which is not met. Returns its number.
 fn grant_while<T: Config>(
 	owner: &T::AccountId,
 	grantee: &T::AccountId,
+	condition: Condition,
 ) -> Result<GrantId, BenchmarkError> {
 	let sealed_keys = vec![0; MAX_SEALED_KEYS_SIZE as usize];
 	Pallet::<T>::add_authorize(
@@ -267,13 +281,13 @@ fn grant_while<T: Config>(
 		None,
 		sealed_keys,
 		None,
-		Some(largest_condition()?),
+		Some(condition),
 	)
 	.map_err(|failed| failed.error)?;
 	Ok(NextGrant::<T>::get() - 1)
 }
 
-/// Makes what [`largest_condition`] needs to be met.
+/// Makes what [`condition_of`] needs to be met.
 fn meet<T: Config>() -> Result<(), BenchmarkError> {
 	for (source, topic) in watched()? {
 		T::Outside::make_fact(&source, &topic, fact_value()?);
@@ -309,6 +323,7 @@ fn buy_sealed<T: Config>(
 		owner.clone(),
 		scope,
 		text(),
+		PurposeCode::Research,
 		term::<T>(),
 		T::DepositPerItem::get(),
 		false,
@@ -399,6 +414,7 @@ fn policy<T: Config>() -> Policy<BalanceOf<T>, BlockNumberFor<T>> {
 		longest_range: LEAVES_PER_EPOCH,
 		longest_term: term::<T>(),
 		consumers: ConsumerKinds::ALL,
+		purposes: PurposeCodes::ALL,
 	}
 }
 
@@ -598,6 +614,7 @@ mod benchmarks {
 			owner,
 			scope(),
 			text(),
+			PurposeCode::Research,
 			term::<T>(),
 			offer,
 			true,
@@ -885,14 +902,14 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn attach() -> Result<(), BenchmarkError> {
+	fn attach(n: Linear<LEAST_CONDITION, MAX_CONDITION>) -> Result<(), BenchmarkError> {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
 		grant::<T>(&owner, &consumer)?;
 		let id = NextGrant::<T>::get() - 1;
 		let mut grant =
 			Grants::<T>::get(id).ok_or(BenchmarkError::Stop("the grant was not made"))?;
 		meet::<T>()?;
-		let condition = Some(largest_condition()?);
+		let condition = Some(condition_of(n)?);
 		#[block]
 		{
 			Pallet::<T>::put_under_condition(&mut grant, condition)?;
@@ -904,9 +921,9 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn carry_out() -> Result<(), BenchmarkError> {
+	fn carry_out(n: Linear<LEAST_CONDITION, MAX_CONDITION>) -> Result<(), BenchmarkError> {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
-		let id = grant_while::<T>(&owner, &consumer)?;
+		let id = grant_while::<T>(&owner, &consumer, condition_of(n)?)?;
 		meet::<T>()?;
 		let (source, topic) = watched()?.remove(0);
 		let cause = Cause::Fact(source, topic);
@@ -924,7 +941,7 @@ mod benchmarks {
 	#[benchmark]
 	fn detach() -> Result<(), BenchmarkError> {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
-		let id = grant_while::<T>(&owner, &consumer)?;
+		let id = grant_while::<T>(&owner, &consumer, largest_condition()?)?;
 		let grant = Grants::<T>::get(id).ok_or(BenchmarkError::Stop("the grant was not made"))?;
 		let attached = grant.condition.expect("it has one");
 		#[block]

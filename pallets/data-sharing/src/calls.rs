@@ -303,6 +303,8 @@ mod calls {
 		/// - `scope`: the producer's dataset, an epoch that the dataset has reached, and the range of
 		///   leaves: `from` (the first) to `to` (one past the last, at most 2^32).
 		/// - `purpose`: what the data is for, text of 1 to `MaxTextSize` bytes.
+		/// - `code`: the same by its code, which policies understand. Both are in the digest that the answer names, and the
+		///   grant keeps the code. `Unspecified` if no other fits.
 		/// - `term`: the minimum term of the grant in blocks, counted from the block that authorises it. At least
 		///   `DisputeWindow` if there is an offer.
 		/// - `offer`: the payment to the owner, in the smallest unit; 0 for none. It stays held from this account
@@ -321,6 +323,7 @@ mod calls {
 			owner: T::AccountId,
 			scope: Scope,
 			purpose: Vec<u8>,
+			code: PurposeCode,
 			term: BlockNumberFor<T>,
 			offer: BalanceOf<T>,
 			firm: bool,
@@ -359,6 +362,7 @@ mod calls {
 				consumer,
 				scope,
 				purpose: purpose.clone(),
+				code,
 				term,
 				offer,
 				firm,
@@ -377,6 +381,7 @@ mod calls {
 				consumer,
 				scope,
 				purpose,
+				code,
 				term,
 				offer,
 				firm,
@@ -495,7 +500,7 @@ mod calls {
 			T::WeightInfo::add_authorize_to_full_list()
 				.saturating_add(T::WeightInfo::detach().max(T::WeightInfo::pay_owner()))
 				.saturating_add(match (condition, request) {
-					(Some(_), _) => T::WeightInfo::attach(),
+					(Some(condition), _) => Pallet::<T>::weight_of_attaching(condition),
 					// The offer may be under a condition.
 					(None, Some(_)) => T::WeightInfo::detach(),
 					(None, None) => Weight::zero(),
@@ -532,6 +537,7 @@ mod calls {
 				expiry,
 				until,
 				agreement: None,
+				code: PurposeCode::Unspecified,
 				paid: Zero::zero(),
 				paid_from: now,
 				paid_until: now,
@@ -543,6 +549,9 @@ mod calls {
 				due: Self::due(expiry, until, None),
 				condition: None,
 			};
+			let attached = condition
+				.as_ref()
+				.map_or(Weight::zero(), Self::weight_of_attaching);
 			let truth = Self::put_under_condition(&mut grant, condition)?;
 			let had_trigger =
 				request.is_some_and(|answered| Withdrawals::<T>::contains_key(answered.id));
@@ -552,10 +561,6 @@ mod calls {
 			};
 			let (id, was_full) = Self::open_grant(&grant)?;
 			Self::keep_payment(id, &grant, paid_with);
-			let attached = match truth {
-				Some(_) => T::WeightInfo::attach(),
-				None => Weight::zero(),
-			};
 			Self::deposit_event(Event::Authorized {
 				grant: id,
 				owner: grant.owner.clone(),
@@ -565,6 +570,7 @@ mod calls {
 				until,
 				request: request.map(|answered| answered.id),
 				agreement: grant.agreement,
+				code: grant.code,
 				paid: grant.paid,
 				firm: grant.firm,
 				condition: grant
@@ -719,7 +725,7 @@ mod calls {
 		/// may still be made, and granted manually. A deposit is held until `clear_policy` or `remove_dataset`.
 		///
 		/// - `policy`: the minimum offer, the minimum offer for a firm term if there is one, the maximum range
-		///   and term, and the kinds of consumer whose requests qualify.
+		///   and term, and the kinds of consumer and the purposes whose requests qualify.
 		/// - `condition`: an optional condition that a request must meet when it is made and when it is answered
 		///   automatically. It is about the consumer and what it offers, and can test at most `MAX_WATCHED` different facts,
 		///   credentials, grants and dates, together. `granted` counts a grant that is active on the current epoch of its
