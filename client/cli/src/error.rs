@@ -143,6 +143,11 @@ impl Error {
 		Self::new(Kind::Refused, message)
 	}
 
+	/// Returns the kind of the failure.
+	pub(crate) fn kind(&self) -> Kind {
+		self.kind
+	}
+
 	/// Lists what the message is about, one a line.
 	pub(crate) fn listing(mut self, lines: Vec<String>) -> Self {
 		self.listed = lines;

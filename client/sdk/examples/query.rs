@@ -49,7 +49,16 @@ async fn ask(client: &Client, reader: &Identity, owner: &AccountId) -> Result<()
 	};
 	let key = reader.encryption.fresh()?.public_key();
 	let request = client
-		.request_access(owner, scope, "an example", TERM, 0, false, &key)
+		.request_access(
+			owner,
+			scope,
+			"an example",
+			PurposeCode::Unspecified,
+			TERM,
+			0,
+			false,
+			&key,
+		)
 		.await?;
 	let included = client.send(&reader.account, &request).await?;
 	eprintln!(

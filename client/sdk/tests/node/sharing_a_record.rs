@@ -123,6 +123,7 @@ async fn a_request_is_authorised_and_its_payment_is_held() {
 	};
 	assert_eq!((*id, request.offer), (asked, UNIT));
 	assert_eq!(request.purpose.to_string(), "a study");
+	assert_eq!(request.code, PurposeCode::Research);
 	assert_eq!(best.request(*id).await.unwrap().as_ref(), Some(request));
 	let mine = every(|after| best.requests_from(company.id(), after))
 		.await
