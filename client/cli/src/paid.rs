@@ -87,7 +87,7 @@ impl fmt::Display for Received {
 		)?;
 		match records {
 			None => Ok(()),
-			Some(0) => f.write_str("; there are no records in its range yet to check it with"),
+			Some(0) => f.write_str("; its range has no records yet to check it with"),
 			Some(records) => write!(f, "; it opens {}", count(*records as u64, "record")),
 		}
 	}
