@@ -1240,19 +1240,20 @@ test('serve grants what the policy allows, even after it is killed and restarted
 	const { address, key, dataset } = await producer('//Serving');
 	const consumer = await reader('//Served');
 	const kinds = ['--price', '1', '--longest-range', '10', '--longest-term', '500', '--consumers', 'unregistered'];
-	await ok('dataset', 'policy', String(dataset), ...kinds, ...key);
+	await ok('dataset', 'policy', String(dataset), ...kinds, '--purposes', 'research,health', ...key);
 	const serving = async (grants) => {
 		const child = start(['--json', 'serve', '--grants', String(grants), ...key]);
 		const lines = [];
 		for await (const line of createInterface({ input: child.stdout })) lines.push(JSON.parse(line));
 		return lines;
 	};
-	const ask = async (leaves, offer) => {
-		const terms = ['--leaves', leaves, '--purpose', 'p', '--term', '500', '--offer', offer];
+	const ask = async (leaves, offer, code = 'health') => {
+		const terms = ['--leaves', leaves, '--purpose', 'p', '--code', code, '--term', '500', '--offer', offer];
 		const [asked] = await ok('request', address, ...terms, ...consumer.key);
 		return asked;
 	};
 	const { request: cheap } = await ask('0..5', '0.5');
+	const { request: other } = await ask('0..6', '1', 'marketing');
 	const { request: first } = await ask('1..5', '1');
 	assert.deepEqual((await serving(1)).map(({ request }) => request), [first]);
 	// It is killed at an arbitrary moment.
@@ -1265,7 +1266,8 @@ test('serve grants what the policy allows, even after it is killed and restarted
 	assert.ok(open.includes(cheap) && open.includes(third));
 	await serving(open.includes(second) ? 2 : 1);
 	const left = await ok('requests', ...key);
-	assert.deepEqual(left.map(({ request, verdict }) => [request, verdict]), [[cheap, 'OfferTooLow']]);
+	assert.deepEqual(left.map(({ request, verdict }) => [request, verdict]), [[cheap, 'OfferTooLow'], [other, 'PurposeNotAllowed']]);
+	assert.deepEqual(left.map(({ code }) => code), ['health', 'marketing']);
 	const given = await ok('list', 'given', ...key);
 	const ranges = given.map(({ scope }) => scope.from).sort();
 	assert.deepEqual(ranges, [1, 2, 3]);

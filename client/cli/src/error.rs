@@ -143,6 +143,11 @@ impl Error {
 		Self::new(Kind::Refused, message)
 	}
 
+	/// Returns what is wrong, without what to do about it.
+	pub(crate) fn message(&self) -> &str {
+		&self.message
+	}
+
 	/// Returns the kind of the failure.
 	pub(crate) fn kind(&self) -> Kind {
 		self.kind

@@ -166,7 +166,8 @@ pub(crate) async fn explain(
 				"grant {id} does not open what was paid for: to get the payment back: isthmus dispute {id}"
 			)),
 			Err(failed) => error.also(format!(
-				"grant {id} could not be checked ({failed}): isthmus dispute {id}"
+				"grant {id} could not be checked ({}): isthmus dispute {id}",
+				failed.message()
 			)),
 		};
 	}

@@ -70,8 +70,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		loop {
 			let began = Instant::now();
 			let Err(error) = watch(context, identity, &opts, &mut looks, &service).await;
-			tell(format_args!("{error}; trying again"));
-			service.is_in_trouble(&error.to_string());
+			tell(format_args!("{}; trying again", error.message()));
+			service.is_in_trouble(error.message());
 			if began.elapsed() > LONGEST_WAIT {
 				wait = FIRST_WAIT;
 			}
