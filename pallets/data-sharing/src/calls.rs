@@ -500,7 +500,7 @@ mod calls {
 			T::WeightInfo::add_authorize_to_full_list()
 				.saturating_add(T::WeightInfo::detach().max(T::WeightInfo::pay_owner()))
 				.saturating_add(match (condition, request) {
-					(Some(condition), _) => Pallet::<T>::weight_of_attaching(condition),
+					(Some(condition), _) => Pallet::<T>::weight_of_attaching(Some(condition)),
 					// The offer may be under a condition.
 					(None, Some(_)) => T::WeightInfo::detach(),
 					(None, None) => Weight::zero(),
@@ -549,9 +549,7 @@ mod calls {
 				due: Self::due(expiry, until, None),
 				condition: None,
 			};
-			let attached = condition
-				.as_ref()
-				.map_or(Weight::zero(), Self::weight_of_attaching);
+			let attached = Self::weight_of_attaching(condition.as_ref());
 			let truth = Self::put_under_condition(&mut grant, condition)?;
 			let had_trigger =
 				request.is_some_and(|answered| Withdrawals::<T>::contains_key(answered.id));

@@ -398,9 +398,11 @@ impl<T: Config> Pallet<T> {
 		T::WeightInfo::carry_out(MAX_NODES as u32)
 	}
 
-	/// Returns what a condition adds to the weight of giving a grant.
-	pub(crate) fn weight_of_attaching(condition: &Condition) -> Weight {
-		T::WeightInfo::attach(condition.nodes().saturated_into())
+	/// Returns what a condition adds to the weight of giving a grant, if there is one.
+	pub(crate) fn weight_of_attaching(condition: Option<&Condition>) -> Weight {
+		condition.map_or(Weight::zero(), |condition| {
+			T::WeightInfo::attach(condition.nodes().saturated_into())
+		})
 	}
 
 	/// Returns the weight of looking at this many waiting entries of one crowd.

@@ -278,6 +278,19 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	/// Checks that a grant is suspended only by a condition, and has a purpose only if it answers a request.
+	fn check_terms(grant: &GrantOf<T>) -> Result<(), TryRuntimeError> {
+		ensure!(
+			grant.condition.is_some() || grant.state != GrantState::Suspended,
+			"a grant without a condition is suspended"
+		);
+		ensure!(
+			grant.agreement.is_some() || grant.code == PurposeCode::Unspecified,
+			"a grant has the purpose of a request that it does not answer"
+		);
+		Ok(())
+	}
+
 	fn check_grants(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
 		let mut per_dataset = BTreeMap::new();
 		for (id, grant) in Grants::<T>::iter() {
@@ -300,10 +313,7 @@ impl<T: Config> Pallet<T> {
 				Agenda::<T>::contains_key(grant.due, Due::Grant(id)),
 				"a grant is not on the agenda"
 			);
-			ensure!(
-				grant.condition.is_some() || grant.state != GrantState::Suspended,
-				"a grant without a condition is suspended"
-			);
+			Self::check_terms(&grant)?;
 			if !grant.state.has_ended() {
 				ensure!(!grant.sealed_keys.is_empty(), "an active grant has no keys");
 				ensure!(
