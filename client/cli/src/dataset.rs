@@ -50,7 +50,7 @@ enum Command {
 	/// List your datasets and their policies
 	List,
 	/// Set which requests `isthmus serve` grants automatically, or remove the policy
-	Policy(PolicyOpts),
+	Policy(Box<PolicyOpts>),
 	/// Start a new epoch: readers need new grants for what is stored from now on
 	Epoch {
 		/// Number of the dataset
@@ -433,7 +433,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		Command::Create { name, erasable } => {
 			Box::new(create(context, identity, &name, erasable).await?)
 		}
-		Command::Policy(opts) => Box::new(set_policy(context, identity, opts).await?),
+		Command::Policy(opts) => Box::new(set_policy(context, identity, *opts).await?),
 		Command::Epoch { dataset, erasable } => {
 			Box::new(start_epoch(context, identity, dataset, erasable).await?)
 		}

@@ -148,11 +148,6 @@ impl Error {
 		&self.message
 	}
 
-	/// Returns the kind of the failure.
-	pub(crate) fn kind(&self) -> Kind {
-		self.kind
-	}
-
 	/// Lists what the message is about, one a line.
 	pub(crate) fn listing(mut self, lines: Vec<String>) -> Self {
 		self.listed = lines;

@@ -9,8 +9,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	dispute::{check, disputable, Checked},
-	AccountId, BlockNumber, Error as SdkError, GrantEntry, GrantId, Identity, Leaf, PurposeCode,
-	Seconds,
+	AccountId, BlockNumber, GrantEntry, GrantId, Identity, Leaf, PurposeCode, Seconds,
 };
 use serde::Serialize;
 use std::fmt;

@@ -902,7 +902,7 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn attach(n: Linear<LEAST_CONDITION, MAX_CONDITION>) -> Result<(), BenchmarkError> {
+	fn attach(n: Linear<{ LEAST_CONDITION }, { MAX_CONDITION }>) -> Result<(), BenchmarkError> {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
 		grant::<T>(&owner, &consumer)?;
 		let id = NextGrant::<T>::get() - 1;
@@ -921,7 +921,7 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn carry_out(n: Linear<LEAST_CONDITION, MAX_CONDITION>) -> Result<(), BenchmarkError> {
+	fn carry_out(n: Linear<{ LEAST_CONDITION }, { MAX_CONDITION }>) -> Result<(), BenchmarkError> {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
 		let id = grant_while::<T>(&owner, &consumer, condition_of(n)?)?;
 		meet::<T>()?;
