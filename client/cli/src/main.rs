@@ -121,7 +121,7 @@ enum Command {
 	Renounce(renounce::Opts),
 	/// Get the payment back for a grant that does not open what you paid for
 	Dispute(dispute::Opts),
-	/// Check each grant that you pay for when it arrives, and dispute it if its keys are wrong
+	/// Check each grant that you pay for, and dispute it if its keys are wrong
 	Watch(watch::Opts),
 	/// End requests and grants that are overdue, and release what is held for them
 	Settle(settle::Opts),

@@ -28,7 +28,7 @@ isthmus request [OPTIONS] <OWNER> --leaves <FROM..TO> --purpose <TEXT>
        isthmus request [OPTIONS] --cancel <REQUEST>")]
 #[command(after_help = "\
 Examples:
-  isthmus request //Bob --leaves 0..12 --term 1000 --purpose \"a study\" --code research --key company.key
+  isthmus request //Bob --leaves 0..12 --purpose \"a study\" --code research --key company.key
   isthmus request //Bob --leaves 0..12 --purpose \"a study\" --offer 5 --wait --key company.key
   isthmus request --cancel 3 --key company.key")]
 pub(crate) struct Opts {

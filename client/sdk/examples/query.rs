@@ -9,7 +9,8 @@
 //! the record yet, the example asks the owner for access to the first hundred leaves of dataset 0.
 
 use isthmus_sdk::{
-	record_key, AccountId, Client, Error as SdkError, Identity, QueryRefusal, Reading, Scope,
+	record_key, AccountId, Client, Error as SdkError, Identity, PurposeCode, QueryRefusal, Reading,
+	Scope,
 };
 use std::{error::Error, io::Write, str::FromStr};
 
