@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Tests fair exchange on a running chain: a cheated reader gets its money back, and an honest owner does not lose; the
-// command notices by itself. The random cases are tests of the pallet; those of `isthmus dispute` are in cli.test.mjs.
+// command notices on its own. The random cases are tests of the pallet; those of `isthmus dispute` are in cli.test.mjs.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
