@@ -714,8 +714,14 @@ describe('costs', () => {
 			assert.equal(await free(address), before, args.join(' '));
 		}
 		await ok('store', 'limited-large', '--max-cost', '10', ...key);
-		for (const args of [['list', 'records'], ['fetch', other.address, 'none'], ['key', 'inspect', 'none'], ['serve']]) {
-			for (const option of [['--dry-run'], ['--max-cost', '1']]) {
+		const both = [['--dry-run'], ['--max-cost', '1']];
+		// What disputes may have a limit.
+		const dry = [['--dry-run']];
+		for (const [args, options] of [
+			...[[['list', 'records'], both], [['key', 'inspect', 'none'], both], [['serve'], both]],
+			...[[['fetch', other.address, 'none'], dry], [['watch'], dry]],
+		]) {
+			for (const option of options) {
 				const { error } = await refused(USAGE, ...args, ...option, ...key);
 				assert.equal(error, '--dry-run and --max-cost are for commands that send transactions and then end');
 			}
