@@ -14,8 +14,8 @@ use crate::{
 };
 use isthmus_sdk::{
 	every, AccountId, Balance, BlockNumber, Call, Condition, ConsumerKinds, Dataset, DatasetEntry,
-	DatasetId, Epoch, Error as SdkError, Event, Identity, LeafUse, Location, Names, Policy, Scope,
-	State, Text, LEAVES_PER_EPOCH,
+	DatasetId, Epoch, Error as SdkError, Event, Identity, LeafUse, Location, Names, Policy,
+	PurposeCode, PurposeCodes, Scope, State, Text, LEAVES_PER_EPOCH,
 };
 use serde::{Serialize, Serializer};
 use std::{collections::BTreeSet, fmt, path::PathBuf};
@@ -52,7 +52,7 @@ enum Command {
 	/// List your datasets and their policies
 	List,
 	/// Set which requests `isthmus serve` grants automatically, or remove the policy
-	Policy(PolicyOpts),
+	Policy(Box<PolicyOpts>),
 	/// Start a new epoch: readers need new grants for what is stored from now on
 	Epoch {
 		/// Number of the dataset
@@ -182,6 +182,10 @@ struct PolicyOpts {
 	)]
 	consumers: Vec<Consumers>,
 
+	/// Purposes to accept, by their codes, separated by commas [default: any]. Requests for another wait for you
+	#[arg(long, value_name = "CODES", value_delimiter = ',')]
+	purposes: Vec<PurposeCode>,
+
 	/// Condition that a request has to meet: about its reader, what it pays, facts and time. The chain refuses a request
 	/// that is known not to meet it
 	#[arg(long, value_name = "CONDITION", value_parser = condition)]
@@ -224,6 +228,7 @@ impl fmt::Display for PolicyText<'_> {
 			longest_range,
 			longest_term,
 			consumers,
+			purposes,
 		} = self.0;
 		let kinds = [
 			(consumers.school, "schools"),
@@ -249,7 +254,11 @@ impl fmt::Display for PolicyText<'_> {
 			false => write!(f, "{price} for any number of leaves")?,
 		}
 		let term = count(*longest_term, "block");
-		write!(f, " and up to {term}{firm}, for {named}")
+		write!(f, " and up to {term}{firm}, for {named}")?;
+		match *purposes == PurposeCodes::ALL {
+			true => Ok(()),
+			false => write!(f, "; purposes: {purposes}"),
+		}
 	}
 }
 
@@ -388,6 +397,8 @@ fn policy_json<S: Serializer>(policy: &Option<Policy>, serializer: S) -> Result<
 		longest_range: u64,
 		longest_term: BlockNumber,
 		price: Amount,
+		/// Their codes.
+		purposes: Vec<&'static str>,
 		words: String,
 	}
 	let json = policy.as_ref().map(|policy| Json {
@@ -395,6 +406,12 @@ fn policy_json<S: Serializer>(policy: &Option<Policy>, serializer: S) -> Result<
 		longest_range: policy.longest_range,
 		longest_term: policy.longest_term,
 		price: Amount(policy.price),
+		purposes: policy
+			.purposes
+			.codes()
+			.into_iter()
+			.map(PurposeCode::name)
+			.collect(),
 		words: PolicyText(policy).to_string(),
 	});
 	json.serialize(serializer)
@@ -458,7 +475,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		Command::Create { name, erasable } => {
 			Box::new(create(context, identity, &name, erasable).await?)
 		}
-		Command::Policy(opts) => Box::new(set_policy(context, identity, opts).await?),
+		Command::Policy(opts) => Box::new(set_policy(context, identity, *opts).await?),
 		Command::Epoch { dataset, erasable } => {
 			Box::new(start_epoch(context, identity, dataset, erasable).await?)
 		}
@@ -680,6 +697,10 @@ async fn set_policy(
 				longest_range: opts.longest_range,
 				longest_term,
 				consumers: kinds(&opts.consumers),
+				purposes: match opts.purposes.is_empty() {
+					true => PurposeCodes::ALL,
+					false => opts.purposes.into_iter().collect(),
+				},
 			};
 			let change = format!(
 				"policy of dataset {dataset}: {}{}",

@@ -143,6 +143,11 @@ impl Error {
 		Self::new(Kind::Refused, message)
 	}
 
+	/// Returns what is wrong, without what to do about it.
+	pub(crate) fn message(&self) -> &str {
+		&self.message
+	}
+
 	/// Lists what the message is about, one a line.
 	pub(crate) fn listing(mut self, lines: Vec<String>) -> Self {
 		self.listed = lines;

@@ -4,9 +4,10 @@
 use crate::{
 	access,
 	context::Context,
-	error::Error,
+	error::{Error, Kind},
 	options::Options,
 	output::{check_is_folder, is_standard, Output},
+	paid::{self, Disputes},
 	progress::Bar,
 	report::{self, Patient},
 	stderr::tell,
@@ -30,6 +31,9 @@ use std::{
 Every byte is checked against the chain before it is written. A file is written as
 OUT.isthmus-HASH until it is complete, and then renamed to OUT. Run the same command again to
 resume an interrupted download. A FIFO or a device is written to as it is, and a link is followed.
+
+If the record cannot be opened under a grant that you paid for, and can still dispute, the command
+checks the grant, and disputes it if its keys are wrong: the payment comes back.
 
 Examples:
   isthmus fetch 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty marks-2025.csv --key company.key
@@ -60,6 +64,9 @@ pub(crate) struct Opts {
 	/// Replace the file if it exists
 	#[arg(long)]
 	force: bool,
+
+	#[command(flatten)]
+	disputes: Disputes,
 }
 
 /// A file or a folder that was fetched.
@@ -96,15 +103,29 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>,
 	let target = target(&opts)?;
 	let context = Context::connect(options).await?;
 	let identity = context.identity().await?;
+	match fetch(&opts, (&context, &identity), target).await {
+		Err(error) if error.kind() != Kind::Unreachable => {
+			Err(paid::explain(&context, &identity, &opts.owner, error, &opts.disputes).await)
+		}
+		done => done,
+	}
+}
+
+/// Finds the record, and writes it to the target.
+async fn fetch(
+	opts: &Opts,
+	(context, identity): (&Context, &Identity),
+	target: Target,
+) -> Result<Option<Fetched>, Error> {
 	let (client, owner) = (&context.client, &opts.owner);
-	let key = opts.name.find(client, &identity, owner).await?;
+	let key = opts.name.find(client, identity, owner).await?;
 	let opened = match opts.name {
-		Called::Name(name) => names::open_found(client, &identity, owner, name, key).await,
-		Called::Key(key) => Reading::open(client, &identity, owner, key).await,
+		Called::Name(name) => names::open_found(client, identity, owner, name, key).await,
+		Called::Key(key) => Reading::open(client, identity, owner, key).await,
 	};
 	let reading = match opened {
 		Ok(reading) => reading,
-		Err(error) => return Err(access::explain(&context, owner, key, error).await),
+		Err(error) => return Err(access::explain(context, owner, key, error).await),
 	};
 	if !opts.folder && !opts.raw && is_folder(&reading).await? {
 		return Err(Error::usage("the record is a folder").hint(
@@ -112,7 +133,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>,
 		));
 	}
 	let mut bar = Bar::new();
-	let fetched = write(&opts, (&context, &identity), &reading, target, &mut bar).await;
+	let fetched = write(opts, (context, identity), &reading, target, &mut bar).await;
 	for left in reading.left() {
 		tell(format_args!("left for another location: {left}"));
 	}

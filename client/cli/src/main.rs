@@ -2,8 +2,8 @@
 //! `isthmus`: the program for people and scripts that use an Isthmus chain.
 //!
 //! Each subcommand is a file with `Opts` and `run`, a thin layer over [`isthmus_sdk`]. `run` returns a
-//! [`Report`], which is printed here; `revoke`, `serve`, `gateway` and `feed` print before they end. Results go to stdout and
-//! everything else to stderr, and `-` is stdin or stdout.
+//! [`Report`], which is printed here; `revoke`, `serve`, `watch`, `gateway` and `feed` print before they end. Results go
+//! to stdout and everything else to stderr, and `-` is stdin or stdout.
 
 #![forbid(unsafe_code)]
 // These panic if the output is closed or full: `report::write` and `stderr::tell` do not.
@@ -36,6 +36,7 @@ mod man;
 mod metrics;
 mod options;
 mod output;
+mod paid;
 mod passphrase;
 mod plot;
 mod progress;
@@ -66,6 +67,7 @@ mod text;
 mod trace;
 mod transfer;
 mod verify;
+mod watch;
 
 use clap::{
 	error::{ContextKind, ContextValue},
@@ -121,6 +123,8 @@ enum Command {
 	Renounce(renounce::Opts),
 	/// Get the payment back for a grant that does not open what you paid for
 	Dispute(dispute::Opts),
+	/// Check each grant that you pay for, and dispute it if its keys are wrong
+	Watch(watch::Opts),
 	/// End requests and grants that are overdue, and release what is held for them
 	Settle(settle::Opts),
 	/// Grant requests automatically, as the datasets' policies allow
@@ -186,7 +190,10 @@ impl Command {
 
 /// Checks that a command for which a budget is set can keep to it.
 fn check_budget(command: &Command, options: &Options) -> Result<(), Error> {
-	if options.budget() == Budget::default() || command.spends() {
+	let budget = options.budget();
+	// These dispute what does not open. A dispute that is won is free.
+	let disputes = matches!(command, Command::Fetch(_) | Command::Watch(_)) && !budget.dry_run;
+	if budget == Budget::default() || command.spends() || disputes {
 		return Ok(());
 	}
 	let error = Error::usage(
@@ -324,6 +331,7 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Revoke(opts) => revoke::run(opts, options).await.map(nothing),
 		Command::Renounce(opts) => renounce::run(opts, options).await.map(report),
 		Command::Dispute(opts) => dispute::run(opts, options).await.map(report),
+		Command::Watch(opts) => watch::run(opts, options).await.map(nothing),
 		Command::Settle(opts) => settle::run(opts, options).await.map(report),
 		Command::Serve(opts) => serve::run(opts, options).await.map(nothing),
 		Command::Facts(opts) => facts::run(opts, options).await.map(Some),

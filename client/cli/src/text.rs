@@ -7,7 +7,8 @@
 
 use isthmus_sdk::{
 	names, AccountId, Balance, BlockNumber, Client, Condition, Error as SdkError, Identity,
-	NameError, Names, RecordKey, Scope, Seconds, SyntaxError, DECIMALS, LEAVES_PER_EPOCH, UNIT,
+	NameError, Names, PurposeCode, RecordKey, Scope, Seconds, SyntaxError, DECIMALS,
+	LEAVES_PER_EPOCH, UNIT,
 };
 use jiff::{
 	civil::{self, DateTime},
@@ -292,6 +293,14 @@ pub(crate) fn date(seconds: Seconds) -> String {
 		Some(at) if seconds.is_multiple_of(86_400) => at.strftime("%Y-%m-%d").to_string(),
 		Some(at) => at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
 		None => "a date after the year 9999".to_owned(),
+	}
+}
+
+/// Returns how a purpose's code is written behind its words; nothing for one that says nothing.
+pub(crate) fn stated(code: PurposeCode) -> String {
+	match code {
+		PurposeCode::Unspecified => String::new(),
+		code => format!(" ({code})"),
 	}
 }
 

@@ -152,7 +152,7 @@ pub use block::BlockId;
 pub use budget::Budget;
 pub use call::Call;
 pub use client::{Client, Depth, Header, Status};
-pub use dispute::{dispute, Complaint};
+pub use dispute::{dispute, Checked, Complaint};
 pub use erasure::Erasure;
 pub use error::{CostError, Error, Rejection, UploadError};
 pub use event::{Event, Granted};

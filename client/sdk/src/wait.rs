@@ -27,6 +27,8 @@ pub enum Wait {
 	FinalState,
 	/// The finality of a request's block.
 	Request,
+	/// The answer to a request.
+	Answer,
 	/// Earlier transactions of the same account, which are in flight.
 	Earlier,
 	/// Another program on this machine, which sends a transaction of the same account.
@@ -62,6 +64,7 @@ impl fmt::Display for Waiting {
 				"waiting until this is finalized, because only then a node can prove it"
 			}
 			Wait::Request => "waiting until the request is finalized",
+			Wait::Answer => "waiting for the owner's answer",
 			Wait::Earlier => "waiting for earlier transactions of the account",
 			Wait::OtherSender => {
 				"waiting for another program that sends a transaction of the account"

@@ -187,6 +187,7 @@ impl Proven {
 			owner,
 			consumer,
 			scope,
+			code,
 			term,
 			offer,
 			firm,
@@ -196,7 +197,7 @@ impl Proven {
 			return Ok(Verdict::NoPolicy);
 		};
 		let kind = self.producer(consumer).await?.map(|consumer| consumer.kind);
-		let verdict = policy.judge(kind, scope, term, offer, *firm);
+		let verdict = policy.judge(kind, *code, scope, term, offer, *firm);
 		let (Verdict::Meets, Some(condition)) = (verdict, condition) else {
 			return Ok(verdict);
 		};

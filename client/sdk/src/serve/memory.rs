@@ -297,6 +297,7 @@ mod tests {
 				to: 1,
 			},
 			purpose: Text::default(),
+			code: PurposeCode::Unspecified,
 			term: 1,
 			offer: 0,
 			firm: false,

@@ -15,6 +15,7 @@ async fn set_policy(client: &Client, school: &Identity, price: Balance) {
 		longest_range: 10,
 		longest_term: 500,
 		consumers: ConsumerKinds::ALL,
+		purposes: PurposeCodes::ALL,
 	};
 	let set = client.set_policy(0, policy, None).await.unwrap();
 	client.send(&school.account, &set).await.unwrap();
