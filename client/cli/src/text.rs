@@ -7,7 +7,8 @@
 
 use isthmus_sdk::{
 	names, AccountId, Balance, BlockNumber, Client, Condition, Error as SdkError, Identity,
-	NameError, Names, RecordKey, Scope, Seconds, SyntaxError, DECIMALS, LEAVES_PER_EPOCH, UNIT,
+	NameError, Names, RecordKey, Scope, Seconds, Shown, SyntaxError, DECIMALS, LEAVES_PER_EPOCH,
+	UNIT,
 };
 use jiff::{
 	civil::{self, DateTime},
@@ -16,7 +17,7 @@ use jiff::{
 use serde::{Serialize, Serializer};
 use std::{
 	fmt,
-	path::{Component, PathBuf},
+	path::{Component, Path, PathBuf},
 	str::FromStr,
 };
 
@@ -91,6 +92,17 @@ pub(crate) fn file_name(called: Called) -> Option<PathBuf> {
 	let mut parts = path.components();
 	let is_name = matches!(parts.next(), Some(Component::Normal(name)) if name == path.as_os_str());
 	(is_name && parts.next().is_none() && !path.to_string_lossy().contains('\\')).then_some(path)
+}
+
+/// Returns text of the user, the chain or a store in one line that does not steer a terminal: control characters, also line
+/// ends, and characters that hide or reverse text are escaped.
+pub(crate) fn shown(text: impl fmt::Display) -> String {
+	Shown(&text.to_string()).to_string()
+}
+
+/// Returns a path as [`shown`] does.
+pub(crate) fn path(path: &Path) -> String {
+	shown(path.display())
 }
 
 /// Returns a word that a shell reads as one word, quoted if necessary.
