@@ -136,7 +136,10 @@ mod tests {
 		let shown = explain(&Error::Input("a\u{1b}[2J\u{9b}b\nc".into()));
 		assert_eq!(shown, "a\\u{1b}[2J\\u{9b}b\nc");
 		let full = explain(&Error::Input("x: File too large (os error 27)".into()));
-		assert_eq!(full, "x: File too large. Raise the limit: `ulimit -f unlimited`");
+		assert_eq!(
+			full,
+			"x: File too large. Raise the limit: `ulimit -f unlimited`"
+		);
 	}
 
 	#[test]

@@ -246,14 +246,21 @@ fn parse() -> Result<Isthmus, clap::Error> {
 	Isthmus::from_arg_matches(&matches)
 }
 
-/// Escapes what an error repeats of the arguments: in a script, it may come from someone else.
+/// The most characters of an argument that an error repeats.
+const MOST_REPEATED: usize = 200;
+
+/// Escapes and shortens what an error repeats of the arguments: in a script, they may come from someone else.
 fn with_visible_values(mut error: clap::Error) -> clap::Error {
 	let context = error.context().filter_map(|(kind, value)| match value {
 		ContextValue::String(text) => Some((kind, text.clone())),
 		_ => None,
 	});
 	for (kind, text) in context.collect::<Vec<_>>() {
-		let visible = text::shown(&text);
+		let mut visible = text::shown(&text);
+		if let Some((end, _)) = visible.char_indices().nth(MOST_REPEATED) {
+			visible.truncate(end);
+			visible.push('…');
+		}
 		if visible != text {
 			error.insert(kind, ContextValue::String(visible));
 		}

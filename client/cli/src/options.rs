@@ -2,7 +2,7 @@
 //! The options that all commands have in common.
 
 use crate::{
-	error::Error,
+	error::{Error, Kind},
 	input::read_at_most,
 	report::{Output, Sent},
 	text::amount,
@@ -38,11 +38,11 @@ pub(crate) struct Options {
 	timeout: u64,
 
 	/// Wait until the transaction is finalized, instead of only included in a block
-	#[arg(long, global = true)]
+	#[arg(long, global = true, overrides_with = "finalized")]
 	pub(crate) finalized: bool,
 
 	/// Refuse to seal to, or to open, keys that a quantum computer could break
-	#[arg(long, global = true)]
+	#[arg(long, global = true, overrides_with = "pq_only")]
 	pub(crate) pq_only: bool,
 
 	/// Hash of the chain's first block [default: $ISTHMUS_GENESIS, or the chain that was at the address when it
@@ -55,7 +55,7 @@ pub(crate) struct Options {
 	chain_spec: Option<PathBuf>,
 
 	/// Believe the node without proofs. Only for your own node on this machine
-	#[arg(long, global = true)]
+	#[arg(long, global = true, overrides_with = "trust_node")]
 	trust_node: bool,
 
 	/// Tip for the block's miner, in IST: buys an earlier place while blocks are full
@@ -63,7 +63,7 @@ pub(crate) struct Options {
 	pub(crate) tip: Balance,
 
 	/// Check and show what the command would cost, and send nothing
-	#[arg(long, global = true)]
+	#[arg(long, global = true, overrides_with = "dry_run")]
 	dry_run: bool,
 
 	/// Send nothing that makes the command cost more than this, in IST: fees, deposits and payments together
@@ -71,7 +71,7 @@ pub(crate) struct Options {
 	max_cost: Option<Balance>,
 
 	/// Print JSON, one object a line: results to stdout, errors to stderr
-	#[arg(long, global = true)]
+	#[arg(long, global = true, overrides_with = "json")]
 	json: bool,
 
 	/// What the command sends.
@@ -88,6 +88,14 @@ impl Options {
 				"create one with `isthmus key generate FILE`; on a development chain, use --key //Alice",
 			)
 		})
+	}
+
+	/// Says of an error of the key file that a variable names it, if none of the arguments does.
+	pub(crate) fn naming_key(&self, error: Error) -> Error {
+		match self.key.is_none() && error.kind() == Kind::Failed {
+			true => error.also("the file is the one that $ISTHMUS_KEY names"),
+			false => error,
+		}
 	}
 
 	/// Returns the nodes' addresses, in the order in which they are tried.
