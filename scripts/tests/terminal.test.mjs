@@ -1197,7 +1197,7 @@ describe('a command that waits for another program says which one', () => cases(
 	},
 ]));
 
-/** The services, with what each says when it has begun. */
+/** The services, with what each says when it has started. */
 const SERVICES = [
 	['serve', 'serving requests to'],
 	['keep //Bob 0 --at file://$PWD/copies --key //Charlie', 'keeping dataset'],
@@ -1205,8 +1205,8 @@ const SERVICES = [
 	['feed ../feed.toml', 'reporting for'],
 ];
 
-/** Starts a service in the background, and waits until it has begun. Its output is in \`said\`. */
-const begun = ([command, words]) => `isthmus ${command} > said 2>&1 & service=$!
+/** Starts a service in the background, and waits until it has started. Its output is in \`said\`. */
+const started = ([command, words]) => `isthmus ${command} > said 2>&1 & service=$!
 	until grep -q '${words}' said; do kill -0 $service || { cat said; exit 9; }; sleep 0.05; done\n`;
 
 /** What programs show to the gateway. */
@@ -1240,13 +1240,13 @@ else:
 describe('services end in order', () => cases([
 	...SERVICES.flatMap((service) => ['TERM', 'INT'].map((signal) => ({
 		name: `isthmus ${service[0]} on SIG${signal}`,
-		script: `${begun(service)} kill -${signal} $service; wait $service; code=$?; cat said; exit $code`,
+		script: `${started(service)} kill -${signal} $service; wait $service; code=$?; cat said; exit $code`,
 		stdout: /^ending$/m,
 		not: { stdout: /error/ },
 	}))),
 	...[
 		{
-			name: 'the gateway sends what it is at, takes no more, and ends',
+			name: 'the gateway finishes its answers, takes no more requests, and ends',
 			how: 'once',
 			then: 'cmp got $BIG && grep \' read big .*bytes 0 to 3000000\' said && ! grep error said',
 		},
@@ -1259,7 +1259,7 @@ describe('services end in order', () => cases([
 		},
 	].map(({ how, then, ...expected }) => ({
 		script: `export ISTHMUS_GATEWAY_ACCESS_KEY=key ISTHMUS_GATEWAY_SECRET_KEY=${SECRET} ISTHMUS_GATEWAY_TOKEN=${SECRET}
-${begun(['gateway --listen 127.0.0.1:0', 'bucket'])}
+${started(['gateway --listen 127.0.0.1:0', 'bucket'])}
 python3 -c '${READER}' $service ${how} || exit 9; wait $service; code=$?; ${then}`,
 		...expected,
 	})),

@@ -54,7 +54,8 @@ Who has the credentials reads all that the account may read, over HTTP without e
 another machine, let a proxy with TLS ask the gateway on this one.
 
 Reads are logged on stdout, and requests that were refused on stderr. The command runs until SIGINT
-or SIGTERM ends it: it takes no more requests, and sends what it is at; a second one ends it at once.
+or SIGTERM ends it: it takes no more requests, and answers those that it has; a second one ends it
+at once.
 
 Example:
   isthmus gateway --key company.key

@@ -3,7 +3,7 @@
 
 use crate::{
 	error::{os, Error},
-	text::shown,
+	text::{visible_json, visible_text},
 };
 use isthmus_sdk::H256;
 use isthmus_streams::Stream;
@@ -58,16 +58,11 @@ pub(crate) enum Output {
 }
 
 impl Output {
-	/// Prints a report. Its text may contain what others wrote, so it is escaped, except for the ends of its lines: what may
-	/// contain one of those is escaped where the text is made.
+	/// Prints a report. It may contain what others wrote, so it is escaped.
 	pub(crate) fn print(self, report: &dyn Report) -> Result<(), Error> {
 		let text = match self {
-			Self::Text => {
-				let text = report.to_string();
-				let lines: Vec<String> = text.split('\n').map(shown).collect();
-				lines.join("\n")
-			}
-			Self::Json => report.json().map_err(Error::failed)?,
+			Self::Text => visible_text(&report.to_string()),
+			Self::Json => visible_json(&report.json().map_err(Error::failed)?),
 		};
 		match text.is_empty() {
 			true => Ok(()),

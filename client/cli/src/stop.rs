@@ -35,7 +35,7 @@ pub(crate) async fn on_signals<Service>(serve: impl FnOnce(Stop) -> Service) -> 
 where
 	Service: Future<Output = Result<(), Error>>,
 {
-	// Before the service says that it has begun.
+	// Before the service says that it has started.
 	let mut signals = Signals::listen().map_err(Error::failed)?;
 	let (ask, asked) = watch::channel(false);
 	let mut service = pin!(serve(Stop(asked)));

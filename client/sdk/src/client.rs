@@ -6,7 +6,7 @@ use crate::{
 	budget::{Budget, Purse},
 	connection::{self, reconnect_after, shown, Line, Shared, RECONNECTIONS},
 	error::Error,
-	lock::holder,
+	lock::{self, holder, Held},
 	note::Note,
 	outcome::BlockEvents,
 	recent::Recent,
@@ -496,6 +496,13 @@ impl Client {
 			});
 		};
 		report(SILENCE, done, told).await
+	}
+
+	/// Waits for as long as another program holds a lock. Returns `None` if no lock file can be made.
+	pub(crate) async fn hold(&self, what: Wait, name: &str) -> Option<Held> {
+		let path = lock::path(name)?;
+		let held = lock::hold(path.clone());
+		self.patiently_locked(what, Some(&path), held).await
 	}
 
 	/// Waits for another program, which holds the lock of a file. If that takes long, says which one it is.

@@ -5,7 +5,6 @@
 //! lock when its program ends, however it ends. It also knows which program holds a lock, so nothing about that is written
 //! into the files, and nothing there can be out of date.
 
-use crate::{client::Client, wait::Wait};
 use std::{
 	fmt,
 	fs::{self, File, TryLockError},
@@ -162,14 +161,9 @@ impl Drop for Held {
 	}
 }
 
-/// Waits for as long as another program holds the lock. Returns `None` if no lock file can be made.
-pub(crate) async fn hold(client: &Client, what: Wait, name: &str) -> Option<Held> {
-	let path = path(name)?;
-	let held = hold_at(path.clone());
-	client.patiently_locked(what, Some(&path), held).await
-}
-
-async fn hold_at(path: PathBuf) -> Option<Held> {
+/// Waits for as long as another program holds the lock of a file that can be [at this path](path). Returns `None` if no file
+/// can be made there.
+pub(crate) async fn hold(path: PathBuf) -> Option<Held> {
 	loop {
 		let file = open(&path)?;
 		if !take(&file, Duration::MAX).await {
@@ -243,8 +237,13 @@ mod tests {
 				.stdout(Stdio::piped())
 				.spawn()
 				.unwrap();
-			let mut begun = [0];
-			other.stdout.take().unwrap().read_exact(&mut begun).unwrap();
+			let mut started = [0];
+			other
+				.stdout
+				.take()
+				.unwrap()
+				.read_exact(&mut started)
+				.unwrap();
 			// Who only waits is not named.
 			let waiting = File::open(path).unwrap();
 			assert!(waiting.try_lock().is_err());

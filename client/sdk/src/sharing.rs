@@ -437,7 +437,7 @@ pub struct Renewal {
 /// the [`Revocation`].
 pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Revocation, Error> {
 	let name = format!("isthmus-{}-revoke.lock", owner.id());
-	let _lock = lock::hold(client, Wait::OtherRevocation, &name).await;
+	let _lock = client.hold(Wait::OtherRevocation, &name).await;
 	let best = client.best().await?;
 	let grant = best
 		.grant(id)

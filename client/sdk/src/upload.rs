@@ -365,7 +365,7 @@ impl<'a> Upload<'a> {
 			self.owner.id(),
 			hex::encode(&content_hash(&self.choice.place.key.0)[..8])
 		);
-		lock::hold(self.client, Wait::OtherUpload, &name).await
+		self.client.hold(Wait::OtherUpload, &name).await
 	}
 
 	/// Checks that the value's file was not written to, if it is a file.

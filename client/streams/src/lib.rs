@@ -21,8 +21,8 @@ pub enum Stream {
 }
 
 impl Stream {
-	/// Returns whether the stream was closed when the program started, or not open for what it is for: Rust's library takes
-	/// what is written to it or read from it for written or for its end. Returns `false` where that is not known.
+	/// Returns whether the stream was closed when the program started, or open in the wrong direction: Rust's library then takes
+	/// output for written, and input for ended. Returns `false` where that is not known.
 	pub fn was_closed(self) -> bool {
 		loading::closed() & (1 << self as u8) != 0
 	}

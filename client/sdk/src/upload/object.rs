@@ -120,7 +120,7 @@ impl Upload<'_> {
 	async fn lock_objects(&self) -> Option<lock::Held> {
 		let (owner, dataset) = (self.owner.id(), self.choice.place.dataset);
 		let name = format!("isthmus-{owner}-objects-{dataset}.lock");
-		lock::hold(self.client, Wait::OtherUpload, &name).await
+		self.client.hold(Wait::OtherUpload, &name).await
 	}
 
 	/// Returns the path of the journal.
