@@ -205,7 +205,8 @@ impl Line {
 		let mut pace = Pace::new(Duration::from_secs(feed.every.0.into()));
 		loop {
 			let Some(response) = stop.or(feed.https.get(&self.topic.url)).await else {
-				return true;
+				// The one attempt that was asked for was not made.
+				return !feed.once;
 			};
 			let done = self.take(&feed, response).await;
 			if feed.once {

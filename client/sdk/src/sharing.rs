@@ -9,7 +9,6 @@ use crate::{
 	client::{Client, Depth},
 	error::Error,
 	event::Event,
-	lock,
 	manifest::content_hash,
 	outcome::Included,
 	state::{every, State},
