@@ -10,7 +10,7 @@ use crate::{
 	recount,
 	report::{Lines, Report},
 	stderr::tell,
-	text::{amount, condition, count, only_if, operand, Amount, Key, Leaves},
+	text::{amount, condition, count, only_if, operand, shown, Amount, Key, Leaves},
 };
 use isthmus_sdk::{
 	every, AccountId, Balance, BlockNumber, Call, Condition, ConsumerKinds, Dataset, DatasetEntry,
@@ -452,7 +452,7 @@ impl fmt::Display for Listed {
 		if self.objects > 0 || !self.locations.is_empty() {
 			let at = match self.locations.is_empty() {
 				true => "no location is published".to_owned(),
-				false => format!("at {}", self.locations.join(", ")),
+				false => format!("at {}", shown(self.locations.join(", "))),
 			};
 			write!(f, "\n  {}, {at}", count(self.objects, "object"))?;
 		}
@@ -537,7 +537,7 @@ impl fmt::Display for Located {
 				"block {block}: withdrew the locations of dataset {dataset}"
 			),
 			locations => {
-				let locations = locations.join(", ");
+				let locations = shown(locations.join(", "));
 				write!(
 					f,
 					"block {block}: dataset {dataset} has its objects at {locations}"

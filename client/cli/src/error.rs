@@ -3,7 +3,7 @@
 
 use crate::{
 	stderr::{print, tell},
-	text::{operand, Called, Key},
+	text::{operand, visible_json, Called, Key},
 };
 pub(crate) use isthmus_sdk::io_words as os;
 use isthmus_sdk::{
@@ -245,7 +245,7 @@ impl Error {
 			hint: self.shown_hint(),
 		};
 		match serde_json::to_string(&line) {
-			Ok(line) => print(&line),
+			Ok(line) => print(&visible_json(&line)),
 			Err(error) => tell(format!("error: {error}")),
 		}
 		self.exit_code()

@@ -11,12 +11,11 @@ use crate::{
 	progress::Bar,
 	report::{self, Patient},
 	stderr::tell,
-	text::{account, bytes, called, count, file_name, Called},
+	text::{account, bytes, called, count, file_name, shown, Called},
 };
 use isthmus_sdk::{
 	fetch_folder, is_folder, names, AccountId, Error as SdkError, FetchFile, Identity, Reading,
 };
-use isthmus_streams::Stream;
 use serde::Serialize;
 use std::{
 	fmt,
@@ -80,12 +79,12 @@ pub(crate) struct Fetched {
 
 impl fmt::Display for Fetched {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		let size = bytes(self.bytes);
+		let (output, size) = (shown(&self.output), bytes(self.bytes));
 		match self.files {
-			None => write!(f, "{}: {size}", self.output),
+			None => write!(f, "{output}: {size}"),
 			Some(files) => {
 				let files = count(files as u64, "file");
-				write!(f, "{}: {files} ({size})", self.output)
+				write!(f, "{output}: {files} ({size})")
 			}
 		}
 	}
@@ -207,11 +206,6 @@ fn target(opts: &Opts) -> Result<Target, Error> {
 		return Ok(Target::Folder(output));
 	}
 	let output = Output::at(output, name.as_deref(), opts.force)?;
-	if output == Output::Stdout && Stream::Stdout.was_closed() {
-		return Err(Error::failed(
-			"stdout is closed, so the record cannot be written to it",
-		));
-	}
 	if output == Output::Stdout && io::stdout().is_terminal() {
 		return Err(
 			Error::usage("refusing to write the record to a terminal: it may be binary")

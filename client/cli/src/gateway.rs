@@ -9,13 +9,14 @@ use crate::{
 	report::{Lines, Output},
 	service::Service,
 	stderr::tell,
-	text::bytes,
+	stop::on_signals,
+	text::{bytes, path, shown},
 };
 use isthmus_gateway::{
 	bucket, Chain, Credentials, CredentialsError, Dataset, Event, Gateway, Read, Refused, Settings,
 	Source, Totals, Watch,
 };
-use isthmus_sdk::{to_hex, AccountId, DatasetId, Shown};
+use isthmus_sdk::{to_hex, AccountId, DatasetId};
 use serde::Serialize;
 use std::{
 	cell::RefCell,
@@ -52,8 +53,9 @@ Each read asks the chain whether the grant is still good. What is decrypted is k
 Who has the credentials reads all that the account may read, over HTTP without encryption: for
 another machine, let a proxy with TLS ask the gateway on this one.
 
-Reads are logged on stdout, and requests that were refused on stderr. The command runs until it is
-stopped.
+Reads are logged on stdout, and requests that were refused on stderr. The command runs until SIGINT
+or SIGTERM ends it: it takes no more requests, and answers those that it has; a second one ends it
+at once.
 
 Example:
   isthmus gateway --key company.key
@@ -61,7 +63,7 @@ Example:
   aws s3 ls --endpoint-url http://127.0.0.1:9800")]
 pub(crate) struct Opts {
 	/// Address to listen at. With port 0, the system chooses a free one
-	#[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9800")]
+	#[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9800", value_parser = socket)]
 	listen: SocketAddr,
 
 	/// Listen at an address that other machines reach, without encryption
@@ -87,6 +89,12 @@ pub(crate) struct Opts {
 	metrics: Option<PathBuf>,
 }
 
+/// Reads an address and a port to listen at.
+fn socket(text: &str) -> Result<SocketAddr, &'static str> {
+	let expected = "expected an IP address and a port, such as 127.0.0.1:9800 or [::1]:9800";
+	text.trim().parse().map_err(|_| expected)
+}
+
 /// Where the gateway listens.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -104,8 +112,9 @@ impl fmt::Display for Listening {
 			credentials,
 			url,
 		} = self;
+		let (access_key, url) = (shown(access_key), shown(url));
 		let place = match credentials {
-			Some(path) => format!("with its secret and the token in {}", path.display()),
+			Some(file) => format!("with its secret and the token in {}", path(file)),
 			None => "from the environment".to_owned(),
 		};
 		write!(f, "listening at {url}, access key {access_key}, {place}")
@@ -140,6 +149,7 @@ impl fmt::Display for Bucket {
 			name,
 			owner,
 		} = self;
+		let name = shown(name);
 		write!(f, "bucket {bucket}: dataset {dataset}, {name}, of {owner}")
 	}
 }
@@ -185,13 +195,13 @@ impl fmt::Display for ReadReport {
 			..
 		} = self;
 		let size = bytes(to.saturating_sub(*from));
-		let path = Shown(path);
+		let (path, who) = (shown(path), shown(who));
 		write!(
 			f,
 			"{who} read {path} in dataset {dataset} of {owner}: bytes {from} to {to} ({size})"
 		)?;
 		match failed {
-			Some(reason) => write!(f, ", and no more: {reason}"),
+			Some(reason) => write!(f, ", and no more: {}", shown(reason)),
 			None => Ok(()),
 		}
 	}
@@ -208,14 +218,13 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 			"listen at 127.0.0.1, with a proxy for TLS before it; or, in a network that you trust, pass --allow-remote",
 		));
 	}
+	let metrics = opts.metrics.map(|path| MetricsFile::new(path, "gateway"));
+	let metrics = metrics.transpose()?;
 	let (credentials, file) = credentials(opts.credentials)?;
 	let service = Service::from_env().map_err(Error::usage)?;
 	let context = Context::connect(options).await?;
 	let identity = context.identity().await?;
-	let metrics = opts
-		.metrics
-		.map(|path| MetricsFile::new(path, "gateway", identity.id()))
-		.transpose()?;
+	let metrics = metrics.map(|file| file.about(identity.id()));
 	let listener = TcpListener::bind(opts.listen).await;
 	let failed = |error| {
 		let listen = opts.listen;
@@ -250,13 +259,16 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	};
 	let gateway = Gateway::new(chain, log, settings);
 	service.is_ready(&format!("listening at {url}"));
-	let serving = async {
+	let serving = on_signals(|stop| async move {
 		tokio::select! {
-			never = gateway.serve(listener) => match never {},
+			() = gateway.serve(listener, stop.asked()) => {
+				service.ends();
+				Ok(())
+			}
 			never = service.stay_alive() => match never {},
 			never = keep_account(counts, metrics) => match never {},
 		}
-	};
+	});
 	LocalSet::new().run_until(serving).await
 }
 
@@ -491,7 +503,7 @@ mod tests {
 	async fn what_happens_is_counted() {
 		let folder = tempfile::tempdir().unwrap();
 		let path = folder.path().join("isthmus.prom");
-		let file = MetricsFile::new(path.clone(), "gateway", &[1; 32].into()).unwrap();
+		let file = MetricsFile::new(path.clone(), "gateway").unwrap();
 		let log = Log {
 			output: Output::Json,
 			counts: Rc::default(),

@@ -8,7 +8,7 @@ use crate::{
 	options::Options,
 	report::{Lines, Report},
 	stderr::tell,
-	text::{account, bytes, count, end, good_while, Amount, Key, Range},
+	text::{account, bytes, count, end, good_while, shown, Amount, Key, Range},
 };
 use isthmus_sdk::{
 	every, names, to_hex, AccountId, BlockNumber, DatasetId, EmbargoEntry, Epoch, GrantEntry,
@@ -220,6 +220,7 @@ impl fmt::Display for ListedKeeper {
 			proven,
 			since,
 		} = self;
+		let location = shown(location);
 		write!(
 			f,
 			"{keeper}\n  keeps dataset {dataset} at {location} since block {since}; "

@@ -62,6 +62,7 @@ mod service;
 mod settle;
 mod status;
 mod stderr;
+mod stop;
 mod store;
 mod text;
 mod trace;
@@ -226,6 +227,15 @@ fn check_owner(command: &Command, options: &Options) -> Result<(), Error> {
 	}
 }
 
+/// Checks that what a command prints can be printed, before it does anything: otherwise it might pay for something and then
+/// be run again.
+fn check_output(command: &Command) -> Result<(), Error> {
+	match command {
+		Command::Man(opts) if opts.is_for_files() => Ok(()),
+		_ => report::check_open(),
+	}
+}
+
 /// The output to print after a command has succeeded, if any.
 type Answer = Option<Box<dyn Report>>;
 
@@ -238,7 +248,8 @@ fn main() -> ExitCode {
 	let sent = options.sent.clone();
 	let checked = options::check_variables()
 		.and_then(|()| check_budget(&command, &options))
-		.and_then(|()| check_owner(&command, &options));
+		.and_then(|()| check_owner(&command, &options))
+		.and_then(|()| check_output(&command));
 	let answered = checked.and_then(|()| runtime::start()?.block_on(run(command, options)));
 	let answered = answered.or_else(|error| match error.cost() {
 		Some(cost) => Ok(report(Planned::from(cost))),
@@ -261,8 +272,31 @@ fn main() -> ExitCode {
 fn parse() -> Result<Isthmus, clap::Error> {
 	let matches = with_negative_numbers(Isthmus::command())
 		.try_get_matches()
+		.map_err(with_visible_values)
 		.map_err(with_number_in_words)?;
 	Isthmus::from_arg_matches(&matches)
+}
+
+/// The most characters of an argument that an error repeats.
+const MOST_REPEATED: usize = 200;
+
+/// Escapes and shortens what an error repeats of the arguments: in a script, they may come from someone else.
+fn with_visible_values(mut error: clap::Error) -> clap::Error {
+	let context = error.context().filter_map(|(kind, value)| match value {
+		ContextValue::String(text) => Some((kind, text.clone())),
+		_ => None,
+	});
+	for (kind, text) in context.collect::<Vec<_>>() {
+		let mut visible = text::shown(&text);
+		if let Some((end, _)) = visible.char_indices().nth(MOST_REPEATED) {
+			visible.truncate(end);
+			visible.push('…');
+		}
+		if visible != text {
+			error.insert(kind, ContextValue::String(visible));
+		}
+	}
+	error
 }
 
 /// Says what is wrong with a value that should have been a number: the standard library's sentence, such as "invalid
@@ -307,6 +341,9 @@ fn with_negative_numbers(command: clap::Command) -> clap::Command {
 fn explain(error: &clap::Error) -> ExitCode {
 	if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
 		return Error::from(error).report_json();
+	}
+	if let (false, Err(closed)) = (error.use_stderr(), report::check_open()) {
+		return closed.report();
 	}
 	match error.print().and_then(|()| io::stdout().flush()) {
 		Err(failed) if !error.use_stderr() && failed.kind() != io::ErrorKind::BrokenPipe => {

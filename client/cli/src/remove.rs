@@ -8,7 +8,7 @@ use crate::{
 	options::Options,
 	progress::Bar,
 	stderr::tell,
-	text::{called, count, operand, Called, Key},
+	text::{called, count, operand, shown, Called, Key},
 };
 use isthmus_sdk::{
 	object::{object_of, Locations},
@@ -94,7 +94,8 @@ impl fmt::Display for Removed {
 			write!(f, " with {}", count(files as u64, "file"))?;
 		}
 		for Deleted { location, failure } in &self.objects {
-			match failure {
+			let location = shown(location);
+			match failure.as_ref().map(shown) {
 				None => write!(f, "\n  {location}: its object is gone")?,
 				Some(failure) => write!(f, "\n  {location}: its object is not deleted: {failure}")?,
 			}

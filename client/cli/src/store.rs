@@ -10,7 +10,7 @@ use crate::{
 	progress::Bar,
 	report::Patient,
 	stderr::tell,
-	text::{bytes, called, condition, count, operand, quoted, Called, Key},
+	text::{bytes, called, condition, count, operand, quoted, shown, Called, Key},
 };
 use isthmus_sdk::{
 	every,
@@ -131,7 +131,7 @@ impl fmt::Display for Stored {
 		let at = if self.files.is_some() { "up to" } else { "at" };
 		write!(f, ", {at} leaf {leaf} of dataset {dataset}, epoch {epoch}")?;
 		if let Some(location) = &self.location {
-			write!(f, "; the object is at {location}")?;
+			write!(f, "; the object is at {}", shown(location))?;
 		}
 		match self.readers {
 			None => Ok(()),

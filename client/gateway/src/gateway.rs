@@ -32,7 +32,7 @@ use std::{
 	time::Duration,
 };
 use tokio::{
-	sync::{mpsc, OwnedSemaphorePermit, Semaphore},
+	sync::{mpsc, AcquireError, OwnedSemaphorePermit, Semaphore},
 	task::{spawn_local, JoinError},
 	time::{timeout, Instant},
 };
@@ -100,6 +100,11 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 	/// Returns what is read.
 	pub fn source(&self) -> &Files {
 		&self.source
+	}
+
+	/// Waits until no file is being read. What was read is told then.
+	pub(crate) async fn all_read(&self) -> Result<(), AcquireError> {
+		self.reads.acquire_many(READS as u32).await.map(drop)
 	}
 
 	fn totals(&self) -> Totals {

@@ -18,10 +18,10 @@ use hyper::{
 	Request,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, pin::pin, sync::Arc, time::Duration};
 use tokio::{
 	net::{TcpListener, TcpStream},
-	sync::Semaphore,
+	sync::{watch, Semaphore},
 	task::spawn_local,
 	time::sleep,
 };
@@ -36,21 +36,39 @@ const HEAD: usize = 64 << 10;
 const BREATH: Duration = Duration::from_millis(100);
 
 impl<Files: Source, Log: Watch> Gateway<Files, Log> {
-	/// Answers requests, until the future is dropped. It has to run in a [`LocalSet`](tokio::task::LocalSet): all files are
-	/// read on one thread.
-	pub async fn serve(self: Arc<Self>, listener: TcpListener) -> Infallible {
+	/// Answers requests until `stop` is ready. Then it takes no more of them, and returns when those that it has are answered.
+	/// It has to run in a [`LocalSet`](tokio::task::LocalSet): all files are read on one thread.
+	pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) {
 		let connections = Arc::new(Semaphore::new(CONNECTIONS));
+		let (end, ending) = watch::channel(());
+		tokio::select! {
+			never = self.clone().accept(listener, connections.clone(), ending) => match never {},
+			() = stop => {}
+		}
+		// Connections notice that this is gone.
+		drop(end);
+		// The semaphores are never closed. The second one is of the files, which are logged when they are sent.
+		let _ = connections.acquire_many(CONNECTIONS as u32).await;
+		let _ = self.all_read().await;
+	}
+
+	/// Takes connections, and answers their requests.
+	async fn accept(
+		self: Arc<Self>,
+		listener: TcpListener,
+		connections: Arc<Semaphore>,
+		ending: watch::Receiver<()>,
+	) -> Infallible {
 		loop {
 			let Ok(permit) = connections.clone().acquire_owned().await else {
-				// The semaphore is never closed.
 				sleep(BREATH).await;
 				continue;
 			};
 			match listener.accept().await {
 				Ok((connection, _)) => {
-					let gateway = self.clone();
+					let (gateway, ending) = (self.clone(), ending.clone());
 					spawn_local(async move {
-						gateway.connection(connection).await;
+						gateway.connection(connection, ending).await;
 						drop(permit);
 					});
 				}
@@ -59,19 +77,26 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 		}
 	}
 
-	/// Answers the requests of a connection. What is wrong with a connection, its program knows.
-	async fn connection(self: Arc<Self>, connection: TcpStream) {
+	/// Answers the requests of a connection, or only the one that it is at if the gateway ends. What is wrong with a
+	/// connection, its program knows.
+	async fn connection(self: Arc<Self>, connection: TcpStream, mut ending: watch::Receiver<()>) {
 		let _ = connection.set_nodelay(true);
 		let answer = service_fn(|request: Request<Incoming>| {
 			let gateway = self.clone();
 			async move { Ok::<_, Infallible>(gateway.answer(&request).await) }
 		});
-		let _ = http1::Builder::new()
+		let answering = http1::Builder::new()
 			.timer(TokioTimer::new())
 			.header_read_timeout(IDLE)
 			.max_buf_size(HEAD)
-			.serve_connection(TokioIo::new(connection), answer)
-			.await;
+			.serve_connection(TokioIo::new(connection), answer);
+		let mut answering = pin!(answering);
+		tokio::select! {
+			_ = &mut answering => return,
+			_ = ending.changed() => {}
+		}
+		answering.as_mut().graceful_shutdown();
+		let _ = answering.await;
 	}
 
 	/// Answers a request.

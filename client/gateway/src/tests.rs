@@ -715,7 +715,7 @@ async fn bytes_that_are_no_request_end_their_connection_only() {
 		let stand = Stand::new();
 		let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
 		let address = listener.local_addr().unwrap();
-		tokio::task::spawn_local(stand.gateway.clone().serve(listener));
+		tokio::task::spawn_local(stand.gateway.clone().serve(listener, std::future::pending()));
 		let ask = async |bytes: &[u8]| {
 			let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
 			// The gateway may have closed the connection already.

@@ -184,7 +184,7 @@ impl<'a> FetchFile<'a> {
 		let part = lock_part(path, self.executable);
 		let client = self.reading.client();
 		let mut file = client
-			.patiently(Wait::OtherFetch, part)
+			.patiently_locked(Wait::OtherFetch, Some(path), part)
 			.await
 			.map_err(|error| error.of(output))?;
 		let fetched = self.fetch(&mut file, path, output, progress).await;

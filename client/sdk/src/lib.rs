@@ -163,7 +163,7 @@ pub use isthmus_conditions as conditions;
 pub use isthmus_envelope as envelope;
 pub use isthmus_objects as objects;
 pub use isthmus_primitives::{DECIMALS, UNIT};
-pub use lock::can_take_turns;
+pub use lock::{can_take_turns, holder as lock_holder, Holder};
 pub use names::Names;
 pub use outcome::Included;
 pub use progress::{Progress, Stage};

@@ -9,7 +9,6 @@ use crate::{
 	client::{Client, Depth},
 	error::Error,
 	event::Event,
-	lock,
 	manifest::content_hash,
 	outcome::Included,
 	state::{every, State},
@@ -440,9 +439,7 @@ pub struct Renewal {
 /// the [`Revocation`].
 pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Revocation, Error> {
 	let name = format!("isthmus-{}-revoke.lock", owner.id());
-	let _lock = client
-		.patiently(Wait::OtherRevocation, lock::hold(&name))
-		.await;
+	let _lock = client.hold(Wait::OtherRevocation, &name).await;
 	let best = client.best().await?;
 	let grant = best
 		.grant(id)

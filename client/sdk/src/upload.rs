@@ -365,8 +365,7 @@ impl<'a> Upload<'a> {
 			self.owner.id(),
 			hex::encode(&content_hash(&self.choice.place.key.0)[..8])
 		);
-		let held = lock::hold(&name);
-		self.client.patiently(Wait::OtherUpload, held).await
+		self.client.hold(Wait::OtherUpload, &name).await
 	}
 
 	/// Checks that the value's file was not written to, if it is a file.

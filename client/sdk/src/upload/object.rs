@@ -120,8 +120,7 @@ impl Upload<'_> {
 	async fn lock_objects(&self) -> Option<lock::Held> {
 		let (owner, dataset) = (self.owner.id(), self.choice.place.dataset);
 		let name = format!("isthmus-{owner}-objects-{dataset}.lock");
-		let held = lock::hold(&name);
-		self.client.patiently(Wait::OtherUpload, held).await
+		self.client.hold(Wait::OtherUpload, &name).await
 	}
 
 	/// Returns the path of the journal.
