@@ -108,6 +108,7 @@ pub mod location;
 pub mod manifest;
 pub mod merkle;
 pub mod object;
+pub mod packed;
 pub mod payload;
 pub mod policy;
 pub mod query;
