@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Fetches a folder: first its list of files, then each file that is missing.
 
+mod packed_files;
+
 use crate::{
 	account::Identity,
 	client::Client,
 	fetch_file::{FetchError, FetchFile},
-	folder,
+	folder::{self, packed},
 	progress::Progress,
 	reading::Reading,
 	stamp::Stamp,
 	types::AccountId,
 };
+use packed_files::Fetch;
 use std::{
 	fs,
 	io::ErrorKind,
@@ -24,6 +27,86 @@ pub struct FetchedFolder {
 	pub files: usize,
 	/// The total size of the files in bytes.
 	pub bytes: u64,
+}
+
+/// A folder's list.
+enum Listing {
+	/// Each file is a record.
+	Records(Vec<folder::File>),
+	/// The files are in packs.
+	Packed(packed::List),
+}
+
+impl Listing {
+	/// Fetches and reads a list.
+	async fn read(list: &Reading, progress: &mut impl Progress) -> Result<Self, FetchError> {
+		if list.length() > folder::MAX_LENGTH as u64 {
+			return Err(FetchError::ListTooLong);
+		}
+		let mut bytes = Vec::new();
+		list.run(&mut bytes, 0, progress).await?;
+		Ok(match bytes.starts_with(packed::LABEL) {
+			true => Self::Packed(packed::from_bytes(&bytes)?),
+			false => Self::Records(folder::from_bytes(&bytes)?),
+		})
+	}
+
+	/// Returns the file at a path, and where it begins in its record; `None` if there is none.
+	fn find(&self, path: &str) -> Option<(&folder::File, u64)> {
+		let found = match self {
+			Self::Records(files) => files
+				.iter()
+				.find(|file| file.path == path)
+				.map(|file| (file, 0)),
+			Self::Packed(list) => {
+				let mut files = list.files.iter();
+				let found = files.find(|packed| packed.file.path == path);
+				found.map(|packed| (&packed.file, packed.offset))
+			}
+		};
+		found.filter(|(file, _)| !file.folder)
+	}
+}
+
+/// Fetches one file of a folder into a local file. `list` is the opened record that lists the folder's files. Of a pack,
+/// only the part with the file is fetched.
+///
+/// # Errors
+///
+/// Returns [`FetchError::List`] if the record is not a folder's list, [`FetchError::NoSuchFile`] if it has no such file,
+/// [`FetchError::NotListed`] if the bytes are not what the list says, and the errors of [`FetchFile::run`].
+pub async fn fetch_file_of(
+	client: &Client,
+	reader: &Identity,
+	owner: &AccountId,
+	(list, path): (&Reading, &str),
+	output: &Path,
+	replace: bool,
+	progress: &mut impl Progress,
+) -> Result<FetchedFolder, FetchError> {
+	let listing = Listing::read(list, progress).await?;
+	let (file, offset) = listing
+		.find(path)
+		.ok_or_else(|| FetchError::NoSuchFile(path.to_owned()))?;
+	let fetch = Fetch {
+		client,
+		reader,
+		owner,
+		replace,
+	};
+	fetch.one(file, offset, output, progress).await?;
+	Ok(FetchedFolder {
+		files: 1,
+		bytes: file.length,
+	})
+}
+
+/// Creates the folder to fetch into, unless it is there.
+fn make_output(output: &Path) -> Result<(), FetchError> {
+	fs::create_dir_all(output).map_err(|error| match error.kind() {
+		ErrorKind::AlreadyExists => FetchError::NotAFolder(output.to_owned()),
+		_ => FetchError::io(output)(error),
+	})
 }
 
 /// Fetches the files of a folder into a local folder. `list` is the opened record that lists them. Existing
@@ -44,29 +127,27 @@ pub async fn fetch_folder(
 	replace: bool,
 	progress: &mut impl Progress,
 ) -> Result<FetchedFolder, FetchError> {
-	if list.length() > folder::MAX_LENGTH as u64 {
-		return Err(FetchError::ListTooLong);
-	}
-	let mut bytes = Vec::new();
-	list.run(&mut bytes, 0, progress).await?;
-	let files = folder::from_bytes(&bytes)?;
-	fs::create_dir_all(output).map_err(|error| match error.kind() {
-		ErrorKind::AlreadyExists => FetchError::NotAFolder(output.to_owned()),
-		_ => FetchError::io(output)(error),
-	})?;
+	let files = match Listing::read(list, progress).await? {
+		Listing::Packed(listed) => {
+			make_output(output)?;
+			let fetch = Fetch {
+				client,
+				reader,
+				owner,
+				replace,
+			};
+			let hash = list.content_hash();
+			return fetch.all(&listed, &hash, output, progress).await;
+		}
+		Listing::Records(files) => files,
+	};
+	make_output(output)?;
 	for file in &files {
 		progress.file(&file.path);
 		let path = place(output, &file.path)?;
-		if file.folder {
-			make_folder(&path)?;
+		let Some(differs) = is_missing(&path, file, replace)? else {
 			continue;
-		}
-		let differs = exists(&path)?;
-		match differs && is_fetched(&path, file)? {
-			true => continue,
-			false if differs && !replace => return Err(FetchError::Differs(path)),
-			false => {}
-		}
+		};
 		let reading = Reading::open(client, reader, owner, file.key)
 			.await
 			.map_err(FetchError::of_file(&file.path))?;
@@ -85,6 +166,29 @@ pub async fn fetch_folder(
 		files: files.iter().filter(|file| !file.folder).count(),
 		bytes: files.iter().map(|file| file.length).sum(),
 	})
+}
+
+/// Makes an empty folder of a list, and looks at a file: returns `None` if it has the right bytes, and otherwise whether
+/// another file is there.
+///
+/// # Errors
+///
+/// Returns [`FetchError::Differs`] if another file is there and may not be replaced.
+fn is_missing(
+	path: &Path,
+	listed: &folder::File,
+	replace: bool,
+) -> Result<Option<bool>, FetchError> {
+	if listed.folder {
+		make_folder(path)?;
+		return Ok(None);
+	}
+	let differs = exists(path)?;
+	match differs && is_fetched(path, listed)? {
+		true => Ok(None),
+		false if differs && !replace => Err(FetchError::Differs(path.to_owned())),
+		false => Ok(Some(differs)),
+	}
 }
 
 /// Returns whether a regular file exists. Anything else there is an error: a link could lead elsewhere, and

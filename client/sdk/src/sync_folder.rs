@@ -204,7 +204,6 @@ struct Running<'a> {
 	old: List,
 	stored: Option<Record>,
 	epoch: Epoch,
-	keys: EpochKeys,
 	location: objects::Location,
 	journal: Journal,
 	/// The packs that the journal has.
@@ -273,7 +272,6 @@ impl<'a> Running<'a> {
 			old,
 			stored,
 			epoch,
-			keys,
 			location: location_to_write(client, owner.id(), dataset).await?,
 			noted: journal.read()?,
 			journal,
@@ -301,19 +299,21 @@ impl<'a> Running<'a> {
 				self.there.insert(*key);
 			}
 		}
-		for sent in self.noted.clone() {
+		for sent in &self.noted {
 			let Sent {
 				location, place, ..
-			} = &sent;
+			} = sent;
 			let fits = (place.dataset, place.epoch) == (self.asked.dataset, self.epoch)
 				&& location == self.location.url()
 				&& self.new.contains(&place.key)
 				&& !self.there.contains(&place.key);
+			if !fits {
+				continue;
+			}
 			let turn = Turn::take(client, owner.id()).await?;
 			let at = (*place, false);
 			match free_place(client, owner, best, turn.notes(), at).await {
-				_ if !fits => {}
-				Ok(_) => drop(self.sent.insert(place.key, sent)),
+				Ok(_) => drop(self.sent.insert(place.key, sent.clone())),
 				Err(Error::Upload(UploadError::LeafTaken(_))) => {}
 				Err(error) => return Err(error),
 			}
@@ -401,12 +401,16 @@ impl<'a> Running<'a> {
 			}
 		}
 		let mut pending: Vec<Pending> = Vec::new();
-		for missing in missing.chunks(BATCH) {
-			waiting.extend(self.send_packs(missing, total, progress).await?);
+		let mut missing = missing.chunks(BATCH);
+		loop {
 			while waiting.len() > BATCH {
 				let rest = waiting.split_off(BATCH);
 				pending.push(self.enter(&waiting, &[]).await?);
 				waiting = rest;
+			}
+			match missing.next() {
+				Some(missing) => waiting.extend(self.send_packs(missing, total, progress).await?),
+				None => break,
 			}
 		}
 		for mut pending in pending {
@@ -430,7 +434,7 @@ impl<'a> Running<'a> {
 				.filter_map(|file| self.files.get(*file).cloned())
 				.collect();
 			jobs.push(Job {
-				place: self.allocate(*key).await?,
+				place: self.allocate(*key, true).await?,
 				source: PackSource::new(files),
 				length: pack.length,
 			});
@@ -450,6 +454,7 @@ impl<'a> Running<'a> {
 					Some(next) => {
 						let next = next?;
 						this.journal.note(&next)?;
+						this.forget(&next)?;
 						sent.push((next.place, next.object));
 					}
 				},
@@ -464,14 +469,15 @@ impl<'a> Running<'a> {
 		Ok(sent)
 	}
 
-	/// Chooses the place of an object: that of its interrupted upload, if it is free, or the next free one.
-	async fn allocate(&mut self, key: RecordKey) -> Result<Place, Error> {
+	/// Chooses the place of an object: that of its interrupted upload, if it `resumes` and the place is free, or the next
+	/// free one.
+	async fn allocate(&mut self, key: RecordKey, resumes: bool) -> Result<Place, Error> {
 		let (client, owner) = (self.asked.client, self.asked.owner);
 		let journal = journal_of(owner.id(), &key)?;
 		let best = client.best().await?;
 		let turn = Turn::take(client, owner.id()).await?;
 		let noted = objects::unfinished(&journal)?.and_then(|text| noted_place(&text, key));
-		if let Some(place) = noted {
+		if let Some(place) = noted.filter(|_| resumes) {
 			let is_here = place == self.place(key, place.leaf) && place.leaf >= self.next;
 			let is_free = is_here
 				&& free_place(client, owner, &best, turn.notes(), (place, false))
@@ -520,12 +526,8 @@ impl<'a> Running<'a> {
 			count.fetch_add(done.saturating_sub(before), Ordering::Relaxed);
 			before = before.max(done);
 		};
-		let sent = upload
-			.run(source, Some(length), &mut tell)
-			.await
-			.map_err(of_send)?;
-		// What is sent whole is noted by the caller.
-		objects::forget(&journal).map_err(Error::from)?;
+		let sent = upload.run(source, Some(length), &mut tell).await;
+		let sent = sent.map_err(of_send)?;
 		Ok(Sent {
 			location: self.location.url().to_owned(),
 			place,
@@ -535,6 +537,14 @@ impl<'a> Running<'a> {
 				root: H256(*sent.object.root()),
 			},
 		})
+	}
+
+	/// Removes the journal of an object that is sent whole.
+	fn forget(&self, sent: &Sent) -> Result<(), Error> {
+		Ok(objects::forget(&journal_of(
+			self.asked.owner.id(),
+			&sent.place.key,
+		)?)?)
 	}
 
 	/// Sends a transaction with objects' entries and other calls between them, unless a place was taken meanwhile.
@@ -567,9 +577,9 @@ impl<'a> Running<'a> {
 		mut entries: Vec<(Place, Object)>,
 		progress: &mut impl Progress,
 	) -> Result<SyncedFolder, UploadFolderError> {
-		let (client, owner, key) = (self.asked.client, self.asked.owner, self.asked.key);
+		let (client, key) = (self.asked.client, self.asked.key);
 		let unused = self.unused(list).await?;
-		let place = self.allocate(key).await?;
+		let place = self.allocate(key, false).await?;
 		let length = bytes.len() as u64;
 		let count = AtomicU64::new(0);
 		let job = Job {
@@ -578,6 +588,7 @@ impl<'a> Running<'a> {
 			length,
 		};
 		let sent = self.send(job, &count).await?;
+		self.forget(&sent)?;
 		self.sent_bytes += length;
 		progress.at(Stage::Sending, self.sent_bytes, self.sent_bytes);
 		entries.push((place, sent.object.clone()));
@@ -597,6 +608,7 @@ impl<'a> Running<'a> {
 			false => pending.included().await?,
 		};
 		self.remove(&unused).await?;
+		self.discard_noted().await?;
 		self.journal.forget()?;
 		let deleted = match self.asked.deletes {
 			true => self.delete(&unused).await?,
@@ -607,12 +619,28 @@ impl<'a> Running<'a> {
 		Ok(report)
 	}
 
-	/// Deletes the object of a list that did not come on the chain: the next attempt makes another one. What cannot be
-	/// deleted stays, and does no harm.
+	/// Deletes an object that is not on the chain, and opens nowhere. What cannot be deleted stays, and does no harm.
 	async fn discard(&self, sent: &Sent) {
 		if let Ok(object) = of_entry(sent.place.key, &sent.object) {
 			let _ = self.location.delete(&object).await;
 		}
+	}
+
+	/// Deletes the objects of packs that interrupted runs have sent, and that are not on the chain.
+	async fn discard_noted(&self) -> Result<(), Error> {
+		let (client, owner) = (self.asked.client, self.asked.owner);
+		let best = client.best().await?;
+		for sent in &self.noted {
+			let record = best.record(owner.id(), sent.place.key).await?;
+			let is_there = record.is_some_and(|record| match record.payload {
+				Payload::Object { object, .. } => object == sent.object,
+				_ => false,
+			});
+			if !is_there && sent.location == self.location.url() {
+				self.discard(sent).await;
+			}
+		}
+		Ok(())
 	}
 
 	/// Returns the records on the chain that are not needed any more: packs, those of interrupted runs, too, and the old list.

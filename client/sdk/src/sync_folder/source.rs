@@ -3,6 +3,7 @@
 
 use super::plan::Local;
 use crate::{
+	error::Error,
 	folder,
 	progress::{Progress, Stage},
 	stamp::Stamp,
@@ -31,11 +32,20 @@ pub(super) async fn hash_all(
 	progress: &mut impl Progress,
 ) -> Result<Vec<Local>, UploadFolderError> {
 	let mut hashed: Vec<Local> = Vec::with_capacity(files.len());
+	let lengths = files
+		.iter()
+		.map(|file| std::fs::metadata(&file.at).map_or(0, |there| there.len()));
+	let total = lengths.fold(0, u64::saturating_add);
+	let mut done = 0u64;
 	for batch in files.chunks(BATCH) {
 		let batch = batch.to_vec();
 		let batch = tokio::task::spawn_blocking(move || hash_some(&batch)).await;
-		hashed.extend(batch.map_err(|ended| crate::Error::from(io::Error::other(ended)))??);
-		progress.at(Stage::Naming, hashed.len() as u64, files.len() as u64);
+		let batch = batch.map_err(|ended| Error::from(io::Error::other(ended)))??;
+		done = batch
+			.iter()
+			.fold(done, |done, file| done.saturating_add(file.length));
+		hashed.extend(batch);
+		progress.at(Stage::Naming, done.min(total), total);
 	}
 	Ok(hashed)
 }
@@ -50,7 +60,7 @@ fn hash_some(files: &[LocalFile]) -> Result<Vec<Local>, UploadFolderError> {
 			.chunks(share)
 			.map(|share| scope.spawn(move || hash_share(share)))
 			.collect();
-		let ended = |_| Err(crate::Error::from(io::Error::other("a thread ended")).into());
+		let ended = |_| Err(Error::from(io::Error::other("a thread ended")).into());
 		running
 			.into_iter()
 			.map(|thread| thread.join().unwrap_or_else(ended))
