@@ -444,7 +444,7 @@ impl<'a> Running<'a> {
 		let this = &*self;
 		let mut sending = stream::iter(jobs)
 			.map(|job| this.send(job, &done))
-			.buffered(AT_ONCE)
+			.buffer_unordered(AT_ONCE)
 			.boxed_local();
 		let mut ticks = tokio::time::interval(REPORT);
 		loop {
