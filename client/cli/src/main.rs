@@ -35,6 +35,7 @@ mod man;
 mod metrics;
 mod options;
 mod output;
+mod packed;
 mod passphrase;
 mod plot;
 mod progress;

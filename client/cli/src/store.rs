@@ -7,10 +7,10 @@ use crate::{
 	error::{os, Error, Kind},
 	options::Options,
 	output::{is_open_file, is_standard, kind},
+	packed::{self, Synced},
 	progress::Bar,
 	report::Patient,
 	stderr::tell,
-	sync::{self, Synced},
 	text::{bytes, called, condition, count, operand, quoted, Called, Key},
 };
 use isthmus_sdk::{
@@ -183,7 +183,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> 
 			let sync = SyncFolder::new(&context.client, &identity, record.key, dataset);
 			let sync = sync.only_new().from_leaf(opts.leaf.unwrap_or(0));
 			let of = (called, record.key);
-			let synced = sync::packed(context, &identity, of, sync, &folder).await?;
+			let synced = packed::store(context, &identity, of, sync, &folder).await?;
 			return Ok(Outcome::Packed(synced));
 		}
 		source => source,

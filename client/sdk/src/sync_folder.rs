@@ -350,7 +350,7 @@ impl<'a> Running<'a> {
 		self.store_list(&list, bytes, waiting, progress).await
 	}
 
-	/// Checks that the account can pay for so many entries, at present. Every entry costs the same.
+	/// Checks that the account can pay for this number of entries, at present. Every entry costs the same.
 	///
 	/// # Errors
 	///

@@ -2,7 +2,7 @@
 //! Fetches files out of packs. Files that lie beside each other are fetched together. They are written to a folder of
 //! their own first, and get their names when all of them are on the disk.
 
-use super::{is_missing, place, FetchedFolder};
+use super::place::{is_missing, place, FetchedFolder};
 use crate::{
 	account::Identity,
 	client::Client,
