@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Isthmus } from '../lib/isthmus.mjs';
-import { PeakMemory } from '../lib/memory.mjs';
+import { memoryOf } from '../lib/memory.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { Client } from '../lib/sharing.mjs';
 
@@ -37,16 +37,24 @@ const contentOf = (number) => `${number}\n`.repeat(number % 7 === 0 ? number % 2
 async function measured(t, args) {
 	const began = performance.now();
 	const child = isthmus.start(['--json', ...args]);
-	const memory = new PeakMemory(child.pid);
+	let peak = 0;
+	const look = () => {
+		try {
+			peak = Math.max(peak, memoryOf(child.pid));
+		} catch {
+			// It has ended.
+		}
+	};
+	const timer = setInterval(look, 20);
 	const [out, err] = [[], []];
 	child.stdout.on('data', (data) => out.push(data));
 	child.stderr.on('data', (data) => err.push(data));
-	child.once('exit', () => memory.end());
 	const [code] = await once(child, 'close');
+	clearInterval(timer);
 	assert.equal(code, 0, `isthmus ${args.join(' ')}: ${Buffer.concat(err)}`);
 	const seconds = (performance.now() - began) / 1000;
-	t.diagnostic(`${args[0]}: ${seconds.toFixed(1)} s, at most ${memory.peak.toFixed(0)} MiB`);
-	assert.ok(memory.peak < MOST);
+	t.diagnostic(`${args[0]}: ${seconds.toFixed(1)} s, at most ${peak.toFixed(0)} MiB`);
+	assert.ok(peak < MOST);
 	return JSON.parse(Buffer.concat(out));
 }
 
@@ -116,7 +124,8 @@ test(`a folder of ${FILES} files is stored, synced after changes and fetched`, {
 	const stored = await measured(t, ['store', 'many', '--object', '--public-name', '--finalized', ...owner.key]);
 	t.diagnostic(`${stored.bytes} bytes in ${stored.packs} packs, ${stored.sentBytes} sent, ${stored.transactions} transactions`);
 	assert.deepEqual([stored.files, stored.added, stored.removed], [FILES, FILES, 0]);
-	assert.equal(stored.packs, Math.ceil(stored.bytes / 2 ** 24));
+	// Packs are full but for the file that did not fit.
+	assert.ok(stored.packs - Math.ceil(stored.bytes / 2 ** 24) <= 1);
 	assert.equal(stored.transactions, 1);
 	await isthmus.ok('authorize', '--to', reader.address, '--leaves', '0..100', '--finalized', ...owner.key);
 	const fetch = ['fetch', owner.address, 'many', ...reader.key];
@@ -156,8 +165,9 @@ test(`a folder of ${FILES} files is stored, synced after changes and fetched`, {
 	// Every object is whole, and all of them go with the folder.
 	const [checked] = await isthmus.ok('check', owner.address, '0');
 	assert.equal(checked.locations[0].right, moved.packs + 1);
-	await isthmus.ok('remove', 'many', '--objects', ...owner.key);
-	assert.deepEqual((await isthmus.ok('list', 'records', ...owner.key)), []);
+	await isthmus.ok('remove', 'many', '--objects', '--finalized', ...owner.key);
+	assert.deepEqual(await isthmus.ok('list', 'records', ...owner.key), []);
+	assert.deepEqual(readdirSync(file('store')), []);
 });
 
 test('what is not used any more is packed again, and its objects are deleted', { timeout }, async () => {

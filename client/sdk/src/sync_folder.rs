@@ -607,7 +607,7 @@ impl<'a> Running<'a> {
 			true => pending.finalized().await?,
 			false => pending.included().await?,
 		};
-		self.remove(&unused).await?;
+		let removed = self.remove(&unused).await?;
 		self.discard_noted().await?;
 		self.journal.forget()?;
 		let deleted = match self.asked.deletes {
@@ -615,7 +615,7 @@ impl<'a> Running<'a> {
 			false => Vec::new(),
 		};
 		let mut report = self.report(list, (place, Done::Now(included)), deleted);
-		report.removed_packs = unused.iter().filter(|unused| unused.key != key).count();
+		report.removed_packs = removed;
 		Ok(report)
 	}
 
@@ -664,20 +664,25 @@ impl<'a> Running<'a> {
 		Ok(unused)
 	}
 
-	/// Removes the records of packs that are not needed any more.
-	async fn remove(&mut self, unused: &[Unused]) -> Result<(), Error> {
+	/// Removes the records of packs that are not needed any more, and returns how many were removed. A record stays while a
+	/// reader has paid for it.
+	async fn remove(&mut self, unused: &[Unused]) -> Result<usize, Error> {
 		let (client, owner) = (self.asked.client, self.asked.owner);
 		let mut calls = Vec::new();
 		for Unused { key, .. } in unused.iter().filter(|unused| unused.key != self.asked.key) {
 			calls.push(client.remove_record(*key).await?);
 		}
-		if client.send_all(&owner.account, &calls).await?.is_some() {
+		let mut removed = calls.len();
+		for calls in calls.chunks(BATCH) {
+			let each = client.batch_each(calls).await?;
+			let included = client.send(&owner.account, &each).await?;
+			removed -= included.refused.len().min(removed);
 			self.transactions += 1;
 		}
-		Ok(())
+		Ok(removed)
 	}
 
-	/// Deletes the objects that are not needed any more.
+	/// Deletes the objects that are not needed any more, but those of records that stay.
 	async fn delete(&self, unused: &[Unused]) -> Result<Vec<Deleted>, Error> {
 		let SyncFolder {
 			client,
@@ -686,7 +691,18 @@ impl<'a> Running<'a> {
 			..
 		} = *self.asked;
 		let urls = own_locations(client, owner.id(), dataset).await?;
-		let objects: Vec<_> = unused.iter().map(|unused| unused.object.clone()).collect();
+		let best = client.best().await?;
+		let mut objects = Vec::new();
+		for Unused { key, object } in unused {
+			let record = best.record(owner.id(), *key).await?;
+			let is_there = match record.map(|record| record.payload) {
+				Some(Payload::Object { object: there, .. }) => of_entry(*key, &there)? == *object,
+				_ => false,
+			};
+			if !is_there {
+				objects.push(object.clone());
+			}
+		}
 		Ok(delete_objects(&objects, Locations::open(urls)).await)
 	}
 
