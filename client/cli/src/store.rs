@@ -80,7 +80,7 @@ pub(crate) struct Opts {
 
 	/// Store it as an object, at the dataset's first location that can be written to, or the files of a folder as objects
 	/// of up to 16 MiB. Its readers find it by its key, which this command prints, unless the name is public
-	#[arg(long, visible_alias = "objects", conflicts_with = "in_blocks")]
+	#[arg(long, alias = "objects", conflicts_with = "in_blocks")]
 	object: bool,
 
 	/// Store it in blocks, even if the dataset has locations

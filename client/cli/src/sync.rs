@@ -20,11 +20,11 @@ location of the dataset that can be written to (isthmus dataset locate). Packs a
 the chain many at a time, and an object with the list of the files comes last: with it, the new
 version takes the place of the old one at once.
 
-Every file is read, and compared by its SHA-256: times do not count. Only files with new contents are
-sent; those that were renamed or copied are not. A pack is sent again, without what is gone, when
-less than half of it is used. Files that are gone vanish from the list; their bytes stay in their
-packs until then, and the objects of unused packs stay at the locations unless --objects deletes
-them. Run the same command again to resume an interrupted one.
+Every file is read, and compared by its SHA-256: times do not count. Only files with new contents
+are sent; those that were renamed or copied are not. A pack is sent again, without what is gone,
+when less than half of it is used. Files that are gone vanish from the list; their bytes stay in
+their packs until then, and the objects of unused packs stay at the locations unless --objects
+deletes them. Run the same command again to resume an interrupted one.
 
 Readers need grants for the leaves of the new packs and of the new list. What they fetched stays.
 
