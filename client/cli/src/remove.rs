@@ -84,6 +84,7 @@ pub(crate) struct Removed {
 #[derive(Serialize)]
 struct Deleted {
 	location: String,
+	gone: usize,
 	/// Why one was not deleted there; `None` if all are gone.
 	failure: Option<String>,
 }
@@ -94,10 +95,18 @@ impl fmt::Display for Removed {
 		if let Some(files) = self.files {
 			write!(f, " with {}", count(files as u64, "file"))?;
 		}
-		for Deleted { location, failure } in &self.objects {
+		for Deleted {
+			location,
+			gone,
+			failure,
+		} in &self.objects
+		{
+			let gone = count(*gone as u64, "object");
 			match failure {
-				None => write!(f, "\n  {location}: its object is gone")?,
-				Some(failure) => write!(f, "\n  {location}: its object is not deleted: {failure}")?,
+				None => write!(f, "\n  {location}: deleted {gone}")?,
+				Some(failure) => {
+					write!(f, "\n  {location}: deleted {gone}, and not all: {failure}")?
+				}
 			}
 		}
 		if let Some(erased) = self.erased {
@@ -169,6 +178,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	};
 	let objects = objects.into_iter().map(|deleted| Deleted {
 		location: deleted.location,
+		gone: deleted.gone,
 		failure: deleted.failure,
 	});
 	Ok(Removed {
