@@ -203,7 +203,7 @@ async fn store_record(
 ) -> Result<Stored, Error> {
 	let called = record.called;
 	if let Some(location) = location(opts, context, identity, dataset, &source).await? {
-		if let Some(condition) = opts.when {
+		if let Some(condition) = &opts.when {
 			put_under_embargo(context, identity, record, condition).await?;
 		}
 		let place = place(opts, record.key, dataset, context, identity).await?;
@@ -213,7 +213,7 @@ async fn store_record(
 	// Reading a stream may take long, so it comes after all that can be asked and refused, and before the state
 	// that the record's place depends on.
 	let source = source.read()?;
-	if let Some(condition) = opts.when {
+	if let Some(condition) = &opts.when {
 		put_under_embargo(context, identity, record, condition).await?;
 	}
 	let place = place(opts, record.key, dataset, context, identity).await?;

@@ -476,9 +476,12 @@ impl<'a> Running<'a> {
 		let journal = journal_of(owner.id(), &key)?;
 		let best = client.best().await?;
 		let turn = Turn::take(client, owner.id()).await?;
+		let taken: BTreeSet<Leaf> = self.sent.values().map(|sent| sent.place.leaf).collect();
 		let noted = objects::unfinished(&journal)?.and_then(|text| noted_place(&text, key));
 		if let Some(place) = noted.filter(|_| resumes) {
-			let is_here = place == self.place(key, place.leaf) && place.leaf >= self.next;
+			let is_here = place == self.place(key, place.leaf)
+				&& place.leaf >= self.next
+				&& !taken.contains(&place.leaf);
 			let is_free = is_here
 				&& free_place(client, owner, &best, turn.notes(), (place, false))
 					.await
@@ -488,7 +491,6 @@ impl<'a> Running<'a> {
 				return Ok(place);
 			}
 		}
-		let taken: BTreeSet<Leaf> = self.sent.values().map(|sent| sent.place.leaf).collect();
 		let place = loop {
 			let at = self.place(key, self.next);
 			let place = free_place(client, owner, &best, turn.notes(), (at, true)).await?;
@@ -547,7 +549,7 @@ impl<'a> Running<'a> {
 		)?)?)
 	}
 
-	/// Sends a transaction with objects' entries and other calls between them, unless a place was taken meanwhile.
+	/// Sends a transaction with other calls and then objects' entries, unless a place was taken meanwhile.
 	async fn enter(
 		&mut self,
 		entries: &[(Place, Object)],
@@ -577,7 +579,7 @@ impl<'a> Running<'a> {
 		mut entries: Vec<(Place, Object)>,
 		progress: &mut impl Progress,
 	) -> Result<SyncedFolder, UploadFolderError> {
-		let (client, key) = (self.asked.client, self.asked.key);
+		let key = self.asked.key;
 		let unused = self.unused(list).await?;
 		let place = self.allocate(key, false).await?;
 		let length = bytes.len() as u64;
@@ -592,14 +594,13 @@ impl<'a> Running<'a> {
 		self.sent_bytes += length;
 		progress.at(Stage::Sending, self.sent_bytes, self.sent_bytes);
 		entries.push((place, sent.object.clone()));
-		let mut first = Vec::new();
-		if self.stored.is_some() {
-			first.push(client.remove_record(key).await?);
-		}
-		let mut pending = match self.enter(&entries, &first).await {
-			Ok(pending) => pending,
+		let (mut pending, mut removed) = match self.replace(&entries, &unused).await {
+			Ok(done) => done,
 			Err(error) => {
-				self.discard(&sent).await;
+				// If the connection is lost, the transaction may still come into a block.
+				if !error.is_connection() {
+					self.discard(&sent).await;
+				}
 				return Err(error.into());
 			}
 		};
@@ -607,7 +608,9 @@ impl<'a> Running<'a> {
 			true => pending.finalized().await?,
 			false => pending.included().await?,
 		};
-		let removed = self.remove(&unused).await?;
+		if removed == 0 {
+			removed = self.remove(&unused).await?;
+		}
 		self.discard_noted().await?;
 		self.journal.forget()?;
 		let deleted = match self.asked.deletes {
@@ -617,6 +620,32 @@ impl<'a> Running<'a> {
 		let mut report = self.report(list, (place, Done::Now(included)), deleted);
 		report.removed_packs = removed;
 		Ok(report)
+	}
+
+	/// Sends the transaction that replaces the list. It also removes the records of packs that are not needed any more, unless
+	/// they are many, or a reader has paid for one. Also returns how many of them it removes.
+	async fn replace(
+		&mut self,
+		entries: &[(Place, Object)],
+		unused: &[Unused],
+	) -> Result<(Pending, usize), Error> {
+		let (client, key) = (self.asked.client, self.asked.key);
+		let mut first = Vec::new();
+		if self.stored.is_some() {
+			first.push(client.remove_record(key).await?);
+		}
+		let mut all = first.clone();
+		for unused in unused.iter().filter(|unused| unused.key != key) {
+			all.push(client.remove_record(unused.key).await?);
+		}
+		let count = all.len() - first.len();
+		if count > 0 && count <= BATCH {
+			match self.enter(entries, &all).await {
+				Err(error) if error.refusal() == Some(&PalletError::RecordPaidFor) => {}
+				entered => return Ok((entered?, count)),
+			}
+		}
+		Ok((self.enter(entries, &first).await?, 0))
 	}
 
 	/// Deletes an object that is not on the chain, and opens nowhere. What cannot be deleted stays, and does no harm.
