@@ -70,6 +70,7 @@ seeds('grant', [
 ]);
 seeds('manifest', small(both(sharing.manifests, sharing.refusedManifests, 'manifest')));
 seeds('folder_list', small(both(files.folders, files.refusedFolders, 'bytes')));
+seeds('packed_list', small(both(files.packedFolders, files.refusedPackedFolders, 'bytes')));
 seeds('key_file', [
 	...files.keyFiles.map(({ file }, index) => [`valid-${index}`, JSON.stringify(file)]),
 	// Contents, after the salt and the number of the changed bit: a seed and an imported account.

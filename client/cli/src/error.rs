@@ -320,6 +320,16 @@ impl From<UploadFolderError> for Error {
 				..Self::failed(error)
 			},
 			UploadFolderError::ChangedWhileRead(_) => Self::failed(error).hint(STEADY),
+			UploadFolderError::NotPacked { key } => Self {
+				hints: vec![Hint::remove(OTHER_NAME, Some(key))],
+				..Self::refused(error)
+			},
+			UploadFolderError::Differs { .. } => {
+				Self::refused(error).hint("store what has changed: isthmus sync FOLDER")
+			}
+			UploadFolderError::OtherDataset { dataset } => {
+				Self::refused(error).hint(format!("name it: --dataset {dataset}"))
+			}
 			error => Self::failed(error),
 		}
 	}
@@ -350,6 +360,8 @@ impl From<FetchError> for Error {
 			}
 			FetchError::List(_) => Self::new(Kind::NotAuthentic, error)
 				.hint("fetch the record's bytes as they are with --raw"),
+			FetchError::NoSuchFile(_) => Self::usage(error)
+				.hint("fetch all of its files with --folder, and look what there is"),
 			FetchError::ListTooLong | FetchError::WrongLength(_) | FetchError::NotListed(_) => {
 				Self::new(Kind::NotAuthentic, error)
 			}

@@ -14,7 +14,8 @@ use crate::{
 	text::{account, bytes, called, count, file_name, shown, Called},
 };
 use isthmus_sdk::{
-	fetch_folder, is_folder, names, AccountId, Error as SdkError, FetchFile, Identity, Reading,
+	fetch_file_of, fetch_folder, is_folder, names, AccountId, Error as SdkError, FetchFile,
+	Identity, Reading,
 };
 use serde::Serialize;
 use std::{
@@ -37,6 +38,7 @@ checks the grant, and disputes it if its keys are wrong: the payment comes back.
 Examples:
   isthmus fetch 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty marks-2025.csv --key company.key
   isthmus fetch //Bob photos-2025 --folder --output photos/ --key company.key
+  isthmus fetch //Bob photos-2025 --file june/beach.jpg --key company.key
   isthmus fetch //Bob data.tar --output - --key company.key | tar x")]
 pub(crate) struct Opts {
 	/// Owner of the record
@@ -56,8 +58,12 @@ pub(crate) struct Opts {
 	#[arg(long)]
 	folder: bool,
 
+	/// Fetch one file of a folder, by its path in the folder
+	#[arg(long, value_name = "PATH", conflicts_with = "folder")]
+	file: Option<String>,
+
 	/// Fetch the record's bytes as they are, even if they are a folder's list of files
-	#[arg(long, conflicts_with = "folder")]
+	#[arg(long, conflicts_with_all = ["folder", "file"])]
 	raw: bool,
 
 	/// Replace the file if it exists
@@ -93,6 +99,8 @@ impl fmt::Display for Fetched {
 /// Where to write the bytes.
 enum Target {
 	One(Output),
+	/// One file of a folder.
+	FileOf(PathBuf),
 	Folder(PathBuf),
 }
 
@@ -126,9 +134,9 @@ async fn fetch(
 		Ok(reading) => reading,
 		Err(error) => return Err(access::explain(context, owner, key, error).await),
 	};
-	if !opts.folder && !opts.raw && is_folder(&reading).await? {
+	if !opts.folder && !opts.raw && opts.file.is_none() && is_folder(&reading).await? {
 		return Err(Error::usage("the record is a folder").hint(
-			"fetch its files with --folder --output FOLDER, or only the list of them with --raw",
+			"fetch its files with --folder --output FOLDER, one of them with --file PATH, or only the list of them with --raw",
 		));
 	}
 	let mut bar = Bar::new();
@@ -168,6 +176,12 @@ async fn write(
 			file.run(bar).await?;
 			(reading.length(), None, output)
 		}
+		Target::FileOf(output) => {
+			let of = (reading, opts.file.as_deref().unwrap_or_default());
+			let fetched =
+				fetch_file_of(client, identity, owner, of, &output, opts.force, bar).await?;
+			(fetched.bytes, None, output)
+		}
 		Target::Folder(output) => {
 			let fetched =
 				fetch_folder(client, identity, owner, reading, &output, opts.force, bar).await?;
@@ -187,7 +201,10 @@ fn target(opts: &Opts) -> Result<Target, Error> {
 		.output
 		.as_ref()
 		.filter(|output| !output.as_os_str().is_empty());
-	let name = file_name(opts.name);
+	let name = match &opts.file {
+		Some(path) => path.rsplit('/').next().map(PathBuf::from),
+		None => file_name(opts.name),
+	};
 	let output = match (output, &name) {
 		(Some(output), _) => output.clone(),
 		(None, Some(name)) => name.clone(),
@@ -206,6 +223,13 @@ fn target(opts: &Opts) -> Result<Target, Error> {
 		return Ok(Target::Folder(output));
 	}
 	let output = Output::at(output, name.as_deref(), opts.force)?;
+	if opts.file.is_some() {
+		return match output {
+			Output::File(path) => Ok(Target::FileOf(path)),
+			_ => Err(Error::usage("one file of a folder is fetched into a file")
+				.hint("choose a file: --output FILE")),
+		};
+	}
 	if output == Output::Stdout && io::stdout().is_terminal() {
 		return Err(
 			Error::usage("refusing to write the record to a terminal: it may be binary")

@@ -36,6 +36,7 @@ mod man;
 mod metrics;
 mod options;
 mod output;
+mod packed;
 mod paid;
 mod passphrase;
 mod plot;
@@ -64,6 +65,7 @@ mod status;
 mod stderr;
 mod stop;
 mod store;
+mod sync;
 mod text;
 mod trace;
 mod transfer;
@@ -106,6 +108,8 @@ enum Command {
 	Dataset(dataset::Opts),
 	/// Encrypt and store a file, a folder or stdin
 	Store(store::Opts),
+	/// Store what has changed in a folder
+	Sync(sync::Opts),
 	/// Keep a record from its readers until a condition is met
 	Embargo(embargo::Opts),
 	/// Remove a record or a folder, or give up an unfinished one
@@ -174,6 +178,7 @@ impl Command {
 			Self::Keep(opts) => opts.spends(),
 			Self::Register(_)
 			| Self::Store(_)
+			| Self::Sync(_)
 			| Self::Embargo(_)
 			| Self::Remove(_)
 			| Self::Request(_)
@@ -359,6 +364,7 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Register(opts) => register::run(opts, options).await.map(report),
 		Command::Dataset(opts) => dataset::run(opts, options).await.map(Some),
 		Command::Store(opts) => store::run(opts, options).await.map(report),
+		Command::Sync(opts) => sync::run(opts, options).await.map(report),
 		Command::Embargo(opts) => embargo::run(opts, options).await.map(report),
 		Command::Remove(opts) => remove::run(opts, options).await.map(report),
 		Command::Request(opts) => request::run(opts, options).await.map(Some),

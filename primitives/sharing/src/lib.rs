@@ -112,6 +112,7 @@ pub mod location;
 pub mod manifest;
 pub mod merkle;
 pub mod object;
+pub mod packed;
 pub mod payload;
 pub mod policy;
 pub mod purpose;

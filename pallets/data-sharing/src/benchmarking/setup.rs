@@ -433,4 +433,3 @@ pub(super) fn policy<T: Config>() -> Policy<BalanceOf<T>, BlockNumberFor<T>> {
 pub(super) fn held<T: Config>(reason: HoldReason, who: &T::AccountId) -> BalanceOf<T> {
 	T::Currency::balance_on_hold(&reason.into(), who)
 }
-			PurposeCode::Research,
