@@ -40,7 +40,9 @@ pub enum ParquetError {
 	#[error("it is not a Parquet file: it does not end with PAR1")]
 	Foreign,
 	/// The description is encrypted, with Parquet's own encryption.
-	#[error("its columns are encrypted by Parquet's own encryption, whose keys are not known here")]
+	#[error(
+		"its columns are encrypted by Parquet's own encryption, whose keys are not known here"
+	)]
 	Encrypted,
 	/// The description ends too early, or is longer than the file.
 	#[error("it is not a Parquet file: the description of its columns is cut off")]
@@ -263,10 +265,7 @@ impl Node<'_> {
 		};
 		let is_list = logical == Some(logical::LIST) || converted == Some(converted::LIST);
 		let is_map = logical == Some(logical::MAP)
-			|| matches!(
-				converted,
-				Some(converted::MAP | converted::MAP_KEY_VALUE)
-			);
+			|| matches!(converted, Some(converted::MAP | converted::MAP_KEY_VALUE));
 		match (inside, inside.map(|inside| &inside.children[..])) {
 			(Some(repeated), _) if is_list => self.list(repeated),
 			(_, Some([key, value])) if is_map => {
@@ -372,7 +371,11 @@ mod tests {
 			let hex = vector["bytes"].as_str().unwrap();
 			let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
 			let bytes = (0..hex.len()).step_by(2).map(byte).collect();
-			(vector["name"].as_str().unwrap().to_owned(), bytes, vector.clone())
+			(
+				vector["name"].as_str().unwrap().to_owned(),
+				bytes,
+				vector.clone(),
+			)
 		};
 		vectors.iter().map(vector).collect()
 	}
@@ -405,8 +408,14 @@ mod tests {
 		assert_eq!(description(112, tail(100, &MARK)), Ok(4..104));
 		assert_eq!(description(111, tail(100, &MARK)), Err(ParquetError::Short));
 		assert_eq!(description(8, tail(0, &MARK)), Ok(0..0));
-		assert_eq!(description(112, tail(100, b"PAR2")), Err(ParquetError::Foreign));
-		assert_eq!(description(112, tail(100, b"PARE")), Err(ParquetError::Encrypted));
+		assert_eq!(
+			description(112, tail(100, b"PAR2")),
+			Err(ParquetError::Foreign)
+		);
+		assert_eq!(
+			description(112, tail(100, b"PARE")),
+			Err(ParquetError::Encrypted)
+		);
 		// Only the beginning of a long one is read.
 		let long = description(1 << 30, tail(1 << 29, &MARK)).unwrap();
 		assert_eq!(long.end - long.start, LONGEST);

@@ -182,8 +182,14 @@ mod tests {
 			(&[1], -1),
 			(&[2], 1),
 			(&[0xac, 0x02], 150),
-			(&[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], i64::MAX),
-			(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], i64::MIN),
+			(
+				&[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
+				i64::MAX,
+			),
+			(
+				&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
+				i64::MIN,
+			),
 		] {
 			assert_eq!(Reader::new(bytes).int(), Ok(value));
 		}
@@ -196,7 +202,8 @@ mod tests {
 	fn what_is_skipped_ends_where_it_ends() {
 		// A struct with a boolean, a long, a list of two texts, and a map of a byte to a double; then 7.
 		let bytes = [
-			0x11, 0x16, 0x04, 0x19, 0x28, 1, b'a', 0, 0x1b, 1, 0x37, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7,
+			0x11, 0x16, 0x04, 0x19, 0x28, 1, b'a', 0, 0x1b, 1, 0x37, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+			7,
 		];
 		let mut reader = Reader::new(&bytes);
 		assert_eq!(reader.skip(Tag::Struct), Ok(()));
@@ -207,7 +214,10 @@ mod tests {
 	fn depths_and_counts_that_lie_are_refused() {
 		let deep = [0x1c; 1000];
 		let deep = Reader::new(&deep).skip(Tag::Struct);
-		assert_eq!(deep, Err(ParquetError::Malformed("values too deep in each other")));
+		assert_eq!(
+			deep,
+			Err(ParquetError::Malformed("values too deep in each other"))
+		);
 		let many = [0xf8, 0xff, 0xff, 0xff, 0xff, 0x0f];
 		assert_eq!(Reader::new(&many).skip(Tag::List), Err(ParquetError::Short));
 		let text = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
