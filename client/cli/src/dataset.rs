@@ -3,6 +3,7 @@
 
 use crate::{
 	context::Context,
+	describe,
 	erase::{self, InFile, Marked},
 	error::Error,
 	options::Options,
@@ -32,7 +33,11 @@ pub(crate) struct Opts {
 impl Opts {
 	/// Returns whether the command sends a transaction.
 	pub(crate) fn spends(&self) -> bool {
-		!matches!(self.command, Command::List)
+		match &self.command {
+			Command::List => false,
+			Command::Describe(opts) => opts.spends(),
+			_ => true,
+		}
 	}
 }
 
@@ -111,6 +116,9 @@ Examples:
 		#[arg(long, conflicts_with = "locations")]
 		clear: bool,
 	},
+	/// Make the card of a dataset, put its hash on the chain, or compare a card with that
+	#[command(after_help = describe::HELP)]
+	Describe(describe::Opts),
 	/// Free the leaves of removed records whose epoch is over, and get their deposits back
 	Free {
 		/// Number of the dataset
@@ -440,6 +448,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		Command::Locate {
 			dataset, locations, ..
 		} => Box::new(locate(context, identity, dataset, locations).await?),
+		Command::Describe(opts) => describe::run(context, identity, opts).await?,
 		Command::Free { dataset } => Box::new(free(context, identity, dataset).await?),
 		Command::Remove { dataset } => Box::new(remove(context, identity, dataset).await?),
 	})

@@ -18,6 +18,7 @@ mod confirm;
 mod context;
 mod cost;
 mod dataset;
+mod describe;
 mod dispute;
 mod embargo;
 mod erase;

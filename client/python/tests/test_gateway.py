@@ -231,7 +231,7 @@ def test_delta_sharing_describes_a_folder_as_a_table(gateway: Gateway, content: 
 
 def delta_client(gateway: Gateway, out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs a program with the client of Delta Sharing, which needs older versions of pandas and pyarrow than ours."""
-    python = os.environ.get("ISTHMUS_DELTA_SHARING")
+    python = os.environ.get("ISTHMUS_OTHER_PYTHON")
     if not python:
         pytest.skip("scripts/test-python --all installs the client of Delta Sharing")
     table = f"{gateway.profile}#{'.'.join(gateway.table())}"
