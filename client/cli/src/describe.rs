@@ -210,7 +210,7 @@ fn read(path: &Path, owner: &AccountId, dataset: DatasetId) -> Result<Vec<u8>, E
 async fn make(context: &Context, identity: &Identity, opts: Opts) -> Result<Made, Error> {
 	let best = context.client.best().await?;
 	let owner = identity.id();
-	let entry = crate::dataset::own(&best, owner, opts.dataset).await?;
+	let (_, entry) = best.dataset_of(owner, Some(opts.dataset)).await?;
 	let tables = tables(&opts.guess)?;
 	let columns = tables.iter().map(|files| files.columns.len()).sum();
 	let name = entry.name.to_string();
@@ -251,7 +251,7 @@ async fn publish(context: &Context, identity: &Identity, opts: Opts) -> Result<P
 	let (client, owner) = (&context.client, identity.id());
 	let text = read(&opts.card, owner, opts.dataset)?;
 	let best = client.best().await?;
-	crate::dataset::own(&best, owner, opts.dataset).await?;
+	best.dataset_of(owner, Some(opts.dataset)).await?;
 	let (source, topic) = place(owner, opts.dataset)?;
 	let hash = response_hash(&text);
 	let observation = Observation {

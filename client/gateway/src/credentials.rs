@@ -2,7 +2,7 @@
 //! The secrets that programs show to the gateway: an access key with its secret for S3, and a token for HTTP. They have
 //! nothing to do with keys on the chain.
 
-use crate::sharing;
+use crate::sharing::names::ROOT;
 use isthmus_sdk::{envelope::random_bytes, file, Error as SdkError};
 use std::{fmt, fs, io, path::Path};
 use zeroize::Zeroizing;
@@ -170,7 +170,7 @@ impl Credentials {
 			Err(error) if error.kind() == io::ErrorKind::NotFound => {}
 			Err(error) => return Err(error.into()),
 		}
-		let endpoint = format!("{url}{}", sharing::ROOT);
+		let endpoint = format!("{url}{ROOT}");
 		// Neither an address nor a token has a character that JSON escapes.
 		let profile = Zeroizing::new(format!(
 			"{{\n\t\"{PROFILE_VERSION}\": 1,\n\t\"endpoint\": \"{endpoint}\",\n\t\"bearerToken\": \"{}\"\n}}\n",

@@ -11,7 +11,7 @@ use crate::{
 	pace::{Limits, Pace},
 	question::Question,
 	range::{asked, Asked},
-	sharing::Sharing,
+	sharing::known::Sharing,
 	source::{Dataset, Opened, Place, Refusal, Source},
 	watch::{Event, Read, Refused, Totals, Watch},
 };

@@ -6,7 +6,8 @@
 //! `parquet`, which all programs read: there is no log of Delta's with deleted rows in it, and no history.
 
 mod address;
-mod names;
+pub(crate) mod known;
+pub(crate) mod names;
 mod tables;
 
 use crate::{
@@ -14,7 +15,6 @@ use crate::{
 	bucket,
 	gateway::Gateway,
 	http,
-	kept::Recent,
 	question::Question,
 	source::{File, Place, Source},
 	watch::Watch,
@@ -26,15 +26,14 @@ use hyper::{
 };
 use isthmus_tables::{parquet, schema, Column, Kind};
 use jiff::Timestamp;
-use names::folded;
+use known::file_id;
+use names::{folded, ROOT};
 use ring::digest::{digest, SHA256};
 use serde::Deserialize;
 use serde_json::{json, Value};
 use std::{collections::BTreeMap, sync::Arc};
 use tables::{tables, Part, Table};
 
-/// The path below which everything of Delta Sharing is.
-pub(crate) const ROOT: &str = "/delta-sharing";
 /// Who asks, in the log, if a file is read by its address.
 const WHO: &str = "delta-sharing";
 const JSON: &str = "application/json; charset=utf-8";
@@ -44,41 +43,6 @@ const VERSION: HeaderName = HeaderName::from_static("delta-table-version");
 const MOST: usize = 1000;
 /// What the name of an entry begins with in a page's token, so that there is a token before the first entry.
 const AFTER: &str = "after-";
-/// Of how many files it is kept what columns they have.
-const DESCRIBED: u32 = 1 << 12;
-/// Of how many tables it is kept what files they have.
-const VERSIONS: u32 = 1 << 12;
-
-/// What is kept of tables.
-pub(crate) struct Sharing {
-	/// What files say about themselves, by their keys and hashes.
-	described: Recent<(Place, [u8; 32], [u8; 32]), Arc<parquet::Table>>,
-	/// The marks of tables, by their paths, and the versions that they were given.
-	versions: Recent<(Place, String), ([u8; 32], u64)>,
-}
-
-impl Default for Sharing {
-	fn default() -> Self {
-		Self {
-			described: Recent::new(DESCRIBED),
-			versions: Recent::new(VERSIONS),
-		}
-	}
-}
-
-impl Sharing {
-	/// Returns the version of a table: another and higher one when its files are others. It is the time at which they were
-	/// first seen, so that it is higher, too, after the gateway was started again.
-	fn version(&self, place: Place, table: &Table, now: u64) -> u64 {
-		let (id, mark) = ((place, table.path.clone()), table.mark());
-		let version = match self.versions.get(&id) {
-			Some((known, version)) if known == mark => return version,
-			Some((_, version)) => now.max(version.saturating_add(1)),
-			None => now,
-		};
-		self.versions.keep(id, (mark, version)).1
-	}
-}
 
 /// Returns the path of a request below the root; `None` if it is not for Delta Sharing.
 pub(crate) fn below(path: &str) -> Option<&str> {
@@ -556,7 +520,7 @@ struct Wanted {
 	starting_version: Option<u64>,
 }
 
-/// Answers with the columns and the files of a table. With a limit, these are the first files that have so many rows.
+/// Answers with the columns and the files of a table. With a limit, these are the first files that have enough rows.
 async fn query<Files: Source, Log: Watch>(
 	gateway: &Gateway<Files, Log>,
 	asked: &Question<'_>,
@@ -612,10 +576,6 @@ fn origin(asked: &Question<'_>) -> Result<String, Failure> {
 		"http"
 	};
 	Ok(format!("{scheme}://{host}"))
-}
-
-fn file_id(place: Place, file: &File) -> (Place, [u8; 32], [u8; 32]) {
-	(place, file.key.0, file.hash)
 }
 
 /// Returns what a file says about itself.

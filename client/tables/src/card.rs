@@ -26,7 +26,7 @@ pub struct Card {
 	pub name: String,
 	/// What is in it.
 	pub description: String,
-	/// Where its licence is, or what it is called.
+	/// The address of its licence, or its name.
 	pub license: Option<String>,
 	/// The day on which the card was made, such as 2025-03-31.
 	pub date: String,

@@ -13,6 +13,7 @@
 pub mod card;
 mod columns;
 pub mod csv;
+mod error;
 pub mod parquet;
 mod thrift;
 

@@ -4,6 +4,7 @@
 //! A file ends with its description, the description's length in four bytes, and `PAR1`. The description begins with the
 //! columns and the number of rows, and only these are read.
 
+pub use crate::error::ParquetError;
 use crate::{
 	columns::{Column, Kind},
 	thrift::{Reader, Tag},
@@ -31,25 +32,6 @@ pub struct Table {
 	pub rows: u64,
 	/// Its columns.
 	pub columns: Vec<Column>,
-}
-
-/// Why a file cannot be described.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ParquetError {
-	/// The file does not end as a Parquet file does.
-	#[error("it is not a Parquet file: it does not end with PAR1")]
-	Foreign,
-	/// The description is encrypted, with Parquet's own encryption.
-	#[error(
-		"its columns are encrypted by Parquet's own encryption, whose keys are not known here"
-	)]
-	Encrypted,
-	/// The description ends too early, or is longer than the file.
-	#[error("it is not a Parquet file: the description of its columns is cut off")]
-	Short,
-	/// The description cannot be read.
-	#[error("it is not a Parquet file: the description of its columns has {0}")]
-	Malformed(&'static str),
 }
 
 use ParquetError::Malformed;
@@ -147,8 +129,8 @@ mod converted {
 	pub(super) const JSON: i64 = 19;
 }
 
-/// Which field of the union `logicalType` is there, the newer way. What is not here has no other kind in Spark than what
-/// it is stored as, or is also said in the older way.
+/// Which field of the union `logicalType` is there, the newer way. A value that is not here has the kind of its physical type in
+/// Spark, or is also said in the older way.
 mod logical {
 	pub(super) const STRING: i64 = 1;
 	pub(super) const MAP: i64 = 2;
@@ -348,7 +330,7 @@ impl Element<'_> {
 		})
 	}
 
-	/// Returns the kind of a decimal number; `None` if Spark knows none with so many digits.
+	/// Returns the kind of a decimal number; `None` if Spark knows none with this number of digits.
 	fn decimal(&self) -> Option<Kind> {
 		let precision = u8::try_from(self.precision).ok()?;
 		let scale = u8::try_from(self.scale).ok()?;

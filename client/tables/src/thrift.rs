@@ -2,7 +2,7 @@
 //! Thrift's compact protocol, as far as the end of a Parquet file needs it:
 //! <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>.
 
-use crate::parquet::ParquetError;
+use crate::error::ParquetError;
 
 /// How deep structs, lists and maps may be in each other in what is skipped. Parquet's own are four deep.
 const DEEPEST: u8 = 16;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Addresses of files that are good for some hours without the token: programs of Delta Sharing send none with them.
 
-use super::ROOT;
+use super::names::ROOT;
 use crate::{answer::Failure, credentials::Credentials, question::Question, signature::PATH};
 use hyper::StatusCode;
 use percent_encoding::utf8_percent_encode;

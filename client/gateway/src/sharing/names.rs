@@ -4,6 +4,8 @@
 
 use crate::source::{Dataset, Place};
 
+/// The path below which everything of Delta Sharing is.
+pub(crate) const ROOT: &str = "/delta-sharing";
 /// How many bytes of the owner's public key are in a share's name, as in the name of a bucket.
 const OWNER: usize = 16;
 /// The longest part of a name that comes from someone else, in characters.
