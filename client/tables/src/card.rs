@@ -79,7 +79,7 @@ impl Card {
 			"url": url(&self.owner, self.dataset),
 			"creator": { "@type": "sc:Organization", "name": self.owner_name, "identifier": self.owner },
 			"datePublished": self.date,
-			"version": self.date,
+			"version": self.version(),
 			"distribution": self.tables.iter().map(Files::distribution).collect::<Vec<_>>(),
 			"recordSet": self.tables.iter().map(Files::record_set).collect::<Vec<_>>(),
 		});
@@ -94,6 +94,17 @@ impl Card {
 			card["isthmus:leaf"] = self.leaves.iter().map(leaf).collect();
 		}
 		card
+	}
+}
+
+impl Card {
+	/// Returns the day as a version, which Croissant wants to have three numbers.
+	fn version(&self) -> String {
+		let numbers = self
+			.date
+			.split('-')
+			.map(|part| part.trim_start_matches('0'));
+		numbers.collect::<Vec<_>>().join(".")
 	}
 }
 
@@ -293,6 +304,10 @@ mod tests {
 	fn a_card_says_what_is_in_a_dataset() {
 		let json = card().json();
 		assert_eq!(json["url"], "isthmus://5FHne/3");
+		assert_eq!(
+			(&json["datePublished"], &json["version"]),
+			(&json!("2025-03-31"), &json!("2025.3.31"))
+		);
 		assert_eq!(json["creator"]["identifier"], "5FHne");
 		assert_eq!(json["distribution"][0]["includes"], json!(["*.csv"]));
 		assert_eq!(json["@context"]["subField"], "cr:subField");
