@@ -3,6 +3,7 @@
 
 use crate::{
 	context::Context,
+	describe,
 	erase::{self, InFile, Marked},
 	error::Error,
 	handover::{self, AcceptOpts, TransferOpts},
@@ -34,7 +35,11 @@ pub(crate) struct Opts {
 impl Opts {
 	/// Returns whether the command sends a transaction.
 	pub(crate) fn spends(&self) -> bool {
-		!matches!(self.command, Command::List)
+		match &self.command {
+			Command::List => false,
+			Command::Describe(opts) => opts.spends(),
+			_ => true,
+		}
 	}
 }
 
@@ -129,6 +134,9 @@ Examples:
 		#[arg(long)]
 		epoch: Option<Epoch>,
 	},
+	/// Make the card of a dataset, put its hash on the chain, or compare a card with that
+	#[command(after_help = describe::HELP)]
+	Describe(describe::Opts),
 	/// Free the leaves of removed records whose epoch is over, and get their deposits back
 	Free {
 		/// Number of the dataset
@@ -504,6 +512,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		Command::Recount { dataset, epoch } => {
 			Box::new(recount::run(context, identity, dataset, epoch).await?)
 		}
+		Command::Describe(opts) => describe::run(context, identity, opts).await?,
 		Command::Free { dataset } => Box::new(free(context, identity, dataset).await?),
 		Command::Remove { dataset } => Box::new(remove(context, identity, dataset).await?),
 	})

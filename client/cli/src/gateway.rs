@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus gateway`: lets programs that speak S3 or HTTP read what an account may read.
+//! `isthmus gateway`: lets programs that speak S3, Delta Sharing or HTTP read what an account may read.
 
 use crate::{
 	context::Context,
@@ -22,7 +22,7 @@ use std::{
 	cell::RefCell,
 	convert::Infallible,
 	fmt,
-	net::SocketAddr,
+	net::{Ipv4Addr, Ipv6Addr, SocketAddr},
 	path::{Path, PathBuf},
 	rc::Rc,
 	time::Duration,
@@ -49,6 +49,9 @@ access key and its secret to S3, or the token to plain HTTP: GET /OWNER/DATASET/
 `Authorization: Bearer TOKEN`. They are made at the first start, in a file that programs of AWS read.
 The variables ISTHMUS_GATEWAY_ACCESS_KEY, _SECRET_KEY and _TOKEN, all three, replace the file.
 
+Programs of Delta Sharing read a profile, which --profile writes. Owners are shares, datasets are
+schemas, and each folder of Parquet files is a table.
+
 Each read asks the chain whether the grant is still good. What is decrypted is kept in memory only.
 Who has the credentials reads all that the account may read, over HTTP without encryption: for
 another machine, let a proxy with TLS ask the gateway on this one.
@@ -60,7 +63,8 @@ at once.
 Example:
   isthmus gateway --key company.key
   export AWS_SHARED_CREDENTIALS_FILE=~/.config/isthmus/gateway AWS_PROFILE=isthmus
-  aws s3 ls --endpoint-url http://127.0.0.1:9800")]
+  aws s3 ls --endpoint-url http://127.0.0.1:9800
+  isthmus gateway --key company.key --profile isthmus.share")]
 pub(crate) struct Opts {
 	/// Address to listen at. With port 0, the system chooses a free one
 	#[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9800", value_parser = socket)]
@@ -78,6 +82,10 @@ pub(crate) struct Opts {
 	/// ~/.config/isthmus]
 	#[arg(long, value_name = "FILE")]
 	credentials: Option<PathBuf>,
+
+	/// Write a profile for programs of Delta Sharing to this file: the address and the token
+	#[arg(long, value_name = "FILE")]
+	profile: Option<PathBuf>,
 
 	/// Keep at most this much decrypted data in memory, in MiB
 	#[arg(long, value_name = "MIB", default_value_t = 64)]
@@ -102,6 +110,8 @@ struct Listening {
 	access_key: String,
 	/// `None` if the credentials come from variables.
 	credentials: Option<PathBuf>,
+	/// The profile for Delta Sharing.
+	profile: Option<PathBuf>,
 	url: String,
 }
 
@@ -110,6 +120,7 @@ impl fmt::Display for Listening {
 		let Self {
 			access_key,
 			credentials,
+			profile,
 			url,
 		} = self;
 		let (access_key, url) = (shown(access_key), shown(url));
@@ -117,7 +128,11 @@ impl fmt::Display for Listening {
 			Some(file) => format!("with its secret and the token in {}", path(file)),
 			None => "from the environment".to_owned(),
 		};
-		write!(f, "listening at {url}, access key {access_key}, {place}")
+		write!(f, "listening at {url}, access key {access_key}, {place}")?;
+		match profile {
+			Some(path) => write!(f, "; profile for Delta Sharing in {}", path.display()),
+			None => Ok(()),
+		}
 	}
 }
 
@@ -236,9 +251,14 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let chain = Chain::new(context.client.clone(), identity);
 	let datasets = chain.datasets().await.map_err(Error::refused)?;
 	let url = format!("http://{address}");
+	if let Some(path) = &opts.profile {
+		let written = credentials.write_profile(&reached(address), path);
+		written.map_err(|error| of_file(path, error))?;
+	}
 	context.output.print(&Listening {
 		access_key: credentials.key().to_owned(),
 		credentials: file,
+		profile: opts.profile,
 		url: url.clone(),
 	})?;
 	let open = datasets.into_iter().filter(|dataset| dataset.is_open);
@@ -270,6 +290,18 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		}
 	});
 	LocalSet::new().run_until(serving).await
+}
+
+/// Returns the address at which programs of this machine reach the gateway.
+fn reached(mut address: SocketAddr) -> String {
+	if address.ip().is_unspecified() {
+		let loopback = match address {
+			SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+			SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+		};
+		address.set_ip(loopback);
+	}
+	format!("http://{address}")
 }
 
 /// Returns the credentials of the environment, or those of a file, and the file.
@@ -475,6 +507,18 @@ mod tests {
 		assert_eq!(told, expected);
 		let broken = ReadReport::from(read(Some("the node is gone"))).to_string();
 		assert_eq!(broken, format!("{expected}, and no more: the node is gone"));
+	}
+
+	#[test]
+	fn a_profile_leads_to_this_machine() {
+		for (listens, reached_at) in [
+			("127.0.0.1:9800", "http://127.0.0.1:9800"),
+			("0.0.0.0:1", "http://127.0.0.1:1"),
+			("[::]:2", "http://[::1]:2"),
+			("192.0.2.7:3", "http://192.0.2.7:3"),
+		] {
+			assert_eq!(reached(listens.parse().unwrap()), reached_at);
+		}
 	}
 
 	fn refused(who: Option<&str>) -> Refused {

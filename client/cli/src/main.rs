@@ -18,6 +18,7 @@ mod confirm;
 mod context;
 mod cost;
 mod dataset;
+mod describe;
 mod dispute;
 mod embargo;
 mod erase;
@@ -140,7 +141,7 @@ enum Command {
 	Feed(feed::Opts),
 	/// Fetch and decrypt a record or a folder
 	Fetch(fetch::Opts),
-	/// Let programs that speak S3 or HTTP read what the account may read
+	/// Let programs of S3, Delta Sharing or HTTP read what the account may read
 	Gateway(gateway::Opts),
 	/// Check what the locations of a dataset have of its objects
 	Check(check::Opts),

@@ -6,16 +6,18 @@ use crate::{
 	gateway::Gateway,
 	http,
 	question::Question,
-	s3,
+	s3, sharing,
 	source::Source,
 	watch::Watch,
 };
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
 	body::Incoming,
 	header::{HeaderName, HeaderValue},
 	server::conn::http1,
 	service::service_fn,
-	Request,
+	Method, Request, StatusCode,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{convert::Infallible, future::Future, pin::pin, sync::Arc, time::Duration};
@@ -23,7 +25,7 @@ use tokio::{
 	net::{TcpListener, TcpStream},
 	sync::{watch, Semaphore},
 	task::spawn_local,
-	time::sleep,
+	time::{sleep, timeout},
 };
 
 /// How many connections there may be at the same time. Others wait.
@@ -32,6 +34,8 @@ const CONNECTIONS: usize = 128;
 const IDLE: Duration = Duration::from_secs(60);
 /// The longest head of a request, in bytes. hyper may read a little more at once.
 const HEAD: usize = 64 << 10;
+/// The longest content of a request, in bytes: what a query of Delta Sharing asks for.
+const CONTENT: usize = 256 << 10;
 /// How long to wait after an error of the listener, such as too many open files.
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -83,7 +87,7 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 		let _ = connection.set_nodelay(true);
 		let answer = service_fn(|request: Request<Incoming>| {
 			let gateway = self.clone();
-			async move { Ok::<_, Infallible>(gateway.answer(&request).await) }
+			async move { Ok::<_, Infallible>(gateway.receive(request).await) }
 		});
 		let answering = http1::Builder::new()
 			.timer(TokioTimer::new())
@@ -99,11 +103,34 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 		let _ = answering.await;
 	}
 
+	/// Reads a request to its end, if its content matters, and answers.
+	async fn receive(self: &Arc<Self>, request: Request<Incoming>) -> Answer {
+		let (head, body) = request.into_parts();
+		let has_content = head.method == Method::POST && sharing::below(head.uri.path()).is_some();
+		let content = match has_content {
+			true => content(body).await,
+			false => Ok(Bytes::new()),
+		};
+		match content {
+			Ok(content) => self.answer(&Request::from_parts(head, content)).await,
+			Err(failure) => {
+				self.refused(None, &head.method, head.uri.path(), &failure);
+				sharing::refusal(&failure, false)
+			}
+		}
+	}
+
 	/// Answers a request.
-	pub(crate) async fn answer<Content>(self: &Arc<Self>, request: &Request<Content>) -> Answer {
+	pub(crate) async fn answer<Content: AsRef<[u8]>>(
+		self: &Arc<Self>,
+		request: &Request<Content>,
+	) -> Answer {
 		let number = self.number();
 		let asked = Question::new(request);
 		let mut answer = match asked {
+			Ok(asked) if sharing::below(&asked.path).is_some() => {
+				sharing::answer(self, &asked, asked.bearer().flatten()).await
+			}
 			Ok(asked) => match asked.bearer() {
 				Some(token) => http::answer(self, &asked, token).await,
 				None => s3::answer(self, &asked, number).await,
@@ -119,5 +146,20 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 			answer.headers_mut().insert(id, number);
 		}
 		answer
+	}
+}
+
+/// Reads the content of a request.
+async fn content(body: Incoming) -> Result<Bytes, Failure> {
+	let broken = || Failure::invalid("the content of the request did not arrive");
+	let read = timeout(IDLE, Limited::new(body, CONTENT).collect()).await;
+	match read.map_err(|_| broken())? {
+		Ok(content) => Ok(content.to_bytes()),
+		Err(error) if error.is::<LengthLimitError>() => {
+			let words = format!("the content of the request has more than {CONTENT} bytes");
+			let status = StatusCode::PAYLOAD_TOO_LARGE;
+			Err(Failure::new(status, "EntityTooLarge", words))
+		}
+		Err(_) => Err(broken()),
 	}
 }
