@@ -72,7 +72,7 @@ impl fmt::Display for Synced {
 			count(self.sent_packs as u64, "pack"),
 			bytes(self.sent_bytes),
 		);
-		let transactions = count(self.transactions.into(), "transaction");
+		let transactions = count(self.transactions, "transaction");
 		write!(
 			f,
 			"\n  sent {sent} and the list ({size}) to {} in {transactions}",

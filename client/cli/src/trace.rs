@@ -307,8 +307,7 @@ pub(crate) fn text(event: &Event) -> String {
 		DatasetRemoved { owner, dataset } => format!("{owner} removes dataset {dataset}"),
 		EpochStarted { dataset, epoch, .. } => format!("dataset {dataset}: epoch {epoch} starts"),
 		PolicySet { dataset, policy, condition, .. } => {
-			let condition = only_if(condition.as_ref());
-			format!("dataset {dataset}: policy: {}{condition}", PolicyText(policy))
+			format!("dataset {dataset}: policy: {}{}", PolicyText(policy), only_if(condition.as_ref()))
 		}
 		PolicyCleared { dataset, .. } => format!("dataset {dataset}: policy removed"),
 		Stored { owner, key, dataset, epoch, leaf, length, .. } => {
