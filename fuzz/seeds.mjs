@@ -70,6 +70,13 @@ seeds('grant', [
 ]);
 seeds('manifest', small(both(sharing.manifests, sharing.refusedManifests, 'manifest')));
 seeds('folder_list', small(both(files.folders, files.refusedFolders, 'bytes')));
+seeds('packed_list', small(both(files.packedFolders, files.refusedPackedFolders, 'bytes')));
+// Whole files, and what is read of them: all but the length and the mark at the end.
+seeds('parquet', vectors('client/tables/vectors.json').files.flatMap(({ name, bytes }) => {
+	const file = unhex(bytes);
+	const length = file.readUInt32LE(file.length - 8);
+	return [[name, file], [`${name}, described`, file.subarray(file.length - 8 - length, file.length - 8)]];
+}));
 seeds('key_file', [
 	...files.keyFiles.map(({ file }, index) => [`valid-${index}`, JSON.stringify(file)]),
 	// Contents, after the salt and the number of the changed bit: a seed and an imported account.

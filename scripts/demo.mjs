@@ -136,7 +136,7 @@ async function grant({ client, school, company, master, encryption }, dataset) {
 	print('\n3. The company requests access (T_q), and the school grants it');
 	const spring = { dataset, epoch: 0, ...SPRING };
 	const key = await (await encryption.fresh()).publicKey();
-	const terms = { purpose: PURPOSE, term: TERM, key };
+	const terms = { purpose: PURPOSE, code: 'research', term: TERM, key };
 	const requested = await client.requestAccess(company, school.address, spring, terms);
 	const request = requested.event('dataSharing', 'AccessRequested').request.toNumber();
 	const [first, last] = [SPRING_MONTHS[0], SPRING_MONTHS.at(-1)];

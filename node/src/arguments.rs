@@ -12,7 +12,7 @@ use clap::{
 use polkadot_sdk::*;
 use sc_cli::{CryptoScheme, SubstrateCli};
 use sp_core::{crypto::Ss58Codec, ecdsa, ed25519, sr25519, Pair};
-use std::{ffi::OsString, path::Path};
+use std::{ffi::OsString, num::ParseIntError, path::Path};
 
 /// The node's key types, and the scheme of each. A key of another scheme could be inserted, but the node
 /// would never find it.
@@ -20,6 +20,10 @@ const KEY_TYPES: [(&str, CryptoScheme); 2] = [
 	("gran", CryptoScheme::Ed25519),
 	("prod", CryptoScheme::Sr25519),
 ];
+
+/// The default size of the cache of the state's trie, in bytes. The framework's is 1 GiB, which is all the memory that a
+/// full sync should take.
+const TRIE_CACHE_SIZE: &str = "268435456";
 
 /// The subcommands that other Substrate nodes have and this one lacks, and what to use instead.
 const MISSING: [(&str, &str); 9] = [
@@ -59,6 +63,9 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
 /// Returns the description of the command line.
 pub fn command() -> Command {
 	Cli::setup_command(Cli::command())
+		.mut_arg("trie_cache_size", |size| {
+			size.default_value(TRIE_CACHE_SIZE)
+		})
 		.mut_subcommand("key", |key| {
 			key.mut_subcommand("insert", |insert| {
 				insert.mut_arg("key_type", |arg| {
@@ -142,17 +149,32 @@ fn name_of(scheme: &CryptoScheme) -> String {
 	value.map_or_else(String::new, |value| value.get_name().into())
 }
 
-/// Adds to the error about an unknown subcommand what to use instead.
+/// Adds to an error about an unknown subcommand what to use instead, and to one about a value how it is written.
 fn with_hint(mut error: Error) -> Error {
-	if error.kind() != ErrorKind::InvalidSubcommand {
-		return error;
-	}
-	let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) else {
-		return error;
+	let hint = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
+		(ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) => {
+			let missing = MISSING.iter().find(|(missing, _)| missing == name);
+			missing.map(|(_, hint)| *hint)
+		}
+		(ErrorKind::ValueValidation, _) => hint_of_value(&error),
+		_ => None,
 	};
-	if let Some((_, hint)) = MISSING.iter().find(|(missing, _)| missing == name) {
-		let hint = StyledStr::from(*hint);
+	if let Some(hint) = hint {
+		let hint = StyledStr::from(hint);
 		error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint]));
 	}
 	error
+}
+
+/// Returns how a value is written, if the framework's error does not say it.
+fn hint_of_value(error: &Error) -> Option<&'static str> {
+	let source = std::error::Error::source(error)?;
+	if source.is::<ParseIntError>() {
+		return Some("a whole number is written in decimal digits only");
+	}
+	let is_address = source.to_string().contains("multiaddress");
+	is_address.then_some(
+		"an address of the network is written as /ip4/203.0.113.7/tcp/30333, /ip6/2001:db8::7/tcp/30333 or \
+		 /dns/node.example.org/tcp/30333, with /p2p/ and the peer's ID after it if it is that of another node",
+	)
 }

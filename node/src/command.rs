@@ -54,9 +54,11 @@ impl SubstrateCli for Cli {
 ///
 /// Returns the error of the command that ran.
 pub fn run() -> sc_cli::Result<()> {
+	output::report_full_files()?;
 	let mut cli =
 		arguments::parse(std::env::args_os()).unwrap_or_else(|error| output::exit(&error));
 	let Some(command) = cli.subcommand.take() else {
+		output::check_file_size()?;
 		let runner = Runner::new(&cli, &cli.run)?;
 		let options = service::Options {
 			mining: cli.mining.clone(),
@@ -125,6 +127,7 @@ fn run_command(cli: &Cli, command: Command) -> sc_cli::Result<()> {
 			})
 		}
 		Command::ImportBlocks(cmd) => {
+			output::check_file_size()?;
 			blocks::check_import(&cmd)?;
 			prepare(cli, &cmd)?.with_chain(|client, queue| async move {
 				let done = cmd.run(client, queue).await;

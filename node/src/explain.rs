@@ -10,11 +10,27 @@ use std::path::Path;
 
 /// Returns the sentence for an error that ended the program.
 pub fn explain(error: &Error) -> String {
-	let text = words(sentence(error));
-	match text.contains("Too many open files") {
-		true => format!("{text}. Raise the limit: `ulimit -n 10000`"),
-		false => text,
+	let text = visible(&words(sentence(error)));
+	let limit = [
+		("Too many open files", "ulimit -n 10000"),
+		("File too large", "ulimit -f unlimited"),
+	];
+	match limit.iter().find(|(said, _)| text.contains(said)) {
+		Some((_, command)) => format!("{text}. Raise the limit: `{command}`"),
+		None => text,
 	}
+}
+
+/// Escapes control characters, except line ends: a path or a file's text may contain some that steer a terminal.
+fn visible(text: &str) -> String {
+	let mut shown = String::with_capacity(text.len());
+	for character in text.chars() {
+		match character.is_control() && character != '\n' {
+			true => shown.extend(character.escape_default()),
+			false => shown.push(character),
+		}
+	}
+	shown
 }
 
 fn sentence(error: &Error) -> String {
@@ -113,6 +129,17 @@ mod tests {
 		] {
 			assert_eq!(words(said), shown);
 		}
+	}
+
+	#[test]
+	fn an_error_does_not_steer_a_terminal() {
+		let shown = explain(&Error::Input("a\u{1b}[2J\u{9b}b\nc".into()));
+		assert_eq!(shown, "a\\u{1b}[2J\\u{9b}b\nc");
+		let full = explain(&Error::Input("x: File too large (os error 27)".into()));
+		assert_eq!(
+			full,
+			"x: File too large. Raise the limit: `ulimit -f unlimited`"
+		);
 	}
 
 	#[test]

@@ -3,7 +3,12 @@
 
 #![forbid(unsafe_code)]
 
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
+
+/// The system's allocator makes a full sync a third slower.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
 	match isthmus_node::run() {

@@ -5,6 +5,7 @@
 use crate::explain::words;
 use isthmus_streams::Stream;
 use polkadot_sdk::sc_cli;
+use rustix::process::{getrlimit, Resource};
 use signal_hook::{
 	consts::{SIGPIPE, SIGXFSZ},
 	flag,
@@ -15,6 +16,35 @@ use std::{
 	sync::{atomic::AtomicBool, Arc},
 };
 
+/// The size in bytes that files of a database may have to reach.
+const LARGE_FILE: u64 = 1 << 30;
+
+/// Makes a file that may not grow any more (`ulimit -f`) an error of who writes to it, as a full disk is. By default, a
+/// signal ends the process without a word.
+///
+/// # Errors
+///
+/// Returns the system's error if it cannot handle signals.
+pub(crate) fn report_full_files() -> sc_cli::Result<()> {
+	flag::register(SIGXFSZ, Arc::default())?;
+	Ok(())
+}
+
+/// Checks that the files of a database may grow.
+///
+/// # Errors
+///
+/// Returns an error if a limit of the size of files is too small.
+pub(crate) fn check_file_size() -> sc_cli::Result<()> {
+	match getrlimit(Resource::Fsize).current {
+		Some(limit) if limit < LARGE_FILE => Err(sc_cli::Error::Input(format!(
+			"this process may write files of {limit} bytes only, and the database needs larger ones. Raise the limit: `ulimit \
+			 -f unlimited`"
+		))),
+		_ => Ok(()),
+	}
+}
+
 /// Lets a closed pipe end this process, as in `isthmus-node export-chain-spec | head`, and a full disk with an error.
 ///
 /// # Errors
@@ -23,8 +53,6 @@ use std::{
 pub(crate) fn end_if_unwritable() -> sc_cli::Result<()> {
 	static ALWAYS: AtomicBool = AtomicBool::new(true);
 	flag::register_conditional_default(SIGPIPE, &ALWAYS)?;
-	// A file that may not grow (`ulimit -f`) is an error of who writes to it, as a full disk is.
-	flag::register(SIGXFSZ, Arc::default())?;
 	let other = panic::take_hook();
 	panic::set_hook(Box::new(move |panic| match panic.payload_as_str() {
 		Some(failed) if failed.starts_with("failed printing to std") => {
@@ -62,6 +90,10 @@ pub(crate) fn flush() -> sc_cli::Result<()> {
 /// Ends this process with the message of the command line's parser: an error, the help or the version. A closed pipe
 /// is no failure, as in `isthmus-node --help | head`.
 pub(crate) fn exit(error: &clap::Error) -> ! {
+	if let (false, Err(closed)) = (error.use_stderr(), check_open()) {
+		let _ = writeln!(stderr(), "error: {}", crate::explain(&closed));
+		process::exit(1)
+	}
 	let printed = error.print().and_then(|()| stdout().flush());
 	match printed {
 		Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

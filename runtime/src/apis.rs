@@ -21,7 +21,8 @@ use isthmus_primitives::{
 	AccountId, Balance, BlockNumber, Hash, Header, Nonce,
 };
 use isthmus_sharing::{
-	Answer, DatasetId, EmbargoEntry, GrantState, Page, QueryError, RecordEntry, Scope, Verdict,
+	Answer, DatasetId, EmbargoEntry, GrantState, Page, PurposeCode, QueryError, RecordEntry, Scope,
+	Verdict,
 };
 use pallet_data_sharing::runtime_api::{DatasetEntry, GrantEntry, ProducerEntry, RequestEntry};
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
@@ -382,11 +383,12 @@ sp_api::impl_runtime_apis! {
 			consumer: AccountId,
 			owner: AccountId,
 			scope: Scope,
+			code: PurposeCode,
 			term: BlockNumber,
 			offer: Balance,
 			firm: bool,
 		) -> Verdict {
-			DataSharing::verdict_of(&consumer, &owner, &scope, &term, &offer, firm)
+			DataSharing::verdict_of(&consumer, &owner, &scope, code, &term, &offer, firm)
 		}
 
 		fn embargoes(

@@ -54,7 +54,7 @@ async function signRequests(client, datasets) {
 	return sign(client, READERS, each, (index, reader) => {
 		const owner = (reader + index) % ACCOUNTS;
 		const scope = scopeOf(datasets[owner], Math.floor(index / ACCOUNTS));
-		return client.api.tx.dataSharing.requestAccess(owners[owner], scope, 'benchmark', TERM, 0, false, key);
+		return client.api.tx.dataSharing.requestAccess(owners[owner], scope, 'benchmark', 'Unspecified', TERM, 0, false, key);
 	});
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Measures how the `isthmus` program stores and fetches a file on a development chain: payload per second, bytes
+// Measures how the `isthmus` program stores and fetches a file on a development chain, and sends it as a gateway: payload per second, bytes
 // on the chain per byte of payload, memory and processor time.
 
 import { spawn } from 'node:child_process';
@@ -8,6 +8,7 @@ import { createHash, randomFillSync } from 'node:crypto';
 import { createReadStream, mkdtempSync, openSync, closeSync, readFileSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setInterval as every } from 'node:timers';
 import { program } from './attack-program.mjs';
 import { LocalNode } from './node.mjs';
@@ -72,6 +73,31 @@ async function sha256(path) {
 	return hash.digest('hex');
 }
 
+/** Reads the file over HTTP from a gateway that was just started, with nothing in its memory. Returns what `isthmus` does. */
+async function gateway(node, folder) {
+	const [profile, credentials] = ['profile', 'credentials'].map((name) => join(folder, name));
+	const args = ['--json', '--url', node.url, 'gateway', '--listen', '127.0.0.1:0', '--profile', profile, '--credentials', credentials];
+	const child = spawn(program('isthmus'), [...args, '--key', '//Charlie'], { stdio: ['ignore', 'pipe', 'inherit'] });
+	try {
+		const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+		const next = async () => JSON.parse((await lines.next()).value);
+		const { url } = await next();
+		const { owner, dataset } = await next();
+		const headers = { authorization: `Bearer ${JSON.parse(readFileSync(profile, 'utf8')).bearerToken}` };
+		const before = [child, node].map(({ pid }) => usage(pid));
+		const start = performance.now();
+		const answer = await fetch(`${url}/${owner}/${dataset}/file`, { headers });
+		if (!answer.ok) throw new Error(`the gateway answered ${answer.status}: ${await answer.text()}`);
+		const hash = createHash('sha256');
+		for await (const bytes of answer.body) hash.update(bytes);
+		const seconds = (performance.now() - start) / 1000;
+		const [own, of] = [child, node].map(({ pid }, at) => ({ ...usage(pid), seconds: usage(pid).seconds - before[at].seconds }));
+		return { seconds, own, node: of, hash: hash.digest('hex') };
+	} finally {
+		child.kill();
+	}
+}
+
 /** Prints a measurement; returns its rate in MiB per second. */
 function report(what, { seconds, own, node }) {
 	const rate = size / MIB / seconds;
@@ -121,11 +147,15 @@ try {
 	const fetched = await isthmus(node, 'fetch', '//Bob', 'file', '--output', join(folder, 'fetched'), '--key', '//Charlie');
 	const fetching = report('fetching', fetched);
 	if ((await sha256(file)) !== (await sha256(join(folder, 'fetched')))) throw new Error('the fetched file differs from the stored one');
+	const read = await gateway(node, folder);
+	const reading = report('gateway', read);
+	if (read.hash !== (await sha256(file))) throw new Error('what the gateway sent differs from what was stored');
+	console.log(`           ${Math.round((100 * reading) / fetching)} % of the speed of fetching`);
 	const round = (x) => Number(x.toFixed(2));
 	console.log(JSON.stringify({
-		mebibytes: size / MIB, storeMiBps: round(storing), fetchMiBps: round(fetching), blocks,
+		mebibytes: size / MIB, storeMiBps: round(storing), fetchMiBps: round(fetching), gatewayMiBps: round(reading), blocks,
 		bytesPerByte: Number(overhead.toFixed(5)), diskPerByte: round(disk),
-		storePeakMiB: round(stored.own.peak), fetchPeakMiB: round(fetched.own.peak),
+		storePeakMiB: round(stored.own.peak), fetchPeakMiB: round(fetched.own.peak), gatewayPeakMiB: round(read.own.peak),
 		nodePeakMiB: round(fetched.node.peak),
 	}));
 } finally {

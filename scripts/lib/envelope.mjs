@@ -9,7 +9,7 @@
 // JavaScript cannot wipe a secret from memory, so keys stay there until they are garbage-collected.
 
 export { EnvelopeError } from './envelope/common.mjs';
-export { folderFromBytes, folderToBytes } from './envelope/folder.mjs';
+export { folderFromBytes, folderToBytes, packedFolderFromBytes, packedFolderToBytes } from './envelope/folder.mjs';
 export { grantRecipient, openGrant, sealGrant } from './envelope/grant.mjs';
 export { openKeyFile } from './envelope/key-file.mjs';
 export { EncryptionKeyPair, EncryptionSecret, PublicKey, SUITE_X25519, SUITE_XWING } from './envelope/keys.mjs';

@@ -17,7 +17,7 @@ import { Records } from './sharing/records.mjs';
 export { BadProof, Malformed, NotProven } from './light/errors.mjs';
 export { Receipt } from './sharing/connection.mjs';
 export { cidOf, hex, recordKey } from './sharing/encoding.mjs';
-export { requestDigest } from './sharing/grants.mjs';
+export { PURPOSES, requestDigest } from './sharing/grants.mjs';
 export {
 	AnotherRequest,
 	CallRefused,

@@ -553,18 +553,18 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 				...['closed', 'condition', 'dataset', 'epoch', 'grants', 'leaves', 'locations', 'name', 'objects', 'policy'],
 				'requests',
 			],
-			{ policy: ['firmPrice', 'longestRange', 'longestTerm', 'price', 'words'] }],
+			{ policy: ['firmPrice', 'longestRange', 'longestTerm', 'price', 'purposes', 'words'] }],
 		[['store', 'json', ...owner.key], ['block', 'bytes', 'dataset', 'epoch', 'files', 'key', 'leaf', 'location', 'name', 'readers', 'resumed']],
 		[['list', 'records', ...owner.key],
 			['arrived', 'bytes', 'chunks', 'dataset', 'epoch', 'firstBlock', 'key', 'lastBlock', 'leaf', 'name', 'root']],
 		[ask, ['block', 'condition', 'request']],
 		[['requests', ...owner.key],
-			['consumer', 'firm', 'offer', 'owner', 'purpose', 'request', 'scope', 'term', 'validUntil', 'verdict'], { scope }],
+			['code', 'consumer', 'firm', 'offer', 'owner', 'purpose', 'request', 'scope', 'term', 'validUntil', 'verdict'], { scope }],
 		[['authorize', '--to', uri, '--leaves', '0..1', ...owner.key],
 			['block', 'condition', 'expiry', 'grant', 'grantee', 'paid', 'scope', 'until'], { scope }],
 		[['list', 'received', ...key],
 			[
-				'condition', 'expiry', 'firm', 'grant', 'grantee', 'owner', 'paid', 'paidUntil', 'scope', 'state', 'until',
+				'agreement', 'code', 'condition', 'expiry', 'firm', 'grant', 'grantee', 'owner', 'paid', 'paidUntil', 'scope', 'state', 'until',
 			], { scope }],
 		[['fetch', owner.address, 'json', '-o', 'json.out', ...key], ['bytes', 'files', 'output']],
 		[['balance', uri], ['account', 'free', 'held']],
@@ -714,8 +714,14 @@ describe('costs', () => {
 			assert.equal(await free(address), before, args.join(' '));
 		}
 		await ok('store', 'limited-large', '--max-cost', '10', ...key);
-		for (const args of [['list', 'records'], ['fetch', other.address, 'none'], ['key', 'inspect', 'none'], ['serve']]) {
-			for (const option of [['--dry-run'], ['--max-cost', '1']]) {
+		const both = [['--dry-run'], ['--max-cost', '1']];
+		// What disputes may have a limit.
+		const dry = [['--dry-run']];
+		for (const [args, options] of [
+			...[[['list', 'records'], both], [['key', 'inspect', 'none'], both], [['serve'], both]],
+			...[[['fetch', other.address, 'none'], dry], [['watch'], dry]],
+		]) {
+			for (const option of options) {
 				const { error } = await refused(USAGE, ...args, ...option, ...key);
 				assert.equal(error, '--dry-run and --max-cost are for commands that send transactions and then end');
 			}
@@ -1240,19 +1246,20 @@ test('serve grants what the policy allows, even after it is killed and restarted
 	const { address, key, dataset } = await producer('//Serving');
 	const consumer = await reader('//Served');
 	const kinds = ['--price', '1', '--longest-range', '10', '--longest-term', '500', '--consumers', 'unregistered'];
-	await ok('dataset', 'policy', String(dataset), ...kinds, ...key);
+	await ok('dataset', 'policy', String(dataset), ...kinds, '--purposes', 'research,health', ...key);
 	const serving = async (grants) => {
 		const child = start(['--json', 'serve', '--grants', String(grants), ...key]);
 		const lines = [];
 		for await (const line of createInterface({ input: child.stdout })) lines.push(JSON.parse(line));
 		return lines;
 	};
-	const ask = async (leaves, offer) => {
-		const terms = ['--leaves', leaves, '--purpose', 'p', '--term', '500', '--offer', offer];
+	const ask = async (leaves, offer, code = 'health') => {
+		const terms = ['--leaves', leaves, '--purpose', 'p', '--code', code, '--term', '500', '--offer', offer];
 		const [asked] = await ok('request', address, ...terms, ...consumer.key);
 		return asked;
 	};
 	const { request: cheap } = await ask('0..5', '0.5');
+	const { request: other } = await ask('0..6', '1', 'marketing');
 	const { request: first } = await ask('1..5', '1');
 	assert.deepEqual((await serving(1)).map(({ request }) => request), [first]);
 	// It is killed at an arbitrary moment.
@@ -1265,7 +1272,8 @@ test('serve grants what the policy allows, even after it is killed and restarted
 	assert.ok(open.includes(cheap) && open.includes(third));
 	await serving(open.includes(second) ? 2 : 1);
 	const left = await ok('requests', ...key);
-	assert.deepEqual(left.map(({ request, verdict }) => [request, verdict]), [[cheap, 'OfferTooLow']]);
+	assert.deepEqual(left.map(({ request, verdict }) => [request, verdict]), [[cheap, 'OfferTooLow'], [other, 'PurposeNotAllowed']]);
+	assert.deepEqual(left.map(({ code }) => code), ['health', 'marketing']);
 	const given = await ok('list', 'given', ...key);
 	const ranges = given.map(({ scope }) => scope.from).sort();
 	assert.deepEqual(ranges, [1, 2, 3]);

@@ -27,6 +27,8 @@ import {
 	NameCipher,
 	openGrant,
 	openKeyFile,
+	packedFolderFromBytes,
+	packedFolderToBytes,
 	PublicKey,
 	Range,
 	sealGrant,
@@ -113,6 +115,18 @@ test('folders are encoded and decoded', async () => {
 	}
 	for (const v of files.refusedFolders) {
 		assert.throws(() => folderFromBytes(bytes(v.bytes)), { name: v.error }, v.case);
+	}
+});
+
+test('lists of packed folders are encoded and decoded', () => {
+	for (const v of files.packedFolders) {
+		const packs = v.packs.map((pack) => ({ ...pack, key: bytes(pack.key), id: bytes(pack.id) }));
+		const list = { packs, files: v.files.map((file) => ({ ...file, hash: bytes(file.hash) })) };
+		assert.equal(hex(packedFolderToBytes(list)), v.bytes);
+		assert.deepEqual(packedFolderFromBytes(bytes(v.bytes)), list);
+	}
+	for (const v of files.refusedPackedFolders) {
+		assert.throws(() => packedFolderFromBytes(bytes(v.bytes)), { name: v.error }, v.case);
 	}
 });
 

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Tests fair exchange on a running chain: a cheated reader gets its money back, and an honest owner does not lose. The
-// random cases are tests of the pallet; the command's are in cli.test.mjs.
+// Tests fair exchange on a running chain: a cheated reader gets its money back, and an honest owner does not lose; the
+// command notices on its own. The random cases are tests of the pallet; those of `isthmus dispute` are in cli.test.mjs.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, describe, test } from 'node:test';
 import { EncryptionKeyPair, MasterSecret } from '../lib/envelope.mjs';
+import { Isthmus } from '../lib/isthmus.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { Client, hex, recordKey, requestDigest } from '../lib/sharing.mjs';
 
@@ -92,4 +98,120 @@ test('keys that do not open need no record', { timeout }, async () => {
 	const grant = (await client.submit(school, garbage)).event('dataSharing', 'Authorized').grant.toNumber();
 	const won = (await client.dispute(company, grant, 150, pair)).event('dataSharing', 'DisputeWon');
 	assert.equal(won.refunded.toBigInt(), OFFER);
+});
+
+describe('a reader who does not look', () => {
+	const KEYS_WRONG = 5;
+	let folder, isthmus, dave;
+
+	before(() => {
+		folder = mkdtempSync(join(tmpdir(), 'isthmus-exchange-'));
+		isthmus = new Isthmus(node.url, folder);
+		dave = client.account('//Dave').address;
+	});
+	after(() => rmSync(folder, { recursive: true, force: true }));
+
+	/** Waits until a request of the reader is open, and returns its number. */
+	const opened = (scope) =>
+		new Promise((resolve, reject) => {
+			const looking = client.api.query.dataSharing.requestsFrom(dave, school.address, scope, (id) => {
+				if (id.isSome) resolve(looking.then((end) => end()).then(() => id.unwrap().toNumber()));
+			});
+			looking.catch(reject);
+		});
+
+	/** Whether the payment for a grant is held, and can be disputed. */
+	const isHeld = async ({ grant }) => (await client.api.query.dataSharing.payments(grant)).isSome;
+
+	const upTo = (to) => ({ dataset: 0, epoch: 0, from: 0, to });
+
+	/** Answers the request for leaves 0 to `to` with the keys that this master secret makes. */
+	async function answer(to, keys) {
+		const request = await opened(upTo(to));
+		const given = await client.authorize(school, keys, dave, upTo(to), { term: TERM, request });
+		return given.event('dataSharing', 'Authorized');
+	}
+
+	/** The command that asks for leaves 0 to `to`. */
+	const asking = (to, ...more) => [
+		...['--json', 'request', school.address, '--epoch', '0', '--leaves', `0..${to}`, '--purpose', 'study', '--code', 'research'],
+		...['--term', String(TERM), '--offer', '2', '--key', '//Dave', ...more],
+	];
+
+	/** Asks, waits for the answer with these keys, and returns how the command ended. */
+	async function asked(to, keys, ...more) {
+		const [ended, given] = await Promise.all([isthmus.run(asking(to, '--wait', ...more)), answer(to, keys)]);
+		const lines = ended.stderr.trim().split('\n');
+		return { ...ended, given, error: ended.code === 0 ? undefined : JSON.parse(lines.at(-1)) };
+	}
+
+	const fetch = ['--json', 'fetch', school.address, 'marks', '-o', 'read', '--force', '--key', '//Dave'];
+
+	test('is told that what it waited for opens', { timeout }, async () => {
+		const { code, stdout, stderr, given } = await asked(30, master);
+		assert.equal(code, 0, stderr);
+		const received = JSON.parse(stdout);
+		assert.deepEqual(Object.keys(received), ['code', 'expiry', 'grant', 'paid', 'records', 'scope', 'until']);
+		assert.deepEqual([received.grant, received.records, received.code], [given.grant.toNumber(), 1, 'research']);
+		assert.ok(await isHeld(given));
+	});
+
+	test('gets its payment back while it waits', { timeout }, async () => {
+		const { code, error, given } = await asked(31, MasterSecret.generate());
+		assert.equal(code, KEYS_WRONG);
+		assert.match(error.error, /does not open what was paid for/);
+		assert.match(error.hint, /won the dispute about grant \d+: 2 IST came back/);
+		assert.ok(!(await isHeld(given)));
+	});
+
+	test('gets its payment back when a record cannot be opened', { timeout }, async () => {
+		const { code, error, given } = await asked(32, MasterSecret.generate(), '--no-dispute');
+		assert.equal(code, KEYS_WRONG);
+		assert.match(error.hint, new RegExp(`isthmus dispute ${given.grant}$`));
+		assert.ok(await isHeld(given));
+		const poor = await isthmus.run([...fetch, '--max-cost', '0']);
+		assert.equal(poor.code, KEYS_WRONG, poor.stderr);
+		assert.match(poor.stderr, /could not be checked \(this would cost .*, /);
+		const cheated = await isthmus.run(fetch);
+		assert.equal(cheated.code, KEYS_WRONG, cheated.stderr);
+		assert.match(cheated.stderr, /so it was disputed: block \d+: won the dispute/);
+		assert.ok(!(await isHeld(given)));
+		// The older grant is good.
+		const read = await isthmus.run(fetch);
+		assert.equal(read.code, 0, read.stderr);
+		assert.equal(readFileSync(join(folder, 'read'), 'utf8'), 'Ada,97');
+	});
+
+	test('gets its payment back while it is away', { timeout }, async (t) => {
+		const good = await asked(33, master);
+		const watching = isthmus.start(['--json', 'watch', '--key', '//Dave']);
+		const ended = once(watching, 'close');
+		t.after(async () => {
+			watching.kill('SIGKILL');
+			await ended;
+		});
+		const printed = createInterface({ input: watching.stdout })[Symbol.asyncIterator]();
+		/** Waits for what the command says about a grant. */
+		const about = async ({ grant }) => {
+			for (;;) {
+				const { value } = await printed.next();
+				const looked = JSON.parse(value);
+				if (looked.grant === grant.toNumber()) return [looked.records, looked.refunded];
+			}
+		};
+		assert.deepEqual(await about(good.given), [1, null]);
+		const { code, stderr } = await isthmus.run(asking(34));
+		assert.equal(code, 0, stderr);
+		const bad = await answer(34, MasterSecret.generate());
+		assert.deepEqual(await about(bad), [null, OFFER.toString()]);
+		assert.ok(!(await isHeld(bad)));
+	});
+
+	test('learns that its request ended without a grant', { timeout }, async () => {
+		const waiting = isthmus.run(asking(35, '--wait'));
+		await client.submit(school, client.api.tx.dataSharing.rejectRequest(await opened(upTo(35)), 'no'));
+		const { code, stderr } = await waiting;
+		assert.equal(code, 4, stderr);
+		assert.match(stderr, /ended without a grant/);
+	});
 });

@@ -13,6 +13,7 @@ import { after, before, describe, test } from 'node:test';
 import { Keyring } from '@polkadot/api';
 import { blake2AsHex } from '@polkadot/util-crypto';
 import { makeAuthority, makeServerCertificate } from '../lib/certificates.mjs';
+import { EncryptionKeyPair } from '../lib/envelope.mjs';
 import { Isthmus } from '../lib/isthmus.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
@@ -396,50 +397,107 @@ describe('a report', () => {
 	});
 });
 
-describe('a grant', () => {
+describe('a report is carried out at once', () => {
 	/** A report takes effect within this many blocks. */
 	const AT_ONCE = 2;
+	const OFFER = '2';
+	const [data, read] = ['Ada,97\n', 'read.csv'];
+	const [school, company] = ['//Eve', '//Ferdie'];
+	const asSchool = ['--key', school, '--finalized'];
+	const asCompany = ['--key', company, '--finalized'];
+	let client, rpc, from, to;
 
-	test('is suspended by a value, and resumed by the next', { timeout }, async (t) => {
-		const client = await Client.connect(node.url);
-		t.after(() => client.disconnect());
-		const rpc = await Rpc.connect(node.url);
-		t.after(() => rpc.disconnect());
-		/** Waits for the first event of this name in the blocks in which a report takes effect. */
-		const follows = async (method, { block }) => {
-			for (let number = block; number <= block + AT_ONCE; number++) {
-				await rpc.bestFrom(number);
-				const hash = await client.api.rpc.chain.getBlockHash(number);
-				const events = await (await client.api.at(hash)).query.system.events();
-				if (events.some(({ event }) => client.api.events.dataSharing[method].is(event))) return;
-			}
-			assert.fail(`no ${method} within ${AT_ONCE} blocks of block ${block}`);
-		};
-		const school = ['--key', '//Eve', '--finalized'];
-		const [data, read] = ['Ada,97\n', 'read.csv'];
+	before(async () => {
+		client = await Client.connect(node.url);
+		rpc = await Rpc.connect(node.url);
+		[from, to] = [school, company].map((uri) => client.account(uri).address);
 		writeFileSync(join(folder, 'marks.csv'), data);
-		await isthmus.ok('register', 'School', '--kind', 'school', ...school);
-		await isthmus.ok('dataset', 'create', 'marks', ...school);
-		await isthmus.ok('store', 'marks.csv', ...school);
-		await isthmus.ok('key', 'publish', '--key', '//Ferdie', '--finalized');
-		await createSource('air');
-		const condition = 'fact(air, pm25) < 100';
-		const [to, from] = ['//Ferdie', '//Eve'].map((uri) => client.account(uri).address);
-		await isthmus.ok('authorize', '--to', to, '--leaves', '0..1', '--when', condition, ...school);
-		const fetch = ['fetch', from, 'marks.csv', '-o', read, '--force', '--key', '//Ferdie'];
+		await isthmus.ok('register', 'School', '--kind', 'school', ...asSchool);
+		await isthmus.ok('dataset', 'create', 'marks', ...asSchool);
+		await isthmus.ok('store', 'marks.csv', ...asSchool);
+		await isthmus.ok('key', 'publish', ...asCompany);
+	}, { timeout });
 
+	after(async () => {
+		await client?.disconnect();
+		await rpc?.disconnect();
+	});
+
+	/** Waits for an event of this name in the blocks in which a report takes effect; returns the block's number. */
+	async function follows(method, { block }) {
+		for (let number = block; number <= block + AT_ONCE; number++) {
+			await rpc.bestFrom(number);
+			const hash = await client.api.rpc.chain.getBlockHash(number);
+			const events = await (await client.api.at(hash)).query.system.events();
+			if (events.some(({ event }) => client.api.events.dataSharing[method].is(event))) return number;
+		}
+		return assert.fail(`no ${method} within ${AT_ONCE} blocks of block ${block}`);
+	}
+
+	/**
+	 * Creates a source, prepares what depends on it, and reports this value. Returns the report, and what reports the next
+	 * value and waits until it is in a block.
+	 */
+	async function fed(t, source, value, prepare = async () => undefined) {
+		await createSource(source);
+		await prepare();
 		const server = await endpoint(t);
-		server.give({ air: { pm25: 80 } });
-		const feed = running(t, feedFile('air.toml', 'air', server.port), ['--finalized']);
-		await follows('GrantResumed', await feed.reports(80));
+		server.give({ air: { pm25: value } });
+		const feed = running(t, feedFile(`${source}.toml`, source, server.port), ['--finalized']);
+		const first = await feed.reports(value);
+		const next = async (value) => {
+			server.give({ air: { pm25: value } });
+			return feed.reports(value);
+		};
+		return { first, next };
+	}
+
+	test('a grant is suspended by a value, and resumed by the next', { timeout }, async (t) => {
+		const fetch = ['fetch', from, 'marks.csv', '-o', read, '--force', '--key', company];
+		const { first, next } = await fed(t, 'air', 80, () =>
+			isthmus.ok('authorize', '--to', to, '--leaves', '0..1', '--when', 'fact(air, pm25) < 100', ...asSchool));
+		await follows('GrantResumed', first);
 		await isthmus.ok(...fetch);
 		assert.equal(readFileSync(join(folder, read), 'utf8'), data);
-		server.give({ air: { pm25: 120 } });
-		await follows('GrantSuspended', await feed.reports(120));
+		await follows('GrantSuspended', await next(120));
 		assert.match((await isthmus.refused(REFUSED, ...fetch)).error, /suspended/i);
-		server.give({ air: { pm25: 60 } });
-		await follows('GrantResumed', await feed.reports(60));
+		await follows('GrantResumed', await next(60));
 		await isthmus.ok(...fetch);
+	});
+
+	test('an offer is released', { timeout }, async (t) => {
+		const { next } = await fed(t, 'offers', 80);
+		/** Requests a range, with this offer until the condition is met. */
+		const ask = async (leaves, offer) => {
+			const withdraw = ['--withdraw-when', 'fact(offers, pm25) > 100'];
+			return (await isthmus.ok('request', from, '--leaves', leaves, '--purpose', 'study', '--offer', offer, ...withdraw, ...asCompany))[0].request;
+		};
+		const paid = await ask('0..2', OFFER);
+		const free = await ask('0..3', '0');
+		const notice = client.api.consts.dataSharing.cancelNotice.toNumber();
+		const released = await follows('OfferReleased', await next(120));
+		const at = await client.api.at(await client.api.rpc.chain.getBlockHash(released));
+		// The paid one can be answered during the notice. The other is closed.
+		const { validUntil } = (await at.query.dataSharing.requests(paid)).unwrap();
+		assert.equal(validUntil.toNumber(), released + notice);
+		assert.ok((await at.query.dataSharing.requests(free)).isNone);
+	});
+
+	test('a request is refused, and the same request is taken again', { timeout }, async (t) => {
+		const { next } = await fed(t, 'policies', 80);
+		await isthmus.ok('dataset', 'policy', '0', '--longest-term', '1000', '--when', 'fact(policies, pm25) < 100', ...asSchool);
+		const asked = async (to) => {
+			const scope = { dataset: 0, epoch: 0, from: 0, to };
+			const key = await EncryptionKeyPair.generate().publicKey();
+			return client.requestAccess(client.account(company), from, scope, { purpose: 'study', term: 100, key });
+		};
+		const { block } = await next(120);
+		const refused = await asked(4).catch((error) => error);
+		assert.equal(refused.name, 'RequestRefused');
+		assert.ok(refused.block <= block + AT_ONCE, `${refused.block} is late for ${block}`);
+		const good = await next(60);
+		const taken = await asked(4);
+		assert.ok(taken.block <= good.block + AT_ONCE, `${taken.block} is late for ${good.block}`);
 	});
 });
 

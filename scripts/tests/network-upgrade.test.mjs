@@ -252,6 +252,11 @@ test('a chain with data is upgraded by the superuser and by vote', { timeout, sk
 		const after = await inventory(client);
 		assert.deepEqual(after.money, before.money);
 		assert.deepEqual(after.entries, before.entries);
+		// The words of a purpose were not agreed to by a code.
+		for (const kind of ['requests', 'grants']) {
+			const entries = await client.api.query.dataSharing[kind].entries();
+			assert.ok(entries.length > 0 && entries.every(([, entry]) => entry.unwrap().code.isUnspecified), kind);
+		}
 		const owner = client.account(OWNER).address;
 		for (const [key, value] of values) {
 			const record = (await client.api.query.dataSharing.records(owner, key)).unwrap();

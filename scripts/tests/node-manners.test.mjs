@@ -260,7 +260,7 @@ test('fails if its output is full', { timeout }, async (t) => {
 });
 
 test('fails if what it prints goes nowhere', { timeout }, async (t) => {
-	for (const args of ['key generate', 'key inspect //Alice', 'key generate-node-key', 'export-chain-spec --chain local', 'chain-info --dev --base-path base', 'export-blocks --dev --base-path base']) {
+	for (const args of ['--version', '--help', 'key --help', 'key generate', 'key inspect //Alice', 'key generate-node-key', 'export-chain-spec --chain local', 'chain-info --dev --base-path base', 'export-blocks --dev --base-path base']) {
 		const { code, stderr } = await shell(t, `isthmus-node ${args} >&-`);
 		assert.equal(code, 1, args);
 		assert.match(stderr, /error: stdout is closed, so nothing can be printed/, args);
@@ -268,6 +268,30 @@ test('fails if what it prints goes nowhere', { timeout }, async (t) => {
 	// A shell's `/dev/null` is wanted, and so is a file.
 	const { code, stderr } = await shell(t, 'isthmus-node key generate > /dev/null && isthmus-node key generate-node-key --file key >&-');
 	assert.equal(code, 0, stderr);
+});
+
+test('names a limit of the size of files, and no signal ends it', { timeout }, async (t) => {
+	const { code, stdout, stderr } = await shell(t, `
+		limited() { (ulimit -f 1000; exec isthmus-node "$@"); code=$?; [ $code = 1 ] || echo "exit code $code"; }
+		limited --dev --tmp ${QUIET.join(' ')}
+		head -c 8 /dev/zero > none
+		limited import-blocks --dev --base-path base --binary none
+		limited export-chain-spec --chain local > spec.json
+	`);
+	assert.equal(code, 0, stderr);
+	assert.equal(stdout, '');
+	assert.equal(stderr.match(/^error: this process may write files of 1024000 bytes only, .*`ulimit -f unlimited`$/gm)?.length, 2, stderr);
+	assert.match(stderr, /^error: .*File too large.*`ulimit -f unlimited`$/m);
+
+	// A node that runs leaves the error to who writes, too: it catches the signal (SIGXFSZ).
+	const node = await start(t, { args: ['--dev'] });
+	const [, caught] = /^SigCgt:\s+(\w+)$/m.exec(readFileSync(`/proc/${node.pid}/status`, 'utf8'));
+	assert.ok(BigInt(`0x${caught}`) & (1n << 24n), caught);
+});
+
+test('says how a value is written', { timeout }, async () => {
+	await refuses(['--dev', '--tmp', ...QUIET, '--bootnodes', '203.0.113.7:30333'], /tip: .* \/ip4\/203\.0\.113\.7\/tcp\/30333/);
+	await refuses(['--dev', '--tmp', ...QUIET, '--threads', '1e3'], /tip: a whole number is written in decimal digits only/);
 });
 
 test('refuses a real chain with a superuser, plain and raw', { timeout }, async (t) => {

@@ -306,11 +306,11 @@ test('a grant opens nothing after its expiry date, or after it was revoked', { t
 
 test("requests are listed with the policy's verdict", { timeout }, async () => {
 	const consumers = { school: false, government: false, business: false, other: false, unregistered: true };
-	await client.setPolicy(school, 0, { price: 5n, longestRange: 10, longestTerm: 100, consumers });
+	await client.setPolicy(school, 0, { price: 5n, longestRange: 10, longestTerm: 100, consumers, purposes: ['research', 'statistics'] });
 	const key = await pair.publicKey();
-	const request = (to, offer) =>
-		client.requestAccess(company, school.address, { ...SCOPE, to }, { purpose: 'study', term: 100, key, offer });
-	await Promise.all([request(10, 5n), request(9, 4n), request(11, 5n)]);
+	const request = (to, offer, code = 'research') =>
+		client.requestAccess(company, school.address, { ...SCOPE, to }, { purpose: 'study', code, term: 100, key, offer });
+	await Promise.all([request(10, 5n), request(9, 4n), request(11, 5n), request(8, 5n, 'marketing')]);
 	const { dataSharingApi } = client.api.call;
 	const verdicts = {};
 	for (let after = null, more = true; more; more = after !== null) {
@@ -319,7 +319,7 @@ test("requests are listed with the policy's verdict", { timeout }, async () => {
 		for (const { request, verdict } of items) verdicts[request.scope.to] = verdict.type;
 		after = next.isSome ? next.unwrap().toHex() : null;
 	}
-	assert.deepEqual(verdicts, { 9: 'OfferTooLow', 10: 'Meets', 11: 'RangeTooLong' });
+	assert.deepEqual(verdicts, { 8: 'PurposeNotAllowed', 9: 'OfferTooLow', 10: 'Meets', 11: 'RangeTooLong' });
 	const { items } = await dataSharingApi.datasets(school.address, null, 10);
 	const policies = items.map(({ id, policy }) => [id.toNumber(), policy.isSome]).sort();
 	// The fourth dataset is that of the resumed upload.

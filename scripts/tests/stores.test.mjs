@@ -188,3 +188,36 @@ test('what is wrong with a store, or with its settings, is said', { timeout }, a
 	assert.equal(code, 0, stderr);
 	assert.equal((await moto.list(BUCKET)).length, 1);
 });
+
+test('an interrupted sync of a folder goes on where it was', { timeout }, async () => {
+	const owner = await producer('//SyncOwner');
+	await ok('dataset', 'locate', '0', `s3://${BUCKET}/sync`, ...owner.key);
+	mkdirSync(file('many'));
+	// Two of these files do not fit into one pack.
+	const names = ['a', 'b', 'c'];
+	const sums = names.map((name) => sha(random(`many/${name}`, 9_000_000)));
+	const sync = ['sync', 'many', ...owner.key];
+	// One pack is sent whole, and the others are not.
+	let first;
+	proxy.fault = ({ url }) => {
+		const name = /sync\/([0-9a-f]{8,})/.exec(url)?.[1];
+		first ??= name;
+		return name === first ? undefined : 'silent';
+	};
+	const child = isthmus.start(sync, env);
+	const state = file('.local/state/isthmus');
+	await until('the journal names a pack', () => {
+		return existsSync(state) && readdirSync(state).some((name) => name.endsWith('.packs'));
+	});
+	child.kill('SIGKILL');
+	assert.deepEqual(await once(child, 'close'), [null, 'SIGKILL']);
+	proxy.fault = () => undefined;
+	const [synced] = await ok(...sync, '--finalized');
+	assert.deepEqual([synced.packs, synced.sentPacks, synced.transactions, synced.resumed], [3, 2, 1, true]);
+	assert.equal(await moto.unfinished(BUCKET), 0);
+	await ok('fetch', owner.address, 'many', '--folder', '-o', 'many-copy', ...owner.key);
+	assert.deepEqual(names.map((name) => sha(readFileSync(file(`many-copy/${name}`)))), sums);
+	const [removed] = await ok('remove', 'many', '--objects', ...owner.key);
+	assert.deepEqual([removed.files, removed.objects[0].failure], [3, null]);
+	assert.deepEqual((await moto.list(BUCKET)).filter((name) => name.includes('sync/')), []);
+});

@@ -5,10 +5,11 @@
 // `docs`. node --test --test-name-pattern='a FIFO' scripts/tests/terminal.test.mjs runs some of them.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { makeAuthority } from '../lib/certificates.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { canMakeDevices, canMount, runInTerminal, runScript } from '../lib/terminal.mjs';
 
@@ -46,6 +47,15 @@ before(async () => {
 		PASSPHRASE,
 	};
 	for (const name of ['ISTHMUS_PASSPHRASE', 'NO_COLOR', 'COLUMNS', 'TMPDIR']) delete env[name];
+	writeFileSync(join(folder, 'ca.pem'), makeAuthority().certificate);
+	// Nothing listens there, and the service goes on asking.
+	writeFileSync(join(folder, 'feed.toml'), `source = "feed"
+		ca = "ca.pem"
+		[[topic]]
+		name = "pm25"
+		url = "https://127.0.0.1:1/"
+		pointer = "/pm25"
+		type = "integer"`);
 	const prepared = await runScript(`
 		set -eu
 		export ISTHMUS_PASSPHRASE=$PASSPHRASE
@@ -60,6 +70,7 @@ before(async () => {
 		isthmus store small
 		head -c 3000000 /dev/urandom > $BIG
 		isthmus store $BIG
+		isthmus facts create feed --reporters //Bob --fresh 1d --finalized
 		mkdir docs
 		echo a > docs/a
 		echo b > docs/b
@@ -328,10 +339,25 @@ describe('what is written to need not be a regular file', () => cases([
 		stderr: /error: none/,
 	},
 	{
-		name: 'a name that ends in a slash is a folder',
-		script: `${OFFLINE} isthmus fetch //Bob big -o none/`,
+		name: 'a name that ends as that of a folder is one',
+		script: `for output in none/ none/. none/..; do ${OFFLINE} isthmus fetch //Bob big -o $output; [ $? = 1 ] || exit 9\n`
+			+ `${OFFLINE} isthmus receipt 1 -o $output; isthmus risk --depth 0..5 --plot $output; isthmus key generate $output; done; ls; exit 1`,
 		code: FAILED,
-		stderr: /the folder none\/ does not exist/,
+		stdout: /^$/,
+		stderr: /^(error: the folder none\/\S* does not exist\nhint: create it: mkdir -p none\/\S*\n){12}$/,
+	},
+	{
+		name: 'a folder that does not exist can be made by what the hint says',
+		script: `for output in none/ none/. none/./ 'no ne/' ./-x/; do ${OFFLINE} isthmus fetch //Bob big --output="$output" 2> said; [ $? = 1 ] || exit 9\n`
+			+ 'cat said >&2; eval "$(sed -n "s/^hint: create it: //p" said)" && isthmus fetch //Bob small --output="$output" || exit 8; done; ls */small',
+		stdout: /^-x\/small\nno ne\/small\nnone\/small$/m,
+		stderr: /(error: the folder .* does not exist\nhint: create it: mkdir -p .*\n){4}/,
+	},
+	{
+		name: 'pages are not written over a file',
+		script: 'touch pages; isthmus man -o pages; [ $? = 1 ] && isthmus man -o pages/below',
+		code: FAILED,
+		stderr: /(error: pages is not a folder\nhint: choose another --output\n){2}/,
 	},
 	{
 		name: 'a socket is noticed before the work',
@@ -440,12 +466,16 @@ describe('outputs may be closed or full', () => {
 		code: FAILED,
 		stderr: /^\S*(error: |"error":")cannot write to stdout: No space left on device(\S*|\nhint: the transaction 0x\w{64} is in a block, .*)\n$/,
 	})));
-	// A report may go nowhere, but a record may not.
-	cases(PRINTING.map(([command, code]) => ({
-		name: `${command} >&-`,
-		script: `cp ../small .; ${command} >&-`,
-		code: / -o (-|\/dev\/stdout)$/.test(command) ? FAILED : code,
-	})));
+	// As GNU's programs do it; and nothing is done that would be paid for.
+	for (const [what, redirection] of [['closed', '>&-'], ['open for reading only', '1< small']]) {
+		cases(PRINTING.map(([command]) => ({
+			name: `${command} with an stdout that is ${what}`,
+			script: `cp ../small .; ${command} ${redirection}`,
+			code: FAILED,
+			stderr: /^(error: |\{"code":1,"error":")cannot write to stdout: it is closed, or open for reading only/,
+			not: { stderr: /is in a block/ },
+		})));
+	}
 	for (const [name, redirection] of [['full', '2> /dev/full'], ['closed', '2>&-'], ['not read', '2> >(true)']]) {
 		cases(TELLING.map(([command, code]) => ({
 			name: `${command}, with an stderr that is ${name}`,
@@ -458,6 +488,21 @@ describe('outputs may be closed or full', () => {
 			name: 'isthmus serve continues if no one reads its messages',
 			script: 'timeout 2 isthmus serve > /dev/full 2> /dev/full',
 			code: ENDED_BY_TIMEOUT,
+		},
+		{
+			name: 'a command that prints nothing needs no stdout',
+			script: 'isthmus man --output pages >&- && [ -s pages/isthmus-fetch.1 ]',
+		},
+		{
+			name: 'nothing is paid for if it could not be printed',
+			script: 'before=$(isthmus balance //Bob | grep free); isthmus transfer //Alice 1 >&-; [ $? = 1 ] || exit 9\n'
+				+ 'isthmus store ../big --name unprinted >&-; [ "$(isthmus balance //Bob | grep free)" = "$before" ]',
+		},
+		{
+			name: 'a service that could not print says so before it begins',
+			script: 'isthmus serve >&-; [ $? = 1 ] && isthmus gateway --listen 127.0.0.1:0 1< ../small',
+			code: FAILED,
+			stderr: /^(error: cannot write to stdout.*\nhint: .*\/dev\/null\n){2}$/,
 		},
 		{
 			name: 'a full stdout and a full stderr',
@@ -709,7 +754,13 @@ describe('streams that are closed, full or not ready, and folders for settings t
 		name: 'nothing is written to a stdout that is closed',
 		script: `${OFFLINE} isthmus fetch //Bob small -o - >&-`,
 		code: FAILED,
-		stderr: /stdout is closed/,
+		stderr: /cannot write to stdout: it is closed/,
+	},
+	{
+		name: 'nothing is read from a stdin that is open for writing only',
+		script: `${OFFLINE} isthmus store - --name closed-2 0> file`,
+		code: FAILED,
+		stderr: /stdin is closed/,
 	},
 	{
 		name: '/dev/null is no closed stream',
@@ -798,7 +849,7 @@ describe('secrets may be behind links', () => cases([
 		script: 'export ISTHMUS_PASSPHRASE=$PASSPHRASE; cp $KEY key; mkfifo held\n'
 			+ '(flock . sh -c "echo > held; while ! grep -q ^waiting said; do sleep 0.05; done") & touch said; read < held\n'
 			+ 'ISTHMUS_NEW_PASSPHRASE=$PASSPHRASE isthmus key passphrase key 2> said; code=$?; cat said; exit $code',
-		stdout: /^waiting for another program that changes a key file in the folder of key$/m,
+		stdout: /^waiting for another program that changes a key file in the folder of key \(`flock \. sh -c echo .*…`, process \d+\)$/m,
 	},
 	{ name: 'the permissions stay', script: `${change('ln -s far/key link; chmod 640 far/key')} && [ $(stat -c %a far/key) = 640 ]` },
 	{
@@ -980,6 +1031,19 @@ describe('a file that a command does not know is not replaced', () => cases([
 		stdout: /^precious$/m,
 		stderr: new RegExp(`(error: \\w+ is not a file of metrics of .isthmus ${command}., and is not replaced\nhint: give --metrics a new file\n){3}`),
 	})),
+	...['serve', 'gateway'].map((command) => ({
+		name: `${command} --metrics needs a folder, which is said at the start`,
+		script: `${OFFLINE} isthmus ${command} --metrics none/file --key //Bob; [ $? = 1 ] || exit 9\n`
+			+ `mkdir -p ro; ${OFFLINE} isthmus ${command} --metrics /proc/file --key //Bob`,
+		code: FAILED,
+		stderr: /^error: the folder none does not exist\nhint: create it: mkdir -p none\nerror: \/proc\/file: /,
+	})),
+	{
+		name: 'serve --memory needs a folder, which is said at the start',
+		script: `${OFFLINE} isthmus serve --memory none/memory --key //Bob`,
+		code: FAILED,
+		stderr: /^error: the folder none does not exist\nhint: create it: mkdir -p none\n$/,
+	},
 	{
 		name: 'fetch --force leaves a key file alone',
 		script: 'cp $KEY key; isthmus fetch //Bob small -o key --force; code=$?; cmp $KEY key && exit $code',
@@ -1043,6 +1107,30 @@ describe('addresses and variables are taken as they are meant, or refused', () =
 		code: USAGE,
 		stderr: new RegExp(`(expected a WebSocket address: ${meant}[^]*){2}`),
 	})),
+	...[
+		["''", /the address is empty; expected a WebSocket address, such as ws:/],
+		["' '", /the address is empty; expected a WebSocket address, such as ws:/],
+		['ws://::1:1', /an IPv6 address needs brackets; expected a WebSocket address, such as ws:\/\/\[::1\]:1/],
+		['ws://a,ws://b', /expected one address; give each with a --url of its own/],
+		["'ws://a ws://b'", /expected one address; give each with a --url of its own/],
+		['ws://:9944', /there is no host in it; expected a WebSocket address, such as ws:/],
+		["'ws://[::1'", /invalid IPv6 address; expected a WebSocket address, such as ws:/],
+		['http://::1', /an IPv6 address needs brackets/],
+	].map(([address, stderr]) => ({
+		name: `--url ${address} says what is wrong and what to write`,
+		script: `isthmus status --url ${address}`,
+		code: USAGE,
+		stderr,
+	})),
+	{
+		name: 'an address may have a line end of Windows after it',
+		script: "isthmus status --url \"$ISTHMUS_URL\"$' \\r\\n' && ISTHMUS_URL=\" $ISTHMUS_URL\"$'\\r' isthmus status",
+	},
+	{
+		name: 'an address to listen at is one with a port',
+		script: 'for at in localhost:1 ::1:1 9800 127.0.0.1; do isthmus gateway --listen $at; [ $? = 2 ] || exit 9; done',
+		stderr: /(error: invalid value .* expected an IP address and a port, such as 127\.0\.0\.1:9800 or \[::1\]:9800[^]*){4}/,
+	},
 	{
 		name: 'a server without TLS is named as such',
 		script: 'isthmus status --url wss://${ISTHMUS_URL#ws://}',
@@ -1085,5 +1173,152 @@ for port in (web.server_port, gone.getsockname()[1]):
 			+ 'isthmus remove $gone --alone && isthmus fetch //Bob rec-1 --folder -o out',
 		code: REFUSED,
 		stderr: /error: second: the owner has no record with this key/,
+	},
+]));
+
+/** Holds the lock of a file until the command that follows has said that it waits; prints what that said. */
+const held = (file, command) => `mkfifo held; : > said
+	(flock ${file} sh -c 'echo > held; until grep -q waiting said; do sleep 0.1; done') & read < held
+	${command} 2> said; code=$?; cat said; exit $code`;
+
+describe('a command that waits for another program says which one', () => cases([
+	{
+		name: 'the account\'s lock',
+		script: held('$HOME/.local/state/isthmus/isthmus-$(isthmus balance //Charlie --json | grep -o \'5[0-9A-Za-z]\\{46,\\}\').lock',
+			'isthmus transfer //Alice 1 --key //Charlie'),
+		stdout: /^waiting for another program that sends a transaction of the account \(`flock \/.*`, process \d+\), for \d+ s$/m,
+	},
+	{
+		name: 'a memory',
+		script: 'isthmus serve --memory memory 2> said & until grep -q serving said; do sleep 0.1; done\n'
+			+ 'isthmus serve --memory memory; code=$?; kill $!; wait $!; [ $? = 0 ] && exit $code',
+		code: USAGE,
+		stderr: /error: memory: another program uses this memory: `isthmus serve --memory memory`, process \d+\n/,
+	},
+]));
+
+/** The services, with what each says when it has started. */
+const SERVICES = [
+	['serve', 'serving requests to'],
+	['keep //Bob 0 --at file://$PWD/copies --key //Charlie', 'keeping dataset'],
+	['gateway --listen 127.0.0.1:0', 'listening at'],
+	['feed ../feed.toml', 'reporting for'],
+];
+
+/** Starts a service in the background, and waits until it has started. Its output is in \`said\`. */
+const started = ([command, words]) => `isthmus ${command} > said 2>&1 & service=$!
+	until grep -q '${words}' said; do kill -0 $service || { cat said; exit 9; }; sleep 0.05; done\n`;
+
+/** What programs show to the gateway. */
+const SECRET = '0123456789abcdef'.repeat(4);
+/** Reads a part of a file from the gateway, asks the gateway to end, and reads the rest; or asks a second time. */
+const READER = `
+import http.client, os, re, signal, socket, sys, time
+gateway, how = int(sys.argv[1]), sys.argv[2]
+said = lambda: open("said").read()
+port = int(re.search(r"http://127.0.0.1:([0-9]+)", said())[1])
+owner = re.search(r"dataset 0, .*, of ([0-9A-Za-z]+)", said())[1]
+link = http.client.HTTPConnection("127.0.0.1", port)
+link.connect()
+link.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+link.request("GET", f"/{owner}/0/big", headers={"Authorization": "Bearer ${SECRET}"})
+answer = link.getresponse()
+assert answer.status == 200, answer.read()
+got = answer.read(1000)
+os.kill(gateway, signal.SIGTERM)
+while "ending" not in said(): time.sleep(0.05)
+while True:
+    try: socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError: break
+if how == "twice":
+    os.kill(gateway, signal.SIGTERM)
+    while "second" not in said(): time.sleep(0.05)
+else:
+    open("got", "wb").write(got + answer.read())
+`;
+
+describe('services end in order', () => cases([
+	...SERVICES.flatMap((service) => ['TERM', 'INT'].map((signal) => ({
+		name: `isthmus ${service[0]} on SIG${signal}`,
+		script: `${started(service)} kill -${signal} $service; wait $service; code=$?; cat said; exit $code`,
+		stdout: /^ending$/m,
+		not: { stdout: /error/ },
+	}))),
+	...[
+		{
+			name: 'the gateway finishes its answers, takes no more requests, and ends',
+			how: 'once',
+			then: 'cmp got $BIG && grep \' read big .*bytes 0 to 3000000\' said && ! grep error said',
+		},
+		{
+			name: 'a second signal does not wait',
+			how: 'twice',
+			then: 'tail -n 1 said; exit $code',
+			code: FAILED,
+			stdout: /^error: ended by a second signal, before all that was in hand was done\n$/,
+		},
+	].map(({ how, then, ...expected }) => ({
+		script: `export ISTHMUS_GATEWAY_ACCESS_KEY=key ISTHMUS_GATEWAY_SECRET_KEY=${SECRET} ISTHMUS_GATEWAY_TOKEN=${SECRET}
+${started(['gateway --listen 127.0.0.1:0', 'bucket'])}
+python3 -c '${READER}' $service ${how} || exit 9; wait $service; code=$?; ${then}`,
+		...expected,
+	})),
+]));
+
+describe('text of others does not steer a terminal', () => cases([
+	{
+		name: 'the path of an output',
+		script: `out=$'a\\e[2Jb\\nc\\x9b'; isthmus fetch //Bob small -o "$out"; isthmus fetch //Bob docs --folder -o "d$out"
+			block=$(isthmus transfer //Alice 1 | grep -o '[0-9]*' | head -n 1); block=$(isthmus register Shown --kind school --key //Dave | grep -o '[0-9]*' | head -n 1)
+			isthmus receipt $block -o "e$out" && isthmus risk --depth 0..5 --plot "f$out"; ls | wc -l`,
+		stdout: [/^a\\u\{1b\}\[2Jb\\nc\S*: 6 B$/m, /^da\\u\{1b\}\[2Jb\\nc\S*: 2 files/m, /^ea\\u\{1b\}\[2Jb\\nc\S*: /m, /^4$/m],
+		not: { stdout: /\u001b/, stderr: /\u001b/ },
+	},
+	{
+		name: 'an argument that is refused',
+		script: 'for arg in --url --key --leaf; do isthmus store small $arg $\'\\e[31mx\\e]0;title\\a\'; done; isthmus $\'\\e[2J\'; isthmus status $\'\\e[2J\'; isthmus --$\'\\e[2J\'; NO_COLOR=1 isthmus balance $\'\\e[31m\'; exit 3',
+		typed: [],
+		code: 3,
+		not: { screen: /\u001b\[2J|\u001b\[31mx|\u001b\]|\u0007/ },
+	},
+]));
+
+describe('files and arguments of others are read as they are meant', () => cases([
+	{
+		name: 'a key file, words and shares that an editor of Windows wrote',
+		script: 'export ISTHMUS_PASSPHRASE=$PASSPHRASE; mark() { printf \'\\xef\\xbb\\xbf\'; sed \'s/$/\\r/\'; }\n'
+			+ 'mark < $KEY > key; chmod 600 key; isthmus key inspect key && isthmus balance --key key || exit 9\n'
+			+ 'isthmus key words key | mark | isthmus key restore a && isthmus key split key --of 3 --need 2 | mark | isthmus key join b || exit 8\n'
+			+ 'isthmus key words key | tr " " "\\n" | sed "s/^/- /; s/^- //" | nl -s ". " | isthmus key restore c && isthmus key words key | sed "s/ /, /g" | isthmus key restore d',
+	},
+	{
+		name: 'too few words on several lines are counted',
+		script: 'ISTHMUS_PASSPHRASE=$PASSPHRASE isthmus key restore a <<< $\'1. abandon\\n2. ability\'',
+		code: USAGE,
+		stderr: /a seed has 24 words, got 2/,
+	},
+	{
+		name: 'a measurement after a byte order mark',
+		script: `printf '\\xef\\xbb\\xbf{"share":0.3,"depth":1,"trials":9,"successes":5}\\r\\n' > m; isthmus risk --depth 0..5 --plot x.svg --measured m`,
+	},
+	{
+		name: 'a passphrase in the other form of its accents',
+		script: "ISTHMUS_PASSPHRASE=$'caf\\xc3\\xa9 au lait' isthmus key generate key && ISTHMUS_PASSPHRASE=$'cafe\\xcc\\x81 au lait' isthmus balance --key key",
+	},
+	{
+		name: 'a flag may be repeated, as where an alias has it already',
+		script: 'isthmus --json balance --json --json && isthmus transfer //Alice 1 --dry-run --dry-run --finalized --finalized',
+		stdout: /^\{"account"[^]*dry run/,
+	},
+	{
+		name: 'a key file that a variable names is found in no other folder, which is said',
+		script: 'cd /; ISTHMUS_KEY=school.key isthmus balance; [ $? = 1 ] && isthmus balance --key none.key',
+		code: FAILED,
+		stderr: /school\.key: No such file or directory\nhint: .*\$ISTHMUS_KEY.*\nerror: none\.key: No such file or directory\n$/,
+	},
+	{
+		name: 'an argument of any length is not repeated whole',
+		script: 'isthmus balance $(head -c 100000 /dev/zero | tr "\\0" a) 2> err; code=$?; [ $(wc -c < err) -lt 1000 ] && exit $code',
+		code: USAGE,
 	},
 ]));

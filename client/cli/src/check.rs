@@ -5,7 +5,7 @@ use crate::{
 	context::Context,
 	error::Error,
 	options::Options,
-	text::{account, bytes, count, Key},
+	text::{account, bytes, count, shown, Key},
 };
 use isthmus_sdk::{
 	object::{object_of, Locations},
@@ -76,14 +76,15 @@ impl fmt::Display for Report {
 			faults,
 		} in &self.locations
 		{
-			write!(f, "\n{location}: {right} right ({})", bytes(*size))?;
+			let (location, size) = (shown(location), bytes(*size));
+			write!(f, "\n{location}: {right} right ({size})")?;
 			for Fault {
 				key,
 				failure,
 				wrong,
 			} in faults
 			{
-				write!(f, "\n  {key}: {failure}")?;
+				write!(f, "\n  {key}: {}", shown(failure))?;
 				if *wrong > 1 {
 					write!(f, ", and {} more", wrong - 1)?;
 				}

@@ -69,7 +69,8 @@ impl Context {
 	async fn own_identity(&self) -> Result<Identity, Error> {
 		let key = self.options.key()?;
 		if !key.starts_with("//") {
-			return key_file::open(Path::new(&key));
+			let opened = key_file::open(Path::new(&key));
+			return opened.map_err(|error| self.options.naming_key(error));
 		}
 		if !self.client.is_development().await? {
 			return Err(Error::usage(format!(

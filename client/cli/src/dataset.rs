@@ -3,6 +3,7 @@
 
 use crate::{
 	context::Context,
+	describe,
 	erase::{self, InFile, Marked},
 	error::Error,
 	handover::{self, AcceptOpts, TransferOpts},
@@ -10,12 +11,12 @@ use crate::{
 	recount,
 	report::{Lines, Report},
 	stderr::tell,
-	text::{amount, condition, count, only_if, operand, Amount, Key, Leaves},
+	text::{amount, condition, count, only_if, operand, shown, Amount, Key, Leaves},
 };
 use isthmus_sdk::{
 	every, AccountId, Balance, BlockNumber, Call, Condition, ConsumerKinds, Dataset, DatasetEntry,
-	DatasetId, Epoch, Error as SdkError, Event, Identity, LeafUse, Location, Names, Policy, Scope,
-	State, Text, LEAVES_PER_EPOCH,
+	DatasetId, Epoch, Error as SdkError, Event, Identity, LeafUse, Location, Names, Policy,
+	PurposeCode, PurposeCodes, Scope, State, Text, LEAVES_PER_EPOCH,
 };
 use serde::{Serialize, Serializer};
 use std::{collections::BTreeSet, fmt, path::PathBuf};
@@ -34,7 +35,11 @@ pub(crate) struct Opts {
 impl Opts {
 	/// Returns whether the command sends a transaction.
 	pub(crate) fn spends(&self) -> bool {
-		!matches!(self.command, Command::List)
+		match &self.command {
+			Command::List => false,
+			Command::Describe(opts) => opts.spends(),
+			_ => true,
+		}
 	}
 }
 
@@ -52,7 +57,7 @@ enum Command {
 	/// List your datasets and their policies
 	List,
 	/// Set which requests `isthmus serve` grants automatically, or remove the policy
-	Policy(PolicyOpts),
+	Policy(Box<PolicyOpts>),
 	/// Start a new epoch: readers need new grants for what is stored from now on
 	Epoch {
 		/// Number of the dataset
@@ -129,6 +134,9 @@ Examples:
 		#[arg(long)]
 		epoch: Option<Epoch>,
 	},
+	/// Make the card of a dataset, put its hash on the chain, or compare a card with that
+	#[command(after_help = describe::HELP)]
+	Describe(describe::Opts),
 	/// Free the leaves of removed records whose epoch is over, and get their deposits back
 	Free {
 		/// Number of the dataset
@@ -182,6 +190,10 @@ struct PolicyOpts {
 	)]
 	consumers: Vec<Consumers>,
 
+	/// Purposes to accept, by their codes, separated by commas [default: any]. Requests for another wait for you
+	#[arg(long, value_name = "CODES", value_delimiter = ',')]
+	purposes: Vec<PurposeCode>,
+
 	/// Condition that a request has to meet: about its reader, what it pays, facts and time. The chain refuses a request
 	/// that is known not to meet it
 	#[arg(long, value_name = "CONDITION", value_parser = condition)]
@@ -224,6 +236,7 @@ impl fmt::Display for PolicyText<'_> {
 			longest_range,
 			longest_term,
 			consumers,
+			purposes,
 		} = self.0;
 		let kinds = [
 			(consumers.school, "schools"),
@@ -249,7 +262,11 @@ impl fmt::Display for PolicyText<'_> {
 			false => write!(f, "{price} for any number of leaves")?,
 		}
 		let term = count(*longest_term, "block");
-		write!(f, " and up to {term}{firm}, for {named}")
+		write!(f, " and up to {term}{firm}, for {named}")?;
+		match *purposes == PurposeCodes::ALL {
+			true => Ok(()),
+			false => write!(f, "; purposes: {purposes}"),
+		}
 	}
 }
 
@@ -388,6 +405,8 @@ fn policy_json<S: Serializer>(policy: &Option<Policy>, serializer: S) -> Result<
 		longest_range: u64,
 		longest_term: BlockNumber,
 		price: Amount,
+		/// Their codes.
+		purposes: Vec<&'static str>,
 		words: String,
 	}
 	let json = policy.as_ref().map(|policy| Json {
@@ -395,6 +414,12 @@ fn policy_json<S: Serializer>(policy: &Option<Policy>, serializer: S) -> Result<
 		longest_range: policy.longest_range,
 		longest_term: policy.longest_term,
 		price: Amount(policy.price),
+		purposes: policy
+			.purposes
+			.codes()
+			.into_iter()
+			.map(PurposeCode::name)
+			.collect(),
 		words: PolicyText(policy).to_string(),
 	});
 	json.serialize(serializer)
@@ -435,7 +460,7 @@ impl fmt::Display for Listed {
 		if self.objects > 0 || !self.locations.is_empty() {
 			let at = match self.locations.is_empty() {
 				true => "no location is published".to_owned(),
-				false => format!("at {}", self.locations.join(", ")),
+				false => format!("at {}", shown(self.locations.join(", "))),
 			};
 			write!(f, "\n  {}, {at}", count(self.objects, "object"))?;
 		}
@@ -458,7 +483,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		Command::Create { name, erasable } => {
 			Box::new(create(context, identity, &name, erasable).await?)
 		}
-		Command::Policy(opts) => Box::new(set_policy(context, identity, opts).await?),
+		Command::Policy(opts) => Box::new(set_policy(context, identity, *opts).await?),
 		Command::Epoch { dataset, erasable } => {
 			Box::new(start_epoch(context, identity, dataset, erasable).await?)
 		}
@@ -487,6 +512,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		Command::Recount { dataset, epoch } => {
 			Box::new(recount::run(context, identity, dataset, epoch).await?)
 		}
+		Command::Describe(opts) => describe::run(context, identity, opts).await?,
 		Command::Free { dataset } => Box::new(free(context, identity, dataset).await?),
 		Command::Remove { dataset } => Box::new(remove(context, identity, dataset).await?),
 	})
@@ -520,7 +546,7 @@ impl fmt::Display for Located {
 				"block {block}: withdrew the locations of dataset {dataset}"
 			),
 			locations => {
-				let locations = locations.join(", ");
+				let locations = shown(locations.join(", "));
 				write!(
 					f,
 					"block {block}: dataset {dataset} has its objects at {locations}"
@@ -680,6 +706,10 @@ async fn set_policy(
 				longest_range: opts.longest_range,
 				longest_term,
 				consumers: kinds(&opts.consumers),
+				purposes: match opts.purposes.is_empty() {
+					true => PurposeCodes::ALL,
+					false => opts.purposes.into_iter().collect(),
+				},
 			};
 			let change = format!(
 				"policy of dataset {dataset}: {}{}",

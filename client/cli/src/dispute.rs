@@ -8,7 +8,10 @@ use crate::{
 	options::Options,
 	text::{Amount, Key},
 };
-use isthmus_sdk::{dispute, BlockNumber, Event, GrantId, Leaf, DISPUTE_WINDOW};
+use isthmus_sdk::{
+	dispute::{self, Complaint},
+	BlockNumber, Event, GrantId, Identity, Leaf, DISPUTE_WINDOW,
+};
 use serde::Serialize;
 use std::fmt;
 
@@ -59,6 +62,13 @@ pub(crate) struct Disputed {
 	won: bool,
 }
 
+impl Disputed {
+	/// Returns what came back, if the dispute was won.
+	pub(crate) fn refunded(&self) -> Option<Amount> {
+		self.won.then_some(Amount(self.refunded.0))
+	}
+}
+
 impl fmt::Display for Disputed {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		let Self {
@@ -87,13 +97,23 @@ impl fmt::Display for Disputed {
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Disputed, Error> {
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
-	let complaint = dispute(&context.client, &identity, opts.grant, opts.leaf).await?;
+	let complaint = dispute::dispute(&context.client, &identity, opts.grant, opts.leaf).await?;
 	let question = format!(
 		"Publish the secret with which everyone can open grant {}?",
 		opts.grant
 	);
 	confirm(&question, opts.yes || context.client.is_dry_run())?;
-	let included = context.send(&identity, &complaint.call).await?;
+	send(context, &identity, opts.grant, &complaint).await
+}
+
+/// Sends a complaint about a grant, and returns how the chain decided.
+pub(crate) async fn send(
+	context: &Context,
+	identity: &Identity,
+	grant: GrantId,
+	complaint: &Complaint,
+) -> Result<Disputed, Error> {
+	let included = context.send(identity, &complaint.call).await?;
 	let won = included.events.iter().find_map(|event| match event {
 		Event::DisputeWon {
 			refunded, slashed, ..
@@ -103,7 +123,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Disputed, Error>
 	let (refunded, slashed) = won.unwrap_or_default();
 	Ok(Disputed {
 		block: included.number(),
-		grant: opts.grant,
+		grant,
 		key: complaint.key.map(Key),
 		leaf: complaint.leaf,
 		refunded: Amount(refunded),

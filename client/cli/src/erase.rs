@@ -5,7 +5,7 @@ use crate::{
 	confirm::confirm,
 	context::Context,
 	error::{Error, Kind},
-	text::count,
+	text::{count, path},
 };
 use isthmus_sdk::{
 	envelope::ErasableFile,
@@ -97,7 +97,7 @@ impl fmt::Display for InFile<'_> {
 			Some(file) => write!(
 				f,
 				"\n  its keys are in {} only: keep a copy that you can erase, too. The 24 words do not bring them back",
-				file.display()
+				path(file)
 			),
 			None => Ok(()),
 		}

@@ -3,7 +3,7 @@
 
 use crate::{
 	stderr::{print, tell},
-	text::{operand, Called, Key},
+	text::{operand, visible_json, Called, Key},
 };
 pub(crate) use isthmus_sdk::io_words as os;
 use isthmus_sdk::{
@@ -143,6 +143,11 @@ impl Error {
 		Self::new(Kind::Refused, message)
 	}
 
+	/// Returns what is wrong, without what to do about it.
+	pub(crate) fn message(&self) -> &str {
+		&self.message
+	}
+
 	/// Lists what the message is about, one a line.
 	pub(crate) fn listing(mut self, lines: Vec<String>) -> Self {
 		self.listed = lines;
@@ -240,7 +245,7 @@ impl Error {
 			hint: self.shown_hint(),
 		};
 		match serde_json::to_string(&line) {
-			Ok(line) => print(&line),
+			Ok(line) => print(&visible_json(&line)),
 			Err(error) => tell(format!("error: {error}")),
 		}
 		self.exit_code()
@@ -315,6 +320,16 @@ impl From<UploadFolderError> for Error {
 				..Self::failed(error)
 			},
 			UploadFolderError::ChangedWhileRead(_) => Self::failed(error).hint(STEADY),
+			UploadFolderError::NotPacked { key } => Self {
+				hints: vec![Hint::remove(OTHER_NAME, Some(key))],
+				..Self::refused(error)
+			},
+			UploadFolderError::Differs { .. } => {
+				Self::refused(error).hint("store what has changed: isthmus sync FOLDER")
+			}
+			UploadFolderError::OtherDataset { dataset } => {
+				Self::refused(error).hint(format!("name it: --dataset {dataset}"))
+			}
 			error => Self::failed(error),
 		}
 	}
@@ -345,6 +360,8 @@ impl From<FetchError> for Error {
 			}
 			FetchError::List(_) => Self::new(Kind::NotAuthentic, error)
 				.hint("fetch the record's bytes as they are with --raw"),
+			FetchError::NoSuchFile(_) => Self::usage(error)
+				.hint("fetch all of its files with --folder, and look what there is"),
 			FetchError::ListTooLong | FetchError::WrongLength(_) | FetchError::NotListed(_) => {
 				Self::new(Kind::NotAuthentic, error)
 			}

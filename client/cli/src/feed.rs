@@ -12,6 +12,7 @@ use crate::{
 	facts::{now, Reported},
 	options::Options,
 	stderr::tell,
+	stop::{on_signals, Stop},
 };
 use config::{Config, Topic};
 use https::{shown, Https, HttpsError};
@@ -27,11 +28,7 @@ use std::{
 	sync::{Arc, Mutex, PoisonError},
 	time::Duration,
 };
-use tokio::{
-	sync::watch::{self, Receiver},
-	task::JoinSet,
-	time::sleep,
-};
+use tokio::{task::JoinSet, time::sleep};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -57,7 +54,7 @@ The file names a source, for which the account has to be a reporter, and one or 
 A value is reported with the hash of the response if it changed, or if its last report is older than
 `again`. After an error the command goes on: it waits twice as long as after the error before, up to
 5 minutes, less a random part. What it does is logged on stderr, and reports are printed on stdout.
-SIGINT and SIGTERM end it after the report that is in flight.
+SIGINT and SIGTERM end it after the report that is in flight; a second one ends it at once.
 
 Example:
   isthmus feed weather.toml --key station.key")]
@@ -76,7 +73,7 @@ struct Feed {
 	identity: Identity,
 	https: Https,
 	source: Name,
-	every: Duration,
+	every: Age,
 	/// After how many seconds a value is reported again.
 	again: u32,
 	once: bool,
@@ -109,66 +106,45 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let context = Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let (again, lines) = begin(&context, &identity, &config).await?;
-	let topics = lines.len();
-	tell(format_args!(
-		"reporting for {} as {}, every {}",
-		config.source,
-		identity.id(),
-		config.every
-	));
 	let feed = Arc::new(Feed {
 		context,
 		identity,
 		https,
 		source: config.source,
-		every: Duration::from_secs(config.every.0.into()),
+		every: config.every,
 		again,
 		once: opts.once,
 		parsing: Mutex::new(()),
 	});
-	let (stop, stopped) = watch::channel(false);
+	on_signals(|stop| report(feed, lines, stop)).await
+}
+
+/// Reports all topics until the command ends.
+async fn report(feed: Arc<Feed>, lines: Vec<Line>, stop: Stop) -> Result<(), Error> {
+	let topics = lines.len();
+	tell(format_args!(
+		"reporting for {} as {}, every {}",
+		feed.source,
+		feed.identity.id(),
+		feed.every
+	));
 	let mut running = JoinSet::new();
 	for line in lines {
-		running.spawn(line.run(feed.clone(), stopped.clone()));
+		running.spawn(line.run(feed.clone(), stop.clone()));
 	}
 	let mut failed = 0;
-	loop {
-		tokio::select! {
-			ended = running.join_next() => match ended {
-				Some(Ok(true)) => {}
-				Some(Ok(false)) => failed += 1,
-				// The topic would be silent from now on, so what started the command has to see it.
-				Some(Err(error)) => return Err(Error::failed(error)),
-				None => break,
-			},
-			() = signal() => {
-				// A second signal does not wait for the reports that are in flight.
-				if stop.send_replace(true) {
-					break;
-				}
-				tell("ending");
-			}
+	while let Some(ended) = running.join_next().await {
+		match ended {
+			Ok(true) => {}
+			Ok(false) => failed += 1,
+			// The topic would be silent from now on, so what started the command has to see it.
+			Err(error) => return Err(Error::failed(error)),
 		}
 	}
 	match failed {
 		0 => Ok(()),
 		failed => Err(Error::failed(format!("{failed} of {topics} topics failed"))),
 	}
-}
-
-/// Waits for a signal that asks the program to end.
-pub(crate) async fn signal() {
-	#[cfg(unix)]
-	{
-		use tokio::signal::unix::{signal, SignalKind};
-		if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-			tokio::select! {
-				_ = terminate.recv() => return,
-				_ = tokio::signal::ctrl_c() => return,
-			}
-		}
-	}
-	let _ = tokio::signal::ctrl_c().await;
 }
 
 /// Checks that the account can report for the source, and reads its last reports. Returns after how many seconds a value
@@ -225,12 +201,12 @@ async fn begin(
 
 impl Line {
 	/// Asks and reports until the command ends. Returns whether the last attempt succeeded.
-	async fn run(mut self, feed: Arc<Feed>, mut stop: Receiver<bool>) -> bool {
-		let mut pace = Pace::new(feed.every);
+	async fn run(mut self, feed: Arc<Feed>, stop: Stop) -> bool {
+		let mut pace = Pace::new(Duration::from_secs(feed.every.0.into()));
 		loop {
-			let response = tokio::select! {
-				_ = stop.wait_for(|stop| *stop) => return true,
-				response = feed.https.get(&self.topic.url) => response,
+			let Some(response) = stop.or(feed.https.get(&self.topic.url)).await else {
+				// The one attempt that was asked for was not made.
+				return !feed.once;
 			};
 			let done = self.take(&feed, response).await;
 			if feed.once {
@@ -249,9 +225,8 @@ impl Line {
 					wait
 				}
 			};
-			tokio::select! {
-				_ = stop.wait_for(|stop| *stop) => return true,
-				() = sleep(wait) => {}
+			if stop.or(sleep(wait)).await.is_none() {
+				return true;
 			}
 		}
 	}

@@ -4,18 +4,19 @@
 use crate::{
 	access,
 	context::Context,
-	error::Error,
+	error::{Error, Kind},
 	options::Options,
 	output::{check_is_folder, is_standard, Output},
+	paid::{self, Disputes},
 	progress::Bar,
 	report::{self, Patient},
 	stderr::tell,
-	text::{account, bytes, called, count, file_name, Called},
+	text::{account, bytes, called, count, file_name, shown, Called},
 };
 use isthmus_sdk::{
-	fetch_folder, is_folder, names, AccountId, Error as SdkError, FetchFile, Identity, Reading,
+	fetch_file_of, fetch_folder, is_folder, names, AccountId, Error as SdkError, FetchFile,
+	Identity, Reading,
 };
-use isthmus_streams::Stream;
 use serde::Serialize;
 use std::{
 	fmt,
@@ -31,9 +32,13 @@ Every byte is checked against the chain before it is written. A file is written 
 OUT.isthmus-HASH until it is complete, and then renamed to OUT. Run the same command again to
 resume an interrupted download. A FIFO or a device is written to as it is, and a link is followed.
 
+If the record cannot be opened under a grant that you paid for, and can still dispute, the command
+checks the grant, and disputes it if its keys are wrong: the payment comes back.
+
 Examples:
   isthmus fetch 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty marks-2025.csv --key company.key
   isthmus fetch //Bob photos-2025 --folder --output photos/ --key company.key
+  isthmus fetch //Bob photos-2025 --file june/beach.jpg --key company.key
   isthmus fetch //Bob data.tar --output - --key company.key | tar x")]
 pub(crate) struct Opts {
 	/// Owner of the record
@@ -53,13 +58,20 @@ pub(crate) struct Opts {
 	#[arg(long)]
 	folder: bool,
 
+	/// Fetch one file of a folder, by its path in the folder
+	#[arg(long, value_name = "PATH", conflicts_with = "folder")]
+	file: Option<String>,
+
 	/// Fetch the record's bytes as they are, even if they are a folder's list of files
-	#[arg(long, conflicts_with = "folder")]
+	#[arg(long, conflicts_with_all = ["folder", "file"])]
 	raw: bool,
 
 	/// Replace the file if it exists
 	#[arg(long)]
 	force: bool,
+
+	#[command(flatten)]
+	disputes: Disputes,
 }
 
 /// A file or a folder that was fetched.
@@ -73,12 +85,12 @@ pub(crate) struct Fetched {
 
 impl fmt::Display for Fetched {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		let size = bytes(self.bytes);
+		let (output, size) = (shown(&self.output), bytes(self.bytes));
 		match self.files {
-			None => write!(f, "{}: {size}", self.output),
+			None => write!(f, "{output}: {size}"),
 			Some(files) => {
 				let files = count(files as u64, "file");
-				write!(f, "{}: {files} ({size})", self.output)
+				write!(f, "{output}: {files} ({size})")
 			}
 		}
 	}
@@ -87,6 +99,8 @@ impl fmt::Display for Fetched {
 /// Where to write the bytes.
 enum Target {
 	One(Output),
+	/// One file of a folder.
+	FileOf(PathBuf),
 	Folder(PathBuf),
 }
 
@@ -96,23 +110,37 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>,
 	let target = target(&opts)?;
 	let context = Context::connect(options).await?;
 	let identity = context.identity().await?;
+	match fetch(&opts, (&context, &identity), target).await {
+		Err(error) if error.kind() != Kind::Unreachable => {
+			Err(paid::explain(&context, &identity, &opts.owner, error, &opts.disputes).await)
+		}
+		done => done,
+	}
+}
+
+/// Finds the record, and writes it to the target.
+async fn fetch(
+	opts: &Opts,
+	(context, identity): (&Context, &Identity),
+	target: Target,
+) -> Result<Option<Fetched>, Error> {
 	let (client, owner) = (&context.client, &opts.owner);
-	let key = opts.name.find(client, &identity, owner).await?;
+	let key = opts.name.find(client, identity, owner).await?;
 	let opened = match opts.name {
-		Called::Name(name) => names::open_found(client, &identity, owner, name, key).await,
-		Called::Key(key) => Reading::open(client, &identity, owner, key).await,
+		Called::Name(name) => names::open_found(client, identity, owner, name, key).await,
+		Called::Key(key) => Reading::open(client, identity, owner, key).await,
 	};
 	let reading = match opened {
 		Ok(reading) => reading,
-		Err(error) => return Err(access::explain(&context, owner, key, error).await),
+		Err(error) => return Err(access::explain(context, owner, key, error).await),
 	};
-	if !opts.folder && !opts.raw && is_folder(&reading).await? {
+	if !opts.folder && !opts.raw && opts.file.is_none() && is_folder(&reading).await? {
 		return Err(Error::usage("the record is a folder").hint(
-			"fetch its files with --folder --output FOLDER, or only the list of them with --raw",
+			"fetch its files with --folder --output FOLDER, one of them with --file PATH, or only the list of them with --raw",
 		));
 	}
 	let mut bar = Bar::new();
-	let fetched = write(&opts, (&context, &identity), &reading, target, &mut bar).await;
+	let fetched = write(opts, (context, identity), &reading, target, &mut bar).await;
 	for left in reading.left() {
 		tell(format_args!("left for another location: {left}"));
 	}
@@ -148,6 +176,12 @@ async fn write(
 			file.run(bar).await?;
 			(reading.length(), None, output)
 		}
+		Target::FileOf(output) => {
+			let of = (reading, opts.file.as_deref().unwrap_or_default());
+			let fetched =
+				fetch_file_of(client, identity, owner, of, &output, opts.force, bar).await?;
+			(fetched.bytes, None, output)
+		}
 		Target::Folder(output) => {
 			let fetched =
 				fetch_folder(client, identity, owner, reading, &output, opts.force, bar).await?;
@@ -167,7 +201,10 @@ fn target(opts: &Opts) -> Result<Target, Error> {
 		.output
 		.as_ref()
 		.filter(|output| !output.as_os_str().is_empty());
-	let name = file_name(opts.name);
+	let name = match &opts.file {
+		Some(path) => path.rsplit('/').next().map(PathBuf::from),
+		None => file_name(opts.name),
+	};
 	let output = match (output, &name) {
 		(Some(output), _) => output.clone(),
 		(None, Some(name)) => name.clone(),
@@ -186,10 +223,12 @@ fn target(opts: &Opts) -> Result<Target, Error> {
 		return Ok(Target::Folder(output));
 	}
 	let output = Output::at(output, name.as_deref(), opts.force)?;
-	if output == Output::Stdout && Stream::Stdout.was_closed() {
-		return Err(Error::failed(
-			"stdout is closed, so the record cannot be written to it",
-		));
+	if opts.file.is_some() {
+		return match output {
+			Output::File(path) => Ok(Target::FileOf(path)),
+			_ => Err(Error::usage("one file of a folder is fetched into a file")
+				.hint("choose a file: --output FILE")),
+		};
 	}
 	if output == Output::Stdout && io::stdout().is_terminal() {
 		return Err(

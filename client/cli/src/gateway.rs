@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus gateway`: lets programs that speak S3 or HTTP read what an account may read.
+//! `isthmus gateway`: lets programs that speak S3, Delta Sharing or HTTP read what an account may read.
 
 use crate::{
 	context::Context,
@@ -9,19 +9,20 @@ use crate::{
 	report::{Lines, Output},
 	service::Service,
 	stderr::tell,
-	text::bytes,
+	stop::on_signals,
+	text::{bytes, path, shown},
 };
 use isthmus_gateway::{
 	bucket, Chain, Credentials, CredentialsError, Dataset, Event, Gateway, Read, Refused, Settings,
 	Source, Totals, Watch,
 };
-use isthmus_sdk::{to_hex, AccountId, DatasetId, Shown};
+use isthmus_sdk::{to_hex, AccountId, DatasetId};
 use serde::Serialize;
 use std::{
 	cell::RefCell,
 	convert::Infallible,
 	fmt,
-	net::SocketAddr,
+	net::{Ipv4Addr, Ipv6Addr, SocketAddr},
 	path::{Path, PathBuf},
 	rc::Rc,
 	time::Duration,
@@ -48,20 +49,25 @@ access key and its secret to S3, or the token to plain HTTP: GET /OWNER/DATASET/
 `Authorization: Bearer TOKEN`. They are made at the first start, in a file that programs of AWS read.
 The variables ISTHMUS_GATEWAY_ACCESS_KEY, _SECRET_KEY and _TOKEN, all three, replace the file.
 
+Programs of Delta Sharing read a profile, which --profile writes. Owners are shares, datasets are
+schemas, and each folder of Parquet files is a table.
+
 Each read asks the chain whether the grant is still good. What is decrypted is kept in memory only.
 Who has the credentials reads all that the account may read, over HTTP without encryption: for
 another machine, let a proxy with TLS ask the gateway on this one.
 
-Reads are logged on stdout, and requests that were refused on stderr. The command runs until it is
-stopped.
+Reads are logged on stdout, and requests that were refused on stderr. The command runs until SIGINT
+or SIGTERM ends it: it takes no more requests, and answers those that it has; a second one ends it
+at once.
 
 Example:
   isthmus gateway --key company.key
   export AWS_SHARED_CREDENTIALS_FILE=~/.config/isthmus/gateway AWS_PROFILE=isthmus
-  aws s3 ls --endpoint-url http://127.0.0.1:9800")]
+  aws s3 ls --endpoint-url http://127.0.0.1:9800
+  isthmus gateway --key company.key --profile isthmus.share")]
 pub(crate) struct Opts {
 	/// Address to listen at. With port 0, the system chooses a free one
-	#[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9800")]
+	#[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9800", value_parser = socket)]
 	listen: SocketAddr,
 
 	/// Listen at an address that other machines reach, without encryption
@@ -77,6 +83,10 @@ pub(crate) struct Opts {
 	#[arg(long, value_name = "FILE")]
 	credentials: Option<PathBuf>,
 
+	/// Write a profile for programs of Delta Sharing to this file: the address and the token
+	#[arg(long, value_name = "FILE")]
+	profile: Option<PathBuf>,
+
 	/// Keep at most this much decrypted data in memory, in MiB
 	#[arg(long, value_name = "MIB", default_value_t = 64)]
 	#[arg(value_parser = clap::value_parser!(u64).range(0..=1 << 20))]
@@ -87,6 +97,12 @@ pub(crate) struct Opts {
 	metrics: Option<PathBuf>,
 }
 
+/// Reads an address and a port to listen at.
+fn socket(text: &str) -> Result<SocketAddr, &'static str> {
+	let expected = "expected an IP address and a port, such as 127.0.0.1:9800 or [::1]:9800";
+	text.trim().parse().map_err(|_| expected)
+}
+
 /// Where the gateway listens.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -94,6 +110,8 @@ struct Listening {
 	access_key: String,
 	/// `None` if the credentials come from variables.
 	credentials: Option<PathBuf>,
+	/// The profile for Delta Sharing.
+	profile: Option<PathBuf>,
 	url: String,
 }
 
@@ -102,13 +120,19 @@ impl fmt::Display for Listening {
 		let Self {
 			access_key,
 			credentials,
+			profile,
 			url,
 		} = self;
+		let (access_key, url) = (shown(access_key), shown(url));
 		let place = match credentials {
-			Some(path) => format!("with its secret and the token in {}", path.display()),
+			Some(file) => format!("with its secret and the token in {}", path(file)),
 			None => "from the environment".to_owned(),
 		};
-		write!(f, "listening at {url}, access key {access_key}, {place}")
+		write!(f, "listening at {url}, access key {access_key}, {place}")?;
+		match profile {
+			Some(path) => write!(f, "; profile for Delta Sharing in {}", path.display()),
+			None => Ok(()),
+		}
 	}
 }
 
@@ -140,6 +164,7 @@ impl fmt::Display for Bucket {
 			name,
 			owner,
 		} = self;
+		let name = shown(name);
 		write!(f, "bucket {bucket}: dataset {dataset}, {name}, of {owner}")
 	}
 }
@@ -185,13 +210,13 @@ impl fmt::Display for ReadReport {
 			..
 		} = self;
 		let size = bytes(to.saturating_sub(*from));
-		let path = Shown(path);
+		let (path, who) = (shown(path), shown(who));
 		write!(
 			f,
 			"{who} read {path} in dataset {dataset} of {owner}: bytes {from} to {to} ({size})"
 		)?;
 		match failed {
-			Some(reason) => write!(f, ", and no more: {reason}"),
+			Some(reason) => write!(f, ", and no more: {}", shown(reason)),
 			None => Ok(()),
 		}
 	}
@@ -208,14 +233,13 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 			"listen at 127.0.0.1, with a proxy for TLS before it; or, in a network that you trust, pass --allow-remote",
 		));
 	}
+	let metrics = opts.metrics.map(|path| MetricsFile::new(path, "gateway"));
+	let metrics = metrics.transpose()?;
 	let (credentials, file) = credentials(opts.credentials)?;
 	let service = Service::from_env().map_err(Error::usage)?;
 	let context = Context::connect(options).await?;
 	let identity = context.identity().await?;
-	let metrics = opts
-		.metrics
-		.map(|path| MetricsFile::new(path, "gateway", identity.id()))
-		.transpose()?;
+	let metrics = metrics.map(|file| file.about(identity.id()));
 	let listener = TcpListener::bind(opts.listen).await;
 	let failed = |error| {
 		let listen = opts.listen;
@@ -227,9 +251,14 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let chain = Chain::new(context.client.clone(), identity);
 	let datasets = chain.datasets().await.map_err(Error::refused)?;
 	let url = format!("http://{address}");
+	if let Some(path) = &opts.profile {
+		let written = credentials.write_profile(&reached(address), path);
+		written.map_err(|error| of_file(path, error))?;
+	}
 	context.output.print(&Listening {
 		access_key: credentials.key().to_owned(),
 		credentials: file,
+		profile: opts.profile,
 		url: url.clone(),
 	})?;
 	let open = datasets.into_iter().filter(|dataset| dataset.is_open);
@@ -250,14 +279,29 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	};
 	let gateway = Gateway::new(chain, log, settings);
 	service.is_ready(&format!("listening at {url}"));
-	let serving = async {
+	let serving = on_signals(|stop| async move {
 		tokio::select! {
-			never = gateway.serve(listener) => match never {},
+			() = gateway.serve(listener, stop.asked()) => {
+				service.ends();
+				Ok(())
+			}
 			never = service.stay_alive() => match never {},
 			never = keep_account(counts, metrics) => match never {},
 		}
-	};
+	});
 	LocalSet::new().run_until(serving).await
+}
+
+/// Returns the address at which programs of this machine reach the gateway.
+fn reached(mut address: SocketAddr) -> String {
+	if address.ip().is_unspecified() {
+		let loopback = match address {
+			SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+			SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+		};
+		address.set_ip(loopback);
+	}
+	format!("http://{address}")
 }
 
 /// Returns the credentials of the environment, or those of a file, and the file.
@@ -465,6 +509,18 @@ mod tests {
 		assert_eq!(broken, format!("{expected}, and no more: the node is gone"));
 	}
 
+	#[test]
+	fn a_profile_leads_to_this_machine() {
+		for (listens, reached_at) in [
+			("127.0.0.1:9800", "http://127.0.0.1:9800"),
+			("0.0.0.0:1", "http://127.0.0.1:1"),
+			("[::]:2", "http://[::1]:2"),
+			("192.0.2.7:3", "http://192.0.2.7:3"),
+		] {
+			assert_eq!(reached(listens.parse().unwrap()), reached_at);
+		}
+	}
+
 	fn refused(who: Option<&str>) -> Refused {
 		Refused {
 			who: who.map(str::to_owned),
@@ -491,7 +547,7 @@ mod tests {
 	async fn what_happens_is_counted() {
 		let folder = tempfile::tempdir().unwrap();
 		let path = folder.path().join("isthmus.prom");
-		let file = MetricsFile::new(path.clone(), "gateway", &[1; 32].into()).unwrap();
+		let file = MetricsFile::new(path.clone(), "gateway").unwrap();
 		let log = Log {
 			output: Output::Json,
 			counts: Rc::default(),

@@ -5,15 +5,15 @@ use crate::{
 	context::Context,
 	dataset::location,
 	error::Error,
-	feed::signal,
 	options::Options,
 	serve::{FIRST_WAIT, LONGEST_WAIT},
 	service::Service,
 	stderr::tell,
-	text::{account, amount, bytes, Amount, Key},
+	stop::{on_signals, Stop},
+	text::{account, amount, bytes, shown, Amount, Key},
 };
 use isthmus_sdk::{
-	keepers::{keep, Keeping, Period, Step, Watch},
+	keepers::{keep, keep_until, Keeping, Period, Step, Watch},
 	AccountId, Balance, BlockNumber, Call, DatasetId, Error as SdkError, Identity,
 };
 use serde::Serialize;
@@ -33,8 +33,9 @@ gives the place up while half of it is left.
 For each proof, a keeper is paid from the dataset's pot, if there is something in it. One that
 misses too many periods in a row loses its place, and its deposit goes into the pot.
 
-The command runs until SIGINT or SIGTERM ends it. After a lost connection, or any other error, it
-tries again. It can be stopped and started again at any time.
+The command runs until SIGINT or SIGTERM ends it: it waits for a transaction in flight, and copies
+the rest when it is started again; a second one ends it at once. After a lost connection, or any
+other error, it tries again. It can be stopped and started again at any time.
 
 Examples:
   isthmus keep //Bob 0 --at file:///srv/copies --key keeper.key
@@ -137,7 +138,10 @@ impl fmt::Display for Did {
 				block,
 				dataset,
 				location,
-			} => write!(f, "block {block}: keeps dataset {dataset} at {location}"),
+			} => {
+				let location = shown(location);
+				write!(f, "block {block}: keeps dataset {dataset} at {location}")
+			}
 			Self::Proved {
 				block,
 				key,
@@ -241,36 +245,37 @@ async fn run_keeper(
 			true => Err(Error::failed("not everything could be copied and proven")),
 		};
 	}
-	tell(format_args!(
-		"keeping dataset {} of {} as {}",
-		opts.dataset,
-		opts.owner,
-		identity.id()
-	));
-	tokio::select! {
-		kept = keep_for_ever(&mut reporter, identity, &mut keeping) => {
-			service.ends();
-			kept
+	let (reporter, keeping, service) = (&mut reporter, &mut keeping, &service);
+	on_signals(|stop| async move {
+		tell(format_args!(
+			"keeping dataset {} of {} as {}",
+			opts.dataset,
+			opts.owner,
+			identity.id()
+		));
+		tokio::select! {
+			kept = keep_for_ever(reporter, identity, keeping, &stop) => {
+				service.ends();
+				kept
+			}
+			never = service.stay_alive() => match never {},
 		}
-		() = signal() => {
-			tell("ending");
-			service.ends();
-			Ok(())
-		}
-		never = service.stay_alive() => match never {},
-	}
+	})
+	.await
 }
 
-/// Keeps until the place is lost. After another error, tries again after a wait that doubles with each attempt.
+/// Keeps until the place is lost or the command is asked to end; then a transaction in flight is waited for. After another error, tries again after a wait that doubles with each attempt.
 async fn keep_for_ever(
 	reporter: &mut Reporter<'_>,
 	identity: &Identity,
 	keeping: &mut Keeping,
+	stop: &Stop,
 ) -> Result<(), Error> {
 	let mut wait = FIRST_WAIT;
 	loop {
 		let (client, began) = (&reporter.context.client, Instant::now());
-		let error = match keep(client, identity, keeping, &mut *reporter).await {
+		let kept = keep_until(stop.asked(), client, identity, keeping, &mut *reporter);
+		let error = match kept.await {
 			Ok(()) => return Ok(()),
 			// Only the user can decide what to do about it.
 			Err(error @ (SdkError::Keeper(_) | SdkError::Refused(_))) => return Err(error.into()),
@@ -282,7 +287,9 @@ async fn keep_for_ever(
 		if began.elapsed() > LONGEST_WAIT {
 			wait = FIRST_WAIT;
 		}
-		tokio::time::sleep(wait).await;
+		if stop.or(tokio::time::sleep(wait)).await.is_none() {
+			return Ok(());
+		}
 		wait = (wait * 2).min(LONGEST_WAIT);
 	}
 }

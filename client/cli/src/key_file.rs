@@ -12,7 +12,7 @@ use isthmus_sdk::{
 		key_file::{self, FolderLock, KeyFile, KeyFileError, Secrets},
 		on_disk,
 	},
-	Account, Identity,
+	lock_holder, Account, Identity,
 };
 use serde::Serialize;
 use std::{fmt, fs, io::ErrorKind, path::Path};
@@ -82,8 +82,13 @@ fn lock(path: &Path) -> Result<FolderLock, Error> {
 	if let Some(lock) = key_file::try_lock(path).map_err(failed)? {
 		return Ok(lock);
 	}
+	let target = on_disk::target(path).map_err(failed)?;
+	let held_by = match lock_holder(on_disk::folder(&target)) {
+		Some(holder) => format!(" ({holder})"),
+		None => String::new(),
+	};
 	tell(format_args!(
-		"waiting for another program that changes a key file in the folder of {}",
+		"waiting for another program that changes a key file in the folder of {}{held_by}",
 		path.display()
 	));
 	key_file::lock(path).map_err(failed)

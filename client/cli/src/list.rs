@@ -8,11 +8,11 @@ use crate::{
 	options::Options,
 	report::{Lines, Report},
 	stderr::tell,
-	text::{account, bytes, count, end, good_while, Amount, Key, Range},
+	text::{account, bytes, count, end, good_while, shown, Amount, Key, Range},
 };
 use isthmus_sdk::{
-	every, names, AccountId, BlockNumber, DatasetId, EmbargoEntry, Epoch, GrantEntry, GrantId,
-	Identity, Leaf, Names, Payload, RecordEntry, RecordKey, Seconds, H256,
+	every, names, to_hex, AccountId, BlockNumber, DatasetId, EmbargoEntry, Epoch, GrantEntry,
+	GrantId, Identity, Leaf, Names, Payload, PurposeCode, RecordEntry, RecordKey, Seconds, H256,
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
@@ -135,6 +135,11 @@ impl fmt::Display for Embargo {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Grant {
+	/// The digest of the request that it answers: what its owner and its reader agreed on.
+	agreement: Option<String>,
+	/// The code of the purpose that they agreed on.
+	#[serde(serialize_with = "crate::requests::code")]
+	code: PurposeCode,
 	/// The condition under which it is good.
 	condition: Option<String>,
 	expiry: BlockNumber,
@@ -180,7 +185,11 @@ impl fmt::Display for Grant {
 			(true, false) => write!(f, "; paid for until block {}", self.paid_until),
 			(false, _) => Ok(()),
 		}?;
-		f.write_str(&good_while(self.condition.as_ref()))
+		f.write_str(&good_while(self.condition.as_ref()))?;
+		match self.code {
+			PurposeCode::Unspecified => Ok(()),
+			code => write!(f, "; for {code}"),
+		}
 	}
 }
 
@@ -211,6 +220,7 @@ impl fmt::Display for ListedKeeper {
 			proven,
 			since,
 		} = self;
+		let location = shown(location);
 		write!(
 			f,
 			"{keeper}\n  keeps dataset {dataset} at {location} since block {since}; "
@@ -349,6 +359,8 @@ async fn grants(
 		tell("no grants");
 	}
 	let listed = grants.into_iter().map(|GrantEntry { id, grant }| Grant {
+		agreement: grant.agreement.map(|digest| to_hex(&digest.0)),
+		code: grant.code,
 		condition: grant
 			.condition
 			.as_ref()

@@ -2,8 +2,8 @@
 //! `isthmus`: the program for people and scripts that use an Isthmus chain.
 //!
 //! Each subcommand is a file with `Opts` and `run`, a thin layer over [`isthmus_sdk`]. `run` returns a
-//! [`Report`], which is printed here; `revoke`, `serve`, `gateway` and `feed` print before they end. Results go to stdout and
-//! everything else to stderr, and `-` is stdin or stdout.
+//! [`Report`], which is printed here; `revoke`, `serve`, `watch`, `gateway` and `feed` print before they end. Results go
+//! to stdout and everything else to stderr, and `-` is stdin or stdout.
 
 #![forbid(unsafe_code)]
 // These panic if the output is closed or full: `report::write` and `stderr::tell` do not.
@@ -18,6 +18,7 @@ mod confirm;
 mod context;
 mod cost;
 mod dataset;
+mod describe;
 mod dispute;
 mod embargo;
 mod erase;
@@ -36,6 +37,8 @@ mod man;
 mod metrics;
 mod options;
 mod output;
+mod packed;
+mod paid;
 mod passphrase;
 mod plot;
 mod progress;
@@ -61,11 +64,14 @@ mod service;
 mod settle;
 mod status;
 mod stderr;
+mod stop;
 mod store;
+mod sync;
 mod text;
 mod trace;
 mod transfer;
 mod verify;
+mod watch;
 
 use clap::{
 	error::{ContextKind, ContextValue},
@@ -103,6 +109,8 @@ enum Command {
 	Dataset(dataset::Opts),
 	/// Encrypt and store a file, a folder or stdin
 	Store(store::Opts),
+	/// Store what has changed in a folder
+	Sync(sync::Opts),
 	/// Keep a record from its readers until a condition is met
 	Embargo(embargo::Opts),
 	/// Remove a record or a folder, or give up an unfinished one
@@ -121,6 +129,8 @@ enum Command {
 	Renounce(renounce::Opts),
 	/// Get the payment back for a grant that does not open what you paid for
 	Dispute(dispute::Opts),
+	/// Check each grant that you pay for, and dispute it if its keys are wrong
+	Watch(watch::Opts),
 	/// End requests and grants that are overdue, and release what is held for them
 	Settle(settle::Opts),
 	/// Grant requests automatically, as the datasets' policies allow
@@ -131,7 +141,7 @@ enum Command {
 	Feed(feed::Opts),
 	/// Fetch and decrypt a record or a folder
 	Fetch(fetch::Opts),
-	/// Let programs that speak S3 or HTTP read what the account may read
+	/// Let programs of S3, Delta Sharing or HTTP read what the account may read
 	Gateway(gateway::Opts),
 	/// Check what the locations of a dataset have of its objects
 	Check(check::Opts),
@@ -169,6 +179,7 @@ impl Command {
 			Self::Keep(opts) => opts.spends(),
 			Self::Register(_)
 			| Self::Store(_)
+			| Self::Sync(_)
 			| Self::Embargo(_)
 			| Self::Remove(_)
 			| Self::Request(_)
@@ -186,7 +197,10 @@ impl Command {
 
 /// Checks that a command for which a budget is set can keep to it.
 fn check_budget(command: &Command, options: &Options) -> Result<(), Error> {
-	if options.budget() == Budget::default() || command.spends() {
+	let budget = options.budget();
+	// These dispute what does not open. A dispute that is won is free.
+	let disputes = matches!(command, Command::Fetch(_) | Command::Watch(_)) && !budget.dry_run;
+	if budget == Budget::default() || command.spends() || disputes {
 		return Ok(());
 	}
 	let error = Error::usage(
@@ -220,6 +234,15 @@ fn check_owner(command: &Command, options: &Options) -> Result<(), Error> {
 	}
 }
 
+/// Checks that what a command prints can be printed, before it does anything: otherwise it might pay for something and then
+/// be run again.
+fn check_output(command: &Command) -> Result<(), Error> {
+	match command {
+		Command::Man(opts) if opts.is_for_files() => Ok(()),
+		_ => report::check_open(),
+	}
+}
+
 /// The output to print after a command has succeeded, if any.
 type Answer = Option<Box<dyn Report>>;
 
@@ -232,7 +255,8 @@ fn main() -> ExitCode {
 	let sent = options.sent.clone();
 	let checked = options::check_variables()
 		.and_then(|()| check_budget(&command, &options))
-		.and_then(|()| check_owner(&command, &options));
+		.and_then(|()| check_owner(&command, &options))
+		.and_then(|()| check_output(&command));
 	let answered = checked.and_then(|()| runtime::start()?.block_on(run(command, options)));
 	let answered = answered.or_else(|error| match error.cost() {
 		Some(cost) => Ok(report(Planned::from(cost))),
@@ -255,8 +279,31 @@ fn main() -> ExitCode {
 fn parse() -> Result<Isthmus, clap::Error> {
 	let matches = with_negative_numbers(Isthmus::command())
 		.try_get_matches()
+		.map_err(with_visible_values)
 		.map_err(with_number_in_words)?;
 	Isthmus::from_arg_matches(&matches)
+}
+
+/// The most characters of an argument that an error repeats.
+const MOST_REPEATED: usize = 200;
+
+/// Escapes and shortens what an error repeats of the arguments: in a script, they may come from someone else.
+fn with_visible_values(mut error: clap::Error) -> clap::Error {
+	let context = error.context().filter_map(|(kind, value)| match value {
+		ContextValue::String(text) => Some((kind, text.clone())),
+		_ => None,
+	});
+	for (kind, text) in context.collect::<Vec<_>>() {
+		let mut visible = text::shown(&text);
+		if let Some((end, _)) = visible.char_indices().nth(MOST_REPEATED) {
+			visible.truncate(end);
+			visible.push('…');
+		}
+		if visible != text {
+			error.insert(kind, ContextValue::String(visible));
+		}
+	}
+	error
 }
 
 /// Says what is wrong with a value that should have been a number: the standard library's sentence, such as "invalid
@@ -302,6 +349,9 @@ fn explain(error: &clap::Error) -> ExitCode {
 	if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
 		return Error::from(error).report_json();
 	}
+	if let (false, Err(closed)) = (error.use_stderr(), report::check_open()) {
+		return closed.report();
+	}
 	match error.print().and_then(|()| io::stdout().flush()) {
 		Err(failed) if !error.use_stderr() && failed.kind() != io::ErrorKind::BrokenPipe => {
 			report::stdout(&failed).report()
@@ -316,6 +366,7 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Register(opts) => register::run(opts, options).await.map(report),
 		Command::Dataset(opts) => dataset::run(opts, options).await.map(Some),
 		Command::Store(opts) => store::run(opts, options).await.map(report),
+		Command::Sync(opts) => sync::run(opts, options).await.map(report),
 		Command::Embargo(opts) => embargo::run(opts, options).await.map(report),
 		Command::Remove(opts) => remove::run(opts, options).await.map(report),
 		Command::Request(opts) => request::run(opts, options).await.map(Some),
@@ -325,6 +376,7 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Revoke(opts) => revoke::run(opts, options).await.map(nothing),
 		Command::Renounce(opts) => renounce::run(opts, options).await.map(report),
 		Command::Dispute(opts) => dispute::run(opts, options).await.map(report),
+		Command::Watch(opts) => watch::run(opts, options).await.map(nothing),
 		Command::Settle(opts) => settle::run(opts, options).await.map(report),
 		Command::Serve(opts) => serve::run(opts, options).await.map(nothing),
 		Command::Facts(opts) => facts::run(opts, options).await.map(Some),

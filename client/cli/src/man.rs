@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus man`: prints or writes manual pages.
 
-use crate::{error::Error, report};
+use crate::{error::Error, output::check_is_folder, report};
 use clap_mangen::Man;
 use std::{fs, path::PathBuf};
 
@@ -17,6 +17,13 @@ pub(crate) struct Opts {
 	output: Option<PathBuf>,
 }
 
+impl Opts {
+	/// Returns whether the command writes files, and prints nothing.
+	pub(crate) fn is_for_files(&self) -> bool {
+		self.output.is_some()
+	}
+}
+
 /// Prints or writes the pages of `command`, the whole program.
 pub(crate) fn run(opts: Opts, command: clap::Command) -> Result<(), Error> {
 	match opts.output {
@@ -26,8 +33,11 @@ pub(crate) fn run(opts: Opts, command: clap::Command) -> Result<(), Error> {
 			Man::new(command).render(&mut page).map_err(Error::failed)?;
 			report::write(&page)
 		}
-		Some(folder) => fs::create_dir_all(&folder)
-			.and_then(|()| clap_mangen::generate_to(command, &folder))
-			.map_err(|error| Error::file(&folder, &error)),
+		Some(folder) => {
+			check_is_folder(&folder)?;
+			fs::create_dir_all(&folder)
+				.and_then(|()| clap_mangen::generate_to(command, &folder))
+				.map_err(|error| Error::file(&folder, &error))
+		}
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Files of metrics in the text format of Prometheus, version 0.0.4, for the textfile collector of its node exporter.
 
-use crate::{error::Error, stderr::tell};
+use crate::{error::Error, output::check_folder, stderr::tell};
 use isthmus_sdk::{envelope::on_disk, file, io_words, AccountId};
 use std::{
 	fs::File,
@@ -52,15 +52,11 @@ impl MetricsFile {
 	///
 	/// # Errors
 	///
-	/// Returns an error if the path leads to something that is not a regular file, such as a device, or to a file with
-	/// anything but metrics of this command, such as a key file.
-	pub(crate) fn new(
-		path: PathBuf,
-		command: &'static str,
-		account: &AccountId,
-	) -> Result<Self, Error> {
+	/// Returns an error if no file can be made in its folder, if the path leads to something that is not a regular file,
+	/// such as a device, or to a file with anything but metrics of this command, such as a key file.
+	pub(crate) fn new(path: PathBuf, command: &'static str) -> Result<Self, Error> {
 		let failed = |error| Error::file(&path, &error);
-		on_disk::target(&path).map_err(failed)?;
+		check_folder(&on_disk::target(&path).map_err(failed)?)?;
 		if !is_replaceable(&path, command).map_err(failed)? {
 			return Err(Error::usage(format!(
 				"{} is not a file of metrics of `isthmus {command}`, and is not replaced",
@@ -71,9 +67,15 @@ impl MetricsFile {
 		Ok(Self {
 			path,
 			command,
-			account: account.to_string(),
+			account: String::new(),
 			is_lost: false,
 		})
+	}
+
+	/// Names the account.
+	pub(crate) fn about(self, account: &AccountId) -> Self {
+		let account = account.to_string();
+		Self { account, ..self }
 	}
 
 	/// Writes the file. A file that cannot be written does not stop the command.
@@ -127,7 +129,8 @@ mod tests {
 		let folder = tempfile::tempdir().unwrap();
 		let path = folder.path().join("isthmus.prom");
 		let account = AccountId::from([1; 32]);
-		let mut metrics = MetricsFile::new(path.clone(), "test", &account).unwrap();
+		let file = MetricsFile::new(path.clone(), "test").unwrap();
+		let mut metrics = file.about(&account);
 		metrics.write(&[
 			counter("reads_total", "Reads.", 7),
 			gauge("now", "Now.", "1.5"),
@@ -136,9 +139,10 @@ mod tests {
 			"# HELP isthmus_test_reads_total Reads.\n# TYPE isthmus_test_reads_total counter\nisthmus_test_reads_total{{account=\"{account}\"}} 7\n# HELP isthmus_test_now Now.\n# TYPE isthmus_test_now gauge\nisthmus_test_now{{account=\"{account}\"}} 1.5\n"
 		);
 		assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
-		// A folder or a device is not replaced.
-		for path in [folder.path(), Path::new("/dev/null")] {
-			assert!(MetricsFile::new(path.into(), "test", &account).is_err());
+		// A folder or a device is not replaced, and a folder that does not exist is noticed.
+		let missing = folder.path().join("missing/isthmus.prom");
+		for path in [folder.path(), Path::new("/dev/null"), &missing] {
+			assert!(MetricsFile::new(path.into(), "test").is_err());
 		}
 		// Nor is a file that holds something else; its own and an empty one are.
 		for (content, is_replaced) in [
@@ -149,12 +153,12 @@ mod tests {
 		] {
 			let path = folder.path().join("other");
 			std::fs::write(&path, content).unwrap();
-			let made = MetricsFile::new(path.clone(), "test", &account);
+			let made = MetricsFile::new(path.clone(), "test");
 			assert_eq!(made.is_ok(), is_replaced, "{content:?}");
 			assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
 		}
 		// A file that cannot be written does not stop the command, and is told once.
-		metrics.path = folder.path().join("missing/isthmus.prom");
+		metrics.path = missing;
 		metrics.write(&[]);
 		assert!(metrics.is_lost);
 	}

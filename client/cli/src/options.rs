@@ -2,14 +2,15 @@
 //! The options that all commands have in common.
 
 use crate::{
-	error::Error,
+	error::{Error, Kind},
 	input::read_at_most,
 	report::{Output, Sent},
 	text::{account, amount},
 };
 use clap::builder::NonEmptyStringValueParser;
 use isthmus_sdk::{from_hex, trust, AccountId, Balance, Budget, Trust};
-use std::{path::PathBuf, time::Duration};
+use std::{net::Ipv6Addr, path::PathBuf, time::Duration};
+use url::Url;
 
 /// The node's address, unless an option or an environment variable sets another one.
 const DEFAULT_URL: &str = "ws://127.0.0.1:9944";
@@ -41,11 +42,11 @@ pub(crate) struct Options {
 	timeout: u64,
 
 	/// Wait until the transaction is finalized, instead of only included in a block
-	#[arg(long, global = true)]
+	#[arg(long, global = true, overrides_with = "finalized")]
 	pub(crate) finalized: bool,
 
 	/// Refuse to seal to, or to open, keys that a quantum computer could break
-	#[arg(long, global = true)]
+	#[arg(long, global = true, overrides_with = "pq_only")]
 	pub(crate) pq_only: bool,
 
 	/// Hash of the chain's first block [default: $ISTHMUS_GENESIS, or the chain that was at the address when it
@@ -58,7 +59,7 @@ pub(crate) struct Options {
 	chain_spec: Option<PathBuf>,
 
 	/// Believe the node without proofs. Only for your own node on this machine
-	#[arg(long, global = true)]
+	#[arg(long, global = true, overrides_with = "trust_node")]
 	trust_node: bool,
 
 	/// Tip for the block's miner, in IST: buys an earlier place while blocks are full
@@ -66,7 +67,7 @@ pub(crate) struct Options {
 	pub(crate) tip: Balance,
 
 	/// Check and show what the command would cost, and send nothing
-	#[arg(long, global = true)]
+	#[arg(long, global = true, overrides_with = "dry_run")]
 	dry_run: bool,
 
 	/// Send nothing that makes the command cost more than this, in IST: fees, deposits and payments together
@@ -74,7 +75,7 @@ pub(crate) struct Options {
 	max_cost: Option<Balance>,
 
 	/// Print JSON, one object a line: results to stdout, errors to stderr
-	#[arg(long, global = true)]
+	#[arg(long, global = true, overrides_with = "json")]
 	json: bool,
 
 	/// What the command sends.
@@ -91,6 +92,14 @@ impl Options {
 				"create one with `isthmus key generate FILE`; on a development chain, use --key //Alice",
 			)
 		})
+	}
+
+	/// Says of an error of the key file that a variable names it, if none of the arguments does.
+	pub(crate) fn naming_key(&self, error: Error) -> Error {
+		match self.key.is_none() && error.kind() == Kind::Failed {
+			true => error.also("the file is the one that $ISTHMUS_KEY names"),
+			false => error,
+		}
 	}
 
 	/// Returns the nodes' addresses, in the order in which they are tried.
@@ -155,30 +164,80 @@ impl Options {
 	}
 }
 
-/// Parses the address of a WebSocket.
+/// Reads the address of a WebSocket. What is wrong with one is said here: a connection would fail with less to go by.
 fn address(text: &str) -> Result<String, String> {
-	let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
-	// Such as the path of a file: there is no host in it.
-	let expected = |scheme| match rest.is_empty() || rest.starts_with('/') {
-		true => Err(format!(
-			"expected a WebSocket address, such as {DEFAULT_URL}"
-		)),
-		false => Err(format!("expected a WebSocket address: {scheme}://{rest}")),
+	let text = text.trim();
+	if text.is_empty() {
+		return Err(format!(
+			"the address is empty; expected a WebSocket address, such as {DEFAULT_URL}"
+		));
+	}
+	let (scheme, rest) = match text.split_once("://") {
+		Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
+		None => (String::new(), without_scheme(text)),
 	};
-	match scheme.to_ascii_lowercase().as_str() {
-		"ws" | "wss" if !rest.is_empty() => match has_port(rest) {
-			true => Ok(text.to_owned()),
-			false => Err("expected a port from 1 to 65535".to_owned()),
-		},
-		"https" | "wss" => expected("wss"),
-		_ => expected("ws"),
+	let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+	if host.contains([',', ';']) || text.contains(char::is_whitespace) {
+		return Err(
+			"expected one address; give each with a --url of its own, or put spaces between those in $ISTHMUS_URL".into(),
+		);
+	}
+	let host = host.rsplit('@').next().unwrap_or_default();
+	if host.is_empty() || host.starts_with(':') && !host.starts_with("::") {
+		return Err(format!(
+			"there is no host in it; expected a WebSocket address, such as {DEFAULT_URL}"
+		));
+	}
+	if host.matches(':').count() > 1 && !host.contains(['[', ']']) {
+		let meant = in_brackets(host);
+		return Err(format!(
+			"an IPv6 address needs brackets; expected a WebSocket address, such as ws://{meant}"
+		));
+	}
+	let reason = match scheme.as_str() {
+		"ws" | "wss" => None,
+		"" => Some("it does not begin with ws:// or wss://".to_owned()),
+		other => Some(format!("a node does not speak {other}")),
+	};
+	if let Some(reason) = reason {
+		let secure = if scheme == "https" { "wss" } else { "ws" };
+		return Err(format!(
+			"{reason}; expected a WebSocket address: {secure}://{rest}"
+		));
+	}
+	if !has_port(host) {
+		return Err("expected a port from 1 to 65535".to_owned());
+	}
+	match Url::parse(text) {
+		Ok(_) => Ok(text.to_owned()),
+		Err(error) => Err(format!(
+			"{error}; expected a WebSocket address, such as {DEFAULT_URL}"
+		)),
 	}
 }
 
-/// Returns whether the port of an address without its scheme is one, or missing.
-fn has_port(rest: &str) -> bool {
-	let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-	let host = host.rsplit('@').next().unwrap_or_default();
+/// Returns what follows a scheme whose end is not written as it should be, such as `ws:/`.
+fn without_scheme(text: &str) -> &str {
+	let schemes = ["wss", "ws", "https", "http"].iter();
+	let rest = schemes.filter_map(|scheme| text.strip_prefix(scheme)?.strip_prefix([':', '/']));
+	let rest = rest.map(|rest| rest.trim_start_matches(['/', ':'])).next();
+	rest.filter(|rest| !rest.is_empty()).unwrap_or(text)
+}
+
+/// Returns the brackets that may be missing around an IPv6 address, with the port that may follow it.
+fn in_brackets(host: &str) -> String {
+	let is_address = |text: &str| text.parse::<Ipv6Addr>().is_ok();
+	match host.rsplit_once(':') {
+		Some((address, port)) if is_address(address) && has_port(host) => {
+			format!("[{address}]:{port}")
+		}
+		_ if is_address(host) => format!("[{host}]:9944"),
+		_ => "[::1]:9944".to_owned(),
+	}
+}
+
+/// Returns whether the port of a host is one, or missing.
+fn has_port(host: &str) -> bool {
 	let after = host.rsplit(']').next().unwrap_or_default();
 	match after.rsplit_once(':') {
 		Some((_, port)) if !port.is_empty() => port.parse::<u16>().is_ok_and(|port| port > 0),
@@ -220,9 +279,32 @@ mod tests {
 			"ws://node.org:65535/rpc",
 		] {
 			assert_eq!(address(good).as_deref(), Ok(good));
+			// As it may be in a file.
+			assert_eq!(address(&format!(" {good}\r\n")).as_deref(), Ok(good));
 		}
 		for (bad, expected) in [
 			("127.0.0.1:9944", "ws://127.0.0.1:9944"),
+			("ws:/127.0.0.1:9944", ": ws://127.0.0.1:9944"),
+			("ws//127.0.0.1:9944", ": ws://127.0.0.1:9944"),
+			("[::1]:9944", ": ws://[::1]:9944"),
+			("/etc/passwd", DEFAULT_URL),
+			(" ", DEFAULT_URL),
+			("ws://:9944", DEFAULT_URL),
+			("ws:///rpc", DEFAULT_URL),
+			("ws://[::1", DEFAULT_URL),
+			("ws://[zz]:1", DEFAULT_URL),
+			("ws://256.1.1.1:1", DEFAULT_URL),
+			("ws://::1:1", "such as ws://[::1]:1"),
+			("ws://::1", "such as ws://[::1]:9944"),
+			(
+				"http://2001:db8::7:9944/rpc",
+				"such as ws://[2001:db8::7]:9944",
+			),
+			("ws://fe80::x:y", "such as ws://[::1]:9944"),
+			("ws://a,ws://b", "in $ISTHMUS_URL"),
+			("ws://a:1;ws://b:1", "in $ISTHMUS_URL"),
+			("ws://a ws://b", "in $ISTHMUS_URL"),
+			("ws://a:1,b:1", "in $ISTHMUS_URL"),
 			("localhost", "ws://localhost"),
 			("http://node.org", "ws://node.org"),
 			("HTTPS://node.org/rpc", "wss://node.org/rpc"),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where `isthmus fetch` writes a record. What is there is looked at before anything is fetched.
 
-use crate::error::Error;
+use crate::{error::Error, text::operand};
 use isthmus_sdk::{
 	envelope::{key_file::KeyFile, on_disk::folder},
 	FetchError,
@@ -98,9 +98,10 @@ pub(crate) fn check(path: &Path) -> Result<(), Error> {
 
 /// Returns an error unless a new file can be created at the path.
 pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
-	// A path that ends in a slash names a folder.
-	let ends_in_slash = path.as_os_str().as_encoded_bytes().ends_with(b"/");
-	let folder = if ends_in_slash { path } else { folder(path) };
+	let folder = match names_folder(path) {
+		true => path,
+		false => folder(path),
+	};
 	match fs::metadata(folder) {
 		Ok(there) if !there.is_dir() => {
 			return Err(Error::failed(format!(
@@ -109,10 +110,13 @@ pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
 			)))
 		}
 		Err(error) if error.kind() == ErrorKind::NotFound => {
+			let shown = folder.display();
 			return Err(
-				Error::failed(format!("the folder {} does not exist", folder.display()))
-					.hint(format!("create it: mkdir -p {}", folder.display())),
-			)
+				Error::failed(format!("the folder {shown} does not exist")).hint(format!(
+					"create it: mkdir -p {}",
+					operand(&folder.to_string_lossy())
+				)),
+			);
 		}
 		_ => {}
 	}
@@ -120,6 +124,13 @@ pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
 		Ok(_) => Ok(()),
 		Err(error) => Err(Error::file(path, &error)),
 	}
+}
+
+/// Returns whether a path can name a folder only, by how it ends: `a/`, `a/.` or `a/..`.
+fn names_folder(path: &Path) -> bool {
+	let path = path.as_os_str().as_encoded_bytes();
+	let last = path.rsplit(|byte| *byte == b'/').next();
+	matches!(last, Some(b"" | b"." | b".."))
 }
 
 /// Returns an error unless a path leads to a folder, or to nothing in a folder where one can be created.

@@ -99,10 +99,11 @@ fn read_line(mut from: impl Read, line: &mut String) -> io::Result<()> {
 	Ok(())
 }
 
-/// Returns the secret on a line: everything except the line ending, because a derivation's password may
+/// Returns the secret on a line: everything except the byte order mark of a file from Windows and the line ending, because a derivation's password may
 /// contain spaces.
 fn secret_of(line: &str) -> Result<Zeroizing<String>, Error> {
 	// Without this check, an empty secret would be taken for the phrase that all development chains share.
+	let line = line.strip_prefix('\u{feff}').unwrap_or(line);
 	match line.trim_end_matches(['\r', '\n']) {
 		blank if blank.trim().is_empty() => {
 			Err(Error::usage("missing secret").hint("type it, or pipe it to stdin"))
@@ -285,6 +286,7 @@ mod tests {
 		for (line, secret) in [
 			("//Alice\n", "//Alice"),
 			("//Alice\r\n", "//Alice"),
+			("\u{feff}//Alice\r\n", "//Alice"),
 			("//Alice", "//Alice"),
 			("//Alice///word \n", "//Alice///word "),
 		] {

@@ -96,8 +96,9 @@ pub(crate) fn read_measured(file: &Path, confidence: Confidence) -> Result<Vec<M
 	let text = read_at_most(file, LONGEST_MEASURED, "a file of measurements")?;
 	let text = String::from_utf8(text)
 		.map_err(|_| Error::failed(format!("{name}: a file of measurements is UTF-8")))?;
-	let lines = text.lines().enumerate();
+	let lines = text.strip_prefix('\u{feff}').unwrap_or(&text).lines();
 	lines
+		.enumerate()
 		.filter(|(_, line)| !line.trim().is_empty())
 		.map(|(i, line)| {
 			let Measurement {

@@ -8,7 +8,7 @@ use crate::{
 	output::Output,
 	progress::Bar,
 	report,
-	text::{bytes, count},
+	text::{bytes, count, shown},
 	trace::text,
 };
 use isthmus_sdk::{
@@ -65,7 +65,7 @@ pub(crate) struct Written {
 impl fmt::Display for Written {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		let Self { output, text, .. } = self;
-		write!(f, "{output}: {}: {text}", bytes(self.bytes))
+		write!(f, "{}: {}: {text}", shown(output), bytes(self.bytes))
 	}
 }
 

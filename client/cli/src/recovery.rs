@@ -115,9 +115,39 @@ pub(crate) fn words(file: &Path) -> Result<Words, Error> {
 /// Writes a new key file for the seed of which the words are typed.
 pub(crate) fn restore(file: &Path, imported: bool) -> Result<Shown, Error> {
 	key_file::check_new(file)?;
-	let words = passphrase::secret(&format!("The {WORDS} words: "))?;
-	let seed = Seed::from_words(&words).map_err(Error::usage)?;
+	let seed = Seed::from_words(&typed_words()?).map_err(Error::usage)?;
 	bring_back(file, seed, imported)
+}
+
+/// Asks for the words of a seed. They may be on several lines, with commas, or with the numbers that they were shown with.
+fn typed_words() -> Result<Zeroizing<String>, Error> {
+	// As long as no word is longer than those of the list, the text does not move in the memory.
+	let mut words = Zeroizing::new(String::with_capacity(WORDS * 16));
+	let mut count = 0;
+	while count < WORDS {
+		let line = match count {
+			0 => passphrase::secret(&format!("The {WORDS} words: "))?,
+			// If the stream has ended, the error says how many words there are.
+			_ => match passphrase::secret(&format!("Word {} and those after it: ", count + 1)) {
+				Ok(line) => line,
+				Err(_) => break,
+			},
+		};
+		for word in words_of(&line) {
+			words.extend([word, " "]);
+			count += 1;
+		}
+	}
+	Ok(words)
+}
+
+/// Returns the words on a line.
+fn words_of(line: &str) -> impl Iterator<Item = &str> {
+	let words = line.split(|c: char| c.is_whitespace() || c == ',');
+	words.filter(|word| {
+		let number = word.trim_end_matches(['.', ')', ':']);
+		!number.bytes().all(|byte| byte.is_ascii_digit())
+	})
 }
 
 /// Writes a new key file for the seed of which shares are typed.
@@ -181,6 +211,20 @@ pub(crate) fn split(file: &Path, of: u8, need: u8) -> Result<Lines<Shared>, Erro
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn words_are_read_as_they_are_written_down() {
+		for line in [
+			"one two three",
+			"  one\ttwo\u{a0}three\r",
+			"one, two,three,",
+			"   1. one  2. two 3. three",
+			"1) one 2: two . three",
+		] {
+			let words: Vec<_> = words_of(line).collect();
+			assert_eq!(words, ["one", "two", "three"], "{line:?}");
+		}
+	}
 
 	#[test]
 	fn different_words_are_asked_for() {

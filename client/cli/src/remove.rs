@@ -8,10 +8,10 @@ use crate::{
 	options::Options,
 	progress::Bar,
 	stderr::tell,
-	text::{called, count, operand, Called, Key},
+	text::{called, count, operand, shown, Called, Key},
 };
 use isthmus_sdk::{
-	object::{object_of, Locations},
+	object::{delete_objects, object_of, Locations},
 	objects::Object,
 	BlockNumber, Client, Erasure, Error as SdkError, Identity, Included, LocalFolder, Names,
 	PalletError, RecordKey, Removal, Removed as Outcome,
@@ -51,7 +51,8 @@ pub(crate) struct Opts {
 	#[arg(long, value_name = "FOLDER", conflicts_with = "alone")]
 	unfinished: Option<PathBuf>,
 
-	/// Delete the record's object, too, at all locations of its dataset that can be written to
+	/// Delete the record's object, too, or all objects of a packed folder, at all locations of its dataset that can be
+	/// written to
 	#[arg(long, conflicts_with = "unfinished")]
 	objects: bool,
 
@@ -79,11 +80,12 @@ pub(crate) struct Removed {
 	erased: Option<usize>,
 }
 
-/// What became of an object at a location.
+/// What became of the objects at a location.
 #[derive(Serialize)]
 struct Deleted {
 	location: String,
-	/// Why it was not deleted there; `None` if it is gone.
+	gone: usize,
+	/// Why one was not deleted there; `None` if all are gone.
 	failure: Option<String>,
 }
 
@@ -93,10 +95,18 @@ impl fmt::Display for Removed {
 		if let Some(files) = self.files {
 			write!(f, " with {}", count(files as u64, "file"))?;
 		}
-		for Deleted { location, failure } in &self.objects {
-			match failure {
-				None => write!(f, "\n  {location}: its object is gone")?,
-				Some(failure) => write!(f, "\n  {location}: its object is not deleted: {failure}")?,
+		for Deleted {
+			location,
+			gone,
+			failure,
+		} in &self.objects
+		{
+			let (location, gone) = (shown(location), count(*gone as u64, "object"));
+			match failure.as_ref().map(shown) {
+				None => write!(f, "\n  {location}: deleted {gone}")?,
+				Some(failure) => {
+					write!(f, "\n  {location}: deleted {gone}, and not all: {failure}")?
+				}
 			}
 		}
 		if let Some(erased) = self.erased {
@@ -147,7 +157,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	confirm(&question, opts.yes || client.is_dry_run())?;
 	let key = removal.key();
 	let objects = match opts.objects {
-		true => Some(located(context, &identity, (key, name)).await?),
+		true => Some(located(context, &identity, &removal, name).await?),
 		false => None,
 	};
 	if let (Some(erasure), false) = (&erasure, client.is_dry_run()) {
@@ -163,15 +173,20 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	})?;
 	let erased = erasure.map(|erasure| erasure.run(client, &identity));
 	let objects = match objects {
-		Some((object, locations)) => delete(&object, locations).await,
+		Some((objects, locations)) => delete_objects(&objects, locations).await,
 		None => Vec::new(),
 	};
+	let objects = objects.into_iter().map(|deleted| Deleted {
+		location: deleted.location,
+		gone: deleted.gone,
+		failure: deleted.failure,
+	});
 	Ok(Removed {
 		block: last.number(),
 		files,
 		key: Key(key),
 		name: name.to_string(),
-		objects,
+		objects: objects.collect(),
 		erased: erased.transpose().map_err(|error| {
 			Error::from(error).also(
 				"the record is removed, and its key is not erased: run the same command again",
@@ -192,38 +207,28 @@ async fn settle(client: &Client, identity: &Identity) -> Result<(), Error> {
 	Ok(())
 }
 
-/// Deletes an object at all locations that can be used.
-async fn delete(object: &Object, locations: Locations) -> Vec<Deleted> {
-	let Locations { usable, unusable } = locations;
-	let mut deleted = Vec::new();
-	for location in &usable {
-		let failure = location.delete(object).await.err();
-		deleted.push(Deleted {
-			location: location.url().to_owned(),
-			failure: failure.map(|failure| failure.to_string()),
-		});
-	}
-	deleted.extend(unusable.into_iter().map(|left| Deleted {
-		location: left.url,
-		failure: Some(left.failure.to_string()),
-	}));
-	deleted
-}
-
-/// Returns a record's object and the locations of its dataset.
+/// Returns the objects of the records that are removed, and the locations of their dataset.
 async fn located(
 	context: &Context,
 	identity: &Identity,
-	(key, name): (RecordKey, Key),
-) -> Result<(Object, Locations), Error> {
+	removal: &Removal,
+	name: Key,
+) -> Result<(Vec<Object>, Locations), Error> {
 	let (client, owner) = (&context.client, identity.id());
-	let (object, record) = object_of(client, owner, key).await?.ok_or_else(|| {
+	let (mut objects, mut dataset) = (Vec::new(), None);
+	for key in removal.keys() {
+		if let Some((object, record)) = object_of(client, owner, key).await? {
+			objects.push(object);
+			dataset = Some(record.dataset);
+		}
+	}
+	let dataset = dataset.ok_or_else(|| {
 		Error::refused(format!("{name} has no object outside the chain"))
 			.hint("remove it without --objects")
 	})?;
 	let proven = client.proven().await?;
-	let urls = proven.locations(owner, record.dataset).await?;
-	Ok((object, Locations::open(urls)))
+	let urls = proven.locations(owner, dataset).await?;
+	Ok((objects, Locations::open(urls)))
 }
 
 /// Prepares to remove what an unfinished upload of a folder has stored, whether its name is public or not.

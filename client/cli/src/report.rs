@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What commands print to stdout: text for a person, or JSON for a program.
 
-use crate::error::{os, Error};
+use crate::{
+	error::{os, Error},
+	text::{visible_json, visible_text},
+};
 use isthmus_sdk::H256;
+use isthmus_streams::Stream;
 use serde::Serialize;
 use std::{
 	fmt,
@@ -54,11 +58,11 @@ pub(crate) enum Output {
 }
 
 impl Output {
-	/// Prints a report.
+	/// Prints a report. It may contain what others wrote, so it is escaped.
 	pub(crate) fn print(self, report: &dyn Report) -> Result<(), Error> {
 		let text = match self {
-			Self::Text => report.to_string(),
-			Self::Json => report.json().map_err(Error::failed)?,
+			Self::Text => visible_text(&report.to_string()),
+			Self::Json => visible_json(&report.json().map_err(Error::failed)?),
 		};
 		match text.is_empty() {
 			true => Ok(()),
@@ -125,8 +129,21 @@ impl<T: Read> Read for Patient<T> {
 	}
 }
 
+/// Returns an error if stdout was closed when the program started, as by `>&-`: nothing can be printed. Otherwise what is
+/// written to it would vanish without one.
+pub(crate) fn check_open() -> Result<(), Error> {
+	match Stream::Stdout.was_closed() {
+		true => Err(Error::failed(
+			"cannot write to stdout: it is closed, or open for reading only",
+		)
+		.hint("to see nothing of what is printed, send it to /dev/null")),
+		false => Ok(()),
+	}
+}
+
 /// Writes to stdout. It is not an error if the program at the other end of a pipe has stopped reading.
 pub(crate) fn write(bytes: &[u8]) -> Result<(), Error> {
+	check_open()?;
 	let mut out = Patient(io::stdout().lock());
 	match out.write_all(bytes).and_then(|()| out.flush()) {
 		Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(stdout(&error)),

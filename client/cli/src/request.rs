@@ -7,13 +7,16 @@ use crate::{
 	dataset,
 	error::Error,
 	options::Options,
+	paid::{self, Disputes},
 	report::Report,
+	stderr::tell,
 	text::{account, amount, condition, Leaves},
 };
 use isthmus_sdk::{
+	dispute,
 	sharing::{self, Ask},
 	AccountId, Balance, BlockNumber, Condition, DatasetId, Epoch, Error as SdkError, Event,
-	Identity, RequestId, Scope,
+	Identity, Included, PurposeCode, RequestId, Scope,
 };
 use serde::Serialize;
 use std::fmt;
@@ -25,7 +28,8 @@ isthmus request [OPTIONS] <OWNER> --leaves <FROM..TO> --purpose <TEXT>
        isthmus request [OPTIONS] --cancel <REQUEST>")]
 #[command(after_help = "\
 Examples:
-  isthmus request //Bob --leaves 0..12 --term 1000 --purpose \"a study\" --key company.key
+  isthmus request //Bob --leaves 0..12 --purpose \"a study\" --code research --key company.key
+  isthmus request //Bob --leaves 0..12 --purpose \"a study\" --offer 5 --wait --key company.key
   isthmus request --cancel 3 --key company.key")]
 pub(crate) struct Opts {
 	/// Owner of the data
@@ -36,7 +40,7 @@ pub(crate) struct Opts {
 	#[arg(long, value_name = "FROM..TO", required_unless_present = "cancel")]
 	leaves: Option<Leaves>,
 
-	/// Purpose, which is public
+	/// Purpose in words, which is public
 	#[arg(
 		long,
 		value_name = "TEXT",
@@ -45,6 +49,16 @@ pub(crate) struct Opts {
 		hide_default_value = true
 	)]
 	purpose: String,
+
+	/// The same as one of the codes that policies understand: research, statistics, service, compliance, education,
+	/// health, security, journalism, public-policy, commercial or marketing. Both are in what the owner agrees to
+	#[arg(
+		long,
+		value_name = "CODE",
+		default_value = "unspecified",
+		hide_default_value = true
+	)]
+	code: PurposeCode,
 
 	/// Dataset of the owner [default: its only one]
 	#[arg(long, value_name = "NUMBER")]
@@ -75,6 +89,14 @@ pub(crate) struct Opts {
 	/// Condition on which the request is cancelled and its offer released, with the notice of a cancelled request
 	#[arg(long, value_name = "CONDITION", value_parser = condition, conflicts_with = "cancel")]
 	withdraw_when: Option<Condition>,
+
+	/// Wait for the answer, and check that the grant opens what was paid for. If it does not, it is disputed, which gets
+	/// the payment back
+	#[arg(long, conflicts_with = "cancel")]
+	wait: bool,
+
+	#[command(flatten)]
+	disputes: Disputes,
 
 	/// Cancel the request with this number instead
 	#[arg(long, value_name = "REQUEST", conflicts_with_all = ["owner", "leaves"])]
@@ -136,13 +158,39 @@ impl fmt::Display for Cancelled {
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
+	let client = &context.client;
 	Ok(match opts.cancel {
 		Some(request) => Box::new(cancel(context, &identity, request).await?),
-		None => Box::new(ask(&opts, context, &identity).await?),
+		None => {
+			let (included, requested) = ask(&opts, context, &identity).await?;
+			match opts.wait {
+				false => Box::new(requested),
+				true => {
+					tell(&requested);
+					let request = requested.request;
+					let asked = client.at(included.block.hash).await?;
+					let answered = dispute::answered(client, &identity, &asked, request).await?;
+					let given = answered.ok_or_else(|| unanswered(request, &identity))?;
+					Box::new(paid::received(context, &identity, given, &opts.disputes).await?)
+				}
+			}
+		}
 	})
 }
 
-async fn ask(opts: &Opts, context: &Context, identity: &Identity) -> Result<Requested, Error> {
+/// Returns the error of a request that ended without a grant.
+fn unanswered(request: RequestId, identity: &Identity) -> Error {
+	Error::refused(format!("request {request} ended without a grant")).hint(format!(
+		"to see whether it was rejected, and why: isthmus trace reader {}",
+		identity.id()
+	))
+}
+
+async fn ask(
+	opts: &Opts,
+	context: &Context,
+	identity: &Identity,
+) -> Result<(Included, Requested), Error> {
 	let client = &context.client;
 	let (Some(owner), Some(leaves)) = (opts.owner, opts.leaves) else {
 		return Err(Error::usage("missing owner and --leaves"));
@@ -171,6 +219,7 @@ async fn ask(opts: &Opts, context: &Context, identity: &Identity) -> Result<Requ
 			to: leaves.to,
 		},
 		purpose: &opts.purpose,
+		code: opts.code,
 		term: opts.term,
 		offer: opts.offer,
 		firm: opts.firm,
@@ -204,12 +253,13 @@ async fn ask(opts: &Opts, context: &Context, identity: &Identity) -> Result<Requ
 			))
 		})?;
 	}
-	Ok(Requested {
+	let requested = Requested {
 		block: included.number(),
 		condition: opts.withdraw_when.as_ref().map(ToString::to_string),
 		request,
 		owner,
-	})
+	};
+	Ok((included, requested))
 }
 
 async fn cancel(

@@ -7,9 +7,9 @@ use crate::{
 	options::Options,
 	report::Lines,
 	stderr::tell,
-	text::{Amount, Range},
+	text::{stated, Amount, Range},
 };
-use isthmus_sdk::{every, AccountId, BlockNumber, RequestEntry, RequestId, Verdict};
+use isthmus_sdk::{every, AccountId, BlockNumber, PurposeCode, RequestEntry, RequestId, Verdict};
 use serde::Serialize;
 use std::fmt;
 
@@ -26,6 +26,8 @@ pub(crate) struct Opts {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Open {
+	#[serde(serialize_with = "code")]
+	code: PurposeCode,
 	consumer: AccountId,
 	firm: bool,
 	offer: Amount,
@@ -40,6 +42,14 @@ pub(crate) struct Open {
 	/// Whether the account that lists the requests made this one.
 	#[serde(skip)]
 	mine: bool,
+}
+
+/// Writes a code by its name.
+pub(crate) fn code<S: serde::Serializer>(
+	code: &PurposeCode,
+	serializer: S,
+) -> Result<S::Ok, S::Error> {
+	serializer.serialize_str(code.name())
 }
 
 /// Writes a verdict by its name.
@@ -66,11 +76,12 @@ impl fmt::Display for Open {
 			f,
 			"  for {scope}, {term} blocks{firm}, offers {offer}; open until block {until}"
 		)?;
-		writeln!(f, "  purpose: {}", self.purpose)?;
+		writeln!(f, "  purpose: {}{}", self.purpose, stated(self.code))?;
 		f.write_str(match self.verdict {
 			Verdict::NoPolicy => "  the dataset has no policy",
 			Verdict::Meets => "  meets the policy",
 			Verdict::ConsumerNotAllowed => "  the policy does not allow this kind of consumer",
+			Verdict::PurposeNotAllowed => "  the policy does not allow this purpose",
 			Verdict::RangeTooLong => "  asks for more leaves than the policy allows",
 			Verdict::TermTooLong => "  asks for a longer term than the policy allows",
 			Verdict::OfferTooLow => "  offers less than the policy's price",
@@ -102,6 +113,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Open>, Err
 			verdict,
 		} = entry;
 		Open {
+			code: request.code,
 			consumer: request.consumer,
 			firm: request.firm,
 			offer: Amount(request.offer),

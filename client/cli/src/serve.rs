@@ -8,14 +8,17 @@ use crate::{
 	context::Context,
 	dataset,
 	error::Error,
+	metrics::MetricsFile,
 	options::Options,
+	output::check_folder,
 	service::Service,
 	stderr::tell,
+	stop::{on_signals, Stop},
 	text::{amount, count, Amount, Range},
 };
 use isthmus_sdk::{
 	every,
-	serve::{serve, Limits, Look, Memory, MemoryError, Served, Watch},
+	serve::{serve_until, Limits, Look, Memory, MemoryError, Served, Watch},
 	AccountId, Balance, BlockNumber, Client, DatasetId, Error as SdkError, Identity, PalletError,
 	RequestId,
 };
@@ -39,8 +42,9 @@ A request is granted when its block is finalized: the keys in an answer are publ
 that is not final may yet disappear with its offer. The reader pays the deposit of its grant, and
 the policy's price; a grant can be revoked at any time unless the policy sells firm terms.
 
-The command runs until it is stopped. After a lost connection, or any other error, it tries again.
-It can be stopped and started again at any time: the chain removes a request in the same step that
+The command runs until SIGINT or SIGTERM ends it: it then answers nothing more, and waits for the
+answers in flight; a second one ends it at once. After a lost connection, or any other error, it
+tries again. It can be stopped and started again at any time: the chain removes a request in the same step that
 grants it, so nothing is granted twice. With --memory, its limits hold over restarts. A grant
 may last up to 16 blocks longer than its request asks, because its block is not known beforehand.
 
@@ -121,6 +125,12 @@ impl fmt::Display for Granted {
 
 /// Runs the command, and prints each grant as it happens.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
+	let service = &Service::from_env().map_err(Error::usage)?;
+	if let Some(memory) = &opts.memory {
+		check_folder(memory)?;
+	}
+	let metrics = opts.metrics.map(|path| MetricsFile::new(path, "serve"));
+	let metrics = metrics.transpose()?;
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let limits = Limits {
@@ -138,24 +148,24 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 			.map_err(|error| of_memory(path, error))?,
 		None => Memory::default(),
 	};
-	let service = Service::from_env().map_err(Error::usage)?;
 	let reporter = Reporter {
 		context,
-		metrics: opts
-			.metrics
-			.map(|path| Metrics::new(path, identity.id()))
-			.transpose()?,
-		service: &service,
+		metrics: metrics.map(|file| Metrics::new(file, identity.id())),
+		service,
 	};
 	check_datasets(&context.client, identity.id(), limits.datasets.as_deref()).await?;
-	tell(format_args!("serving requests to {}", identity.id()));
-	tokio::select! {
-		served = serve_for_ever(reporter, &identity, &limits, memory) => {
-			service.ends();
-			served
+	let (identity, limits) = (&identity, &limits);
+	on_signals(|stop| async move {
+		tell(format_args!("serving requests to {}", identity.id()));
+		tokio::select! {
+			served = serve_for_ever(reporter, identity, limits, memory, &stop) => {
+				service.ends();
+				served
+			}
+			never = service.stay_alive() => match never {},
 		}
-		never = service.stay_alive() => match never {},
-	}
+	})
+	.await
 }
 
 /// Returns why a file cannot be the memory.
@@ -192,18 +202,21 @@ async fn check_datasets(
 	Ok(())
 }
 
-/// Serves until the limits are reached. After an error, tries again after a wait that doubles with each attempt: a node
+/// Serves until the limits are reached or the command is asked to end; then the answers in flight are waited for. After an error, tries again after a wait that doubles with each attempt: a node
 /// that was lost, lies, lags or is upgraded may do better later, and so may a disk that was full.
 async fn serve_for_ever(
 	mut reporter: Reporter<'_>,
 	identity: &Identity,
 	limits: &Limits,
 	mut memory: Memory,
+	stop: &Stop,
 ) -> Result<(), Error> {
 	let mut wait = FIRST_WAIT;
 	loop {
 		let (client, began) = (&reporter.context.client, Instant::now());
-		let error = match serve(client, identity, limits, &mut memory, &mut reporter).await {
+		let asked = stop.asked();
+		let served = serve_until(asked, client, identity, limits, &mut memory, &mut reporter);
+		let error = match served.await {
 			Ok(()) => return Ok(()),
 			Err(error) if error.is_connection() => format!("{error}; reconnecting"),
 			Err(error) => format!("{error}; trying again"),
@@ -213,7 +226,9 @@ async fn serve_for_ever(
 		if began.elapsed() > LONGEST_WAIT {
 			wait = FIRST_WAIT;
 		}
-		tokio::time::sleep(wait).await;
+		if stop.or(tokio::time::sleep(wait)).await.is_none() {
+			return Ok(());
+		}
 		wait = (wait * 2).min(LONGEST_WAIT);
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Prints lines to stderr. If stderr is closed or full, no one reads it, and the command continues.
 
-use isthmus_sdk::Shown;
+use crate::text::shown;
 use std::{
 	fmt,
 	io::{self, Write},
@@ -9,7 +9,7 @@ use std::{
 
 /// Prints a line for a person. It may contain text from nodes, producers and file names, so it is escaped.
 pub(crate) fn tell(line: impl fmt::Display) {
-	print(&Shown(&line.to_string()).to_string());
+	print(&shown(line));
 }
 
 /// Prints a line as it is.

@@ -7,10 +7,11 @@ use crate::{
 	error::{os, Error, Kind},
 	options::Options,
 	output::{is_open_file, is_standard, kind},
+	packed::{self, Synced},
 	progress::Bar,
 	report::Patient,
 	stderr::tell,
-	text::{bytes, called, condition, count, operand, quoted, Called, Key},
+	text::{bytes, called, condition, count, operand, quoted, shown, Called, Key},
 };
 use isthmus_sdk::{
 	every,
@@ -19,7 +20,8 @@ use isthmus_sdk::{
 	stored_of,
 	upload::{keep, location_to_write, KeepError, MAX_WHOLE},
 	BlockNumber, Condition, DatasetId, EmbargoEntry, Epoch, Error as SdkError, Identity, Leaf,
-	LocalFolder, Names, Place, RecordKey, Stamp, StoredFolder, Upload, UploadError, UploadFolder,
+	LocalFolder, Names, Place, RecordKey, Stamp, StoredFolder, SyncFolder, Upload, UploadError,
+	UploadFolder,
 };
 use isthmus_streams::Stream;
 use serde::Serialize;
@@ -42,7 +44,9 @@ what has arrived. What is stored already is compared, and the same content is no
 
 Nodes keep what is stored in blocks as long as they keep the blocks. If the dataset has locations
 (isthmus dataset locate), a file of more than 1 MiB, or a stream, becomes an object: its encrypted
-bytes go to the first location that can be written to, and only its checksum to the chain.
+bytes go to the first location that can be written to, and only its checksum to the chain. With
+--object, the files of a folder are put together into such objects, and isthmus sync sends what has
+changed in it later.
 
 The record's size, its place and its owner are public. Its name, its content and the names in a
 folder can be read only by those who are granted access; --public-name shows the name to everyone.
@@ -69,14 +73,14 @@ pub(crate) struct Opts {
 	#[arg(long)]
 	public_name: bool,
 
-	/// Leaf to store it at: access is granted to ranges of leaves. A folder takes one leaf for each file,
-	/// and one more [default: the next free one]
+	/// Leaf to store it at: access is granted to ranges of leaves. A folder takes one leaf for each file, or for each
+	/// pack of files with --object, and one more [default: the next free one]
 	#[arg(long, value_name = "NUMBER")]
 	leaf: Option<Leaf>,
 
-	/// Store it as an object, at the dataset's first location that can be written to. Its readers find it by its key,
-	/// which this command prints, unless the name is public
-	#[arg(long, conflicts_with = "in_blocks")]
+	/// Store it as an object, at the dataset's first location that can be written to, or the files of a folder as objects
+	/// of up to 16 MiB. Its readers find it by its key, which this command prints, unless the name is public
+	#[arg(long, alias = "objects", conflicts_with = "in_blocks")]
 	object: bool,
 
 	/// Store it in blocks, even if the dataset has locations
@@ -131,7 +135,7 @@ impl fmt::Display for Stored {
 		let at = if self.files.is_some() { "up to" } else { "at" };
 		write!(f, ", {at} leaf {leaf} of dataset {dataset}, epoch {epoch}")?;
 		if let Some(location) = &self.location {
-			write!(f, "; the object is at {location}")?;
+			write!(f, "; the object is at {}", shown(location))?;
 		}
 		match self.readers {
 			None => Ok(()),
@@ -144,9 +148,26 @@ impl fmt::Display for Stored {
 	}
 }
 
+/// What the command has stored.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum Outcome {
+	Record(Stored),
+	Packed(Synced),
+}
+
+impl fmt::Display for Outcome {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		match self {
+			Self::Record(stored) => stored.fmt(f),
+			Self::Packed(synced) => synced.fmt(f),
+		}
+	}
+}
+
 /// Runs the command. Errors in its arguments are reported before it connects.
-pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
-	let called = name(&opts)?;
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> {
+	let called = name_of(opts.name, &opts.path)?;
 	let source = Source::open(&opts.path)?;
 	if let (Some(_), Source::Ready(Ready::Folder(_))) = (&opts.when, &source) {
 		return Err(Error::usage(
@@ -155,27 +176,51 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 	}
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
-	let dataset = dataset(&opts, context, &identity).await?;
+	let dataset = dataset_of(opts.dataset, context, &identity).await?;
 	let record = Record::new(called, opts.public_name, context, &identity);
-	if let Some(location) = location(&opts, context, &identity, dataset, &source).await? {
-		if let Some(condition) = &opts.when {
-			put_under_embargo(context, &identity, record, condition).await?;
+	let source = match source {
+		Source::Ready(Ready::Folder(folder)) if opts.object => {
+			let sync = SyncFolder::new(&context.client, &identity, record.key, dataset);
+			let sync = sync.only_new().from_leaf(opts.leaf.unwrap_or(0));
+			let of = (called, record.key);
+			let synced = packed::store(context, &identity, of, sync, &folder).await?;
+			return Ok(Outcome::Packed(synced));
 		}
-		let place = place(&opts, record.key, dataset, context, &identity).await?;
+		source => source,
+	};
+	store_record(&opts, context, &identity, (record, dataset), source)
+		.await
+		.map(Outcome::Record)
+}
+
+/// Stores a value as an object, or a value or a folder in blocks.
+async fn store_record(
+	opts: &Opts,
+	context: &Context,
+	identity: &Identity,
+	(record, dataset): (Record, DatasetId),
+	source: Source,
+) -> Result<Stored, Error> {
+	let called = record.called;
+	if let Some(location) = location(opts, context, identity, dataset, &source).await? {
+		if let Some(condition) = &opts.when {
+			put_under_embargo(context, identity, record, condition).await?;
+		}
+		let place = place(opts, record.key, dataset, context, identity).await?;
 		let at = (place, location);
-		return store_object(&opts, context, &identity, record, at, source).await;
+		return store_object(opts, context, identity, record, at, source).await;
 	}
 	// Reading a stream may take long, so it comes after all that can be asked and refused, and before the state
 	// that the record's place depends on.
 	let source = source.read()?;
 	if let Some(condition) = &opts.when {
-		put_under_embargo(context, &identity, record, condition).await?;
+		put_under_embargo(context, identity, record, condition).await?;
 	}
-	let place = place(&opts, record.key, dataset, context, &identity).await?;
+	let place = place(opts, record.key, dataset, context, identity).await?;
 	let mut bar = Bar::new();
 	let (stored, bytes, files) = match source {
 		Ready::One(mut value, length, stamp) => {
-			let mut upload = upload(&opts, context, &identity, place);
+			let mut upload = upload(opts, context, identity, place);
 			if let Some(name) = record.hidden() {
 				upload = upload.named(name);
 			}
@@ -185,13 +230,13 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 			let stored = match upload.ensure(&mut value, length, &mut bar).await {
 				Ok(stored) => stored,
 				Err(error) => {
-					return Err(unfinished(&opts, context, &identity, record, error.into()).await)
+					return Err(unfinished(opts, context, identity, record, error.into()).await)
 				}
 			};
 			(stored, length, None)
 		}
 		Ready::Folder(folder) => {
-			let stored = store_folder(&opts, context, &identity, (record, place), &folder).await?;
+			let stored = store_folder(opts, context, identity, (record, place), &folder).await?;
 			(stored.list, stored.bytes, Some(stored.files))
 		}
 	};
@@ -248,12 +293,7 @@ async fn location(
 	source: &Source,
 ) -> Result<Option<Location>, Error> {
 	let fits = match source {
-		Source::Ready(Ready::Folder(_)) if opts.object => {
-			return Err(Error::usage("a folder is stored in blocks").hint(
-				"pack it into a file, and store that: tar c FOLDER | isthmus store - --object --name NAME",
-			));
-		}
-		Source::Ready(Ready::Folder(_)) => false,
+		Source::Ready(Ready::Folder(_)) => return Ok(None),
 		Source::Ready(Ready::One(_, length, _)) => *length > MAX_WHOLE,
 		Source::Stdin | Source::Stream(_) => true,
 	};
@@ -366,10 +406,7 @@ struct Record {
 
 impl Record {
 	fn new(called: Called, public: bool, context: &Context, owner: &Identity) -> Self {
-		let key = match called {
-			Called::Name(name) if !public => Names::new(&context.client, owner).key(&name),
-			Called::Name(key) | Called::Key(key) => key,
-		};
+		let key = key_of(called, public, context, owner);
 		Self { called, key }
 	}
 
@@ -377,6 +414,19 @@ impl Record {
 	fn hidden(self) -> Option<RecordKey> {
 		let Key(called) = self.called.shown();
 		(called != self.key).then_some(called)
+	}
+}
+
+/// Returns the key of a record with a name: one that hides it, unless the name is public.
+pub(crate) fn key_of(
+	called: Called,
+	public: bool,
+	context: &Context,
+	owner: &Identity,
+) -> RecordKey {
+	match called {
+		Called::Name(name) if !public => Names::new(&context.client, owner).key(&name),
+		Called::Name(key) | Called::Key(key) => key,
 	}
 }
 
@@ -470,12 +520,12 @@ async fn unfinished_folder(
 }
 
 /// Returns what the record is called: what was given, or the file's name.
-fn name(opts: &Opts) -> Result<Called, Error> {
-	if let Some(called) = opts.name {
+pub(crate) fn name_of(called: Option<Called>, path: &Path) -> Result<Called, Error> {
+	if let Some(called) = called {
 		return Ok(called);
 	}
-	let name = match opts.path.file_name() {
-		Some(name) if !is_stdin(&opts.path) && !is_open_file(&opts.path) => name,
+	let name = match path.file_name() {
+		Some(name) if !is_stdin(path) && !is_open_file(path) => name,
 		_ => {
 			return Err(Error::usage(
 				"missing --name: what should the record be called?",
@@ -506,7 +556,11 @@ fn upload<'a>(
 }
 
 /// Returns the dataset to store the record in.
-async fn dataset(opts: &Opts, context: &Context, identity: &Identity) -> Result<DatasetId, Error> {
+pub(crate) async fn dataset_of(
+	dataset: Option<DatasetId>,
+	context: &Context,
+	identity: &Identity,
+) -> Result<DatasetId, Error> {
 	let best = context.client.best().await?;
 	let owner = identity.id();
 	if best.producer(owner).await?.is_none() {
@@ -515,7 +569,7 @@ async fn dataset(opts: &Opts, context: &Context, identity: &Identity) -> Result<
 				.hint("register first: isthmus register --kind school NAME"),
 		);
 	}
-	let dataset = match opts.dataset {
+	let dataset = match dataset {
 		Some(dataset) => dataset,
 		None => dataset::only(context, owner).await?,
 	};
@@ -584,12 +638,7 @@ impl Source {
 			return Ok(Self::Stream(path.to_owned()));
 		}
 		if there.is_dir() {
-			let folder = LocalFolder::open(path)?;
-			for skipped in folder.skipped() {
-				let skipped = skipped.display();
-				tell(format_args!("skipped, because it is not a file: {skipped}"));
-			}
-			return Ok(Self::Ready(Ready::Folder(folder)));
+			return Ok(Self::Ready(Ready::Folder(local_folder(path)?)));
 		}
 		if !there.is_file() {
 			let (path, kind) = (path.display(), kind(there.file_type()));
@@ -621,6 +670,16 @@ impl Source {
 			}
 		}
 	}
+}
+
+/// Finds the files of a folder, and names what is none.
+pub(crate) fn local_folder(path: &Path) -> Result<LocalFolder, Error> {
+	let folder = LocalFolder::open(path)?;
+	for skipped in folder.skipped() {
+		let skipped = skipped.display();
+		tell(format_args!("skipped, because it is not a file: {skipped}"));
+	}
+	Ok(folder)
 }
 
 /// Reads a stream to its end. Warns if it is empty: the program that should have written to it may have failed.

@@ -7,7 +7,8 @@
 
 use isthmus_sdk::{
 	names, AccountId, Balance, BlockNumber, Client, Condition, Error as SdkError, Identity,
-	NameError, Names, RecordKey, Scope, Seconds, SyntaxError, DECIMALS, LEAVES_PER_EPOCH, UNIT,
+	NameError, Names, PurposeCode, RecordKey, Scope, Seconds, Shown, SyntaxError, DECIMALS,
+	LEAVES_PER_EPOCH, UNIT,
 };
 use jiff::{
 	civil::{self, DateTime},
@@ -16,7 +17,7 @@ use jiff::{
 use serde::{Serialize, Serializer};
 use std::{
 	fmt,
-	path::{Component, PathBuf},
+	path::{Component, Path, PathBuf},
 	str::FromStr,
 };
 
@@ -91,6 +92,43 @@ pub(crate) fn file_name(called: Called) -> Option<PathBuf> {
 	let mut parts = path.components();
 	let is_name = matches!(parts.next(), Some(Component::Normal(name)) if name == path.as_os_str());
 	(is_name && parts.next().is_none() && !path.to_string_lossy().contains('\\')).then_some(path)
+}
+
+/// Returns text of the user, the chain or a store in one line that does not steer a terminal: control characters, also line
+/// ends, and characters that hide or reverse text are escaped.
+pub(crate) fn shown(text: impl fmt::Display) -> String {
+	Shown(&text.to_string()).to_string()
+}
+
+/// Returns a path as [`shown`] does.
+pub(crate) fn path(path: &Path) -> String {
+	shown(path.display())
+}
+
+/// Returns text that does not steer a terminal, with the same line ends: what others wrote, and may contain some, is escaped
+/// where the text is made.
+pub(crate) fn visible_text(text: &str) -> String {
+	let lines: Vec<String> = text.split('\n').map(shown).collect();
+	lines.join("\n")
+}
+
+/// Returns the same JSON with escapes in place of characters that steer a terminal, or that hide or reverse text: JSON itself
+/// asks for escapes of the first 32 only.
+pub(crate) fn visible_json(json: &str) -> String {
+	let mut visible = String::with_capacity(json.len());
+	for character in json.chars() {
+		let is_plain = matches!(character, ' '..='~' | '\n');
+		match is_plain || shown(character) == character.to_string() {
+			true => visible.push(character),
+			// Such characters are in strings only.
+			false => {
+				let mut units = [0; 2];
+				let units = character.encode_utf16(&mut units).iter();
+				visible.extend(units.map(|unit| format!("\\u{unit:04x}")));
+			}
+		}
+	}
+	visible
 }
 
 /// Returns a word that a shell reads as one word, quoted if necessary.
@@ -295,9 +333,46 @@ pub(crate) fn date(seconds: Seconds) -> String {
 	}
 }
 
+/// Returns how a purpose's code is written behind its words; nothing for one that says nothing.
+pub(crate) fn stated(code: PurposeCode) -> String {
+	match code {
+		PurposeCode::Unspecified => String::new(),
+		code => format!(" ({code})"),
+	}
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn json_does_not_steer_a_terminal_and_stays_the_same() {
+		let texts = [
+			"\u{1b}[2J",
+			"\u{9b}2J\u{7f}",
+			"\u{202e}loohcs",
+			"\u{e0001}",
+			"äé\n",
+		];
+		let json = serde_json::to_string(&texts).unwrap();
+		let visible = visible_json(&json);
+		assert!(
+			!visible.contains(|c: char| c.is_control() || "\u{202e}\u{e0001}".contains(c)),
+			"{visible}"
+		);
+		assert!(visible.contains("äé"));
+		assert_eq!(
+			serde_json::from_str::<Vec<String>>(&visible).unwrap(),
+			texts
+		);
+		assert_eq!(visible_json("{\"a\":1}\n{}"), "{\"a\":1}\n{}");
+	}
+
+	#[test]
+	fn text_does_not_steer_a_terminal() {
+		let steered = "a\u{1b}[2J\u{9b}\nb\u{202e}";
+		assert_eq!(visible_text(steered), "a\\u{1b}[2J\\u{9b}\nb\\u{202e}");
+	}
 
 	#[test]
 	fn amounts_are_read_as_they_are_written() {

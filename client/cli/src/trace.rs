@@ -9,7 +9,7 @@ use crate::{
 	progress::Bar,
 	report::{Lines, Output},
 	stderr::tell,
-	text::{account, bytes, called, end, good_while, only_if, Amount, Called, Key, Range},
+	text::{account, bytes, called, end, good_while, only_if, stated, Amount, Called, Key, Range},
 };
 use isthmus_sdk::{
 	trace::{trace, trace_known, Happening, Subject},
@@ -331,17 +331,18 @@ pub(crate) fn text(event: &Event) -> String {
 			format!("leaf {leaf} of dataset {dataset}, epoch {epoch}, freed")
 		}
 		DatasetClosed { dataset, closed, .. } => closing(*dataset, *closed),
-		AccessRequested { request, consumer, scope, purpose, term, offer, firm, .. } => format!(
-			"{consumer} asks for {} (request {request}), {term} blocks{}, offers {}: {purpose}",
+		AccessRequested { request, consumer, scope, purpose, code, term, offer, firm, .. } => format!(
+			"{consumer} asks for {} (request {request}), {term} blocks{}, offers {}: {purpose}{}",
 			Range::from(scope),
 			if *firm { " firm" } else { "" },
-			Amount(*offer)
+			Amount(*offer),
+			stated(*code)
 		),
 		RequestCancelled { request, consumer, .. } => format!("{consumer} cancels request {request}"),
 		RequestRejected { request, owner, reason, .. } => format!("{owner} rejects request {request}: {reason}"),
 		RequestLapsed { request, .. } => format!("request {request} expires without an answer"),
-		Authorized { grant, owner, grantee, scope, expiry, until, request, paid, condition, .. } => {
-			let answers = request.map_or_else(String::new, |id| format!(" upon request {id}"));
+		Authorized { grant, owner, grantee, scope, expiry, until, request, code, paid, condition, .. } => {
+			let answers = request.map_or_else(String::new, |id| format!(" upon request {id}{}", stated(*code)));
 			format!(
 				"{owner} opens {} to {grantee}{answers}, {}{} (grant {grant}), paid {}",
 				Range::from(scope),

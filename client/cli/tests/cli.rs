@@ -101,6 +101,37 @@ fn what_cannot_be_written_is_an_error() {
 	}
 }
 
+/// As GNU's programs do it.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_is_closed_or_cannot_be_written_to_is_an_error() {
+	for redirection in [">&-", "1< /dev/null"] {
+		for args in [
+			"risk",
+			"risk --json",
+			"man",
+			"completions bash",
+			"--version",
+			"--help",
+			"key --help",
+			"help store",
+		] {
+			let output = Command::new("sh")
+				.arg("-c")
+				.arg(format!("exec \"$0\" {args} {redirection}"))
+				.arg(env!("CARGO_BIN_EXE_isthmus"))
+				.output()
+				.expect("there is a shell");
+			assert_eq!(output.status.code(), Some(1), "{args}: {output:?}");
+			let error = String::from_utf8_lossy(&output.stderr);
+			assert!(
+				error.contains("cannot write to stdout: it is closed"),
+				"{error}"
+			);
+		}
+	}
+}
+
 #[cfg(unix)]
 #[test]
 fn a_reader_that_has_read_enough_is_not_an_error() {

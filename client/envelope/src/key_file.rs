@@ -39,6 +39,7 @@ use std::{
 	path::Path,
 	str::FromStr,
 };
+use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 /// The version of this format, which is the only one that can be read.
@@ -246,7 +247,8 @@ impl KeyFile {
 		&self.fingerprint
 	}
 
-	/// Decrypts the secrets.
+	/// Decrypts the secrets. Keyboards and systems write accented letters as one character or as several: the passphrase is
+	/// tried as it is, and then in the other forms of Unicode (NFC and NFD).
 	///
 	/// # Errors
 	///
@@ -254,6 +256,17 @@ impl KeyFile {
 	/// file is malformed, and [`KeyFileError::DoesNotOpen`] if the passphrase is wrong or the file
 	/// was changed.
 	pub fn open(&self, passphrase: &str) -> Result<Secrets, KeyFileError> {
+		let mut opened = self.open_exactly(passphrase);
+		for other in other_forms(passphrase) {
+			if !matches!(opened, Err(KeyFileError::DoesNotOpen)) {
+				break;
+			}
+			opened = self.open_exactly(&other);
+		}
+		opened
+	}
+
+	fn open_exactly(&self, passphrase: &str) -> Result<Secrets, KeyFileError> {
 		let decode = |field, text: &str| hex::decode(text).map_err(|_| KeyFileError::Hex { field });
 		let salt = decode("salt", &self.salt)?;
 		let mut bytes = Zeroizing::new(decode("secrets", &self.secrets)?);
@@ -305,7 +318,9 @@ impl KeyFile {
 	}
 
 	fn from_json(bytes: &[u8]) -> Result<Self, KeyFileError> {
-		let file: Self = serde_json::from_slice(bytes)?;
+		// Editors of Windows put a byte order mark before the text.
+		let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+		let file: Self = serde_json::from_slice(text)?;
 		match file.isthmus_key {
 			VERSION => Ok(file),
 			got => Err(KeyFileError::UnknownVersion { got }),
@@ -405,6 +420,13 @@ pub fn try_lock(path: &Path) -> io::Result<Option<FolderLock>> {
 		Err(fs::TryLockError::WouldBlock) => None,
 		Err(fs::TryLockError::Error(_)) => Some(FolderLock(None)),
 	})
+}
+
+/// Returns the forms of Unicode of a text that differ from it.
+fn other_forms(text: &str) -> Vec<Zeroizing<String>> {
+	let forms = [text.nfc().collect(), text.nfd().collect()].map(Zeroizing::new);
+	let others = forms.into_iter().filter(|form| **form != text);
+	others.collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! The secrets that programs show to the gateway: an access key with its secret for S3, and a token for HTTP. They have
 //! nothing to do with keys on the chain.
 
+use crate::sharing::names::ROOT;
 use isthmus_sdk::{envelope::random_bytes, file, Error as SdkError};
 use std::{fmt, fs, io, path::Path};
 use zeroize::Zeroizing;
@@ -11,6 +12,8 @@ const PROFILE: &str = "isthmus";
 const KEY: &str = "aws_access_key_id";
 const SECRET: &str = "aws_secret_access_key";
 const TOKEN: &str = "isthmus_token";
+/// The field that profiles of Delta Sharing begin with.
+const PROFILE_VERSION: &str = "shareCredentialsVersion";
 /// The longest file that is read, in bytes.
 const LONGEST: usize = 1 << 16;
 /// The shortest secret, in characters: one that no one guesses.
@@ -48,6 +51,9 @@ pub enum CredentialsError {
 	/// The access key contains characters that no program sends.
 	#[error("the access key has to be of 3 to 64 letters and digits")]
 	Key,
+	/// A file would be lost.
+	#[error("the file has something else than a profile of Delta Sharing, and is not replaced: name another one")]
+	Other,
 	/// Others can read the file.
 	#[error("others can read the file: chmod 600 it, or remove it and a new one is made")]
 	Open,
@@ -147,6 +153,40 @@ impl Credentials {
 		(key == self.key).then_some(&**self.secret)
 	}
 
+	/// Writes the profile that programs of Delta Sharing read: where the gateway is, and the token. Only the file's owner can
+	/// read it.
+	///
+	/// # Errors
+	///
+	/// Returns [`CredentialsError::Other`] if the file has something else than a profile, and the error of the file.
+	pub fn write_profile(&self, url: &str, path: &Path) -> Result<(), CredentialsError> {
+		let is_profile = |there: &[u8]| {
+			let profile = serde_json::from_slice::<serde_json::Value>(there);
+			profile.is_ok_and(|profile| profile.get(PROFILE_VERSION).is_some())
+		};
+		match fs::read(path) {
+			Ok(there) if there.is_empty() || is_profile(&there) => {}
+			Ok(_) => return Err(CredentialsError::Other),
+			Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+			Err(error) => return Err(error.into()),
+		}
+		let endpoint = format!("{url}{ROOT}");
+		// Neither an address nor a token has a character that JSON escapes.
+		let profile = Zeroizing::new(format!(
+			"{{\n\t\"{PROFILE_VERSION}\": 1,\n\t\"endpoint\": \"{endpoint}\",\n\t\"bearerToken\": \"{}\"\n}}\n",
+			*self.token
+		));
+		Ok(file::replace(path, profile.as_bytes())?)
+	}
+
+	/// Returns a key for signatures of the gateway's own. Those with another purpose are others.
+	pub(crate) fn key_for(&self, purpose: &str) -> ring::hmac::Key {
+		use ring::hmac;
+		let secret = hmac::Key::new(hmac::HMAC_SHA256, self.secret.as_bytes());
+		let key = hmac::sign(&secret, purpose.as_bytes());
+		hmac::Key::new(hmac::HMAC_SHA256, key.as_ref())
+	}
+
 	/// Returns whether a token is the right one. How long that takes does not tell in what it differs.
 	pub(crate) fn is_token(&self, token: &str) -> bool {
 		use ring::hmac;
@@ -182,6 +222,34 @@ mod tests {
 			Credentials::in_file(&path),
 			Err(CredentialsError::Open)
 		));
+	}
+
+	#[test]
+	fn a_profile_replaces_nothing_else() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("isthmus.share");
+		let credentials = Credentials::generate().unwrap();
+		for url in ["http://127.0.0.1:9800", "http://127.0.0.1:9801"] {
+			credentials.write_profile(url, &path).unwrap();
+			let text = fs::read(&path).unwrap();
+			let profile: serde_json::Value = serde_json::from_slice(&text).unwrap();
+			let expected = serde_json::json!({
+				"shareCredentialsVersion": 1,
+				"endpoint": format!("{url}/delta-sharing"),
+				"bearerToken": *credentials.token,
+			});
+			assert_eq!(profile, expected);
+			let mode = fs::metadata(&path).unwrap().permissions().mode();
+			assert_eq!(mode & 0o777, 0o600);
+		}
+		for other in ["secret", "{}", "[1]"] {
+			fs::write(&path, other).unwrap();
+			let refused = credentials.write_profile("http://127.0.0.1:9", &path);
+			assert!(matches!(refused, Err(CredentialsError::Other)));
+			assert_eq!(fs::read_to_string(&path).unwrap(), other);
+		}
+		let folder = credentials.write_profile("http://127.0.0.1:9", folder.path());
+		assert!(matches!(folder, Err(CredentialsError::Io(_))));
 	}
 
 	#[test]

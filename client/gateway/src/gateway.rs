@@ -11,6 +11,7 @@ use crate::{
 	pace::{Limits, Pace},
 	question::Question,
 	range::{asked, Asked},
+	sharing::known::Sharing,
 	source::{Dataset, Opened, Place, Refusal, Source},
 	watch::{Event, Read, Refused, Totals, Watch},
 };
@@ -32,7 +33,7 @@ use std::{
 	time::Duration,
 };
 use tokio::{
-	sync::{mpsc, OwnedSemaphorePermit, Semaphore},
+	sync::{mpsc, AcquireError, OwnedSemaphorePermit, Semaphore},
 	task::{spawn_local, JoinError},
 	time::{timeout, Instant},
 };
@@ -69,6 +70,7 @@ pub struct Gateway<Files, Log> {
 	reads: Arc<Semaphore>,
 	requests: AtomicU64,
 	limits: Limits,
+	sharing: Sharing,
 }
 
 impl<Files: Source, Log: Watch> Gateway<Files, Log> {
@@ -94,12 +96,18 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 			reads: Arc::new(Semaphore::new(READS)),
 			requests: AtomicU64::new(0),
 			limits,
+			sharing: Sharing::default(),
 		})
 	}
 
 	/// Returns what is read.
 	pub fn source(&self) -> &Files {
 		&self.source
+	}
+
+	/// Waits until no file is being read. What was read is told then.
+	pub(crate) async fn all_read(&self) -> Result<(), AcquireError> {
+		self.reads.acquire_many(READS as u32).await.map(drop)
 	}
 
 	fn totals(&self) -> Totals {
@@ -134,6 +142,10 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 
 	pub(crate) fn credentials(&self) -> &Credentials {
 		&self.settings.credentials
+	}
+
+	pub(crate) fn sharing(&self) -> &Sharing {
+		&self.sharing
 	}
 
 	/// Tells that a request was refused.
@@ -199,15 +211,42 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 		Ok(find())
 	}
 
-	/// Answers with a file, or a part of it.
+	/// Waits until a file may be read.
+	async fn turn(&self) -> Result<OwnedSemaphorePermit, Failure> {
+		match timeout(TURN, self.reads.clone().acquire_owned()).await {
+			Ok(Ok(turn)) => Ok(turn),
+			_ => Err(Refusal::Busy.into()),
+		}
+	}
+
+	/// Returns a small part of a file.
+	pub(crate) async fn part(
+		&self,
+		opened: &Opened<Files::Bytes>,
+		part: Range<u64>,
+	) -> Result<Vec<u8>, Failure> {
+		let _turn = self.turn().await?;
+		let mut bytes = Vec::new();
+		for piece in Cache::pieces(part, opened.chunk) {
+			let read = self.patiently(self.cache.read(opened, piece)).await?;
+			bytes.extend(read.into_iter().flatten());
+		}
+		Ok(bytes)
+	}
+
+	/// Answers with a file, or a part of it. With a hash, it has to be the file with this hash.
 	pub(crate) async fn file(
 		self: &Arc<Self>,
 		who: &str,
 		place: Place,
 		path: &str,
 		asked_by: &Question<'_>,
+		hash: Option<[u8; 32]>,
 	) -> Result<Answer, Failure> {
 		let opened = self.patiently(self.source.open(place, path)).await?;
+		if hash.is_some_and(|hash| hash != opened.file.hash) {
+			return Err(Refusal::NoFile(format!("{path} was stored again")).into());
+		}
 		let length = opened.file.length;
 		let tag = format!("\"{}\"", hex::encode(opened.file.hash));
 		let (status, part) = match condition(asked_by, &tag)? {
@@ -260,10 +299,7 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 		opened: Opened<Files::Bytes>,
 		part: Range<u64>,
 	) -> Result<Body, Failure> {
-		let turn = timeout(TURN, self.reads.clone().acquire_owned()).await;
-		let Ok(Ok(turn)) = turn else {
-			return Err(Refusal::Busy.into());
-		};
+		let turn = self.turn().await?;
 		let mut pieces = Cache::pieces(part.clone(), opened.chunk);
 		let first = pieces.next().unwrap_or_default();
 		let first = self.patiently(self.cache.read(&opened, first)).await?;

@@ -17,7 +17,7 @@ use serde::Serialize;
 use std::sync::Arc;
 
 /// Who asks, in the log.
-const WHO: &str = "token";
+pub(crate) const WHO: &str = "token";
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -57,7 +57,7 @@ pub(crate) async fn answer<Files: Source, Log: Watch>(
 	})
 }
 
-fn refusal(failure: &Failure, is_head: bool) -> Answer {
+pub(crate) fn refusal(failure: &Failure, is_head: bool) -> Answer {
 	let mut answer = text(
 		failure.status,
 		TEXT,
@@ -77,7 +77,8 @@ fn refusal(failure: &Failure, is_head: bool) -> Answer {
 	answer
 }
 
-fn check<Files: Source, Log: Watch>(
+/// Checks that a request comes from a program of the user's, and shows the token.
+pub(crate) fn check<Files: Source, Log: Watch>(
 	gateway: &Gateway<Files, Log>,
 	asked: &Question<'_>,
 	token: Option<&str>,
@@ -93,18 +94,19 @@ fn check<Files: Source, Log: Watch>(
 	}
 }
 
+/// Refuses to write.
+pub(crate) fn only_reads() -> Failure {
+	let words = "the gateway only reads: data is stored with `isthmus store`";
+	Failure::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", words)
+}
+
 /// Finds out what is asked for: the datasets, the files of one (a path that ends with `/`), or a file.
 async fn route<Files: Source, Log: Watch>(
 	gateway: &Arc<Gateway<Files, Log>>,
 	asked: &Question<'_>,
 ) -> Result<Answer, Failure> {
 	if asked.method != Method::GET && asked.method != Method::HEAD {
-		let words = "the gateway only reads: data is stored with `isthmus store`";
-		return Err(Failure::new(
-			StatusCode::METHOD_NOT_ALLOWED,
-			"MethodNotAllowed",
-			words,
-		));
+		return Err(only_reads());
 	}
 	let json = |json: serde_json::Result<String>| {
 		let failed = |error: serde_json::Error| {
@@ -163,5 +165,5 @@ async fn route<Files: Source, Log: Watch>(
 		});
 		return json(serde_json::to_string(&shown.collect::<Vec<_>>()));
 	}
-	gateway.file(WHO, place, path, asked).await
+	gateway.file(WHO, place, path, asked, None).await
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Lets programs that speak S3 or HTTP read what an account may read on an Isthmus chain, and nothing else. `isthmus
+//! Lets programs that speak S3, Delta Sharing or HTTP read what an account may read on an Isthmus chain, and nothing else. `isthmus
 //! gateway` runs it; `docs/gateway.md` is for its users.
 //!
 //! - A [`Source`] has datasets and their files: [`Chain`] is what an account may read on a chain.
@@ -26,6 +26,7 @@ mod question;
 mod range;
 mod s3;
 mod server;
+mod sharing;
 mod signature;
 mod source;
 #[cfg(test)]

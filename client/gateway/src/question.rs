@@ -17,11 +17,15 @@ pub(crate) struct Question<'a> {
 	/// The query, decoded.
 	pub(crate) query: Vec<(String, String)>,
 	pub(crate) headers: &'a HeaderMap,
+	/// What was sent, if it matters.
+	pub(crate) content: &'a [u8],
 }
 
 impl<'a> Question<'a> {
 	/// Takes a request apart, or returns what is wrong with it.
-	pub(crate) fn new<Content>(request: &'a Request<Content>) -> Result<Self, &'static str> {
+	pub(crate) fn new<Content: AsRef<[u8]>>(
+		request: &'a Request<Content>,
+	) -> Result<Self, &'static str> {
 		let raw = request.uri().path();
 		let decode = |text: &str| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
 		let pair = |pair: &str| {
@@ -36,6 +40,7 @@ impl<'a> Question<'a> {
 			path: decode(raw).ok_or("the path is not UTF-8")?,
 			query: query.ok_or("the query is not UTF-8")?,
 			headers: request.headers(),
+			content: request.body().as_ref(),
 		})
 	}
 

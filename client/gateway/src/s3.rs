@@ -116,7 +116,7 @@ async fn route<Files: Source, Log: Watch>(
 			return Err(not_implemented("versionId or partNumber"));
 		}
 		only(asked, &["versionId", "partNumber"])?;
-		return gateway.file(who, place, key, asked).await;
+		return gateway.file(who, place, key, asked, None).await;
 	}
 	if asked.is_head() {
 		only(asked, &[])?;

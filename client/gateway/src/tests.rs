@@ -74,14 +74,14 @@ impl Readable for Memory {
 	}
 }
 
-const PLACE: Place = Place {
+pub(crate) const PLACE: Place = Place {
 	owner: [1; 32],
 	dataset: 3,
 };
 
 /// A dataset in memory.
-struct Shelf {
-	files: BTreeMap<String, Opened<Memory>>,
+pub(crate) struct Shelf {
+	files: Arc<Mutex<BTreeMap<String, Opened<Memory>>>>,
 	/// Why nothing is read, if so.
 	refusal: Arc<Mutex<Option<Refusal>>>,
 }
@@ -117,24 +117,22 @@ impl Source for Shelf {
 
 	async fn files(&self, _: Place) -> Result<Arc<Vec<File>>, Refusal> {
 		self.check()?;
+		let files = self.files.lock().unwrap();
 		Ok(Arc::new(
-			self.files
-				.values()
-				.map(|opened| opened.file.clone())
-				.collect(),
+			files.values().map(|opened| opened.file.clone()).collect(),
 		))
 	}
 
 	async fn open(&self, _: Place, path: &str) -> Result<Opened<Memory>, Refusal> {
 		self.check()?;
-		let found = self.files.get(path).cloned();
+		let found = self.files.lock().unwrap().get(path).cloned();
 		found.ok_or_else(|| Refusal::NoFile(format!("no file {path}")))
 	}
 }
 
 /// Keeps what happened.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<Event>>>);
+pub(crate) struct Log(pub(crate) Arc<Mutex<Vec<Event>>>);
 
 impl Watch for Log {
 	fn saw(&self, event: Event, _: Totals) {
@@ -143,14 +141,15 @@ impl Watch for Log {
 }
 
 /// A gateway over some files, and what it told.
-struct Stand {
-	gateway: Arc<Gateway<Shelf, Log>>,
-	log: Log,
-	refusal: Arc<Mutex<Option<Refusal>>>,
+pub(crate) struct Stand {
+	pub(crate) gateway: Arc<Gateway<Shelf, Log>>,
+	pub(crate) log: Log,
+	pub(crate) files: Arc<Mutex<BTreeMap<String, Opened<Memory>>>>,
+	pub(crate) refusal: Arc<Mutex<Option<Refusal>>>,
 }
 
-const TOKEN: &str = "a-token-of-twenty-letters";
-const BUCKET: &str = "01010101010101010101010101010101-3";
+pub(crate) const TOKEN: &str = "a-token-of-twenty-letters";
+pub(crate) const BUCKET: &str = "01010101010101010101010101010101-3";
 
 impl Stand {
 	fn new() -> Self {
@@ -167,12 +166,21 @@ impl Stand {
 			Memory::file("large.parquet", (0..=255).collect(), 16),
 			Memory::file("é/ü&<", b"x".to_vec(), 1),
 		];
+		Self::with_files(files, limits)
+	}
+
+	/// Makes a gateway over other files.
+	pub(crate) fn with_files(
+		files: impl IntoIterator<Item = Opened<Memory>>,
+		limits: Limits,
+	) -> Self {
 		let files = files
 			.into_iter()
 			.map(|opened| (opened.file.path.clone(), opened));
 		let refusal = Arc::new(Mutex::new(None));
+		let files = Arc::new(Mutex::new(files.collect()));
 		let shelf = Shelf {
-			files: files.collect(),
+			files: Arc::clone(&files),
 			refusal: refusal.clone(),
 		};
 		let secret = "a-secret-of-twenty-letters".to_owned();
@@ -187,16 +195,17 @@ impl Stand {
 		Self {
 			gateway,
 			log,
+			files,
 			refusal,
 		}
 	}
 
 	/// Sends a request, and returns the answer's status, headers and content; `None` for content that broke off.
-	async fn send(
+	pub(crate) async fn send(
 		&self,
 		request: http::request::Builder,
 	) -> (u16, http::HeaderMap, Option<Vec<u8>>) {
-		let answer = self.gateway.answer(&request.body(()).unwrap()).await;
+		let answer = self.gateway.answer(&request.body("").unwrap()).await;
 		let (head, body) = answer.into_parts();
 		let content = body.collect().await.ok();
 		let content = content.map(|content| content.to_bytes().to_vec());
@@ -235,7 +244,7 @@ impl Stand {
 	}
 
 	/// Waits for an event.
-	async fn saw(&self) -> Event {
+	pub(crate) async fn saw(&self) -> Event {
 		loop {
 			if let Some(event) = self.log.0.lock().unwrap().pop() {
 				return event;
@@ -245,7 +254,7 @@ impl Stand {
 	}
 }
 
-fn plain(method: &str, path: &str, headers: &[(&str, &str)]) -> http::request::Builder {
+pub(crate) fn plain(method: &str, path: &str, headers: &[(&str, &str)]) -> http::request::Builder {
 	let request = hyper::Request::builder()
 		.method(method)
 		.uri(path)
@@ -261,7 +270,7 @@ fn at(path: &str) -> String {
 	format!("/{}/3/{path}", PLACE.owner())
 }
 
-fn text(headers: &http::HeaderMap, name: &str) -> String {
+pub(crate) fn text(headers: &http::HeaderMap, name: &str) -> String {
 	let value = headers
 		.get(name)
 		.map(|value| value.to_str().unwrap().to_owned());
@@ -269,7 +278,7 @@ fn text(headers: &http::HeaderMap, name: &str) -> String {
 }
 
 /// Runs a test where futures may stay on one thread.
-async fn here<T>(test: impl std::future::Future<Output = T>) -> T {
+pub(crate) async fn here<T>(test: impl std::future::Future<Output = T>) -> T {
 	tokio::task::LocalSet::new().run_until(test).await
 }
 
@@ -440,7 +449,7 @@ async fn a_program_that_pauses_holds_up_no_other() {
 		let path = at("large.parquet");
 		let paused = stand
 			.gateway
-			.answer(&plain("GET", &path, &[]).body(()).unwrap())
+			.answer(&plain("GET", &path, &[]).body("").unwrap())
 			.await;
 		let mut paused = paused.into_body();
 		assert!(paused.frame().await.unwrap().is_ok());
@@ -469,7 +478,7 @@ async fn a_revocation_ends_a_read_that_goes_on() {
 			asking: Duration::ZERO,
 			..Limits::default()
 		});
-		let request = plain("GET", &at("large.parquet"), &[]).body(()).unwrap();
+		let request = plain("GET", &at("large.parquet"), &[]).body("").unwrap();
 		let mut body = stand.gateway.answer(&request).await.into_body();
 		assert!(body.frame().await.unwrap().is_ok());
 		let revoked = "the caller's grant was revoked";
@@ -498,7 +507,7 @@ async fn a_program_that_reads_too_slowly_is_cut_off() {
 			stalled: Duration::from_millis(20),
 			..Limits::default()
 		});
-		let request = plain("GET", &at("large.parquet"), &[]).body(()).unwrap();
+		let request = plain("GET", &at("large.parquet"), &[]).body("").unwrap();
 		let _body = stand.gateway.answer(&request).await.into_body();
 		let ended = loop {
 			tokio::time::sleep(Duration::from_millis(1)).await;
@@ -715,7 +724,7 @@ async fn bytes_that_are_no_request_end_their_connection_only() {
 		let stand = Stand::new();
 		let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
 		let address = listener.local_addr().unwrap();
-		tokio::task::spawn_local(stand.gateway.clone().serve(listener));
+		tokio::task::spawn_local(stand.gateway.clone().serve(listener, std::future::pending()));
 		let ask = async |bytes: &[u8]| {
 			let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
 			// The gateway may have closed the connection already.
@@ -762,7 +771,7 @@ proptest::proptest! {
 			.header("host", "127.0.0.1")
 			.header("range", range)
 			.header("authorization", authorization);
-		if let Ok(request) = request.body(()) {
+		if let Ok(request) = request.body("") {
 			let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
 			let status = runtime.block_on(here(async {
 				Stand::new().gateway.answer(&request).await.status().as_u16()

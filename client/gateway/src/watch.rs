@@ -17,7 +17,7 @@ pub enum Event {
 /// Bytes of a file that were sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
-	/// Who asked: the access key, or `token`.
+	/// Who asked: the access key, `token`, or `delta-sharing` for a program with an address that Delta Sharing gave it.
 	pub who: String,
 	/// The dataset.
 	pub place: Place,

@@ -42,6 +42,7 @@ class _Asked(TypedDict):
     first: int
     end: int
     purpose: str
+    code: str
     term: int
     offer: int
     firm: bool

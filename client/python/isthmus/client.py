@@ -226,10 +226,11 @@ class Client:
         term: int = TERM,
         offer: Decimal | int | float | str = 0,
         firm: bool = False,
+        code: str = "unspecified",
     ) -> Request:
         """Asks an owner for access to leaves, and returns the request.
 
-        `purpose` is public. `dataset` is by default the owner's only one, and `epoch` the current one. `term` is for how
+        `purpose` is public, and `code` says the same to policies: for example `research`. `dataset` is by default the owner's only one, and `epoch` the current one. `term` is for how
         many blocks the grant has to last, and `offer` what the owner gets for it, in IST: it is held until then.
         """
         first, end = settings.span(leaves)
@@ -240,6 +241,7 @@ class Client:
             "first": first,
             "end": end,
             "purpose": purpose,
+            "code": code,
             "term": term,
             "offer": settings.units(offer),
             "firm": firm,

@@ -85,6 +85,8 @@ class Grant:
     until: datetime | None
     #: What was paid for it, in IST.
     paid: Decimal
+    #: The code of the purpose that the request stated which it answers, or `unspecified`.
+    code: str
     #: The condition under which it is good, if it has one.
     condition: str | None
 
@@ -108,6 +110,8 @@ class Request:
     #: The leaves that are asked for.
     leaves: range
     purpose: str
+    #: The purpose by its code, such as `research`, or `unspecified`.
+    code: str
     #: For how many blocks the grant has to last.
     term: int
     #: What the owner gets when it grants the request, in IST.

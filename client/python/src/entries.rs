@@ -85,6 +85,7 @@ pub(crate) struct Grant {
 	expiry: BlockNumber,
 	until: Option<Seconds>,
 	paid: Balance,
+	code: &'static str,
 	condition: Option<String>,
 }
 
@@ -109,6 +110,7 @@ impl From<GrantEntry> for Grant {
 			expiry: grant.expiry,
 			until: grant.until,
 			paid: grant.paid,
+			code: grant.code.name(),
 			condition: grant
 				.condition
 				.map(|attached| attached.condition.to_string()),
@@ -127,6 +129,7 @@ pub(crate) struct Request {
 	first: u64,
 	end: u64,
 	purpose: String,
+	code: &'static str,
 	term: BlockNumber,
 	offer: Balance,
 	firm: bool,
@@ -156,6 +159,7 @@ impl From<RequestEntry> for Request {
 			first: from,
 			end: to,
 			purpose: request.purpose.to_string(),
+			code: request.code.name(),
 			term: request.term,
 			offer: request.offer,
 			firm: request.firm,

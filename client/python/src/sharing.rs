@@ -11,7 +11,7 @@ use isthmus_sdk::{
 	authorize as answering, every, revoke as revoking,
 	sharing::{self, Ask},
 	Balance, BlockNumber, Call, Client, Condition, DatasetId, Depth, Epoch, Event, GrantEntry,
-	GrantId, Identity, ProducerKind, RequestId, Scope, Seconds, Terms,
+	GrantId, Identity, ProducerKind, PurposeCode, RequestId, Scope, Seconds, Terms, UnknownPurpose,
 };
 use pyo3::{exceptions::PyValueError, prelude::*};
 use std::future::Future;
@@ -85,6 +85,7 @@ pub(crate) struct Asked {
 	first: u64,
 	end: u64,
 	purpose: String,
+	code: String,
 	term: BlockNumber,
 	offer: Balance,
 	firm: bool,
@@ -94,6 +95,8 @@ pub(crate) struct Asked {
 #[pyfunction]
 pub(crate) fn request(py: Python<'_>, connection: &Connection, asked: Asked) -> PyResult<Request> {
 	let owner = account(&asked.owner)?;
+	let unknown = |error: UnknownPurpose| PyValueError::new_err(error.to_string());
+	let code: PurposeCode = asked.code.parse().map_err(unknown)?;
 	act(py, connection, async |client, own| {
 		let best = client.best().await?;
 		let (dataset, entry) = best.dataset_of(&owner, asked.dataset).await?;
@@ -106,6 +109,7 @@ pub(crate) fn request(py: Python<'_>, connection: &Connection, asked: Asked) -> 
 				to: asked.end,
 			},
 			purpose: &asked.purpose,
+			code,
 			term: asked.term,
 			offer: asked.offer,
 			firm: asked.firm,

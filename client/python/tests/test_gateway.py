@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`isthmus gateway` as programs see it that know nothing of Isthmus: pyarrow's own S3 client, which is that of AWS for C++,
-and Python's HTTP client. With --all, also Polars' own S3 client."""
+and Python's HTTP client, also for Delta Sharing. With --all, also Polars' own S3 client and, in an environment of its own, that of
+Delta Sharing."""
 
 from __future__ import annotations
 
 import configparser
+import io
 import json
 import os
 import re
@@ -23,6 +25,7 @@ from test_tools import COLUMNS, as_parquet, table
 
 pyarrow = pytest.importorskip("pyarrow")
 dataset = pytest.importorskip("pyarrow.dataset")
+parquet = pytest.importorskip("pyarrow.parquet")
 fs = pytest.importorskip("pyarrow.fs")
 
 REVOKED = "the caller's grant was revoked"
@@ -40,6 +43,7 @@ class Gateway:
     secrets: dict[str, str]
     metrics: Path
     errors: Path
+    profile: Path
 
     def s3(self, **options: Any) -> fs.S3FileSystem:
         given = {"access_key": self.secrets["aws_access_key_id"], "secret_key": self.secrets["aws_secret_access_key"]}
@@ -48,16 +52,22 @@ class Gateway:
         address = {"endpoint_override": self.url, "scheme": "http", "region": "eu-central-1"}
         return fs.S3FileSystem(**given | address | {"retry_strategy": retry} | options)
 
-    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Any, bytes]:
+    def get(
+        self, path: str, method: str = "GET", data: bytes | None = None, **headers: str
+    ) -> tuple[int, Any, bytes]:
         """Asks over plain HTTP with the token, and returns the status, the headers and the content."""
         headers = {"Authorization": f"Bearer {self.secrets['isthmus_token']}"} | headers
-        request = urllib.request.Request(self.url + path, headers=headers, method=method)
+        request = urllib.request.Request(self.url + path, data, headers=headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.headers, error.read()
+
+    def table(self) -> tuple[str, str, str]:
+        """Returns the names of a share, a schema and a table of Delta Sharing."""
+        return self.bucket.split("-")[0], f"open_to_tools_{self.number}", "tables_2025"
 
     def next(self) -> dict[str, Any]:
         """Returns the next line that it prints."""
@@ -104,11 +114,12 @@ def gateway(shared: Shared, content: pyarrow.Table, tmp_path_factory: pytest.Tem
     shared.store(folder, "late.csv", b"not shared", leaf=20, dataset=number)
     grant = shared.authorize("0..10", dataset=number)
     credentials, errors, metrics = folder / "credentials", folder / "errors", folder / "gateway.prom"
+    profile = folder / "isthmus.share"
     line = [shared.node.command, "--json", "gateway", "--listen", "127.0.0.1:0", "--credentials", str(credentials)]
-    line += ["--metrics", str(metrics), "--key", COMPANY, "--url", shared.node.url]
+    line += ["--metrics", str(metrics), "--profile", str(profile), "--key", COMPANY, "--url", shared.node.url]
     with errors.open("w") as log:
         child = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
-    gateway = Gateway(child, "", "", number, grant, {}, metrics, errors)
+    gateway = Gateway(child, "", "", number, grant, {}, metrics, errors, profile)
     try:
         started = gateway.next()
         gateway.url = started["url"]
@@ -119,7 +130,8 @@ def gateway(shared: Shared, content: pyarrow.Table, tmp_path_factory: pytest.Tem
             buckets[bucket["dataset"]] = bucket["bucket"]
             assert bucket["owner"] == shared.owner
         gateway.bucket = buckets[number]
-        assert os.stat(credentials).st_mode & 0o777 == 0o600
+        assert started["profile"] == str(profile)
+        assert {os.stat(path).st_mode & 0o777 for path in (credentials, profile)} == {0o600}
         parsed = configparser.ConfigParser()
         parsed.read(credentials)
         gateway.secrets = dict(parsed["isthmus"])
@@ -192,6 +204,54 @@ def test_what_was_not_granted_is_not_read(gateway: Gateway, shared: Shared) -> N
     assert "the signature is wrong" in gateway.errors.read_text()
 
 
+def test_delta_sharing_describes_a_folder_as_a_table(gateway: Gateway, content: pyarrow.Table) -> None:
+    profile = json.loads(gateway.profile.read_text())
+    assert profile["endpoint"] == f"{gateway.url}/delta-sharing"
+    assert profile["bearerToken"] == gateway.secrets["isthmus_token"]
+    share, schema, table = gateway.table()
+    shares = json.loads(gateway.get("/delta-sharing/shares")[2])
+    assert share in [entry["name"] for entry in shares["items"]]
+    listed = json.loads(gateway.get(f"/delta-sharing/shares/{share}/schemas/{schema}/tables")[2])
+    assert [entry["name"] for entry in listed["items"]] == [table]
+    path = f"/delta-sharing/shares/{share}/schemas/{schema}/tables/{table}"
+    version = gateway.get(f"{path}/version")[1]["delta-table-version"]
+    status, headers, body = gateway.get(f"{path}/query", "POST", b'{"limitHint": 10000000}')
+    assert (status, headers["delta-table-version"]) == (200, version)
+    _, metadata, *files = map(json.loads, body.splitlines())
+    columns = json.loads(metadata["metaData"]["schemaString"])["fields"]
+    assert [(column["name"], column["type"]) for column in columns] == [(name, "long") for name in content.column_names]
+    assert [json.loads(file["file"]["stats"])["numRecords"] for file in files] == [content.num_rows, 1000]
+    # The address needs no token.
+    with urllib.request.urlopen(files[1]["file"]["url"], timeout=60) as answer:
+        read = parquet.read_table(io.BytesIO(answer.read()))
+    assert read.equals(content.slice(0, 1000))
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(files[1]["file"]["url"].replace("&expires=", "&expires=1"), timeout=60)
+
+
+def delta_client(gateway: Gateway, out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program with the client of Delta Sharing, which needs older versions of pandas and pyarrow than ours."""
+    python = os.environ.get("ISTHMUS_OTHER_PYTHON")
+    if not python:
+        pytest.skip("scripts/test-python --all installs the client of Delta Sharing")
+    table = f"{gateway.profile}#{'.'.join(gateway.table())}"
+    program = Path(__file__).with_name("delta_client.py")
+    line = [python, str(program), str(gateway.profile), table, str(out), *arguments]
+    return subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+
+@pytest.mark.long
+def test_the_client_of_delta_sharing_loads_a_table(gateway: Gateway, content: pyarrow.Table, tmp_path: Path) -> None:
+    out = tmp_path / "read.parquet"
+    done = delta_client(gateway, out)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert ".".join(gateway.table()) in told["tables"]
+    assert (told["version"], told["limited"]) == (told["version again"], 10)
+    read = parquet.read_table(out)
+    assert read.equals(pyarrow.concat_tables([content, content.slice(0, 1000)]).combine_chunks())
+
+
 @pytest.mark.long
 def test_polars_reads_over_its_own_s3_client(gateway: Gateway, content: pyarrow.Table) -> None:
     polars = pytest.importorskip("polars")
@@ -217,6 +277,15 @@ def test_a_revoked_reader_is_told_so_in_the_middle(gateway: Gateway, shared: Sha
     status, headers, body = gateway.get(f"/{shared.owner}/{gateway.number}/tables/marks.csv")
     assert (status, body.decode().strip(), headers["x-isthmus-reason"]) == (403, REVOKED, REVOKED)
     assert gateway.bucket not in [entry.path for entry in s3.get_file_info(fs.FileSelector("/"))]
+    share, schema, table = gateway.table()
+    status, _, body = gateway.get(f"/delta-sharing/shares/{share}/schemas/{schema}/tables/{table}/metadata")
+    assert (status, json.loads(body)) == (403, {"errorCode": "PERMISSION_DENIED", "message": REVOKED})
+
+
+@pytest.mark.long
+def test_the_client_of_delta_sharing_shows_why_it_is_refused(gateway: Gateway, tmp_path: Path) -> None:
+    done = delta_client(gateway, tmp_path / "read.parquet", "only-load")
+    assert done.returncode == 1 and f"'message': \"{REVOKED}\"" in done.stderr, done.stderr
 
 
 def test_an_address_that_others_reach_is_refused(shared: Shared) -> None:

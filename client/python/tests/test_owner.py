@@ -41,12 +41,16 @@ def test_a_dataset_is_shared_asked_for_granted_and_revoked(shared: Shared, owner
     stored = owner.store(MARKS, f"{place} marks.csv", dataset=place)
     assert (stored.name, stored.leaf, stored.size, stored.readers) == (f"{place} marks.csv", 0, len(MARKS), 0)
     assert stored.block is not None and not stored.resumed and stored.files is None and stored.location is None
-    asked = company.request(owner.account, "0..3", "a study", dataset=place, term=500, offer="0.25")
+    with pytest.raises(ValueError, match="unknown purpose `studies`: expected one of unspecified, research"):
+        company.request(owner.account, "0..3", "a study", dataset=place, code="studies")
+    asked = company.request(owner.account, "0..3", "a study", dataset=place, term=500, offer="0.25", code="research")
     assert (asked.leaves, asked.offer, asked.term, asked.verdict) == (range(0, 3), Decimal("0.25"), 500, "NoPolicy")
+    assert (asked.purpose, asked.code) == ("a study", "research")
     assert asked in company.requests(mine=True) and asked in owner.requests()
     with pytest.raises(isthmus.Refused, match=f"request {asked.number} for these leaves is already open"):
         company.request(owner.account, range(0, 3), "the same study", dataset=place)
     grant = owner.authorize(asked)
+    assert grant.code == "research"
     assert (grant.leaves, grant.reader, grant.paid, grant.state) == (range(0, 3), company.account, asked.offer, "active")
     assert grant in company.grants() and grant in owner.grants() and asked not in owner.requests()
     assert company.open(owner.account, place, f"{place} marks.csv").read() == MARKS

@@ -9,7 +9,8 @@
 //! the record yet, the example asks the owner for access to the first hundred leaves of dataset 0.
 
 use isthmus_sdk::{
-	record_key, AccountId, Client, Error as SdkError, Identity, QueryRefusal, Reading, Scope,
+	record_key, AccountId, Client, Error as SdkError, Identity, PurposeCode, QueryRefusal, Reading,
+	Scope,
 };
 use std::{error::Error, io::Write, str::FromStr};
 
@@ -49,7 +50,16 @@ async fn ask(client: &Client, reader: &Identity, owner: &AccountId) -> Result<()
 	};
 	let key = reader.encryption.fresh()?.public_key();
 	let request = client
-		.request_access(owner, scope, "an example", TERM, 0, false, &key)
+		.request_access(
+			owner,
+			scope,
+			"an example",
+			PurposeCode::Unspecified,
+			TERM,
+			0,
+			false,
+			&key,
+		)
 		.await?;
 	let included = client.send(&reader.account, &request).await?;
 	eprintln!(

@@ -10,7 +10,7 @@
 
 use isthmus_sdk::{
 	serve::{serve, Limits, Memory, Served},
-	Client, ConsumerKinds, Identity, Policy,
+	Client, ConsumerKinds, Identity, Policy, PurposeCodes,
 };
 use std::{error::Error, time::Duration};
 
@@ -33,6 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 		longest_range: 1_000,
 		longest_term: 10_000,
 		consumers: ConsumerKinds::ALL,
+		purposes: PurposeCodes::ALL,
 	};
 	let set = client.set_policy(0, policy, None).await?;
 	client.send(&owner.account, &set).await?;

@@ -314,7 +314,7 @@ impl Client {
 	}
 
 	/// Makes T_q: a call that asks a producer for access, for `term` blocks. A `firm` term cannot be revoked
-	/// before it is over; the dataset's policy has to offer that. The answer is sealed to `key`: use a
+	/// before it is over; the dataset's policy has to offer that. `code` says the purpose to policies. The answer is sealed to `key`: use a
 	/// [fresh](isthmus_envelope::EncryptionSecret::fresh) one for each request.
 	#[allow(clippy::too_many_arguments)] // They are the call's.
 	pub async fn request_access(
@@ -322,13 +322,14 @@ impl Client {
 		owner: &AccountId,
 		scope: Scope,
 		purpose: &str,
+		code: PurposeCode,
 		term: BlockNumber,
 		offer: Balance,
 		firm: bool,
 		key: &PublicKey,
 	) -> Result<Call, Error> {
 		let (purpose, key) = (Bytes(purpose.as_bytes()), key.to_bytes());
-		let arguments = (*owner, scope, purpose, term, offer, firm, Bytes(&key));
+		let arguments = (*owner, scope, purpose, code, term, offer, firm, Bytes(&key));
 		let call = self.call(PALLET, "request_access", arguments).await?;
 		let Scope {
 			dataset,

@@ -6,6 +6,7 @@ use crate::{
 	budget::{Budget, Purse},
 	connection::{self, reconnect_after, shown, Line, Shared, RECONNECTIONS},
 	error::Error,
+	lock::{self, holder, Held},
 	note::Note,
 	outcome::BlockEvents,
 	recent::Recent,
@@ -13,7 +14,7 @@ use crate::{
 	text::bytes_from_hex,
 	trust::{is_local, Chosen, Memory, Notice, TellNotice, Trust, Unproven},
 	types::{AccountId, Balance, BlockNumber, DatasetId, Epoch, Seconds, PALLET},
-	wait::{report, Tell, Wait, Waiting, ASKING, SILENCE},
+	wait::{report, Tell, Wait, Waiting, ASKING, SHORT_SILENCE, SILENCE},
 };
 use codec::Decode;
 use isthmus_light::Finality;
@@ -22,6 +23,7 @@ use serde::de::DeserializeOwned;
 use std::{
 	collections::{BTreeMap, BTreeSet},
 	future::Future,
+	path::Path,
 	sync::{
 		atomic::{AtomicBool, Ordering},
 		Arc, OnceLock, PoisonError,
@@ -490,9 +492,39 @@ impl Client {
 				since,
 				blocks,
 				grows: matches!((seen, blocks), (Some(seen), Some((best, _))) if best > seen),
+				holder: None,
 			});
 		};
 		report(SILENCE, done, told).await
+	}
+
+	/// Waits for as long as another program holds a lock. Returns `None` if no lock file can be made.
+	pub(crate) async fn hold(&self, what: Wait, name: &str) -> Option<Held> {
+		let path = lock::path(name)?;
+		let held = lock::hold(path.clone());
+		self.patiently_locked(what, Some(&path), held).await
+	}
+
+	/// Waits for another program, which holds the lock of a file. If that takes long, says which one it is.
+	pub(crate) async fn patiently_locked<T>(
+		&self,
+		what: Wait,
+		file: Option<&Path>,
+		done: impl Future<Output = T>,
+	) -> T {
+		let Some(tell) = self.0.on_wait.get() else {
+			return done.await;
+		};
+		let told = move |since| async move {
+			tell(&Waiting {
+				what,
+				since,
+				blocks: None,
+				grows: false,
+				holder: file.and_then(holder),
+			});
+		};
+		report(SHORT_SILENCE, done, told).await
 	}
 
 	/// Asks the node something, and again over a new connection if the connection is lost.

@@ -10,9 +10,10 @@ use crate::{
 	own_secret::to_fetch,
 	proven::Proven,
 	query,
-	sharing::epoch_id,
+	sharing::{digest, epoch_id, LEAST_TIME},
 	state::{every, State},
 	types::*,
+	wait::Wait,
 };
 use isthmus_envelope::{
 	header, open_grant, EncryptionKeyPair, GrantScope, KeyId, KeySet, LeafKey, Range, Suite,
@@ -187,4 +188,101 @@ fn is_under(record: &Record, shown: &[u8], leaf: &LeafKey) -> bool {
 			.is_ok_and(|manifest| header::is_record_of(manifest.header, leaf)),
 		Payload::Object { object, .. } => header::is_object_of(&object.header, leaf),
 	}
+}
+
+/// What a grant turns out to be for the reader who paid for it.
+#[derive(Debug)]
+pub enum Checked {
+	/// It opens all records in its range that could be looked at.
+	Opens {
+		/// How many those are.
+		records: usize,
+		/// The leaves of the others: the node lacks their bytes.
+		left_out: Vec<Leaf>,
+	},
+	/// Nothing can be disputed: it cost nothing, or its owner was paid already.
+	Settled,
+	/// It does not open what was paid for.
+	Wrong(Box<Complaint>),
+}
+
+/// Checks a grant that the reader pays for, as [`dispute`] does, and says what it found.
+///
+/// # Errors
+///
+/// Returns the errors of [`dispute`] that say nothing about the grant.
+pub async fn check(client: &Client, reader: &Identity, id: GrantId) -> Result<Checked, Error> {
+	match dispute(client, reader, id, None).await {
+		Ok(complaint) => Ok(Checked::Wrong(Box::new(complaint))),
+		Err(Error::NothingWrong {
+			records, left_out, ..
+		}) => Ok(Checked::Opens { records, left_out }),
+		Err(Error::NothingToDispute(_)) => Ok(Checked::Settled),
+		Err(error) => Err(error),
+	}
+}
+
+/// Returns the grants of a reader whose payments it can still dispute, and until which block. A revoked grant is among them,
+/// as long as its keys are in the state.
+///
+/// # Errors
+///
+/// Returns connection errors.
+pub async fn disputable(
+	client: &Client,
+	reader: &Identity,
+) -> Result<Vec<(GrantEntry, BlockNumber)>, Error> {
+	let best = client.best().await?;
+	let grants = every(|after| best.grants_to(reader.id(), None, after)).await?;
+	let mut open = Vec::new();
+	for entry in grants.into_iter().filter(|entry| entry.grant.paid > 0) {
+		let payment = best.payment(entry.id).await?;
+		let payment = payment.filter(|payment| best.block().number < payment.until);
+		open.extend(payment.map(|payment| (entry, payment.until)));
+	}
+	Ok(open)
+}
+
+/// Waits until a request of this reader is answered. Returns the grant; `None` if the request ended without one.
+///
+/// `seen` is a state in which the request is open.
+///
+/// # Errors
+///
+/// Returns [`Error::RequestGone`] if it is not, and connection errors.
+pub async fn answered(
+	client: &Client,
+	reader: &Identity,
+	seen: &State,
+	id: RequestId,
+) -> Result<Option<GrantEntry>, Error> {
+	let asked = seen.request(id).await?;
+	let agreement = Some(digest(&asked.ok_or(Error::RequestGone(id))?));
+	let mut heads = client.heads().await?;
+	let mut gone = None;
+	let answer = async {
+		loop {
+			let best = client.best().await?;
+			let grants = every(|after| best.grants_to(reader.id(), None, after)).await?;
+			let answer = grants
+				.into_iter()
+				.find(|entry| entry.grant.agreement == agreement);
+			if answer.is_some() {
+				return Ok(answer);
+			}
+			if best.request(id).await?.is_some() {
+				gone = None;
+			} else {
+				// The block with the request may have been replaced, and the request is in a later one.
+				let number = best.block().number;
+				let since = *gone.get_or_insert(number);
+				let last = client.finalized().await?.block().number;
+				if last >= since || number >= since.saturating_add(LEAST_TIME) {
+					return Ok(None);
+				}
+			}
+			heads.next().await?;
+		}
+	};
+	client.patiently(Wait::Answer, answer).await
 }

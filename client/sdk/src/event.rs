@@ -144,6 +144,8 @@ pub enum Event {
 		scope: Scope,
 		#[serde(serialize_with = "as_text")]
 		purpose: Text,
+		#[serde(serialize_with = "as_text")]
+		code: PurposeCode,
 		term: BlockNumber,
 		#[serde(serialize_with = "as_text")]
 		offer: Balance,
@@ -188,6 +190,8 @@ pub enum Event {
 		until: Option<Seconds>,
 		request: Option<RequestId>,
 		agreement: Option<H256>,
+		#[serde(serialize_with = "as_text")]
+		code: PurposeCode,
 		#[serde(serialize_with = "as_text")]
 		paid: Balance,
 		firm: bool,
@@ -625,8 +629,10 @@ struct PolicyJson {
 	longest_range: u64,
 	longest_term: BlockNumber,
 	#[serde(skip)]
-	#[allow(dead_code)] // Events show only the price and the limits.
+	#[allow(dead_code)] // Events show only the price, the limits and the purposes.
 	consumers: ConsumerKinds,
+	#[serde(serialize_with = "as_codes")]
+	purposes: PurposeCodes,
 }
 
 fn as_text<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
@@ -643,6 +649,10 @@ fn as_text_if_any<T: Display, S: Serializer>(
 
 fn as_texts<T: Display, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
 	serializer.collect_seq(values.iter().map(ToString::to_string))
+}
+
+fn as_codes<S: Serializer>(codes: &PurposeCodes, serializer: S) -> Result<S::Ok, S::Error> {
+	as_texts(&codes.codes(), serializer)
 }
 
 fn as_name<T: Debug, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
@@ -684,6 +694,9 @@ mod tests {
 			longest_range: 10,
 			longest_term: 20,
 			consumers: ConsumerKinds::ALL,
+			purposes: [PurposeCode::Research, PurposeCode::PublicPolicy]
+				.into_iter()
+				.collect(),
 		};
 		[
 			(
@@ -711,6 +724,7 @@ mod tests {
 				json!({
 					"event": "PolicySet", "owner": owner, "dataset": 3, "price": "1",
 					"firmPrice": u128::MAX.to_string(), "longestRange": 10, "longestTerm": 20,
+					"purposes": ["research", "public-policy"],
 					"condition": "paid >= 3",
 				}),
 			),
@@ -744,6 +758,7 @@ mod tests {
 					consumer,
 					scope,
 					purpose: Text(b"research".to_vec()),
+					code: PurposeCode::Statistics,
 					term: 9,
 					offer: 10,
 					firm: true,
@@ -751,7 +766,7 @@ mod tests {
 				},
 				json!({
 					"event": "AccessRequested", "request": 8, "owner": owner, "consumer": consumer,
-					"scope": scope_json, "purpose": "research", "term": 9, "offer": "10", "firm": true,
+					"scope": scope_json, "purpose": "research", "code": "statistics", "term": 9, "offer": "10", "firm": true,
 					"validUntil": 11,
 				}),
 			),
@@ -765,6 +780,7 @@ mod tests {
 					until: None,
 					request: Some(10),
 					agreement: Some(H256([9; 32])),
+					code: PurposeCode::Research,
 					paid: 0,
 					firm: false,
 					condition: Some("after(2027-01-01)".parse().unwrap()),
@@ -772,7 +788,7 @@ mod tests {
 				json!({
 					"event": "Authorized", "grant": 8, "owner": owner, "grantee": consumer,
 					"scope": scope_json, "expiry": 9, "until": null, "request": 10, "agreement": hash,
-					"paid": "0", "firm": false, "condition": "after(2027-01-01)",
+					"code": "research", "paid": "0", "firm": false, "condition": "after(2027-01-01)",
 				}),
 			),
 			(
@@ -904,6 +920,8 @@ mod tests {
 			&10u64.to_le_bytes(),
 			&[1],
 			&[9; 32],
+			// For statistics.
+			&[2],
 			&11u128.to_le_bytes(),
 			// Firm; while after(1970-01-01T00:00:12Z).
 			&[1, 1, 4],
@@ -924,6 +942,7 @@ mod tests {
 			until: None,
 			request: Some(10),
 			agreement: Some(H256([9; 32])),
+			code: PurposeCode::Statistics,
 			paid: 11,
 			firm: true,
 			condition: Some("after(1970-01-01T00:00:12Z)".parse().unwrap()),

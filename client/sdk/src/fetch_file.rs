@@ -66,6 +66,9 @@ pub enum FetchError {
 	/// A file's record does not have the length in the folder's list.
 	#[error("the length of {0} differs from the one in the folder's list")]
 	WrongLength(String),
+	/// The folder has no file at a path.
+	#[error("the folder has no file {0:?}")]
+	NoSuchFile(String),
 	/// A file of a folder cannot be read from the chain.
 	#[error("{path}: {source}")]
 	File {
@@ -184,7 +187,7 @@ impl<'a> FetchFile<'a> {
 		let part = lock_part(path, self.executable);
 		let client = self.reading.client();
 		let mut file = client
-			.patiently(Wait::OtherFetch, part)
+			.patiently_locked(Wait::OtherFetch, Some(path), part)
 			.await
 			.map_err(|error| error.of(output))?;
 		let fetched = self.fetch(&mut file, path, output, progress).await;
@@ -280,19 +283,23 @@ pub(crate) async fn lock_part(path: &Path, executable: bool) -> Result<File, Fet
 	}
 }
 
-/// Returns whether a record is a folder's list, as far as this is known without fetching more: a list that
+/// Returns whether a record is a folder's list, as far as this is known without fetching more than a MiB: a list that
 /// was stored in several transactions is treated like any other value.
 ///
 /// # Errors
 ///
-/// Returns the errors of [`Reading::run`].
+/// Returns the errors of [`Reading::read_range`].
 pub async fn is_folder(reading: &Reading) -> Result<bool, Error> {
-	if !matches!(reading.answer().payload, Payload::Value { .. }) {
+	let may_be = match reading.answer().payload {
+		Payload::Value { .. } => true,
+		Payload::Chunks { .. } => false,
+		Payload::Object { .. } => reading.length() <= folder::MAX_LENGTH as u64,
+	};
+	if !may_be {
 		return Ok(false);
 	}
-	let mut bytes = Vec::new();
-	reading.run(&mut bytes, 0, &mut ()).await?;
-	Ok(bytes.starts_with(folder::LABEL))
+	let start = reading.read_range(0, folder::LABEL.len() as u64).await?;
+	Ok(folder::is_list(&start))
 }
 
 /// The maximum length of a file's name in bytes, on the usual file systems.

@@ -59,7 +59,8 @@
 //!   block, as the node says. [`Account`] and [`Identity`] hold secrets.
 //! - [`Proven`] is the state after a finalized block, with proofs. Everything that decides something is read from
 //!   it. [`Trust`] says which chain a node has to have.
-//! - [`Upload`] stores a value of any size, and [`UploadFolder`] stores a folder. [`Reading`] reads a
+//! - [`Upload`] stores a value of any size, and [`UploadFolder`] stores a folder. [`SyncFolder`] packs the files of a folder
+//!   into objects, and later sends only what has changed. [`Reading`] reads a
 //!   record, or a range of one, [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
 //! - [`Handle`] opens one record without an account, for programs that work on behalf of a reader.
 //! - [`Upload::run_object`] stores a value outside the chain, at a location of the owner's choice; [`mod@object`] has what
@@ -136,6 +137,7 @@ mod shapes;
 pub mod sharing;
 mod stamp;
 pub mod state;
+pub mod sync_folder;
 pub mod text;
 pub mod trace;
 pub mod trust;
@@ -152,18 +154,18 @@ pub use block::BlockId;
 pub use budget::Budget;
 pub use call::Call;
 pub use client::{Client, Depth, Header, Status};
-pub use dispute::{dispute, Complaint};
+pub use dispute::{dispute, Checked, Complaint};
 pub use erasure::Erasure;
 pub use error::{CostError, Error, Rejection, UploadError};
 pub use event::{Event, Granted};
 pub use fetch_file::{is_folder, FetchError, FetchFile};
-pub use fetch_folder::{fetch_folder, FetchedFolder};
+pub use fetch_folder::{fetch_file_of, fetch_folder, FetchedFolder};
 pub use handle::{Handle, HandleError};
 pub use isthmus_conditions as conditions;
 pub use isthmus_envelope as envelope;
 pub use isthmus_objects as objects;
 pub use isthmus_primitives::{DECIMALS, UNIT};
-pub use lock::can_take_turns;
+pub use lock::{can_take_turns, holder as lock_holder, Holder};
 pub use names::Names;
 pub use outcome::Included;
 pub use progress::{Progress, Stage};
@@ -176,6 +178,7 @@ pub use sharing::{authorize, revoke};
 pub use stamp::Stamp;
 pub use state::{every, Cursor, Funds, State};
 pub use subxt::{rpcs::rpc_params, utils::H256};
+pub use sync_folder::{SyncFolder, SyncedFolder};
 pub use text::{
 	exact_name, from_hex, io_words, ist, key_name, parse_key, record_key, to_hex, NameError,
 };

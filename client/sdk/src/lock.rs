@@ -2,9 +2,11 @@
 //! Lock files, which make programs of the same user on the same machine take turns. They are in
 //! `$HOME/.local/state/isthmus` or, if no file can be made there, in `$XDG_RUNTIME_DIR` or the folder for
 //! temporary files: a service and a login shell have the same first folder. The operating system releases a
-//! lock when its program ends, however it ends.
+//! lock when its program ends, however it ends. It also knows which program holds a lock, so nothing about that is written
+//! into the files, and nothing there can be out of date.
 
 use std::{
+	fmt,
 	fs::{self, File, TryLockError},
 	io,
 	path::{Path, PathBuf},
@@ -76,6 +78,76 @@ pub(crate) async fn take(file: &File, longest: Duration) -> bool {
 	}
 }
 
+/// A program that holds a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+	/// The number of its process.
+	pub process: u32,
+	/// Its name and arguments, or the beginning of them.
+	pub command: String,
+}
+
+impl fmt::Display for Holder {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(f, "`{}`, process {}", self.command, self.process)
+	}
+}
+
+/// Returns which other program holds the lock of a file or a folder. Returns `None` if none does, or where that cannot be
+/// found out: on systems other than Linux, and of the programs of other users.
+#[cfg(target_os = "linux")]
+pub fn holder(path: &Path) -> Option<Holder> {
+	use std::{os::unix::fs::MetadataExt, process};
+	let place = |there: fs::Metadata| (there.dev(), there.ino());
+	let locked = place(fs::metadata(path).ok()?);
+	// A descriptor of the file is not enough: programs that wait have one, too.
+	let holds = |process: &u32| -> bool {
+		let descriptors = fs::read_dir(format!("/proc/{process}/fd"));
+		descriptors.into_iter().flatten().flatten().any(|opened| {
+			let number = opened.file_name();
+			let info = format!("/proc/{process}/fdinfo/{}", number.to_string_lossy());
+			fs::metadata(opened.path()).is_ok_and(|there| place(there) == locked)
+				&& fs::read_to_string(info).is_ok_and(|info| info.contains(" FLOCK "))
+		})
+	};
+	// The numbers of files in this list are not always those that programs see.
+	let locks = fs::read_to_string("/proc/locks").ok()?;
+	let holders = locks.lines().filter_map(|line| {
+		let mut words = line.split_whitespace().skip(1);
+		// Those that wait have an arrow here.
+		words.next().filter(|kind| *kind == "FLOCK")?;
+		words.nth(2)?.parse().ok()
+	});
+	let process = holders
+		.filter(|process| *process != process::id())
+		.find(holds)?;
+	let command = command_of(process)?;
+	Some(Holder { process, command })
+}
+
+/// Returns which other program holds the lock of a file or a folder: this system does not say.
+#[cfg(not(target_os = "linux"))]
+pub fn holder(_: &Path) -> Option<Holder> {
+	None
+}
+
+/// Returns the beginning of a process' command line, without the folder of its program.
+#[cfg(target_os = "linux")]
+fn command_of(process: u32) -> Option<String> {
+	/// The longest one that is returned, in characters.
+	const LONGEST: usize = 60;
+	let line = fs::read(format!("/proc/{process}/cmdline")).ok()?;
+	let line = String::from_utf8_lossy(&line);
+	let mut words = line.trim_end_matches('\0').split('\0');
+	let program = words.next()?.rsplit('/').next()?;
+	let command: Vec<&str> = std::iter::once(program).chain(words).collect();
+	let command = command.join(" ");
+	Some(match command.chars().count() > LONGEST {
+		true => command.chars().take(LONGEST).chain(['…']).collect(),
+		false => command,
+	})
+}
+
 /// A lock that is held, whose file is removed when it is dropped.
 pub(crate) struct Held {
 	path: PathBuf,
@@ -89,9 +161,9 @@ impl Drop for Held {
 	}
 }
 
-/// Waits for as long as another program holds the lock. Returns `None` if no lock file can be made.
-pub(crate) async fn hold(name: &str) -> Option<Held> {
-	let path = path(name)?;
+/// Waits for as long as another program holds the lock of a file that can be [at this path](path). Returns `None` if no file
+/// can be made there.
+pub(crate) async fn hold(path: PathBuf) -> Option<Held> {
 	loop {
 		let file = open(&path)?;
 		if !take(&file, Duration::MAX).await {
@@ -143,6 +215,49 @@ mod tests {
 		assert!(!is_own(&second, &path).unwrap_or(false));
 		let third = open(&path).unwrap();
 		assert!(take(&third, Duration::ZERO).await);
+	}
+
+	/// Another program takes a lock of a file, and of a folder.
+	#[cfg(target_os = "linux")]
+	#[test]
+	fn who_holds_a_lock_is_known_as_long_as_it_is_held() {
+		use std::{
+			io::Read,
+			process::{Command, Stdio},
+		};
+		let folder = tempfile::tempdir().unwrap();
+		let file = folder.path().join("lock");
+		fs::write(&file, "").unwrap();
+		for path in [file.as_path(), folder.path()] {
+			assert_eq!(holder(path), None);
+			let mut other = Command::new("flock")
+				.arg(path)
+				.args(["sh", "-c", "echo; read end"])
+				.stdin(Stdio::piped())
+				.stdout(Stdio::piped())
+				.spawn()
+				.unwrap();
+			let mut started = [0];
+			other
+				.stdout
+				.take()
+				.unwrap()
+				.read_exact(&mut started)
+				.unwrap();
+			// Who only waits is not named.
+			let waiting = File::open(path).unwrap();
+			assert!(waiting.try_lock().is_err());
+			let found = holder(path).unwrap();
+			assert_eq!(found.process, other.id());
+			assert!(found.command.starts_with("flock /"), "{found}");
+			assert!(found.command.chars().count() <= 61, "{found}");
+			drop(other.stdin.take());
+			other.wait().unwrap();
+			assert_eq!(holder(path), None);
+			// Nor is this program.
+			waiting.lock().unwrap();
+			assert_eq!(holder(path), None);
+		}
 	}
 
 	#[test]

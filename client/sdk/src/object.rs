@@ -31,6 +31,46 @@ impl Locations {
 	}
 }
 
+/// What became of objects at a location.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deleted {
+	/// The location's address.
+	pub location: String,
+	/// How many of them are gone.
+	pub gone: usize,
+	/// Why one was not deleted; `None` if all are gone.
+	pub failure: Option<String>,
+}
+
+/// Deletes objects at all locations that can be used. Goes on after a failure.
+pub async fn delete_objects(
+	objects: &[isthmus_objects::Object],
+	locations: Locations,
+) -> Vec<Deleted> {
+	let Locations { usable, unusable } = locations;
+	let mut deleted = Vec::new();
+	for location in &usable {
+		let (mut gone, mut failure) = (0, None);
+		for object in objects {
+			match location.delete(object).await {
+				Ok(_) => gone += 1,
+				Err(failed) => failure = Some(failed.to_string()),
+			}
+		}
+		deleted.push(Deleted {
+			location: location.url().to_owned(),
+			gone,
+			failure,
+		});
+	}
+	deleted.extend(unusable.into_iter().map(|left| Deleted {
+		location: left.url,
+		gone: 0,
+		failure: Some(left.failure.to_string()),
+	}));
+	deleted
+}
+
 /// Reads an object's entry.
 ///
 /// # Errors

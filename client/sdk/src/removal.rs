@@ -5,10 +5,11 @@ use crate::{
 	account::Identity,
 	client::Client,
 	error::Error,
-	folder,
+	folder::{self, packed},
 	progress::Progress,
 	reading::Reading,
 	sharing::epoch_id,
+	sync_folder::pack_key,
 	tx::Pending,
 	types::RecordKey,
 	upload::{complete, settled},
@@ -20,7 +21,7 @@ use std::io;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removal {
 	key: RecordKey,
-	/// The keys of the files' records, if the record is a folder.
+	/// The keys of the records of the files or the packs, if the record is a folder.
 	files: Option<Vec<RecordKey>>,
 }
 
@@ -28,7 +29,7 @@ pub struct Removal {
 pub struct Removed {
 	/// The transaction that removes the record, which the node accepted.
 	pub last: Pending,
-	/// How many records of a folder's files were removed; `None` if the record is not a folder.
+	/// How many records of a folder's files, or of packs of them, were removed; `None` if the record is not a folder.
 	pub files: Option<usize>,
 }
 
@@ -64,15 +65,24 @@ impl Removal {
 			Err(Error::Io(_)) => return Ok(alone),
 			read => read?,
 		}
-		let Ok(files) = folder::from_bytes(&list.0) else {
+		// A value could be crafted to look like a folder that lists other records. Their keys would not match.
+		let root = |epoch| owner.epoch_keys(&epoch_id(client, owner.id(), record.dataset, epoch));
+		let own: Vec<(RecordKey, RecordKey)> = if let Ok(list) = packed::from_bytes(&list.0) {
+			let mut own = Vec::new();
+			for pack in &list.packs {
+				own.push((pack.key, pack_key(&root(pack.epoch)?, &key, &pack.id)));
+			}
+			own
+		} else if let Ok(files) = folder::from_bytes(&list.0) {
+			let root = root(record.epoch)?;
+			let files = files.iter().filter(|file| !file.folder);
+			files
+				.map(|file| (file.key, root.file_key(&key.0, &file.path).into()))
+				.collect()
+		} else {
 			return Ok(alone);
 		};
-		// A file could be crafted to look like a folder that lists other records. Their keys would not match.
-		let id = epoch_id(client, owner.id(), record.dataset, record.epoch);
-		let root = owner.epoch_keys(&id)?;
-		let is_own = |file: &folder::File| file.key.0 == root.file_key(&key.0, &file.path);
-		let files: Vec<_> = files.into_iter().filter(|file| !file.folder).collect();
-		if !files.iter().all(is_own) {
+		if own.iter().any(|(listed, derived)| listed != derived) {
 			return Err(Error::Malformed {
 				key,
 				reason: "it reads as a folder, but names records that are not its files",
@@ -80,7 +90,7 @@ impl Removal {
 		}
 		Ok(Self {
 			key,
-			files: Some(files.into_iter().map(|file| file.key).collect()),
+			files: Some(own.into_iter().map(|(listed, _)| listed).collect()),
 		})
 	}
 
@@ -113,11 +123,11 @@ impl Removal {
 	}
 
 	/// Returns the keys of all records that are removed.
-	pub(crate) fn keys(&self) -> impl Iterator<Item = RecordKey> + '_ {
+	pub fn keys(&self) -> impl Iterator<Item = RecordKey> + '_ {
 		self.files.iter().flatten().copied().chain([self.key])
 	}
 
-	/// Returns the number of files to remove with the record; `None` if it is not a folder.
+	/// Returns the number of records of files, or of packs of files, to remove with the record; `None` if it is not a folder.
 	pub fn files(&self) -> Option<usize> {
 		self.files.as_ref().map(Vec::len)
 	}
@@ -155,8 +165,8 @@ struct List(Vec<u8>);
 impl io::Write for List {
 	fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
 		self.0.extend_from_slice(bytes);
-		let start = self.0.len().min(folder::LABEL.len());
-		match self.0[..start] == folder::LABEL[..start] {
+		let start = &self.0[..self.0.len().min(folder::LABEL.len())];
+		match folder::LABEL.starts_with(start) || packed::LABEL.starts_with(start) {
 			true => Ok(bytes.len()),
 			false => Err(io::ErrorKind::InvalidData.into()),
 		}

@@ -28,8 +28,14 @@ use crate::{
 	tx::Pending,
 	types::*,
 };
+use futures::FutureExt;
 use memory::{Sent, IN_FLIGHT};
-use std::{collections::HashSet, time::SystemTime};
+use std::{
+	collections::HashSet,
+	future::{pending, Future},
+	pin::pin,
+	time::SystemTime,
+};
 use tokio::{sync::mpsc, task::JoinSet};
 
 /// What a look at the newest block showed.
@@ -101,6 +107,24 @@ pub async fn serve(
 	memory: &mut Memory,
 	watch: impl Watch,
 ) -> Result<(), Error> {
+	serve_until(pending(), client, owner, limits, memory, watch).await
+}
+
+/// Serves like [`serve`] until `stop` is ready. Then nothing more is answered, and it returns when the outcomes of the
+/// answers in flight are reported.
+///
+/// # Errors
+///
+/// Returns the errors of [`serve`].
+pub async fn serve_until(
+	stop: impl Future<Output = ()>,
+	client: &Client,
+	owner: &Identity,
+	limits: &Limits,
+	memory: &mut Memory,
+	watch: impl Watch,
+) -> Result<(), Error> {
+	let mut stop = pin!(stop.fuse());
 	// Nothing is answered before it is finalized.
 	let mut heads = client.heads_at(limits.depth).await?;
 	let (done, mut answers) = mpsc::channel(IN_FLIGHT);
@@ -114,24 +138,34 @@ pub async fn serve(
 		watched: HashSet::new(),
 		done,
 	};
+	let mut stops = false;
+	let mut now = server.look().await?;
 	loop {
-		let now = server.look().await?;
-		if server.is_done() {
+		if server.is_done() || (stops && server.watched.is_empty()) {
 			return Ok(());
 		}
 		// Until the next block, report the answers that are included.
-		let mut next = std::pin::pin!(heads.next());
+		let mut next = pin!(heads.next());
 		loop {
 			tokio::select! {
 				head = &mut next => { head?; break }
 				Some((request, outcome)) = answers.recv() => {
 					server.report(request, outcome, now)?;
-					if server.is_done() {
+					if server.is_done() || (stops && server.watched.is_empty()) {
 						return Ok(());
 					}
 				}
 				Some(_) = server.watching.join_next() => {}
+				() = &mut stop => {
+					stops = true;
+					if server.watched.is_empty() {
+						return Ok(());
+					}
+				}
 			}
+		}
+		if !stops {
+			now = server.look().await?;
 		}
 	}
 }

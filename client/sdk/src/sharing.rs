@@ -9,7 +9,6 @@ use crate::{
 	client::{Client, Depth},
 	error::Error,
 	event::Event,
-	lock,
 	manifest::content_hash,
 	outcome::Included,
 	state::{every, State},
@@ -125,8 +124,10 @@ pub struct Ask<'a> {
 	pub owner: AccountId,
 	/// The leaves to read.
 	pub scope: Scope,
-	/// The purpose, which is public.
+	/// The purpose in words, which is public.
 	pub purpose: &'a str,
+	/// The purpose by its code, which policies understand.
+	pub code: PurposeCode,
 	/// For how many blocks the grant has to last.
 	pub term: BlockNumber,
 	/// What the owner gets when it grants the request.
@@ -154,13 +155,14 @@ pub async fn request(client: &Client, consumer: &Identity, ask: &Ask<'_>) -> Res
 		ref owner,
 		scope,
 		purpose,
+		code,
 		term,
 		offer,
 		firm,
 	} = *ask;
 	let key = consumer.encryption.fresh()?.public_key();
 	client
-		.request_access(owner, scope, purpose, term, offer, firm, &key)
+		.request_access(owner, scope, purpose, code, term, offer, firm, &key)
 		.await
 }
 
@@ -437,9 +439,7 @@ pub struct Renewal {
 /// the [`Revocation`].
 pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Revocation, Error> {
 	let name = format!("isthmus-{}-revoke.lock", owner.id());
-	let _lock = client
-		.patiently(Wait::OtherRevocation, lock::hold(&name))
-		.await;
+	let _lock = client.hold(Wait::OtherRevocation, &name).await;
 	let best = client.best().await?;
 	let grant = best
 		.grant(id)
@@ -835,6 +835,7 @@ mod tests {
 			expiry: 100,
 			until: None,
 			agreement: None,
+			code: PurposeCode::Unspecified,
 			paid: 0,
 			paid_from: 0,
 			paid_until: 0,

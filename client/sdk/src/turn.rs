@@ -71,10 +71,12 @@ impl<'a> Turn<'a> {
 	async fn lock(client: &'a Client, account: &AccountId) -> Self {
 		let memory = client.0.notes.lock().await;
 		let path = lock::path(&format!("isthmus-{account}.lock"));
-		let mut file = path.and_then(|path| lock::open(&path));
+		let path = path.as_deref();
+		let mut file = path.and_then(lock::open);
 		if let Some(opened) = &file {
 			let taken = lock::take(opened, Duration::MAX);
-			if !client.patiently(Wait::OtherSender, taken).await {
+			let waiting = client.patiently_locked(Wait::OtherSender, path, taken);
+			if !waiting.await {
 				file = None;
 			}
 		}

@@ -16,8 +16,9 @@ pub use isthmus_conditions::{Condition, SyntaxError, Truth};
 pub use isthmus_sharing::terms::{DISPUTE_WINDOW, LEAVES_PER_EPOCH};
 pub use isthmus_sharing::{
 	object, Answered, Attached, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf,
-	LeafUse, Location, LocationError, Object, ObjectError, Page, ProducerKind,
-	QueryError as QueryRefusal, RecordKey, RequestId, Scope, Seconds, UnknownKind, Verdict,
+	LeafUse, Location, LocationError, Object, ObjectError, Page, ProducerKind, PurposeCode,
+	PurposeCodes, QueryError as QueryRefusal, RecordKey, RequestId, Scope, Seconds, UnknownKind,
+	UnknownPurpose, Verdict,
 };
 
 // The envelope does not depend on a chain and has its own constants. They must fit the protocol's constants.

@@ -17,8 +17,9 @@ pub use kept::{keep, KeepError};
 pub use object::location_to_write;
 pub use stored::{Done, Stored};
 
-pub(crate) use choice::next_leaf;
+pub(crate) use choice::{free_place, next_leaf};
 pub(crate) use chunks::read_whole;
+pub(crate) use object::{journal_of, lock_objects, note, noted_place, own_locations};
 pub(crate) use stored::complete;
 
 use crate::{
@@ -365,8 +366,7 @@ impl<'a> Upload<'a> {
 			self.owner.id(),
 			hex::encode(&content_hash(&self.choice.place.key.0)[..8])
 		);
-		let held = lock::hold(&name);
-		self.client.patiently(Wait::OtherUpload, held).await
+		self.client.hold(Wait::OtherUpload, &name).await
 	}
 
 	/// Checks that the value's file was not written to, if it is a file.

@@ -29,7 +29,8 @@ use crate::{
 	window::Window,
 };
 use isthmus_envelope::EpochKeys;
-use local::{entry, LocalFile};
+use local::entry;
+pub(crate) use local::LocalFile;
 use std::{
 	collections::{BTreeMap, BTreeSet},
 	fs::{File, Metadata},
@@ -257,7 +258,7 @@ pub async fn stored_of(
 }
 
 /// Returns whether nothing more can be stored in the epoch, because a new one was started.
-fn is_over(error: &Error) -> bool {
+pub(crate) fn is_over(error: &Error) -> bool {
 	match error {
 		Error::Upload(UploadError::NotCurrentEpoch { .. } | UploadError::EpochOver { .. }) => true,
 		error => {
@@ -269,7 +270,7 @@ fn is_over(error: &Error) -> bool {
 
 /// How often files were tried again.
 #[derive(Default)]
-struct Tries {
+pub(crate) struct Tries {
 	/// How often other programs took the files' places.
 	rounds: u32,
 	/// How often the connection was lost since a file was last stored.
@@ -279,7 +280,7 @@ struct Tries {
 impl Tries {
 	/// Counts a try that failed, after which fewer files may be missing. Waits before the next one if the
 	/// connection was lost; returns the error if it was the last try.
-	async fn next(&mut self, error: Error, progressed: bool) -> Result<(), Error> {
+	pub(crate) async fn next(&mut self, error: Error, progressed: bool) -> Result<(), Error> {
 		let is_cut = error.is_connection();
 		if is_cut && progressed {
 			self.outages = 0;
@@ -620,13 +621,13 @@ fn sort_out(
 }
 
 #[cfg(unix)]
-fn is_executable(metadata: &Metadata) -> bool {
+pub(crate) fn is_executable(metadata: &Metadata) -> bool {
 	use std::os::unix::fs::PermissionsExt;
 	metadata.permissions().mode() & 0o100 != 0
 }
 
 #[cfg(not(unix))]
-fn is_executable(_: &Metadata) -> bool {
+pub(crate) fn is_executable(_: &Metadata) -> bool {
 	false
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Long waits: after a while, a client says what it waits for and what the chain does meanwhile.
 
-use crate::types::BlockNumber;
+use crate::{lock::Holder, types::BlockNumber};
 use std::{
 	fmt,
 	future::Future,
@@ -12,6 +12,8 @@ use tokio::time::timeout;
 
 /// How long to wait in silence. After that, the time between two reports doubles.
 pub(crate) const SILENCE: Duration = Duration::from_secs(20);
+/// The same for another program, which nothing on the chain holds up.
+pub(crate) const SHORT_SILENCE: Duration = Duration::from_secs(5);
 /// How long to ask the node about the chain for a report.
 pub(crate) const ASKING: Duration = Duration::from_secs(5);
 
@@ -27,6 +29,8 @@ pub enum Wait {
 	FinalState,
 	/// The finality of a request's block.
 	Request,
+	/// The answer to a request.
+	Answer,
 	/// Earlier transactions of the same account, which are in flight.
 	Earlier,
 	/// Another program on this machine, which sends a transaction of the same account.
@@ -40,7 +44,7 @@ pub enum Wait {
 }
 
 /// A long wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
 	/// The reason for it.
 	pub what: Wait,
@@ -50,6 +54,8 @@ pub struct Waiting {
 	pub blocks: Option<(BlockNumber, BlockNumber)>,
 	/// Whether the best block is later than the one that this client last saw.
 	pub grows: bool,
+	/// The program that is waited for, if it is known.
+	pub holder: Option<Holder>,
 }
 
 impl fmt::Display for Waiting {
@@ -62,6 +68,7 @@ impl fmt::Display for Waiting {
 				"waiting until this is finalized, because only then a node can prove it"
 			}
 			Wait::Request => "waiting until the request is finalized",
+			Wait::Answer => "waiting for the owner's answer",
 			Wait::Earlier => "waiting for earlier transactions of the account",
 			Wait::OtherSender => {
 				"waiting for another program that sends a transaction of the account"
@@ -70,6 +77,9 @@ impl fmt::Display for Waiting {
 			Wait::OtherFetch => "waiting for another program that fetches to the same file",
 			Wait::OtherRevocation => "waiting for another program that revokes a grant",
 		})?;
+		if let Some(holder) = &self.holder {
+			write!(f, " ({holder})")?;
+		}
 		write!(f, ", for {seconds} s")?;
 		match (self.what, self.blocks) {
 			(
@@ -149,6 +159,7 @@ mod tests {
 			since: Duration::from_secs(20),
 			blocks,
 			grows: false,
+			holder: None,
 		};
 		let moving = Waiting {
 			grows: true,
@@ -157,6 +168,18 @@ mod tests {
 		assert!(moving
 			.to_string()
 			.ends_with("the best block is 9, and more come"));
+		let holder = Holder {
+			process: 7,
+			command: "isthmus store a".into(),
+		};
+		let held = Waiting {
+			holder: Some(holder),
+			..waiting(Wait::OtherUpload, None)
+		};
+		assert_eq!(
+			held.to_string(),
+			"waiting for another program that stores the same record (`isthmus store a`, process 7), for 20 s"
+		);
 		let waiting = |what, blocks| waiting(what, blocks).to_string();
 		assert_eq!(
 			waiting(Wait::Block, Some((7, 3))),

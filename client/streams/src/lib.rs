@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tells which standard streams were closed when a program started, as by `>&-` in a shell.
+//! Tells which standard streams were closed when a program started, as by `>&-` in a shell, or open the wrong way, as by
+//! `1< FILE`.
 //!
 //! Rust opens `/dev/null` in their place before `main`, for reading and writing. Many programs that start others do the
 //! same on purpose, such as Python with `DEVNULL`, and from then on nothing tells the two apart. So this crate looks when
@@ -20,7 +21,8 @@ pub enum Stream {
 }
 
 impl Stream {
-	/// Returns whether the stream was closed when the program started. Returns `false` where that is not known.
+	/// Returns whether the stream was closed when the program started, or open in the wrong direction: Rust's library then takes
+	/// output for written, and input for ended. Returns `false` where that is not known.
 	pub fn was_closed(self) -> bool {
 		loading::closed() & (1 << self as u8) != 0
 	}
@@ -28,7 +30,7 @@ impl Stream {
 
 #[cfg(target_os = "linux")]
 mod loading {
-	use rustix::fs::fcntl_getfl;
+	use rustix::fs::{fcntl_getfl, OFlags};
 	use std::{
 		hint::black_box,
 		io::{stderr, stdin, stdout},
@@ -47,10 +49,17 @@ mod loading {
 	static LOOK: extern "C" fn() = look;
 
 	extern "C" fn look() {
-		let is_closed = |stream: &dyn AsFd| fcntl_getfl(stream.as_fd()).is_err();
-		let streams: [&dyn AsFd; 3] = [&stdin(), &stdout(), &stderr()];
-		for (bit, stream) in streams.into_iter().enumerate() {
-			CLOSED.fetch_or(u8::from(is_closed(stream)) << bit, Relaxed);
+		let is_closed = |stream: &dyn AsFd, wrong: OFlags| match fcntl_getfl(stream.as_fd()) {
+			Ok(flags) => flags & OFlags::RWMODE == wrong,
+			Err(_) => true,
+		};
+		let streams: [(&dyn AsFd, OFlags); 3] = [
+			(&stdin(), OFlags::WRONLY),
+			(&stdout(), OFlags::RDONLY),
+			(&stderr(), OFlags::RDONLY),
+		];
+		for (bit, (stream, wrong)) in streams.into_iter().enumerate() {
+			CLOSED.fetch_or(u8::from(is_closed(stream, wrong)) << bit, Relaxed);
 		}
 	}
 
@@ -92,6 +101,7 @@ mod tests {
 			("</dev/null >/dev/null 2>/dev/null", 0),
 			("<>/dev/null 1<>/dev/null 2<>/dev/null", 0),
 			("<&- 1<>/dev/null", 1),
+			("0>/dev/null 1</dev/null 2</dev/null", 7),
 		] {
 			let script = format!(
 				"exec \"$0\" --exact tests::a_closed_stream_is_told_from_dev_null {redirections}"

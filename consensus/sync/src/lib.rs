@@ -32,6 +32,7 @@ mod ledger;
 pub mod machine;
 mod metrics;
 mod strategy;
+mod thinning;
 mod turns;
 pub mod warp;
 mod warp_wire;

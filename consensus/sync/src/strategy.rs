@@ -6,6 +6,7 @@ use crate::{
 	ledger::{ChainLedger, HashedHeader},
 	machine::{Action, Limits, Machine, Offence, Outcome, Time},
 	metrics::SyncMetrics,
+	thinning::thin_out,
 	warp_wire::WarpProtocols,
 	warping::{Step, Warping},
 	wire::{Answer, Wire},
@@ -149,7 +150,10 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 					true => BlockOrigin::NetworkInitialSync,
 					false => BlockOrigin::NetworkBroadcast,
 				};
-				let blocks = blocks.into_iter().map(|(block, _)| *block).collect();
+				let mut blocks: Vec<_> = blocks.into_iter().map(|(block, _)| *block).collect();
+				if catching_up {
+					thin_out(&mut blocks);
+				}
 				self.actions
 					.push(SyncingAction::ImportBlocks { origin, blocks });
 			}

@@ -213,6 +213,7 @@ mod benchmarks {
 			owner,
 			scope(),
 			text(),
+			PurposeCode::Research,
 			term::<T>(),
 			offer,
 			true,
@@ -500,14 +501,14 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn attach() -> Result<(), BenchmarkError> {
+	fn attach(n: Linear<{ LEAST_CONDITION }, { MAX_CONDITION }>) -> Result<(), BenchmarkError> {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
 		grant::<T>(&owner, &consumer)?;
 		let id = NextGrant::<T>::get() - 1;
 		let mut grant =
 			Grants::<T>::get(id).ok_or(BenchmarkError::Stop("the grant was not made"))?;
 		meet::<T>()?;
-		let condition = Some(largest_condition()?);
+		let condition = Some(condition_of(n)?);
 		#[block]
 		{
 			Pallet::<T>::put_under_condition(&mut grant, condition)?;
@@ -519,9 +520,9 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn carry_out() -> Result<(), BenchmarkError> {
+	fn carry_out(n: Linear<{ LEAST_CONDITION }, { MAX_CONDITION }>) -> Result<(), BenchmarkError> {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
-		let id = grant_while::<T>(&owner, &consumer)?;
+		let id = grant_while::<T>(&owner, &consumer, condition_of(n)?)?;
 		meet::<T>()?;
 		let (source, topic) = watched()?.remove(0);
 		let cause = Cause::Fact(source, topic);
@@ -539,7 +540,7 @@ mod benchmarks {
 	#[benchmark]
 	fn detach() -> Result<(), BenchmarkError> {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
-		let id = grant_while::<T>(&owner, &consumer)?;
+		let id = grant_while::<T>(&owner, &consumer, largest_condition()?)?;
 		let grant = Grants::<T>::get(id).ok_or(BenchmarkError::Stop("the grant was not made"))?;
 		let attached = grant.condition.expect("it has one");
 		#[block]

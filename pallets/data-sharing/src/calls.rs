@@ -243,6 +243,8 @@ mod calls {
 		/// - `scope`: the producer's dataset, an epoch that the dataset has reached, and the range of
 		///   leaves: `from` (the first) to `to` (one past the last, at most 2^32).
 		/// - `purpose`: what the data is for, text of 1 to `MaxTextSize` bytes.
+		/// - `code`: the same by its code, which policies understand. Both are in the digest that the answer names, and the
+		///   grant keeps the code. `Unspecified` if no other fits.
 		/// - `term`: the minimum term of the grant in blocks, counted from the block that authorises it. At least
 		///   `DisputeWindow` if there is an offer.
 		/// - `offer`: the payment to the owner, in the smallest unit; 0 for none. It stays held from this account
@@ -261,6 +263,7 @@ mod calls {
 			owner: T::AccountId,
 			scope: Scope,
 			purpose: Vec<u8>,
+			code: PurposeCode,
 			term: BlockNumberFor<T>,
 			offer: BalanceOf<T>,
 			firm: bool,
@@ -299,6 +302,7 @@ mod calls {
 				consumer,
 				scope,
 				purpose: purpose.clone(),
+				code,
 				term,
 				offer,
 				firm,
@@ -317,6 +321,7 @@ mod calls {
 				consumer,
 				scope,
 				purpose,
+				code,
 				term,
 				offer,
 				firm,
@@ -436,7 +441,7 @@ mod calls {
 			T::WeightInfo::add_authorize_to_full_list()
 				.saturating_add(T::WeightInfo::detach().max(T::WeightInfo::pay_owner()))
 				.saturating_add(match (condition, request) {
-					(Some(_), _) => T::WeightInfo::attach(),
+					(Some(condition), _) => Pallet::<T>::weight_of_attaching(Some(condition)),
 					// The offer may be under a condition.
 					(None, Some(_)) => T::WeightInfo::detach(),
 					(None, None) => Weight::zero(),
@@ -473,6 +478,7 @@ mod calls {
 				expiry,
 				until,
 				agreement: None,
+				code: PurposeCode::Unspecified,
 				paid: Zero::zero(),
 				paid_from: now,
 				paid_until: now,
@@ -484,6 +490,7 @@ mod calls {
 				due: Self::due(expiry, until, None),
 				condition: None,
 			};
+			let attached = Self::weight_of_attaching(condition.as_ref());
 			let truth = Self::put_under_condition(&mut grant, condition)?;
 			let had_trigger =
 				request.is_some_and(|answered| Withdrawals::<T>::contains_key(answered.id));
@@ -493,10 +500,6 @@ mod calls {
 			};
 			let (id, was_full) = Self::open_grant(&grant)?;
 			Self::keep_payment(id, &grant, paid_with);
-			let attached = match truth {
-				Some(_) => T::WeightInfo::attach(),
-				None => Weight::zero(),
-			};
 			Self::deposit_event(Event::Authorized {
 				grant: id,
 				owner: grant.owner.clone(),
@@ -506,6 +509,7 @@ mod calls {
 				until,
 				request: request.map(|answered| answered.id),
 				agreement: grant.agreement,
+				code: grant.code,
 				paid: grant.paid,
 				firm: grant.firm,
 				condition: grant
@@ -673,7 +677,7 @@ mod calls {
 		/// may still be made, and granted manually. A deposit is held until `clear_policy` or `remove_dataset`.
 		///
 		/// - `policy`: the minimum offer, the minimum offer for a firm term if there is one, the maximum range
-		///   and term, and the kinds of consumer whose requests qualify.
+		///   and term, and the kinds of consumer and the purposes whose requests qualify.
 		/// - `condition`: an optional condition that a request must meet when it is made and when it is answered
 		///   automatically. It is about the consumer and what it offers, and can test at most `MAX_WATCHED` different facts,
 		///   credentials, grants and dates, together. `granted` counts a grant that is active on the current epoch of its

@@ -15,7 +15,7 @@ use codec::{Decode, Encode};
 use core::cell::Cell;
 use frame_support::{defensive, ensure, traits::Get, weights::Weight};
 use isthmus_conditions::{
-	Account, Condition, FactTest, Name as FactName, Node, Truth, Value, World,
+	Account, Condition, FactTest, Name as FactName, Node, Truth, Value, World, MAX_NODES,
 };
 use isthmus_sharing::terms::{Footprint, MAX_WATCHED};
 use polkadot_sdk::*;
@@ -393,11 +393,23 @@ impl<T: Config> Pallet<T> {
 		Self::weight_of_carrying_out(T::MaxCarriedOut::get())
 	}
 
+	/// Returns the weight of evaluating the largest condition of a grant, and suspending or resuming the grant.
+	pub(crate) fn weight_of_look() -> Weight {
+		T::WeightInfo::carry_out(MAX_NODES as u32)
+	}
+
+	/// Returns what a condition adds to the weight of giving a grant, if there is one.
+	pub(crate) fn weight_of_attaching(condition: Option<&Condition>) -> Weight {
+		condition.map_or(Weight::zero(), |condition| {
+			T::WeightInfo::attach(condition.nodes().saturated_into())
+		})
+	}
+
 	/// Returns the weight of looking at this many waiting entries of one crowd.
 	fn weight_of_carrying_out(entries: u32) -> Weight {
 		// The crowd and its place in the queue.
 		let turn = T::DbWeight::get().reads_writes(4, 4);
-		turn.saturating_add(T::WeightInfo::carry_out().saturating_mul(entries.into()))
+		turn.saturating_add(Self::weight_of_look().saturating_mul(entries.into()))
 	}
 
 	/// Carries out more of what waits, until this weight is used up, but never for longer than an eighth of a block.
@@ -461,7 +473,7 @@ impl<T: Config> Pallet<T> {
 
 	/// Returns how many looks at a grant weigh as much as a look at what waits. A trigger may fire.
 	fn looks_for(waiter: Waiter) -> u32 {
-		let look = T::WeightInfo::carry_out().ref_time().max(1);
+		let look = Self::weight_of_look().ref_time().max(1);
 		match waiter {
 			Waiter::Grant(_) => 1,
 			Waiter::Trigger(_) => {

@@ -191,8 +191,10 @@ mod events {
 			consumer: T::AccountId,
 			/// The requested range.
 			scope: Scope,
-			/// The stated purpose.
+			/// The stated purpose, in words.
 			purpose: Text,
+			/// The stated purpose, by its code.
+			code: PurposeCode,
 			/// The requested minimum term, in blocks.
 			term: BlockNumberFor<T>,
 			/// The payment offered for authorisation.
@@ -259,6 +261,8 @@ mod events {
 			request: Option<RequestId>,
 			/// That request's digest: what both sides agreed on.
 			agreement: Option<H256>,
+			/// The code of the purpose that the request stated.
+			code: PurposeCode,
 			/// The payment from the grantee to the owner.
 			paid: BalanceOf<T>,
 			/// Whether the paid term is firm.

@@ -360,6 +360,7 @@ impl<T: Config> Pallet<T> {
 		grant.deposit = deposit.min(request.deposit);
 		grant.depositor = request.consumer.clone();
 		grant.agreement = Some(answered.digest);
+		grant.code = request.code;
 		Self::hold(HoldReason::Grant, &grant.depositor, grant.deposit)?;
 		if request.offer.is_zero() {
 			return Ok(None);

@@ -145,6 +145,8 @@ use polkadot_sdk::*;
 #[import_section(events::events)]
 #[import_section(errors::errors)]
 #[import_section(calls::calls)]
+// The macros make a function of each call, with its arguments.
+#[allow(clippy::too_many_arguments)]
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;

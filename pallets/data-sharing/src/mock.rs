@@ -358,6 +358,7 @@ pub(crate) fn request(scope: Scope, offer: u64) -> SharingCall {
 		owner: SCHOOL,
 		scope,
 		purpose: b"research".to_vec(),
+		code: PurposeCode::Unspecified,
 		term: 20,
 		offer,
 		firm: false,

@@ -326,6 +326,7 @@ impl<T: Config> Pallet<T> {
 		consumer: &T::AccountId,
 		owner: &T::AccountId,
 		scope: &Scope,
+		code: PurposeCode,
 		term: &BlockNumberFor<T>,
 		offer: &BalanceOf<T>,
 		firm: bool,
@@ -334,7 +335,7 @@ impl<T: Config> Pallet<T> {
 			return Verdict::NoPolicy;
 		};
 		let kind = Producers::<T>::get(consumer).map(|consumer| consumer.kind);
-		let verdict = standing.policy.judge(kind, scope, term, offer, firm);
+		let verdict = standing.policy.judge(kind, code, scope, term, offer, firm);
 		match (verdict, standing.condition) {
 			(Verdict::Meets, Some(attached)) => {
 				let dataset = Datasets::<T>::get(owner, scope.dataset);
@@ -398,12 +399,13 @@ impl<T: Config> Pallet<T> {
 			owner,
 			consumer,
 			scope,
+			code,
 			term,
 			offer,
 			firm,
 			..
 		} = request;
-		Self::verdict_of(consumer, owner, scope, term, offer, *firm)
+		Self::verdict_of(consumer, owner, scope, *code, term, offer, *firm)
 	}
 
 	fn request_entry(

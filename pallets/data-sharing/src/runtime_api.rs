@@ -5,7 +5,9 @@
 // The macro adds two arguments to each function.
 #![allow(clippy::too_many_arguments)]
 
-use crate::types::{DatasetId, EncryptionKey, GrantState, Name, Scope, SealedKeys, Text, Verdict};
+use crate::types::{
+	DatasetId, EncryptionKey, GrantState, Name, PurposeCode, Scope, SealedKeys, Text, Verdict,
+};
 use alloc::vec::Vec;
 use codec::Codec;
 use isthmus_sharing::{
@@ -116,6 +118,7 @@ sp_api::decl_runtime_apis! {
 			consumer: AccountId,
 			owner: AccountId,
 			scope: Scope,
+			code: PurposeCode,
 			term: BlockNumber,
 			offer: Balance,
 			firm: bool,

@@ -313,6 +313,10 @@ impl<T: Config> Pallet<T> {
 			grant.condition.is_some() || grant.state != GrantState::Suspended,
 			"a grant without a condition is suspended"
 		);
+		ensure!(
+			grant.agreement.is_some() || grant.code == PurposeCode::Unspecified,
+			"a grant has the purpose of a request that it does not answer"
+		);
 		if !grant.state.has_ended() {
 			ensure!(!grant.sealed_keys.is_empty(), "an active grant has no keys");
 			ensure!(

@@ -16,8 +16,8 @@ use sp_core::H256;
 
 pub use isthmus_sharing::{
 	Answered, Attached, ConsumerKinds, Control, DatasetId, Epoch, GrantId, GrantState, Held, Leaf,
-	LeafUse, Object, ObjectCount, Payload, Policy, ProducerKind, Record, RecordKey, RequestId,
-	Scope, Seconds, TakenLeaf, Verdict,
+	LeafUse, Object, ObjectCount, Payload, Policy, ProducerKind, PurposeCode, PurposeCodes, Record,
+	RecordKey, RequestId, Scope, Seconds, TakenLeaf, Verdict,
 };
 
 /// The name of a producer or dataset, in UTF-8.

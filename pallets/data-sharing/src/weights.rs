@@ -62,10 +62,10 @@ pub trait WeightInfo {
 	fn expire_grant() -> Weight;
 	/// Removes one grant that has already ended.
 	fn forget_grant() -> Weight;
-	/// What a condition adds to `add_authorize`: the largest condition is evaluated, and waits for the maximum number of facts.
-	fn attach() -> Weight;
-	/// Evaluates the largest condition of one grant, and suspends or resumes the grant.
-	fn carry_out() -> Weight;
+	/// What a condition of `n` nodes adds to `add_authorize`: it is evaluated, and waits for the maximum number of facts.
+	fn attach(n: u32) -> Weight;
+	/// Evaluates the condition of one grant, which has `n` nodes, and suspends or resumes the grant.
+	fn carry_out(n: u32) -> Weight;
 	/// What a condition adds to the end of its grant.
 	fn detach() -> Weight;
 	/// What the largest condition of a policy adds to `request_access`.
@@ -313,16 +313,20 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
-	fn attach() -> Weight {
-		// Not measured yet: a bound.
+	/// `n` is from 5 to 32.
+	fn attach(n: u32) -> Weight {
+		// Not measured yet: a bound for the largest condition, of which a fifth does not depend on its nodes.
 		// The entry of who controls the dataset is not measured: its read and write are added.
-		Weight::from_parts(500_000_000, 0)
+		Weight::from_parts(100_000_000, 0)
+			.saturating_add(Weight::from_parts(12_500_000, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(19))
 			.saturating_add(T::DbWeight::get().writes(19))
 	}
-	fn carry_out() -> Weight {
-		// Not measured yet: a bound.
-		Weight::from_parts(400_000_000, 0)
+	/// `n` is from 5 to 32.
+	fn carry_out(n: u32) -> Weight {
+		// Not measured yet: a bound for the largest condition, of which a fifth does not depend on its nodes.
+		Weight::from_parts(80_000_000, 0)
+			.saturating_add(Weight::from_parts(10_000_000, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(12))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
@@ -516,13 +520,17 @@ impl WeightInfo for () {
 		// Shortest time: 70_165 ns.
 		Weight::from_parts(76_795_000, 0)
 	}
-	fn attach() -> Weight {
-		// Not measured yet: a bound.
-		Weight::from_parts(500_000_000, 0)
+	/// `n` is from 5 to 32.
+	fn attach(n: u32) -> Weight {
+		// Not measured yet: a bound for the largest condition, of which a fifth does not depend on its nodes.
+		Weight::from_parts(100_000_000, 0)
+			.saturating_add(Weight::from_parts(12_500_000, 0).saturating_mul(n.into()))
 	}
-	fn carry_out() -> Weight {
-		// Not measured yet: a bound.
-		Weight::from_parts(400_000_000, 0)
+	/// `n` is from 5 to 32.
+	fn carry_out(n: u32) -> Weight {
+		// Not measured yet: a bound for the largest condition, of which a fifth does not depend on its nodes.
+		Weight::from_parts(80_000_000, 0)
+			.saturating_add(Weight::from_parts(10_000_000, 0).saturating_mul(n.into()))
 	}
 	fn detach() -> Weight {
 		// Not measured yet: a bound.

@@ -160,6 +160,21 @@ impl Condition {
 		&self.0
 	}
 
+	/// Returns the number of nodes, at most [`MAX_NODES`].
+	pub fn nodes(&self) -> usize {
+		let mut nodes = 0_usize;
+		let mut left = alloc::vec![self.root()];
+		while let Some(node) = left.pop() {
+			nodes = nodes.saturating_add(1);
+			match node {
+				Node::All(parts) | Node::Any(parts) => left.extend(parts),
+				Node::Not(part) => left.push(part),
+				_ => {}
+			}
+		}
+		nodes
+	}
+
 	/// Returns the tests: the nodes without parts, in the order in which they are written.
 	pub fn tests(&self) -> Vec<&Node> {
 		let mut tests = Vec::new();

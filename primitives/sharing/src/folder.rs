@@ -84,6 +84,21 @@ pub enum FolderError {
 	/// An entry has unknown flags, or those of a folder and what only a file has.
 	#[error("the file {0:?} is of an unknown kind")]
 	Flags(String),
+	/// The keys of a [packed](crate::packed) folder's packs are out of order, or one is there twice.
+	#[error("the folder's packs are out of order, or one is listed twice")]
+	PackOrder,
+	/// A packed folder lists a pack of which no file is a part.
+	#[error("the folder lists a pack that none of its files is in")]
+	PackUnused,
+	/// A file of a packed folder is not within one of its packs.
+	#[error("the file {0:?} is not in the pack that the folder's list names")]
+	Outside(String),
+}
+
+impl AsRef<File> for File {
+	fn as_ref(&self) -> &File {
+		self
+	}
 }
 
 impl File {
@@ -99,9 +114,23 @@ impl File {
 		}
 	}
 
-	fn flags(&self) -> u8 {
+	pub(crate) fn flags(&self) -> u8 {
 		let of = |is_set, flag| if is_set { flag } else { 0 };
 		of(self.executable, EXECUTABLE) | of(self.folder, FOLDER)
+	}
+
+	/// Sets what an entry's flags say.
+	///
+	/// # Errors
+	///
+	/// Returns [`FolderError::Flags`] if there are others.
+	pub(crate) fn flagged(mut self, flags: u8) -> Result<Self, FolderError> {
+		if flags & !(EXECUTABLE | FOLDER) != 0 {
+			return Err(FolderError::Flags(self.path));
+		}
+		self.executable = flags & EXECUTABLE != 0;
+		self.folder = flags & FOLDER != 0;
+		Ok(self)
 	}
 
 	/// Returns whether an empty folder has nothing that only a file has.
@@ -122,16 +151,20 @@ fn check_path(path: &str) -> Result<(), FolderError> {
 }
 
 /// Rejects an entry that cannot follow the others, which are in order.
-fn check_next(files: &[File], next: &File) -> Result<(), FolderError> {
+pub(crate) fn check_next<Entry: AsRef<File>>(
+	files: &[Entry],
+	next: &File,
+) -> Result<(), FolderError> {
 	check_path(&next.path)?;
-	if files.last().is_some_and(|last| last.path >= next.path) {
+	let is_late = |last: &Entry| last.as_ref().path >= next.path;
+	if files.last().is_some_and(is_late) {
 		return Err(FolderError::Order(next.path.clone()));
 	}
 	if !next.is_consistent() {
 		return Err(FolderError::Flags(next.path.clone()));
 	}
 	let is_entry = |path: &str| {
-		let found = files.binary_search_by(|file| file.path.as_str().cmp(path));
+		let found = files.binary_search_by(|file| file.as_ref().path.as_str().cmp(path));
 		found.is_ok()
 	};
 	let mut parents = next.path.match_indices('/').map(|(at, _)| &next.path[..at]);
@@ -176,33 +209,48 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Vec<File>, FolderError> {
 	let mut rest = bytes.strip_prefix(LABEL).ok_or(FolderError::NotAFolder)?;
 	let mut files: Vec<File> = Vec::new();
 	while !rest.is_empty() {
-		let (length, after) = rest.split_first_chunk::<2>().ok_or(FolderError::Length)?;
-		let (path, after) = after
-			.split_at_checked(u16::from_be_bytes(*length).into())
-			.ok_or(FolderError::Length)?;
+		let (path, after) = path_in(rest)?;
 		let (flags, after) = after.split_first().ok_or(FolderError::Length)?;
 		let (length, after) = after.split_first_chunk::<8>().ok_or(FolderError::Length)?;
 		let (key, after) = after.split_first_chunk::<32>().ok_or(FolderError::Length)?;
 		let (hash, after) = after.split_first_chunk::<32>().ok_or(FolderError::Length)?;
 		rest = after;
-		let path = core::str::from_utf8(path)
-			.map_err(|_| FolderError::Path(String::from_utf8_lossy(path).into_owned()))?
-			.to_owned();
-		if *flags & !(EXECUTABLE | FOLDER) != 0 {
-			return Err(FolderError::Flags(path));
-		}
 		let file = File {
-			path,
-			executable: flags & EXECUTABLE != 0,
-			folder: flags & FOLDER != 0,
+			path: text(path)?,
+			executable: false,
+			folder: false,
 			length: u64::from_be_bytes(*length),
 			key: (*key).into(),
 			hash: *hash,
 		};
+		let file = file.flagged(*flags)?;
 		check_next(&files, &file)?;
 		files.push(file);
 	}
 	Ok(files)
+}
+
+/// Splits the path of an entry from what follows it.
+///
+/// # Errors
+///
+/// Returns [`FolderError::Length`] if the bytes end within it.
+pub(crate) fn path_in(entry: &[u8]) -> Result<(&[u8], &[u8]), FolderError> {
+	let (length, after) = entry.split_first_chunk::<2>().ok_or(FolderError::Length)?;
+	after
+		.split_at_checked(u16::from_be_bytes(*length).into())
+		.ok_or(FolderError::Length)
+}
+
+/// Returns a path as text.
+///
+/// # Errors
+///
+/// Returns [`FolderError::Path`] if it is not UTF-8.
+pub(crate) fn text(path: &[u8]) -> Result<String, FolderError> {
+	let text = core::str::from_utf8(path);
+	text.map(ToOwned::to_owned)
+		.map_err(|_| FolderError::Path(String::from_utf8_lossy(path).into_owned()))
 }
 
 #[cfg(test)]

@@ -38,8 +38,11 @@
 //!     longest_range: LEAVES_PER_EPOCH,
 //!     longest_term: 5000u32,
 //!     consumers: ConsumerKinds::ALL,
+//!     purposes: [PurposeCode::Research, PurposeCode::Statistics].into_iter().collect(),
 //! };
-//! assert_eq!(policy.judge(Some(ProducerKind::Business), &scope, &1000, &5, false), Verdict::Meets);
+//! let judge = |code| policy.judge(Some(ProducerKind::Business), code, &scope, &1000, &5, false);
+//! assert_eq!(judge(PurposeCode::Research), Verdict::Meets);
+//! assert_eq!(judge(PurposeCode::Marketing), Verdict::PurposeNotAllowed);
 //!
 //! // The deposit for a grant with 83 bytes of sealed keys: four entries and 83 bytes.
 //! let rates = Rates { per_item: 100_000_000_000, per_byte: 100_000_000 };
@@ -53,7 +56,8 @@
 //!   request or a grant covers, and a grant's states.
 //! - [`state`]: the entries in the chain's state. [`payload`]: where a record's bytes are.
 //! - [`request`]: an open request, and the digest that its answer names.
-//! - [`policy`]: a dataset's standing conditions, and the verdict on a request.
+//! - [`policy`]: a dataset's standing conditions, and the verdict on a request. [`purpose`]: the codes for what data is
+//!   requested for.
 //! - [`query`]: what the chain returns to queries, and why it refuses one. [`signed`]: the message that a
 //!   caller signs.
 //! - [`object`]: a record whose bytes are in stores outside the chain. [`location`]: the form of a store's address.
@@ -108,8 +112,10 @@ pub mod location;
 pub mod manifest;
 pub mod merkle;
 pub mod object;
+pub mod packed;
 pub mod payload;
 pub mod policy;
+pub mod purpose;
 pub mod query;
 pub mod request;
 pub mod scope;
@@ -126,6 +132,7 @@ pub use manifest::{Manifest, ManifestError};
 pub use object::{Object, ObjectError};
 pub use payload::{chunk_count, chunk_length, Payload};
 pub use policy::{ConsumerKinds, Policy, Verdict};
+pub use purpose::{PurposeCode, PurposeCodes, UnknownPurpose};
 pub use query::*;
 pub use request::{Answered, Request};
 pub use scope::{GrantState, Scope, ScopeError};

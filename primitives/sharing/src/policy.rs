@@ -7,7 +7,11 @@
 //! the owner's own client, which runs with the owner's keys. The chain and its clients judge requests with
 //! the same function, [`Policy::judge`].
 
-use crate::{ids::ProducerKind, scope::Scope};
+use crate::{
+	ids::ProducerKind,
+	purpose::{PurposeCode, PurposeCodes},
+	scope::Scope,
+};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
@@ -82,6 +86,8 @@ pub struct Policy<Balance, BlockNumber> {
 	pub longest_term: BlockNumber,
 	/// The kinds of consumers whose requests are granted.
 	pub consumers: ConsumerKinds,
+	/// The purposes for which requests are granted, by their codes.
+	pub purposes: PurposeCodes,
 }
 
 /// What a dataset's policy says about a request.
@@ -114,14 +120,18 @@ pub enum Verdict {
 	/// The policy has a condition, and the request does not meet it, or that is not known because a fact is missing.
 	#[codec(index = 7)]
 	ConditionNotMet,
+	/// Requests for this purpose are not granted.
+	#[codec(index = 8)]
+	PurposeNotAllowed,
 }
 
 impl<Balance: PartialOrd, BlockNumber: PartialOrd> Policy<Balance, BlockNumber> {
 	/// Returns the policy's verdict on a request for this range and term, with this offer, from a consumer
-	/// of this kind (`None` if not registered). `firm` is whether the request asks for a firm term.
+	/// of this kind (`None` if not registered) for this purpose. `firm` is whether the request asks for a firm term.
 	pub fn judge(
 		&self,
 		consumer: Option<ProducerKind>,
+		code: PurposeCode,
 		scope: &Scope,
 		term: &BlockNumber,
 		offer: &Balance,
@@ -129,6 +139,8 @@ impl<Balance: PartialOrd, BlockNumber: PartialOrd> Policy<Balance, BlockNumber> 
 	) -> Verdict {
 		if !self.consumers.allow(consumer) {
 			Verdict::ConsumerNotAllowed
+		} else if !self.purposes.contains(code) {
+			Verdict::PurposeNotAllowed
 		} else if scope.leaves() > self.longest_range {
 			Verdict::RangeTooLong
 		} else if *term > self.longest_term {
@@ -153,12 +165,13 @@ impl<Balance: PartialOrd, BlockNumber: PartialOrd> Policy<Balance, BlockNumber> 
 }
 
 impl<Balance, BlockNumber: Default + PartialEq> Policy<Balance, BlockNumber> {
-	/// Returns whether no request can meet the policy, because it allows no leaves, no blocks or no
-	/// consumers.
+	/// Returns whether no request can meet the policy, because it allows no leaves, no blocks, no
+	/// consumers or no purposes.
 	pub fn allows_nothing(&self) -> bool {
 		self.longest_range == 0
 			|| self.longest_term == BlockNumber::default()
 			|| self.consumers == ConsumerKinds::NONE
+			|| self.purposes.is_empty()
 	}
 }
 
@@ -173,6 +186,7 @@ mod tests {
 		longest_range: 10,
 		longest_term: 20,
 		consumers: ConsumerKinds::ALL,
+		purposes: PurposeCodes::ALL,
 	};
 	const KINDS: [Option<ProducerKind>; 5] = [
 		Some(ProducerKind::School),
@@ -193,7 +207,9 @@ mod tests {
 
 	#[test]
 	fn the_first_condition_that_fails_is_the_verdict() {
-		let judge = |kind, to, term, offer| POLICY.judge(kind, &scope(3, to), &term, &offer, false);
+		let code = PurposeCode::Research;
+		let judge =
+			|kind, to, term, offer| POLICY.judge(kind, code, &scope(3, to), &term, &offer, false);
 		assert_eq!(judge(None, 13, 20, 5), Verdict::Meets);
 		assert_eq!(judge(None, 14, 21, 4), Verdict::RangeTooLong);
 		assert_eq!(judge(None, 13, 21, 4), Verdict::TermTooLong);
@@ -205,15 +221,37 @@ mod tests {
 			},
 			..POLICY
 		};
-		let judge = |kind| schools.judge(kind, &scope(0, 99), &20, &5, false);
+		let judge = |kind| schools.judge(kind, code, &scope(0, 99), &20, &5, false);
 		assert_eq!(judge(None), Verdict::ConsumerNotAllowed);
 		assert_eq!(judge(KINDS[0]), Verdict::RangeTooLong);
 	}
 
 	#[test]
+	fn other_purposes_wait_for_the_owner() {
+		let policy = Policy {
+			purposes: [PurposeCode::Research, PurposeCode::Health]
+				.into_iter()
+				.collect(),
+			..POLICY
+		};
+		for code in PurposeCode::ALL {
+			let verdict = policy.judge(None, code, &scope(3, 13), &20, &5, false);
+			let expected = match code {
+				PurposeCode::Research | PurposeCode::Health => Verdict::Meets,
+				_ => Verdict::PurposeNotAllowed,
+			};
+			assert_eq!(verdict, expected, "{code}");
+			let any = POLICY.judge(None, code, &scope(3, 13), &20, &5, false);
+			assert_eq!(any, Verdict::Meets, "{code}");
+		}
+	}
+
+	#[test]
 	fn a_firm_term_is_offered_at_its_own_price() {
-		let judge =
-			|policy: Policy<u128, u32>, offer| policy.judge(None, &scope(3, 13), &20, &offer, true);
+		let code = PurposeCode::Unspecified;
+		let judge = |policy: Policy<u128, u32>, offer| {
+			policy.judge(None, code, &scope(3, 13), &20, &offer, true)
+		};
 		assert_eq!(judge(POLICY, 7), Verdict::Meets);
 		assert_eq!(judge(POLICY, 6), Verdict::OfferTooLow);
 		let none = Policy {
@@ -227,6 +265,7 @@ mod tests {
 	fn a_policy_that_allows_nothing_is_recognised() {
 		assert!(!POLICY.allows_nothing());
 		let (longest_range, longest_term, consumers) = (0, 0, ConsumerKinds::NONE);
+		let purposes = PurposeCodes::NONE;
 		for policy in [
 			Policy {
 				longest_range,
@@ -240,6 +279,7 @@ mod tests {
 				consumers,
 				..POLICY
 			},
+			Policy { purposes, ..POLICY },
 		] {
 			assert!(policy.allows_nothing());
 		}
@@ -248,12 +288,14 @@ mod tests {
 	proptest! {
 		#[test]
 		fn a_policy_that_allows_nothing_is_met_by_no_request(
-			longest_range in 0..3u64, longest_term in 0..3u32, all: bool,
-			to in 1..5u64, term in 1..5u32, offer in 0..9u128, kind in 0..5usize,
+			longest_range in 0..3u64, longest_term in 0..3u32, all: bool, bits in 0..4u32,
+			to in 1..5u64, term in 1..5u32, offer in 0..9u128, kind in 0..5usize, code in 0..3usize,
 		) {
 			let consumers = if all { ConsumerKinds::ALL } else { ConsumerKinds::NONE };
-			let policy = Policy { price: 5, firm_price: None, longest_range, longest_term, consumers };
-			let meets = policy.judge(KINDS[kind], &scope(0, to), &term, &offer, false) == Verdict::Meets;
+			let purposes = PurposeCodes(bits);
+			let policy = Policy { price: 5, firm_price: None, longest_range, longest_term, consumers, purposes };
+			let code = PurposeCode::ALL[code];
+			let meets = policy.judge(KINDS[kind], code, &scope(0, to), &term, &offer, false) == Verdict::Meets;
 			prop_assert!(!(meets && policy.allows_nothing()));
 		}
 	}

@@ -8,6 +8,7 @@
 
 use crate::{
 	ids::{RequestId, H256},
+	purpose::PurposeCode,
 	scope::Scope,
 };
 use alloc::vec::Vec;
@@ -29,8 +30,10 @@ pub struct Request<AccountId, Balance, BlockNumber, Text, Key> {
 	pub consumer: AccountId,
 	/// The requested range.
 	pub scope: Scope,
-	/// The stated purpose.
+	/// The stated purpose, in words.
 	pub purpose: Text,
+	/// The stated purpose, by its code.
+	pub code: PurposeCode,
 	/// The term in blocks, counted from the block that authorises the request.
 	pub term: BlockNumber,
 	/// The payment to the owner upon authorisation, held from the consumer until then.
@@ -55,13 +58,14 @@ impl<
 	> Request<AccountId, Balance, BlockNumber, Text, Key>
 {
 	/// Returns the request's digest: the hash (BLAKE2b-256 on an Isthmus chain) of [`DIGEST_LABEL`] and, in SCALE,
-	/// its owner, consumer, scope, purpose, term, offer, whether it is firm, and its key.
+	/// its owner, consumer, scope, purpose and its code, term, offer, whether it is firm, and its key.
 	pub fn digest(&self, hash: impl FnOnce(&[u8]) -> [u8; 32]) -> H256 {
 		let Self {
 			owner,
 			consumer,
 			scope,
 			purpose,
+			code,
 			term,
 			offer,
 			firm,
@@ -69,8 +73,8 @@ impl<
 			..
 		} = self;
 		let mut bytes = Vec::from(DIGEST_LABEL.as_slice());
-		(owner, consumer, scope, purpose.as_ref(), term, offer).encode_to(&mut bytes);
-		(firm, key.as_ref()).encode_to(&mut bytes);
+		(owner, consumer, scope, purpose.as_ref(), code).encode_to(&mut bytes);
+		(term, offer, firm, key.as_ref()).encode_to(&mut bytes);
 		hash(&bytes).into()
 	}
 }
@@ -86,7 +90,8 @@ impl<
 pub struct Answered {
 	/// Its number.
 	pub id: RequestId,
-	/// Its digest: the owner, the consumer, the scope, the purpose, the term, the offer, whether it is firm, and the key.
+	/// Its digest: the owner, the consumer, the scope, the purpose and its code, the term, the offer, whether it is firm, and
+	/// the key.
 	pub digest: H256,
 }
 
@@ -107,6 +112,7 @@ mod tests {
 				to: 6,
 			},
 			purpose: b"research".to_vec(),
+			code: PurposeCode::Research,
 			term: 7u32,
 			offer: 8u128,
 			firm: false,
@@ -117,11 +123,12 @@ mod tests {
 		type Example = Request<[u8; 32], u128, u32, Vec<u8>, Vec<u8>>;
 		let digest = |request: &Example| request.digest(|bytes| Sha256::digest(bytes).into());
 		let before = digest(&request());
-		let changes: [fn(&mut Example); 8] = [
+		let changes: [fn(&mut Example); 9] = [
 			|request| request.owner[0] = 0,
 			|request| request.consumer[0] = 0,
 			|request| request.scope.to = 7,
 			|request| request.purpose.push(0),
+			|request| request.code = PurposeCode::Statistics,
 			|request| request.term = 8,
 			|request| request.offer = 0,
 			|request| request.firm = true,

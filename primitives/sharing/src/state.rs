@@ -8,6 +8,7 @@
 use crate::{
 	ids::{DatasetId, Epoch, Leaf, ProducerKind, RecordKey, Seconds, H256},
 	payload::Payload,
+	purpose::PurposeCode,
 	scope::{GrantState, Scope},
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -191,6 +192,8 @@ pub struct Grant<AccountId, Balance, BlockNumber, SealedKeys> {
 	pub until: Option<Seconds>,
 	/// The digest of the request that it answers, if any: what its owner and its grantee agreed on.
 	pub agreement: Option<H256>,
+	/// The code of the purpose that this request stated, which the digest covers.
+	pub code: PurposeCode,
 	/// What the grantee paid for it. If the owner revokes it, the share for the blocks that are left until
 	/// `paid_until` is paid back.
 	pub paid: Balance,
@@ -265,6 +268,7 @@ mod tests {
 			expiry: 10u32,
 			until,
 			agreement: None,
+			code: PurposeCode::Unspecified,
 			paid: 0,
 			paid_from: 0,
 			paid_until: 0,

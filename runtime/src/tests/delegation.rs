@@ -5,7 +5,7 @@
 use super::*;
 use crate::{delegation::ProxyType, Multisig, TxExtension};
 use frame_support::traits::{Currency, InstanceFilter};
-use isthmus_sharing::{ProducerKind, Scope};
+use isthmus_sharing::{ProducerKind, PurposeCode, Scope};
 use pallet_collective::Instance1;
 use pallet_data_sharing::Call as Sharing;
 use sp_keyring::Sr25519Keyring::{Charlie, Dave};
@@ -74,6 +74,7 @@ fn request(offer: u128) -> RuntimeCall {
 			to: 1,
 		},
 		purpose: vec![],
+		code: PurposeCode::Unspecified,
 		term: 100,
 		offer,
 		firm: false,

@@ -5,7 +5,7 @@ use super::*;
 use crate::RuntimeOrigin;
 use frame_support::{assert_ok, traits::fungible::MutateHold};
 use isthmus_keys::{EncryptionKeyPair, Suite};
-use isthmus_sharing::{GrantState, LeafUse, Payload, Scope, H256};
+use isthmus_sharing::{GrantState, LeafUse, Payload, PurposeCode, Scope, H256};
 use pallet_data_sharing::{
 	Call, Dataset, Datasets, Event, Grant, Grants, HoldReason, Leaves, Payment, Payments, Record,
 	Records, Sold, SoldRanges, TakenLeaf,
@@ -113,6 +113,7 @@ fn dispute(case: &Value, leaf: u32, record: &[u8]) -> bool {
 			expiry,
 			until: None,
 			agreement: None,
+			code: PurposeCode::Unspecified,
 			paid: PAID,
 			paid_from: 1,
 			paid_until: expiry,

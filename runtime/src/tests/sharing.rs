@@ -6,7 +6,7 @@ use crate::{configs::MAX_BLOCK_LENGTH, DataSharing};
 use frame_support::traits::{GetStorageVersion, StorageVersion};
 use isthmus_sharing::{
 	terms::{LEAVES_PER_EPOCH, MAX_SEALED_KEYS_SIZE, MAX_TEXT_SIZE, MAX_VALUE_SIZE},
-	ProducerKind, Scope,
+	ProducerKind, PurposeCode, Scope,
 };
 use pallet_data_sharing::Call;
 
@@ -129,6 +129,7 @@ fn a_block_of_grants_and_requests_stays_within_the_least_gas_limit() {
 					owner: Alice.to_account_id(),
 					scope: scope(from),
 					purpose: vec![b'p'; MAX_TEXT_SIZE as usize],
+					code: PurposeCode::Unspecified,
 					term: 100,
 					offer: UNIT,
 					firm: false,

@@ -5,11 +5,16 @@
 import { concat, copy, EnvelopeError, integer, utf8 } from './common.mjs';
 
 const LABEL = utf8('isthmus/folder/v2');
+const PACKED_LABEL = utf8('isthmus/folder/v3');
 const MAX_PATH = 4096;
 /** The length of the longest list in bytes. */
 const MAX_LENGTH = 256 * 1024 * 1024;
 /** The length of an entry without its path: the path's length, the flags, the file's length, the key. */
 const ENTRY = 2 + 1 + 8 + 32 + 32;
+/** The length of a pack's entry: the key, the identifier, the epoch, the pack's length. */
+const PACK = 32 + 32 + 4 + 8;
+/** The length of an entry of a packed folder without its path. */
+const PACKED_ENTRY = 2 + 1 + 8 + 4 + 8 + 32;
 /** The flag for an executable file. */
 const EXECUTABLE = 1;
 /** The flag for an empty folder. */
@@ -24,6 +29,29 @@ const FOLDER = 2;
  * @property {boolean} folder Whether it is an empty folder, which has length 0, and a key and a hash of zeros.
  * @property {number} length The file's length in bytes.
  * @property {Uint8Array} key The key of the file's record, 32 bytes.
+ * @property {Uint8Array} hash SHA-256 of the file's bytes, 32 bytes.
+ */
+
+/**
+ * A record that contains files of a packed folder.
+ *
+ * @typedef {object} Pack
+ * @property {Uint8Array} key The key of the record, 32 bytes.
+ * @property {Uint8Array} id What its owner derives the key from, 32 bytes.
+ * @property {number} epoch The record's epoch.
+ * @property {number} length The length of its value in bytes.
+ */
+
+/**
+ * A file in a packed folder, or an empty folder in it.
+ *
+ * @typedef {object} PackedFile
+ * @property {string} path The file's path, with `/` between names.
+ * @property {boolean} executable Whether the file is executable.
+ * @property {boolean} folder Whether it is an empty folder, which has length 0 and a hash of zeros.
+ * @property {number} length The file's length in bytes.
+ * @property {number} pack The number of its pack; 0 for a folder and an empty file.
+ * @property {number} offset Where it begins in the pack, in bytes; 0 for a folder and an empty file.
  * @property {Uint8Array} hash SHA-256 of the file's bytes, 32 bytes.
  */
 
@@ -91,6 +119,63 @@ export function folderToBytes(files) {
 	return concat(LABEL, ...entries);
 }
 
+/** Reads a list's fields, one after the other. */
+class Fields {
+	#data;
+	#at;
+
+	constructor(data, label) {
+		if (Buffer.compare(data.subarray(0, label.length), label) !== 0) {
+			throw new EnvelopeError('NotAFolder', 'the record is not a folder');
+		}
+		if (data.length > MAX_LENGTH) throw tooLong();
+		this.#data = data;
+		this.#at = label.length;
+	}
+
+	get isAtEnd() {
+		return this.#at === this.#data.length;
+	}
+
+	take(count) {
+		const end = this.#at + count;
+		if (end > this.#data.length) throw new EnvelopeError('Length', "the folder's list is truncated");
+		const field = copy(this.#data, this.#at, end);
+		this.#at = end;
+		return field;
+	}
+
+	/** Reads an integer of 4 bytes. */
+	short() {
+		return Buffer.from(this.take(4)).readUInt32BE();
+	}
+
+	/** Reads an integer of 8 bytes. */
+	long(error, of) {
+		const number = Number(Buffer.from(this.take(8)).readBigUInt64BE());
+		if (!Number.isSafeInteger(number)) throw new EnvelopeError(error, `${of} is above 2^53 - 1`, { number });
+		return number;
+	}
+
+	/** Reads a path and the flags after it. */
+	path() {
+		const name = this.take(Buffer.from(this.take(2)).readUInt16BE());
+		const [flags] = this.take(1);
+		// A byte order mark at the start is part of the path.
+		const path = new TextDecoder('utf-8', { ignoreBOM: true }).decode(name);
+		// Invalid UTF-8 changes when it is decoded and encoded again.
+		const isUtf8 = Buffer.compare(utf8(path), name) === 0;
+		return { path, isUtf8, flags };
+	}
+}
+
+/** Refuses a path that is not UTF-8, and unknown flags. */
+function flagged({ path, isUtf8, flags }) {
+	if (!isUtf8) throw new EnvelopeError('Path', 'a path is not UTF-8', { path });
+	if (flags & ~(EXECUTABLE | FOLDER)) throw unknownFlags(path);
+	return { path, executable: (flags & EXECUTABLE) !== 0, folder: (flags & FOLDER) !== 0 };
+}
+
 /**
  * Decodes a folder's list.
  *
@@ -99,35 +184,122 @@ export function folderToBytes(files) {
  * @throws {EnvelopeError} `NotAFolder`, `TooLong`, `Length`, `Path`, `Order`, `Inside`, `Flags`
  */
 export function folderFromBytes(data) {
-	if (Buffer.compare(data.subarray(0, LABEL.length), LABEL) !== 0) {
-		throw new EnvelopeError('NotAFolder', 'the record is not a folder');
-	}
-	if (data.length > MAX_LENGTH) throw tooLong();
-	let at = LABEL.length;
-	const take = (count) => {
-		if (at + count > data.length) throw new EnvelopeError('Length', "the folder's list is truncated");
-		at += count;
-		return copy(data, at - count, at);
-	};
+	const fields = new Fields(data, LABEL);
 	const files = [];
 	const order = new Order();
-	while (at < data.length) {
-		const name = take(Buffer.from(take(2)).readUInt16BE());
-		const [flags] = take(1);
-		const length = Number(Buffer.from(take(8)).readBigUInt64BE());
-		if (!Number.isSafeInteger(length)) throw new EnvelopeError('Length', "a file's length is above 2^53 - 1", { length });
-		const key = take(32);
-		const hash = take(32);
-		// A byte order mark at the start is part of the path.
-		const path = new TextDecoder('utf-8', { ignoreBOM: true }).decode(name);
-		// Invalid UTF-8 changes when it is decoded and encoded again.
-		if (Buffer.compare(utf8(path), name) !== 0) throw new EnvelopeError('Path', 'a path is not UTF-8', { path });
-		if (flags & ~(EXECUTABLE | FOLDER)) throw unknownFlags(path);
-		const file = { path, executable: (flags & EXECUTABLE) !== 0, folder: (flags & FOLDER) !== 0, length, key, hash };
+	while (!fields.isAtEnd) {
+		const path = fields.path();
+		const length = fields.long('Length', "a file's length");
+		const key = fields.take(32);
+		const hash = fields.take(32);
+		const file = { ...flagged(path), length, key, hash };
 		order.next(file);
 		files.push(file);
 	}
 	return files;
+}
+
+/** Checks that each file is in the pack that it names, and that each pack has a file. */
+class Packs {
+	#packs;
+	#used = new Set();
+
+	constructor(packs) {
+		packs.slice(1).forEach(({ key }, before) => {
+			if (Buffer.compare(packs[before].key, key) < 0) return;
+			throw new EnvelopeError('PackOrder', 'the packs are out of order, or one is listed twice');
+		});
+		this.#packs = packs;
+	}
+
+	/** Refuses a file that is not in its pack. */
+	next({ path, length, pack, offset }) {
+		const isInside = length === 0
+			? pack === 0 && offset === 0
+			: pack < this.#packs.length && offset + length <= this.#packs[pack].length;
+		if (!isInside) throw new EnvelopeError('Outside', `${JSON.stringify(path)} is not in its pack`, { path });
+		if (length > 0) this.#used.add(pack);
+	}
+
+	/** Refuses packs that no file is in. */
+	end() {
+		if (this.#used.size < this.#packs.length) throw new EnvelopeError('PackUnused', 'a pack has no file');
+	}
+}
+
+/** What a packed folder's entry has in place of a key: nothing. */
+const NO_KEY = new Uint8Array(32);
+
+/**
+ * Encodes the list of a packed folder.
+ *
+ * @param {{ packs: Pack[], files: PackedFile[] }} list The packs, sorted by their keys, and the files, sorted by the bytes
+ *     of their paths.
+ * @throws {EnvelopeError} `PackOrder`, `PackUnused`, `Outside`, `TooLong`, `Path`, `Order`, `Inside`, `Flags`
+ */
+export function packedFolderToBytes({ packs, files }) {
+	const order = new Order();
+	const inside = new Packs(packs);
+	let total = PACKED_LABEL.length + 4 + packs.length * PACK;
+	for (const file of files) {
+		order.next({ ...file, key: NO_KEY });
+		inside.next(file);
+		total += PACKED_ENTRY + utf8(file.path).length;
+	}
+	inside.end();
+	if (total > MAX_LENGTH) throw tooLong();
+	return concat(
+		PACKED_LABEL,
+		integer(packs.length, 4, 'the number of packs'),
+		...packs.map(({ key, id, epoch, length }) => concat(
+			key,
+			id,
+			integer(epoch, 4, "a pack's epoch"),
+			integer(length, 8, "a pack's length"),
+		)),
+		...files.map(({ path, executable, folder, length, pack, offset, hash }) => concat(
+			integer(utf8(path).length, 2, "a path's length"),
+			utf8(path),
+			[(executable ? EXECUTABLE : 0) | (folder ? FOLDER : 0)],
+			integer(length, 8, "a file's length"),
+			integer(pack, 4, "a pack's number"),
+			integer(offset, 8, "a file's offset"),
+			hash,
+		)),
+	);
+}
+
+/**
+ * Decodes the list of a packed folder.
+ *
+ * @param {Uint8Array} data
+ * @returns {{ packs: Pack[], files: PackedFile[] }}
+ * @throws {EnvelopeError} `NotAFolder`, `TooLong`, `Length`, `PackOrder`, `PackUnused`, `Outside`, `Path`, `Order`,
+ *     `Inside`, `Flags`
+ */
+export function packedFolderFromBytes(data) {
+	const fields = new Fields(data, PACKED_LABEL);
+	const packs = [];
+	for (let left = fields.short(); left > 0; left -= 1) {
+		const [key, id] = [fields.take(32), fields.take(32)];
+		packs.push({ key, id, epoch: fields.short(), length: fields.long('Length', "a pack's length") });
+	}
+	const files = [];
+	const order = new Order();
+	const inside = new Packs(packs);
+	while (!fields.isAtEnd) {
+		const path = fields.path();
+		const length = fields.long('Length', "a file's length");
+		const pack = fields.short();
+		const offset = fields.long('Outside', "a file's offset");
+		const hash = fields.take(32);
+		const file = { ...flagged(path), length, pack, offset, hash };
+		order.next({ ...file, key: NO_KEY });
+		inside.next(file);
+		files.push(file);
+	}
+	inside.end();
+	return { packs, files };
 }
 
 function tooLong() {

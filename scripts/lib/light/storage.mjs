@@ -101,6 +101,7 @@ const attached = (reader) => ({ condition: condition(reader), deposit: reader.u1
 export const grant = (reader) => ({
 	...{ owner: reader.bytes(32), grantee: reader.bytes(32), scope: scope(reader), expiry: reader.u32() },
 	...{ until: reader.option((reader) => Number(reader.u64())), agreement: reader.option((reader) => reader.bytes(32)) },
+	...{ code: reader.u8() },
 	...{ paid: reader.u128(), paidFrom: reader.u32(), paidUntil: reader.u32(), firm: reader.bool() },
 	...{ state: STATES[reader.u8()], sealedKeys: reader.blob(), depositor: reader.bytes(32) },
 	...{ deposit: reader.u128(), due: reader.u32(), condition: reader.option(attached) },
@@ -111,6 +112,7 @@ export function request(reader) {
 	const from = reader.at;
 	const request = {
 		...{ owner: reader.bytes(32), consumer: reader.bytes(32), scope: scope(reader), purpose: reader.blob() },
+		...{ code: reader.u8() },
 		...{ term: reader.u32(), offer: reader.u128(), firm: reader.bool(), key: reader.blob() },
 	};
 	const signed = reader.since(from);

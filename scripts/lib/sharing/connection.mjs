@@ -125,7 +125,7 @@ export class Connection {
 					reject(new NotIncluded(status.type));
 				} else if (status.isInBlock || status.isFinalized) {
 					// The API may skip states: `Finalized` may be the first that it reports.
-					if (dispatchError) reject(this.refusal(dispatchError));
+					if (dispatchError) reject(this.refusal(dispatchError, result.blockNumber.toNumber()));
 					else resolve(new Receipt(result));
 				}
 				// In any other state, including `Retracted`, the transaction is pending.
@@ -136,14 +136,14 @@ export class Connection {
 		});
 	}
 
-	/** Converts a dispatch error to a `CallRefused` with the name and documentation from the chain's metadata. */
-	refusal(dispatchError) {
+	/** Converts a dispatch error of a block to a `CallRefused` with the name and documentation from the chain's metadata. */
+	refusal(dispatchError, block) {
 		if (dispatchError.isModule) {
 			const { name, docs } = this.api.registry.findMetaError(dispatchError.asModule);
-			return new CallRefused(name, docs.join(' ').trim());
+			return new CallRefused(name, docs.join(' ').trim(), block);
 		}
 		const { type, value } = dispatchError;
-		return new CallRefused(type, value.isEmpty ? type : `${type}: ${value}`);
+		return new CallRefused(type, value.isEmpty ? type : `${type}: ${value}`, block);
 	}
 
 	/**

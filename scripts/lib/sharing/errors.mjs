@@ -4,12 +4,14 @@
 
 /**
  * The chain refused a call, and its state did not change. `name` is the error's name in the chain's
- * metadata (`KeyTaken`), and `message` is its documentation there.
+ * metadata (`KeyTaken`), and `message` is its documentation there. `block` is the number of the block that contains the
+ * call, if one does.
  */
 export class CallRefused extends Error {
-	constructor(name, message) {
+	constructor(name, message, block) {
 		super(message);
 		this.name = name;
+		this.block = block;
 	}
 }
 

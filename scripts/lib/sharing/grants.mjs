@@ -14,8 +14,8 @@ import { AnotherRequest, EndsTooSoon } from './errors.mjs';
  *
  * @param request The request's entry in the state.
  */
-export function requestDigest({ owner, consumer, scope, purpose, term, offer, firm, key }) {
-	const parts = [owner, consumer, scope, purpose, term, offer, firm, key].map((part) => part.toU8a());
+export function requestDigest({ owner, consumer, scope, purpose, code, term, offer, firm, key }) {
+	const parts = [owner, consumer, scope, purpose, code, term, offer, firm, key].map((part) => part.toU8a());
 	return digestOf(concat(...parts));
 }
 
@@ -31,6 +31,22 @@ const TERM_SLACK = 16;
  */
 const ANSWER_LIFE = 16;
 
+/** The codes for what data is requested for, in the order of their numbers: docs/purposes.md explains them. */
+export const PURPOSES = [
+	...['unspecified', 'research', 'statistics', 'service', 'compliance', 'education', 'health', 'security'],
+	...['journalism', 'public-policy', 'commercial', 'marketing'],
+];
+
+/** A policy's set of all codes, with those to come. */
+const ANY = 0xffff_ffff;
+
+/** Returns the number of a code. */
+function numberOf(code) {
+	const number = PURPOSES.indexOf(code);
+	if (number < 0) throw new RangeError(`unknown purpose ${code}: expected one of ${PURPOSES.join(', ')}`);
+	return number;
+}
+
 /** Adds encryption keys, policies, requests and grants to a connection. */
 export const Grants = (Base) =>
 	class extends Base {
@@ -41,10 +57,12 @@ export const Grants = (Base) =>
 
 		/**
 		 * Publishes which requests for a dataset this account grants, and at what price. A request that is known not to meet
-		 * `condition` is refused; it is as `parse` of conditions.mjs returns it.
+		 * `condition` is refused; it is as `parse` of conditions.mjs returns it. `purposes` are codes of `PURPOSES`, by default
+		 * all: requests for others wait for the owner.
 		 */
-		async setPolicy(signer, dataset, { price = 0n, firmPrice = null, longestRange, longestTerm, consumers, condition = null }) {
-			const policy = { price, firmPrice, longestRange, longestTerm, consumers };
+		async setPolicy(signer, dataset, { price = 0n, firmPrice = null, longestRange, longestTerm, consumers, purposes = null, condition = null }) {
+			const bits = purposes?.reduce((set, code) => set | (1 << numberOf(code)), 0) ?? ANY;
+			const policy = { price, firmPrice, longestRange, longestTerm, consumers, purposes: bits };
 			return this.submit(signer, this.api.tx.dataSharing.setPolicy(dataset, policy, condition && toCodec(condition)));
 		}
 
@@ -68,14 +86,15 @@ export const Grants = (Base) =>
 		 * @param signer The consumer.
 		 * @param {string} owner The owner's address.
 		 * @param {{dataset: number, epoch: number, from: number, to: number}} scope
-		 * @param {{purpose: string, term: number, key: PublicKey, offer?: bigint, firm?: boolean}} terms The purpose, the
+		 * @param {{purpose: string, code?: string, term: number, key: PublicKey, offer?: bigint, firm?: boolean}} terms The
+		 * purpose in words, and by one of the codes in `PURPOSES`, the
 		 * term in blocks, the public key that the grant is sealed to (a new one for each request), the payment that the owner receives for a grant (after the chain's `disputeWindow`; the term must be at least as long), and whether the owner must not revoke the grant
 		 * before its term is over (the dataset's policy has to offer that).
 		 */
-		async requestAccess(signer, owner, scope, { purpose, term, key, offer = 0n, firm = false }) {
+		async requestAccess(signer, owner, scope, { purpose, code = 'unspecified', term, key, offer = 0n, firm = false }) {
 			return this.submit(
 				signer,
-				this.api.tx.dataSharing.requestAccess(owner, scope, purpose, term, offer, firm, hex(key.toBytes())),
+				this.api.tx.dataSharing.requestAccess(owner, scope, purpose, numberOf(code), term, offer, firm, hex(key.toBytes())),
 			);
 		}
 

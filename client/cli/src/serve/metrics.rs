@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The metrics of `isthmus serve`.
 
-use crate::{
-	error::Error,
-	metrics::{counter, gauge, Metric, MetricsFile},
-};
+use crate::metrics::{counter, gauge, Metric, MetricsFile};
 use isthmus_sdk::{
 	serve::{Look, Served},
 	AccountId, Balance, UNIT,
 };
-use std::{
-	path::PathBuf,
-	time::{SystemTime, UNIX_EPOCH},
-};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What is counted since the command began.
 pub(super) struct Metrics {
@@ -28,20 +22,16 @@ pub(super) struct Metrics {
 
 impl Metrics {
 	/// Begins to count.
-	///
-	/// # Errors
-	///
-	/// Returns the errors of [`MetricsFile::new`].
-	pub(super) fn new(path: PathBuf, account: &AccountId) -> Result<Self, Error> {
-		Ok(Self {
-			file: MetricsFile::new(path, "serve", account)?,
+	pub(super) fn new(file: MetricsFile, account: &AccountId) -> Self {
+		Self {
+			file: file.about(account),
 			answered: 0,
 			unanswered: 0,
 			errors: 0,
 			earned: 0,
 			look: None,
 			looked: 0,
-		})
+		}
 	}
 
 	/// Counts the outcome of a request.
@@ -130,7 +120,8 @@ mod tests {
 	fn every_metric_is_there_once() {
 		let folder = tempfile::tempdir().unwrap();
 		let path = folder.path().join("isthmus.prom");
-		let mut metrics = Metrics::new(path.clone(), &[1; 32].into()).unwrap();
+		let file = MetricsFile::new(path.clone(), "serve").unwrap();
+		let mut metrics = Metrics::new(file, &[1; 32].into());
 		metrics.failed();
 		metrics.looked(&Look {
 			block: 7,

@@ -30,6 +30,22 @@ fn a_key_file_opens_with_its_passphrase_only() {
 }
 
 #[test]
+fn a_passphrase_opens_whatever_wrote_its_accents() {
+	let (secrets, _) = sealed();
+	let (one, several) = ("caf\u{e9} au lait", "cafe\u{301} au lait");
+	for (sealed, typed, opens) in [
+		(one, several, true),
+		(several, one, true),
+		(one, "cafe au lait", false),
+		("a\u{323}e\u{301}", "\u{1ea1}e\u{301}", true),
+		("\u{fb01}", "fi", false),
+	] {
+		let file = KeyFile::seal_with(&secrets, ADDRESS, sealed, QUICK, [7; 32]).unwrap();
+		assert_eq!(file.open(typed).is_ok(), opens, "{typed:?}");
+	}
+}
+
+#[test]
 fn what_is_readable_is_authenticated_too() {
 	let (_, file) = sealed();
 	let changed = [

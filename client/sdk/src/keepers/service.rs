@@ -23,6 +23,7 @@ use isthmus_storage_proof::{
 };
 use std::{
 	collections::{BTreeMap, BTreeSet, VecDeque},
+	future::{pending, Future},
 	pin::pin,
 };
 use tokio::task::JoinSet;
@@ -163,6 +164,23 @@ pub async fn keep(
 	keeping: &mut Keeping,
 	watch: impl Watch,
 ) -> Result<(), Error> {
+	keep_until(pending(), client, keeper, keeping, watch).await
+}
+
+/// Keeps like [`keep`] until `stop` is ready. A transaction in flight is waited for then, and what is being copied is copied
+/// by the next call.
+///
+/// # Errors
+///
+/// Returns the errors of [`keep`].
+pub async fn keep_until(
+	stop: impl Future<Output = ()>,
+	client: &Client,
+	keeper: &Identity,
+	keeping: &mut Keeping,
+	watch: impl Watch,
+) -> Result<(), Error> {
+	let mut stop = pin!(stop);
 	let depth = match client.0.trust.node {
 		true => Depth::Blocks(0),
 		false => Depth::Final,
@@ -202,6 +220,7 @@ pub async fn keep(
 						break;
 					}
 				}
+				() = &mut stop => return Ok(()),
 			}
 		}
 	}

@@ -196,6 +196,7 @@ impl Proven {
 			owner,
 			consumer,
 			scope,
+			code,
 			term,
 			offer,
 			firm,
@@ -205,7 +206,7 @@ impl Proven {
 			return Ok(Verdict::NoPolicy);
 		};
 		let kind = self.producer(consumer).await?.map(|consumer| consumer.kind);
-		let verdict = policy.judge(kind, scope, term, offer, *firm);
+		let verdict = policy.judge(kind, *code, scope, term, offer, *firm);
 		let (Verdict::Meets, Some(condition)) = (verdict, condition) else {
 			return Ok(verdict);
 		};

@@ -3,7 +3,12 @@
 //! answers are in flight or were refused, and what was sent in the last hour.
 
 use super::limits::Limits;
-use crate::{error::Error, file, types::*};
+use crate::{
+	error::Error,
+	file,
+	lock::{holder, Holder},
+	types::*,
+};
 use codec::{Decode, DecodeAll, Encode};
 use std::{
 	collections::{BTreeMap, HashSet},
@@ -88,14 +93,19 @@ pub enum MemoryError {
 	#[error("{0}")]
 	Io(#[from] io::Error),
 	/// Another program uses the file.
-	#[error("another program uses this memory")]
-	InUse,
+	#[error("another program uses this memory{}", named(.0.as_ref()))]
+	InUse(Option<Holder>),
 	/// The file is of another account or of another chain.
 	#[error("this is the memory of another account, or of another chain")]
 	OfAnother,
 	/// The file is no memory, or is damaged.
 	#[error("this is no memory of `serve`, or is damaged")]
 	Malformed,
+}
+
+/// Names a program in a sentence, if it is known.
+fn named(holder: Option<&Holder>) -> String {
+	holder.map_or_else(String::new, |holder| format!(": {holder}"))
 }
 
 impl Memory {
@@ -110,15 +120,15 @@ impl Memory {
 		genesis: &[u8; 32],
 		owner: &AccountId,
 	) -> Result<Self, MemoryError> {
-		let mut lock = path.as_os_str().to_owned();
-		lock.push(".lock");
+		let mut at = path.as_os_str().to_owned();
+		at.push(".lock");
 		let lock = File::options()
 			.create(true)
 			.truncate(false)
 			.write(true)
-			.open(lock)?;
+			.open(&at)?;
 		lock.try_lock().map_err(|error| match error {
-			std::fs::TryLockError::WouldBlock => MemoryError::InUse,
+			std::fs::TryLockError::WouldBlock => MemoryError::InUse(holder(at.as_ref())),
 			std::fs::TryLockError::Error(error) => error.into(),
 		})?;
 		let mut start = [0; 80];
@@ -297,6 +307,7 @@ mod tests {
 				to: 1,
 			},
 			purpose: Text::default(),
+			code: PurposeCode::Unspecified,
 			term: 1,
 			offer: 0,
 			firm: false,
@@ -435,7 +446,7 @@ mod tests {
 		for _ in 0..TRIES {
 			memory.refused(8, 10).unwrap();
 		}
-		assert!(matches!(open(), Err(MemoryError::InUse)));
+		assert!(matches!(open(), Err(MemoryError::InUse(_))));
 		drop(memory);
 		let memory = open().unwrap();
 		let limits = Limits {

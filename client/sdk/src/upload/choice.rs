@@ -9,6 +9,7 @@ use crate::{
 	note::Notes,
 	reading::context,
 	sharing::epoch_id,
+	state::State,
 	types::*,
 };
 use isthmus_envelope::{LeafKey, RecordContext};
@@ -67,31 +68,49 @@ impl Choice {
 			place.epoch = now;
 			place.leaf = best.free_leaf(owner, dataset, now).await?;
 		}
-		let id = epoch_id(client, owner, dataset, place.epoch);
-		let erased = identity.erased_leaves(&id)?;
-		while erased.has(place.leaf)
-			|| notes.claimed(&[Claim::leaf(&place)]).is_some()
-			|| best
-				.leaf(owner, dataset, place.epoch, place.leaf)
-				.await?
-				.is_some()
-		{
-			if !self.any_leaf {
-				return Err(UploadError::LeafTaken(place).into());
-			}
-			place.leaf = next_leaf(&place)?;
-		}
-		client.check_place(&best, owner, &place).await?;
-		Ok(place)
+		free_place(client, identity, &best, notes, (place, self.any_leaf)).await
 	}
 }
 
+/// Returns a place if its leaf is free by a state and the transactions in flight; otherwise, if `any_leaf` is set, the
+/// next one whose leaf is.
+///
+/// # Errors
+///
+/// Returns [`UploadError::LeafTaken`] if the leaf is taken and no other one may be used.
+pub(crate) async fn free_place(
+	client: &Client,
+	identity: &Identity,
+	best: &State,
+	notes: &Notes,
+	(mut place, any_leaf): (Place, bool),
+) -> Result<Place, Error> {
+	let owner = identity.id();
+	let Place { dataset, epoch, .. } = place;
+	let id = epoch_id(client, owner, dataset, epoch);
+	let erased = identity.erased_leaves(&id)?;
+	while erased.has(place.leaf)
+		|| notes.claimed(&[Claim::leaf(&place)]).is_some()
+		|| best
+			.leaf(owner, dataset, epoch, place.leaf)
+			.await?
+			.is_some()
+	{
+		if !any_leaf {
+			return Err(UploadError::LeafTaken(place).into());
+		}
+		place.leaf = next_leaf(&place)?;
+	}
+	client.check_place(best, owner, &place).await?;
+	Ok(place)
+}
+
 impl Place {
-	pub(super) fn context(&self, client: &Client, owner: &AccountId) -> RecordContext {
+	pub(crate) fn context(&self, client: &Client, owner: &AccountId) -> RecordContext {
 		context(client, owner, self.key)
 	}
 
-	pub(super) fn leaf_key(&self, client: &Client, owner: &Identity) -> Result<LeafKey, Error> {
+	pub(crate) fn leaf_key(&self, client: &Client, owner: &Identity) -> Result<LeafKey, Error> {
 		let id = epoch_id(client, owner.id(), self.dataset, self.epoch);
 		Ok(owner.epoch_keys(&id)?.leaf_key(self.leaf)?)
 	}

@@ -44,9 +44,9 @@ impl Upload<'_> {
 		progress: &mut impl Progress,
 	) -> Result<Stored, Error> {
 		let (client, owner) = (self.client, self.owner);
-		let _held = self.lock_objects().await;
+		let _held = lock_objects(client, owner.id(), self.choice.place.dataset).await;
 		settled(client, owner.id()).await?;
-		let journal = &self.journal()?;
+		let journal = &journal_of(owner.id(), &self.choice.place.key)?;
 		let (place, is_noted) = self.object_place(journal).await?;
 		self.choice.place = place;
 		client
@@ -116,26 +116,6 @@ impl Upload<'_> {
 		self.wait(&mut pending).await
 	}
 
-	/// Waits until no other program on this machine sends an object to the same dataset of this owner.
-	async fn lock_objects(&self) -> Option<lock::Held> {
-		let (owner, dataset) = (self.owner.id(), self.choice.place.dataset);
-		let name = format!("isthmus-{owner}-objects-{dataset}.lock");
-		let held = lock::hold(&name);
-		self.client.patiently(Wait::OtherUpload, held).await
-	}
-
-	/// Returns the path of the journal.
-	fn journal(&self) -> Result<PathBuf, Error> {
-		let key = content_hash(&self.choice.place.key.0);
-		let name = format!(
-			"isthmus-{}-{}.upload",
-			self.owner.id(),
-			hex::encode(&key[..8])
-		);
-		let none = || io::Error::new(ErrorKind::NotFound, "no folder takes the upload's journal");
-		Ok(lock::path(&name).ok_or_else(none)?)
-	}
-
 	/// Returns the place of the interrupted upload if it is still free, and otherwise chooses one. Also returns which of both.
 	async fn object_place(&self, journal: &Path) -> Result<(Place, bool), Error> {
 		let (client, owner) = (self.client, self.owner);
@@ -155,6 +135,24 @@ impl Upload<'_> {
 		let chosen = self.choice.choose(client, owner, turn.notes()).await?;
 		Ok((chosen, false))
 	}
+}
+
+/// Waits until no other program on this machine sends an object to the same dataset of this owner.
+pub(crate) async fn lock_objects(
+	client: &Client,
+	owner: &AccountId,
+	dataset: DatasetId,
+) -> Option<lock::Held> {
+	let name = format!("isthmus-{owner}-objects-{dataset}.lock");
+	client.hold(Wait::OtherUpload, &name).await
+}
+
+/// Returns the path of the journal of a record's upload.
+pub(crate) fn journal_of(owner: &AccountId, key: &RecordKey) -> Result<PathBuf, Error> {
+	let key = content_hash(&key.0);
+	let name = format!("isthmus-{owner}-{}.upload", hex::encode(&key[..8]));
+	let none = || io::Error::new(ErrorKind::NotFound, "no folder takes the upload's journal");
+	Ok(lock::path(&name).ok_or_else(none)?)
 }
 
 /// Returns the location to which an owner sends a dataset's next object: the first one that takes objects.
@@ -189,7 +187,7 @@ pub async fn location_to_write(
 /// # Errors
 ///
 /// Returns the errors of [`Client::proven`](Client::proven), and [`Error::Connection`] if the connection is lost.
-async fn own_locations(
+pub(crate) async fn own_locations(
 	client: &Client,
 	owner: &AccountId,
 	dataset: DatasetId,
@@ -219,7 +217,7 @@ fn is_gone(error: &Error) -> bool {
 }
 
 /// Writes down a place for the journal, without the key that its name has.
-fn note(place: &Place) -> String {
+pub(crate) fn note(place: &Place) -> String {
 	let Place {
 		dataset,
 		epoch,
@@ -230,7 +228,7 @@ fn note(place: &Place) -> String {
 }
 
 /// Reads what [`note`] wrote.
-fn noted_place(text: &str, key: RecordKey) -> Option<Place> {
+pub(crate) fn noted_place(text: &str, key: RecordKey) -> Option<Place> {
 	let mut words = text.split(' ');
 	let place = Place {
 		key,

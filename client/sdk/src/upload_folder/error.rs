@@ -5,7 +5,7 @@ use crate::{
 	error::{Error, UploadError},
 	folder::{FolderError, MAX_PATH},
 	text::io_words,
-	types::RecordKey,
+	types::{DatasetId, RecordKey},
 };
 use std::path::{Path, PathBuf};
 
@@ -41,6 +41,24 @@ pub enum UploadFolderError {
 		/// The key of its record.
 		key: RecordKey,
 	},
+	/// The name belongs to a record that is not the list of a packed folder.
+	#[error("what is stored under this name is not a packed folder")]
+	NotPacked {
+		/// The record's key.
+		key: RecordKey,
+	},
+	/// Another folder, or an earlier version of this one, is stored under the name.
+	#[error("another version of the folder is stored already")]
+	Differs {
+		/// The key of the folder's list.
+		key: RecordKey,
+	},
+	/// The folder is stored in another dataset.
+	#[error("the folder is stored in dataset {dataset}")]
+	OtherDataset {
+		/// That dataset.
+		dataset: DatasetId,
+	},
 	/// The chain, the node or the connection caused the failure.
 	#[error(transparent)]
 	Client(#[from] Error),
@@ -73,7 +91,7 @@ fn first(texts: impl ExactSizeIterator<Item = String>) -> String {
 }
 
 impl UploadFolderError {
-	pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+	pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
 		move |source| Self::Io {
 			path: path.to_owned(),
 			source,

@@ -15,18 +15,18 @@ use std::{
 /// The files of a folder on this machine, in the order of their paths, and its empty folders.
 #[derive(Clone, Debug)]
 pub struct LocalFolder {
-	pub(super) files: Vec<LocalFile>,
+	pub(crate) files: Vec<LocalFile>,
 	/// The paths of the folders inside it that contain nothing that is stored.
 	empty: BTreeSet<String>,
 	skipped: Vec<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct LocalFile {
+pub(crate) struct LocalFile {
 	/// Its path in the folder, with `/` between the names.
-	pub(super) path: String,
+	pub(crate) path: String,
 	/// Its path on this machine.
-	pub(super) at: PathBuf,
+	pub(crate) at: PathBuf,
 }
 
 impl LocalFolder {

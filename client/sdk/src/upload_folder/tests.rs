@@ -4,7 +4,7 @@
 use super::*;
 use crate::{
 	fetch_file::{lock_part, part_name, rename_new},
-	fetch_folder::{make_folder, place},
+	fetch_folder::place::{make_folder, place},
 	shapes::{self, Shape},
 };
 use proptest::prelude::*;

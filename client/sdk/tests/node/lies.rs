@@ -81,6 +81,7 @@ impl Scene {
 			longest_range: 10,
 			longest_term: 1_000,
 			consumers: ConsumerKinds::ALL,
+			purposes: PurposeCodes::ALL,
 		};
 		let set = honest.set_policy(0, policy, None).await.unwrap();
 		honest.send(&school.account, &set).await.unwrap();

@@ -209,6 +209,7 @@ pub(crate) async fn ask_for(
 			owner,
 			scope,
 			"a study",
+			PurposeCode::Research,
 			term,
 			offer,
 			false,

@@ -150,6 +150,7 @@ async fn two_programs_of_one_account_do_not_replace_each_others_transactions() {
 			longest_range: 1,
 			longest_term: 1,
 			consumers: ConsumerKinds::ALL,
+			purposes: PurposeCodes::ALL,
 		};
 		let set = client.set_policy(0, policy, None).await.unwrap();
 		let call = client.batch(&vec![set; calls]).await.unwrap();

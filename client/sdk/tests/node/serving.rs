@@ -3,9 +3,10 @@
 
 use crate::scenario::*;
 use isthmus_sdk::{
-	serve::{serve, Limits, Memory, Served},
+	serve::{serve, serve_until, Limits, Look, Memory, Served, Watch},
 	*,
 };
+use tokio::sync::oneshot;
 
 /// Sets a policy for a school's dataset 0.
 async fn set_policy(client: &Client, school: &Identity, price: Balance) {
@@ -15,6 +16,7 @@ async fn set_policy(client: &Client, school: &Identity, price: Balance) {
 		longest_range: 10,
 		longest_term: 500,
 		consumers: ConsumerKinds::ALL,
+		purposes: PurposeCodes::ALL,
 	};
 	let set = client.set_policy(0, policy, None).await.unwrap();
 	client.send(&school.account, &set).await.unwrap();
@@ -75,6 +77,53 @@ async fn a_policy_is_honoured_automatically_and_within_its_bounds() {
 			(too_long, Verdict::TermTooLong),
 		]
 	);
+}
+
+/// Notes what is granted, and asks to stop as soon as an answer is in flight.
+struct Stopping {
+	stop: Option<oneshot::Sender<()>>,
+	granted: Vec<RequestId>,
+}
+
+impl Watch for &mut Stopping {
+	fn served(&mut self, served: Served) {
+		served.outcome.unwrap();
+		self.granted.push(served.request);
+	}
+
+	fn looked(&mut self, look: &Look) {
+		if let Some(stop) = self.stop.take_if(|_| look.in_flight > 0) {
+			stop.send(()).unwrap();
+		}
+	}
+}
+
+#[tokio::test]
+async fn who_stops_waits_for_the_answers_in_flight() {
+	let client = connect().await;
+	let [school, company] = accounts(&client, ["//stops//school", "//stops//company"]).await;
+	register(&client, &school).await;
+	publish(&client, &company).await;
+	set_policy(&client, &school, UNIT).await;
+	let scope = scope(0, 0, 0, 9);
+	let request = ask_for(&client, &company, school.id(), scope, 500, UNIT).await;
+	let (stop, stopped) = oneshot::channel();
+	let mut watch = Stopping {
+		stop: Some(stop),
+		granted: Vec::new(),
+	};
+	let stopped = async { stopped.await.unwrap() };
+	let (limits, mut memory) = (Limits::default(), Memory::default());
+	serve_until(stopped, &client, &school, &limits, &mut memory, &mut watch)
+		.await
+		.unwrap();
+	assert_eq!(watch.granted, [request]);
+	assert_eq!(memory.granted(), 1);
+	// Nothing is in flight: it stops at once.
+	let now = std::future::ready(());
+	serve_until(now, &client, &school, &limits, &mut memory, &mut watch)
+		.await
+		.unwrap();
 }
 
 /// Runs `serve` until it has reported `count` requests.

@@ -123,6 +123,7 @@ async fn a_request_is_authorised_and_its_payment_is_held() {
 	};
 	assert_eq!((*id, request.offer), (asked, UNIT));
 	assert_eq!(request.purpose.to_string(), "a study");
+	assert_eq!(request.code, PurposeCode::Research);
 	assert_eq!(best.request(*id).await.unwrap().as_ref(), Some(request));
 	let mine = every(|after| best.requests_from(company.id(), after))
 		.await
@@ -143,6 +144,9 @@ async fn a_request_is_authorised_and_its_payment_is_held() {
 	else {
 		panic!("{:?}", included.events);
 	};
+	// A reader who waits for it learns which grant it is, also when it has come already.
+	let answer = isthmus_sdk::dispute::answered(&client, &company, &best, asked).await;
+	assert_eq!(answer.unwrap().map(|entry| entry.id), Some(grant));
 	// It can still be disputed. There is nothing to show, as the keys are right.
 	let best = client.best().await.unwrap();
 	let after = best.funds(school.id()).await.unwrap();
@@ -154,6 +158,18 @@ async fn a_request_is_authorised_and_its_payment_is_held() {
 		matches!(nothing, Error::NothingWrong { records: 1, .. }),
 		"{nothing}"
 	);
+	let checked = isthmus_sdk::dispute::check(&client, &company, grant).await;
+	assert!(matches!(
+		checked.unwrap(),
+		Checked::Opens { records: 1, .. }
+	));
+	let open = isthmus_sdk::dispute::disputable(&client, &company).await;
+	let open: Vec<_> = open
+		.unwrap()
+		.iter()
+		.map(|(entry, until)| (entry.id, *until))
+		.collect();
+	assert_eq!(open, [(grant, payment.until)]);
 	let others = dispute(&client, &school, grant, None).await.unwrap_err();
 	assert!(matches!(others, Error::NotGiven { .. }), "{others}");
 	let read = read(&client, &company, school.id(), place.key).await;

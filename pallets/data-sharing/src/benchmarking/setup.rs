@@ -176,6 +176,7 @@ pub(super) fn request_for<T: Config>(
 		owner.clone(),
 		scope(),
 		text(),
+		PurposeCode::Research,
 		term::<T>(),
 		offer,
 		false,
@@ -214,7 +215,12 @@ pub(super) fn grant<T: Config>(
 	Ok(())
 }
 
-/// Returns the names of the facts that [`largest_condition`] tests: the longest, of different sources.
+/// The number of nodes of the largest condition.
+pub(super) const MAX_CONDITION: u32 = isthmus_conditions::MAX_NODES as u32;
+/// The number of nodes of the smallest condition that tests all of [`watched`], and so has all places among what waits.
+pub(super) const LEAST_CONDITION: u32 = MAX_WATCHED + 1;
+
+/// Returns the names of the facts that [`condition_of`] tests: the longest, of different sources.
 pub(super) fn watched() -> Result<Vec<(FactName, FactName)>, BenchmarkError> {
 	let name = |letter: &str| {
 		let name = letter.repeat(isthmus_conditions::MAX_NAME_SIZE);
@@ -237,8 +243,14 @@ pub(super) fn fact_value() -> Result<Value, BenchmarkError> {
 
 /// Returns a condition of the maximum number of nodes, of which the last test decides.
 pub(super) fn largest_condition() -> Result<Condition, BenchmarkError> {
+	condition_of(MAX_CONDITION)
+}
+
+/// Returns a condition of this number of nodes, of which the last test decides. It tests all facts of [`watched`] if it has
+/// at least [`LEAST_CONDITION`] nodes.
+pub(super) fn condition_of(nodes: u32) -> Result<Condition, BenchmarkError> {
 	let (facts, constant) = (watched()?, fact_value()?);
-	let tests = isthmus_conditions::MAX_NODES - 1;
+	let tests = (nodes as usize).saturating_sub(1);
 	let test = |(index, (source, topic)): (usize, &(FactName, FactName))| {
 		Node::Fact(FactTest {
 			source: source.clone(),
@@ -266,10 +278,11 @@ pub(super) fn largest_of_grants<T: Config>(
 	Condition::new(Node::Any(tests)).map_err(|_| BenchmarkError::Stop("the condition is too large"))
 }
 
-/// Gives a grant under [`largest_condition`], which is not met. Returns its number.
+/// Gives a grant under a condition, which is not met. Returns its number.
 pub(super) fn grant_while<T: Config>(
 	owner: &T::AccountId,
 	grantee: &T::AccountId,
+	condition: Condition,
 ) -> Result<GrantId, BenchmarkError> {
 	let sealed_keys = vec![0; MAX_SEALED_KEYS_SIZE as usize];
 	Pallet::<T>::add_authorize(
@@ -280,13 +293,13 @@ pub(super) fn grant_while<T: Config>(
 		None,
 		sealed_keys,
 		None,
-		Some(largest_condition()?),
+		Some(condition),
 	)
 	.map_err(|failed| failed.error)?;
 	Ok(NextGrant::<T>::get() - 1)
 }
 
-/// Makes what [`largest_condition`] needs to be met.
+/// Makes what [`condition_of`] needs to be met.
 pub(super) fn meet<T: Config>() -> Result<(), BenchmarkError> {
 	for (source, topic) in watched()? {
 		T::Outside::make_fact(&source, &topic, fact_value()?);
@@ -322,6 +335,7 @@ pub(super) fn buy_sealed<T: Config>(
 		owner.clone(),
 		scope,
 		text(),
+		PurposeCode::Research,
 		term::<T>(),
 		T::DepositPerItem::get(),
 		false,
@@ -412,6 +426,7 @@ pub(super) fn policy<T: Config>() -> Policy<BalanceOf<T>, BlockNumberFor<T>> {
 		longest_range: LEAVES_PER_EPOCH,
 		longest_term: term::<T>(),
 		consumers: ConsumerKinds::ALL,
+		purposes: PurposeCodes::ALL,
 	}
 }
 

@@ -52,7 +52,7 @@ impl<T: Config> Pallet<T> {
 
 	/// Returns the additional weight if the entry has a condition, which is evaluated or removed, or a payment.
 	fn weight_of_condition() -> Weight {
-		T::WeightInfo::carry_out()
+		Self::weight_of_look()
 			.max(T::WeightInfo::detach())
 			.max(T::WeightInfo::pay_owner())
 	}

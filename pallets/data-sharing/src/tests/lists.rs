@@ -48,6 +48,7 @@ fn datasets_are_listed_with_their_policies() {
 			firm_price: None,
 			longest_range: 1,
 			longest_term: 1,
+			purposes: PurposeCodes::ALL,
 			consumers: ConsumerKinds::ALL,
 		};
 		assert_ok!(submit(

@@ -37,6 +37,7 @@ fn firm(range: Scope, offer: u64) -> SharingCall {
 		owner: SCHOOL,
 		scope: range,
 		purpose: b"research".to_vec(),
+		code: PurposeCode::Unspecified,
 		term: 20,
 		offer,
 		firm: true,
@@ -51,6 +52,7 @@ fn policy(price: u64, firm_price: Option<u64>) -> SharingCall {
 		longest_range: 100,
 		longest_term: 100,
 		consumers: ConsumerKinds::ALL,
+		purposes: PurposeCodes::ALL,
 	};
 	SharingCall::set_policy {
 		dataset: 0,

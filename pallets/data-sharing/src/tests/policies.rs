@@ -15,6 +15,7 @@ pub(super) const POLICY: Policy<u64, u64> = Policy {
 	longest_range: 10,
 	longest_term: 20,
 	consumers: ConsumerKinds::ALL,
+	purposes: PurposeCodes::ALL,
 };
 
 pub(super) fn set(policy: Policy<u64, u64>) -> SharingCall {
@@ -89,6 +90,10 @@ fn a_bad_policy_is_refused() {
 			},
 			Policy {
 				consumers: ConsumerKinds::NONE,
+				..POLICY
+			},
+			Policy {
+				purposes: PurposeCodes::NONE,
 				..POLICY
 			},
 		] {
@@ -176,8 +181,9 @@ fn a_request_is_judged_and_let_through_all_the_same() {
 #[test]
 fn the_verdict_of_a_request_is_known_before_it_is_made() {
 	with_dataset(|| {
+		let code = PurposeCode::Unspecified;
 		let verdict =
-			|offer| Sharing::verdict_of(&COMPANY, &SCHOOL, &scope(0, 10), &20, &offer, false);
+			|offer| Sharing::verdict_of(&COMPANY, &SCHOOL, &scope(0, 10), code, &20, &offer, false);
 		assert_eq!(verdict(100), Verdict::NoPolicy);
 		let policy = Policy {
 			price: 50,
@@ -194,6 +200,67 @@ fn the_verdict_of_a_request_is_known_before_it_is_made() {
 				reason: vec![],
 			};
 			assert_ok!(submit(SCHOOL, reject));
+		}
+	});
+}
+
+/// Makes the mock's request, for this purpose.
+fn request_for(range: Scope, purpose: PurposeCode) -> SharingCall {
+	let mut call = request(range, 5);
+	if let SharingCall::request_access { code, .. } = &mut call {
+		*code = purpose;
+	}
+	call
+}
+
+#[test]
+fn a_request_for_another_purpose_waits_for_the_owner_and_the_grant_keeps_its_code() {
+	with_dataset(|| {
+		let policy = Policy {
+			purposes: [PurposeCode::Research, PurposeCode::Statistics]
+				.into_iter()
+				.collect(),
+			..POLICY
+		};
+		assert_ok!(submit(SCHOOL, set(policy)));
+		for (id, code) in (0u64..).zip(PurposeCode::ALL) {
+			assert_ok!(submit(COMPANY, request_for(scope(id, id + 9), code)));
+			let asked = Requests::<Test>::get(id).expect("it is open");
+			assert_eq!(asked.code, code);
+			let meets = matches!(code, PurposeCode::Research | PurposeCode::Statistics);
+			let expected = match meets {
+				true => Verdict::Meets,
+				false => Verdict::PurposeNotAllowed,
+			};
+			assert_eq!(Sharing::verdict(&asked), expected, "{code}");
+			// The owner may grant it all the same, but as it was asked.
+			let mut other = answered(id);
+			let restated = Request {
+				code: PurposeCode::ALL[(code as usize + 1) % PurposeCode::ALL.len()],
+				..asked.clone()
+			};
+			other.digest = restated.digest(sp_io::hashing::blake2_256);
+			let answer = |request| SharingCall::add_authorize {
+				grantee: COMPANY,
+				scope: scope(id, id + 9),
+				expiry: 50,
+				until: None,
+				sealed_keys: b"sealed".to_vec(),
+				request: Some(request),
+				condition: None,
+			};
+			assert_noop!(submit(SCHOOL, answer(other)), Error::NotAsRequested);
+			let agreed = answered(id);
+			assert_ok!(submit(SCHOOL, answer(agreed)));
+			let event = last_event();
+			assert!(
+				matches!(event, SharingEvent::Authorized { code: kept, agreement: Some(digest), .. }
+					if kept == code && digest == agreed.digest),
+				"{event:?}"
+			);
+			let grant = Grants::<Test>::get(id).expect("it was given");
+			assert_eq!((grant.code, grant.agreement), (code, Some(agreed.digest)));
+			assert_ok!(submit(SCHOOL, SharingCall::revoke { grant: id }));
 		}
 	});
 }

@@ -99,6 +99,7 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 				longest_range: rng.gen_range(0..3),
 				longest_term: rng.gen_range(0..30),
 				consumers: ConsumerKinds::ALL,
+				purposes: PurposeCodes(rng.gen_range(0..1 << 4)),
 			};
 			let condition = rng.gen_ratio(1, 2).then(|| condition_of_policy(rng));
 			let call = SharingCall::set_policy {
@@ -173,6 +174,7 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 					owner,
 					scope,
 					purpose,
+					code: PurposeCode::ALL[rng.gen_range(0..PurposeCode::ALL.len())],
 					term,
 					offer,
 					firm: rng.gen_ratio(1, 4),

@@ -42,7 +42,15 @@ fn embargo_until(number: u8, text: &str) -> SharingCall {
 }
 
 fn verdict() -> Verdict {
-	Sharing::verdict_of(&COMPANY, &SCHOOL, &scope(0, 9), &20, &5, false)
+	Sharing::verdict_of(
+		&COMPANY,
+		&SCHOOL,
+		&scope(0, 9),
+		PurposeCode::Unspecified,
+		&20,
+		&5,
+		false,
+	)
 }
 
 /// Writes the account of a number as conditions do.
@@ -74,7 +82,15 @@ fn a_request_that_is_known_not_to_meet_the_condition_is_refused() {
 		assert_eq!(verdict(), Verdict::Meets);
 		assert_ok!(submit(COMPANY, request(scope(0, 8), 5)));
 		// The rest of the policy counts, too, and comes first.
-		let cheap = Sharing::verdict_of(&COMPANY, &SCHOOL, &scope(0, 9), &20, &4, false);
+		let cheap = Sharing::verdict_of(
+			&COMPANY,
+			&SCHOOL,
+			&scope(0, 9),
+			PurposeCode::Unspecified,
+			&20,
+			&4,
+			false,
+		);
 		assert_eq!(cheap, Verdict::OfferTooLow);
 		let listed = Sharing::datasets(&SCHOOL, None, 9).items.remove(0);
 		assert_eq!(listed.condition, Some(condition(SMOG)));
@@ -118,7 +134,15 @@ fn a_policy_judges_the_consumer_and_what_it_offers() {
 		assert_ok!(submit(SCHOOL, authorize(COMPANY, scope(0, 3), 40, None)));
 		assert_eq!(verdict(), Verdict::Meets);
 		// Another reader has none, and one that has expired does not count.
-		let rival = Sharing::verdict_of(&RIVAL, &SCHOOL, &scope(0, 9), &20, &5, false);
+		let rival = Sharing::verdict_of(
+			&RIVAL,
+			&SCHOOL,
+			&scope(0, 9),
+			PurposeCode::Unspecified,
+			&20,
+			&5,
+			false,
+		);
 		assert_eq!(rival, Verdict::ConditionNotMet);
 		run_to(40);
 		assert_eq!(verdict(), Verdict::ConditionNotMet);

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus dataset describe`: makes the card of a dataset, puts its hash on the chain, and compares a card with that.
+//!
+//! The hash is a report of the owner's for a source of facts of its own, `xDIGITS/cards`, which no one else can create.
+
+use crate::{
+	context::Context,
+	error::Error,
+	facts::now,
+	input::read_at_most,
+	report::Report,
+	text::{account, bytes, date},
+};
+use isthmus_sdk::{
+	conditions::{Name, Value},
+	facts::{response_hash, Observation, SourceTerms},
+	to_hex, AccountId, BlockNumber, DatasetId, Identity, Seconds, State,
+};
+use isthmus_tables::{
+	card::{self, Card, Files},
+	csv, parquet, Column,
+};
+use serde::Serialize;
+use std::{
+	fmt, fs,
+	io::{self, Read, Seek, SeekFrom, Write},
+	path::{Path, PathBuf},
+};
+
+pub(crate) const HELP: &str = "\
+A card says what is in a dataset: columns, a licence, and what leaves are called. It is a file of
+JSON-LD, Croissant 1.1, which programs that search for data read. With --guess it is made, from the
+columns of files, for you to look over. Without, its hash is put on the chain. With --check, anyone
+who got it compares it with the hash. A card is public, and so are the names in it.
+
+The hash is a fact: the source xDIGITS/cards, with the first 32 digits of the owner's public key,
+reports on dataset-NUMBER. A deposit is held for each.
+
+Examples:
+  isthmus dataset describe 0 --card marks.jsonld --guess 2025-03.parquet --leaf 2=2025-03 --key school.key
+  isthmus dataset describe 0 --card marks.jsonld --key school.key
+  isthmus dataset describe 0 --card marks.jsonld --check --owner 5FHneW46... --key company.key";
+
+/// The longest card, in bytes.
+const LONGEST: u64 = 256 << 10;
+/// How much of a CSV file is looked at, in bytes.
+const BEGINNING: u64 = 1 << 20;
+const PARQUET: &str = "application/vnd.apache.parquet";
+const CSV: &str = "text/csv";
+
+/// Arguments of the command.
+#[derive(clap::Args)]
+pub(crate) struct Opts {
+	/// Number of the dataset
+	dataset: DatasetId,
+
+	/// The card. With --guess, a new file
+	#[arg(long, value_name = "FILE")]
+	card: PathBuf,
+
+	/// Make the card, with the columns of these Parquet and CSV files
+	#[arg(long, value_name = "FILE", num_args = 1..)]
+	guess: Vec<PathBuf>,
+
+	/// What is in the dataset [default: its name]
+	#[arg(long, value_name = "TEXT", requires = "guess")]
+	description: Option<String>,
+
+	/// Licence: an address, or a name such as CC-BY-4.0
+	#[arg(long, value_name = "LICENCE", requires = "guess")]
+	license: Option<String>,
+
+	/// Word to find the dataset by; may be repeated
+	#[arg(long, value_name = "WORD", requires = "guess")]
+	keyword: Vec<String>,
+
+	/// What a leaf is called, such as 2=2025-03; may be repeated
+	#[arg(long, value_name = "LEAF=NAME", requires = "guess", value_parser = leaf)]
+	leaf: Vec<(u64, String)>,
+
+	/// Compare the card with the hash on the chain
+	#[arg(long, conflicts_with = "guess")]
+	check: bool,
+
+	/// Owner of the dataset [default: your own account]
+	#[arg(long, value_name = "ACCOUNT", requires = "check", value_parser = account)]
+	owner: Option<AccountId>,
+}
+
+impl Opts {
+	/// Returns whether the command sends a transaction.
+	pub(crate) fn spends(&self) -> bool {
+		self.guess.is_empty() && !self.check
+	}
+}
+
+/// Reads the number and the name of a leaf.
+fn leaf(text: &str) -> Result<(u64, String), &'static str> {
+	let (number, name) = text.split_once('=').unwrap_or((text, ""));
+	match number.parse() {
+		Ok(number) if !name.is_empty() => Ok((number, name.to_owned())),
+		_ => Err("expected a leaf and its name, such as 2=2025-03"),
+	}
+}
+
+/// A card that was made.
+#[derive(Serialize)]
+struct Made {
+	bytes: u64,
+	card: PathBuf,
+	columns: usize,
+	dataset: DatasetId,
+}
+
+impl fmt::Display for Made {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let (card, size) = (self.card.display(), bytes(self.bytes));
+		let (columns, dataset) = (self.columns, self.dataset);
+		write!(f, "{card} ({size}) describes dataset {dataset}, with {columns} columns; look it over, and put its hash on the chain: isthmus dataset describe {dataset} --card {card}")
+	}
+}
+
+/// A card whose hash is on the chain.
+#[derive(Serialize)]
+struct Published {
+	block: BlockNumber,
+	card: PathBuf,
+	dataset: DatasetId,
+	hash: String,
+	source: String,
+	topic: String,
+}
+
+impl fmt::Display for Published {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			block,
+			dataset,
+			hash,
+			..
+		} = self;
+		let card = self.card.display();
+		write!(
+			f,
+			"block {block}: the card of dataset {dataset} is {card}, with the hash {hash}"
+		)
+	}
+}
+
+/// A card that is the one on the chain.
+#[derive(Serialize)]
+struct Checked {
+	card: PathBuf,
+	dataset: DatasetId,
+	hash: String,
+	owner: AccountId,
+	published: Seconds,
+}
+
+impl fmt::Display for Checked {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			dataset,
+			owner,
+			published,
+			..
+		} = self;
+		let (card, day) = (self.card.display(), date(*published));
+		write!(
+			f,
+			"{card} is the card that {owner} published of dataset {dataset} ({day})"
+		)
+	}
+}
+
+/// Runs the command.
+pub(crate) async fn run(
+	context: &Context,
+	identity: &Identity,
+	opts: Opts,
+) -> Result<Box<dyn Report>, Error> {
+	Ok(match (opts.check, opts.guess.is_empty()) {
+		(true, _) => Box::new(check(context, identity, opts).await?),
+		(false, true) => Box::new(publish(context, identity, opts).await?),
+		(false, false) => Box::new(make(context, identity, opts).await?),
+	})
+}
+
+/// Returns the names of the source and the topic under which an owner reports the hash of a card.
+fn place(owner: &AccountId, dataset: DatasetId) -> Result<(Name, Name), Error> {
+	let digits = hex::encode(owner.0.get(..16).unwrap_or_default());
+	let name = |text: String| Name::new(&text).map_err(Error::failed);
+	Ok((
+		name(format!("x{digits}/cards"))?,
+		name(format!("dataset-{dataset}"))?,
+	))
+}
+
+/// Reads a card, and checks that it is one of the dataset.
+fn read(path: &Path, owner: &AccountId, dataset: DatasetId) -> Result<Vec<u8>, Error> {
+	let text = read_at_most(path, LONGEST, "a card")?;
+	let checked = card::check(&text, &owner.to_string(), dataset);
+	checked.map_err(|error| {
+		Error::usage(format!("{}: {error}", path.display()))
+			.hint("make a card of your dataset with --guess FILE")
+	})?;
+	Ok(text)
+}
+
+async fn make(context: &Context, identity: &Identity, opts: Opts) -> Result<Made, Error> {
+	let best = context.client.best().await?;
+	let owner = identity.id();
+	let (_, entry) = best.dataset_of(owner, Some(opts.dataset)).await?;
+	let tables = tables(&opts.guess)?;
+	let columns = tables.iter().map(|files| files.columns.len()).sum();
+	let name = entry.name.to_string();
+	let card = Card {
+		owner: owner.to_string(),
+		owner_name: registered(&best, owner).await?,
+		dataset: opts.dataset,
+		description: opts.description.unwrap_or_else(|| name.clone()),
+		name,
+		license: opts.license,
+		date: date(now() / 86_400 * 86_400),
+		keywords: opts.keyword,
+		leaves: opts.leaf.into_iter().collect(),
+		tables,
+	};
+	let text = format!("{:#}\n", card.json());
+	let created = fs::File::options()
+		.write(true)
+		.create_new(true)
+		.open(&opts.card);
+	let written = created.and_then(|mut file| file.write_all(text.as_bytes()));
+	written.map_err(|error| Error::file(&opts.card, &error))?;
+	Ok(Made {
+		bytes: text.len() as u64,
+		card: opts.card,
+		columns,
+		dataset: opts.dataset,
+	})
+}
+
+/// Returns the name under which an owner is registered.
+async fn registered(best: &State, owner: &AccountId) -> Result<String, Error> {
+	let producer = best.producer(owner).await?;
+	Ok(producer.map_or_else(|| owner.to_string(), |producer| producer.name.to_string()))
+}
+
+async fn publish(context: &Context, identity: &Identity, opts: Opts) -> Result<Published, Error> {
+	let (client, owner) = (&context.client, identity.id());
+	let text = read(&opts.card, owner, opts.dataset)?;
+	let best = client.best().await?;
+	best.dataset_of(owner, Some(opts.dataset)).await?;
+	let (source, topic) = place(owner, opts.dataset)?;
+	let hash = response_hash(&text);
+	let observation = Observation {
+		value: Value::Hash(hash),
+		observed: now(),
+		response: hash,
+	};
+	let mut calls = Vec::new();
+	if client.proven().await?.source(&source).await?.is_none() {
+		let terms = SourceTerms {
+			reporters: vec![*owner],
+			quorum: 1,
+			fresh: u32::MAX,
+		};
+		calls.push(client.create_source(&source, &terms).await?);
+	}
+	calls.push(client.report(&source, &topic, &observation).await?);
+	let last = context.send_all(identity, &calls).await?;
+	let block = last
+		.ok_or_else(|| Error::failed("nothing was sent"))?
+		.number();
+	Ok(Published {
+		block,
+		card: opts.card,
+		dataset: opts.dataset,
+		hash: to_hex(&hash),
+		source: source.to_string(),
+		topic: topic.to_string(),
+	})
+}
+
+async fn check(context: &Context, identity: &Identity, opts: Opts) -> Result<Checked, Error> {
+	let dataset = opts.dataset;
+	let owner = opts.owner.unwrap_or(*identity.id());
+	let text = read(&opts.card, &owner, dataset)?;
+	let (source, topic) = place(&owner, dataset)?;
+	let proven = context.client.proven().await?;
+	let reports = proven.reports(&source, &topic).await?;
+	let by_owner = reports.iter().find(|report| report.reporter == owner);
+	let report = by_owner
+		.ok_or_else(|| Error::refused(format!("{owner} published no card of dataset {dataset}")))?;
+	let hash = response_hash(&text);
+	if report.value != Value::Hash(hash) {
+		let card = opts.card.display();
+		return Err(Error::refused(format!(
+			"{card} is not the card that {owner} published of dataset {dataset}"
+		))
+		.hint("ask the owner for the one of now: each character counts"));
+	}
+	Ok(Checked {
+		card: opts.card,
+		dataset,
+		hash: to_hex(&hash),
+		owner,
+		published: report.observed,
+	})
+}
+
+/// Returns the columns of files. Those of the same kind with the same columns come together.
+fn tables(paths: &[PathBuf]) -> Result<Vec<Files>, Error> {
+	let mut tables: Vec<Files> = Vec::new();
+	for path in paths {
+		let (format, columns) = columns(path)?;
+		let file = path
+			.file_name()
+			.unwrap_or_default()
+			.to_string_lossy()
+			.into_owned();
+		let same = |files: &&mut Files| files.format == format && files.columns == columns;
+		match tables.iter_mut().find(same) {
+			Some(files) => files.includes.push(file),
+			None => tables.push(Files {
+				name: format!("files-{}", tables.len() + 1),
+				format: format.to_owned(),
+				includes: vec![file],
+				columns,
+			}),
+		}
+	}
+	// Those that come later are probably like these.
+	if let [only] = &mut tables[..] {
+		let end = if only.format == CSV {
+			"*.csv"
+		} else {
+			"*.parquet"
+		};
+		only.includes = vec![end.to_owned()];
+	}
+	Ok(tables)
+}
+
+/// Returns the media type and the columns of a file.
+fn columns(path: &Path) -> Result<(&'static str, Vec<Column>), Error> {
+	let bad = |why: &dyn fmt::Display| Error::usage(format!("{}: {why}", path.display()));
+	let failed = |error: io::Error| Error::file(path, &error);
+	let end = path.extension().unwrap_or_default().to_string_lossy();
+	if end.eq_ignore_ascii_case("csv") {
+		let mut beginning = Vec::new();
+		let file = fs::File::open(path).map_err(failed)?;
+		let length = file
+			.take(BEGINNING)
+			.read_to_end(&mut beginning)
+			.map_err(failed)?;
+		let is_whole = (length as u64) < BEGINNING;
+		let columns = csv::guess(&beginning, is_whole).map_err(|error| bad(&error))?;
+		return Ok((CSV, columns));
+	}
+	if !end.eq_ignore_ascii_case("parquet") {
+		return Err(bad(
+			&"columns are guessed of files that end with .parquet or .csv",
+		));
+	}
+	let mut file = fs::File::open(path).map_err(failed)?;
+	let length = file.seek(SeekFrom::End(0)).map_err(failed)?;
+	let mut tail = [0; parquet::TAIL as usize];
+	file.seek(SeekFrom::Start(length.saturating_sub(parquet::TAIL)))
+		.map_err(failed)?;
+	file.read_exact(&mut tail)
+		.map_err(|_| bad(&parquet::ParquetError::Foreign))?;
+	let range = parquet::description(length, tail).map_err(|error| bad(&error))?;
+	let mut description = Vec::new();
+	file.seek(SeekFrom::Start(range.start)).map_err(failed)?;
+	file.take(range.end - range.start)
+		.read_to_end(&mut description)
+		.map_err(failed)?;
+	let table = parquet::read(&description).map_err(|error| bad(&error))?;
+	Ok((PARQUET, table.columns))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_leaf_has_a_number_and_a_name() {
+		assert_eq!(leaf("2=2025-03"), Ok((2, "2025-03".to_owned())));
+		assert_eq!(leaf("0=a=b"), Ok((0, "a=b".to_owned())));
+		for bad in ["2", "2=", "=x", "x=2", "-1=x"] {
+			assert!(leaf(bad).is_err(), "{bad}");
+		}
+	}
+
+	#[test]
+	fn an_owners_cards_have_a_place_of_their_own() {
+		let (source, topic) = place(&AccountId::from([0xab; 32]), u32::MAX).unwrap();
+		assert_eq!(source.as_str(), format!("x{}/cards", "ab".repeat(16)));
+		assert_eq!(topic.as_str(), "dataset-4294967295");
+	}
+
+	#[test]
+	fn files_with_the_same_columns_come_together() {
+		let folder = tempfile::tempdir().unwrap();
+		let file = |name: &str, content: &str| {
+			let path = folder.path().join(name);
+			fs::write(&path, content).unwrap();
+			path
+		};
+		let (a, b) = (
+			file("a.csv", "name,mark\nAda,97\n"),
+			file("b.CSV", "name,mark\nBob,3\n"),
+		);
+		let c = file("c.csv", "when\n2025-03-01\n");
+		let together = tables(&[a.clone(), b.clone()]).unwrap();
+		assert_eq!(
+			(together.len(), &together[0].includes),
+			(1, &vec!["*.csv".to_owned()])
+		);
+		let apart = tables(&[a, c, b]).unwrap();
+		assert_eq!((apart[0].includes.len(), apart[1].includes.len()), (2, 1));
+		assert_eq!(
+			(apart[1].name.as_str(), apart[1].columns[0].name.as_str()),
+			("files-2", "when")
+		);
+		for (name, content, words) in [
+			("x.txt", "x", "end with .parquet or .csv"),
+			("x.parquet", "x", "not a Parquet file"),
+			(
+				"y.parquet",
+				"long enough, but no table",
+				"not a Parquet file",
+			),
+			("x.csv", "", "no line with the names"),
+		] {
+			let refused = format!("{:?}", tables(&[file(name, content)]).unwrap_err());
+			assert!(refused.contains(words), "{refused}");
+		}
+	}
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Stores a folder in packs, for `isthmus store --object` and `isthmus sync`.
+
+use crate::{
+	context::Context,
+	error::Error,
+	progress::Bar,
+	text::{bytes, count, Called, Key},
+};
+use isthmus_sdk::{
+	sharing::readers, BlockNumber, DatasetId, Epoch, Identity, Leaf, LocalFolder, RecordKey,
+	SyncFolder, SyncedFolder,
+};
+use serde::Serialize;
+use std::fmt;
+
+/// A folder that is stored in packs.
+#[derive(Serialize)]
+pub(crate) struct Synced {
+	/// The block; `None` if nothing has changed and nothing was sent.
+	block: Option<BlockNumber>,
+	added: usize,
+	bytes: u64,
+	changed: usize,
+	dataset: DatasetId,
+	/// What became of objects that are not used any more, by location.
+	deleted: Vec<Deleted>,
+	epoch: Epoch,
+	files: usize,
+	key: Key,
+	leaf: Leaf,
+	location: String,
+	name: String,
+	packs: usize,
+	/// How many other accounts have a grant that covers the leaf of the list; `None` if the node did not tell.
+	readers: Option<usize>,
+	removed: usize,
+	removed_packs: usize,
+	resumed: bool,
+	sent_bytes: u64,
+	sent_packs: usize,
+	transactions: u32,
+}
+
+/// What became of objects at a location.
+#[derive(Serialize)]
+struct Deleted {
+	location: String,
+	gone: usize,
+	/// Why one was not deleted there; `None` if all are gone.
+	failure: Option<String>,
+}
+
+impl fmt::Display for Synced {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let size = bytes(self.bytes);
+		let files = count(self.files as u64, "file");
+		let packs = count(self.packs as u64, "pack");
+		let name = &self.name;
+		let Some(block) = self.block else {
+			return write!(f, "{files} ({size}) in {packs} already stored as {name}");
+		};
+		write!(
+			f,
+			"block {block}: stored {files} ({size}) in {packs} as {name}"
+		)?;
+		let (leaf, dataset, epoch) = (self.leaf, self.dataset, self.epoch);
+		write!(f, ", up to leaf {leaf} of dataset {dataset}, epoch {epoch}")?;
+		let (added, changed, removed) = (self.added, self.changed, self.removed);
+		write!(f, "\n  {added} added, {changed} changed, {removed} removed")?;
+		let (sent, size) = (
+			count(self.sent_packs as u64, "pack"),
+			bytes(self.sent_bytes),
+		);
+		let transactions = count(self.transactions.into(), "transaction");
+		write!(
+			f,
+			"\n  sent {sent} and the list ({size}) to {} in {transactions}",
+			self.location
+		)?;
+		if self.removed_packs > 0 {
+			let unused = count(self.removed_packs as u64, "unused pack");
+			write!(f, "\n  removed {unused}")?;
+		}
+		for Deleted {
+			location,
+			gone,
+			failure,
+		} in &self.deleted
+		{
+			let gone = count(*gone as u64, "object");
+			match failure {
+				None => write!(f, "\n  {location}: deleted {gone}")?,
+				Some(failure) => {
+					write!(f, "\n  {location}: deleted {gone}, and not all: {failure}")?
+				}
+			}
+		}
+		match self.readers {
+			None => Ok(()),
+			Some(0) => f.write_str("\n  no one else can read it yet"),
+			Some(readers) => {
+				let readers = count(readers as u64, "reader");
+				write!(
+					f,
+					"\n  the list is readable by {readers}: isthmus list given"
+				)
+			}
+		}
+	}
+}
+
+/// Stores a folder in packs.
+pub(crate) async fn store(
+	context: &Context,
+	identity: &Identity,
+	(called, key): (Called, RecordKey),
+	sync: SyncFolder<'_>,
+	folder: &LocalFolder,
+) -> Result<Synced, Error> {
+	let sync = sync.until_finalized(context.is_finalized());
+	let synced = sync.run(folder, &mut Bar::new()).await;
+	let synced: SyncedFolder = synced.map_err(|error| Error::from(error).naming(key, called))?;
+	let place = synced.list.place;
+	Ok(Synced {
+		block: synced.list.done.now().map(|included| included.number()),
+		added: synced.added,
+		bytes: synced.bytes,
+		changed: synced.changed,
+		dataset: place.dataset,
+		deleted: synced
+			.deleted
+			.into_iter()
+			.map(|deleted| Deleted {
+				location: deleted.location,
+				gone: deleted.gone,
+				failure: deleted.failure,
+			})
+			.collect(),
+		epoch: place.epoch,
+		files: synced.files,
+		key: Key(key),
+		leaf: place.leaf,
+		location: synced.location,
+		name: called.shown().to_string(),
+		packs: synced.packs,
+		readers: readers(&context.client, identity.id(), &place).await.ok(),
+		removed: synced.removed,
+		removed_packs: synced.removed_packs,
+		resumed: synced.list.resumed,
+		sent_bytes: synced.sent_bytes,
+		sent_packs: synced.sent_packs,
+		transactions: synced.list.transactions,
+	})
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus watch`: checks what the account pays for while it can be disputed.
+
+use crate::{
+	context::Context,
+	error::Error,
+	options::Options,
+	paid::{look, Disputes, Found},
+	serve::{FIRST_WAIT, LONGEST_WAIT},
+	service::Service,
+	stderr::tell,
+	text::{count, Amount},
+};
+use isthmus_sdk::{
+	dispute::disputable, sharing::LEAST_TIME, AccountId, BlockNumber, GrantId, Identity, Leaf,
+};
+use serde::Serialize;
+use std::{collections::BTreeMap, convert::Infallible, fmt, time::Instant};
+
+/// Arguments of the command.
+#[derive(clap::Args)]
+#[command(after_help = "\
+A payment is held for half of the term, for at least 24 blocks and at most a day. The command looks
+at each grant that the account pays for when it arrives, and once more shortly before the owner is
+paid, because there may be new records in its range. A grant that does not open is disputed, and the
+payment comes back.
+
+The command runs until it is stopped, and tries again after an error. It can be stopped and started
+at any time. --max-cost limits what it spends in all: a dispute that is won costs nothing.
+
+Example:
+  isthmus watch --key company.key")]
+pub(crate) struct Opts {
+	#[command(flatten)]
+	disputes: Disputes,
+}
+
+/// A grant that was looked at.
+#[derive(Serialize)]
+struct Looked {
+	grant: GrantId,
+	/// The leaves whose records could not be looked at.
+	#[serde(rename = "leftOut")]
+	left_out: Vec<Leaf>,
+	owner: AccountId,
+	paid: Amount,
+	/// How many records it opens; `None` if it does not open what was paid for.
+	records: Option<usize>,
+	/// What came back.
+	refunded: Option<Amount>,
+	/// What happened, in words.
+	#[serde(skip)]
+	words: String,
+}
+
+impl fmt::Display for Looked {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.write_str(&self.words)
+	}
+}
+
+/// Runs the command.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
+	let context = &Context::connect(options).await?;
+	let identity = &context.identity().await?;
+	let service = Service::from_env().map_err(Error::usage)?;
+	tell(format_args!("watching what {} pays for", identity.id()));
+	let watched = async {
+		let (mut wait, mut looks) = (FIRST_WAIT, BTreeMap::new());
+		loop {
+			let began = Instant::now();
+			let Err(error) = watch(context, identity, &opts, &mut looks, &service).await;
+			tell(format_args!("{}; trying again", error.message()));
+			service.is_in_trouble(error.message());
+			if began.elapsed() > LONGEST_WAIT {
+				wait = FIRST_WAIT;
+			}
+			tokio::time::sleep(wait).await;
+			wait = (wait * 2).min(LONGEST_WAIT);
+		}
+	};
+	tokio::select! {
+		never = watched => never,
+		never = service.stay_alive() => match never {},
+	}
+}
+
+/// At which blocks a grant was looked at last.
+type Looks = BTreeMap<GrantId, BlockNumber>;
+
+/// Looks at what is paid for, at each new block. Ends with an error.
+async fn watch(
+	context: &Context,
+	identity: &Identity,
+	opts: &Opts,
+	looks: &mut Looks,
+	service: &Service,
+) -> Result<Infallible, Error> {
+	let client = &context.client;
+	let mut heads = client.heads().await?;
+	loop {
+		let now = client.best().await?.block().number;
+		let open = disputable(client, identity).await?;
+		looks.retain(|grant, _| open.iter().any(|(entry, _)| entry.id == *grant));
+		service.is_ready(&format!(
+			"block {now}: {} can be disputed",
+			count(open.len() as u64, "payment")
+		));
+		for (entry, until) in open {
+			let last = until.saturating_sub(LEAST_TIME);
+			let is_due = |before: &BlockNumber| *before < last && last <= now;
+			if !looks.get(&entry.id).is_none_or(is_due) {
+				continue;
+			}
+			let found = look(context, identity, entry.id, &opts.disputes).await?;
+			looks.insert(entry.id, now);
+			let looked = told(entry.id, entry.grant.owner, Amount(entry.grant.paid), found);
+			// A full disk under the log does not stop the command.
+			if let Some(Err(error)) = looked.map(|looked| context.output.print(&looked)) {
+				error.report();
+			}
+		}
+		heads.next().await?;
+	}
+}
+
+/// Returns what is printed about a grant; nothing if its owner was paid meanwhile.
+fn told(grant: GrantId, owner: AccountId, paid: Amount, found: Found) -> Option<Looked> {
+	let (records, left_out, refunded, words) = match found {
+		Found::Settled => return None,
+		Found::Opens(records, left_out) => {
+			let opens = count(records as u64, "record");
+			let words = match left_out.len() {
+				0 => format!("grant {grant} of {owner} opens {opens}"),
+				left => {
+					format!("grant {grant} of {owner} opens {opens}; {left} could not be looked at")
+				}
+			};
+			(Some(records), left_out, None, words)
+		}
+		Found::Disputed(disputed) => {
+			let refunded = disputed.refunded();
+			(None, Vec::new(), refunded, disputed.to_string())
+		}
+		Found::Wrong => {
+			let words = format!(
+				"grant {grant} of {owner} does not open what was paid for: isthmus dispute {grant}"
+			);
+			(None, Vec::new(), None, words)
+		}
+	};
+	Some(Looked {
+		grant,
+		left_out,
+		owner,
+		paid,
+		records,
+		refunded,
+		words,
+	})
+}

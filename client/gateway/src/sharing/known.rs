@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What is kept of tables: which columns and how many rows files have, and which versions tables were given.
+
+use super::tables;
+use crate::{
+	kept::Recent,
+	source::{File, Place},
+};
+use isthmus_tables::parquet::Table;
+use std::sync::Arc;
+
+/// Of how many files it is kept what columns they have.
+const DESCRIBED: u32 = 1 << 12;
+/// Of how many tables it is kept what files they have.
+const VERSIONS: u32 = 1 << 12;
+
+/// A file by its dataset, the key of its record and its hash.
+type FileId = (Place, [u8; 32], [u8; 32]);
+
+/// Returns what a file is known by.
+pub(super) fn file_id(place: Place, file: &File) -> FileId {
+	(place, file.key.0, file.hash)
+}
+
+/// What is kept of tables.
+pub(crate) struct Sharing {
+	/// What files say about themselves, by their keys and hashes.
+	pub(super) described: Recent<FileId, Arc<Table>>,
+	/// The marks of tables, by their paths, and the versions that they were given.
+	versions: Recent<(Place, String), ([u8; 32], u64)>,
+}
+
+impl Default for Sharing {
+	fn default() -> Self {
+		Self {
+			described: Recent::new(DESCRIBED),
+			versions: Recent::new(VERSIONS),
+		}
+	}
+}
+
+impl Sharing {
+	/// Returns the version of a table: another and higher one when its files are others. It is the time at which they were
+	/// first seen, so that it is higher, too, after the gateway was started again.
+	pub(super) fn version(&self, place: Place, table: &tables::Table, now: u64) -> u64 {
+		let (id, mark) = ((place, table.path.clone()), table.mark());
+		let version = match self.versions.get(&id) {
+			Some((known, version)) if known == mark => return version,
+			Some((_, version)) => now.max(version.saturating_add(1)),
+			None => now,
+		};
+		self.versions.keep(id, (mark, version)).1
+	}
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Which tables the files of a dataset are. The Parquet files of a folder are one table, and each Parquet file that is in no
+//! folder is a table of its own. Folders such as `year=2025` are parts of the table above them, as in Hive.
+
+use super::names::{clean, folded};
+use crate::source::File;
+use percent_encoding::percent_decode_str;
+use ring::digest::{digest, Context, SHA256};
+use std::collections::BTreeMap;
+
+const END: &str = ".parquet";
+/// What Hive writes for a value that is missing.
+const MISSING: &str = "__HIVE_DEFAULT_PARTITION__";
+/// How many bytes of a hash tell tables of the same name apart.
+const APART: usize = 4;
+
+/// A table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Table {
+	pub(super) name: String,
+	/// The path of its folder, or of its only file.
+	pub(super) path: String,
+	/// The columns whose values are in the names of folders.
+	pub(super) partitions: Vec<String>,
+	/// Its files, in the order of their paths.
+	pub(super) parts: Vec<Part>,
+}
+
+/// A file of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+	pub(super) file: File,
+	/// The values in the names of its folders. An empty one is missing.
+	pub(super) values: BTreeMap<String, String>,
+}
+
+impl Table {
+	/// Returns the hash of all that its files are.
+	pub(super) fn mark(&self) -> [u8; 32] {
+		let mut context = Context::new(&SHA256);
+		for Part { file, .. } in &self.parts {
+			context.update(&(file.path.len() as u64).to_le_bytes());
+			context.update(file.path.as_bytes());
+			context.update(&file.hash);
+		}
+		let mut mark = [0; 32];
+		mark.copy_from_slice(context.finish().as_ref());
+		mark
+	}
+
+	/// Returns the file that was stored last.
+	pub(super) fn newest(&self) -> Option<&File> {
+		let files = self.parts.iter().map(|part| &part.file);
+		files.max_by_key(|file| (file.date, &file.path))
+	}
+}
+
+/// Returns the tables of some files, which are sorted by their paths, sorted by their names.
+pub(super) fn tables(files: &[File]) -> Vec<Table> {
+	let mut found: BTreeMap<&str, Vec<Part>> = BTreeMap::new();
+	for file in files {
+		if let Some((path, values)) = place(&file.path) {
+			let file = file.clone();
+			found.entry(path).or_default().push(Part { file, values });
+		}
+	}
+	let name = |path: &str| {
+		let short = path.strip_suffix(END).unwrap_or(path);
+		clean(short, "files")
+	};
+	let mut count: BTreeMap<String, usize> = BTreeMap::new();
+	for path in found.keys() {
+		*count.entry(folded(&name(path))).or_default() += 1;
+	}
+	let table = |(path, parts): (&str, Vec<Part>)| {
+		let mut partitions = Vec::new();
+		for key in parts.iter().flat_map(|part| part.values.keys()) {
+			if !partitions.contains(key) {
+				partitions.push(key.clone());
+			}
+		}
+		let mut name = name(path);
+		if count.get(&folded(&name)).is_some_and(|count| *count > 1) {
+			let hash = digest(&SHA256, path.as_bytes());
+			let apart = hash.as_ref().get(..APART).unwrap_or_default();
+			name = format!("{name}_{}", hex::encode(apart));
+		}
+		Table {
+			name,
+			path: path.to_owned(),
+			partitions,
+			parts,
+		}
+	};
+	let mut tables: Vec<_> = found.into_iter().map(table).collect();
+	tables.sort_by_key(|table| folded(&table.name));
+	tables
+}
+
+/// Returns the path of the table in which a file is, and the values in the names of its folders; `None` if it is in none.
+fn place(path: &str) -> Option<(&str, BTreeMap<String, String>)> {
+	let end = path.len().checked_sub(END.len())?;
+	if !path.get(end..)?.eq_ignore_ascii_case(END) {
+		return None;
+	}
+	// Such as `_delta_log`, and `.part-0.parquet` that is not finished.
+	let is_hidden = |name: &str| name.starts_with(['_', '.']) && !name.contains('=');
+	if path.split('/').any(is_hidden) {
+		return None;
+	}
+	let mut values = BTreeMap::new();
+	let Some((mut folder, _)) = path.rsplit_once('/') else {
+		return Some((path, values));
+	};
+	loop {
+		let (above, last) = folder.rsplit_once('/').unwrap_or(("", folder));
+		let Some((key, value)) = last.split_once('=') else {
+			return Some((folder, values));
+		};
+		let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+		let value = if value == MISSING { "" } else { value };
+		values.entry(decoded(key)).or_insert_with(|| decoded(value));
+		folder = above;
+		if folder.is_empty() {
+			return Some((folder, values));
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn files(paths: &[&str]) -> Vec<File> {
+		let file = |(number, path): (usize, &&str)| File {
+			path: (*path).to_owned(),
+			length: 1,
+			hash: [number as u8; 32],
+			date: 100 - number as u64,
+			key: [0; 32].into(),
+		};
+		paths.iter().enumerate().map(file).collect()
+	}
+
+	fn shown(tables: &[Table]) -> Vec<(&str, &str, usize)> {
+		tables
+			.iter()
+			.map(|table| (table.name.as_str(), table.path.as_str(), table.parts.len()))
+			.collect()
+	}
+
+	#[test]
+	fn folders_and_single_files_are_tables() {
+		let found = tables(&files(&[
+			"Schools.PARQUET",
+			"a/_delta_log/0.checkpoint.parquet",
+			"a/.part.parquet",
+			"a/deeper/1.parquet",
+			"a/1.parquet",
+			"a/2 é.parquet",
+			"a/list.csv",
+			"b.parquet",
+			"c",
+			".parquet",
+		]));
+		let expected = [
+			("a", "a", 2),
+			("a_deeper", "a/deeper", 1),
+			("b", "b.parquet", 1),
+			("Schools_PARQUET", "Schools.PARQUET", 1),
+		];
+		assert_eq!(shown(&found), expected);
+		assert_eq!(found[0].parts[1].file.path, "a/2 é.parquet");
+		assert_eq!(found[0].newest().unwrap().path, "a/1.parquet");
+	}
+
+	#[test]
+	fn folders_with_values_are_parts_of_the_table_above() {
+		let found = tables(&files(&[
+			"m/year=2025/kind=a%2Fb/1.parquet",
+			"m/year=2026/kind=__HIVE_DEFAULT_PARTITION__/1.parquet",
+			"m/year=2027/1.parquet",
+			"year=2025/1.parquet",
+		]));
+		assert_eq!(shown(&found), [("files", "", 1), ("m", "m", 3)]);
+		let marks = &found[1];
+		assert_eq!(marks.partitions, ["kind", "year"]);
+		let value = |part: usize, key: &str| marks.parts[part].values.get(key).map(String::as_str);
+		assert_eq!(
+			(value(0, "year"), value(0, "kind")),
+			(Some("2025"), Some("a/b"))
+		);
+		assert_eq!((value(1, "kind"), value(2, "kind")), (Some(""), None));
+	}
+
+	#[test]
+	fn tables_of_the_same_name_are_told_apart() {
+		let found = tables(&files(&[
+			"A.parquet",
+			"a/1.parquet",
+			"b c.parquet",
+			"b_c.parquet",
+			"d.parquet",
+		]));
+		let names: Vec<_> = found.iter().map(|table| folded(&table.name)).collect();
+		let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+		assert_eq!(distinct.len(), 5, "{names:?}");
+		assert!(names.contains(&"d".to_owned()) && !names.contains(&"a".to_owned()));
+		// They have the same name whatever else is there.
+		let fewer = tables(&files(&["A.parquet", "a/1.parquet"]));
+		assert!(fewer
+			.iter()
+			.all(|table| names.contains(&folded(&table.name))));
+	}
+
+	#[test]
+	fn a_mark_changes_with_each_file() {
+		let mark = |paths: &[&str]| tables(&files(paths))[0].mark();
+		let one = mark(&["a/1.parquet"]);
+		assert_eq!(one, mark(&["a/1.parquet", "b.csv"]));
+		assert_ne!(one, mark(&["a/1.parquet", "a/2.parquet"]));
+		let mut stored_again = files(&["a/1.parquet"]);
+		stored_again[0].hash = [9; 32];
+		assert_ne!(one, tables(&stored_again)[0].mark());
+	}
+}

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Fetches files out of packs. Files that lie beside each other are fetched together. They are written to a folder of
+//! their own first, and get their names when all of them are on the disk.
+
+use super::place::{is_missing, place, FetchedFolder};
+use crate::{
+	account::Identity,
+	client::Client,
+	fetch_file::{lock_part, part_name, rename_new, FetchError, FetchFile},
+	folder::{
+		self,
+		packed::{List, Packed},
+	},
+	progress::{Progress, Stage},
+	reading::Reading,
+	types::{AccountId, RecordKey},
+	wait::Wait,
+};
+use futures::{stream, StreamExt};
+use isthmus_envelope::on_disk;
+use std::{
+	fs::{self, DirBuilder, File, OpenOptions},
+	io::{self, ErrorKind, Write},
+	path::{Path, PathBuf},
+};
+
+/// How many bytes of a pack are fetched at a time, at most. Longer files are packs of their own.
+const SPAN: u64 = 16 << 20;
+/// Bytes between two files that are not needed are fetched, too, if they are no more than this.
+const GAP: u64 = 1 << 20;
+/// How many spans are fetched at a time.
+const AT_ONCE: usize = 3;
+
+/// Fetches files of folders.
+#[derive(Clone, Copy)]
+pub(super) struct Fetch<'a> {
+	pub(super) client: &'a Client,
+	pub(super) reader: &'a Identity,
+	pub(super) owner: &'a AccountId,
+	/// Whether files that are there are replaced.
+	pub(super) replace: bool,
+}
+
+/// A file to be fetched.
+struct Wanted<'a> {
+	file: &'a folder::File,
+	/// Where it begins in its pack.
+	offset: u64,
+	/// Where to write it.
+	path: PathBuf,
+	/// Whether another file is there.
+	differs: bool,
+}
+
+/// Files of one pack that are fetched together.
+struct Span<'a> {
+	start: u64,
+	end: u64,
+	files: Vec<Wanted<'a>>,
+}
+
+impl Span<'_> {
+	/// Returns the key of the pack; `None` if the files are empty and in no pack.
+	fn key(&self) -> Option<RecordKey> {
+		let first = self.files.first().filter(|_| self.end > self.start);
+		first.map(|first| first.file.key)
+	}
+}
+
+impl Fetch<'_> {
+	/// Fetches all files of a list that are missing. Programs that fetch the same list into the same folder take turns.
+	pub(super) async fn all(
+		&self,
+		list: &List,
+		hash: &[u8; 32],
+		output: &Path,
+		progress: &mut impl Progress,
+	) -> Result<FetchedFolder, FetchError> {
+		let lock = &output.join(part_name(Path::new(""), hash));
+		let held = lock_part(lock, false);
+		let _held = self.client.patiently(Wait::OtherFetch, held).await?;
+		let fetched = self.missing(list, lock, output, progress).await;
+		// The error of fetching is the one to report.
+		let _ = fs::remove_file(lock);
+		fetched?;
+		let files = || list.files.iter().map(|packed| &packed.file);
+		Ok(FetchedFolder {
+			files: files().filter(|file| !file.folder).count(),
+			bytes: files().fold(0, |all, file| all.saturating_add(file.length)),
+		})
+	}
+
+	async fn missing(
+		&self,
+		list: &List,
+		lock: &Path,
+		output: &Path,
+		progress: &mut impl Progress,
+	) -> Result<(), FetchError> {
+		let (mut short, mut long) = (Vec::new(), Vec::new());
+		for Packed { file, offset, .. } in &list.files {
+			let path = place(output, &file.path)?;
+			let Some(differs) = is_missing(&path, file, self.replace)? else {
+				continue;
+			};
+			let files = match file.length > SPAN {
+				true => &mut long,
+				false => &mut short,
+			};
+			files.push(Wanted {
+				file,
+				offset: *offset,
+				path,
+				differs,
+			});
+		}
+		if !short.is_empty() {
+			let parts = Parts::create(lock)?;
+			self.spans(spans(short), &parts, progress).await?;
+		}
+		for wanted in &long {
+			progress.file(&wanted.file.path);
+			self.long(wanted, Some(output), progress).await?;
+		}
+		Ok(())
+	}
+
+	/// Fetches files that are not longer than a span.
+	async fn spans(
+		&self,
+		spans: Vec<Span<'_>>,
+		parts: &Parts,
+		progress: &mut impl Progress,
+	) -> Result<(), FetchError> {
+		let total = spans.iter().map(|span| span.end - span.start).sum();
+		let mut done = 0;
+		let mut fetched = stream::iter(spans)
+			.map(|span| async {
+				let bytes = self.span(&span).await?;
+				Ok::<_, FetchError>((span, bytes))
+			})
+			.buffered(AT_ONCE)
+			.boxed_local();
+		while let Some(next) = fetched.next().await {
+			let (span, bytes) = next?;
+			parts.write(&span, &bytes)?;
+			done += span.end - span.start;
+			progress.at(Stage::Fetching, done, total);
+		}
+		parts.sync()
+	}
+
+	/// Fetches the bytes of a span.
+	async fn span(&self, span: &Span<'_>) -> Result<Vec<u8>, FetchError> {
+		let Some(key) = span.key() else {
+			return Ok(Vec::new());
+		};
+		let fetch = async {
+			let reading = Reading::open(self.client, self.reader, self.owner, key).await?;
+			reading.read_range(span.start, span.end - span.start).await
+		};
+		let path = span.files.first().map_or("", |first| &first.file.path);
+		fetch.await.map_err(FetchError::of_file(path))
+	}
+
+	/// Fetches one file into a local file. Of a pack with other files, only its part is fetched.
+	pub(super) async fn one(
+		&self,
+		file: &folder::File,
+		offset: u64,
+		output: &Path,
+		progress: &mut impl Progress,
+	) -> Result<(), FetchError> {
+		let wanted = Wanted {
+			file,
+			offset,
+			path: output.to_owned(),
+			differs: self.replace && fs::symlink_metadata(output).is_ok(),
+		};
+		if file.length > SPAN {
+			return self.long(&wanted, None, progress).await;
+		}
+		if !wanted.differs && fs::symlink_metadata(output).is_ok() {
+			return Err(FetchError::Exists(output.to_owned()));
+		}
+		let mut name = output.file_name().unwrap_or_default().to_owned();
+		name.push(part_name(Path::new(""), &file.hash));
+		let lock = &on_disk::folder(output).join(name);
+		let held = lock_part(lock, false);
+		let _held = self.client.patiently(Wait::OtherFetch, held).await?;
+		let fetched = async {
+			let parts = Parts::create(lock)?;
+			self.spans(spans(vec![wanted]), &parts, progress).await
+		};
+		let fetched = fetched.await;
+		let _ = fs::remove_file(lock);
+		fetched
+	}
+
+	/// Fetches a file that is a record of its own.
+	async fn long(
+		&self,
+		wanted: &Wanted<'_>,
+		part_in: Option<&Path>,
+		progress: &mut impl Progress,
+	) -> Result<(), FetchError> {
+		let file = wanted.file;
+		let reading = Reading::open(self.client, self.reader, self.owner, file.key)
+			.await
+			.map_err(FetchError::of_file(&file.path))?;
+		if wanted.offset != 0 || reading.length() != file.length {
+			return Err(FetchError::WrongLength(file.path.clone()));
+		}
+		let fetch = FetchFile::new(&reading, &wanted.path)
+			.executable(file.executable)
+			.replace(wanted.differs)
+			.expecting(file.hash);
+		let fetch = match part_in {
+			Some(folder) => fetch.part_in(folder),
+			None => fetch,
+		};
+		fetch.run(progress).await
+	}
+}
+
+/// Puts files together that are fetched together: those of one pack that are beside each other, or nearly.
+fn spans(mut files: Vec<Wanted<'_>>) -> Vec<Span<'_>> {
+	files.sort_by_key(|wanted| (wanted.file.key, wanted.offset));
+	let mut spans: Vec<Span<'_>> = Vec::new();
+	for wanted in files {
+		let (key, start) = (wanted.file.key, wanted.offset);
+		let end = start.saturating_add(wanted.file.length);
+		match spans.last_mut() {
+			Some(span)
+				if span
+					.files
+					.first()
+					.is_some_and(|first| first.file.key == key)
+					&& start <= span.end.saturating_add(GAP)
+					&& end.saturating_sub(span.start) <= SPAN =>
+			{
+				span.end = span.end.max(end);
+				span.files.push(wanted);
+			}
+			_ => spans.push(Span {
+				start,
+				end,
+				files: vec![wanted],
+			}),
+		}
+	}
+	spans
+}
+
+/// A folder for files that do not have their names yet. It is removed when it is dropped, or by the next program that uses
+/// it: who has the lock file has the folder.
+struct Parts(PathBuf);
+
+impl Drop for Parts {
+	fn drop(&mut self) {
+		let _ = fs::remove_dir_all(&self.0);
+	}
+}
+
+impl Parts {
+	/// Creates the folder beside its lock file, for this user only.
+	fn create(lock: &Path) -> Result<Self, FetchError> {
+		let mut name = lock.file_name().unwrap_or_default().to_owned();
+		name.push(".parts");
+		let path = lock.with_file_name(name);
+		// This follows no link.
+		match fs::remove_dir_all(&path) {
+			Err(error) if error.kind() != ErrorKind::NotFound => {
+				return Err(FetchError::io(&path)(error))
+			}
+			_ => {}
+		}
+		let mut builder = DirBuilder::new();
+		#[cfg(unix)]
+		std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+		builder.create(&path).map_err(FetchError::io(&path))?;
+		Ok(Self(path))
+	}
+
+	/// Writes the files of a span, and gives them their names when they are on the disk.
+	fn write(&self, span: &Span<'_>, bytes: &[u8]) -> Result<(), FetchError> {
+		for (number, wanted) in span.files.iter().enumerate() {
+			let Wanted { file, path, .. } = wanted;
+			// A span is at most 16 MiB, so its places fit.
+			let start = wanted.offset.saturating_sub(span.start) as usize;
+			let part = start
+				.checked_add(file.length as usize)
+				.and_then(|end| bytes.get(start..end))
+				.ok_or_else(|| FetchError::WrongLength(file.path.clone()))?;
+			if folder::content_hash(part).map_err(FetchError::io(path))? != file.hash {
+				return Err(FetchError::NotListed(path.clone()));
+			}
+			self.write_one(number, wanted, part)
+				.map_err(FetchError::io(path))?;
+		}
+		self.sync()?;
+		for (number, Wanted { path, differs, .. }) in span.files.iter().enumerate() {
+			let part = self.part(number);
+			let renamed = match differs {
+				true => fs::rename(part, path),
+				false => rename_new(&part, path),
+			};
+			renamed.map_err(|error| match error.kind() {
+				ErrorKind::AlreadyExists => FetchError::Exists(path.clone()),
+				_ => FetchError::io(path)(error),
+			})?;
+		}
+		Ok(())
+	}
+
+	fn part(&self, number: usize) -> PathBuf {
+		self.0.join(number.to_string())
+	}
+
+	fn write_one(&self, number: usize, wanted: &Wanted<'_>, bytes: &[u8]) -> io::Result<()> {
+		let mut options = OpenOptions::new();
+		options.write(true).create_new(true);
+		#[cfg(unix)]
+		{
+			let mode = if wanted.file.executable { 0o700 } else { 0o600 };
+			std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+		}
+		let mut file = options.open(self.part(number))?;
+		file.write_all(bytes)?;
+		if wanted.differs {
+			// The file of another user is replaced by one that only this user can read.
+			let _ = on_disk::resemble(&file, &fs::symlink_metadata(&wanted.path)?);
+		}
+		// One call for all of them is much faster, where there is one.
+		#[cfg(not(target_os = "linux"))]
+		file.sync_all()?;
+		Ok(())
+	}
+
+	/// Waits until all that was written is on the disk.
+	fn sync(&self) -> Result<(), FetchError> {
+		#[cfg(target_os = "linux")]
+		{
+			let failed = |error: io::Error| FetchError::io(&self.0)(error);
+			let folder = File::open(&self.0).map_err(failed)?;
+			rustix::fs::syncfs(&folder).map_err(|error| failed(error.into()))?;
+		}
+		Ok(())
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn file(key: u8, content: &[u8]) -> folder::File {
+		folder::File {
+			path: format!("{key}"),
+			executable: false,
+			folder: false,
+			length: content.len() as u64,
+			key: [key; 32].into(),
+			hash: folder::content_hash(content).unwrap(),
+		}
+	}
+
+	fn wanted(file: &folder::File, offset: u64, path: PathBuf) -> Wanted<'_> {
+		Wanted {
+			file,
+			offset,
+			path,
+			differs: false,
+		}
+	}
+
+	#[test]
+	fn files_beside_each_other_are_fetched_together() {
+		let of = |key: u8, length: u64| folder::File {
+			length,
+			..file(key, b"")
+		};
+		let files = [
+			of(1, 10),
+			of(1, 10),
+			of(1, 10),
+			of(2, SPAN),
+			of(2, 1),
+			of(0, 0),
+		];
+		let offsets = [0, 5, 15 + GAP, 0, SPAN, 0];
+		let all = files.iter().zip(offsets);
+		let spans = spans(
+			all.map(|(file, at)| wanted(file, at, PathBuf::new()))
+				.collect(),
+		);
+		let found: Vec<_> = spans
+			.iter()
+			.map(|span| (span.start, span.end, span.files.len()))
+			.collect();
+		let expected = [
+			(0, 0, 1),
+			(0, 25 + GAP, 3),
+			(0, SPAN, 1),
+			(SPAN, SPAN + 1, 1),
+		];
+		assert_eq!(found, expected);
+		assert_eq!(spans[0].key(), None);
+	}
+
+	#[test]
+	fn what_the_list_does_not_say_is_not_written() {
+		let folder = tempfile::tempdir().unwrap();
+		let at = |name: &str| folder.path().join(name);
+		let (first, second) = (file(1, b"first"), file(1, b"second"));
+		let all = || {
+			let files = vec![wanted(&first, 0, at("a")), wanted(&second, 5, at("b"))];
+			spans(files).pop().unwrap()
+		};
+		let write = |bytes: &[u8]| {
+			let parts = Parts::create(&at("lock")).unwrap();
+			parts.write(&all(), bytes)
+		};
+		assert!(
+			matches!(write(b"firstsecons"), Err(FetchError::NotListed(path)) if path == at("b"))
+		);
+		assert!(matches!(
+			write(b"firstsecon"),
+			Err(FetchError::WrongLength(_))
+		));
+		assert!(!at("a").exists());
+		write(b"firstsecond").unwrap();
+		assert_eq!(fs::read(at("b")).unwrap(), b"second");
+		assert!(matches!(write(b"firstsecond"), Err(FetchError::Exists(_))));
+		assert!(!at("lock.parts").exists());
+	}
+}

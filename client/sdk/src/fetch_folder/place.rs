@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Where the files of a folder are written, and what is there.
+
+use crate::{fetch_file::FetchError, folder, stamp::Stamp};
+use std::{
+	fs,
+	io::ErrorKind,
+	path::{Component, Path, PathBuf},
+};
+
+/// A folder that was fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchedFolder {
+	/// The number of files.
+	pub files: usize,
+	/// The total size of the files in bytes.
+	pub bytes: u64,
+}
+
+/// Makes an empty folder of a list, and looks at a file: returns `None` if it has the right bytes, and otherwise whether
+/// another file is there.
+///
+/// # Errors
+///
+/// Returns [`FetchError::Differs`] if another file is there and may not be replaced.
+pub(super) fn is_missing(
+	path: &Path,
+	listed: &folder::File,
+	replace: bool,
+) -> Result<Option<bool>, FetchError> {
+	if listed.folder {
+		make_folder(path)?;
+		return Ok(None);
+	}
+	let differs = exists(path)?;
+	match differs && is_fetched(path, listed)? {
+		true => Ok(None),
+		false if differs && !replace => Err(FetchError::Differs(path.to_owned())),
+		false => Ok(Some(differs)),
+	}
+}
+
+/// Returns whether a regular file exists. Anything else there is an error: a link could lead elsewhere, and
+/// opening a FIFO waits for another program.
+fn exists(path: &Path) -> Result<bool, FetchError> {
+	match fs::symlink_metadata(path) {
+		Ok(there) if there.is_file() => Ok(true),
+		Ok(_) => Err(FetchError::NotAFile(path.to_owned())),
+		Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+		Err(error) => Err(FetchError::io(path)(error)),
+	}
+}
+
+/// Returns whether a file contains what the folder's list says.
+fn is_fetched(path: &Path, listed: &folder::File) -> Result<bool, FetchError> {
+	let Ok((file, stamp)) = Stamp::open(path) else {
+		return Ok(false);
+	};
+	let hash = || folder::content_hash(&file).map_err(FetchError::io(path));
+	Ok(stamp.length() == listed.length && hash()? == listed.hash)
+}
+
+/// Returns the local path for a folder's file, and creates the folders along it. None of them may be a link,
+/// because a link could lead elsewhere.
+pub(crate) fn place(output: &Path, path: &str) -> Result<PathBuf, FetchError> {
+	let mut at = output.to_owned();
+	let mut names = path.split('/').peekable();
+	while let Some(name) = names.next() {
+		// On some systems a name such as `C:x` is more than a name, and leads elsewhere.
+		let mut parts = Path::new(name).components();
+		if !matches!(
+			(parts.next(), parts.next()),
+			(Some(Component::Normal(_)), None)
+		) {
+			return Err(FetchError::Name(path.to_owned()));
+		}
+		at.push(name);
+		if names.peek().is_none() {
+			break;
+		}
+		make_folder(&at)?;
+	}
+	Ok(at)
+}
+
+/// Creates a folder, unless it is there.
+pub(crate) fn make_folder(at: &Path) -> Result<(), FetchError> {
+	match fs::symlink_metadata(at) {
+		Ok(there) if there.is_dir() => Ok(()),
+		Ok(_) => Err(FetchError::NotAFolder(at.to_owned())),
+		Err(_) => match fs::create_dir(at) {
+			// Another program that fetches the same folder was faster.
+			Err(error) if error.kind() == ErrorKind::AlreadyExists => make_folder(at),
+			created => created.map_err(FetchError::io(at)),
+		},
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[cfg(unix)]
+	#[test]
+	fn only_a_regular_file_is_compared() {
+		use std::os::unix::{fs::symlink, net::UnixListener};
+		let folder = tempfile::tempdir().unwrap();
+		let at = |name: &str| folder.path().join(name);
+		assert!(!exists(&at("missing")).unwrap());
+		fs::write(at("file"), "").unwrap();
+		assert!(exists(&at("file")).unwrap());
+		symlink("file", at("link")).unwrap();
+		symlink("missing", at("dangling")).unwrap();
+		let _socket = UnixListener::bind(at("socket")).unwrap();
+		fs::create_dir(at("folder")).unwrap();
+		for name in ["link", "dangling", "socket", "folder"] {
+			let refused = exists(&at(name));
+			assert!(matches!(refused, Err(FetchError::NotAFile(_))), "{name}");
+		}
+	}
+
+	#[cfg(unix)]
+	#[test]
+	fn a_link_does_not_lead_out_of_the_folder() {
+		let folder = tempfile::tempdir().unwrap();
+		let out = folder.path().join("out");
+		fs::create_dir(&out).unwrap();
+		std::os::unix::fs::symlink(folder.path(), out.join("link")).unwrap();
+		let refused = place(&out, "link/file");
+		assert!(matches!(refused, Err(FetchError::NotAFolder(_))));
+		assert_eq!(place(&out, "a/b/file").unwrap(), out.join("a/b/file"));
+		assert!(out.join("a/b").is_dir());
+	}
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Reads the files of a folder on this machine: to hash them, and again to send them.
+
+use super::plan::Local;
+use crate::{
+	error::Error,
+	folder,
+	progress::{Progress, Stage},
+	stamp::Stamp,
+	upload_folder::{is_executable, LocalFile, UploadFolderError},
+};
+use ring::digest::{Context, SHA256};
+use std::{
+	fs::File,
+	io::{self, ErrorKind, Read},
+	path::PathBuf,
+	thread,
+};
+
+/// How many files are hashed between two reports.
+const BATCH: usize = 1024;
+/// How many files are hashed at a time, at most.
+const THREADS: usize = 8;
+
+/// Hashes files, and notes what else a list says about them.
+///
+/// # Errors
+///
+/// Returns an error if a file cannot be read or changes while it is.
+pub(super) async fn hash_all(
+	files: &[LocalFile],
+	progress: &mut impl Progress,
+) -> Result<Vec<Local>, UploadFolderError> {
+	let mut hashed: Vec<Local> = Vec::with_capacity(files.len());
+	let lengths = files
+		.iter()
+		.map(|file| std::fs::metadata(&file.at).map_or(0, |there| there.len()));
+	let total = lengths.fold(0, u64::saturating_add);
+	let mut done = 0u64;
+	for batch in files.chunks(BATCH) {
+		let batch = batch.to_vec();
+		let batch = tokio::task::spawn_blocking(move || hash_some(&batch)).await;
+		let batch = batch.map_err(|ended| Error::from(io::Error::other(ended)))??;
+		done = batch
+			.iter()
+			.fold(done, |done, file| done.saturating_add(file.length));
+		hashed.extend(batch);
+		progress.at(Stage::Naming, done.min(total), total);
+	}
+	Ok(hashed)
+}
+
+/// Hashes some files, several at a time.
+fn hash_some(files: &[LocalFile]) -> Result<Vec<Local>, UploadFolderError> {
+	let threads = thread::available_parallelism().map_or(1, |count| count.get().min(THREADS));
+	let share = files.len().div_ceil(threads).max(1);
+	let hash_share = |share: &[LocalFile]| share.iter().map(hash).collect();
+	let shares: Vec<Result<Vec<Local>, UploadFolderError>> = thread::scope(|scope| {
+		let running: Vec<_> = files
+			.chunks(share)
+			.map(|share| scope.spawn(move || hash_share(share)))
+			.collect();
+		let ended = |_| Err(Error::from(io::Error::other("a thread ended")).into());
+		running
+			.into_iter()
+			.map(|thread| thread.join().unwrap_or_else(ended))
+			.collect()
+	});
+	let mut hashed = Vec::with_capacity(files.len());
+	for share in shares {
+		hashed.extend(share?);
+	}
+	Ok(hashed)
+}
+
+fn hash(file: &LocalFile) -> Result<Local, UploadFolderError> {
+	let failed = UploadFolderError::io(&file.at);
+	let (source, stamp) = Stamp::open(&file.at).map_err(failed)?;
+	let hash = folder::content_hash(&source).map_err(UploadFolderError::io(&file.at))?;
+	let changed = |_| UploadFolderError::ChangedWhileRead(file.at.clone());
+	stamp.check().map_err(changed)?;
+	Ok(Local {
+		path: file.path.clone(),
+		at: file.at.clone(),
+		executable: is_executable(stamp.metadata()),
+		length: stamp.length(),
+		hash,
+	})
+}
+
+/// Says that a file of a pack is not what it was when it was hashed.
+#[derive(Debug, thiserror::Error)]
+#[error("{} changed while it was read", .0.display())]
+pub(super) struct FileChanged(pub(super) PathBuf);
+
+/// Reads the files of a pack, one after the other. Fails if one has not the bytes that were hashed.
+pub(super) struct PackSource {
+	files: std::vec::IntoIter<Local>,
+	open: Option<Open>,
+}
+
+/// A file that is being read.
+struct Open {
+	file: File,
+	left: u64,
+	context: Context,
+	local: Local,
+}
+
+impl PackSource {
+	pub(super) fn new(files: Vec<Local>) -> Self {
+		Self {
+			files: files.into_iter(),
+			open: None,
+		}
+	}
+}
+
+impl Open {
+	fn new(local: Local) -> io::Result<Self> {
+		let named = |error: io::Error| {
+			let path = local.at.display();
+			io::Error::new(error.kind(), format!("{path}: {error}"))
+		};
+		let (file, _) = Stamp::open(&local.at).map_err(named)?;
+		Ok(Self {
+			file,
+			left: local.length,
+			context: Context::new(&SHA256),
+			local,
+		})
+	}
+
+	/// Reads a part of the file; none at its end, if its bytes were the right ones.
+	fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+		let changed = || io::Error::other(FileChanged(self.local.at.clone()));
+		if self.left == 0 {
+			let is_same = self.context.clone().finish().as_ref() == self.local.hash;
+			return match is_same && self.file.read(&mut [0])? == 0 {
+				true => Ok(0),
+				false => Err(changed()),
+			};
+		}
+		let most = self.left.min(space.len() as u64) as usize;
+		match self.file.read(&mut space[..most])? {
+			0 => Err(changed()),
+			count => {
+				self.context.update(&space[..count]);
+				self.left -= count as u64;
+				Ok(count)
+			}
+		}
+	}
+}
+
+impl Read for PackSource {
+	fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+		if space.is_empty() {
+			return Ok(0);
+		}
+		loop {
+			let open = match &mut self.open {
+				Some(open) => open,
+				none => match self.files.next() {
+					Some(local) => none.insert(Open::new(local)?),
+					None => return Ok(0),
+				},
+			};
+			match open.read(space) {
+				Ok(0) => self.open = None,
+				Err(error) if error.kind() == ErrorKind::Interrupted => {}
+				done => return done,
+			}
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::upload_folder::LocalFolder;
+
+	fn sample() -> (tempfile::TempDir, LocalFolder) {
+		let folder = tempfile::tempdir().unwrap();
+		for (name, content) in [("a", "first"), ("b", ""), ("c", "second")] {
+			std::fs::write(folder.path().join(name), content).unwrap();
+		}
+		let local = LocalFolder::open(folder.path()).unwrap();
+		(folder, local)
+	}
+
+	#[tokio::test]
+	async fn a_pack_is_its_files_one_after_the_other() {
+		let (_folder, local) = sample();
+		let hashed = hash_all(&local.files, &mut ()).await.unwrap();
+		let mut bytes = Vec::new();
+		PackSource::new(hashed).read_to_end(&mut bytes).unwrap();
+		assert_eq!(bytes, b"firstsecond");
+	}
+
+	#[tokio::test]
+	async fn a_file_that_changes_between_both_readings_is_noticed() {
+		for content in ["firsT", "first and more", "fir"] {
+			let (folder, local) = sample();
+			let hashed = hash_all(&local.files, &mut ()).await.unwrap();
+			let path = folder.path().join("a");
+			std::fs::write(&path, content).unwrap();
+			let error = PackSource::new(hashed)
+				.read_to_end(&mut Vec::new())
+				.unwrap_err();
+			let named = error.get_ref().and_then(|error| error.downcast_ref());
+			assert!(
+				matches!(named, Some(FileChanged(at)) if *at == path),
+				"{content}"
+			);
+		}
+	}
+}

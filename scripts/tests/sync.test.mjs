@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tests folders of many small files: `isthmus store --object`, `isthmus sync`, and what readers fetch. ISTHMUS_LONG=1
+// (scripts/test --all) has 100,000 files, and reports what they take.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Isthmus } from '../lib/isthmus.mjs';
+import { memoryOf } from '../lib/memory.mjs';
+import { LocalNode } from '../lib/node.mjs';
+import { Client } from '../lib/sharing.mjs';
+
+const LONG = process.env.ISTHMUS_LONG === '1';
+/** Ends hung tests, in milliseconds. It does not test speed. */
+const timeout = LONG ? 3_600_000 : 300_000;
+const [REFUSED, USAGE] = [4, 2];
+/** How many files there are, and how many in each folder. */
+const [FILES, IN_ONE] = LONG ? [100_000, 1000] : [400, 40];
+/** How much memory the command may use, in MiB. */
+const MOST = 400;
+
+let folder;
+let node;
+let client;
+let isthmus;
+
+const file = (name) => join(folder, name);
+const pathOf = (number) => `${Math.floor(number / IN_ONE)}/${number % IN_ONE}.txt`;
+/** The content of a file: from none to some kilobytes, and different for each. */
+const contentOf = (number) => `${number}\n`.repeat(number % 7 === 0 ? number % 2 : number % 500);
+
+/** Runs the command and measures it. Returns what it prints. */
+async function measured(t, args) {
+	const began = performance.now();
+	const child = isthmus.start(['--json', ...args]);
+	let peak = 0;
+	const look = () => {
+		try {
+			peak = Math.max(peak, memoryOf(child.pid));
+		} catch {
+			// It has ended.
+		}
+	};
+	const timer = setInterval(look, 20);
+	const [out, err] = [[], []];
+	child.stdout.on('data', (data) => out.push(data));
+	child.stderr.on('data', (data) => err.push(data));
+	const [code] = await once(child, 'close');
+	clearInterval(timer);
+	assert.equal(code, 0, `isthmus ${args.join(' ')}: ${Buffer.concat(err)}`);
+	const seconds = (performance.now() - began) / 1000;
+	t.diagnostic(`${args[0]}: ${seconds.toFixed(1)} s, at most ${peak.toFixed(0)} MiB`);
+	assert.ok(peak < MOST);
+	return JSON.parse(Buffer.concat(out));
+}
+
+/** Makes an account with funds. */
+async function account(uri) {
+	const { address } = client.account(uri);
+	await isthmus.ok('transfer', address, '10000', '--key', '//Alice');
+	return { address, key: ['--key', uri] };
+}
+
+/** Makes a producer with one dataset, whose objects are in a folder. */
+async function producer(uri, at) {
+	const made = await account(uri);
+	mkdirSync(file(at));
+	await isthmus.ok('register', uri.slice(2), '--kind', 'school', ...made.key);
+	await isthmus.ok('dataset', 'create', 'data', ...made.key);
+	await isthmus.ok('dataset', 'locate', '0', `file://${file(at)}`, '--finalized', ...made.key);
+	return made;
+}
+
+/** The paths of the files in a folder, with what tells them apart. */
+function contents(name) {
+	const files = new Map();
+	const look = (at, path) => {
+		for (const entry of readdirSync(at, { withFileTypes: true })) {
+			const [inside, below] = [join(at, entry.name), path ? `${path}/${entry.name}` : entry.name];
+			if (entry.isDirectory()) {
+				files.set(`${below}/`, '');
+				look(inside, below);
+				continue;
+			}
+			const { mode } = statSync(inside);
+			files.set(below, `${createHash('sha256').update(readFileSync(inside)).digest('hex')} ${mode & 0o100}`);
+		}
+	};
+	look(file(name), '');
+	return new Map([...files].sort());
+}
+
+before(async () => {
+	folder = mkdtempSync(join(tmpdir(), 'isthmus-sync-'));
+	node = await LocalNode.start();
+	client = await Client.connect(node.url);
+	isthmus = new Isthmus(node.url, folder);
+}, { timeout });
+
+after(async () => {
+	await client?.disconnect();
+	await node?.stop();
+	rmSync(folder, { recursive: true, force: true });
+});
+
+test(`a folder of ${FILES} files is stored, synced after changes and fetched`, { timeout }, async (t) => {
+	const owner = await producer('//ManyOwner', 'store');
+	const reader = await account('//ManyReader');
+	await isthmus.ok('key', 'publish', ...reader.key);
+	for (let number = 0; number < FILES; number += 1) {
+		if (number % IN_ONE === 0) mkdirSync(file(`many/${number / IN_ONE}`), { recursive: true });
+		writeFileSync(file(`many/${pathOf(number)}`), contentOf(number));
+	}
+	mkdirSync(file('many/empty'));
+	chmodSync(file(`many/${pathOf(5)}`), 0o755);
+	const [planned] = await isthmus.ok('store', 'many', '--object', '--dry-run', ...owner.key);
+	assert.ok(planned.dryRun);
+	assert.deepEqual(readdirSync(file('store')), []);
+
+	const stored = await measured(t, ['store', 'many', '--object', '--public-name', '--finalized', ...owner.key]);
+	t.diagnostic(`${stored.bytes} bytes in ${stored.packs} packs, ${stored.sentBytes} sent, ${stored.transactions} transactions`);
+	assert.deepEqual([stored.files, stored.added, stored.removed], [FILES, FILES, 0]);
+	// Packs are full but for the file that did not fit.
+	assert.ok(stored.packs - Math.ceil(stored.bytes / 2 ** 24) <= 1);
+	assert.equal(stored.transactions, 1);
+	await isthmus.ok('authorize', '--to', reader.address, '--leaves', '0..100', '--finalized', ...owner.key);
+	const fetch = ['fetch', owner.address, 'many', ...reader.key];
+	const fetched = await measured(t, [...fetch, '--folder', '-o', 'copy']);
+	assert.deepEqual([fetched.files, fetched.bytes], [FILES, stored.bytes]);
+	assert.deepEqual(contents('copy'), contents('many'));
+
+	// Nothing is sent for a folder that has not changed, and a file alone is fetched alone.
+	const again = await measured(t, ['sync', 'many', '--public-name', ...owner.key]);
+	assert.deepEqual([again.block, again.transactions, again.sentBytes], [null, 0, 0]);
+	assert.ok((await isthmus.ok('store', 'many', '--object', '--public-name', ...owner.key))[0].resumed);
+	await isthmus.ok(...fetch, '--file', pathOf(3), '-o', 'one');
+	assert.equal(readFileSync(file('one'), 'utf8'), contentOf(3));
+	const absent = await isthmus.refused(USAGE, ...fetch, '--file', 'absent', '-o', 'none');
+	assert.match(absent.error, /the folder has no file "absent"/);
+
+	// One file has changed.
+	writeFileSync(file(`many/${pathOf(17)}`), 'changed');
+	const other = await isthmus.refused(REFUSED, 'store', 'many', '--object', '--public-name', ...owner.key);
+	assert.match(`${other.error} ${other.hint}`, /another version of the folder is stored already .*isthmus sync/);
+	const changed = await measured(t, ['sync', 'many', '--public-name', '--finalized', ...owner.key]);
+	t.diagnostic(`${changed.sentBytes} bytes sent in ${changed.sentPacks} pack, ${changed.transactions} transactions`);
+	assert.deepEqual([changed.added, changed.changed, changed.removed], [0, 1, 0]);
+	assert.deepEqual([changed.sentPacks, changed.packs, changed.transactions], [1, stored.packs + 1, 1]);
+	await measured(t, [...fetch, '--folder', '--force', '-o', 'copy']);
+	assert.deepEqual(contents('copy'), contents('many'));
+
+	// One is renamed, one is copied, one folder is gone.
+	renameSync(file(`many/${pathOf(1)}`), file('many/renamed'));
+	writeFileSync(file('many/again'), contentOf(2));
+	rmSync(file('many/2'), { recursive: true });
+	const moved = await measured(t, ['sync', 'many', '--public-name', '--finalized', ...owner.key]);
+	assert.deepEqual([moved.added, moved.changed, moved.removed, moved.sentPacks], [2, 0, IN_ONE + 1, 0]);
+	await isthmus.ok(...fetch, '--folder', '-o', 'fresh');
+	assert.deepEqual(contents('fresh'), contents('many'));
+
+	// Every object is whole, and all of them go with the folder.
+	const [checked] = await isthmus.ok('check', owner.address, '0');
+	assert.equal(checked.locations[0].right, moved.packs + 1);
+	await isthmus.ok('remove', 'many', '--objects', '--finalized', ...owner.key);
+	assert.deepEqual(await isthmus.ok('list', 'records', ...owner.key), []);
+	assert.deepEqual(readdirSync(file('store')), []);
+});
+
+test('what is not used any more is packed again, and its objects are deleted', { timeout }, async () => {
+	const owner = await producer('//TidyOwner', 'tidy');
+	mkdirSync(file('notes'));
+	for (const name of ['a', 'b', 'c', 'd']) writeFileSync(file(`notes/${name}`), name.repeat(1000));
+	const sync = ['sync', 'notes', '--objects', ...owner.key];
+	// Without a stored folder, all of it is stored.
+	const [first] = await isthmus.ok(...sync);
+	assert.deepEqual([first.files, first.added, first.packs, first.readers], [4, 4, 1, 0]);
+	for (const name of ['a', 'b', 'c']) rmSync(file(`notes/${name}`));
+	const [second] = await isthmus.ok(...sync);
+	assert.deepEqual([second.removed, second.sentPacks, second.removedPacks, second.packs], [3, 1, 1, 1]);
+	// The old pack, and the old list.
+	assert.deepEqual(second.deleted.map(({ gone, failure }) => [gone, failure]), [[2, null]]);
+	assert.equal(readdirSync(file('tidy')).filter((name) => !name.endsWith('.b3')).length, 2);
+	// A name is hidden from the chain, and the owner finds it.
+	await isthmus.ok('fetch', owner.address, 'notes', '--folder', '-o', 'notes-copy', ...owner.key);
+	assert.deepEqual(contents('notes-copy'), contents('notes'));
+	rmSync(file('notes/d'));
+	const [none] = await isthmus.ok(...sync);
+	assert.deepEqual([none.files, none.packs], [0, 0]);
+});
+
+test('two that sync at once wait for each other, and a folder in blocks is not packed', { timeout }, async () => {
+	const owner = await producer('//TwiceOwner', 'twice');
+	mkdirSync(file('twice-folder'));
+	for (let number = 0; number < 20; number += 1) writeFileSync(file(`twice-folder/${number}`), `${number}`);
+	const both = await Promise.all([0, 1].map(() => isthmus.ok('sync', 'twice-folder', ...owner.key)));
+	assert.deepEqual(both.map(([{ transactions }]) => transactions).sort(), [0, 1]);
+	await isthmus.ok('store', 'twice-folder', '--name', 'in-blocks', ...owner.key);
+	const refused = await isthmus.refused(REFUSED, 'sync', 'twice-folder', '--name', 'in-blocks', ...owner.key);
+	assert.match(`${refused.error} ${refused.hint}`, /not a packed folder .*isthmus remove/);
+});
