@@ -364,9 +364,7 @@ pub(crate) fn text(event: &Event) -> String {
 		OfferReleased { request, valid_until, .. } => {
 			format!("request {request} is cancelled by its condition, and ends at block {valid_until}")
 		}
-		Embargoed { key, condition, .. } => {
-			format!("{} is under an embargo until {condition}", Key(*key))
-		}
+		Embargoed { key, condition, .. } => format!("{} is under an embargo until {condition}", Key(*key)),
 		EmbargoLifted { key, met, .. } => lifted(*key, *met),
 		OfferPaid { .. } | DisputeWon { .. } | DisputeLost { .. } => exchanged(event),
 		DatasetOffered { .. } | DatasetOfferWithdrawn { .. } | DatasetAccepted { .. } => handed_over(event),

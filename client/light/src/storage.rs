@@ -104,6 +104,11 @@ pub fn policy(owner: &Account, dataset: DatasetId) -> Vec<u8> {
 	Key::of(SHARING, "Policies").blake2(owner).twox(dataset).0
 }
 
+/// Returns the key of who controls a dataset.
+pub fn control(owner: &Account, dataset: DatasetId) -> Vec<u8> {
+	Key::of(SHARING, "Controls").blake2(owner).twox(dataset).0
+}
+
 /// Returns the key of the locations of a dataset's objects.
 pub fn locations(owner: &Account, dataset: DatasetId) -> Vec<u8> {
 	Key::of(SHARING, "Locations").blake2(owner).twox(dataset).0

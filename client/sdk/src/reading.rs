@@ -112,7 +112,7 @@ impl Reading {
 		owner: &AccountId,
 		key: RecordKey,
 	) -> Result<Self, Error> {
-		let mut answer = client.query(reader.id(), owner, key).await?;
+		let mut answer = client.query(reader.account.id(), owner, key).await?;
 		let leaf = match answer.grant.take() {
 			Some(grant) => {
 				let (grant, leaf) = open_one(client, reader, owner, grant, &answer).await?;
@@ -552,7 +552,7 @@ async fn open_one(
 		Err(refused) => refused,
 	};
 	let proven = client.proven().await?;
-	let others = proven.grants_to(reader.id(), Some(GrantState::Active));
+	let others = proven.grants_to(reader.account.id(), Some(GrantState::Active));
 	let others = others.await?;
 	for GrantEntry { id, grant: other } in others {
 		let Scope { dataset, epoch, .. } = other.scope;

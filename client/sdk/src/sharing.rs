@@ -93,7 +93,7 @@ pub fn open(
 	} = grant.scope;
 	let id = epoch_id(client, owner, dataset, epoch);
 	let scope = GrantScope {
-		grantee: reader.id().0,
+		grantee: reader.account.id().0,
 		range: Range::new(from, to)?,
 		expiry: grant.expiry,
 	};

@@ -642,7 +642,7 @@ mod benchmarks {
 	fn accept_dataset() -> Result<(), BenchmarkError> {
 		let (first, consumer) = (owner::<T>()?, consumer::<T>()?);
 		super::store::<T>(&first)?;
-		grant_while::<T>(&first, &consumer)?;
+		grant_while::<T>(&first, &consumer, largest_condition()?)?;
 		let (second, caller) = (producer::<T>("second")?, producer::<T>("third")?);
 		let most = held::<T>(HoldReason::Dataset, &first) * 100u32.into();
 		Pallet::<T>::offer_dataset(signed::<T>(&first), 0, second.clone())?;

@@ -25,6 +25,7 @@ export const nowKey = () => key('Timestamp', 'Now');
 export const sharingVersionKey = () => key(SHARING, ':__STORAGE_VERSION__:');
 export const encryptionKeyKey = (account) => key(SHARING, 'EncryptionKeys', chosen(account));
 export const datasetKey = (owner, dataset) => key(SHARING, 'Datasets', chosen(owner), counted(dataset, 4));
+export const controlKey = (owner, dataset) => key(SHARING, 'Controls', chosen(owner), counted(dataset, 4));
 export const recordKeyOf = (owner, record) => key(SHARING, 'Records', chosen(owner), chosen(record));
 export const locationsKey = (owner, dataset) => key(SHARING, 'Locations', chosen(owner), counted(dataset, 4));
 /** The entry is there as long as the record is under an embargo. */
@@ -69,6 +70,12 @@ function payload(reader) {
 export const dataset = (reader) => ({
 	...{ name: reader.blob(), epoch: reader.u32(), leaves: reader.u64(), requests: reader.u64() },
 	...{ grants: reader.u64(), closed: reader.bool(), deposit: reader.u128() },
+});
+
+/** Reads who controls a dataset, since which epoch, to whom it is offered, and the sums of the deposits. */
+export const control = (reader) => ({
+	...{ controller: reader.bytes(32), since: reader.u32(), offeredTo: reader.option((reader) => reader.bytes(32)) },
+	held: [reader.u128(), reader.u128(), reader.u128(), reader.u128()],
 });
 
 /** Reads a record. */

@@ -80,14 +80,19 @@ class Proven {
 	 */
 	async query(caller, owner, key, said) {
 		const recordKey = storage.recordKeyOf(owner, key);
-		const hints = said ? [storage.grantsOnKey(owner, said, caller)] : [];
+		const hints = said ? [storage.grantsOnKey(owner, said, caller), storage.controlKey(owner, said.dataset)] : [];
 		if (said?.grant) hints.push(storage.grantKey(said.grant.id));
 		const embargoKey = storage.embargoKey(owner, key);
 		await this.load([recordKey, embargoKey, storage.nowKey(), ...hints]);
 		const record = this.#proof.get(recordKey, storage.record);
 		if (record === null) throw new QueryRefused('UnknownRecord');
-		if (equal(caller, owner)) return { ...record, grant: null };
-		const grant = await this.#openingGrant(storage.grantsOnKey(owner, record, caller), record.leaf);
+		const control = await this.#get(storage.controlKey(owner, record.dataset), storage.control);
+		const isController = equal(caller, control?.controller ?? owner);
+		// The account in a dataset's address never has a grant on it.
+		if (isController && equal(caller, owner)) return { ...record, grant: null };
+		const opening = this.#openingGrant(storage.grantsOnKey(owner, record, caller), record.leaf);
+		if (isController) return { ...record, grant: (await settled(opening)).answer ?? null };
+		const grant = await opening;
 		const { chunks } = record.payload;
 		if (chunks && chunks.arrived < Math.ceil(chunks.length / chunks.chunkSize)) throw new QueryRefused('Incomplete');
 		if (this.#proof.get(embargoKey, (reader) => reader.u64()) !== null) throw new QueryRefused('Embargoed');

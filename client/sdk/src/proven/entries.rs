@@ -33,6 +33,15 @@ impl Proven {
 		self.get(storage::dataset(&owner.0, dataset)).await
 	}
 
+	/// Returns who controls a dataset.
+	pub async fn control(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+	) -> Result<Option<Control>, Error> {
+		self.get(storage::control(&owner.0, dataset)).await
+	}
+
 	/// Returns a dataset's policy, and the condition that requests have to meet besides.
 	pub async fn policy(
 		&self,
@@ -306,6 +315,7 @@ impl Proven {
 		];
 		if let Ok(said) = said {
 			let (dataset, epoch) = (said.dataset, said.epoch);
+			keys.push(storage::control(&owner.0, dataset));
 			keys.push(storage::grants_on(&owner.0, dataset, epoch, &caller.0));
 			keys.extend(said.grant.iter().map(|grant| storage::grant(grant.grant)));
 			if let Payload::Object { .. } = said.payload {
@@ -323,11 +333,16 @@ impl Proven {
 			payload,
 			..
 		} = record;
-		let grant = match caller == owner {
+		let control = self.control(owner, dataset).await?;
+		let controller = control.map_or(*owner, |control| control.controller);
+		let is_controller = *caller == controller;
+		let grant = match is_controller && caller == owner {
+			// The account in a dataset's address never has a grant on it.
 			true => None,
 			false => {
 				let list = storage::grants_on(&owner.0, dataset, epoch, &caller.0);
 				match self.opening_grant(list, leaf).await? {
+					opening if is_controller => opening.ok(),
 					Ok(_) if !payload.is_complete() => return Ok(Err(QueryRefusal::Incomplete)),
 					Ok(_) if self.get::<u64>(embargo).await?.is_some() => {
 						return Ok(Err(QueryRefusal::Embargoed))
