@@ -219,8 +219,9 @@ fn check_owner(command: &Command, options: &Options) -> Result<(), Error> {
 		matches!(
 			command,
 			Dataset(_)
-				| Store(_) | Embargo(_)
-				| Remove(_) | Requests(_)
+				| Store(_) | Sync(_)
+				| Embargo(_) | Remove(_)
+				| Requests(_)
 				| Authorize(_)
 				| Reject(_) | Revoke(_)
 				| Serve(_) | List(_)
@@ -228,7 +229,7 @@ fn check_owner(command: &Command, options: &Options) -> Result<(), Error> {
 	match options.acts_for.is_none() || acts {
 		true => Ok(()),
 		false => Err(Error::usage(
-			"--for is for commands of owners: dataset, store, embargo, remove, requests, authorize, reject, revoke, serve and list",
+			"--for is for commands of owners: dataset, store, sync, embargo, remove, requests, authorize, reject, revoke, serve and list",
 		)),
 	}
 }
