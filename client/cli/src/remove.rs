@@ -14,7 +14,7 @@ use isthmus_sdk::{
 	object::{delete_objects, object_of, Locations},
 	objects::Object,
 	BlockNumber, Client, Erasure, Error as SdkError, Identity, Included, LocalFolder, Names,
-	PalletError, RecordKey, Removal, Removed as Outcome,
+	PalletError, Removal, Removed as Outcome,
 };
 use serde::Serialize;
 use std::{fmt, path::PathBuf};
