@@ -14,8 +14,8 @@ use crate::{
 	text::{account, bytes, called, count, file_name, shown, Called},
 };
 use isthmus_sdk::{
-	fetch_file_of, fetch_folder, is_folder, names, AccountId, Error as SdkError, FetchFile,
-	Identity, Reading,
+	fetch_file_of, fetch_folder, is_folder, is_packed_folder, names, AccountId, Error as SdkError,
+	FetchFile, Identity, Reading,
 };
 use serde::Serialize;
 use std::{
@@ -134,7 +134,8 @@ async fn fetch(
 		Ok(reading) => reading,
 		Err(error) => return Err(access::explain(context, owner, key, error).await),
 	};
-	if !opts.folder && !opts.raw && opts.file.is_none() && is_folder(&reading).await? {
+	let is_plain = !opts.folder && !opts.raw && opts.file.is_none();
+	if is_plain && (is_folder(&reading).await? || is_packed_folder(&reading).await?) {
 		return Err(Error::usage("the record is a folder").hint(
 			"fetch its files with --folder --output FOLDER, one of them with --file PATH, or only the list of them with --raw",
 		));

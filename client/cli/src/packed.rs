@@ -5,7 +5,7 @@ use crate::{
 	context::Context,
 	error::Error,
 	progress::Bar,
-	text::{bytes, count, Called, Key},
+	text::{bytes, count, shown, Called, Key},
 };
 use isthmus_sdk::{
 	sharing::readers, BlockNumber, DatasetId, Epoch, Identity, Leaf, LocalFolder, RecordKey,
@@ -16,6 +16,7 @@ use std::fmt;
 
 /// A folder that is stored in packs.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Synced {
 	/// The block; `None` if nothing has changed and nothing was sent.
 	block: Option<BlockNumber>,
@@ -76,7 +77,7 @@ impl fmt::Display for Synced {
 		write!(
 			f,
 			"\n  sent {sent} and the list ({size}) to {} in {transactions}",
-			self.location
+			shown(&self.location)
 		)?;
 		if self.removed_packs > 0 {
 			let unused = count(self.removed_packs as u64, "unused pack");
@@ -88,8 +89,8 @@ impl fmt::Display for Synced {
 			failure,
 		} in &self.deleted
 		{
-			let gone = count(*gone as u64, "object");
-			match failure {
+			let (location, gone) = (shown(location), count(*gone as u64, "object"));
+			match failure.as_ref().map(shown) {
 				None => write!(f, "\n  {location}: deleted {gone}")?,
 				Some(failure) => {
 					write!(f, "\n  {location}: deleted {gone}, and not all: {failure}")?

@@ -159,8 +159,8 @@ pub(crate) enum Outcome {
 impl fmt::Display for Outcome {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		match self {
-			Self::Record(stored) => stored.fmt(f),
-			Self::Packed(synced) => synced.fmt(f),
+			Self::Record(stored) => fmt::Display::fmt(stored, f),
+			Self::Packed(synced) => fmt::Display::fmt(synced, f),
 		}
 	}
 }

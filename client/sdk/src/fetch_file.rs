@@ -283,23 +283,34 @@ pub(crate) async fn lock_part(path: &Path, executable: bool) -> Result<File, Fet
 	}
 }
 
-/// Returns whether a record is a folder's list, as far as this is known without fetching more than a MiB: a list that
-/// was stored in several transactions is treated like any other value.
+/// Returns whether a record is the list of a folder whose files are records, as far as this is known without fetching more: a
+/// list that was stored in several transactions is treated like any other value.
+///
+/// # Errors
+///
+/// Returns the errors of [`Reading::run`].
+pub async fn is_folder(reading: &Reading) -> Result<bool, Error> {
+	if !matches!(reading.answer().payload, Payload::Value { .. }) {
+		return Ok(false);
+	}
+	let mut bytes = Vec::new();
+	reading.run(&mut bytes, 0, &mut ()).await?;
+	Ok(bytes.starts_with(folder::LABEL))
+}
+
+/// Returns whether a record is the list of a packed folder. Fetches at most a MiB of it.
 ///
 /// # Errors
 ///
 /// Returns the errors of [`Reading::read_range`].
-pub async fn is_folder(reading: &Reading) -> Result<bool, Error> {
-	let may_be = match reading.answer().payload {
-		Payload::Value { .. } => true,
-		Payload::Chunks { .. } => false,
-		Payload::Object { .. } => reading.length() <= folder::MAX_LENGTH as u64,
-	};
-	if !may_be {
+pub async fn is_packed_folder(reading: &Reading) -> Result<bool, Error> {
+	let is_object = matches!(reading.answer().payload, Payload::Object { .. });
+	if !is_object || reading.length() > folder::MAX_LENGTH as u64 {
 		return Ok(false);
 	}
-	let start = reading.read_range(0, folder::LABEL.len() as u64).await?;
-	Ok(folder::is_list(&start))
+	let label = folder::packed::LABEL;
+	let start = reading.read_range(0, label.len() as u64).await?;
+	Ok(start == label)
 }
 
 /// The maximum length of a file's name in bytes, on the usual file systems.

@@ -6,11 +6,6 @@ use std::io::{self, ErrorKind, Read};
 
 pub use isthmus_sharing::{folder::*, packed};
 
-/// Returns whether bytes begin like a folder's list, packed or not.
-pub fn is_list(bytes: &[u8]) -> bool {
-	bytes.starts_with(LABEL) || bytes.starts_with(packed::LABEL)
-}
-
 /// Returns the SHA-256 of all that is left to read, as it is in a folder's list.
 ///
 /// # Errors

@@ -158,7 +158,7 @@ pub use dispute::{dispute, Checked, Complaint};
 pub use erasure::Erasure;
 pub use error::{CostError, Error, Rejection, UploadError};
 pub use event::{Event, Granted};
-pub use fetch_file::{is_folder, FetchError, FetchFile};
+pub use fetch_file::{is_folder, is_packed_folder, FetchError, FetchFile};
 pub use fetch_folder::{fetch_file_of, fetch_folder, FetchedFolder};
 pub use handle::{Handle, HandleError};
 pub use isthmus_conditions as conditions;

@@ -16,6 +16,7 @@ use crate::{
 	client::Client,
 	cost,
 	error::{Error, UploadError},
+	fetch_file::is_packed_folder,
 	folder::{
 		self,
 		packed::{self, List},
@@ -244,7 +245,7 @@ impl<'a> Running<'a> {
 			dataset,
 			..
 		} = *asked;
-		settled(client, owner.id()).await?;
+		settled(client, owner.account.id()).await?;
 		let best = client.best().await?;
 		let stored = complete(&best, owner.id(), key).await?;
 		let old = match &stored {
@@ -310,7 +311,7 @@ impl<'a> Running<'a> {
 			if !fits {
 				continue;
 			}
-			let turn = Turn::take(client, owner.id()).await?;
+			let turn = Turn::take(client, owner.account.id()).await?;
 			let at = (*place, false);
 			match free_place(client, owner, best, turn.notes(), at).await {
 				Ok(_) => drop(self.sent.insert(place.key, sent.clone())),
@@ -370,7 +371,7 @@ impl<'a> Running<'a> {
 			deposits: cost::deposits(&client.best().await?, entries)?,
 			payments: 0,
 		};
-		client.check_cost(owner.id(), cost).await
+		client.check_cost(owner.account.id(), cost).await
 	}
 
 	fn place(&self, key: RecordKey, leaf: Leaf) -> Place {
@@ -475,7 +476,7 @@ impl<'a> Running<'a> {
 		let (client, owner) = (self.asked.client, self.asked.owner);
 		let journal = journal_of(owner.id(), &key)?;
 		let best = client.best().await?;
-		let turn = Turn::take(client, owner.id()).await?;
+		let turn = Turn::take(client, owner.account.id()).await?;
 		let taken: BTreeSet<Leaf> = self.sent.values().map(|sent| sent.place.leaf).collect();
 		let noted = objects::unfinished(&journal)?.and_then(|text| noted_place(&text, key));
 		if let Some(place) = noted.filter(|_| resumes) {
@@ -832,14 +833,8 @@ async fn read_list(
 	key: RecordKey,
 ) -> Result<List, UploadFolderError> {
 	let reading = Reading::open(client, owner, owner.id(), key).await?;
-	let not_packed = || UploadFolderError::NotPacked { key };
-	let is_object = matches!(reading.answer().payload, Payload::Object { .. });
-	if !is_object || reading.length() > folder::MAX_LENGTH as u64 {
-		return Err(not_packed());
-	}
-	let start = reading.read_range(0, packed::LABEL.len() as u64).await?;
-	if start != packed::LABEL {
-		return Err(not_packed());
+	if !is_packed_folder(&reading).await? {
+		return Err(UploadFolderError::NotPacked { key });
 	}
 	let mut bytes = Vec::new();
 	reading.run(&mut bytes, 0, &mut ()).await?;

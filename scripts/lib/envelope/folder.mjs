@@ -150,11 +150,11 @@ class Fields {
 		return Buffer.from(this.take(4)).readUInt32BE();
 	}
 
-	/** Reads an integer of 8 bytes. */
+	/** Reads a length or an offset of 8 bytes. */
 	long(error, of) {
-		const number = Number(Buffer.from(this.take(8)).readBigUInt64BE());
-		if (!Number.isSafeInteger(number)) throw new EnvelopeError(error, `${of} is above 2^53 - 1`, { number });
-		return number;
+		const length = Number(Buffer.from(this.take(8)).readBigUInt64BE());
+		if (!Number.isSafeInteger(length)) throw new EnvelopeError(error, `${of} is above 2^53 - 1`, { length });
+		return length;
 	}
 
 	/** Reads a path and the flags after it. */

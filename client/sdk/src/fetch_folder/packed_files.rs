@@ -78,7 +78,10 @@ impl Fetch<'_> {
 	) -> Result<FetchedFolder, FetchError> {
 		let lock = &output.join(part_name(Path::new(""), hash));
 		let held = lock_part(lock, false);
-		let _held = self.client.patiently(Wait::OtherFetch, held).await?;
+		let held = self
+			.client
+			.patiently_locked(Wait::OtherFetch, Some(lock), held);
+		let _held = held.await?;
 		let fetched = self.missing(list, lock, output, progress).await;
 		// The error of fetching is the one to report.
 		let _ = fs::remove_file(lock);
@@ -187,7 +190,10 @@ impl Fetch<'_> {
 		name.push(part_name(Path::new(""), &file.hash));
 		let lock = &on_disk::folder(output).join(name);
 		let held = lock_part(lock, false);
-		let _held = self.client.patiently(Wait::OtherFetch, held).await?;
+		let held = self
+			.client
+			.patiently_locked(Wait::OtherFetch, Some(lock), held);
+		let _held = held.await?;
 		let fetched = async {
 			let parts = Parts::create(lock)?;
 			self.spans(spans(vec![wanted]), &parts, progress).await
