@@ -350,9 +350,7 @@ pub(crate) fn text(event: &Event) -> String {
 				Amount(*paid)
 			)
 		}
-		Revoked { grant, owner, grantee, refunded, .. } => {
-			revoked(*grant, owner, grantee, *refunded)
-		}
+		Revoked { grant, owner, grantee, refunded, .. } => revoked(*grant, owner, grantee, *refunded),
 		Renounced { grant, grantee, .. } => format!("{grantee} gives up grant {grant}"),
 		GrantForgotten { grant, grantee, .. } => format!("grant {grant} of {grantee} is removed from the state"),
 		GrantExpired { grant, grantee, .. } => format!("grant {grant} of {grantee} expires"),

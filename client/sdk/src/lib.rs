@@ -34,7 +34,7 @@
 //! // T_q: the company asks for leaves 0 to 9, for 1000 blocks, and the school authorises it.
 //! let scope = Scope { dataset: 0, epoch: 0, from: 0, to: 10 };
 //! let key = company.encryption.fresh()?.public_key();
-//! let ask = client.request_access(school.id(), scope, "a study", 1000, 0, false, &key).await?;
+//! let ask = client.request_access(school.id(), scope, "a study", PurposeCode::Research, 1000, 0, false, &key).await?;
 //! client.send(&company.account, &ask).await?;
 //! let best = client.best().await?;
 //! for entry in every(|after| best.requests_to(school.id(), after)).await? {

@@ -9,7 +9,7 @@
 //! 1. A school: `register(School, "High School No. 1")`, `create_dataset("grades")` (dataset 0, epoch 0),
 //!    then `store(key, 0, 0, 7, ciphertext)` for leaf 7.
 //! 2. A company, with a key that it made for this request:
-//!    `request_access(school, {dataset: 0, epoch: 0, from: 0, to: 100}, "research", 1000, 0, false, key)`.
+//!    `request_access(school, {dataset: 0, epoch: 0, from: 0, to: 100}, "a study", Research, 1000, 0, false, key)`.
 //! 3. The school seals the keys of leaves 0 to 99 to that key: `add_authorize(company, {dataset: 0, epoch: 0, from: 0,
 //!    to: 100}, expiry, None, sealed_keys, {request, digest})`.
 //! 4. The company asks `query(company, school, key)`, fetches the value by its content hash, opens the
