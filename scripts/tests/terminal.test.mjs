@@ -348,10 +348,10 @@ describe('what is written to need not be a regular file', () => cases([
 	},
 	{
 		name: 'a folder that does not exist can be made by what the hint says',
-		script: `for output in none/ none/. none/./ 'no ne/' ./-x/; do ${OFFLINE} isthmus fetch //Bob big --output="$output" 2> said; [ $? = 1 ] || exit 9\n`
-			+ 'cat said >&2; eval "$(sed -n "s/^hint: create it: //p" said)" && isthmus fetch //Bob small --output="$output" || exit 8; done; ls */small',
-		stdout: /^-x\/small\nno ne\/small\nnone\/small$/m,
-		stderr: /(error: the folder .* does not exist\nhint: create it: mkdir -p .*\n){4}/,
+		script: `for output in a/ b/. c/./ 'no ne/' ./-x/; do ${OFFLINE} isthmus fetch //Bob big --output="$output" 2> said; [ $? = 1 ] || exit 9\n`
+			+ 'cat said >&2; eval "$(sed -n "s/^hint: create it: //p" said)" && isthmus fetch //Bob small --output="$output" || exit 8; done; LC_ALL=C ls ./*/small',
+		stdout: /^\.\/-x\/small\n\.\/a\/small\n\.\/b\/small\n\.\/c\/small\n\.\/no ne\/small$/m,
+		stderr: /(error: the folder .* does not exist\nhint: create it: mkdir -p .*\n){5}/,
 	},
 	{
 		name: 'pages are not written over a file',
@@ -1211,7 +1211,7 @@ const started = ([command, words]) => `isthmus ${command} > said 2>&1 & service=
 
 /** What programs show to the gateway. */
 const SECRET = '0123456789abcdef'.repeat(4);
-/** Reads a part of a file from the gateway, asks the gateway to end, and reads the rest; or asks a second time. */
+/** Reads a part of a file from the gateway, which has to be larger than what the system takes of it at once; asks the gateway to end, and reads the rest; or asks a second time. */
 const READER = `
 import http.client, os, re, signal, socket, sys, time
 gateway, how = int(sys.argv[1]), sys.argv[2]
@@ -1219,9 +1219,10 @@ said = lambda: open("said").read()
 port = int(re.search(r"http://127.0.0.1:([0-9]+)", said())[1])
 owner = re.search(r"dataset 0, .*, of ([0-9A-Za-z]+)", said())[1]
 link = http.client.HTTPConnection("127.0.0.1", port)
-link.connect()
+link.sock = socket.socket()
 link.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-link.request("GET", f"/{owner}/0/big", headers={"Authorization": "Bearer ${SECRET}"})
+link.sock.connect(("127.0.0.1", port))
+link.request("GET", f"/{owner}/0/huge", headers={"Authorization": "Bearer ${SECRET}"})
 answer = link.getresponse()
 assert answer.status == 200, answer.read()
 got = answer.read(1000)
@@ -1248,7 +1249,7 @@ describe('services end in order', () => cases([
 		{
 			name: 'the gateway finishes its answers, takes no more requests, and ends',
 			how: 'once',
-			then: 'cmp got $BIG && grep \' read big .*bytes 0 to 3000000\' said && ! grep error said',
+			then: 'cmp got huge && grep \' read huge .*bytes 0 to 9000000\' said && ! grep error said',
 		},
 		{
 			name: 'a second signal does not wait',
@@ -1259,6 +1260,7 @@ describe('services end in order', () => cases([
 		},
 	].map(({ how, then, ...expected }) => ({
 		script: `export ISTHMUS_GATEWAY_ACCESS_KEY=key ISTHMUS_GATEWAY_SECRET_KEY=${SECRET} ISTHMUS_GATEWAY_TOKEN=${SECRET}
+[ -e ../huge ] || { head -c 9000000 /dev/urandom > ../huge; isthmus store ../huge || exit 9; }; ln ../huge huge
 ${started(['gateway --listen 127.0.0.1:0', 'bucket'])}
 python3 -c '${READER}' $service ${how} || exit 9; wait $service; code=$?; ${then}`,
 		...expected,
@@ -1270,7 +1272,7 @@ describe('text of others does not steer a terminal', () => cases([
 		name: 'the path of an output',
 		script: `out=$'a\\e[2Jb\\nc\\x9b'; isthmus fetch //Bob small -o "$out"; isthmus fetch //Bob docs --folder -o "d$out"
 			block=$(isthmus transfer //Alice 1 | grep -o '[0-9]*' | head -n 1); block=$(isthmus register Shown --kind school --key //Dave | grep -o '[0-9]*' | head -n 1)
-			isthmus receipt $block -o "e$out" && isthmus risk --depth 0..5 --plot "f$out"; ls | wc -l`,
+			isthmus receipt $block -o "e$out" && isthmus risk --depth 0..5 --plot "f$out.svg"; ls -b | wc -l`,
 		stdout: [/^a\\u\{1b\}\[2Jb\\nc\S*: 6 B$/m, /^da\\u\{1b\}\[2Jb\\nc\S*: 2 files/m, /^ea\\u\{1b\}\[2Jb\\nc\S*: /m, /^4$/m],
 		not: { stdout: /\u001b/, stderr: /\u001b/ },
 	},
