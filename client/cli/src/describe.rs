@@ -37,7 +37,7 @@ The hash is a fact: the source xDIGITS/cards, with the first 32 digits of the ow
 reports on dataset-NUMBER. A deposit is held for each.
 
 Examples:
-  isthmus dataset describe 0 --card marks.jsonld --guess 2025-03.parquet --leaf 2=2025-03 --key school.key
+  isthmus dataset describe 0 --card marks.jsonld --guess 3.parquet --leaf 2=March --key school.key
   isthmus dataset describe 0 --card marks.jsonld --key school.key
   isthmus dataset describe 0 --card marks.jsonld --check --owner 5FHneW46... --key company.key";
 

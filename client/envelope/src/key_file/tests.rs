@@ -32,11 +32,11 @@ fn a_key_file_opens_with_its_passphrase_only() {
 #[test]
 fn a_passphrase_opens_whatever_wrote_its_accents() {
 	let (secrets, _) = sealed();
-	let (one, several) = ("caf\u{e9} au lait", "cafe\u{301} au lait");
+	let (one, several) = ("\u{e9}t\u{e9} 2026", "e\u{301}te\u{301} 2026");
 	for (sealed, typed, opens) in [
 		(one, several, true),
 		(several, one, true),
-		(one, "cafe au lait", false),
+		(one, "ete 2026", false),
 		("a\u{323}e\u{301}", "\u{1ea1}e\u{301}", true),
 		("\u{fb01}", "fi", false),
 	] {

@@ -221,11 +221,9 @@ async fn a_table_has_columns_and_a_version() {
 			.unwrap()
 			.insert("one.parquet".into(), again);
 		let (_, headers, lines) = get(&stand, &table("one", "/metadata")).await;
-		assert!(
-			text(&headers, "delta-table-version")
-				.parse::<u64>()
-				.unwrap() > version.parse().unwrap()
-		);
+		let number = |version: String| version.parse::<u64>().unwrap();
+		let later = text(&headers, "delta-table-version");
+		assert!(number(later) > number(version));
 		assert!(lines[1]["metaData"]["schemaString"]
 			.as_str()
 			.unwrap()
@@ -242,12 +240,7 @@ async fn values_in_the_names_of_folders_are_columns() {
 		assert_eq!((status, lines.len()), (200, 4));
 		assert_eq!(lines[1]["metaData"]["partitionColumns"], json!(["year"]));
 		let schema = lines[1]["metaData"]["schemaString"].as_str().unwrap();
-		assert!(
-			schema.ends_with(
-				r#""metadata":{},"name":"year","nullable":true,"type":"string"}],"type":"struct"}"#
-			) || schema.contains("\"year\""),
-			"{schema}"
-		);
+		assert!(schema.contains("\"year\""), "{schema}");
 		let year = |line: &Value| line["file"]["partitionValues"]["year"].clone();
 		assert_eq!(
 			(year(&lines[2]), year(&lines[3])),
@@ -365,7 +358,7 @@ async fn addresses_lead_where_the_program_asked() {
 		let path = format!("{ROOT}{}", table("one", "/query"));
 		let request = Request::builder()
 			.method("POST")
-			.uri(&path)
+			.uri(path)
 			.header("host", "data.example.org")
 			.header("x-forwarded-proto", "https")
 			.header("authorization", format!("Bearer {TOKEN}"));
@@ -419,6 +412,7 @@ async fn what_is_unknown_or_not_possible_is_refused_with_a_sentence() {
 			&get(&stand, &table("one", "/version")).await.1,
 			"delta-table-version",
 		);
+		let only = format!("only version {version}");
 		for (path, expected, code, words) in [
 			(
 				"/shares/none".to_owned(),
@@ -485,7 +479,7 @@ async fn what_is_unknown_or_not_possible_is_refused_with_a_sentence() {
 				table("one", "/metadata?version=7"),
 				400,
 				"UNSUPPORTED_OPERATION",
-				&format!("only version {version}"),
+				only.as_str(),
 			),
 			(
 				table("one", "/metadata?timestamp=2026-01-01T00:00:00Z"),
