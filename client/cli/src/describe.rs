@@ -254,13 +254,19 @@ async fn publish(context: &Context, identity: &Identity, opts: Opts) -> Result<P
 	best.dataset_of(owner, Some(opts.dataset)).await?;
 	let (source, topic) = place(owner, opts.dataset)?;
 	let hash = response_hash(&text);
+	let proven = client.proven().await?;
+	let reports = proven.reports(&source, &topic).await?;
+	let last = reports.iter().find(|report| report.reporter == *owner);
 	let observation = Observation {
 		value: Value::Hash(hash),
-		observed: now(),
+		// A report has to be newer than the last one, which may be of the same second.
+		observed: last
+			.map_or(0, |last| last.observed.saturating_add(1))
+			.max(now()),
 		response: hash,
 	};
 	let mut calls = Vec::new();
-	if client.proven().await?.source(&source).await?.is_none() {
+	if proven.source(&source).await?.is_none() {
 		let terms = SourceTerms {
 			reporters: vec![*owner],
 			quorum: 1,

@@ -9,8 +9,10 @@ import configparser
 import io
 import json
 import os
+import queue
 import re
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -36,6 +38,8 @@ class Gateway:
     """A gateway that runs for the company, and what it printed first."""
 
     child: subprocess.Popen[str]
+    #: What it prints, a line each. It is read at once, so that it never waits for a reader.
+    lines: queue.Queue[str]
     url: str
     bucket: str
     number: int
@@ -71,10 +75,10 @@ class Gateway:
 
     def next(self) -> dict[str, Any]:
         """Returns the next line that it prints."""
-        assert self.child.stdout is not None
-        line = self.child.stdout.readline()
-        assert line, self.errors.read_text()
-        return json.loads(line)
+        try:
+            return json.loads(self.lines.get(timeout=60))
+        except queue.Empty:
+            raise AssertionError(self.errors.read_text()) from None
 
     def fetched(self) -> int:
         """Returns how many chunks it fetched so far. When a request that is refused is counted, all before it is."""
@@ -119,7 +123,11 @@ def gateway(shared: Shared, content: pyarrow.Table, tmp_path_factory: pytest.Tem
     line += ["--metrics", str(metrics), "--profile", str(profile), "--key", COMPANY, "--url", shared.node.url]
     with errors.open("w") as log:
         child = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
-    gateway = Gateway(child, "", "", number, grant, {}, metrics, errors, profile)
+    lines: queue.Queue[str] = queue.Queue()
+    assert child.stdout is not None
+    reader = threading.Thread(target=lambda stdout: [lines.put(line) for line in stdout], args=(child.stdout,))
+    reader.start()
+    gateway = Gateway(child, lines, "", "", number, grant, {}, metrics, errors, profile)
     try:
         started = gateway.next()
         gateway.url = started["url"]
@@ -140,7 +148,7 @@ def gateway(shared: Shared, content: pyarrow.Table, tmp_path_factory: pytest.Tem
     finally:
         child.kill()
         child.wait()
-        assert child.stdout is not None
+        reader.join()
         child.stdout.close()
 
 
