@@ -249,6 +249,11 @@ async fn registered(best: &State, owner: &AccountId) -> Result<String, Error> {
 
 async fn publish(context: &Context, identity: &Identity, opts: Opts) -> Result<Published, Error> {
 	let (client, owner) = (&context.client, identity.id());
+	if identity.account.id() != owner {
+		return Err(Error::refused(
+			"the hash of a card is a report by the owner's own account: no other one can make it, also with --for",
+		));
+	}
 	let text = read(&opts.card, owner, opts.dataset)?;
 	let best = client.best().await?;
 	best.dataset_of(owner, Some(opts.dataset)).await?;
