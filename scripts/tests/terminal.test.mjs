@@ -1200,6 +1200,7 @@ describe('a command that waits for another program says which one', () => cases(
 /** The services, with what each says when it has started. */
 const SERVICES = [
 	['serve', 'serving requests to'],
+	['watch', 'watching what'],
 	['keep //Bob 0 --at file://$PWD/copies --key //Charlie', 'keeping dataset'],
 	['gateway --listen 127.0.0.1:0', 'listening at'],
 	['feed ../feed.toml', 'reporting for'],

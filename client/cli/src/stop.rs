@@ -16,6 +16,11 @@ impl Stop {
 		let _ = self.0.clone().wait_for(|asked| *asked).await;
 	}
 
+	/// Returns whether the service was asked to end.
+	pub(crate) fn is_asked(&self) -> bool {
+		*self.0.borrow()
+	}
+
 	/// Waits for something, but no longer than until the service is asked to end; then returns `None`.
 	pub(crate) async fn or<T>(&self, done: impl Future<Output = T>) -> Option<T> {
 		tokio::select! {

@@ -9,13 +9,14 @@ use crate::{
 	serve::{FIRST_WAIT, LONGEST_WAIT},
 	service::Service,
 	stderr::tell,
+	stop::{on_signals, Stop},
 	text::{count, Amount},
 };
 use isthmus_sdk::{
 	dispute::disputable, sharing::LEAST_TIME, AccountId, BlockNumber, GrantId, Identity, Leaf,
 };
 use serde::Serialize;
-use std::{collections::BTreeMap, convert::Infallible, fmt, time::Instant};
+use std::{collections::BTreeMap, fmt, time::Instant};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -25,8 +26,9 @@ at each grant that the account pays for when it arrives, and once more shortly b
 paid, because there may be new records in its range. A grant that does not open is disputed, and the
 payment comes back.
 
-The command runs until it is stopped, and tries again after an error. It can be stopped and started
-at any time. --max-cost limits what it spends in all: a dispute that is won costs nothing.
+The command runs until SIGINT or SIGTERM ends it: it waits for a dispute in flight; a second one
+ends it at once. It tries again after an error, and can be stopped and started at any time.
+--max-cost limits what it spends in all: a dispute that is won costs nothing.
 
 Example:
   isthmus watch --key company.key")]
@@ -63,39 +65,58 @@ impl fmt::Display for Looked {
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let context = &Context::connect(options).await?;
 	let identity = &context.identity().await?;
-	let service = Service::from_env().map_err(Error::usage)?;
-	tell(format_args!("watching what {} pays for", identity.id()));
-	let watched = async {
-		let (mut wait, mut looks) = (FIRST_WAIT, BTreeMap::new());
-		loop {
-			let began = Instant::now();
-			let Err(error) = watch(context, identity, &opts, &mut looks, &service).await;
-			tell(format_args!("{}; trying again", error.message()));
-			service.is_in_trouble(error.message());
-			if began.elapsed() > LONGEST_WAIT {
-				wait = FIRST_WAIT;
+	let service = &Service::from_env().map_err(Error::usage)?;
+	let opts = &opts;
+	on_signals(|stop| async move {
+		tell(format_args!("watching what {} pays for", identity.id()));
+		tokio::select! {
+			() = watch_for_ever(context, identity, opts, service, &stop) => {
+				service.ends();
+				Ok(())
 			}
-			tokio::time::sleep(wait).await;
-			wait = (wait * 2).min(LONGEST_WAIT);
+			never = service.stay_alive() => match never {},
 		}
-	};
-	tokio::select! {
-		never = watched => never,
-		never = service.stay_alive() => match never {},
+	})
+	.await
+}
+
+/// Watches until the command is asked to end. After an error, tries again after a wait that doubles with each attempt.
+async fn watch_for_ever(
+	context: &Context,
+	identity: &Identity,
+	opts: &Opts,
+	service: &Service,
+	stop: &Stop,
+) {
+	let (mut wait, mut looks) = (FIRST_WAIT, BTreeMap::new());
+	loop {
+		let began = Instant::now();
+		let Err(error) = watch(context, identity, opts, &mut looks, (service, stop)).await else {
+			return;
+		};
+		tell(format_args!("{}; trying again", error.message()));
+		service.is_in_trouble(error.message());
+		if began.elapsed() > LONGEST_WAIT {
+			wait = FIRST_WAIT;
+		}
+		if stop.or(tokio::time::sleep(wait)).await.is_none() {
+			return;
+		}
+		wait = (wait * 2).min(LONGEST_WAIT);
 	}
 }
 
 /// At which blocks a grant was looked at last.
 type Looks = BTreeMap<GrantId, BlockNumber>;
 
-/// Looks at what is paid for, at each new block. Ends with an error.
+/// Looks at what is paid for, at each new block, until the command is asked to end. A dispute is waited for.
 async fn watch(
 	context: &Context,
 	identity: &Identity,
 	opts: &Opts,
 	looks: &mut Looks,
-	service: &Service,
-) -> Result<Infallible, Error> {
+	(service, stop): (&Service, &Stop),
+) -> Result<(), Error> {
 	let client = &context.client;
 	let mut heads = client.heads().await?;
 	loop {
@@ -108,6 +129,9 @@ async fn watch(
 		));
 		for (entry, until) in open {
 			let last = until.saturating_sub(LEAST_TIME);
+			if stop.is_asked() {
+				return Ok(());
+			}
 			let is_due = |before: &BlockNumber| *before < last && last <= now;
 			if !looks.get(&entry.id).is_none_or(is_due) {
 				continue;
@@ -120,7 +144,10 @@ async fn watch(
 				error.report();
 			}
 		}
-		heads.next().await?;
+		match stop.or(heads.next()).await {
+			Some(head) => head?,
+			None => return Ok(()),
+		};
 	}
 }
 
