@@ -516,6 +516,8 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
 		NotPostQuantum => (Kind::Refused, Some(NEW_KEY)),
 		OtherSecret { .. } => (Kind::NotAuthentic, Some(OTHER_SEED)),
+		NotController { .. } => (Kind::Refused, Some("who took it over acts with --for OWNER")),
+		DatasetIsOffered { .. } => (Kind::Refused, Some(WITHDRAW)),
 		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
 		NotGiven { .. } | NothingToDispute(_) => (Kind::Refused, Some("list your grants: isthmus list received")),
 		NothingWrong { left_out, .. } if !left_out.is_empty() => {
@@ -590,6 +592,8 @@ const LOOK: &str = "the transaction may still be included: check whether it took
 const SHARED: &str = "another program seems to use the same account: run the same command again";
 /// The hint if a leaf is taken.
 const NEXT_LEAF: &str = "omit --leaf to use the next free leaf";
+/// The hint if a dataset is offered to another account.
+const WITHDRAW: &str = "withdraw the offer first: isthmus dataset transfer NUMBER --withdraw";
 /// The hint if an account lacks funds.
 const FUNDS: &str = "check the account's funds: isthmus balance";
 
@@ -599,6 +603,7 @@ fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 	Some(match error {
 		NotController => "the dataset was handed over: `isthmus list datasets --owner OWNER` shows to whom; if that is you, pass --for OWNER",
 		NotOffered => "the dataset's controller must offer it first: isthmus dataset transfer NUMBER --to ACCOUNT",
+		DatasetIsOffered => WITHDRAW,
 		HoldsMore => "run the command again to take over what is held now",
 		NotRegistered => "register first: isthmus register --kind school NAME",
 		NoEncryptionKey => "publish your encryption key first: isthmus key publish",

@@ -160,7 +160,11 @@ pub(crate) async fn accept(
 			Amount(now)
 		)));
 	}
-	let call = context.client.accept_dataset(&owner, dataset, most).await?;
+	let offer = control.as_ref().map_or(0, |control| control.offers);
+	let call = context
+		.client
+		.accept_dataset(&owner, dataset, offer, most)
+		.await?;
 	let included = context.send(identity, &call).await?;
 	let taken = included.events.iter().find_map(|event| match event {
 		Event::DatasetAccepted { held, epoch, .. } => Some((Amount(*held), *epoch)),

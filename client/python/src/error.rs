@@ -57,7 +57,11 @@ pub(crate) fn raised(error: Error) -> PyErr {
 			PyFileExistsError::new_err(words)
 		}
 		Upload(UploadError::AlreadyStored(_)) => PyFileExistsError::new_err(words),
-		Grant(_) | NotPostQuantum | OtherSecret { .. } => PyPermissionError::new_err(words),
+		Grant(_)
+		| NotPostQuantum
+		| OtherSecret { .. }
+		| NotController { .. }
+		| DatasetIsOffered { .. } => PyPermissionError::new_err(words),
 		Unproven(_)
 		| WrongContent(_)
 		| Malformed { .. }

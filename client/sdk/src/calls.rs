@@ -138,14 +138,16 @@ impl Client {
 			.claiming(Claim::Dataset(dataset)))
 	}
 
-	/// Makes a call that takes over a dataset that was offered to the account, with at most this sum of deposits.
+	/// Makes a call that takes over a dataset that was offered to the account, with at most this sum of deposits. `offer` is
+	/// the number of the offer, `offers` of [`Control`].
 	pub async fn accept_dataset(
 		&self,
 		owner: &AccountId,
 		dataset: DatasetId,
+		offer: u32,
 		most: Balance,
 	) -> Result<Call, Error> {
-		let call = self.call(PALLET, "accept_dataset", (*owner, dataset, most));
+		let call = self.call(PALLET, "accept_dataset", (*owner, dataset, offer, most));
 		Ok(call.await?.paying(most))
 	}
 

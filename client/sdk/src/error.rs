@@ -240,6 +240,22 @@ pub enum Error {
 		/// The epoch.
 		epoch: Epoch,
 	},
+	/// Another account controls the dataset, so that what this one sends about it is refused. Nothing was sent.
+	#[error("dataset {dataset} is controlled by {controller}, who took it over")]
+	NotController {
+		/// The dataset.
+		dataset: DatasetId,
+		/// Who controls it.
+		controller: AccountId,
+	},
+	/// The dataset is offered to another account, and no grants are given meanwhile. Nothing was sent.
+	#[error("dataset {dataset} is offered to {to}, and no grants can be given meanwhile")]
+	DatasetIsOffered {
+		/// The dataset.
+		dataset: DatasetId,
+		/// To whom it is offered.
+		to: AccountId,
+	},
 	/// No free leaf was found in an epoch.
 	#[error("no free leaf in epoch {epoch} of dataset {dataset}: start a new epoch")]
 	NoFreeLeaf {

@@ -156,6 +156,7 @@ pallet_errors! {
 	NotOffered,
 	AlreadyController,
 	HoldsMore,
+	DatasetIsOffered,
 	[FACTS]
 	NameTaken,
 	UnknownSource,

@@ -265,7 +265,7 @@ impl<W: Watch> Server<'_, W> {
 		Ok(requests)
 	}
 
-	/// Leaves out the requests for datasets that another account controls.
+	/// Leaves out the requests for datasets that another account controls, or that are offered to one.
 	async fn leave_to_others(
 		&self,
 		best: &State,
@@ -275,7 +275,10 @@ impl<W: Watch> Server<'_, W> {
 		let datasets: HashSet<DatasetId> = requests.iter().map(of).collect();
 		for dataset in datasets {
 			let control = best.control(self.owner.id(), dataset).await?;
-			if control.is_some_and(|control| control.controller != *self.owner.account.id()) {
+			let is_ours = |control: &Control| {
+				control.controller == *self.owner.account.id() && control.offered_to.is_none()
+			};
+			if !control.as_ref().is_none_or(is_ours) {
 				requests.retain(|entry| of(entry) != dataset);
 			}
 		}

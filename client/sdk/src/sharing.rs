@@ -300,6 +300,41 @@ pub fn digest(request: &Request) -> H256 {
 	request.digest(content_hash)
 }
 
+/// Checks that an account may answer requests for a range: that it controls the dataset and does not hand it over, and can
+/// derive the keys. The node could say so falsely, to get the keys with an answer that the chain refuses. Therefore it
+/// proves it, too.
+///
+/// # Errors
+///
+/// Returns [`Error::NotController`], [`Error::DatasetIsOffered`], and [`Error::OtherSecret`] if the epoch is from before the
+/// account took the dataset over.
+async fn check_control(
+	client: &Client,
+	state: &State,
+	owner: &Identity,
+	scope: &Scope,
+) -> Result<(), Error> {
+	let Scope { dataset, epoch, .. } = *scope;
+	let acting = owner.account.id();
+	let proven = client.proven().await?.control(owner.id(), dataset).await?;
+	let best = state.control(owner.id(), dataset).await?;
+	for control in [proven, best].into_iter().flatten() {
+		if control.controller != *acting {
+			return Err(Error::NotController {
+				dataset,
+				controller: control.controller,
+			});
+		}
+		if let Some(to) = control.offered_to {
+			return Err(Error::DatasetIsOffered { dataset, to });
+		}
+		if epoch < control.since && acting != owner.id() {
+			return Err(Error::OtherSecret { dataset, epoch });
+		}
+	}
+	Ok(())
+}
+
 /// Does the same as [`authorize`], for a request that is settled. `promised` is the cost of the answers in
 /// flight.
 pub(crate) async fn answer(
@@ -321,6 +356,7 @@ pub(crate) async fn answer(
 		return Err(Error::InsufficientFunds { needed, free });
 	}
 	let Scope { dataset, epoch, .. } = request.scope;
+	check_control(client, state, owner, &request.scope).await?;
 	client.check_secret(owner, dataset, epoch).await?;
 	let terms = Terms {
 		grantee: request.consumer,

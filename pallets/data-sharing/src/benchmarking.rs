@@ -646,7 +646,7 @@ mod benchmarks {
 		let (second, caller) = (producer::<T>("second")?, producer::<T>("third")?);
 		let most = held::<T>(HoldReason::Dataset, &first) * 100u32.into();
 		Pallet::<T>::offer_dataset(signed::<T>(&first), 0, second.clone())?;
-		Pallet::<T>::accept_dataset(signed::<T>(&second), first.clone(), 0, most)?;
+		Pallet::<T>::accept_dataset(signed::<T>(&second), first.clone(), 0, 1, most)?;
 		let offer = Call::<T>::offer_dataset {
 			dataset: 0,
 			to: caller.clone(),
@@ -655,7 +655,7 @@ mod benchmarks {
 		Pallet::<T>::act_for(signed::<T>(&second), first.clone(), offer)
 			.map_err(|failed| failed.error)?;
 		#[extrinsic_call]
-		_(RawOrigin::Signed(caller.clone()), first.clone(), 0, most);
+		_(RawOrigin::Signed(caller.clone()), first.clone(), 0, 2, most);
 		assert_eq!(Pallet::<T>::controller(&first, 0), caller);
 		Ok(())
 	}

@@ -458,6 +458,7 @@ mod calls {
 			condition: Option<Condition>,
 		) -> DispatchResultWithPostInfo {
 			let owner = Self::ensure_owner(origin, scope.dataset)?;
+			Self::ensure_not_offered(&owner, scope.dataset)?;
 			ensure!(owner != grantee, Error::<T>::SelfGrant);
 			let dataset = Self::own_dataset(&owner, scope.dataset)?;
 			Self::check_scope(&scope, &dataset)?;
@@ -915,7 +916,8 @@ mod calls {
 			key: RecordKey,
 			condition: Option<Condition>,
 		) -> DispatchResult {
-			Self::do_embargo(Self::ensure_may_embargo(origin, key)?, key, condition)
+			let acting = Self::ensure_may_embargo(origin, key, condition.is_none())?;
+			Self::do_embargo(acting, key, condition)
 		}
 
 		/// Disputes a grant that this account pays for: shows that its keys do not open what was promised.
@@ -948,7 +950,8 @@ mod calls {
 
 		/// Offers a dataset that this account controls to another account, which takes it over with `accept_dataset`.
 		///
-		/// Until then nothing changes, and the offer can be withdrawn. There is one offer at a time: it replaces the one before.
+		/// Until then no grants can be given on the dataset, and the offer can be withdrawn. There is one offer at a time: it
+		/// replaces the one before.
 		/// Before, give the other account a grant on all leaves of each epoch whose records it is to read: it cannot derive
 		/// their keys.
 		#[pallet::call_index(33)]
@@ -980,6 +983,8 @@ mod calls {
 		/// The dataset's address stays as it is, with its records, grants, requests, policy and locations. A new epoch starts.
 		///
 		/// - `owner`, `dataset`: the dataset's address.
+		/// - `offer`: the number of the offer, `offers` in `Controls`. No grants can be given while an offer stands, so what is
+		///   seen together with its number is what is taken over.
 		/// - `most`: the largest sum of deposits that may be held from this account with that.
 		#[pallet::call_index(35)]
 		#[pallet::weight(T::WeightInfo::accept_dataset())]
@@ -987,9 +992,10 @@ mod calls {
 			origin: OriginFor<T>,
 			owner: T::AccountId,
 			dataset: DatasetId,
+			offer: u32,
 			most: BalanceOf<T>,
 		) -> DispatchResult {
-			Self::do_accept_dataset(ensure_signed(origin)?, owner, dataset, most)
+			Self::do_accept_dataset(ensure_signed(origin)?, owner, dataset, offer, most)
 		}
 
 		/// Carries out a call as the owner of datasets that this account took over.

@@ -63,15 +63,32 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
-	/// Checks that who acts controls a dataset. Of a dataset that does not exist, the caller must say so.
+	/// Checks that who acts controls a dataset. Of one of its own that does not exist, the caller must say so.
 	pub(crate) fn ensure_controls(
 		acting: &Acting<T::AccountId>,
 		dataset: DatasetId,
 	) -> Result<(), Error<T>> {
 		let control = Controls::<T>::get(&acting.owner, dataset);
 		ensure!(
-			control.is_none_or(|control| control.controller == acting.by),
+			match control {
+				Some(control) => control.controller == acting.by,
+				None => acting.owner == acting.by,
+			},
 			Error::<T>::NotController
+		);
+		Ok(())
+	}
+
+	/// Checks that a dataset is not offered to another account. That account looked at what it takes over, and must not
+	/// get grants with it that it did not see. An answer that is refused because it accepted meanwhile would show its keys.
+	pub(crate) fn ensure_not_offered(
+		owner: &T::AccountId,
+		dataset: DatasetId,
+	) -> Result<(), Error<T>> {
+		let control = Controls::<T>::get(owner, dataset);
+		ensure!(
+			control.is_none_or(|control| control.offered_to.is_none()),
+			Error::<T>::DatasetIsOffered
 		);
 		Ok(())
 	}
@@ -101,13 +118,18 @@ impl<T: Config> Pallet<T> {
 		Ok(acting.owner)
 	}
 
-	/// Returns who sets an embargo on a key: who controls the dataset of its record. Only the owner itself can on a key
-	/// that has no record.
+	/// Returns who sets or lifts an embargo on a key: who controls the dataset of its record. Only the owner itself can on a
+	/// key that has no record. Who set an embargo may lift it, also when another account controls the dataset by then.
 	pub(crate) fn ensure_may_embargo(
 		origin: OriginFor<T>,
 		key: RecordKey,
+		lifts: bool,
 	) -> Result<Acting<T::AccountId>, DispatchError> {
 		let acting = Self::acting(origin)?;
+		let embargo = || Triggers::<T>::get(Embargoes::<T>::get(&acting.owner, key)?);
+		if lifts && embargo().is_some_and(|embargo| embargo.by == acting.by) {
+			return Ok(acting);
+		}
 		match Records::<T>::get(&acting.owner, key) {
 			Some(record) => Self::ensure_controls(&acting, record.dataset)?,
 			None => ensure!(acting.by == acting.owner, Error::<T>::UnknownRecord),
@@ -275,6 +297,7 @@ impl<T: Config> Pallet<T> {
 			controller: owner.clone(),
 			since: 0,
 			offered_to: None,
+			offers: 0,
 			held: Held {
 				dataset: deposit,
 				..Default::default()
@@ -330,6 +353,7 @@ impl<T: Config> Pallet<T> {
 		let from = Self::amend_control(&owner, dataset, |control| {
 			ensure!(to != control.controller, Error::<T>::AlreadyController);
 			control.offered_to = Some(to.clone());
+			control.offers = control.offers.wrapping_add(1);
 			Ok(control.controller.clone())
 		})?;
 		Self::deposit_event(Event::DatasetOffered {
@@ -374,11 +398,12 @@ impl<T: Config> Pallet<T> {
 		to: T::AccountId,
 		owner: T::AccountId,
 		dataset: DatasetId,
+		offer: u32,
 		most: BalanceOf<T>,
 	) -> DispatchResult {
 		let mut entry = Datasets::<T>::get(&owner, dataset).ok_or(Error::<T>::UnknownDataset)?;
 		let mut control = Controls::<T>::get(&owner, dataset)
-			.filter(|control| control.offered_to.as_ref() == Some(&to))
+			.filter(|control| control.offered_to.as_ref() == Some(&to) && control.offers == offer)
 			.ok_or(Error::<T>::NotOffered)?;
 		ensure!(Producers::<T>::contains_key(&to), Error::<T>::NotRegistered);
 		let deposits = by_reason(&control.held);

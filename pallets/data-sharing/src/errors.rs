@@ -203,5 +203,7 @@ mod errors {
 		AlreadyController,
 		/// More is held for the dataset than this account wants to take over: look at `Controls` again.
 		HoldsMore,
+		/// The dataset is offered to another account, which must not get grants that it did not see: withdraw the offer first.
+		DatasetIsOffered,
 	}
 }

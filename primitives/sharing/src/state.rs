@@ -82,6 +82,8 @@ pub struct Control<AccountId, Balance> {
 	pub since: Epoch,
 	/// The account that the dataset is offered to, if it is.
 	pub offered_to: Option<AccountId>,
+	/// How often the dataset was offered, which is the number of the last offer: who accepts one names it.
+	pub offers: u32,
 	/// What is held from the controller for the dataset.
 	pub held: Held<Balance>,
 }

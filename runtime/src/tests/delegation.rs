@@ -144,10 +144,11 @@ fn offer_dataset() -> RuntimeCall {
 }
 
 fn accept_dataset() -> RuntimeCall {
-	let (owner, dataset, most) = (Dave.to_account_id(), 0, 100 * UNIT);
+	let (owner, dataset, offer, most) = (Dave.to_account_id(), 0, 1, 100 * UNIT);
 	Sharing::accept_dataset {
 		owner,
 		dataset,
+		offer,
 		most,
 	}
 	.into()

@@ -36,8 +36,8 @@ export const Records = (Base) =>
 		 * for it now.
 		 */
 		async acceptDataset(signer, owner, dataset, most) {
-			const limit = most ?? (await this.control(owner, dataset)).held;
-			return this.submit(signer, this.api.tx.dataSharing.acceptDataset(owner, dataset, limit));
+			const { offers, held } = (await this.control(owner, dataset)) ?? { offers: 0, held: 0n };
+			return this.submit(signer, this.api.tx.dataSharing.acceptDataset(owner, dataset, offers, most ?? held));
 		}
 
 		/** Carries out a call, from `api.tx`, as the owner of datasets that the account took over. */
@@ -46,17 +46,18 @@ export const Records = (Base) =>
 		}
 
 		/**
-		 * Returns who controls a dataset, since which epoch, to whom it is offered (or null), and the sum of the deposits that
+		 * Returns who controls a dataset, since which epoch, to whom it is offered (or null), the number of the last offer, and the sum of the deposits that
 		 * are held for it. Returns undefined if there is no such dataset.
 		 */
 		async control(owner, dataset) {
 			const entry = await this.api.query.dataSharing.controls(owner, dataset);
 			if (entry.isNone) return undefined;
-			const { controller, since, offeredTo, held } = entry.unwrap();
+			const { controller, since, offeredTo, offers, held } = entry.unwrap();
 			return {
 				controller: controller.toString(),
 				since: since.toNumber(),
 				offeredTo: offeredTo.isSome ? offeredTo.unwrap().toString() : null,
+				offers: offers.toNumber(),
 				held: [...held.values()].reduce((sum, amount) => sum + amount.toBigInt(), 0n),
 			};
 		}

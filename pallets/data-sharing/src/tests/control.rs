@@ -25,9 +25,15 @@ fn withdraw() -> SharingCall {
 }
 
 fn accept(most: u64) -> SharingCall {
+	let control = Controls::<Test>::get(SCHOOL, 0);
+	accept_offer(control.map_or(0, |control| control.offers), most)
+}
+
+fn accept_offer(offer: u32, most: u64) -> SharingCall {
 	SharingCall::accept_dataset {
 		owner: SCHOOL,
 		dataset: 0,
+		offer,
 		most,
 	}
 }
@@ -156,6 +162,7 @@ fn an_offer_is_accepted_by_whom_it_is_made_to() {
 		let unknown = SharingCall::accept_dataset {
 			owner: SCHOOL,
 			dataset: 9,
+			offer: 0,
 			most: 0,
 		};
 		assert_noop!(submit(OFFICE, unknown), Error::UnknownDataset);
@@ -179,6 +186,47 @@ fn an_offer_is_accepted_by_whom_it_is_made_to() {
 			}
 		);
 		assert_noop!(submit(OFFICE, accept(held)), Error::NotOffered);
+	});
+}
+
+#[test]
+fn what_is_taken_over_is_what_was_seen() {
+	with_office(|| {
+		assert_ok!(submit(SCHOOL, offer(OFFICE)));
+		let seen = control().offers;
+		// No grant is given between the offer and its acceptance.
+		let grant = authorize(COMPANY, scope(0, 100), 1_000, None);
+		assert_noop!(submit(SCHOOL, grant.clone()), Error::DatasetIsOffered);
+		assert_ok!(submit(SCHOOL, withdraw()));
+		assert_ok!(submit(SCHOOL, grant));
+		assert_ok!(submit(SCHOOL, offer(OFFICE)));
+		assert_noop!(
+			submit(OFFICE, accept_offer(seen, u64::MAX)),
+			Error::NotOffered
+		);
+		assert_ok!(submit(OFFICE, accept_offer(seen + 1, u64::MAX)));
+		assert_eq!(control().controller, OFFICE);
+	});
+}
+
+#[test]
+fn who_set_an_embargo_lifts_it_after_the_handover() {
+	with_office(|| {
+		assert_ok!(submit(SCHOOL, store(1)));
+		let embargo = |condition| SharingCall::embargo {
+			key: key(1),
+			condition,
+		};
+		let never = condition("before(2000-01-01)");
+		assert_ok!(submit(SCHOOL, embargo(Some(never.clone()))));
+		let paid = held(HoldReason::Condition, SCHOOL);
+		assert_ok!(submit(SCHOOL, offer(OFFICE)));
+		assert_ok!(submit(OFFICE, accept(u64::MAX)));
+		assert_eq!(held(HoldReason::Condition, SCHOOL), paid);
+		assert_noop!(submit(SCHOOL, embargo(Some(never))), Error::NotController);
+		assert_ok!(submit(SCHOOL, embargo(None)));
+		assert_eq!(held(HoldReason::Condition, SCHOOL), 0);
+		assert_noop!(submit(SCHOOL, embargo(None)), Error::NotController);
 	});
 }
 

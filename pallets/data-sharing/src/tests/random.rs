@@ -344,6 +344,7 @@ fn handover_call(rng: &mut StdRng) -> (u64, SharingCall) {
 			let call = SharingCall::accept_dataset {
 				owner,
 				dataset,
+				offer: control.offers,
 				most,
 			};
 			(who, call)
