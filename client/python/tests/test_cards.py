@@ -52,7 +52,9 @@ def test_its_hash_is_on_the_chain(card: Path, shared: Shared, tmp_path: Path) ->
     check = ("dataset", "describe", "0", "--card", str(card), "--check", "--owner", shared.owner)
     with pytest.raises(RuntimeError, match="published no card of dataset 0"):
         shared.node.isthmus(*check, key=COMPANY)
-    [published] = shared.node.isthmus("dataset", "describe", "0", "--card", str(card), key=SCHOOL)
+    # The hash is proven once its block is final.
+    publish = ("dataset", "describe", "0", "--finalized", "--card")
+    [published] = shared.node.isthmus(*publish, str(card), key=SCHOOL)
     [checked] = shared.node.isthmus(*check, key=COMPANY)
     assert (checked["owner"], checked["hash"]) == (shared.owner, published["hash"])
     # It is a fact, that conditions can use.
@@ -63,7 +65,7 @@ def test_its_hash_is_on_the_chain(card: Path, shared: Shared, tmp_path: Path) ->
     with pytest.raises(RuntimeError, match="is not the card that"):
         shared.node.isthmus(*check[:4], str(other), *check[5:], key=COMPANY)
     # A newer card replaces it.
-    shared.node.isthmus("dataset", "describe", "0", "--card", str(other), key=SCHOOL)
+    shared.node.isthmus(*publish, str(other), key=SCHOOL)
     shared.node.isthmus(*check[:4], str(other), *check[5:], key=COMPANY)
     other.write_text("{}")
     with pytest.raises(RuntimeError, match="the card has to have"):

@@ -179,7 +179,7 @@ async fn a_table_has_columns_and_a_version() {
 		assert_eq!(schema["fields"].as_array().unwrap().len(), 10);
 		assert_eq!(
 			schema["fields"][1],
-			json!({ "name": "b", "type": "string", "nullable": true, "metadata": {} })
+			json!({ "name": "b", "type": "string", "nullable": false, "metadata": {} })
 		);
 		let version = text(&headers, "delta-table-version");
 		assert!(version.parse::<u64>().unwrap() > 1_700_000_000);
