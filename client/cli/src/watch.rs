@@ -68,7 +68,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let service = &Service::from_env().map_err(Error::usage)?;
 	let opts = &opts;
 	on_signals(|stop| async move {
-		tell(format_args!("watching what {} pays for", identity.id()));
+		tell(format_args!(
+			"watching what {} pays for",
+			identity.account.id()
+		));
 		tokio::select! {
 			() = watch_for_ever(context, identity, opts, service, &stop) => {
 				service.ends();
