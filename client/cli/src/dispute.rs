@@ -113,7 +113,7 @@ pub(crate) async fn send(
 	grant: GrantId,
 	complaint: &Complaint,
 ) -> Result<Disputed, Error> {
-	// The reader disputes for itself, whoever's datasets it acts for.
+	// The reader disputes for itself, also if it acts for the owner of datasets.
 	let reader = identity.account.itself();
 	let pending = context.client.submit(&reader, &complaint.call).await?;
 	let included = context.wait(pending).await?;

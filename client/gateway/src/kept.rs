@@ -253,7 +253,7 @@ mod tests {
 		let keep = |key, length| recent.keep(key, vec![key; length]).len();
 		assert_eq!((keep(1, 4), keep(2, 4)), (4, 4));
 		assert!(recent.get(&1).is_some());
-		// The one that was not used for the longest time makes room, and as many others as are needed.
+		// The one that was not used for the longest time makes room, and then the next ones until there is enough.
 		keep(3, 4);
 		assert!(recent.get(&2).is_none() && recent.get(&1).is_some() && recent.get(&3).is_some());
 		keep(4, 9);

@@ -39,7 +39,7 @@ const WHO: &str = "delta-sharing";
 const JSON: &str = "application/json; charset=utf-8";
 const LINES: &str = "application/x-ndjson; charset=utf-8";
 const VERSION: HeaderName = HeaderName::from_static("delta-table-version");
-/// The most entries of a page.
+/// The most entries of a page, and the most files that are opened for their numbers of rows.
 const MOST: usize = 1000;
 /// The most bytes of an answer about a table.
 const LONGEST: usize = 64 << 20;
@@ -546,7 +546,8 @@ struct Wanted {
 	starting_version: Option<u64>,
 }
 
-/// Answers with the columns and the files of a table. With a limit, these are the first files that have enough rows.
+/// Answers with the columns and the files of a table. With a limit, these are the first files that have enough rows: the
+/// limit is a hint, so those whose numbers of rows are not looked up are returned, too.
 async fn query<Files: Source, Log: Watch>(
 	gateway: &Gateway<Files, Log>,
 	asked: &Question<'_>,
@@ -574,11 +575,11 @@ async fn query<Files: Source, Log: Watch>(
 	};
 	let mut lines = found.head(gateway).await?;
 	let mut rows = 0_u64;
-	for part in &found.table.parts {
+	for (number, part) in found.table.parts.iter().enumerate() {
 		let described = match wanted.limit_hint {
 			Some(limit) if rows >= limit => break,
-			Some(_) => Some(describe(gateway, found.place, &part.file).await?),
-			None => gateway
+			Some(_) if number < MOST => Some(describe(gateway, found.place, &part.file).await?),
+			_ => gateway
 				.sharing()
 				.described
 				.get(&file_id(found.place, &part.file)),

@@ -195,7 +195,7 @@ mod tests {
 			path: (*path).to_owned(),
 			length: 1,
 			hash: [number as u8; 32],
-			date: 100 - number as u64,
+			date: 100_u64.saturating_sub(number as u64),
 			key: [0; 32].into(),
 		};
 		paths.iter().enumerate().map(file).collect()
