@@ -47,7 +47,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Balance, Error> 
 	let context = &Context::connect(options).await?;
 	let account = match opts.account {
 		Some(account) => account,
-		None => *context.identity().await?.id(),
+		None => *context.identity().await?.account.id(),
 	};
 	let funds = context.client.best().await?.funds(&account).await?;
 	Ok(Balance {

@@ -113,7 +113,10 @@ pub(crate) async fn send(
 	grant: GrantId,
 	complaint: &Complaint,
 ) -> Result<Disputed, Error> {
-	let included = context.send(identity, &complaint.call).await?;
+	// The reader disputes for itself, also if it acts for the owner of datasets.
+	let reader = identity.account.itself();
+	let pending = context.client.submit(&reader, &complaint.call).await?;
+	let included = context.wait(pending).await?;
 	let won = included.events.iter().find_map(|event| match event {
 		Event::DisputeWon {
 			refunded, slashed, ..

@@ -362,7 +362,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		Command::Credentials { account } => {
 			let account = match account {
 				Some(account) => account,
-				None => *context.identity().await?.id(),
+				None => *context.identity().await?.account.id(),
 			};
 			Box::new(listed::credentials(context, &account).await?)
 		}
@@ -405,7 +405,7 @@ async fn set(context: &Context, opts: SourceOpts, is_new: bool) -> Result<Source
 fn source_terms(identity: &Identity, opts: &SourceOpts) -> SourceTerms {
 	let mut reporters = opts.reporters.clone();
 	if reporters.is_empty() {
-		reporters.push(*identity.id());
+		reporters.push(*identity.account.id());
 	}
 	let majority = u32::try_from(reporters.len() / 2 + 1).unwrap_or(u32::MAX);
 	SourceTerms {

@@ -125,7 +125,7 @@ async fn report(feed: Arc<Feed>, lines: Vec<Line>, stop: Stop) -> Result<(), Err
 	tell(format_args!(
 		"reporting for {} as {}, every {}",
 		feed.source,
-		feed.identity.id(),
+		feed.identity.account.id(),
 		feed.every
 	));
 	let mut running = JoinSet::new();
@@ -163,7 +163,7 @@ async fn begin(
 				.hint(format!("create it: isthmus facts create {name}")),
 		);
 	};
-	let me = identity.id();
+	let me = identity.account.id();
 	if !source.reporters.contains(me) {
 		return Err(
 			Error::new(Kind::Refused, format!("{me} does not report for {name}")).hint(format!(
@@ -280,7 +280,7 @@ impl Line {
 		let Some(Unsure { observation, last }) = &self.unsure else {
 			return Ok(());
 		};
-		let (client, me): (&Client, _) = (&feed.context.client, feed.identity.id());
+		let (client, me): (&Client, _) = (&feed.context.client, feed.identity.account.id());
 		let LastReport { block, report } = client
 			.last_report(me, &feed.source, &self.topic.name)
 			.await?;

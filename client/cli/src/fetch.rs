@@ -15,7 +15,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	fetch_file_of, fetch_folder, is_folder, is_packed_folder, names, AccountId, Error as SdkError,
-	FetchFile, Identity, Reading,
+	FetchFile, Identity, QueryRefusal, Reading,
 };
 use serde::Serialize;
 use std::{
@@ -32,8 +32,8 @@ Every byte is checked against the chain before it is written. A file is written 
 OUT.isthmus-HASH until it is complete, and then renamed to OUT. Run the same command again to
 resume an interrupted download. A FIFO or a device is written to as it is, and a link is followed.
 
-If the record cannot be opened under a grant that you paid for, and can still dispute, the command
-checks the grant, and disputes it if its keys are wrong: the payment comes back.
+If keys do not open the record, or no record is found by its name, the command checks the grants
+that you paid for and can still dispute, and disputes those with wrong keys: the payment comes back.
 
 Examples:
   isthmus fetch 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty marks-2025.csv --key company.key
@@ -110,11 +110,28 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>,
 	let target = target(&opts)?;
 	let context = Context::connect(options).await?;
 	let identity = context.identity().await?;
-	match fetch(&opts, (&context, &identity), target).await {
-		Err(error) if error.kind() != Kind::Unreachable => {
-			Err(paid::explain(&context, &identity, &opts.owner, error, &opts.disputes).await)
-		}
-		done => done,
+	let (error, is_unknown) = match fetch(&opts, (&context, &identity), target).await {
+		Ok(fetched) => return Ok(fetched),
+		Err(Failed::Unknown(error)) => (error, true),
+		Err(Failed::Other(error)) => (error, false),
+	};
+	// Only keys that are wrong are a grant's fault: not a path that does not exist, or a disk that is full.
+	Err(match is_unknown || error.kind() == Kind::NotAuthentic {
+		true => paid::explain(&context, &identity, &opts.owner, error, &opts.disputes).await,
+		false => error,
+	})
+}
+
+/// Why nothing was fetched.
+enum Failed {
+	/// No record has the name. The grants that are to show the hidden names may have wrong keys.
+	Unknown(Error),
+	Other(Error),
+}
+
+impl<Inner: Into<Error>> From<Inner> for Failed {
+	fn from(error: Inner) -> Self {
+		Self::Other(error.into())
 	}
 }
 
@@ -123,7 +140,7 @@ async fn fetch(
 	opts: &Opts,
 	(context, identity): (&Context, &Identity),
 	target: Target,
-) -> Result<Option<Fetched>, Error> {
+) -> Result<Option<Fetched>, Failed> {
 	let (client, owner) = (&context.client, &opts.owner);
 	let key = opts.name.find(client, identity, owner).await?;
 	let opened = match opts.name {
@@ -132,20 +149,27 @@ async fn fetch(
 	};
 	let reading = match opened {
 		Ok(reading) => reading,
-		Err(error) => return Err(access::explain(context, owner, key, error).await),
+		Err(error) => {
+			let is_unknown = matches!(error, SdkError::Query(QueryRefusal::UnknownRecord));
+			let explained = access::explain(context, owner, key, error).await;
+			return Err(match (opts.name, is_unknown) {
+				(Called::Name(_), true) => Failed::Unknown(explained),
+				_ => Failed::Other(explained),
+			});
+		}
 	};
 	let is_plain = !opts.folder && !opts.raw && opts.file.is_none();
 	if is_plain && (is_folder(&reading).await? || is_packed_folder(&reading).await?) {
 		return Err(Error::usage("the record is a folder").hint(
 			"fetch its files with --folder --output FOLDER, one of them with --file PATH, or only the list of them with --raw",
-		));
+		).into());
 	}
 	let mut bar = Bar::new();
 	let fetched = write(opts, (context, identity), &reading, target, &mut bar).await;
 	for left in reading.left() {
 		tell(format_args!("left for another location: {left}"));
 	}
-	fetched
+	Ok(fetched?)
 }
 
 /// Writes the record, or the files of a folder, to the target.

@@ -251,7 +251,7 @@ async fn run_keeper(
 			"keeping dataset {} of {} as {}",
 			opts.dataset,
 			opts.owner,
-			identity.id()
+			identity.account.id()
 		));
 		tokio::select! {
 			kept = keep_for_ever(reporter, identity, keeping, &stop) => {

@@ -211,7 +211,7 @@ async fn publish(context: &Context, identity: &Identity, new: bool) -> Result<Ch
 		None => None,
 	};
 	Ok(Changed {
-		account: *identity.id(),
+		account: *identity.account.id(),
 		block,
 		published: true,
 	})
@@ -220,7 +220,7 @@ async fn publish(context: &Context, identity: &Identity, new: bool) -> Result<Ch
 async fn withdraw(options: Options) -> Result<Changed, Error> {
 	let context = Context::connect(options).await?;
 	let identity = context.identity().await?;
-	let account = *identity.id();
+	let account = *identity.account.id();
 	let best = context.client.best().await?;
 	if best.encryption_key(&account).await?.is_none() {
 		return Err(Error::refused(format!(
@@ -278,7 +278,7 @@ impl fmt::Display for Verified {
 async fn verify(file: &Path, options: Options) -> Result<Verified, Error> {
 	let context = Context::connect(options).await?;
 	let identity = key_file::open(file)?;
-	let (client, account) = (&context.client, *identity.id());
+	let (client, account) = (&context.client, *identity.account.id());
 	let proven = client.proven().await?;
 	let registered = proven.encryption_key(&account).await?;
 	let registered = registered.map(|key| identity.encryption.pair_of(&key).is_some());

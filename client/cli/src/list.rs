@@ -245,6 +245,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 	};
 	let owner = match (opts.owner, &identity) {
 		(Some(owner), _) => owner,
+		// Grants are given to the account itself, also if it acts for the owner of datasets.
+		(None, Some(identity)) if matches!(opts.what, What::Received) => *identity.account.id(),
 		(None, Some(identity)) => *identity.id(),
 		(None, None) => return Err(Error::usage("missing --owner")),
 	};

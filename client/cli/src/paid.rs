@@ -12,7 +12,7 @@ use isthmus_sdk::{
 	AccountId, BlockNumber, GrantEntry, GrantId, Identity, Leaf, PurposeCode, Seconds,
 };
 use serde::Serialize;
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// Whether grants are disputed.
 #[derive(clap::Args)]
@@ -41,7 +41,37 @@ pub(crate) async fn look(
 	grant: GrantId,
 	disputes: &Disputes,
 ) -> Result<Found, Error> {
-	Ok(match check(&context.client, identity, grant).await? {
+	let checked = check(&context.client, identity, grant).await?;
+	act(context, identity, grant, checked, disputes).await
+}
+
+/// Does the same as [`look`], but checks the grant for at most `limit`. A dispute is waited for, however long it takes.
+pub(crate) async fn look_within(
+	limit: Duration,
+	context: &Context,
+	identity: &Identity,
+	grant: GrantId,
+	disputes: &Disputes,
+) -> Result<Found, Error> {
+	let checking = check(&context.client, identity, grant);
+	let checked = tokio::time::timeout(limit, checking).await.map_err(|_| {
+		let seconds = limit.as_secs();
+		Error::failed(format!(
+			"its records could not be looked at within {seconds} s"
+		))
+	})?;
+	act(context, identity, grant, checked?, disputes).await
+}
+
+/// Disputes a grant that turned out to be wrong.
+async fn act(
+	context: &Context,
+	identity: &Identity,
+	grant: GrantId,
+	checked: Checked,
+	disputes: &Disputes,
+) -> Result<Found, Error> {
+	Ok(match checked {
 		Checked::Opens { records, left_out } => Found::Opens(records, left_out),
 		Checked::Settled => Found::Settled,
 		Checked::Wrong(_) if disputes.no_dispute => Found::Wrong,

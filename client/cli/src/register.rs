@@ -65,7 +65,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Registered, Erro
 	};
 	Ok(Registered {
 		block: context.send(&identity, &call).await?.number(),
-		producer: *identity.id(),
+		producer: *identity.account.id(),
 		left: opts.leave,
 	})
 }

@@ -182,7 +182,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 fn unanswered(request: RequestId, identity: &Identity) -> Error {
 	Error::refused(format!("request {request} ended without a grant")).hint(format!(
 		"to see whether it was rejected, and why: isthmus trace reader {}",
-		identity.id()
+		identity.account.id()
 	))
 }
 
@@ -269,7 +269,7 @@ async fn cancel(
 ) -> Result<Cancelled, Error> {
 	let client = &context.client;
 	let best = client.best().await?;
-	let open = best.request_from(identity.id(), request).await;
+	let open = best.request_from(identity.account.id(), request).await;
 	let open = open.map_err(|error| no_request(error, "isthmus requests --mine"))?;
 	let notice: BlockNumber = best.constant("CancelNotice")?;
 	let next = best.block().number.saturating_add(1);

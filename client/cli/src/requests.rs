@@ -99,7 +99,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Open>, Err
 	let identity = context.identity().await?;
 	let best = context.client.best().await?;
 	let mut requests = match opts.mine {
-		true => every(|after| best.requests_from(identity.id(), after)).await?,
+		true => every(|after| best.requests_from(identity.account.id(), after)).await?,
 		false => every(|after| best.requests_to(identity.id(), after)).await?,
 	};
 	requests.sort_by_key(|entry| entry.id);

@@ -53,7 +53,7 @@ impl fmt::Display for Settled {
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Settled, Error> {
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
-	let account = opts.of.unwrap_or(*identity.id());
+	let account = opts.of.unwrap_or(*identity.account.id());
 	let due = overdue(&context.client.best().await?, &account).await?;
 	let mut block = None;
 	for part in due.chunks(AT_ONCE) {

@@ -62,7 +62,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Transferred, Err
 	Ok(Transferred {
 		amount: Amount(opts.amount),
 		block,
-		from: *identity.id(),
+		from: *identity.account.id(),
 		to: opts.to,
 	})
 }

@@ -3,9 +3,9 @@
 
 use crate::{
 	context::Context,
-	error::Error,
+	error::{Error, Kind},
 	options::Options,
-	paid::{look, Disputes, Found},
+	paid::{look_within, Disputes, Found},
 	serve::{FIRST_WAIT, LONGEST_WAIT},
 	service::Service,
 	stderr::tell,
@@ -16,7 +16,11 @@ use isthmus_sdk::{
 	dispute::disputable, sharing::LEAST_TIME, AccountId, BlockNumber, GrantId, Identity, Leaf,
 };
 use serde::Serialize;
-use std::{collections::BTreeMap, fmt, time::Instant};
+use std::{
+	collections::BTreeMap,
+	fmt,
+	time::{Duration, Instant},
+};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -68,7 +72,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let service = &Service::from_env().map_err(Error::usage)?;
 	let opts = &opts;
 	on_signals(|stop| async move {
-		tell(format_args!("watching what {} pays for", identity.id()));
+		tell(format_args!(
+			"watching what {} pays for",
+			identity.account.id()
+		));
 		tokio::select! {
 			() = watch_for_ever(context, identity, opts, service, &stop) => {
 				service.ends();
@@ -106,8 +113,34 @@ async fn watch_for_ever(
 	}
 }
 
-/// At which blocks a grant was looked at last.
-type Looks = BTreeMap<GrantId, BlockNumber>;
+/// For how long the records of one grant are looked at before the next grant's turn.
+const LONGEST_LOOK: Duration = Duration::from_secs(5 * 60);
+/// How many blocks at most pass until a look that failed is tried again.
+const LONGEST_PAUSE: BlockNumber = 16;
+
+/// When a grant was looked at last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Look {
+	/// At which block.
+	at: BlockNumber,
+	/// How many looks have failed since one succeeded.
+	failures: u32,
+}
+
+impl Look {
+	/// Returns whether the grant is to be looked at again: at the block `last`, and after a look that failed.
+	fn is_due(&self, last: BlockNumber, now: BlockNumber) -> bool {
+		let Self { at, failures } = *self;
+		let is_last = at < last && last <= now;
+		let doubled = failures
+			.checked_sub(1)
+			.map(|times| 2u32.saturating_pow(times));
+		let pause = doubled.map(|blocks| blocks.min(LONGEST_PAUSE));
+		is_last || pause.is_some_and(|pause| at.saturating_add(pause) <= now)
+	}
+}
+
+type Looks = BTreeMap<GrantId, Look>;
 
 /// Looks at what is paid for, at each new block, until the command is asked to end. A dispute is waited for.
 async fn watch(
@@ -121,7 +154,9 @@ async fn watch(
 	let mut heads = client.heads().await?;
 	loop {
 		let now = client.best().await?.block().number;
-		let open = disputable(client, identity).await?;
+		let mut open = disputable(client, identity).await?;
+		// The one that can be disputed for the shortest time first.
+		open.sort_by_key(|(_, until)| *until);
 		looks.retain(|grant, _| open.iter().any(|(entry, _)| entry.id == *grant));
 		service.is_ready(&format!(
 			"block {now}: {} can be disputed",
@@ -132,13 +167,33 @@ async fn watch(
 			if stop.is_asked() {
 				return Ok(());
 			}
-			let is_due = |before: &BlockNumber| *before < last && last <= now;
-			if !looks.get(&entry.id).is_none_or(is_due) {
+			let before = looks.get(&entry.id).copied();
+			if !before.is_none_or(|look| look.is_due(last, now)) {
 				continue;
 			}
-			let found = look(context, identity, entry.id, &opts.disputes).await?;
-			looks.insert(entry.id, now);
-			let looked = told(entry.id, entry.grant.owner, Amount(entry.grant.paid), found);
+			let grant = entry.id;
+			let looking = look_within(LONGEST_LOOK, context, identity, grant, &opts.disputes);
+			let found = match looking.await {
+				Ok(found) => found,
+				Err(error) if error.kind() == Kind::Unreachable => return Err(error),
+				// The other grants are looked at all the same.
+				Err(error) => {
+					let failures = before.unwrap_or_default().failures.saturating_add(1);
+					looks.insert(grant, Look { at: now, failures });
+					let words = format!("grant {grant} was not checked: {}", error.message());
+					tell(format_args!("{words}; trying again"));
+					service.is_in_trouble(&words);
+					continue;
+				}
+			};
+			looks.insert(
+				grant,
+				Look {
+					at: now,
+					failures: 0,
+				},
+			);
+			let looked = told(grant, entry.grant.owner, Amount(entry.grant.paid), found);
 			// A full disk under the log does not stop the command.
 			if let Some(Err(error)) = looked.map(|looked| context.output.print(&looked)) {
 				error.report();
@@ -185,4 +240,25 @@ fn told(grant: GrantId, owner: AccountId, paid: Amount, found: Found) -> Option<
 		refunded,
 		words,
 	})
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_grant_is_looked_at_again_before_the_payment_and_after_a_failure() {
+		let look = |at, failures| Look { at, failures };
+		assert!(!look(10, 0).is_due(20, 19));
+		assert!(look(10, 0).is_due(20, 20) && look(10, 0).is_due(20, 25));
+		assert!(!look(20, 0).is_due(20, 25));
+		// After a failure, in 1, 2, 4, 8 and then every 16 blocks, whether the last look was before it or not.
+		for (failures, pause) in [(1, 1), (2, 2), (4, 8), (5, 16), (6, 16), (u32::MAX, 16)] {
+			for last in [20, 200] {
+				assert!(!look(100, failures).is_due(last, 100 + pause - 1));
+				assert!(look(100, failures).is_due(last, 100 + pause));
+			}
+		}
+		assert!(look(100, 5).is_due(101, 101));
+	}
 }

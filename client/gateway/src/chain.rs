@@ -100,7 +100,8 @@ impl Chain {
 
 	/// Returns the account's grants on a dataset, also those that ended, as long as the chain keeps them.
 	async fn grants(&self, best: &State, place: Option<Place>) -> Result<Vec<GrantEntry>, Error> {
-		let mut grants = every(|after| best.grants_to(self.reader.id(), None, after)).await?;
+		let mut grants =
+			every(|after| best.grants_to(self.reader.account.id(), None, after)).await?;
 		grants.retain(|GrantEntry { grant, .. }| {
 			place.is_none_or(|place| Place::new(&grant.owner, grant.scope.dataset) == place)
 		});
@@ -271,7 +272,10 @@ impl Chain {
 	/// Asks the chain whether the account may read a file now, and opens it; `None` if it is another one by now.
 	async fn open_now(&self, place: Place, file: &File) -> Result<Option<Opened<Bytes>>, Refusal> {
 		let (owner, key) = (place.owner(), file.key);
-		let answer = self.client.query(self.reader.id(), &owner, key).await?;
+		let answer = self
+			.client
+			.query(self.reader.account.id(), &owner, key)
+			.await?;
 		if answer.dataset != place.dataset || hash(&answer.payload) != file.hash {
 			return Ok(None);
 		}

@@ -2,7 +2,7 @@
 //! What is kept of records: the bytes of those that were opened, and which cannot be opened.
 
 use crate::source::{Readable, Refusal};
-use schnellru::{ByLength, LruMap};
+use schnellru::{ByLength, Limiter, LruMap};
 use std::{
 	future::Future,
 	hash::Hash,
@@ -15,13 +15,28 @@ use std::{
 };
 
 /// The values that were used last. Clones of them are handed out.
-pub(crate) struct Recent<Key, Value>(Mutex<LruMap<Key, Value>>);
+pub(crate) struct Recent<Key, Value, Limit = ByLength>(Mutex<LruMap<Key, Value, Limit>>)
+where
+	Limit: Limiter<Key, Value>;
 
 impl<Key: Hash + PartialEq, Value: Clone> Recent<Key, Value> {
 	pub(crate) fn new(most: u32) -> Self {
 		Self(Mutex::new(LruMap::new(ByLength::new(most))))
 	}
+}
 
+impl<Key: Hash + PartialEq, Value: Clone> Recent<Key, Value, ByMemory<Value>> {
+	/// Keeps values that take at most this many bytes of memory in all.
+	pub(crate) fn in_memory(most: usize, memory: fn(&Value) -> usize) -> Self {
+		let used = 0;
+		Self(Mutex::new(LruMap::new(ByMemory { most, used, memory })))
+	}
+}
+
+impl<Key: Hash + PartialEq, Value: Clone, Limit> Recent<Key, Value, Limit>
+where
+	Limit: for<'a> Limiter<Key, Value, KeyToInsert<'a> = Key>,
+{
 	pub(crate) fn get(&self, key: &Key) -> Option<Value> {
 		let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
 		map.get(key).map(|value| value.clone())
@@ -39,6 +54,63 @@ impl<Key: Clone + Hash + PartialEq, Value: Clone + Default> Recent<Key, Value> {
 	pub(crate) fn or_default(&self, key: &Key) -> Value {
 		let kept = self.get(key);
 		kept.unwrap_or_else(|| self.keep(key.clone(), Value::default()))
+	}
+}
+
+/// Limits values by the bytes of memory that they take. One that takes more than all may is not kept.
+pub(crate) struct ByMemory<Value> {
+	most: usize,
+	used: usize,
+	memory: fn(&Value) -> usize,
+}
+
+impl<Key, Value> Limiter<Key, Value> for ByMemory<Value> {
+	type KeyToInsert<'a> = Key;
+	type LinkType = u32;
+
+	fn is_over_the_limit(&self, _: usize) -> bool {
+		self.used > self.most
+	}
+
+	fn on_insert(&mut self, _: usize, key: Key, value: Value) -> Option<(Key, Value)> {
+		let memory = (self.memory)(&value);
+		if memory > self.most {
+			return None;
+		}
+		self.used = self.used.saturating_add(memory);
+		Some((key, value))
+	}
+
+	fn on_replace(
+		&mut self,
+		_: usize,
+		_: &mut Key,
+		_: Key,
+		old: &mut Value,
+		new: &mut Value,
+	) -> bool {
+		let memory = (self.memory)(new);
+		if memory > self.most {
+			// The old value is removed.
+			return false;
+		}
+		self.used = self
+			.used
+			.saturating_sub((self.memory)(old))
+			.saturating_add(memory);
+		true
+	}
+
+	fn on_removed(&mut self, _: &mut Key, value: &mut Value) {
+		self.used = self.used.saturating_sub((self.memory)(value));
+	}
+
+	fn on_cleared(&mut self) {
+		self.used = 0;
+	}
+
+	fn on_grow(&mut self, _: usize) -> bool {
+		true
 	}
 }
 
@@ -173,6 +245,29 @@ mod tests {
 			assert_eq!(got.await, Ok(Some(7)));
 		}
 		assert_eq!(tries.get(), 5);
+	}
+
+	#[test]
+	fn values_are_kept_by_the_memory_that_they_take() {
+		let recent: Recent<u8, Vec<u8>, _> = Recent::in_memory(10, Vec::len);
+		let keep = |key, length| recent.keep(key, vec![key; length]).len();
+		assert_eq!((keep(1, 4), keep(2, 4)), (4, 4));
+		assert!(recent.get(&1).is_some());
+		// The one that was not used for the longest time makes room, and then the next ones until there is enough.
+		keep(3, 4);
+		assert!(recent.get(&2).is_none() && recent.get(&1).is_some() && recent.get(&3).is_some());
+		keep(4, 9);
+		assert!(recent.get(&1).is_none() && recent.get(&3).is_none() && recent.get(&4).is_some());
+		// A replaced value counts once, and one that is too large is handed out all the same.
+		keep(4, 3);
+		keep(5, 7);
+		assert!(recent.get(&4).is_some() && recent.get(&5).is_some());
+		assert_eq!(keep(6, 11), 11);
+		assert!(recent.get(&6).is_none() && recent.get(&5).is_some());
+		assert_eq!(keep(5, 11), 11);
+		assert!(recent.get(&5).is_none() && recent.get(&4).is_some());
+		keep(7, 7);
+		assert!(recent.get(&4).is_some() && recent.get(&7).is_some());
 	}
 
 	#[test]

@@ -32,15 +32,17 @@ use ring::digest::{digest, SHA256};
 use serde::Deserialize;
 use serde_json::{json, Value};
 use std::{collections::BTreeMap, sync::Arc};
-use tables::{tables, Part, Table};
+use tables::{tables, Part, Table, TooMany, MOST_PARTITIONS};
 
 /// Who asks, in the log, if a file is read by its address.
 const WHO: &str = "delta-sharing";
 const JSON: &str = "application/json; charset=utf-8";
 const LINES: &str = "application/x-ndjson; charset=utf-8";
 const VERSION: HeaderName = HeaderName::from_static("delta-table-version");
-/// The most entries of a page.
+/// The most entries of a page, and the most files that are opened for their numbers of rows.
 const MOST: usize = 1000;
+/// The most bytes of an answer about a table.
+const LONGEST: usize = 64 << 20;
 /// What the name of an entry begins with in a page's token, so that there is a token before the first entry.
 const AFTER: &str = "after-";
 
@@ -113,6 +115,12 @@ const UNSUPPORTED: &str = "UNSUPPORTED_OPERATION";
 
 fn unsupported(words: impl Into<String>) -> Failure {
 	Failure::new(StatusCode::BAD_REQUEST, UNSUPPORTED, words)
+}
+
+impl From<TooMany> for Failure {
+	fn from(error: TooMany) -> Self {
+		unsupported(error.to_string())
+	}
 }
 
 fn unknown(words: String) -> Failure {
@@ -328,7 +336,7 @@ async fn all_tables<Files: Source, Log: Watch>(
 			Err(failure) if is_all && failure.status == StatusCode::FORBIDDEN => continue,
 			Err(failure) => return Err(failure),
 		};
-		for table in tables(&files) {
+		for table in tables(&files)? {
 			let entry = json!({
 				"name": table.name,
 				"schema": schema,
@@ -343,7 +351,7 @@ async fn all_tables<Files: Source, Log: Watch>(
 	page(asked, entries.into_iter().collect())
 }
 
-fn table_id(place: &Place, table: &Table) -> String {
+fn table_id(place: &Place, table: &Table<'_>) -> String {
 	id(&[
 		&place.owner,
 		&place.dataset.to_le_bytes(),
@@ -367,10 +375,28 @@ async fn place<Files: Source, Log: Watch>(
 		.ok_or_else(|| unknown(format!("there is no schema {schema} in the share {share}")))
 }
 
+/// The lines of an answer.
+#[derive(Default)]
+struct Written(String);
+
+impl Written {
+	/// Adds a line, unless the answer would become too long.
+	fn add(&mut self, line: &Value) -> Result<(), Failure> {
+		let line = format!("{line}\n");
+		if self.0.len() + line.len() > LONGEST {
+			return Err(unsupported(format!(
+				"the answer would be longer than {LONGEST} bytes: ask with a limit, or read the files by S3's protocol"
+			)));
+		}
+		self.0.push_str(&line);
+		Ok(())
+	}
+}
+
 /// A table that is asked for.
 struct Found {
 	place: Place,
-	table: Table,
+	table: Table<'static>,
 	version: u64,
 }
 
@@ -382,10 +408,11 @@ async fn find<Files: Source, Log: Watch>(
 ) -> Result<Found, Failure> {
 	let place = self::place(gateway, share, schema).await?;
 	let files = gateway.patiently(gateway.source().files(place)).await?;
-	let mut tables = tables(&files).into_iter();
+	let mut tables = tables(&files)?.into_iter();
 	let table = tables.find(|table| folded(&table.name) == folded(name)).ok_or_else(|| {
-		unknown(format!("there is no table {name} in the schema {schema}: a table is a Parquet file, or a folder of them"))
+		unknown(format!("there is no table {name} in the schema {schema}: a table is a Parquet file, or a folder of them with at most {MOST_PARTITIONS} columns in the names of folders"))
 	})?;
+	let table = table.taken()?;
 	let version = gateway.sharing().version(place, &table, now);
 	Ok(Found {
 		place,
@@ -410,9 +437,8 @@ impl Found {
 	}
 
 	/// Makes an answer about the table.
-	fn answer(&self, asked: &Question<'_>, lines: &[Value]) -> Answer {
-		let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
-		let mut answer = text(StatusCode::OK, LINES, lines, asked.is_head());
+	fn answer(&self, asked: &Question<'_>, lines: Written) -> Answer {
+		let mut answer = text(StatusCode::OK, LINES, lines.0, asked.is_head());
 		answer
 			.headers_mut()
 			.insert(VERSION, HeaderValue::from(self.version));
@@ -423,7 +449,7 @@ impl Found {
 	async fn head<Files: Source, Log: Watch>(
 		&self,
 		gateway: &Gateway<Files, Log>,
-	) -> Result<Vec<Value>, Failure> {
+	) -> Result<Written, Failure> {
 		let Self { place, table, .. } = self;
 		let none = || unknown(format!("the table {} has no files", table.name));
 		let newest = table.newest().ok_or_else(none)?;
@@ -453,19 +479,19 @@ impl Found {
 			"size": sizes.fold(0, u64::saturating_add),
 			"numFiles": table.parts.len(),
 		});
-		Ok(vec![
-			json!({ "protocol": { "minReaderVersion": 1 } }),
-			json!({ "metaData": metadata }),
-		])
+		let mut lines = Written::default();
+		lines.add(&json!({ "protocol": { "minReaderVersion": 1 } }))?;
+		lines.add(&json!({ "metaData": metadata }))?;
+		Ok(lines)
 	}
 
 	/// Makes the line of a file.
-	fn line(&self, part: &Part, origin: &Origin<'_>, rows: Option<u64>) -> Value {
-		let Part { file, values } = part;
+	fn line(&self, part: &Part<'_>, origin: &Origin<'_>, rows: Option<u64>) -> Value {
+		let file = &part.file;
 		let address = Address::new(&origin.bucket, &file.path, file.hash, origin.now);
 		let missing = |name: &String| (name.clone(), String::new());
 		let mut partitions: BTreeMap<_, _> = self.table.partitions.iter().map(missing).collect();
-		partitions.extend(values.clone());
+		partitions.extend(part.values());
 		let mut line = json!({
 			"url": address.url(&origin.url, origin.credentials),
 			"id": hex::encode(file.hash),
@@ -496,7 +522,7 @@ async fn version<Files: Source, Log: Watch>(
 ) -> Result<Answer, Failure> {
 	let found = find(gateway, names, now).await?;
 	found.check(None, asked.field("startingTimestamp"))?;
-	Ok(found.answer(asked, &[]))
+	Ok(found.answer(asked, Written::default()))
 }
 
 async fn metadata<Files: Source, Log: Watch>(
@@ -507,7 +533,7 @@ async fn metadata<Files: Source, Log: Watch>(
 ) -> Result<Answer, Failure> {
 	let found = find(gateway, names, now).await?;
 	found.check(asked.field("version"), asked.field("timestamp"))?;
-	Ok(found.answer(asked, &found.head(gateway).await?))
+	Ok(found.answer(asked, found.head(gateway).await?))
 }
 
 /// What a query asks for. Hints about values are not used: programs filter what they read.
@@ -520,7 +546,8 @@ struct Wanted {
 	starting_version: Option<u64>,
 }
 
-/// Answers with the columns and the files of a table. With a limit, these are the first files that have enough rows.
+/// Answers with the columns and the files of a table. With a limit, these are the first files that have enough rows: the
+/// limit is a hint, so those whose numbers of rows are not looked up are returned, too.
 async fn query<Files: Source, Log: Watch>(
 	gateway: &Gateway<Files, Log>,
 	asked: &Question<'_>,
@@ -548,20 +575,20 @@ async fn query<Files: Source, Log: Watch>(
 	};
 	let mut lines = found.head(gateway).await?;
 	let mut rows = 0_u64;
-	for part in &found.table.parts {
+	for (number, part) in found.table.parts.iter().enumerate() {
 		let described = match wanted.limit_hint {
 			Some(limit) if rows >= limit => break,
-			Some(_) => Some(describe(gateway, found.place, &part.file).await?),
-			None => gateway
+			Some(_) if number < MOST => Some(describe(gateway, found.place, &part.file).await?),
+			_ => gateway
 				.sharing()
 				.described
 				.get(&file_id(found.place, &part.file)),
 		};
 		let count = described.map(|described| described.rows);
 		rows = rows.saturating_add(count.unwrap_or_default());
-		lines.push(found.line(part, &origin, count));
+		lines.add(&found.line(part, &origin, count))?;
 	}
-	Ok(found.answer(asked, &lines))
+	Ok(found.answer(asked, lines))
 }
 
 /// Returns where the program asked, so that it finds the files there, too. The host was checked to be one of the gateway's.

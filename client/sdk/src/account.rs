@@ -75,7 +75,17 @@ impl Account {
 		self.acts_for.as_ref()
 	}
 
-	/// Returns the account's address.
+	/// Returns the account as one that acts for no other: what is sent with it takes effect for the account itself, as what
+	/// a reader sends has to.
+	#[must_use]
+	pub fn itself(&self) -> Self {
+		Self {
+			acts_for: None,
+			..self.clone()
+		}
+	}
+
+	/// Returns the account's address: the one that signs and pays, and to which grants are given.
 	pub fn id(&self) -> &AccountId {
 		&self.id
 	}
@@ -202,7 +212,7 @@ impl Identity {
 	}
 
 	/// Returns the account's address or, if the identity [acts for](Self::acting_for) another account, that one's: the
-	/// account in the addresses of the identity's datasets.
+	/// account in the addresses of the identity's datasets. Who signs, pays and reads is `account.id()`.
 	pub fn id(&self) -> &AccountId {
 		self.account.acts_for().unwrap_or(self.account.id())
 	}
@@ -281,6 +291,25 @@ impl Erased {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn an_identity_that_acts_for_an_owner_pays_and_reads_as_itself() {
+		let id = |name: &str| *Account::from_uri(name).unwrap().id();
+		let bob = Identity::development("//Bob").unwrap();
+		let acting = bob.acting_for(id("//Alice"));
+		assert_eq!(
+			(*acting.id(), *acting.account.id()),
+			(id("//Alice"), id("//Bob"))
+		);
+		assert_eq!(acting.account.acts_for(), Some(&id("//Alice")));
+		let itself = acting.account.itself();
+		assert_eq!((*itself.id(), itself.acts_for()), (id("//Bob"), None));
+		// An account that acts for itself needs no other's call.
+		let own = Identity::development("//Bob")
+			.unwrap()
+			.acting_for(id("//Bob"));
+		assert_eq!((own.id(), own.account.acts_for()), (&id("//Bob"), None));
+	}
 
 	#[test]
 	fn a_secret_may_be_in_the_form_of_another_program() {

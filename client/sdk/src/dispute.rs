@@ -50,7 +50,7 @@ pub async fn dispute(
 ) -> Result<Complaint, Error> {
 	let best = client.best().await?;
 	let not_given = || Error::NotGiven {
-		reader: *reader.id(),
+		reader: *reader.account.id(),
 		grant: id,
 	};
 	// A node that shows other keys than the owner's could make the reader reveal the secret for nothing.
@@ -60,7 +60,7 @@ pub async fn dispute(
 	});
 	let (grant, payment) = proven.await?;
 	let grant = grant
-		.filter(|grant| grant.grantee == *reader.id())
+		.filter(|grant| grant.grantee == *reader.account.id())
 		.ok_or_else(not_given)?;
 	let payment = payment
 		.filter(|payment| best.block().number < payment.until)
@@ -233,7 +233,7 @@ pub async fn disputable(
 	reader: &Identity,
 ) -> Result<Vec<(GrantEntry, BlockNumber)>, Error> {
 	let best = client.best().await?;
-	let grants = every(|after| best.grants_to(reader.id(), None, after)).await?;
+	let grants = every(|after| best.grants_to(reader.account.id(), None, after)).await?;
 	let mut open = Vec::new();
 	for entry in grants.into_iter().filter(|entry| entry.grant.paid > 0) {
 		let payment = best.payment(entry.id).await?;
@@ -263,7 +263,7 @@ pub async fn answered(
 	let answer = async {
 		loop {
 			let best = client.best().await?;
-			let grants = every(|after| best.grants_to(reader.id(), None, after)).await?;
+			let grants = every(|after| best.grants_to(reader.account.id(), None, after)).await?;
 			let answer = grants
 				.into_iter()
 				.find(|entry| entry.grant.agreement == agreement);

@@ -203,7 +203,7 @@ async fn search(
 ) -> Result<(), Error> {
 	// Not proven: a grant may be too new for that, and the record is proven when it is opened.
 	let best = client.best().await?;
-	let mut grants = every(|after| best.grants_to(reader.id(), None, after)).await?;
+	let mut grants = every(|after| best.grants_to(reader.account.id(), None, after)).await?;
 	grants.sort_by_key(|entry| entry.id);
 	// A grant that has ended has no keys any more.
 	grants.retain(|entry| entry.grant.owner == *owner && !entry.grant.sealed_keys.is_empty());

@@ -107,7 +107,7 @@ impl Removal {
 		folder: &LocalFolder,
 	) -> Result<Option<Self>, Error> {
 		// An earlier upload's transactions may still be in flight.
-		settled(client, owner.id()).await?;
+		settled(client, owner.account.id()).await?;
 		let mut files = stored_of(client, owner, key, folder).await?;
 		let is_none = files.is_empty();
 		files.retain(|file| *file != key);

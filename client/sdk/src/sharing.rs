@@ -109,7 +109,11 @@ pub fn open(
 ///
 /// Returns [`Error::Random`] if the system provides no randomness, and connection errors.
 pub async fn publish(client: &Client, reader: &Identity) -> Result<Option<Call>, Error> {
-	let registered = client.best().await?.encryption_key(reader.id()).await?;
+	let registered = client
+		.best()
+		.await?
+		.encryption_key(reader.account.id())
+		.await?;
 	if registered.is_some_and(|key| reader.encryption.pair_of(&key).is_some()) {
 		return Ok(None);
 	}
@@ -144,7 +148,7 @@ pub struct Ask<'a> {
 /// system provides no randomness, and connection errors.
 pub async fn request(client: &Client, consumer: &Identity, ask: &Ask<'_>) -> Result<Call, Error> {
 	let best = client.best().await?;
-	let open = every(|after| best.requests_from(consumer.id(), after)).await?;
+	let open = every(|after| best.requests_from(consumer.account.id(), after)).await?;
 	let is_same = |entry: &&RequestEntry| {
 		(entry.request.owner, entry.request.scope) == (ask.owner, ask.scope)
 	};

@@ -296,7 +296,7 @@ impl<'a> Upload<'a> {
 		let place = match started {
 			Some(_) => self.choice.place,
 			None => {
-				let turn = Turn::take(client, owner.id()).await?;
+				let turn = Turn::take(client, owner.account.id()).await?;
 				self.choice.choose(client, owner, turn.notes()).await?
 			}
 		};
@@ -356,7 +356,7 @@ impl<'a> Upload<'a> {
 			deposits: cost::deposits(&client.best().await?, records)?,
 			payments: 0,
 		};
-		client.check_cost(owner.id(), cost).await
+		client.check_cost(owner.account.id(), cost).await
 	}
 
 	/// Waits until no other program on this machine stores a large value under the same key.
@@ -471,7 +471,7 @@ impl<'a> Upload<'a> {
 	/// started. First waits until none of its transactions is in flight.
 	async fn started(&mut self) -> Result<Option<Started>, Error> {
 		let (client, owner, key) = (self.client, self.owner.id(), self.choice.place.key);
-		settled(client, owner).await?;
+		settled(client, self.owner.account.id()).await?;
 		let best = client.best().await?;
 		let Some(record) = best.record(owner, key).await? else {
 			return Ok(None);

@@ -332,7 +332,7 @@ impl<'a> Running<'a> {
 		let UploadFolder { client, owner, .. } = *asked;
 		let key = asked.place.key;
 		// An earlier upload's transactions have to be in blocks before the state is read.
-		settled(client, owner.id()).await?;
+		settled(client, owner.account.id()).await?;
 		let best = client.best().await?;
 		let stored = complete(&best, owner.id(), key).await?;
 		let is_stored = stored.is_some();
@@ -425,7 +425,8 @@ impl<'a> Running<'a> {
 					.min(bytes);
 			}
 		}
-		Ok(client.check_cost(owner.id(), cost(records, bytes)?).await?)
+		let cost = cost(records, bytes)?;
+		Ok(client.check_cost(owner.account.id(), cost).await?)
 	}
 
 	/// Returns the key of a file's record.

@@ -67,6 +67,13 @@ pub enum Kind {
 	Struct(Vec<Column>),
 }
 
+impl Column {
+	/// Returns about how many bytes of memory the column takes, with those inside of it.
+	pub fn memory(&self) -> usize {
+		size_of::<Self>() + self.name.len() + self.kind.memory()
+	}
+}
+
 /// Writes the columns of a table as Spark's JSON.
 pub fn schema(columns: &[Column]) -> Value {
 	let field = |column: &Column| {
@@ -82,6 +89,17 @@ pub fn schema(columns: &[Column]) -> Value {
 }
 
 impl Kind {
+	/// Returns about how many bytes of memory the kinds and the columns inside of it take.
+	fn memory(&self) -> usize {
+		let boxed = |kind: &Self| size_of::<Self>() + kind.memory();
+		match self {
+			Self::Array { element, .. } => boxed(element),
+			Self::Map { key, value, .. } => boxed(key) + boxed(value),
+			Self::Struct(columns) => columns.iter().map(Column::memory).sum(),
+			_ => 0,
+		}
+	}
+
 	fn json(&self) -> Value {
 		match self {
 			Self::Boolean => "boolean".into(),
@@ -126,6 +144,19 @@ mod tests {
 			kind,
 			nullable,
 		}
+	}
+
+	#[test]
+	fn what_is_inside_of_a_column_counts_as_its_memory() {
+		let one = column("abc", Kind::Long, true);
+		assert_eq!(one.memory(), size_of::<Column>() + 3);
+		let inner = Kind::Struct(vec![one.clone(), one.clone()]);
+		let list = Kind::Array {
+			element: Box::new(inner),
+			nullable: true,
+		};
+		let expected = size_of::<Column>() + 1 + size_of::<Kind>() + 2 * one.memory();
+		assert_eq!(column("l", list, true).memory(), expected);
 	}
 
 	/// The example of the protocol's page, without its comment.

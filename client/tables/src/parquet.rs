@@ -21,7 +21,7 @@ const ENCRYPTED: [u8; 4] = *b"PARE";
 /// How many bytes of a description are read. The columns are at its beginning.
 const LONGEST: u64 = 4 << 20;
 /// How many columns there may be, with those inside of others.
-const MOST: usize = 100_000;
+const MOST: usize = crate::error::MOST_COLUMNS;
 /// How deep columns may be in each other.
 const DEEPEST: u8 = 64;
 
@@ -151,7 +151,7 @@ fn columns(reader: &mut Reader) -> Result<Vec<Column>, ParquetError> {
 	let mut elements = Vec::new();
 	for _ in 0..count {
 		if elements.len() >= MOST {
-			return Err(Malformed("too many columns"));
+			return Err(ParquetError::TooManyColumns);
 		}
 		elements.push(element(reader)?);
 	}
@@ -413,6 +413,17 @@ mod tests {
 			assert_eq!(read(bytes), Err(Malformed(words)));
 		}
 		assert_eq!(read(&[]), Err(ParquetError::Short));
+		// Columns without anything, as many as there may be, and one more.
+		let many = |count: usize| {
+			[
+				&[0x29, 0xfc, count as u8 | 0x80, (count >> 7) as u8][..],
+				&vec![0; count],
+			]
+			.concat()
+		};
+		let none = Malformed("columns that belong to no table");
+		assert_eq!(read(&many(MOST)), Err(none));
+		assert_eq!(read(&many(MOST + 1)), Err(ParquetError::TooManyColumns));
 		// A column with 63 of its kind inside of each other, and then one more.
 		let nested = |depth: usize| {
 			let mut bytes = vec![0x29, 0xfc, depth as u8];

@@ -3,14 +3,16 @@
 
 use super::tables;
 use crate::{
-	kept::Recent,
+	kept::{ByMemory, Recent},
 	source::{File, Place},
 };
-use isthmus_tables::parquet::Table;
+use isthmus_tables::{parquet::Table, Column};
 use std::sync::Arc;
 
-/// Of how many files it is kept what columns they have.
-const DESCRIBED: u32 = 1 << 12;
+/// How many bytes of memory are used for what columns files have.
+const DESCRIBED: usize = 64 << 20;
+/// What an entry takes besides the columns.
+const ENTRY: usize = 256;
 /// Of how many tables it is kept what files they have.
 const VERSIONS: u32 = 1 << 12;
 
@@ -22,10 +24,16 @@ pub(super) fn file_id(place: Place, file: &File) -> FileId {
 	(place, file.key.0, file.hash)
 }
 
+/// Returns about how many bytes of memory it takes to keep what a file says about itself.
+fn memory(table: &Arc<Table>) -> usize {
+	let columns = table.columns.iter().map(Column::memory);
+	columns.sum::<usize>().saturating_add(ENTRY)
+}
+
 /// What is kept of tables.
 pub(crate) struct Sharing {
 	/// What files say about themselves, by their keys and hashes.
-	pub(super) described: Recent<FileId, Arc<Table>>,
+	pub(super) described: Recent<FileId, Arc<Table>, ByMemory<Arc<Table>>>,
 	/// The marks of tables, by their paths, and the versions that they were given.
 	versions: Recent<(Place, String), ([u8; 32], u64)>,
 }
@@ -33,7 +41,7 @@ pub(crate) struct Sharing {
 impl Default for Sharing {
 	fn default() -> Self {
 		Self {
-			described: Recent::new(DESCRIBED),
+			described: Recent::in_memory(DESCRIBED, memory),
 			versions: Recent::new(VERSIONS),
 		}
 	}
@@ -42,7 +50,7 @@ impl Default for Sharing {
 impl Sharing {
 	/// Returns the version of a table: another and higher one when its files are others. It is the time at which they were
 	/// first seen, so that it is higher, too, after the gateway was started again.
-	pub(super) fn version(&self, place: Place, table: &tables::Table, now: u64) -> u64 {
+	pub(super) fn version(&self, place: Place, table: &tables::Table<'_>, now: u64) -> u64 {
 		let (id, mark) = ((place, table.path.clone()), table.mark());
 		let version = match self.versions.get(&id) {
 			Some((known, version)) if known == mark => return version,

@@ -404,6 +404,18 @@ async fn with_a_limit_only_the_files_that_are_needed_are_returned() {
 	.await;
 }
 
+#[test]
+fn an_answer_that_would_be_too_long_is_refused() {
+	let mut lines = Written::default();
+	let half = json!("x".repeat(LONGEST / 2));
+	lines.add(&half).unwrap();
+	let failure = lines.add(&half).unwrap_err();
+	assert_eq!(failure.code, UNSUPPORTED);
+	assert!(failure.words.contains("longer than"), "{}", failure.words);
+	// What was there stays, and shorter lines still fit.
+	lines.add(&json!("x")).unwrap();
+}
+
 #[tokio::test]
 async fn what_is_unknown_or_not_possible_is_refused_with_a_sentence() {
 	here(async {

@@ -278,7 +278,7 @@ impl<W: Watch> Service<'_, W> {
 		let others = urls.iter().filter(|url| *url != own);
 		self.sources = Locations::open(others).usable;
 		self.list(&proven).await?;
-		let place = proven.keeper(&owner, dataset, self.keeper.id());
+		let place = proven.keeper(&owner, dataset, self.keeper.account.id());
 		let is_proven = match place.await? {
 			Some(place) => {
 				self.keeping.had_place = true;
@@ -457,7 +457,7 @@ impl<W: Watch> Service<'_, W> {
 	/// Proves what is drawn, if something is due. Returns whether there is nothing more to do in this period.
 	async fn prove(&mut self, proven: &Proven, place: Keeper) -> Result<bool, Error> {
 		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
-		let id = *self.keeper.id();
+		let id = *self.keeper.account.id();
 		let (period, length) = proven.period(self.period_length).await?;
 		let objects = proven.objects_since(&owner, dataset).await?;
 		let first = first_drawn_after(objects.since, length);

@@ -45,7 +45,7 @@ impl Upload<'_> {
 	) -> Result<Stored, Error> {
 		let (client, owner) = (self.client, self.owner);
 		let _held = lock_objects(client, owner.id(), self.choice.place.dataset).await;
-		settled(client, owner.id()).await?;
+		settled(client, owner.account.id()).await?;
 		let journal = &journal_of(owner.id(), &self.choice.place.key)?;
 		let (place, is_noted) = self.object_place(journal).await?;
 		self.choice.place = place;
@@ -99,7 +99,8 @@ impl Upload<'_> {
 		};
 		let call = self.client.store_object(&place, &any).await?;
 		let cost = self.client.cost(&call).await?;
-		self.client.check_cost(self.owner.id(), cost).await
+		let payer = self.owner.account.id();
+		self.client.check_cost(payer, cost).await
 	}
 
 	/// Stores the object's entry, unless its place was taken in the meantime.
@@ -119,7 +120,7 @@ impl Upload<'_> {
 	/// Returns the place of the interrupted upload if it is still free, and otherwise chooses one. Also returns which of both.
 	async fn object_place(&self, journal: &Path) -> Result<(Place, bool), Error> {
 		let (client, owner) = (self.client, self.owner);
-		let turn = Turn::take(client, owner.id()).await?;
+		let turn = Turn::take(client, owner.account.id()).await?;
 		let noted = objects::unfinished(journal)?;
 		let noted = noted.and_then(|text| noted_place(&text, self.choice.place.key));
 		let fits = |place: &Place| {
