@@ -66,6 +66,16 @@ pub enum FetchError {
 	/// A file's record does not have the length in the folder's list.
 	#[error("the length of {0} differs from the one in the folder's list")]
 	WrongLength(String),
+	/// The files of a folder share so many bytes that they do not fit on the disk.
+	#[error("the folder is made of so many copies that they do not fit: {length} bytes would be written from {fetched}, and {free} are free")]
+	TooManyCopies {
+		/// The length of the files in bytes.
+		length: u64,
+		/// How many bytes they are made of.
+		fetched: u64,
+		/// How many bytes are free, as far as is known.
+		free: u64,
+	},
 	/// The folder has no file at a path.
 	#[error("the folder has no file {0:?}")]
 	NoSuchFile(String),
