@@ -66,8 +66,8 @@ pub enum FetchError {
 	/// A file's record does not have the length in the folder's list.
 	#[error("the length of {0} differs from the one in the folder's list")]
 	WrongLength(String),
-	/// The files of a folder share so many bytes that they do not fit on the disk.
-	#[error("the folder is made of so many copies that they do not fit: {length} bytes would be written from {fetched}, and {free} are free")]
+	/// The files of a folder share bytes, and there is no space for all the copies.
+	#[error("the folder is mostly copies and does not fit: {fetched} bytes would become {length}, and {free} are free")]
 	TooManyCopies {
 		/// The length of the files in bytes.
 		length: u64,

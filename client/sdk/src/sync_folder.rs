@@ -7,6 +7,7 @@
 //! The new list takes the place of the old one in one transaction, together with the last packs.
 
 mod journal;
+mod left;
 mod plan;
 mod source;
 mod tidy;
@@ -41,6 +42,7 @@ use futures::{stream, StreamExt};
 use isthmus_envelope::EpochKeys;
 use isthmus_objects as objects;
 use journal::{Journal, Noted, Sent};
+use left::{object_in, sort_out};
 use plan::{Local, NewPack, Plan};
 use source::{hash_all, FileChanged, PackSource};
 use std::{
@@ -147,7 +149,7 @@ impl<'a> SyncFolder<'a> {
 	}
 
 	/// Deletes the objects of packs that are not needed any more, and of the old list, at all locations that can be written
-	/// to, once the new list is finalized. The next run goes on with what was not deleted before an interruption.
+	/// to, once the new list is finalized. What was not deleted before an interruption is deleted by the next run.
 	pub fn deleting(self, deletes: bool) -> Self {
 		Self { deletes, ..self }
 	}
@@ -302,7 +304,7 @@ impl<'a> Running<'a> {
 			.map(|pack| pack_key(&keys, &key, &pack.id))
 			.collect();
 		let journal = Journal::of(&client.genesis(), owner.id(), &key)?;
-		let noted = tidy::sort_out(&journal, (&best, owner.id()), (&key, &old)).await?;
+		let noted = sort_out(&journal, (&best, owner.id()), (&key, &old)).await?;
 		let mut running = Self {
 			asked,
 			folder,
@@ -839,14 +841,6 @@ fn version(record: &Record) -> (DatasetId, Epoch, Leaf, Option<Object>) {
 	(record.dataset, record.epoch, record.leaf, object)
 }
 
-/// Returns the object of a record, if it has one.
-fn object_in(record: &Record) -> Option<&Object> {
-	match &record.payload {
-		Payload::Object { object, .. } => Some(object),
-		_ => None,
-	}
-}
-
 /// Returns the numbers of a list's packs that have no record any more.
 async fn lost(best: &State, owner: &AccountId, list: &List) -> Result<BTreeSet<usize>, Error> {
 	let mut looked = stream::iter(list.packs.iter().enumerate())
@@ -885,4 +879,62 @@ async fn read_list(
 	let mut bytes = Vec::new();
 	reading.run(&mut bytes, 0, &mut ()).await?;
 	Ok(packed::from_bytes(&bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use objects::UploadError as Upload;
+	use std::{io, path::PathBuf};
+
+	#[test]
+	fn an_upload_of_other_bytes_is_given_up_and_the_run_begins_again() {
+		let url = || "file:///a".to_owned();
+		for error in [
+			Upload::Changed { at: 0 },
+			Upload::LengthChanged { expected: 1 },
+			Upload::Elsewhere { url: url() },
+		] {
+			assert!(is_stale(&error) && may_go_on(&error.into()));
+		}
+		// The store would fail again, and what it has is resumed.
+		let failure = objects::Failure::Missing;
+		let error = Upload::Store {
+			url: url(),
+			failure,
+		};
+		assert!(!is_stale(&error) && !may_go_on(&error.into()));
+		// A file that changes is named. What was sent of it is of no use either.
+		let path = PathBuf::from("a");
+		let error = Upload::Read(io::Error::other(FileChanged(path.clone())));
+		assert!(changed_in(&error).is_some());
+		let named = of_send(error);
+		assert!(matches!(named, UploadFolderError::ChangedWhileRead(file) if file == path));
+		let error = Upload::Read(io::Error::other("no"));
+		assert!(changed_in(&error).is_none());
+	}
+
+	#[test]
+	fn a_list_that_another_machine_has_stored_is_another_version() {
+		let record = |leaf, ordinal, root| Record {
+			dataset: 1,
+			epoch: 2,
+			leaf,
+			payload: Payload::Object {
+				object: Object {
+					header: [0; isthmus_sharing::object::HEADER_SIZE],
+					length: 4,
+					root: H256([root; 32]),
+				},
+				ordinal,
+			},
+			deposit: 5,
+		};
+		let stored = version(&record(3, 7, 8));
+		assert_ne!(stored, version(&record(4, 7, 8)));
+		assert_ne!(stored, version(&record(3, 7, 9)));
+		// Its number among the dataset's objects changes when another one is removed.
+		assert_eq!(stored, version(&record(3, 6, 8)));
+		assert!(may_go_on(&UploadError::Overtaken.into()));
+	}
 }
