@@ -283,16 +283,7 @@ impl<'a> Running<'a> {
 			..
 		} = *asked;
 		settled(client, owner.account.id()).await?;
-		let best = client.best().await?;
-		let stored = complete(&best, owner.id(), key).await?;
-		let old = match &stored {
-			None => List::default(),
-			Some(record) if record.dataset != dataset => {
-				let dataset = record.dataset;
-				return Err(UploadFolderError::OtherDataset { dataset });
-			}
-			Some(_) => read_list(client, owner, key).await?,
-		};
+		let (best, stored, old) = stored_list(asked).await?;
 		let epoch = epoch_now(&best, owner, dataset).await?;
 		client.check_secret(owner, dataset, epoch).await?;
 		let keys = owner.epoch_keys(&epoch_id(client, owner.id(), dataset, epoch))?;
@@ -866,6 +857,37 @@ async fn epoch_now(best: &State, owner: &Identity, dataset: DatasetId) -> Result
 	Ok(entry.epoch)
 }
 
+/// Returns the list that is stored, its record, and a state that has this record.
+async fn stored_list(
+	asked: &SyncFolder<'_>,
+) -> Result<(State, Option<Record>, List), UploadFolderError> {
+	let SyncFolder {
+		client,
+		owner,
+		key,
+		dataset,
+		..
+	} = *asked;
+	let mut best = client.best().await?;
+	loop {
+		let stored = complete(&best, owner.id(), key).await?;
+		let list = match &stored {
+			None => List::default(),
+			Some(record) if record.dataset != dataset => {
+				let dataset = record.dataset;
+				return Err(UploadFolderError::OtherDataset { dataset });
+			}
+			Some(_) => read_list(client, owner, key).await?,
+		};
+		// A program on another machine may have stored another one meanwhile.
+		best = client.best().await?;
+		let now = complete(&best, owner.id(), key).await?;
+		if now.as_ref().map(version) == stored.as_ref().map(version) {
+			return Ok((best, stored, list));
+		}
+	}
+}
+
 /// Reads the list that is stored under a key.
 async fn read_list(
 	client: &Client,
@@ -927,6 +949,7 @@ mod tests {
 					root: H256([root; 32]),
 				},
 				ordinal,
+				block: 6,
 			},
 			deposit: 5,
 		};
