@@ -101,8 +101,8 @@ function contents(name) {
 const objectsIn = (name) => readdirSync(file(name)).filter((entry) => !entry.endsWith('.b3'));
 
 /** Whether a run has noted a pack that it has sent. */
-const isNoted = (home = '.') => {
-	const state = file(join(home, '.local/state/isthmus'));
+const isNoted = () => {
+	const state = file('.local/state/isthmus');
 	return existsSync(state) && readdirSync(state).some((name) => name.endsWith('.packs'));
 };
 
