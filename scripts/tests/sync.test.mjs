@@ -5,11 +5,12 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Isthmus } from '../lib/isthmus.mjs';
+import { LyingNode } from '../lib/lying-node.mjs';
 import { memoryOf } from '../lib/memory.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { Client } from '../lib/sharing.mjs';
@@ -27,6 +28,8 @@ let folder;
 let node;
 let client;
 let isthmus;
+/** Passes on what the command asks, and sees it. */
+let seen;
 
 const file = (name) => join(folder, name);
 const pathOf = (number) => `${Math.floor(number / IN_ONE)}/${number % IN_ONE}.txt`;
@@ -94,14 +97,46 @@ function contents(name) {
 	return new Map([...files].sort());
 }
 
+/** Names the files in a store, but the objects' lists of chunks. */
+const objectsIn = (name) => readdirSync(file(name)).filter((entry) => !entry.endsWith('.b3'));
+
+/** Whether a run has noted a pack that it has sent. */
+const isNoted = () => {
+	const state = file('.local/state/isthmus');
+	return existsSync(state) && readdirSync(state).some((name) => name.endsWith('.packs'));
+};
+
+const isSubmission = (method) => method === 'transactionWatch_v1_submitAndWatch';
+
+/** Starts the command and sends it a signal when the node first answers a request for which `at` returns true. */
+async function signalled(signal, args, at, env) {
+	const child = isthmus.start([...args, '--url', seen.url], env);
+	const ended = once(child, 'close');
+	const sent = new Promise((resolve) => {
+		seen.setLie((method, params, result) => {
+			if (at(method)) {
+				seen.tellTruth();
+				child.kill(signal);
+				resolve();
+			}
+			return result;
+		});
+	});
+	await Promise.race([sent, ended]);
+	assert.ok(child.killed, `isthmus ${args.join(' ')} ended with ${child.exitCode} before ${signal}`);
+	return { child, ended };
+}
+
 before(async () => {
 	folder = mkdtempSync(join(tmpdir(), 'isthmus-sync-'));
 	node = await LocalNode.start();
 	client = await Client.connect(node.url);
+	seen = await LyingNode.start(node.url);
 	isthmus = new Isthmus(node.url, folder);
 }, { timeout });
 
 after(async () => {
+	await seen?.stop();
 	await client?.disconnect();
 	await node?.stop();
 	rmSync(folder, { recursive: true, force: true });
@@ -201,4 +236,73 @@ test('two that sync at once wait for each other, and a folder in blocks is not p
 	await isthmus.ok('store', 'twice-folder', '--name', 'in-blocks', ...owner.key);
 	const refused = await isthmus.refused(REFUSED, 'sync', 'twice-folder', '--name', 'in-blocks', ...owner.key);
 	assert.match(`${refused.error} ${refused.hint}`, /not a packed folder .*isthmus remove/);
+});
+
+test('an interrupted run leaves nothing that the next one would get wrong', { timeout }, async () => {
+	const owner = await producer('//CutOwner', 'cut');
+	mkdirSync(file('cut-folder'));
+	const write = (content) => writeFileSync(file('cut-folder/a'), content);
+	const sync = ['sync', 'cut-folder', ...owner.key];
+	const killed = async (args, at) => (await signalled('SIGKILL', args, at)).ended;
+	// The pack is at the location and not on the chain yet. It disappears: it is sent again.
+	write('first');
+	await killed(sync, () => isNoted());
+	assert.equal(objectsIn('cut').length, 1);
+	for (const name of readdirSync(file('cut'))) rmSync(file(`cut/${name}`));
+	const [first] = await isthmus.ok(...sync, '--finalized');
+	assert.deepEqual([first.sentPacks, first.packs, objectsIn('cut').length, isNoted()], [1, 1, 2, false]);
+	// If it is there, it is not sent again.
+	write('second');
+	await killed(sync, () => isNoted());
+	const [second] = await isthmus.ok(...sync, '--finalized');
+	assert.deepEqual([second.sentPacks, second.packs, second.removedPacks, isNoted()], [0, 1, 1, false]);
+	// The list is stored, and the run ends before it forgets what it has sent: the next one deletes nothing of it.
+	write('third');
+	await killed(sync, isSubmission);
+	write('fourth');
+	await isthmus.ok(...sync, '--finalized');
+	assert.equal(objectsIn('cut').length, 8);
+	assert.equal((await isthmus.ok('list', 'records', ...owner.key)).length, 2);
+	const [checked] = await isthmus.ok('check', owner.address, '0');
+	assert.equal(checked.locations[0].right, 2);
+	// The next run finishes what was to be deleted, although the folder has not changed since.
+	write('fifth');
+	await killed([...sync, '--objects'], isSubmission);
+	const [last] = await isthmus.ok(...sync, '--objects');
+	assert.deepEqual([last.block, last.sentPacks, last.removedPacks], [null, 0, 1]);
+	assert.deepEqual(last.deleted.map(({ gone, failure }) => [gone, failure]), [[2, null]]);
+	assert.deepEqual([objectsIn('cut').length, isNoted()], [8, false]);
+	await isthmus.ok('fetch', owner.address, 'cut-folder', '--folder', '-o', 'cut-copy', ...owner.key);
+	assert.deepEqual(contents('cut-copy'), contents('cut-folder'));
+});
+
+test('a run that another machine overtakes begins again', { timeout }, async () => {
+	const owner = await producer('//RacingOwner', 'racing');
+	mkdirSync(file('racing-folder'));
+	const sync = ['sync', 'racing-folder', ...owner.key];
+	writeFileSync(file('racing-folder/a'), 'first');
+	await isthmus.ok(...sync, '--finalized');
+	// A machine is another home folder: its programs do not see the locks of this one.
+	mkdirSync(file('elsewhere'));
+	writeFileSync(file('racing-folder/a'), 'here');
+	const { child, ended } = await signalled('SIGSTOP', [...sync, '--finalized'], () => isNoted());
+	writeFileSync(file('racing-folder/a'), 'there');
+	const there = await isthmus.run([...sync, '--finalized'], { HOME: file('elsewhere') });
+	assert.equal(there.code, 0, there.stderr);
+	writeFileSync(file('racing-folder/a'), 'here');
+	child.kill('SIGCONT');
+	assert.deepEqual(await ended, [0, null]);
+	// Its list is the last one, and no record of the other one is left.
+	assert.equal((await isthmus.ok('list', 'records', ...owner.key)).length, 2);
+	await isthmus.ok('fetch', owner.address, 'racing-folder', '--folder', '-o', 'racing-copy', ...owner.key);
+	assert.equal(readFileSync(file('racing-copy/a'), 'utf8'), 'here');
+	// A pack without a record is sent again, although the list names it.
+	const [same] = await isthmus.ok(...sync);
+	assert.deepEqual([same.block, same.transactions], [null, 0]);
+	const pack = (await isthmus.ok('list', 'records', ...owner.key)).find(({ key }) => key !== same.key);
+	await isthmus.ok('remove', pack.key, '--finalized', ...owner.key);
+	const [again] = await isthmus.ok(...sync, '--finalized');
+	assert.deepEqual([again.sentPacks, again.packs], [1, 1]);
+	const [checked] = await isthmus.ok('check', owner.address, '0');
+	assert.equal(checked.locations[0].right, 2);
 });

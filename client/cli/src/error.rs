@@ -360,6 +360,8 @@ impl From<FetchError> for Error {
 			}
 			FetchError::List(_) => Self::new(Kind::NotAuthentic, error)
 				.hint("fetch the record's bytes as they are with --raw"),
+			FetchError::TooManyCopies { .. } => Self::failed(error)
+				.hint("if you trust its owner, choose an --output on a disk with more space, or fetch single files with --file PATH"),
 			FetchError::NoSuchFile(_) => Self::usage(error)
 				.hint("fetch all of its files with --folder, and look what there is"),
 			FetchError::ListTooLong | FetchError::WrongLength(_) | FetchError::NotListed(_) => {

@@ -52,6 +52,31 @@ struct Deleted {
 	failure: Option<String>,
 }
 
+impl Synced {
+	/// Says what was removed and deleted.
+	fn tidied(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		if self.removed_packs > 0 {
+			let unused = count(self.removed_packs as u64, "unused pack");
+			write!(f, "\n  removed {unused}")?;
+		}
+		for Deleted {
+			location,
+			gone,
+			failure,
+		} in &self.deleted
+		{
+			let (location, gone) = (shown(location), count(*gone as u64, "object"));
+			match failure.as_ref().map(shown) {
+				None => write!(f, "\n  {location}: deleted {gone}")?,
+				Some(failure) => {
+					write!(f, "\n  {location}: deleted {gone}, and not all: {failure}")?
+				}
+			}
+		}
+		Ok(())
+	}
+}
+
 impl fmt::Display for Synced {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		let size = bytes(self.bytes);
@@ -59,7 +84,8 @@ impl fmt::Display for Synced {
 		let packs = count(self.packs as u64, "pack");
 		let name = &self.name;
 		let Some(block) = self.block else {
-			return write!(f, "{files} ({size}) in {packs} already stored as {name}");
+			write!(f, "{files} ({size}) in {packs} already stored as {name}")?;
+			return self.tidied(f);
 		};
 		write!(
 			f,
@@ -79,24 +105,7 @@ impl fmt::Display for Synced {
 			"\n  sent {sent} and the list ({size}) to {} in {transactions}",
 			shown(&self.location)
 		)?;
-		if self.removed_packs > 0 {
-			let unused = count(self.removed_packs as u64, "unused pack");
-			write!(f, "\n  removed {unused}")?;
-		}
-		for Deleted {
-			location,
-			gone,
-			failure,
-		} in &self.deleted
-		{
-			let (location, gone) = (shown(location), count(*gone as u64, "object"));
-			match failure.as_ref().map(shown) {
-				None => write!(f, "\n  {location}: deleted {gone}")?,
-				Some(failure) => {
-					write!(f, "\n  {location}: deleted {gone}, and not all: {failure}")?
-				}
-			}
-		}
+		self.tidied(f)?;
 		match self.readers {
 			None => Ok(()),
 			Some(0) => f.write_str("\n  no one else can read it yet"),
@@ -123,8 +132,10 @@ pub(crate) async fn store(
 	let synced = sync.run(folder, &mut Bar::new()).await;
 	let synced: SyncedFolder = synced.map_err(|error| Error::from(error).naming(key, called))?;
 	let place = synced.list.place;
+	// The connection may have been lost just after the list was sent.
+	let is_new = synced.list.done.now().is_some() || synced.sent_bytes > 0;
 	Ok(Synced {
-		block: synced.list.done.now().map(|included| included.number()),
+		block: is_new.then(|| synced.list.done.block().number),
 		added: synced.added,
 		bytes: synced.bytes,
 		changed: synced.changed,

@@ -66,6 +66,16 @@ pub enum FetchError {
 	/// A file's record does not have the length in the folder's list.
 	#[error("the length of {0} differs from the one in the folder's list")]
 	WrongLength(String),
+	/// The files of a folder share bytes, and there is no space for all the copies.
+	#[error("the folder is mostly copies and does not fit: {fetched} bytes would become {length}, and {free} are free")]
+	TooManyCopies {
+		/// The length of the files in bytes.
+		length: u64,
+		/// How many bytes they are made of.
+		fetched: u64,
+		/// How many bytes are free, as far as is known.
+		free: u64,
+	},
 	/// The folder has no file at a path.
 	#[error("the folder has no file {0:?}")]
 	NoSuchFile(String),

@@ -7,8 +7,10 @@
 //! The new list takes the place of the old one in one transaction, together with the last packs.
 
 mod journal;
+mod left;
 mod plan;
 mod source;
+mod tidy;
 
 use crate::{
 	account::Identity,
@@ -21,7 +23,7 @@ use crate::{
 		self,
 		packed::{self, List},
 	},
-	object::{delete_objects, of_entry, Deleted, Locations},
+	object::{of_entry, Deleted},
 	progress::{Progress, Stage},
 	reading::Reading,
 	refusal::PalletError,
@@ -32,14 +34,15 @@ use crate::{
 	types::*,
 	upload::{
 		complete, free_place, journal_of, location_to_write, lock_objects, next_leaf, note,
-		noted_place, own_locations, settled, Done, Stored,
+		noted_place, settled, Done, Stored,
 	},
 	upload_folder::{is_over, LocalFolder, Tries, UploadFolderError},
 };
 use futures::{stream, StreamExt};
 use isthmus_envelope::EpochKeys;
 use isthmus_objects as objects;
-use journal::{Journal, Sent};
+use journal::{Journal, Noted, Sent};
+use left::{object_in, sort_out};
 use plan::{Local, NewPack, Plan};
 use source::{hash_all, FileChanged, PackSource};
 use std::{
@@ -52,8 +55,10 @@ use subxt::utils::H256;
 
 /// How many packs are sent at a time.
 const AT_ONCE: usize = 3;
-/// How many packs are registered in one transaction, at most.
+/// How many packs are registered, or removed, in one transaction, at most.
 const BATCH: usize = 64;
+/// How many records are looked up at a time.
+const LOOKED_UP: usize = 16;
 /// How often progress is reported.
 const REPORT: Duration = Duration::from_millis(200);
 
@@ -144,7 +149,7 @@ impl<'a> SyncFolder<'a> {
 	}
 
 	/// Deletes the objects of packs that are not needed any more, and of the old list, at all locations that can be written
-	/// to, once the new list is finalized. What was not deleted before an interruption stays.
+	/// to, once the new list is finalized. What was not deleted before an interruption is deleted by the next run.
 	pub fn deleting(self, deletes: bool) -> Self {
 		Self { deletes, ..self }
 	}
@@ -171,11 +176,13 @@ impl<'a> SyncFolder<'a> {
 		let files = hash_all(&folder.files, progress).await?;
 		let mut tries = Tries::default();
 		let mut before = u64::MAX;
+		let mut so_far = SoFar::default();
 		loop {
-			let mut run = Running::start(self, folder, &files).await?;
+			let mut run = Running::start(self, folder, &files, so_far).await?;
 			let left = run.missing();
 			match run.go(progress).await {
 				Err(UploadFolderError::Client(error)) if may_go_on(&error) => {
+					so_far = run.so_far;
 					tries.next(error, left < before).await?;
 					before = left;
 				}
@@ -185,15 +192,40 @@ impl<'a> SyncFolder<'a> {
 	}
 }
 
-/// Returns whether to begin again after an error: the connection was lost, or another program of the owner took a place.
+/// Returns whether to begin again after an error: the connection was lost, another program of the owner took a place or
+/// stored another version of the folder, or an interrupted upload could not be resumed and was given up.
 fn may_go_on(error: &Error) -> bool {
 	use PalletError::{KeyTaken, LeafTaken};
 	is_over(error)
 		|| error.is_connection()
+		|| matches!(error, Error::Sending(error) if is_stale(error))
 		|| matches!(
 			error,
-			Error::Upload(UploadError::LeafTaken(_)) | Error::NotIncluded(_)
+			Error::Upload(UploadError::LeafTaken(_) | UploadError::Overtaken)
+				| Error::NotIncluded(_)
 		) || matches!(error.refusal(), Some(KeyTaken | LeafTaken))
+}
+
+/// Returns whether an interrupted upload cannot be resumed: it sent other bytes than those that are to be sent now, or went
+/// to another location.
+fn is_stale(error: &objects::UploadError) -> bool {
+	use objects::UploadError::{Changed, Elsewhere, LengthChanged};
+	matches!(
+		error,
+		Changed { .. } | LengthChanged { .. } | Elsewhere { .. }
+	)
+}
+
+/// What was done before the run began again.
+#[derive(Default)]
+struct SoFar {
+	/// Whether an earlier run had stored a part.
+	resumed: Option<bool>,
+	/// The list that was stored at first.
+	first: Option<List>,
+	transactions: u32,
+	sent_packs: usize,
+	sent_bytes: u64,
 }
 
 /// A run.
@@ -207,8 +239,8 @@ struct Running<'a> {
 	epoch: Epoch,
 	location: objects::Location,
 	journal: Journal,
-	/// The packs that the journal has.
-	noted: Vec<Sent>,
+	/// What earlier runs left: the packs that are not on the chain, and the records that are not needed any more.
+	noted: Noted,
 	plan: Plan,
 	/// The keys of the new packs.
 	new: Vec<RecordKey>,
@@ -218,10 +250,14 @@ struct Running<'a> {
 	sent: HashMap<RecordKey, Sent>,
 	/// Where to look for the next free leaf.
 	next: Leaf,
-	/// What this run has sent.
-	transactions: u32,
-	sent_packs: usize,
-	sent_bytes: u64,
+	so_far: SoFar,
+}
+
+/// An object that is not needed any more, and whether its record is on the chain.
+struct Spare {
+	key: RecordKey,
+	object: Object,
+	there: bool,
 }
 
 /// An object that is going to be sent.
@@ -237,6 +273,7 @@ impl<'a> Running<'a> {
 		asked: &'a SyncFolder<'a>,
 		folder: &'a LocalFolder,
 		files: &'a [Local],
+		so_far: SoFar,
 	) -> Result<Self, UploadFolderError> {
 		let SyncFolder {
 			client,
@@ -246,26 +283,19 @@ impl<'a> Running<'a> {
 			..
 		} = *asked;
 		settled(client, owner.account.id()).await?;
-		let best = client.best().await?;
-		let stored = complete(&best, owner.id(), key).await?;
-		let old = match &stored {
-			None => List::default(),
-			Some(record) if record.dataset != dataset => {
-				let dataset = record.dataset;
-				return Err(UploadFolderError::OtherDataset { dataset });
-			}
-			Some(_) => read_list(client, owner, key).await?,
-		};
+		let (best, stored, old) = stored_list(asked).await?;
 		let epoch = epoch_now(&best, owner, dataset).await?;
 		client.check_secret(owner, dataset, epoch).await?;
 		let keys = owner.epoch_keys(&epoch_id(client, owner.id(), dataset, epoch))?;
-		let plan = Plan::new(&old, files);
+		let lost = lost(&best, owner.id(), &old).await?;
+		let plan = Plan::new(&old, &lost, files);
 		let new: Vec<RecordKey> = plan
 			.new
 			.iter()
 			.map(|pack| pack_key(&keys, &key, &pack.id))
 			.collect();
-		let journal = Journal::of(owner.id(), &key)?;
+		let journal = Journal::of(&client.genesis(), owner.id(), &key)?;
+		let noted = sort_out(&journal, (&best, owner.id()), (&key, &old)).await?;
 		let mut running = Self {
 			asked,
 			folder,
@@ -274,7 +304,7 @@ impl<'a> Running<'a> {
 			stored,
 			epoch,
 			location: location_to_write(client, owner.id(), dataset).await?,
-			noted: journal.read()?,
+			noted,
 			journal,
 			plan,
 			new,
@@ -284,15 +314,20 @@ impl<'a> Running<'a> {
 				.free_leaf(owner.id(), dataset, epoch)
 				.await?
 				.max(asked.leaf),
-			transactions: 0,
-			sent_packs: 0,
-			sent_bytes: 0,
+			so_far,
 		};
 		running.find_sent(&best).await?;
+		let resumed =
+			running.stored.is_some() || !running.there.is_empty() || !running.sent.is_empty();
+		running.so_far.resumed.get_or_insert(resumed);
+		if running.so_far.first.is_none() {
+			running.so_far.first = Some(running.old.clone());
+		}
 		Ok(running)
 	}
 
-	/// Finds out which of the new packs arrived before an interruption.
+	/// Finds out which of the new packs arrived before an interruption. One that the journal names is sent again unless the
+	/// location has it.
 	async fn find_sent(&mut self, best: &State) -> Result<(), Error> {
 		let (client, owner) = (self.asked.client, self.asked.owner);
 		for key in &self.new {
@@ -300,26 +335,53 @@ impl<'a> Running<'a> {
 				self.there.insert(*key);
 			}
 		}
-		for sent in &self.noted {
+		// Of two that would take each other's place, the one that was sent last.
+		let mut leaves = BTreeSet::new();
+		for sent in self.noted.sent.iter().rev() {
 			let Sent {
 				location, place, ..
 			} = sent;
 			let fits = (place.dataset, place.epoch) == (self.asked.dataset, self.epoch)
 				&& location == self.location.url()
 				&& self.new.contains(&place.key)
-				&& !self.there.contains(&place.key);
-			if !fits {
+				&& !self.there.contains(&place.key)
+				&& !self.sent.contains_key(&place.key)
+				&& !leaves.contains(&place.leaf);
+			if !fits || !self.is_at_location(sent).await? {
 				continue;
 			}
 			let turn = Turn::take(client, owner.account.id()).await?;
 			let at = (*place, false);
 			match free_place(client, owner, best, turn.notes(), at).await {
-				Ok(_) => drop(self.sent.insert(place.key, sent.clone())),
+				Ok(_) => {
+					leaves.insert(place.leaf);
+					self.sent.insert(place.key, sent.clone());
+				}
 				Err(Error::Upload(UploadError::LeafTaken(_))) => {}
 				Err(error) => return Err(error),
 			}
 		}
 		Ok(())
+	}
+
+	/// Returns whether the location has a pack that the journal names, with its length and its list.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Sending`] if the location may have it, but does not answer at present.
+	async fn is_at_location(&self, sent: &Sent) -> Result<bool, Error> {
+		let Ok(object) = of_entry(sent.place.key, &sent.object) else {
+			return Ok(false);
+		};
+		let checked = objects::check(&self.location, &object, false, &mut |_| {}).await;
+		match checked.failure {
+			None => Ok(true),
+			Some(failure) if failure.is_passing() => {
+				let url = self.location.url().to_owned();
+				Err(objects::UploadError::Store { url, failure }.into())
+			}
+			Some(_) => Ok(false),
+		}
 	}
 
 	/// Returns how many packs are neither on the chain nor at the location.
@@ -335,10 +397,10 @@ impl<'a> Running<'a> {
 		let empty = self.folder.empty_folders().map(str::to_owned);
 		let at = (&self.new[..], self.epoch);
 		let list = self.plan.list(&self.old, self.files, empty, at)?;
-		if let (Some(record), true) = (&self.stored, list == self.old) {
-			let done = Done::Before(self.asked.client.best().await?.block());
+		let is_same = list == self.old && self.there.len() == self.new.len();
+		if let (Some(record), true) = (&self.stored, is_same) {
 			let place = place_of(self.asked.key, record);
-			return Ok(self.report(&list, (place, done), Vec::new()));
+			return Ok(self.finish_before(&list, place).await?);
 		}
 		if let (Some(_), true) = (&self.stored, self.asked.only_new) {
 			let key = self.asked.key;
@@ -406,7 +468,7 @@ impl<'a> Running<'a> {
 		loop {
 			while waiting.len() > BATCH {
 				let rest = waiting.split_off(BATCH);
-				pending.push(self.enter(&waiting, &[]).await?);
+				pending.push(self.enter(&waiting, &[], false).await?);
 				waiting = rest;
 			}
 			match missing.next() {
@@ -440,22 +502,23 @@ impl<'a> Running<'a> {
 				length: pack.length,
 			});
 		}
-		let done = AtomicU64::new(self.sent_bytes);
-		let mut sent = Vec::new();
+		let done = AtomicU64::new(self.so_far.sent_bytes);
+		let (mut sent, mut bytes) = (Vec::new(), 0u64);
 		let this = &*self;
 		let mut sending = stream::iter(jobs)
 			.map(|job| this.send(job, &done))
 			.buffer_unordered(AT_ONCE)
 			.boxed_local();
 		let mut ticks = tokio::time::interval(REPORT);
-		loop {
+		let failed = loop {
 			tokio::select! {
 				next = sending.next() => match next {
-					None => break,
-					Some(next) => {
-						let next = next?;
+					None => break None,
+					Some(Err(error)) => break Some(error),
+					Some(Ok((next, length))) => {
 						this.journal.note(&next)?;
 						this.forget(&next)?;
+						bytes = bytes.saturating_add(length);
 						sent.push((next.place, next.object));
 					}
 				},
@@ -463,11 +526,11 @@ impl<'a> Running<'a> {
 					progress.at(Stage::Sending, done.load(Ordering::Relaxed).min(total), total);
 				}
 			}
-		}
+		};
 		drop(sending);
-		self.sent_packs += sent.len();
-		self.sent_bytes = done.into_inner();
-		Ok(sent)
+		self.so_far.sent_packs += sent.len();
+		self.so_far.sent_bytes = self.so_far.sent_bytes.saturating_add(bytes);
+		failed.map_or(Ok(sent), Err)
 	}
 
 	/// Chooses the place of an object: that of its interrupted upload, if it `resumes` and the place is free, or the next
@@ -505,12 +568,13 @@ impl<'a> Running<'a> {
 		Ok(place)
 	}
 
-	/// Sends one object, and counts its bytes.
+	/// Sends one object, and counts its bytes. Also returns their number. Gives up an upload that sent bytes of a file that
+	/// changed: nothing but the same bytes could be sent in its place.
 	async fn send<Source: Read + Send + 'static>(
 		&self,
 		job: Job<Source>,
 		count: &AtomicU64,
-	) -> Result<Sent, UploadFolderError> {
+	) -> Result<(Sent, u64), UploadFolderError> {
 		let (client, owner) = (self.asked.client, self.asked.owner);
 		let Job {
 			place,
@@ -530,8 +594,16 @@ impl<'a> Running<'a> {
 			before = before.max(done);
 		};
 		let sent = upload.run(source, Some(length), &mut tell).await;
-		let sent = sent.map_err(of_send)?;
-		Ok(Sent {
+		let sent = match sent {
+			Err(error) if is_stale(&error) || changed_in(&error).is_some() => {
+				objects::give_up(&journal, &self.location)
+					.await
+					.map_err(Error::from)?;
+				return Err(of_send(error));
+			}
+			sent => sent.map_err(of_send)?,
+		};
+		let sent = Sent {
 			location: self.location.url().to_owned(),
 			place,
 			object: Object {
@@ -539,7 +611,8 @@ impl<'a> Running<'a> {
 				length: sent.object.length(),
 				root: H256(*sent.object.root()),
 			},
-		})
+		};
+		Ok((sent, length))
 	}
 
 	/// Removes the journal of an object that is sent whole.
@@ -550,15 +623,21 @@ impl<'a> Running<'a> {
 		)?)?)
 	}
 
-	/// Sends a transaction with other calls and then objects' entries, unless a place was taken meanwhile.
+	/// Sends a transaction with other calls and then objects' entries, unless a place was taken meanwhile. The `last` one
+	/// replaces the list: it is not sent if the folder has another version by now.
 	async fn enter(
 		&mut self,
 		entries: &[(Place, Object)],
 		first: &[Call],
+		last: bool,
 	) -> Result<Pending, Error> {
 		let (client, owner) = (self.asked.client, self.asked.owner);
+		let this = &*self;
 		let make = |notes| async move {
 			let best = client.best().await?;
+			if last {
+				this.check_same(&best).await?;
+			}
 			let mut calls = first.to_vec();
 			for (place, object) in entries {
 				let at = (*place, false);
@@ -568,8 +647,27 @@ impl<'a> Running<'a> {
 			Ok((client.batch(&calls).await?, ()))
 		};
 		let (pending, ()) = client.submit_made(&owner.account, make).await?;
-		self.transactions += 1;
+		self.so_far.transactions += 1;
 		Ok(pending)
+	}
+
+	/// Checks that the stored list is the one that the new one was made from, and that the packs of interrupted runs are
+	/// still on the chain.
+	///
+	/// # Errors
+	///
+	/// Returns [`UploadError::Overtaken`] if not: a program on another machine has stored the folder.
+	async fn check_same(&self, best: &State) -> Result<(), Error> {
+		let owner = self.asked.owner.id();
+		let now = complete(best, owner, self.asked.key).await?;
+		let mut is_same = now.as_ref().map(version) == self.stored.as_ref().map(version);
+		for key in &self.there {
+			is_same = is_same && complete(best, owner, *key).await?.is_some();
+		}
+		match is_same {
+			true => Ok(()),
+			false => Err(UploadError::Overtaken.into()),
+		}
 	}
 
 	/// Stores the list in place of the old one, together with the last packs, and removes what is not needed any more.
@@ -581,7 +679,7 @@ impl<'a> Running<'a> {
 		progress: &mut impl Progress,
 	) -> Result<SyncedFolder, UploadFolderError> {
 		let key = self.asked.key;
-		let unused = self.unused(list).await?;
+		let spare = self.spare(list, true).await?;
 		let place = self.allocate(key, false).await?;
 		let length = bytes.len() as u64;
 		let count = AtomicU64::new(0);
@@ -590,12 +688,14 @@ impl<'a> Running<'a> {
 			source: Cursor::new(bytes),
 			length,
 		};
-		let sent = self.send(job, &count).await?;
+		let (sent, _) = self.send(job, &count).await?;
 		self.forget(&sent)?;
-		self.sent_bytes += length;
-		progress.at(Stage::Sending, self.sent_bytes, self.sent_bytes);
+		self.so_far.sent_bytes = self.so_far.sent_bytes.saturating_add(length);
+		let all = self.so_far.sent_bytes;
+		progress.at(Stage::Sending, all, all);
+		self.note_spare(&spare)?;
 		entries.push((place, sent.object.clone()));
-		let (mut pending, mut removed) = match self.replace(&entries, &unused).await {
+		let (mut pending, are_removed) = match self.replace(&entries, &spare).await {
 			Ok(done) => done,
 			Err(error) => {
 				// If the connection is lost, the transaction may still come into a block.
@@ -609,140 +709,48 @@ impl<'a> Running<'a> {
 			true => pending.finalized().await?,
 			false => pending.included().await?,
 		};
-		if removed == 0 {
-			removed = self.remove(&unused).await?;
-		}
-		self.discard_noted().await?;
-		self.journal.forget()?;
-		let deleted = match self.asked.deletes {
-			true => self.delete(&unused).await?,
-			false => Vec::new(),
+		let stay = match are_removed {
+			true => Vec::new(),
+			false => self.remove(&spare).await?,
 		};
-		let mut report = self.report(list, (place, Done::Now(included)), deleted);
-		report.removed_packs = removed;
+		let mut report = self.report(&self.old, list, (place, Done::Now(included)));
+		report.removed_packs = self.count_removed(&spare, &stay);
+		report.deleted = self.tidy(&spare, stay).await?;
 		Ok(report)
 	}
 
 	/// Sends the transaction that replaces the list. It also removes the records of packs that are not needed any more, unless
-	/// they are many, or a reader has paid for one. Also returns how many of them it removes.
+	/// they are many, or a reader has paid for one. Also returns whether none of them is left to be removed.
 	async fn replace(
 		&mut self,
 		entries: &[(Place, Object)],
-		unused: &[Unused],
-	) -> Result<(Pending, usize), Error> {
+		spare: &[Spare],
+	) -> Result<(Pending, bool), Error> {
+		use PalletError::{RecordPaidFor, UnknownRecord};
 		let (client, key) = (self.asked.client, self.asked.key);
 		let mut first = Vec::new();
 		if self.stored.is_some() {
 			first.push(client.remove_record(key).await?);
 		}
 		let mut all = first.clone();
-		for unused in unused.iter().filter(|unused| unused.key != key) {
-			all.push(client.remove_record(unused.key).await?);
+		for spare in spare.iter().filter(|spare| spare.there && spare.key != key) {
+			all.push(client.remove_record(spare.key).await?);
 		}
 		let count = all.len() - first.len();
-		if count > 0 && count <= BATCH {
-			match self.enter(entries, &all).await {
-				Err(error) if error.refusal() == Some(&PalletError::RecordPaidFor) => {}
-				entered => return Ok((entered?, count)),
+		if count <= BATCH {
+			match self.enter(entries, &all, true).await {
+				Err(error)
+					if count > 0
+						&& matches!(error.refusal(), Some(RecordPaidFor | UnknownRecord)) => {}
+				entered => return Ok((entered?, true)),
 			}
 		}
-		Ok((self.enter(entries, &first).await?, 0))
+		Ok((self.enter(entries, &first, true).await?, false))
 	}
 
-	/// Deletes an object that is not on the chain, and opens nowhere. What cannot be deleted stays, and does no harm.
-	async fn discard(&self, sent: &Sent) {
-		if let Ok(object) = of_entry(sent.place.key, &sent.object) {
-			let _ = self.location.delete(&object).await;
-		}
-	}
-
-	/// Deletes the objects of packs that interrupted runs have sent, and that are not on the chain.
-	async fn discard_noted(&self) -> Result<(), Error> {
-		let (client, owner) = (self.asked.client, self.asked.owner);
-		let best = client.best().await?;
-		for sent in &self.noted {
-			let record = best.record(owner.id(), sent.place.key).await?;
-			let is_there = record.is_some_and(|record| match record.payload {
-				Payload::Object { object, .. } => object == sent.object,
-				_ => false,
-			});
-			if !is_there && sent.location == self.location.url() {
-				self.discard(sent).await;
-			}
-		}
-		Ok(())
-	}
-
-	/// Returns the records on the chain that are not needed any more: packs, those of interrupted runs, too, and the old list.
-	async fn unused(&self, list: &List) -> Result<Vec<Unused>, Error> {
-		let owner = self.asked.owner;
-		let needed: BTreeSet<RecordKey> = list.packs.iter().map(|pack| pack.key).collect();
-		let old = self.plan.unused(&self.old).map(|pack| pack.key);
-		let noted = self.noted.iter().map(|sent| sent.place.key);
-		let mut keys: BTreeSet<RecordKey> = old.chain(noted).collect();
-		keys.retain(|key| !needed.contains(key));
-		keys.extend(self.stored.is_some().then_some(self.asked.key));
-		let best = self.asked.client.best().await?;
-		let mut unused = Vec::new();
-		for key in keys {
-			let record = best.record(owner.id(), key).await?;
-			if let Some(Payload::Object { object, .. }) = record.map(|record| record.payload) {
-				let object = of_entry(key, &object)?;
-				unused.push(Unused { key, object });
-			}
-		}
-		Ok(unused)
-	}
-
-	/// Removes the records of packs that are not needed any more, and returns how many were removed. A record stays while a
-	/// reader has paid for it.
-	async fn remove(&mut self, unused: &[Unused]) -> Result<usize, Error> {
-		let (client, owner) = (self.asked.client, self.asked.owner);
-		let mut calls = Vec::new();
-		for Unused { key, .. } in unused.iter().filter(|unused| unused.key != self.asked.key) {
-			calls.push(client.remove_record(*key).await?);
-		}
-		let mut removed = calls.len();
-		for calls in calls.chunks(BATCH) {
-			let each = client.batch_each(calls).await?;
-			let included = client.send(&owner.account, &each).await?;
-			removed -= included.refused.len().min(removed);
-			self.transactions += 1;
-		}
-		Ok(removed)
-	}
-
-	/// Deletes the objects that are not needed any more, but those of records that stay.
-	async fn delete(&self, unused: &[Unused]) -> Result<Vec<Deleted>, Error> {
-		let SyncFolder {
-			client,
-			owner,
-			dataset,
-			..
-		} = *self.asked;
-		let urls = own_locations(client, owner.id(), dataset).await?;
-		let best = client.best().await?;
-		let mut objects = Vec::new();
-		for Unused { key, object } in unused {
-			let record = best.record(owner.id(), *key).await?;
-			let is_there = match record.map(|record| record.payload) {
-				Some(Payload::Object { object: there, .. }) => of_entry(*key, &there)? == *object,
-				_ => false,
-			};
-			if !is_there {
-				objects.push(object.clone());
-			}
-		}
-		Ok(delete_objects(&objects, Locations::open(urls)).await)
-	}
-
-	fn report(
-		&self,
-		list: &List,
-		(place, done): (Place, Done),
-		deleted: Vec<Deleted>,
-	) -> SyncedFolder {
-		let old = files_of(&self.old);
+	/// Reports what was done since the folder had the list `old`.
+	fn report(&self, old: &List, list: &List, (place, done): (Place, Done)) -> SyncedFolder {
+		let old = files_of(old);
 		let (mut added, mut changed, mut same_paths) = (0, 0, 0);
 		for file in self.files {
 			match old.get(file.path.as_str()) {
@@ -758,8 +766,8 @@ impl<'a> Running<'a> {
 			list: Stored {
 				place,
 				done,
-				resumed: self.stored.is_some() || !self.there.is_empty() || !self.sent.is_empty(),
-				transactions: self.transactions,
+				resumed: self.so_far.resumed.unwrap_or(false),
+				transactions: self.so_far.transactions,
 			},
 			location: self.location.url().to_owned(),
 			files: self.files.len(),
@@ -771,18 +779,12 @@ impl<'a> Running<'a> {
 			changed,
 			removed: old.len() - same_paths,
 			packs: list.packs.len(),
-			sent_packs: self.sent_packs,
-			sent_bytes: self.sent_bytes,
+			sent_packs: self.so_far.sent_packs,
+			sent_bytes: self.so_far.sent_bytes,
 			removed_packs: 0,
-			deleted,
+			deleted: Vec::new(),
 		}
 	}
-}
-
-/// A record that is not needed any more.
-struct Unused {
-	key: RecordKey,
-	object: objects::Object,
 }
 
 /// Returns the files of a list by their paths.
@@ -794,13 +796,18 @@ fn files_of(list: &List) -> HashMap<&str, &folder::File> {
 
 /// Names the file of a pack that changed.
 fn of_send(error: objects::UploadError) -> UploadFolderError {
-	if let objects::UploadError::Read(error) = &error {
-		let named = error.get_ref().and_then(|error| error.downcast_ref());
-		if let Some(FileChanged(path)) = named {
-			return UploadFolderError::ChangedWhileRead(path.clone());
-		}
+	match changed_in(&error) {
+		Some(FileChanged(path)) => UploadFolderError::ChangedWhileRead(path.clone()),
+		None => Error::from(error).into(),
 	}
-	Error::from(error).into()
+}
+
+/// Returns which file of a pack changed while it was sent, if that is the error.
+fn changed_in(error: &objects::UploadError) -> Option<&FileChanged> {
+	match error {
+		objects::UploadError::Read(error) => error.get_ref()?.downcast_ref(),
+		_ => None,
+	}
 }
 
 /// Returns the key of a pack's record. No file has such a path, because of its colon.
@@ -818,12 +825,67 @@ fn place_of(key: RecordKey, record: &Record) -> Place {
 	}
 }
 
+/// Returns what tells a version of a record from others. Its number among the objects of its dataset does not: that changes
+/// with them.
+fn version(record: &Record) -> (DatasetId, Epoch, Leaf, Option<Object>) {
+	let object = object_in(record).cloned();
+	(record.dataset, record.epoch, record.leaf, object)
+}
+
+/// Returns the numbers of a list's packs that have no record any more.
+async fn lost(best: &State, owner: &AccountId, list: &List) -> Result<BTreeSet<usize>, Error> {
+	let mut looked = stream::iter(list.packs.iter().enumerate())
+		.map(|(number, pack)| async move {
+			let record = complete(best, owner, pack.key).await?;
+			let is_there = record.is_some_and(|record| record.epoch == pack.epoch);
+			Ok::<_, Error>((!is_there).then_some(number))
+		})
+		.buffered(LOOKED_UP)
+		.boxed_local();
+	let mut lost = BTreeSet::new();
+	while let Some(number) = looked.next().await {
+		lost.extend(number?);
+	}
+	Ok(lost)
+}
+
 /// Returns a dataset's current epoch.
 async fn epoch_now(best: &State, owner: &Identity, dataset: DatasetId) -> Result<Epoch, Error> {
 	let owner = *owner.id();
 	let entry = best.dataset(&owner, dataset).await?;
 	let entry = entry.ok_or(Error::NoSuchDataset { owner, dataset })?;
 	Ok(entry.epoch)
+}
+
+/// Returns the list that is stored, its record, and a state that has this record.
+async fn stored_list(
+	asked: &SyncFolder<'_>,
+) -> Result<(State, Option<Record>, List), UploadFolderError> {
+	let SyncFolder {
+		client,
+		owner,
+		key,
+		dataset,
+		..
+	} = *asked;
+	let mut best = client.best().await?;
+	loop {
+		let stored = complete(&best, owner.id(), key).await?;
+		let list = match &stored {
+			None => List::default(),
+			Some(record) if record.dataset != dataset => {
+				let dataset = record.dataset;
+				return Err(UploadFolderError::OtherDataset { dataset });
+			}
+			Some(_) => read_list(client, owner, key).await?,
+		};
+		// A program on another machine may have stored another one meanwhile.
+		best = client.best().await?;
+		let now = complete(&best, owner.id(), key).await?;
+		if now.as_ref().map(version) == stored.as_ref().map(version) {
+			return Ok((best, stored, list));
+		}
+	}
 }
 
 /// Reads the list that is stored under a key.
@@ -839,4 +901,63 @@ async fn read_list(
 	let mut bytes = Vec::new();
 	reading.run(&mut bytes, 0, &mut ()).await?;
 	Ok(packed::from_bytes(&bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use objects::UploadError as Upload;
+	use std::{io, path::PathBuf};
+
+	#[test]
+	fn an_upload_of_other_bytes_is_given_up_and_the_run_begins_again() {
+		let url = || "file:///a".to_owned();
+		for error in [
+			Upload::Changed { at: 0 },
+			Upload::LengthChanged { expected: 1 },
+			Upload::Elsewhere { url: url() },
+		] {
+			assert!(is_stale(&error) && may_go_on(&error.into()));
+		}
+		// The store would fail again, and what it has is resumed.
+		let failure = objects::Failure::Missing;
+		let error = Upload::Store {
+			url: url(),
+			failure,
+		};
+		assert!(!is_stale(&error) && !may_go_on(&error.into()));
+		// A file that changes is named. What was sent of it is of no use either.
+		let path = PathBuf::from("a");
+		let error = Upload::Read(io::Error::other(FileChanged(path.clone())));
+		assert!(changed_in(&error).is_some());
+		let named = of_send(error);
+		assert!(matches!(named, UploadFolderError::ChangedWhileRead(file) if file == path));
+		let error = Upload::Read(io::Error::other("no"));
+		assert!(changed_in(&error).is_none());
+	}
+
+	#[test]
+	fn a_list_that_another_machine_has_stored_is_another_version() {
+		let record = |leaf, ordinal, root| Record {
+			dataset: 1,
+			epoch: 2,
+			leaf,
+			payload: Payload::Object {
+				object: Object {
+					header: [0; isthmus_sharing::object::HEADER_SIZE],
+					length: 4,
+					root: H256([root; 32]),
+				},
+				ordinal,
+				block: 6,
+			},
+			deposit: 5,
+		};
+		let stored = version(&record(3, 7, 8));
+		assert_ne!(stored, version(&record(4, 7, 8)));
+		assert_ne!(stored, version(&record(3, 7, 9)));
+		// Its number among the dataset's objects changes when another one is removed.
+		assert_eq!(stored, version(&record(3, 6, 8)));
+		assert!(may_go_on(&UploadError::Overtaken.into()));
+	}
 }

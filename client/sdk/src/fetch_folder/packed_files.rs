@@ -19,6 +19,7 @@ use crate::{
 use futures::{stream, StreamExt};
 use isthmus_envelope::on_disk;
 use std::{
+	collections::BTreeSet,
 	fs::{self, DirBuilder, File, OpenOptions},
 	io::{self, ErrorKind, Write},
 	path::{Path, PathBuf},
@@ -30,6 +31,11 @@ const SPAN: u64 = 16 << 20;
 const GAP: u64 = 1 << 20;
 /// How many spans are fetched at a time.
 const AT_ONCE: usize = 3;
+/// How many bytes may be written for each one that is fetched, whatever space is free. Files may share bytes, and a list may
+/// name the same ones as often as it can.
+const COPIES: u64 = 64;
+/// How many bytes are taken to be free where the system does not say.
+const UNKNOWN: u64 = 64 << 30;
 
 /// Fetches files of folders.
 #[derive(Clone, Copy)]
@@ -117,9 +123,14 @@ impl Fetch<'_> {
 				differs,
 			});
 		}
+		let short = spans(short);
+		let mut all = Written::default();
+		short.iter().for_each(|span| all.add(span));
+		all.add_long(&long);
+		all.check(all.length, output)?;
 		if !short.is_empty() {
 			let parts = Parts::create(lock)?;
-			self.spans(spans(short), &parts, progress).await?;
+			self.spans(short, &parts, progress).await?;
 		}
 		for wanted in &long {
 			progress.file(&wanted.file.path);
@@ -136,7 +147,7 @@ impl Fetch<'_> {
 		progress: &mut impl Progress,
 	) -> Result<(), FetchError> {
 		let total = spans.iter().map(|span| span.end - span.start).sum();
-		let mut done = 0;
+		let mut written = Written::default();
 		let mut fetched = stream::iter(spans)
 			.map(|span| async {
 				let bytes = self.span(&span).await?;
@@ -146,9 +157,12 @@ impl Fetch<'_> {
 			.boxed_local();
 		while let Some(next) = fetched.next().await {
 			let (span, bytes) = next?;
+			// The list may name packs that are not there.
+			let before = written.length;
+			written.add(&span);
+			written.check(written.length - before, &parts.0)?;
 			parts.write(&span, &bytes)?;
-			done += span.end - span.start;
-			progress.at(Stage::Fetching, done, total);
+			progress.at(Stage::Fetching, written.fetched, total);
 		}
 		parts.sync()
 	}
@@ -256,6 +270,68 @@ fn spans(mut files: Vec<Wanted<'_>>) -> Vec<Span<'_>> {
 		}
 	}
 	spans
+}
+
+/// How many bytes of files are written, and how many are fetched for them.
+#[derive(Default)]
+struct Written {
+	length: u64,
+	fetched: u64,
+}
+
+impl Written {
+	fn add(&mut self, span: &Span<'_>) {
+		let lengths = span.files.iter().map(|wanted| wanted.file.length);
+		self.length = lengths.fold(self.length, u64::saturating_add);
+		self.fetched = self.fetched.saturating_add(span.end - span.start);
+	}
+
+	/// Adds files that are packs of their own.
+	fn add_long(&mut self, files: &[Wanted<'_>]) {
+		let mut packs = BTreeSet::new();
+		for Wanted { file, .. } in files {
+			self.length = self.length.saturating_add(file.length);
+			if packs.insert(file.key) {
+				self.fetched = self.fetched.saturating_add(file.length);
+			}
+		}
+	}
+
+	/// Checks that there is space for the `next` bytes of files if most of all are copies.
+	///
+	/// # Errors
+	///
+	/// Returns [`FetchError::TooManyCopies`] if not.
+	fn check(&self, next: u64, folder: &Path) -> Result<(), FetchError> {
+		match self.length > self.fetched.saturating_mul(COPIES) {
+			true => self.check_space(next, free_space(folder)),
+			false => Ok(()),
+		}
+	}
+
+	fn check_space(&self, next: u64, free: Option<u64>) -> Result<(), FetchError> {
+		let free = free.unwrap_or(UNKNOWN);
+		match next > free {
+			true => Err(FetchError::TooManyCopies {
+				length: self.length,
+				fetched: self.fetched,
+				free,
+			}),
+			false => Ok(()),
+		}
+	}
+}
+
+/// Returns how many bytes this user may still write in a folder; `None` if the system does not say.
+#[cfg(unix)]
+fn free_space(folder: &Path) -> Option<u64> {
+	let system = rustix::fs::statvfs(folder).ok()?;
+	Some(system.f_bavail.saturating_mul(system.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn free_space(_: &Path) -> Option<u64> {
+	None
 }
 
 /// A folder for files that do not have their names yet. It is removed when it is dropped, or by the next program that uses
@@ -411,6 +487,46 @@ mod tests {
 		];
 		assert_eq!(found, expected);
 		assert_eq!(spans[0].key(), None);
+	}
+
+	#[test]
+	fn copies_are_written_only_where_they_fit() {
+		let folder = tempfile::tempdir().unwrap();
+		let check = |copies: usize, length: u64, next: u64, free| {
+			let file = folder::File {
+				length,
+				..file(1, b"")
+			};
+			let all = (0..copies).map(|_| wanted(&file, 0, PathBuf::new()));
+			let mut written = Written::default();
+			match length > SPAN {
+				true => written.add_long(&all.collect::<Vec<_>>()),
+				false => spans(all.collect())
+					.iter()
+					.for_each(|span| written.add(span)),
+			}
+			assert_eq!(
+				(written.length, written.fetched),
+				(copies as u64 * length, length)
+			);
+			match free {
+				Some(free) => written.check_space(next, free),
+				None => written.check(next, folder.path()),
+			}
+		};
+		// 16 MiB become 1.6 TB, whether the system says what is free or not.
+		let bomb = 100_000 * SPAN;
+		for free in [Some(None), Some(Some(1 << 40)), None] {
+			let error = check(100_000, SPAN, bomb.max(1 << 63), free).unwrap_err();
+			assert!(
+				matches!(error, FetchError::TooManyCopies { length, fetched, .. }
+					if length == bomb && fetched == SPAN)
+			);
+		}
+		check(1000, SPAN + 1, 1 << 63, None).unwrap_err();
+		// Many copies of a small file, and few of a long one, are nothing special.
+		check(100_000, 1000, 100_000_000, Some(Some(1 << 30))).unwrap();
+		check(COPIES as usize, SPAN, 1 << 63, None).unwrap();
 	}
 
 	#[test]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Remembers the packs that are at their location and not on the chain yet, so that an interrupted run does not send them
-//! again. A line that is cut short is ignored, and its pack is sent again.
+//! Remembers what an interrupted run leaves to the next one: the packs that are at their location and not on the chain yet,
+//! so that they are not sent again, and the records that are not needed any more, so that they are removed. A line that is
+//! cut short is ignored: its pack is sent again.
 
 use crate::{error::Error, file, lock, manifest::content_hash, types::*};
 use serde::{Deserialize, Serialize};
@@ -24,73 +25,162 @@ pub(super) struct Sent {
 	pub(super) object: Object,
 }
 
-/// A pack as the journal has it, with bytes in hexadecimal digits.
+/// A record of an object that is not needed any more, or will not be once the new list is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unused {
+	pub(super) key: RecordKey,
+	pub(super) object: Object,
+}
+
+/// What the journal has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Noted {
+	pub(super) sent: Vec<Sent>,
+	pub(super) unused: Vec<Unused>,
+}
+
+/// An object as the journal has it, with bytes in hexadecimal digits.
 #[derive(Serialize, Deserialize)]
 struct Line {
-	location: String,
 	key: String,
-	dataset: DatasetId,
-	epoch: Epoch,
-	leaf: Leaf,
 	header: String,
 	length: u64,
 	root: String,
+	/// Where it was sent to; `None` if its record is to be removed.
+	#[serde(default, skip_serializing_if = "Option::is_none")]
+	sent: Option<To>,
+}
+
+/// Where a pack was sent to.
+#[derive(Serialize, Deserialize)]
+struct To {
+	location: String,
+	dataset: DatasetId,
+	epoch: Epoch,
+	leaf: Leaf,
+}
+
+impl Line {
+	fn new(key: &RecordKey, object: &Object, sent: Option<To>) -> Self {
+		Self {
+			key: hex::encode(key.0),
+			header: hex::encode(object.header),
+			length: object.length,
+			root: hex::encode(object.root.0),
+			sent,
+		}
+	}
+
+	fn of_sent(sent: &Sent) -> Self {
+		let Sent {
+			location,
+			place,
+			object,
+		} = sent;
+		let to = To {
+			location: location.clone(),
+			dataset: place.dataset,
+			epoch: place.epoch,
+			leaf: place.leaf,
+		};
+		Self::new(&place.key, object, Some(to))
+	}
+
+	fn of_unused(unused: &Unused) -> Self {
+		Self::new(&unused.key, &unused.object, None)
+	}
+
+	/// Returns the line's bytes. The line before may be cut short, so it begins with the end of that.
+	fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+		let mut bytes = serde_json::to_vec(self).map_err(io::Error::from)?;
+		bytes.insert(0, b'\n');
+		Ok(bytes)
+	}
 }
 
 /// The journal of a folder.
 pub(super) struct Journal(PathBuf);
 
 impl Journal {
-	/// Returns the journal of the folder whose list has this key.
+	/// Returns the journal of the folder whose list has this key, on the chain with this genesis hash.
 	///
 	/// # Errors
 	///
 	/// Returns an error if no folder takes one.
-	pub(super) fn of(owner: &AccountId, key: &RecordKey) -> Result<Self, Error> {
-		let key = content_hash(&key.0);
-		let name = format!("isthmus-{owner}-{}.packs", hex::encode(&key[..8]));
+	pub(super) fn of(
+		genesis: &[u8; 32],
+		owner: &AccountId,
+		key: &RecordKey,
+	) -> Result<Self, Error> {
 		let none = || io::Error::new(ErrorKind::NotFound, "no folder takes the upload's journal");
-		Ok(Self(lock::path(&name).ok_or_else(none)?))
+		Ok(Self(
+			lock::path(&name(genesis, owner, key)).ok_or_else(none)?,
+		))
 	}
 
-	/// Returns the packs that are noted.
-	pub(super) fn read(&self) -> Result<Vec<Sent>, Error> {
+	/// Returns what is noted.
+	pub(super) fn read(&self) -> Result<Noted, Error> {
 		let bytes = file::read(&self.0, LONGEST)?.unwrap_or_default();
-		Ok(bytes
-			.split(|byte| *byte == b'\n')
-			.filter_map(read)
-			.collect())
+		let mut noted = Noted::default();
+		for line in bytes.split(|byte| *byte == b'\n') {
+			match read(line) {
+				Some((unused, None)) => noted.unused.push(unused),
+				Some((Unused { key, object }, Some(to))) => noted.sent.push(Sent {
+					location: to.location,
+					place: Place {
+						key,
+						dataset: to.dataset,
+						epoch: to.epoch,
+						leaf: to.leaf,
+					},
+					object,
+				}),
+				None => {}
+			}
+		}
+		Ok(noted)
 	}
 
-	/// Notes a pack.
+	/// Notes a pack that was sent.
 	pub(super) fn note(&self, sent: &Sent) -> Result<(), Error> {
-		let Sent {
-			location,
-			place,
-			object,
-		} = sent;
-		let line = Line {
-			location: location.clone(),
-			key: hex::encode(place.key.0),
-			dataset: place.dataset,
-			epoch: place.epoch,
-			leaf: place.leaf,
-			header: hex::encode(object.header),
-			length: object.length,
-			root: hex::encode(object.root.0),
-		};
-		let mut bytes = serde_json::to_vec(&line).map_err(io::Error::from)?;
-		// The line before may be cut short.
-		bytes.insert(0, b'\n');
+		self.append(&Line::of_sent(sent).to_bytes()?)
+	}
+
+	/// Notes records that are not needed any more.
+	pub(super) fn note_unused(&self, unused: &[Unused]) -> Result<(), Error> {
+		let mut bytes = Vec::new();
+		for unused in unused {
+			bytes.extend(Line::of_unused(unused).to_bytes()?);
+		}
+		self.append(&bytes)
+	}
+
+	fn append(&self, bytes: &[u8]) -> Result<(), Error> {
+		if bytes.is_empty() {
+			return Ok(());
+		}
 		let mut options = File::options();
 		options.create(true).append(true);
 		#[cfg(unix)]
 		std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-		Ok(options.open(&self.0)?.write_all(&bytes)?)
+		Ok(options.open(&self.0)?.write_all(bytes)?)
 	}
 
-	/// Forgets all packs.
-	pub(super) fn forget(&self) -> Result<(), Error> {
+	/// Notes this in place of what was noted before, in one step.
+	pub(super) fn replace(&self, noted: &Noted) -> Result<(), Error> {
+		if *noted == Noted::default() {
+			return self.forget();
+		}
+		let sent = noted.sent.iter().map(Line::of_sent);
+		let mut bytes = Vec::new();
+		for line in sent.chain(noted.unused.iter().map(Line::of_unused)) {
+			bytes.extend(line.to_bytes()?);
+		}
+		Ok(file::replace(&self.0, &bytes)?)
+	}
+
+	/// Forgets all.
+	fn forget(&self) -> Result<(), Error> {
 		match std::fs::remove_file(&self.0) {
 			Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
 			_ => Ok(()),
@@ -98,8 +188,14 @@ impl Journal {
 	}
 }
 
+/// Returns the name of a journal's file. The same account may have the same folder on several chains.
+fn name(genesis: &[u8; 32], owner: &AccountId, key: &RecordKey) -> String {
+	let of = content_hash(&[*genesis, key.0].concat());
+	format!("isthmus-{owner}-{}.packs", hex::encode(&of[..8]))
+}
+
 /// Reads a line.
-fn read(line: &[u8]) -> Option<Sent> {
+fn read(line: &[u8]) -> Option<(Unused, Option<To>)> {
 	let line: Line = serde_json::from_slice(line).ok()?;
 	let hash = |text: &str| -> Option<H256> {
 		let mut hash = [0; 32];
@@ -112,28 +208,16 @@ fn read(line: &[u8]) -> Option<Sent> {
 		root: hash(&line.root)?,
 	};
 	hex::decode_to_slice(&line.header, &mut object.header).ok()?;
-	Some(Sent {
-		location: line.location,
-		place: Place {
-			key: hash(&line.key)?,
-			dataset: line.dataset,
-			epoch: line.epoch,
-			leaf: line.leaf,
-		},
-		object,
-	})
+	let key = hash(&line.key)?;
+	Some((Unused { key, object }, line.sent))
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
 
-	#[test]
-	fn what_is_noted_is_read_and_a_torn_line_is_not() {
-		let folder = tempfile::tempdir().unwrap();
-		let journal = Journal(folder.path().join("journal"));
-		assert!(journal.read().unwrap().is_empty());
-		let sent = |leaf| Sent {
+	fn sent(leaf: Leaf) -> Sent {
+		Sent {
 			location: "file:///a\nb".into(),
 			place: Place {
 				key: H256([7; 32]),
@@ -146,16 +230,63 @@ mod tests {
 				length: 4,
 				root: H256([5; 32]),
 			},
-		};
+		}
+	}
+
+	fn unused(key: u8) -> Unused {
+		Unused {
+			key: H256([key; 32]),
+			object: sent(0).object,
+		}
+	}
+
+	#[test]
+	fn what_is_noted_is_read_and_a_torn_line_is_not() {
+		let folder = tempfile::tempdir().unwrap();
+		let journal = Journal(folder.path().join("journal"));
+		assert_eq!(journal.read().unwrap(), Noted::default());
 		journal.note(&sent(0)).unwrap();
 		let length = std::fs::metadata(&journal.0).unwrap().len();
 		journal.note(&sent(1)).unwrap();
 		let file = File::options().write(true).open(&journal.0).unwrap();
 		file.set_len(length + 40).unwrap();
 		journal.note(&sent(u32::MAX)).unwrap();
-		assert_eq!(journal.read().unwrap(), [sent(0), sent(u32::MAX)]);
-		journal.forget().unwrap();
-		journal.forget().unwrap();
-		assert!(journal.read().unwrap().is_empty());
+		let noted = journal.read().unwrap();
+		assert_eq!(noted.sent, [sent(0), sent(u32::MAX)]);
+		journal.replace(&Noted::default()).unwrap();
+		journal.replace(&Noted::default()).unwrap();
+		assert_eq!(journal.read().unwrap(), Noted::default());
+		assert!(!journal.0.exists());
+	}
+
+	#[test]
+	fn packs_that_were_sent_and_records_to_be_removed_are_told_apart() {
+		let folder = tempfile::tempdir().unwrap();
+		let journal = Journal(folder.path().join("journal"));
+		let mut noted = Noted {
+			sent: vec![sent(1)],
+			unused: vec![unused(1), unused(2)],
+		};
+		journal.note(&sent(0)).unwrap();
+		journal.replace(&noted).unwrap();
+		assert_eq!(journal.read().unwrap(), noted);
+		journal.note(&sent(2)).unwrap();
+		journal.note_unused(&[unused(3)]).unwrap();
+		noted.sent.push(sent(2));
+		noted.unused.push(unused(3));
+		assert_eq!(journal.read().unwrap(), noted);
+	}
+
+	#[test]
+	fn each_chain_account_and_list_has_its_own_journal() {
+		let (chain, owner, key) = ([1; 32], [2; 32].into(), H256([3; 32]));
+		let names = [
+			name(&chain, &owner, &key),
+			name(&[4; 32], &owner, &key),
+			name(&chain, &[4; 32].into(), &key),
+			name(&chain, &owner, &H256([4; 32])),
+		];
+		let different: std::collections::BTreeSet<_> = names.iter().collect();
+		assert_eq!(different.len(), names.len());
 	}
 }

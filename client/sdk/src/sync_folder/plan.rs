@@ -64,11 +64,12 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-	/// Compares the files of a folder with the list that is stored.
-	pub(super) fn new(old: &List, files: &[Local]) -> Self {
+	/// Compares the files of a folder with the list that is stored. The packs of the list with the numbers in `lost` have no
+	/// record any more: what was in them is sent again.
+	pub(super) fn new(old: &List, lost: &BTreeSet<usize>, files: &[Local]) -> Self {
 		let mut at = HashMap::new();
 		let mut used = vec![0u64; old.packs.len()];
-		let stored = stored(old);
+		let stored = stored(old, lost);
 		// Each content once, in the order of the paths.
 		let mut contents = Vec::new();
 		for (number, file) in files.iter().enumerate() {
@@ -212,10 +213,13 @@ impl std::hash::Hash for At {
 }
 
 /// Returns where the stored contents are: the numbers of their packs, and their offsets in them.
-fn stored(old: &List) -> HashMap<[u8; 32], (usize, u64)> {
+fn stored(old: &List, lost: &BTreeSet<usize>) -> HashMap<[u8; 32], (usize, u64)> {
 	let mut stored = HashMap::new();
 	for Packed { file, pack, offset } in old.files.iter().filter(|packed| packed.file.length > 0) {
-		stored.entry(file.hash).or_insert((*pack as usize, *offset));
+		let pack = *pack as usize;
+		if !lost.contains(&pack) {
+			stored.entry(file.hash).or_insert((pack, *offset));
+		}
 	}
 	stored
 }
@@ -291,7 +295,7 @@ mod tests {
 
 	/// Returns the list of a folder after these changes, and what was sent for it.
 	fn sync(old: &List, files: &[Local]) -> (List, Vec<NewPack>) {
-		let plan = Plan::new(old, files);
+		let plan = Plan::new(old, &BTreeSet::new(), files);
 		let keys: Vec<RecordKey> = plan.new.iter().map(|pack| pack.id.into()).collect();
 		let list = plan
 			.list(old, files, std::iter::empty(), (&keys, 3))
@@ -359,9 +363,36 @@ mod tests {
 		let (less, new) = sync(&half, &files[6..]);
 		assert_eq!(lengths(&new), [40]);
 		assert_eq!(less.packs.len(), 1);
-		assert_eq!(Plan::new(&half, &files[6..]).unused(&half).count(), 1);
+		assert_eq!(
+			Plan::new(&half, &BTreeSet::new(), &files[6..])
+				.unused(&half)
+				.count(),
+			1
+		);
 		let (none, _) = sync(&less, &[]);
 		assert_eq!(none, List::default());
+	}
+
+	#[test]
+	fn what_was_in_a_pack_without_a_record_is_sent_again() {
+		let files = [local("a", 1, 9 << 20), local("b", 2, 9 << 20)];
+		let (list, new) = sync(&List::default(), &files);
+		assert_eq!(new.len(), 2);
+		let lost = |number| {
+			let plan = Plan::new(&list, &BTreeSet::from([number]), &files);
+			let gone: Vec<_> = plan.unused(&list).map(|pack| pack.id).collect();
+			(plan.new, gone)
+		};
+		for (number, pack) in list.packs.iter().enumerate() {
+			let (again, gone) = lost(number);
+			assert_eq!(again.len(), 1);
+			assert_eq!((again[0].id, &gone[..]), (pack.id, &[pack.id][..]));
+		}
+		// The list would be the same, although a pack is missing.
+		let plan = Plan::new(&list, &BTreeSet::from([0]), &files);
+		let keys = [list.packs[0].key];
+		let made = plan.list(&list, &files, std::iter::empty(), (&keys, 3));
+		assert_eq!(made.unwrap(), list);
 	}
 
 	#[test]

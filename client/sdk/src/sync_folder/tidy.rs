@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What is not needed any more: records are removed, and objects are deleted. An interrupted run leaves it to the next one,
+//! by the journal. An object that the journal names as sent is never deleted before the journal forgets it: otherwise the
+//! next run could put an object on the chain that is not there.
+
+use super::{
+	journal::{Noted, Sent, Unused},
+	left::{object_at, object_in},
+	Running, Spare, SyncFolder, SyncedFolder, BATCH,
+};
+use crate::{
+	error::{Error, UploadError},
+	folder::packed::List,
+	object::{delete_objects, of_entry, Deleted, Locations},
+	proven::Proven,
+	types::*,
+	upload::{own_locations, Done},
+};
+use std::collections::BTreeSet;
+
+impl Running<'_> {
+	/// Ends a run that finds the list as it should be: it may have been stored just before the connection was lost, or by an
+	/// interrupted run.
+	pub(super) async fn finish_before(
+		&mut self,
+		list: &List,
+		place: Place,
+	) -> Result<SyncedFolder, Error> {
+		let spare = self.spare(list, false).await?;
+		if self.asked.finalized || (self.asked.deletes && !spare.is_empty()) {
+			self.until_final().await?;
+		}
+		let stay = self.remove(&spare).await?;
+		let removed = self.count_removed(&spare, &stay);
+		let deleted = self.tidy(&spare, stay).await?;
+		let done = Done::Before(self.asked.client.best().await?.block());
+		let first = self.so_far.first.as_ref().unwrap_or(&self.old);
+		let mut report = self.report(first, list, (place, done));
+		(report.removed_packs, report.deleted) = (removed, deleted);
+		Ok(report)
+	}
+
+	/// Waits until the stored list is finalized.
+	///
+	/// # Errors
+	///
+	/// Returns [`UploadError::Overtaken`] if another one is.
+	async fn until_final(&self) -> Result<(), Error> {
+		let (client, owner, key) = (self.asked.client, self.asked.owner.id(), self.asked.key);
+		let best = client.best().await?;
+		let said = object_at(&best, owner, key).await?;
+		let look = async |proven: &Proven| {
+			let record = proven.record(owner, key).await?;
+			Ok(record.as_ref().and_then(object_in).cloned())
+		};
+		match client.confirmed(&best, &said, look).await? == said {
+			true => Ok(()),
+			false => Err(UploadError::Overtaken.into()),
+		}
+	}
+
+	/// Returns what a list does not need: packs, those of interrupted runs, too, and the old list if it is `replaced`.
+	pub(super) async fn spare(&self, list: &List, replaced: bool) -> Result<Vec<Spare>, Error> {
+		let owner = self.asked.owner.id();
+		let needed: BTreeSet<RecordKey> = list.packs.iter().map(|pack| pack.key).collect();
+		let best = self.asked.client.best().await?;
+		let mut spare = Vec::new();
+		for Unused { key, object } in &self.noted.unused {
+			let there = object_at(&best, owner, *key).await?.as_ref() == Some(object);
+			if !(there && needed.contains(key)) {
+				spare.push(Spare {
+					key: *key,
+					object: object.clone(),
+					there,
+				});
+			}
+		}
+		let old = self.plan.unused(&self.old).map(|pack| pack.key);
+		let mut keys: BTreeSet<RecordKey> = old.collect();
+		keys.retain(|key| !needed.contains(key));
+		keys.extend((replaced && self.stored.is_some()).then_some(self.asked.key));
+		for key in keys {
+			let known = |spare: &Spare| spare.there && spare.key == key;
+			if spare.iter().any(known) {
+				continue;
+			}
+			if let Some(object) = object_at(&best, owner, key).await? {
+				spare.push(Spare {
+					key,
+					object,
+					there: true,
+				});
+			}
+		}
+		Ok(spare)
+	}
+
+	/// Notes what is not needed any more once the list is replaced, so that the next run goes on after an interruption.
+	pub(super) fn note_spare(&self, spare: &[Spare]) -> Result<(), Error> {
+		let unused = spare.iter().map(Spare::unused);
+		let new: Vec<Unused> = unused
+			.filter(|unused| !self.noted.unused.contains(unused))
+			.collect();
+		self.journal.note_unused(&new)
+	}
+
+	/// Returns the records among those that are not needed any more that are still on the chain, but for the list.
+	async fn remaining(&self, spare: &[Spare]) -> Result<Vec<Unused>, Error> {
+		let (owner, list) = (self.asked.owner.id(), self.asked.key);
+		let best = self.asked.client.best().await?;
+		let mut remaining = Vec::new();
+		for spare in spare
+			.iter()
+			.filter(|spare| spare.there && spare.key != list)
+		{
+			if object_at(&best, owner, spare.key).await?.as_ref() == Some(&spare.object) {
+				remaining.push(spare.unused());
+			}
+		}
+		Ok(remaining)
+	}
+
+	/// Removes the records of packs that are not needed any more, and returns those that stay: a reader has paid for them.
+	/// What the chain would refuse is found by halving, before anything is paid for it.
+	pub(super) async fn remove(&mut self, spare: &[Spare]) -> Result<Vec<Unused>, Error> {
+		let (client, owner) = (self.asked.client, self.asked.owner);
+		let remaining = self.remaining(spare).await?;
+		if remaining.is_empty() {
+			return Ok(remaining);
+		}
+		let mut calls = Vec::new();
+		for Unused { key, .. } in &remaining {
+			calls.push(client.remove_record(*key).await?);
+		}
+		let mut parts: Vec<&[_]> = calls.chunks(BATCH).collect();
+		while let Some(part) = parts.pop() {
+			let all = client.batch(part).await?;
+			match client.send(&owner.account, &all).await {
+				Err(Error::Refused(_)) if part.len() > 1 => {
+					let (first, second) = part.split_at(part.len() / 2);
+					parts.extend([first, second]);
+				}
+				Err(Error::Refused(_)) => {}
+				sent => {
+					sent?;
+					self.so_far.transactions += 1;
+				}
+			}
+		}
+		self.remaining(spare).await
+	}
+
+	/// Returns how many packs of those that are not needed any more are not on the chain any more.
+	pub(super) fn count_removed(&self, spare: &[Spare], stay: &[Unused]) -> usize {
+		let packs = spare.iter().filter(|spare| spare.key != self.asked.key);
+		packs.count().saturating_sub(stay.len())
+	}
+
+	/// Deletes the objects of packs that interrupted runs have sent and no record names and, if that was asked for, those
+	/// that are not needed any more. The journal keeps the records that stay.
+	pub(super) async fn tidy(
+		&mut self,
+		spare: &[Spare],
+		stay: Vec<Unused>,
+	) -> Result<Vec<Deleted>, Error> {
+		let deletes = self.asked.deletes && !spare.is_empty();
+		let stay = Noted {
+			sent: Vec::new(),
+			unused: stay,
+		};
+		// Nothing that is about to be deleted may be taken for a pack that was sent.
+		match deletes {
+			true => self.journal.replace(&Noted {
+				sent: Vec::new(),
+				unused: spare.iter().map(Spare::unused).collect(),
+			})?,
+			false => self.journal.replace(&stay)?,
+		}
+		for sent in loose(&self.noted.sent, |sent| {
+			self.sent.get(&sent.place.key) == Some(sent)
+		}) {
+			if sent.location == self.location.url() {
+				self.discard(sent).await;
+			}
+		}
+		if !deletes {
+			return Ok(Vec::new());
+		}
+		let deleted = self.delete(spare).await?;
+		self.journal.replace(&stay)?;
+		Ok(deleted)
+	}
+
+	/// Deletes an object that is not on the chain, and opens nowhere. What cannot be deleted stays, and does no harm.
+	pub(super) async fn discard(&self, sent: &Sent) {
+		if let Ok(object) = of_entry(sent.place.key, &sent.object) {
+			let _ = self.location.delete(&object).await;
+		}
+	}
+
+	/// Deletes the objects that are not needed any more, but those of records that stay.
+	async fn delete(&self, spare: &[Spare]) -> Result<Vec<Deleted>, Error> {
+		let SyncFolder {
+			client,
+			owner,
+			dataset,
+			..
+		} = *self.asked;
+		let urls = own_locations(client, owner.id(), dataset).await?;
+		let best = client.best().await?;
+		let mut objects = Vec::new();
+		for Spare { key, object, .. } in spare {
+			if object_at(&best, owner.id(), *key).await?.as_ref() != Some(object) {
+				objects.push(of_entry(*key, object)?);
+			}
+		}
+		Ok(delete_objects(&objects, Locations::open(urls)).await)
+	}
+}
+
+impl Spare {
+	fn unused(&self) -> Unused {
+		Unused {
+			key: self.key,
+			object: self.object.clone(),
+		}
+	}
+}
+
+/// Returns the packs that were sent, but those that this run has put on the chain.
+fn loose<'a>(
+	sent: &'a [Sent],
+	is_used: impl Fn(&Sent) -> bool + 'a,
+) -> impl Iterator<Item = &'a Sent> {
+	sent.iter().filter(move |sent| !is_used(sent))
+}
