@@ -20,15 +20,15 @@ The other account cannot derive the keys of the epochs before. Give it a grant o
 is to read, before you offer the dataset. Grants that you gave stay good.
 
 Examples:
-  isthmus authorize --to 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty --leaves 0..100 --key school.key
+  isthmus authorize --to 5FHneW46... --leaves 0..100 --key school.key
   isthmus dataset transfer 0 --to 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty --key school.key
   isthmus dataset transfer 0 --withdraw --key school.key";
 
 /// What to know before a dataset is accepted.
 pub(crate) const ACCEPT_HELP: &str = "\
-You must be registered as a producer. The deposits for the dataset and all that belongs to it are held
-from you: --dry-run shows how much. Grants that were sold become yours: if you revoke one, you pay back
-what is left of its term, and if its keys are wrong, you lose the deposit.
+You must be registered as a producer. The deposits for the dataset and all that belongs to it are
+held from you: --dry-run shows how much. Grants that were sold become yours: if you revoke one, you
+pay back what is left of its term, and if its keys are wrong, you lose the deposit.
 
 Examples:
   isthmus dataset accept 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY 0 --key office.key
