@@ -550,8 +550,8 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 		[['dataset', 'policy', '0', '--longest-term', '100', ...owner.key], ['block']],
 		[['list', 'datasets', ...owner.key],
 			[
-				...['closed', 'condition', 'dataset', 'epoch', 'grants', 'leaves', 'locations', 'name', 'objects', 'policy'],
-				'requests',
+				...['closed', 'condition', 'dataset', 'epoch', 'grants', 'leaves', 'locations', 'name', 'objects'],
+				...['controller', 'offeredTo', 'owner', 'policy', 'requests'],
 			],
 			{ policy: ['firmPrice', 'longestRange', 'longestTerm', 'price', 'purposes', 'words'] }],
 		[['store', 'json', ...owner.key], ['block', 'bytes', 'dataset', 'epoch', 'files', 'key', 'leaf', 'location', 'name', 'readers', 'resumed']],
