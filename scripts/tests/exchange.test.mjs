@@ -145,7 +145,7 @@ describe('a reader who does not look', () => {
 		return { ...ended, given, error: ended.code === 0 ? undefined : JSON.parse(lines.at(-1)) };
 	}
 
-	const fetch = ['--json', 'fetch', school.address, 'marks', '-o', 'read', '--force', '--key', '//Dave'];
+	const fetch = () => ['--json', 'fetch', school.address, 'marks', '-o', 'read', '--force', '--key', '//Dave'];
 
 	test('is told that what it waited for opens', { timeout }, async () => {
 		const { code, stdout, stderr, given } = await asked(30, master);
@@ -169,15 +169,15 @@ describe('a reader who does not look', () => {
 		assert.equal(code, KEYS_WRONG);
 		assert.match(error.hint, new RegExp(`isthmus dispute ${given.grant}$`));
 		assert.ok(await isHeld(given));
-		const poor = await isthmus.run([...fetch, '--max-cost', '0']);
+		const poor = await isthmus.run([...fetch(), '--max-cost', '0']);
 		assert.equal(poor.code, KEYS_WRONG, poor.stderr);
 		assert.match(poor.stderr, /could not be checked \(this would cost .*, /);
-		const cheated = await isthmus.run(fetch);
+		const cheated = await isthmus.run(fetch());
 		assert.equal(cheated.code, KEYS_WRONG, cheated.stderr);
 		assert.match(cheated.stderr, /so it was disputed: block \d+: won the dispute/);
 		assert.ok(!(await isHeld(given)));
 		// The older grant is good.
-		const read = await isthmus.run(fetch);
+		const read = await isthmus.run(fetch());
 		assert.equal(read.code, 0, read.stderr);
 		assert.equal(readFileSync(join(folder, 'read'), 'utf8'), 'Ada,97');
 	});

@@ -72,9 +72,13 @@ export const dataset = (reader) => ({
 	...{ grants: reader.u64(), closed: reader.bool(), deposit: reader.u128() },
 });
 
-/** Reads who controls a dataset, since which epoch, to whom it is offered, and the sums of the deposits. */
+/**
+ * Reads who controls a dataset, since which epoch, to whom it is offered, the number of the last offer, and the sums of the
+ * deposits.
+ */
 export const control = (reader) => ({
 	...{ controller: reader.bytes(32), since: reader.u32(), offeredTo: reader.option((reader) => reader.bytes(32)) },
+	offers: reader.u32(),
 	held: [reader.u128(), reader.u128(), reader.u128(), reader.u128()],
 });
 

@@ -46,8 +46,8 @@ export const Records = (Base) =>
 		}
 
 		/**
-		 * Returns who controls a dataset, since which epoch, to whom it is offered (or null), the number of the last offer, and the sum of the deposits that
-		 * are held for it. Returns undefined if there is no such dataset.
+		 * Returns who controls a dataset, since which epoch, to whom it is offered (or null), the number of the last offer, and
+		 * the sum of the deposits that are held for it. Returns undefined if there is no such dataset.
 		 */
 		async control(owner, dataset) {
 			const entry = await this.api.query.dataSharing.controls(owner, dataset);
