@@ -231,6 +231,9 @@ fn in_words(error: &PalletError) -> Option<String> {
 	use PalletError::*;
 	let words = match error {
 		NotRegistered => "Only a registered producer may do this.",
+		NotController => "Another account controls the dataset: it was handed over.",
+		NotOffered => "The dataset is not offered to this account, or the offer is another one than was seen.",
+		HoldsMore => "More is held for the dataset than this account wants to take over.",
 		NameTooLong => return Some(format!("The name is longer than {MAX_NAME_SIZE} bytes.")),
 		PurposeTooLong => return Some(format!("The purpose is longer than {MAX_TEXT_SIZE} bytes.")),
 		ReasonTooLong => return Some(format!("The reason is longer than {MAX_TEXT_SIZE} bytes.")),

@@ -127,7 +127,10 @@ fn names() -> String {
 )]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
 #[scale_info(capture_docs = "always")]
-pub struct PurposeCodes(pub u32);
+pub struct PurposeCodes(
+	/// Bit `n` is set if the code with the number `n` is in the set.
+	pub u32,
+);
 
 impl PurposeCodes {
 	/// All codes, with those that a later runtime adds.
