@@ -181,7 +181,7 @@ test(`a folder of ${FILES} files is stored, synced after changes and fetched`, {
 	writeFileSync(file(`many/${pathOf(17)}`), 'changed');
 	const other = await isthmus.refused(REFUSED, 'store', 'many', '--object', '--public-name', ...owner.key);
 	assert.match(`${other.error} ${other.hint}`, /another version of the folder is stored already .*isthmus sync/);
-	const changed = await measured(t, ['sync', 'many', '--public-name', '--finalized', ...owner.key]);
+	const changed = await measured(t, ['sync', 'many', '--objects', '--public-name', '--finalized', ...owner.key]);
 	t.diagnostic(`${changed.sentBytes} bytes sent in ${changed.sentPacks} pack, ${changed.transactions} transactions`);
 	assert.deepEqual([changed.added, changed.changed, changed.removed], [0, 1, 0]);
 	assert.deepEqual([changed.sentPacks, changed.packs, changed.transactions], [1, stored.packs + 1, 1]);
@@ -192,7 +192,7 @@ test(`a folder of ${FILES} files is stored, synced after changes and fetched`, {
 	renameSync(file(`many/${pathOf(1)}`), file('many/renamed'));
 	writeFileSync(file('many/again'), contentOf(2));
 	rmSync(file('many/2'), { recursive: true });
-	const moved = await measured(t, ['sync', 'many', '--public-name', '--finalized', ...owner.key]);
+	const moved = await measured(t, ['sync', 'many', '--objects', '--public-name', '--finalized', ...owner.key]);
 	assert.deepEqual([moved.added, moved.changed, moved.removed, moved.sentPacks], [2, 0, IN_ONE + 1, 0]);
 	await isthmus.ok(...fetch, '--folder', '-o', 'fresh');
 	assert.deepEqual(contents('fresh'), contents('many'));
