@@ -911,7 +911,7 @@ fn sequence(seed: u64, calls: usize) {
 		let issuance = issuance - burned;
 		// Many conditions are refused, since dates count, too, and no grants are given while a dataset is offered.
 		assert!(
-			suspended > calls / 400 && resumed > calls / 2_500,
+			suspended > calls / 800 && resumed > calls / 2_500,
 			"{suspended} suspended, {resumed} resumed"
 		);
 		assert!(
