@@ -16,7 +16,11 @@ use std::{
 /// The time between attempts to take a lock.
 const RETRY: Duration = Duration::from_millis(20);
 
-/// Returns the path of a lock file; `None` if no folder can hold one.
+/// How often a lock file is opened that may be removed meanwhile.
+const TRIES: u32 = 3;
+
+/// Returns the path of a lock file: in the first folder that can hold one, and where no file of this name is that another
+/// user made or that cannot be opened. `None` if there is no such folder.
 pub(crate) fn path(name: &str) -> Option<PathBuf> {
 	let variable = |name| std::env::var_os(name).map(PathBuf::from);
 	let home = variable("HOME").map(|home| home.join(".local/state/isthmus"));
@@ -25,7 +29,7 @@ pub(crate) fn path(name: &str) -> Option<PathBuf> {
 		variable("XDG_RUNTIME_DIR"),
 		Some(std::env::temp_dir()),
 	];
-	Some(first_usable(folders.into_iter().flatten())?.join(name))
+	first_usable(folders.into_iter().flatten(), name)
 }
 
 /// Returns whether programs of the same user on this machine can take turns: whether lock files can be made.
@@ -33,9 +37,10 @@ pub fn can_take_turns() -> bool {
 	path("").is_some()
 }
 
-/// Returns the first folder in which files can be made. One that does not exist is made. A relative path
-/// does not count: it would lead elsewhere in each program.
-fn first_usable(folders: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
+/// Returns the path of a file with this name in the first folder in which files can be made, and it can. A folder that does
+/// not exist is made. A relative path does not count: it would lead elsewhere in each program. Without a name, only the
+/// folder counts.
+fn first_usable(folders: impl Iterator<Item = PathBuf>, name: &str) -> Option<PathBuf> {
 	let mut builder = fs::DirBuilder::new();
 	builder.recursive(true);
 	#[cfg(unix)]
@@ -45,12 +50,26 @@ fn first_usable(folders: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
 			&& builder.create(folder).is_ok()
 			&& tempfile::tempfile_in(folder).is_ok()
 	};
-	folders.into_iter().find(is_usable)
+	let is_free = |path: &PathBuf| {
+		let is_absent = || {
+			fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+		};
+		name.is_empty() || is_absent() || open(path).is_some()
+	};
+	folders
+		.filter(is_usable)
+		.map(|folder| folder.join(name))
+		.find(is_free)
 }
 
 /// Opens a lock file, and creates it if it does not exist. Returns `None` if that fails, or if the file is a
 /// link or belongs to another user, who could keep it locked.
 pub(crate) fn open(path: &Path) -> Option<File> {
+	// The program that holds the lock may remove the file at any time.
+	(0..TRIES).find_map(|_| open_now(path))
+}
+
+fn open_now(path: &Path) -> Option<File> {
 	let mut options = File::options();
 	options.create(true).read(true).write(true).truncate(false);
 	#[cfg(unix)]
@@ -266,9 +285,12 @@ mod tests {
 		let (file, new) = (folder.path().join("file"), folder.path().join("a/b"));
 		fs::write(&file, "").unwrap();
 		let folders = ["".into(), "relative".into(), file.join("a"), new.clone()];
-		let used = first_usable(folders.clone().into_iter().chain([folder.path().into()]));
+		let used = first_usable(
+			folders.clone().into_iter().chain([folder.path().into()]),
+			"",
+		);
 		assert_eq!(used, Some(new));
-		assert_eq!(first_usable(folders.into_iter().take(3)), None);
+		assert_eq!(first_usable(folders.into_iter().take(3), ""), None);
 		assert!(!Path::new("relative").exists());
 	}
 
@@ -284,5 +306,22 @@ mod tests {
 		fs::remove_file(&target).unwrap();
 		assert!(open(&link).is_none());
 		assert!(!target.exists());
+	}
+
+	#[cfg(unix)]
+	#[test]
+	fn a_file_that_is_not_ones_own_is_passed_over() {
+		let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+		let folders = || [first.path(), second.path()].map(PathBuf::from).into_iter();
+		let name = "isthmus-a.lock";
+		let (here, there) = (first.path().join(name), second.path().join(name));
+		assert_eq!(first_usable(folders(), name), Some(here.clone()));
+		fs::write(&here, "").unwrap();
+		assert_eq!(first_usable(folders(), name), Some(here.clone()));
+		// A file with two names may be anyone's.
+		fs::hard_link(&here, first.path().join("other")).unwrap();
+		assert_eq!(first_usable(folders(), name), Some(there.clone()));
+		std::os::unix::fs::symlink("nowhere", &there).unwrap();
+		assert_eq!(first_usable(folders(), name), None);
 	}
 }
