@@ -28,7 +28,8 @@ use sp_consensus_grandpa::{AuthorityId, RoundNumber, SetId, GRANDPA_ENGINE_ID};
 use std::{collections::HashSet, fmt, sync::Arc};
 
 /// How many blocks to search above a finalized block for the votes that finalized it. Every finished round
-/// of votes is kept, so a search is only this long if finality stalled for a long time.
+/// of votes is kept, and of blocks that were synced from far behind those of one in 16, so a search is only this long if
+/// finality stalled for a long time.
 const LOOK_AHEAD: BlockNumber = 4096;
 
 /// The RPC method.
