@@ -2,6 +2,8 @@
 
 // Reads the paper's header fields from the digest of a JSON-RPC header, where `primitives/src/digest.rs` encodes them.
 
+import { until } from './rpc.mjs';
+
 /** The first bytes of a pre-runtime item (SCALE variant 6) of the `pow_` engine. */
 const PRE_RUNTIME = '0x06706f775f';
 /** The first bytes of a consensus item (SCALE variant 4) of the same engine, which contains the gas used, H_g. */
@@ -48,6 +50,26 @@ export async function difficultyAbove(rpc, hash, above) {
 		sum += powFields(header).difficulty;
 	}
 	return sum;
+}
+
+/**
+ * Resolves when one chain is heavier than another by at least `lead`. A test in which a chain must win lets it lead by
+ * more than the other side can find until it hears of that chain: on a busy machine, one side may stand still meanwhile.
+ *
+ * @param {object} heavier A node's RPC connection, on the chain that is to win.
+ * @param {object} lighter A node's RPC connection, on the other chain.
+ * @param {number} above Only blocks with higher numbers are counted.
+ * @param {bigint} lead The difference of the difficulties: as many hashes as it takes on average to find it.
+ * @returns {Promise<{tips: {number: number, hash: string}[], weights: bigint[]}>} The best block and the total difficulty
+ * above that number, of the heavier chain first.
+ */
+export function leads(heavier, lighter, above, lead) {
+	return until(`one side leads by a difficulty of ${lead}`, async () => {
+		const sides = [heavier, lighter];
+		const tips = await Promise.all(sides.map((rpc) => rpc.best()));
+		const weights = await Promise.all(sides.map((rpc, side) => difficultyAbove(rpc, tips[side].hash, above)));
+		return weights[0] >= weights[1] + lead && { tips, weights };
+	});
 }
 
 function littleEndian(bytes) {
