@@ -59,7 +59,7 @@ export async function difficultyAbove(rpc, hash, above) {
  * @param {object} heavier A node's RPC connection, on the chain that is to win.
  * @param {object} lighter A node's RPC connection, on the other chain.
  * @param {number} above Only blocks with higher numbers are counted.
- * @param {bigint} lead The difference of the difficulties: as many hashes as it takes on average to find it.
+ * @param {bigint} lead The difference of the difficulties: the number of hashes that it takes on average to find it.
  * @returns {Promise<{tips: {number: number, hash: string}[], weights: bigint[]}>} The best block and the total difficulty
  * above that number, of the heavier chain first.
  */
