@@ -71,6 +71,8 @@ where
 	let who = producer::<T>(0)?;
 	Pallet::<T>::apply(RawOrigin::Signed(who.clone()).into())?;
 	Pallet::<T>::do_admit(who.clone())?;
+	// It was admitted in an earlier session: there is one change in each.
+	LastChange::<T>::kill();
 	Ok(who)
 }
 

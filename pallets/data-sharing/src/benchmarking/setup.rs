@@ -268,14 +268,37 @@ pub(super) fn condition_of(nodes: u32) -> Result<Condition, BenchmarkError> {
 		.map_err(|_| BenchmarkError::Stop("the condition is too large"))
 }
 
-/// Returns a condition of the maximum number of tests of grants, all on dataset 0.
+/// Returns a condition of the maximum number of tests of grants, each on a dataset of its own, and gives the consumer as
+/// many grants of each as a reader can have, all of which have ended: so all of them are read.
 pub(super) fn largest_of_grants<T: Config>(
 	owner: &T::AccountId,
+	consumer: &T::AccountId,
 ) -> Result<Condition, BenchmarkError> {
+	for dataset in 0..MAX_WATCHED {
+		// The owner has dataset 0 already.
+		if dataset > 0 {
+			Pallet::<T>::create_dataset(signed::<T>(owner), name())?;
+		}
+		for _ in 0..MAX_GRANTS_PER_READER {
+			let scope = Scope { dataset, ..scope() };
+			Pallet::<T>::add_authorize(
+				signed::<T>(owner),
+				consumer.clone(),
+				scope,
+				expiry::<T>(),
+				None,
+				vec![0; MAX_SEALED_KEYS_SIZE as usize],
+				None,
+				None,
+			)
+			.map_err(|failed| failed.error)?;
+		}
+	}
+	frame_system::Pallet::<T>::set_block_number(expiry::<T>());
 	let owner = <[u8; 32]>::decode(&mut &owner.encode()[..])
 		.map_err(|_| BenchmarkError::Stop("an account has other bytes"))?;
-	let tests = vec![Node::Granted { owner, dataset: 0 }; MAX_WATCHED as usize];
-	Condition::new(Node::Any(tests)).map_err(|_| BenchmarkError::Stop("the condition is too large"))
+	let tests = (0..MAX_WATCHED).map(|dataset| Node::Granted { owner, dataset });
+	Condition::new(Node::Any(tests.collect())).map_err(|_| BenchmarkError::Stop("the condition is too large"))
 }
 
 /// Gives a grant under a condition, which is not met. Returns its number.
