@@ -27,16 +27,16 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn on_initialize() -> Weight {
-		// Shortest time: 10_290 ns.
-		Weight::from_parts(11_161_000, 0)
+		// Shortest time: 10_090 ns.
+		Weight::from_parts(13_684_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// `u` is from 0 to 2.
 	fn on_finalize(u: u32) -> Weight {
-		// Shortest time: 37_617 ns.
-		Weight::from_parts(46_338_945, 0)
-			.saturating_add(Weight::from_parts(33_628_840, 0).saturating_mul(u.into()))
+		// Shortest time: 33_815 ns.
+		Weight::from_parts(45_190_705, 0)
+			.saturating_add(Weight::from_parts(31_564_919, 0).saturating_mul(u.into()))
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().reads(1).saturating_mul(u.into()))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -44,37 +44,37 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 	/// `u` is from 1 to 2.
 	fn set_uncles(u: u32) -> Weight {
-		// Shortest time: 214_193 ns.
-		Weight::from_parts(35_869_628, 0)
-			.saturating_add(Weight::from_parts(196_843_085, 0).saturating_mul(u.into()))
+		// Shortest time: 199_938 ns.
+		Weight::from_parts(28_614_306, 0)
+			.saturating_add(Weight::from_parts(200_559_546, 0).saturating_mul(u.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().reads(2).saturating_mul(u.into()))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
 	fn check_gas_limit() -> Weight {
-		// Shortest time: 4_690 ns.
-		Weight::from_parts(5_044_000, 0).saturating_add(T::DbWeight::get().reads(1))
+		// Shortest time: 4_958 ns.
+		Weight::from_parts(5_391_000, 0).saturating_add(T::DbWeight::get().reads(1))
 	}
 }
 
 /// Weights for tests, without the cost of a database.
 impl WeightInfo for () {
 	fn on_initialize() -> Weight {
-		// Shortest time: 10_290 ns.
-		Weight::from_parts(11_161_000, 0)
+		// Shortest time: 10_090 ns.
+		Weight::from_parts(13_684_000, 0)
 	}
 	fn on_finalize(u: u32) -> Weight {
-		// Shortest time: 37_617 ns.
-		Weight::from_parts(46_338_945, 0)
-			.saturating_add(Weight::from_parts(33_628_840, 0).saturating_mul(u.into()))
+		// Shortest time: 33_815 ns.
+		Weight::from_parts(45_190_705, 0)
+			.saturating_add(Weight::from_parts(31_564_919, 0).saturating_mul(u.into()))
 	}
 	fn set_uncles(u: u32) -> Weight {
-		// Shortest time: 214_193 ns.
-		Weight::from_parts(35_869_628, 0)
-			.saturating_add(Weight::from_parts(196_843_085, 0).saturating_mul(u.into()))
+		// Shortest time: 199_938 ns.
+		Weight::from_parts(28_614_306, 0)
+			.saturating_add(Weight::from_parts(200_559_546, 0).saturating_mul(u.into()))
 	}
 	fn check_gas_limit() -> Weight {
-		// Shortest time: 4_690 ns.
-		Weight::from_parts(5_044_000, 0)
+		// Shortest time: 4_958 ns.
+		Weight::from_parts(5_391_000, 0)
 	}
 }

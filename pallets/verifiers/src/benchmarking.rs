@@ -19,7 +19,7 @@ use frame_system::RawOrigin;
 use polkadot_sdk::*;
 use sp_runtime::traits::{TrailingZeroInput, Zero};
 
-/// Two prevotes for block 7 in round 1 of set 1, with valid signatures, for a runtime with 32-bit block numbers.
+/// Two prevotes for block 7 in round 1 of set 0, with valid signatures, for a runtime with 32-bit block numbers.
 /// A runtime cannot sign.
 const EQUIVOCATION: &[u8] = include_bytes!("benchmarking/equivocation.bin");
 

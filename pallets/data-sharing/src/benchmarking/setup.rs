@@ -277,7 +277,8 @@ pub(super) fn largest_of_grants<T: Config>(
 	for dataset in 0..MAX_WATCHED {
 		// The owner has dataset 0 already.
 		if dataset > 0 {
-			Pallet::<T>::create_dataset(signed::<T>(owner), name())?;
+			let name = vec![b'a'.saturating_add(dataset as u8); MAX_NAME_SIZE as usize];
+			Pallet::<T>::create_dataset(signed::<T>(owner), name)?;
 		}
 		for _ in 0..MAX_GRANTS_PER_READER {
 			let scope = Scope { dataset, ..scope() };
@@ -298,7 +299,8 @@ pub(super) fn largest_of_grants<T: Config>(
 	let owner = <[u8; 32]>::decode(&mut &owner.encode()[..])
 		.map_err(|_| BenchmarkError::Stop("an account has other bytes"))?;
 	let tests = (0..MAX_WATCHED).map(|dataset| Node::Granted { owner, dataset });
-	Condition::new(Node::Any(tests.collect())).map_err(|_| BenchmarkError::Stop("the condition is too large"))
+	Condition::new(Node::Any(tests.collect()))
+		.map_err(|_| BenchmarkError::Stop("the condition is too large"))
 }
 
 /// Gives a grant under a condition, which is not met. Returns its number.
