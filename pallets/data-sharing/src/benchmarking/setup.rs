@@ -16,9 +16,7 @@ use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
 use isthmus_conditions::{
 	Comparison, Condition, FactTest, Name as FactName, Node, Text as FactText, Value,
 };
-use isthmus_keys::{
-	header, seal_with, EncryptionKeyPair, EpochId, GrantScope, MasterSecret, Range, Suite,
-};
+use isthmus_keys::{seal_with, EncryptionKeyPair, EpochId, GrantScope, MasterSecret, Range, Suite};
 use isthmus_sharing::{
 	location::{MAX_LOCATIONS, MAX_LOCATION_SIZE},
 	manifest, merkle, object,
@@ -60,10 +58,10 @@ where
 	T::Currency: Mutate<T::AccountId>,
 {
 	let who: T::AccountId = account(what, 0, 0);
-	// This is enough for the deposits of a few entries of maximum length.
+	// This is enough for the deposits of four full lists of grants.
 	let most = Pallet::<T>::deposit(Footprint {
-		entries: 100,
-		bytes: 100_000,
+		entries: 1_000,
+		bytes: 1_000_000,
 	});
 	T::Currency::set_balance(&who, most);
 	frame_system::Pallet::<T>::set_block_number(1u32.into());
