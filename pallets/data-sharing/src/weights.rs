@@ -102,256 +102,256 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn register() -> Weight {
-		// Shortest time: 74_203 ns.
-		Weight::from_parts(81_699_000, 0)
+		// Shortest time: 64_088 ns.
+		Weight::from_parts(75_293_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn deregister() -> Weight {
-		// Shortest time: 80_306 ns.
-		Weight::from_parts(89_837_000, 0)
+		// Shortest time: 71_270 ns.
+		Weight::from_parts(89_118_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn set_encryption_key() -> Weight {
-		// Shortest time: 116_116 ns.
-		Weight::from_parts(128_695_000, 0)
+		// Shortest time: 108_778 ns.
+		Weight::from_parts(121_922_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn remove_encryption_key() -> Weight {
-		// Shortest time: 68_541 ns.
-		Weight::from_parts(76_322_000, 0)
+		// Shortest time: 57_278 ns.
+		Weight::from_parts(67_184_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn create_dataset() -> Weight {
-		// Shortest time: 147_442 ns.
-		Weight::from_parts(153_251_000, 0)
+		// Shortest time: 125_598 ns.
+		Weight::from_parts(149_933_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
 	fn remove_dataset() -> Weight {
-		// Shortest time: 248_834 ns.
-		Weight::from_parts(260_736_000, 0)
+		// Shortest time: 216_535 ns.
+		Weight::from_parts(240_642_000, 0)
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	fn start_epoch() -> Weight {
-		// Shortest time: 28_765 ns.
-		Weight::from_parts(37_779_000, 0)
+		// Shortest time: 28_933 ns.
+		Weight::from_parts(35_456_000, 0)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// `l` is from 1 to 1049600.
 	fn store(l: u32) -> Weight {
-		// Shortest time: 115_117 ns.
-		Weight::from_parts(93_870_071, 0)
-			.saturating_add(Weight::from_parts(1_652, 0).saturating_mul(l.into()))
+		// Shortest time: 108_158 ns.
+		Weight::from_parts(129_665_961, 0)
+			.saturating_add(Weight::from_parts(1_442, 0).saturating_mul(l.into()))
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
 	fn remove_record() -> Weight {
-		// Shortest time: 133_924 ns.
-		Weight::from_parts(144_203_000, 0)
+		// Shortest time: 116_369 ns.
+		Weight::from_parts(140_865_000, 0)
 			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	fn store_object() -> Weight {
-		// Shortest time: 135_464 ns.
-		Weight::from_parts(142_306_000, 0)
+		// Shortest time: 115_629 ns.
+		Weight::from_parts(129_435_000, 0)
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	fn remove_object() -> Weight {
-		// Shortest time: 166_721 ns.
-		Weight::from_parts(180_478_000, 0)
+		// Shortest time: 166_503 ns.
+		Weight::from_parts(174_226_000, 0)
 			.saturating_add(T::DbWeight::get().reads(12))
 			.saturating_add(T::DbWeight::get().writes(10))
 	}
 	fn set_locations() -> Weight {
-		// Shortest time: 151_561 ns.
-		Weight::from_parts(169_603_000, 0)
+		// Shortest time: 145_232 ns.
+		Weight::from_parts(161_818_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn free_leaf() -> Weight {
-		// Shortest time: 84_176 ns.
-		Weight::from_parts(103_940_000, 0)
+		// Shortest time: 86_161 ns.
+		Weight::from_parts(98_373_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	fn request_access() -> Weight {
-		// Shortest time: 300_737 ns.
-		Weight::from_parts(315_591_000, 0)
+		// Shortest time: 265_345 ns.
+		Weight::from_parts(285_365_000, 0)
 			.saturating_add(T::DbWeight::get().reads(24))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	fn cancel_request() -> Weight {
-		// Shortest time: 106_482 ns.
-		Weight::from_parts(118_428_000, 0)
+		// Shortest time: 100_360 ns.
+		Weight::from_parts(109_433_000, 0)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	fn reject_request() -> Weight {
-		// Shortest time: 155_702 ns.
-		Weight::from_parts(164_061_000, 0)
+		// Shortest time: 133_754 ns.
+		Weight::from_parts(150_894_000, 0)
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	fn add_authorize() -> Weight {
-		// Shortest time: 231_501 ns.
-		Weight::from_parts(241_656_000, 0)
+		// Shortest time: 198_074 ns.
+		Weight::from_parts(215_960_000, 0)
 			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(15))
 	}
 	fn add_authorize_to_full_list() -> Weight {
-		// Shortest time: 430_021 ns.
-		Weight::from_parts(440_697_000, 0)
+		// Shortest time: 384_246 ns.
+		Weight::from_parts(402_345_000, 0)
 			.saturating_add(T::DbWeight::get().reads(29))
 			.saturating_add(T::DbWeight::get().writes(21))
 	}
 	fn revoke() -> Weight {
-		// Shortest time: 178_787 ns.
-		Weight::from_parts(197_242_000, 0)
+		// Shortest time: 161_003 ns.
+		Weight::from_parts(173_130_000, 0)
 			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	/// `n` is from 1 to 32768.
 	fn open_record(n: u32) -> Weight {
-		// Shortest time: 124_804 ns.
-		Weight::from_parts(129_334_137, 0)
-			.saturating_add(Weight::from_parts(638_061, 0).saturating_mul(n.into()))
+		// Shortest time: 102_745 ns.
+		Weight::from_parts(109_876_000, 0)
+			.saturating_add(Weight::from_parts(587_963, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
 	/// `l` is from 1 to 1049600.
 	fn store_chunk(l: u32) -> Weight {
-		// Shortest time: 73_644 ns.
-		Weight::from_parts(154_021_445, 0)
-			.saturating_add(Weight::from_parts(1_811, 0).saturating_mul(l.into()))
+		// Shortest time: 66_490 ns.
+		Weight::from_parts(93_481_164, 0)
+			.saturating_add(Weight::from_parts(1_893, 0).saturating_mul(l.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
 	fn set_policy() -> Weight {
-		// Shortest time: 255_969 ns.
-		Weight::from_parts(271_746_000, 0)
+		// Shortest time: 261_331 ns.
+		Weight::from_parts(271_340_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn clear_policy() -> Weight {
-		// Shortest time: 164_977 ns.
-		Weight::from_parts(175_720_000, 0)
+		// Shortest time: 163_763 ns.
+		Weight::from_parts(176_566_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn on_initialize_idle() -> Weight {
-		// Shortest time: 8_182 ns.
-		Weight::from_parts(9_839_000, 0)
+		// Shortest time: 8_192 ns.
+		Weight::from_parts(8_650_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	fn lapse_request() -> Weight {
-		// Shortest time: 150_178 ns.
-		Weight::from_parts(163_137_000, 0)
+		// Shortest time: 122_536 ns.
+		Weight::from_parts(128_632_000, 0)
 			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	fn expire_grant() -> Weight {
-		// Shortest time: 185_607 ns.
-		Weight::from_parts(202_597_000, 0)
+		// Shortest time: 149_217 ns.
+		Weight::from_parts(208_407_000, 0)
 			.saturating_add(T::DbWeight::get().reads(13))
 			.saturating_add(T::DbWeight::get().writes(10))
 	}
 	fn forget_grant() -> Weight {
-		// Shortest time: 114_142 ns.
-		Weight::from_parts(136_148_000, 0)
+		// Shortest time: 122_907 ns.
+		Weight::from_parts(135_882_000, 0)
 			.saturating_add(T::DbWeight::get().reads(11))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	/// `n` is from 5 to 32.
 	fn attach(n: u32) -> Weight {
-		// Shortest time: 223_121 ns.
-		Weight::from_parts(149_591_726, 0)
-			.saturating_add(Weight::from_parts(18_724_270, 0).saturating_mul(n.into()))
+		// Shortest time: 235_123 ns.
+		Weight::from_parts(160_399_509, 0)
+			.saturating_add(Weight::from_parts(18_304_398, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(20))
 			.saturating_add(T::DbWeight::get().writes(19))
 	}
 	/// `n` is from 5 to 32.
 	fn carry_out(n: u32) -> Weight {
-		// Shortest time: 170_972 ns.
-		Weight::from_parts(86_230_460, 0)
-			.saturating_add(Weight::from_parts(17_855_768, 0).saturating_mul(n.into()))
+		// Shortest time: 156_887 ns.
+		Weight::from_parts(101_094_372, 0)
+			.saturating_add(Weight::from_parts(16_189_968, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(12))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn detach() -> Weight {
-		// Shortest time: 147_083 ns.
-		Weight::from_parts(159_986_000, 0)
+		// Shortest time: 121_648 ns.
+		Weight::from_parts(146_357_000, 0)
 			.saturating_add(T::DbWeight::get().reads(11))
 			.saturating_add(T::DbWeight::get().writes(19))
 	}
 	fn judge() -> Weight {
-		// Shortest time: 279_040 ns.
-		Weight::from_parts(291_524_000, 0).saturating_add(T::DbWeight::get().reads(19))
+		// Shortest time: 342_398 ns.
+		Weight::from_parts(365_702_000, 0).saturating_add(T::DbWeight::get().reads(73))
 	}
 	fn fire() -> Weight {
-		// Shortest time: 911_869 ns.
-		Weight::from_parts(985_528_000, 0)
+		// Shortest time: 876_980 ns.
+		Weight::from_parts(895_045_000, 0)
 			.saturating_add(T::DbWeight::get().reads(25))
 			.saturating_add(T::DbWeight::get().writes(26))
 	}
 	fn withdraw_when() -> Weight {
-		// Shortest time: 547_891 ns.
-		Weight::from_parts(557_668_000, 0)
+		// Shortest time: 495_203 ns.
+		Weight::from_parts(529_053_000, 0)
 			.saturating_add(T::DbWeight::get().reads(18))
 			.saturating_add(T::DbWeight::get().writes(30))
 	}
 	fn embargo() -> Weight {
-		// Shortest time: 559_524 ns.
-		Weight::from_parts(577_814_000, 0)
+		// Shortest time: 516_593 ns.
+		Weight::from_parts(545_571_000, 0)
 			.saturating_add(T::DbWeight::get().reads(21))
 			.saturating_add(T::DbWeight::get().writes(30))
 	}
 	/// `l` is from 1 to 1049600.
 	fn dispute(l: u32) -> Weight {
-		// Shortest time: 803_643 ns.
-		Weight::from_parts(818_219_516, 0)
-			.saturating_add(Weight::from_parts(1_809, 0).saturating_mul(l.into()))
+		// Shortest time: 748_243 ns.
+		Weight::from_parts(819_348_306, 0)
+			.saturating_add(Weight::from_parts(1_505, 0).saturating_mul(l.into()))
 			.saturating_add(T::DbWeight::get().reads(12))
 			.saturating_add(T::DbWeight::get().writes(12))
 	}
 	fn pay_owner() -> Weight {
-		// Shortest time: 110_711 ns.
-		Weight::from_parts(121_067_000, 0)
+		// Shortest time: 92_528 ns.
+		Weight::from_parts(104_600_000, 0)
 			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	fn offer_dataset() -> Weight {
-		// Shortest time: 29_803 ns.
-		Weight::from_parts(40_202_000, 0)
+		// Shortest time: 24_158 ns.
+		Weight::from_parts(27_910_000, 0)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	fn withdraw_dataset_offer() -> Weight {
-		// Shortest time: 31_874 ns.
-		Weight::from_parts(39_738_000, 0)
+		// Shortest time: 23_525 ns.
+		Weight::from_parts(31_186_000, 0)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	fn accept_dataset() -> Weight {
-		// Shortest time: 432_883 ns.
-		Weight::from_parts(463_056_000, 0)
+		// Shortest time: 348_551 ns.
+		Weight::from_parts(379_151_000, 0)
 			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(10))
 	}
 	fn act_for() -> Weight {
-		// Shortest time: 9_023 ns.
-		Weight::from_parts(9_993_000, 0).saturating_add(T::DbWeight::get().reads(1))
+		// Shortest time: 7_433 ns.
+		Weight::from_parts(8_791_000, 0).saturating_add(T::DbWeight::get().reads(1))
 	}
 	fn direct_call() -> Weight {
-		// Shortest time: 10_197 ns.
-		Weight::from_parts(10_639_000, 0)
+		// Shortest time: 7_857 ns.
+		Weight::from_parts(9_236_000, 0)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -360,173 +360,173 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// Weights for tests, without the cost of a database.
 impl WeightInfo for () {
 	fn register() -> Weight {
-		// Shortest time: 74_203 ns.
-		Weight::from_parts(81_699_000, 0)
+		// Shortest time: 64_088 ns.
+		Weight::from_parts(75_293_000, 0)
 	}
 	fn deregister() -> Weight {
-		// Shortest time: 80_306 ns.
-		Weight::from_parts(89_837_000, 0)
+		// Shortest time: 71_270 ns.
+		Weight::from_parts(89_118_000, 0)
 	}
 	fn set_encryption_key() -> Weight {
-		// Shortest time: 116_116 ns.
-		Weight::from_parts(128_695_000, 0)
+		// Shortest time: 108_778 ns.
+		Weight::from_parts(121_922_000, 0)
 	}
 	fn remove_encryption_key() -> Weight {
-		// Shortest time: 68_541 ns.
-		Weight::from_parts(76_322_000, 0)
+		// Shortest time: 57_278 ns.
+		Weight::from_parts(67_184_000, 0)
 	}
 	fn create_dataset() -> Weight {
-		// Shortest time: 147_442 ns.
-		Weight::from_parts(153_251_000, 0)
+		// Shortest time: 125_598 ns.
+		Weight::from_parts(149_933_000, 0)
 	}
 	fn remove_dataset() -> Weight {
-		// Shortest time: 248_834 ns.
-		Weight::from_parts(260_736_000, 0)
+		// Shortest time: 216_535 ns.
+		Weight::from_parts(240_642_000, 0)
 	}
 	fn start_epoch() -> Weight {
-		// Shortest time: 28_765 ns.
-		Weight::from_parts(37_779_000, 0)
+		// Shortest time: 28_933 ns.
+		Weight::from_parts(35_456_000, 0)
 	}
 	fn store(l: u32) -> Weight {
-		// Shortest time: 115_117 ns.
-		Weight::from_parts(93_870_071, 0)
-			.saturating_add(Weight::from_parts(1_652, 0).saturating_mul(l.into()))
+		// Shortest time: 108_158 ns.
+		Weight::from_parts(129_665_961, 0)
+			.saturating_add(Weight::from_parts(1_442, 0).saturating_mul(l.into()))
 	}
 	fn remove_record() -> Weight {
-		// Shortest time: 133_924 ns.
-		Weight::from_parts(144_203_000, 0)
+		// Shortest time: 116_369 ns.
+		Weight::from_parts(140_865_000, 0)
 	}
 	fn store_object() -> Weight {
-		// Shortest time: 135_464 ns.
-		Weight::from_parts(142_306_000, 0)
+		// Shortest time: 115_629 ns.
+		Weight::from_parts(129_435_000, 0)
 	}
 	fn remove_object() -> Weight {
-		// Shortest time: 166_721 ns.
-		Weight::from_parts(180_478_000, 0)
+		// Shortest time: 166_503 ns.
+		Weight::from_parts(174_226_000, 0)
 	}
 	fn set_locations() -> Weight {
-		// Shortest time: 151_561 ns.
-		Weight::from_parts(169_603_000, 0)
+		// Shortest time: 145_232 ns.
+		Weight::from_parts(161_818_000, 0)
 	}
 	fn free_leaf() -> Weight {
-		// Shortest time: 84_176 ns.
-		Weight::from_parts(103_940_000, 0)
+		// Shortest time: 86_161 ns.
+		Weight::from_parts(98_373_000, 0)
 	}
 	fn request_access() -> Weight {
-		// Shortest time: 300_737 ns.
-		Weight::from_parts(315_591_000, 0)
+		// Shortest time: 265_345 ns.
+		Weight::from_parts(285_365_000, 0)
 	}
 	fn cancel_request() -> Weight {
-		// Shortest time: 106_482 ns.
-		Weight::from_parts(118_428_000, 0)
+		// Shortest time: 100_360 ns.
+		Weight::from_parts(109_433_000, 0)
 	}
 	fn reject_request() -> Weight {
-		// Shortest time: 155_702 ns.
-		Weight::from_parts(164_061_000, 0)
+		// Shortest time: 133_754 ns.
+		Weight::from_parts(150_894_000, 0)
 	}
 	fn add_authorize() -> Weight {
-		// Shortest time: 231_501 ns.
-		Weight::from_parts(241_656_000, 0)
+		// Shortest time: 198_074 ns.
+		Weight::from_parts(215_960_000, 0)
 	}
 	fn add_authorize_to_full_list() -> Weight {
-		// Shortest time: 430_021 ns.
-		Weight::from_parts(440_697_000, 0)
+		// Shortest time: 384_246 ns.
+		Weight::from_parts(402_345_000, 0)
 	}
 	fn revoke() -> Weight {
-		// Shortest time: 178_787 ns.
-		Weight::from_parts(197_242_000, 0)
+		// Shortest time: 161_003 ns.
+		Weight::from_parts(173_130_000, 0)
 	}
 	fn open_record(n: u32) -> Weight {
-		// Shortest time: 124_804 ns.
-		Weight::from_parts(129_334_137, 0)
-			.saturating_add(Weight::from_parts(638_061, 0).saturating_mul(n.into()))
+		// Shortest time: 102_745 ns.
+		Weight::from_parts(109_876_000, 0)
+			.saturating_add(Weight::from_parts(587_963, 0).saturating_mul(n.into()))
 	}
 	fn store_chunk(l: u32) -> Weight {
-		// Shortest time: 73_644 ns.
-		Weight::from_parts(154_021_445, 0)
-			.saturating_add(Weight::from_parts(1_811, 0).saturating_mul(l.into()))
+		// Shortest time: 66_490 ns.
+		Weight::from_parts(93_481_164, 0)
+			.saturating_add(Weight::from_parts(1_893, 0).saturating_mul(l.into()))
 	}
 	fn set_policy() -> Weight {
-		// Shortest time: 255_969 ns.
-		Weight::from_parts(271_746_000, 0)
+		// Shortest time: 261_331 ns.
+		Weight::from_parts(271_340_000, 0)
 	}
 	fn clear_policy() -> Weight {
-		// Shortest time: 164_977 ns.
-		Weight::from_parts(175_720_000, 0)
+		// Shortest time: 163_763 ns.
+		Weight::from_parts(176_566_000, 0)
 	}
 	fn on_initialize_idle() -> Weight {
-		// Shortest time: 8_182 ns.
-		Weight::from_parts(9_839_000, 0)
+		// Shortest time: 8_192 ns.
+		Weight::from_parts(8_650_000, 0)
 	}
 	fn lapse_request() -> Weight {
-		// Shortest time: 150_178 ns.
-		Weight::from_parts(163_137_000, 0)
+		// Shortest time: 122_536 ns.
+		Weight::from_parts(128_632_000, 0)
 	}
 	fn expire_grant() -> Weight {
-		// Shortest time: 185_607 ns.
-		Weight::from_parts(202_597_000, 0)
+		// Shortest time: 149_217 ns.
+		Weight::from_parts(208_407_000, 0)
 	}
 	fn forget_grant() -> Weight {
-		// Shortest time: 114_142 ns.
-		Weight::from_parts(136_148_000, 0)
+		// Shortest time: 122_907 ns.
+		Weight::from_parts(135_882_000, 0)
 	}
 	fn attach(n: u32) -> Weight {
-		// Shortest time: 223_121 ns.
-		Weight::from_parts(149_591_726, 0)
-			.saturating_add(Weight::from_parts(18_724_270, 0).saturating_mul(n.into()))
+		// Shortest time: 235_123 ns.
+		Weight::from_parts(160_399_509, 0)
+			.saturating_add(Weight::from_parts(18_304_398, 0).saturating_mul(n.into()))
 	}
 	fn carry_out(n: u32) -> Weight {
-		// Shortest time: 170_972 ns.
-		Weight::from_parts(86_230_460, 0)
-			.saturating_add(Weight::from_parts(17_855_768, 0).saturating_mul(n.into()))
+		// Shortest time: 156_887 ns.
+		Weight::from_parts(101_094_372, 0)
+			.saturating_add(Weight::from_parts(16_189_968, 0).saturating_mul(n.into()))
 	}
 	fn detach() -> Weight {
-		// Shortest time: 147_083 ns.
-		Weight::from_parts(159_986_000, 0)
+		// Shortest time: 121_648 ns.
+		Weight::from_parts(146_357_000, 0)
 	}
 	fn judge() -> Weight {
-		// Shortest time: 279_040 ns.
-		Weight::from_parts(291_524_000, 0)
+		// Shortest time: 342_398 ns.
+		Weight::from_parts(365_702_000, 0)
 	}
 	fn fire() -> Weight {
-		// Shortest time: 911_869 ns.
-		Weight::from_parts(985_528_000, 0)
+		// Shortest time: 876_980 ns.
+		Weight::from_parts(895_045_000, 0)
 	}
 	fn withdraw_when() -> Weight {
-		// Shortest time: 547_891 ns.
-		Weight::from_parts(557_668_000, 0)
+		// Shortest time: 495_203 ns.
+		Weight::from_parts(529_053_000, 0)
 	}
 	fn embargo() -> Weight {
-		// Shortest time: 559_524 ns.
-		Weight::from_parts(577_814_000, 0)
+		// Shortest time: 516_593 ns.
+		Weight::from_parts(545_571_000, 0)
 	}
 	fn dispute(l: u32) -> Weight {
-		// Shortest time: 803_643 ns.
-		Weight::from_parts(818_219_516, 0)
-			.saturating_add(Weight::from_parts(1_809, 0).saturating_mul(l.into()))
+		// Shortest time: 748_243 ns.
+		Weight::from_parts(819_348_306, 0)
+			.saturating_add(Weight::from_parts(1_505, 0).saturating_mul(l.into()))
 	}
 	fn pay_owner() -> Weight {
-		// Shortest time: 110_711 ns.
-		Weight::from_parts(121_067_000, 0)
+		// Shortest time: 92_528 ns.
+		Weight::from_parts(104_600_000, 0)
 	}
 	fn offer_dataset() -> Weight {
-		// Shortest time: 29_803 ns.
-		Weight::from_parts(40_202_000, 0)
+		// Shortest time: 24_158 ns.
+		Weight::from_parts(27_910_000, 0)
 	}
 	fn withdraw_dataset_offer() -> Weight {
-		// Shortest time: 31_874 ns.
-		Weight::from_parts(39_738_000, 0)
+		// Shortest time: 23_525 ns.
+		Weight::from_parts(31_186_000, 0)
 	}
 	fn accept_dataset() -> Weight {
-		// Shortest time: 432_883 ns.
-		Weight::from_parts(463_056_000, 0)
+		// Shortest time: 348_551 ns.
+		Weight::from_parts(379_151_000, 0)
 	}
 	fn act_for() -> Weight {
-		// Shortest time: 9_023 ns.
-		Weight::from_parts(9_993_000, 0)
+		// Shortest time: 7_433 ns.
+		Weight::from_parts(8_791_000, 0)
 	}
 	fn direct_call() -> Weight {
-		// Shortest time: 10_197 ns.
-		Weight::from_parts(10_639_000, 0)
+		// Shortest time: 7_857 ns.
+		Weight::from_parts(9_236_000, 0)
 	}
 }
