@@ -266,8 +266,8 @@ pub(super) fn condition_of(nodes: u32) -> Result<Condition, BenchmarkError> {
 		.map_err(|_| BenchmarkError::Stop("the condition is too large"))
 }
 
-/// Returns a condition of the maximum number of tests of grants, each on a dataset of its own, and gives the consumer as
-/// many grants of each as a reader can have, all of which have ended: so all of them are read.
+/// Returns a condition of the maximum number of tests of grants, each on a dataset of its own, and gives the consumer the
+/// most grants of each that a reader can have, all of which have ended: so all of them are read.
 pub(super) fn largest_of_grants<T: Config>(
 	owner: &T::AccountId,
 	consumer: &T::AccountId,
