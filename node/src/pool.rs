@@ -14,11 +14,13 @@
 //! A transaction that waits for an earlier nonce (a *gap*) is dropped after `MAX_WAIT` best blocks. Those who watch a
 //! transaction learn of every drop (`watchers.rs`).
 
+mod pinned;
 mod watchers;
 
-use crate::client::FullClient;
+use crate::client::{FullBackend, FullClient};
 use isthmus_primitives::{Block, Hash};
 use parking_lot::Mutex;
+use pinned::Pinned;
 use polkadot_sdk::*;
 use sc_client_api::HeaderBackend;
 use sc_transaction_pool::{
@@ -70,7 +72,7 @@ const MAX_CHECKED_AGAIN: usize = 512;
 const MAX_WAIT: u32 = 64;
 
 /// How many submitted transactions are checked at once. The others wait, and the block in whose state they are checked is
-/// chosen after that: on a busy machine, a block can be orphaned and lose its state while thousands of them wait.
+/// chosen after that, and keeps its state until then: on a busy machine, a block can be orphaned meanwhile.
 const CHECKED_AT_ONCE: usize = 4;
 
 /// How many transactions may be ready for a block, and how many may wait for an earlier nonce.
@@ -118,11 +120,20 @@ impl Limits {
 	}
 }
 
+/// A submitted transaction's turn to be checked, until it is dropped.
+struct Turn<'a> {
+	/// The block in whose state the transaction is checked.
+	at: Hash,
+	_state: Option<Pinned<FullBackend>>,
+	_permit: Option<SemaphorePermit<'a>>,
+}
+
 /// The transaction pool. Clones refer to the same pool.
 #[derive(Clone)]
 pub struct FullPool {
 	inner: Arc<Inner>,
 	client: Arc<FullClient>,
+	backend: Arc<FullBackend>,
 	/// The turns of submitted transactions to be checked.
 	turns: Arc<Semaphore>,
 	limits: Limits,
@@ -187,6 +198,7 @@ impl FullPool {
 	/// must not be sent to peers.
 	pub fn new(
 		client: Arc<FullClient>,
+		backend: Arc<FullBackend>,
 		limits: Limits,
 		is_author: bool,
 		registry: Option<&Registry>,
@@ -214,6 +226,7 @@ impl FullPool {
 		Self {
 			inner: Arc::new(inner),
 			client,
+			backend,
 			turns: Arc::new(Semaphore::new(CHECKED_AT_ONCE)),
 			limits,
 			from_peers: false,
@@ -233,10 +246,22 @@ impl FullPool {
 	}
 
 	/// Waits until it is a transaction's turn to be checked, and returns the best block of that time.
-	async fn turn(&self) -> (Option<SemaphorePermit<'_>>, Hash) {
+	async fn turn(&self) -> Turn<'_> {
 		// It is never closed, so there is always a permit.
 		let permit = self.turns.acquire().await.ok();
-		(permit, self.client.info().best_hash)
+		let (at, state) = loop {
+			let at = self.client.info().best_hash;
+			let state = Pinned::new(self.backend.clone(), at);
+			// Another block became the best one meanwhile, and this one's state is gone.
+			if state.is_some() || self.client.info().best_hash == at {
+				break (at, state);
+			}
+		};
+		Turn {
+			at,
+			_state: state,
+			_permit: permit,
+		}
 	}
 
 	/// Returns which part of the room for ready transactions is taken, by number or by size, whichever is more.
@@ -458,7 +483,8 @@ impl TransactionPool for FullPool {
 		source: TransactionSource,
 		transaction: TransactionFor<Self>,
 	) -> Result<Hash, Error> {
-		let (_turn, at) = self.turn().await;
+		let turn = self.turn().await;
+		let at = turn.at;
 		self.make_room(at, source, &transaction).await?;
 		self.inner.submit_one(at, source, transaction).await
 	}
@@ -469,7 +495,8 @@ impl TransactionPool for FullPool {
 		source: TransactionSource,
 		transaction: TransactionFor<Self>,
 	) -> Result<Pin<Box<TransactionStatusStreamFor<Self>>>, Error> {
-		let (_turn, at) = self.turn().await;
+		let turn = self.turn().await;
+		let at = turn.at;
 		self.make_room(at, source, &transaction).await?;
 		let hash = self.hash_of(&transaction);
 		let watch = self.watchers.lock().watch(hash);
@@ -547,6 +574,12 @@ impl MaintainedTransactionPool for FullPool {
 			ChainEvent::NewBestBlock { hash, .. } => Some(*hash),
 			ChainEvent::NewBlock { .. } | ChainEvent::Finalized { .. } => None,
 		};
+		let state = best.and_then(|best| Pinned::new(self.backend.clone(), best));
+		if best.is_some() && state.is_none() {
+			// It was orphaned before its turn came, and nothing can be checked in its state any more: what comes back from
+			// other orphaned blocks would be lost. The next event is about all blocks since the last one that was not skipped.
+			return;
+		}
 		self.inner.maintain(event).await;
 		if let Some(best) = best {
 			self.check_again(best).await;

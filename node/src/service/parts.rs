@@ -105,6 +105,7 @@ impl Parts {
 		let select_chain = HeaviestChain::new(backend.clone(), chain.clone());
 		let pool = Arc::new(FullPool::new(
 			client.clone(),
+			backend.clone(),
 			limits,
 			config.role.is_authority(),
 			config.prometheus_registry(),
