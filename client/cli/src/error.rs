@@ -166,6 +166,16 @@ impl Error {
 		self
 	}
 
+	/// Says of an error of the connection how much arrived before, if anything did.
+	pub(crate) fn interrupted(self, arrived: Option<String>) -> Self {
+		match arrived {
+			Some(arrived) if self.kind == Kind::Unreachable => self.also(format!(
+				"{arrived} arrived, and the same command goes on from there"
+			)),
+			_ => self,
+		}
+	}
+
 	/// Names the record in a hint that names none, and calls the record with this key what the user calls it.
 	pub(crate) fn naming(mut self, key: RecordKey, called: Called) -> Self {
 		let Key(name) = called.shown();
@@ -469,6 +479,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Unreachable,
 			Some("start a node with `isthmus-node --dev`, or give the address of one: --url ws://HOST:PORT"),
 		),
+		Gone { .. } => (Kind::Unreachable, Some(WENT_AWAY)),
 		Rejected { status: 403, .. } => (
 			Kind::Unreachable,
 			Some("a node on the loopback interface answers only at its own address and port: forward a port of the same number, or start the node with --rpc-cors all"),
@@ -586,6 +597,8 @@ const OTHER_SEED: &str = "the same account is in another key file, with another 
 /// The hint if a key is not a post-quantum one.
 const NEW_KEY: &str =
 	"the reader has to publish a new key: isthmus key rotate; or leave out --pq-only";
+/// The hint if the node that answered before does not any more.
+const WENT_AWAY: &str = "the node went away: start it again, or give the address of another node of the same chain (--url ws://HOST:PORT), and run the same command again";
 /// The hint after a connection was lost.
 const RESUME: &str = "run the same command again to resume";
 /// The hint if a transaction was sent and may still be included.
@@ -818,6 +831,32 @@ mod tests {
 		] {
 			assert_eq!(Error::from(error).kind, Kind::Refused);
 		}
+	}
+
+	#[test]
+	fn a_node_that_went_away_is_no_node_that_was_never_there() {
+		let (url, reason) = ("ws://a".to_owned(), "refused".to_owned());
+		let gone = || {
+			let (url, reason) = (url.clone(), reason.clone());
+			Error::from(SdkError::Gone { url, reason })
+		};
+		assert_eq!(gone().kind, Kind::Unreachable);
+		let arrived = Some("2 of 5 files".to_owned());
+		let hint = gone().interrupted(arrived.clone()).shown_hint().unwrap();
+		assert!(!hint.contains("isthmus-node"), "{hint}");
+		assert!(hint.starts_with("the node went away: start it again, or"));
+		assert!(
+			hint.ends_with("run the same command again; 2 of 5 files arrived, and the same command goes on from there"),
+			"{hint}"
+		);
+		assert_eq!(
+			gone().interrupted(None).shown_hint().as_deref(),
+			Some(WENT_AWAY)
+		);
+		let never = Error::from(SdkError::Unreachable { url, reason });
+		assert!(never.shown_hint().unwrap().contains("isthmus-node --dev"));
+		let refused = Error::refused("no").interrupted(arrived);
+		assert_eq!(refused.shown_hint(), None);
 	}
 
 	#[test]
