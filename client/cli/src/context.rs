@@ -53,7 +53,7 @@ impl Context {
 
 	/// Returns whether the command was given a key.
 	pub(crate) fn has_key(&self) -> bool {
-		self.options.key().is_ok()
+		self.options.has_key()
 	}
 
 	/// Returns the identity to act as. Asks for the passphrase if the key is in a file.
@@ -73,6 +73,8 @@ impl Context {
 			return opened.map_err(|error| self.options.naming_key(error));
 		}
 		if !self.client.is_development().await? {
+			// What follows is a password.
+			let key = key.split("///").next().unwrap_or_default();
 			return Err(Error::usage(format!(
 				"{key} works only on development chains, because its secrets are public"
 			))

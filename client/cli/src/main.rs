@@ -55,6 +55,7 @@ mod requests;
 mod revoke;
 mod risk;
 mod runtime;
+mod secret;
 mod serve;
 #[cfg(unix)]
 mod service;
@@ -288,14 +289,15 @@ fn parse() -> Result<Isthmus, clap::Error> {
 /// The most characters of an argument that an error repeats.
 const MOST_REPEATED: usize = 200;
 
-/// Escapes and shortens what an error repeats of the arguments: in a script, they may come from someone else.
+/// Escapes and shortens what an error repeats of the arguments: in a script, they may come from someone else. What may be a
+/// secret is not repeated.
 fn with_visible_values(mut error: clap::Error) -> clap::Error {
 	let context = error.context().filter_map(|(kind, value)| match value {
 		ContextValue::String(text) => Some((kind, text.clone())),
 		_ => None,
 	});
 	for (kind, text) in context.collect::<Vec<_>>() {
-		let mut visible = text::shown(&text);
+		let mut visible = text::shown(secret::shown_argument(&text));
 		if let Some((end, _)) = visible.char_indices().nth(MOST_REPEATED) {
 			visible.truncate(end);
 			visible.push('…');

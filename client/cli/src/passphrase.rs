@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Asks for passphrases and secrets, without showing them.
 
-use crate::{error::Error, options::variable, report::Patient};
+use crate::{error::Error, options::variable, report::Patient, secret};
 use isthmus_sdk::{envelope::key_file::MIN_PASSPHRASE, Shown};
 use std::{
 	io::{self, ErrorKind, IsTerminal, Read},
@@ -78,7 +78,9 @@ pub(crate) fn secret(text: &str) -> Result<Zeroizing<String>, Error> {
 			)));
 		}
 	}
-	secret_of(&line)
+	let given = secret_of(&line)?;
+	secret::check_typed(&given)?;
+	Ok(given)
 }
 
 /// Reads until the end of a line, or of the stream.

@@ -392,7 +392,7 @@ async fn dial(url: &str, silence: Duration) -> Result<Arc<RpcConnection>, Error>
 }
 
 /// Returns an address without the name, the password and the query that it may contain: a query may be a secret, too.
-pub(crate) fn shown(url: &str) -> String {
+pub fn shown(url: &str) -> String {
 	let url = url.split(['?', '#']).next().unwrap_or_default();
 	match url.split_once("://") {
 		Some((scheme, rest)) => {

@@ -154,6 +154,7 @@ pub use block::BlockId;
 pub use budget::Budget;
 pub use call::Call;
 pub use client::{Client, Depth, Header, Status};
+pub use connection::shown as shown_address;
 pub use dispute::{dispute, Checked, Complaint};
 pub use erasure::Erasure;
 pub use error::{CostError, Error, Rejection, UploadError};
