@@ -2,9 +2,7 @@
 //! What a command needs to talk to a chain: a connection and the account to act as.
 
 use crate::{error::Error, key_file, options::Options, report::Output, stderr::tell};
-use isthmus_sdk::{
-	can_take_turns, Call, Client, Error as SdkError, Identity, Included, Pending, H256,
-};
+use isthmus_sdk::{Call, Client, Error as SdkError, Identity, Included, Pending, H256};
 use std::path::Path;
 
 /// A connection, with the options of the command.
@@ -31,9 +29,6 @@ impl Context {
 		}
 		client.set_tip(options.tip);
 		client.set_budget(options.budget());
-		if !can_take_turns() {
-			tell("warning: no lock files can be made, so programs that use the same account cannot take turns");
-		}
 		Ok(Self {
 			client,
 			output: options.output(),

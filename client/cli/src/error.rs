@@ -130,11 +130,9 @@ impl Error {
 	/// Makes an error of a file or a folder that cannot be read or written.
 	pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
 		let failed = Self::failed(format!("{}: {}", path.display(), os(error)));
-		match error.kind() {
-			ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-				failed.hint("free some space, and run the same command again")
-			}
-			_ => failed,
+		match disk_hint(error) {
+			Some(hint) => failed.hint(hint),
+			None => failed,
 		}
 	}
 
@@ -382,6 +380,17 @@ impl From<FetchError> for Error {
 	}
 }
 
+/// Returns a hint for a disk that does not take what is written to it.
+fn disk_hint(error: &io::Error) -> Option<&'static str> {
+	match error.kind() {
+		ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(FULL),
+		_ => None,
+	}
+}
+
+/// The hint for a full disk.
+const FULL: &str = "free some space, and run the same command again";
+
 /// The hint for a record that exists with other content.
 const OTHER_NAME: &str = "store it under another --name, or remove the record first: ";
 
@@ -467,6 +476,7 @@ fn upload_hint(error: &UploadError) -> (Kind, Option<&'static str>) {
 fn send_hint(error: &SendError) -> Option<&'static str> {
 	match error {
 		SendError::Store { failure, .. } => failure.is_passing().then_some(RESUME),
+		SendError::Journal { source, .. } => disk_hint(source),
 		_ => None,
 	}
 }
@@ -524,7 +534,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Cost(_) => (Kind::Refused, Some("raise --max-cost, or see what it costs with --dry-run")),
 		Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
 		error if is_refusal(error) => (Kind::Refused, None),
-		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
+		Io(error) => (Kind::Failed, disk_hint(error)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
 		NotPostQuantum => (Kind::Refused, Some(NEW_KEY)),
@@ -572,6 +582,7 @@ fn erasable_hint(error: &ErasableError) -> (Kind, Option<&'static str>) {
 			Some("remove it without --erase. For what is stored from now on: isthmus dataset epoch DATASET --erasable"),
 		),
 		NoFile => (Kind::Refused, Some("use a key file: isthmus key generate")),
+		Io { error, .. } => (Kind::Failed, disk_hint(error)),
 		_ => (Kind::Failed, None),
 	}
 }
@@ -857,6 +868,38 @@ mod tests {
 		assert!(never.shown_hint().unwrap().contains("isthmus-node --dev"));
 		let refused = Error::refused("no").interrupted(arrived);
 		assert_eq!(refused.shown_hint(), None);
+	}
+
+	#[test]
+	fn a_full_disk_has_one_hint_wherever_it_is_met() {
+		let full = || io::Error::from(ErrorKind::StorageFull);
+		let path = || std::path::PathBuf::from("school.key.erasable");
+		let erasable = ErasableError::Io {
+			path: path(),
+			error: full(),
+		};
+		let journal = SendError::Journal {
+			path: path(),
+			source: full(),
+		};
+		for error in [
+			Error::file(&path(), &full()),
+			Error::from(SdkError::from(erasable)),
+			Error::from(SdkError::from(journal)),
+			Error::from(SdkError::from(full())),
+			Error::from(UploadFolderError::Io {
+				path: path(),
+				source: full(),
+			}),
+		] {
+			assert_eq!(error.kind, Kind::Failed);
+			assert_eq!(
+				error.shown_hint().as_deref(),
+				Some(FULL),
+				"{}",
+				error.message
+			);
+		}
 	}
 
 	#[test]

@@ -80,6 +80,12 @@ pub(crate) fn change_passphrase(path: &Path) -> Result<KeyFile, Error> {
 fn lock(path: &Path) -> Result<FolderLock, Error> {
 	let failed = |error: std::io::Error| failed(path, error.into());
 	if let Some(lock) = key_file::try_lock(path).map_err(failed)? {
+		if !lock.is_held() {
+			tell(format_args!(
+				"warning: the folder of {} cannot be locked: let no other program change the file now",
+				path.display()
+			));
+		}
 		return Ok(lock);
 	}
 	let target = on_disk::target(path).map_err(failed)?;

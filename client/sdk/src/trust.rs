@@ -142,6 +142,8 @@ pub enum Notice {
 		/// The address.
 		url: String,
 	},
+	/// Programs of this user that use the same account, or fetch to the same output, do not take turns, and why.
+	NoTurns(String),
 }
 
 impl Notice {
@@ -176,6 +178,10 @@ impl fmt::Display for Notice {
 			Self::Development { url } => write!(
 				f,
 				"warning: only development accounts vote on the chain at {url}. Their secrets are public, so any server there can prove anything"
+			),
+			Self::NoTurns(reason) => write!(
+				f,
+				"warning: {reason}, so programs with the same account or output do not take turns. Run one after the other, or let this user write to $HOME/.local/state/isthmus on a disk with locks"
 			),
 		}
 	}

@@ -27,7 +27,7 @@ async fn copy(from: &Path, shape: &Shape, to: &Path) {
 			continue;
 		}
 		let part = to.join(part_name(&at, &file.key.0));
-		let mut written = lock_part(&part, file.executable).await.unwrap();
+		let mut written = lock_part(&part, file.executable, || {}).await.unwrap();
 		let (bytes, _) = shape[&file.path].as_ref().unwrap();
 		written.write_all(bytes).unwrap();
 		rename_new(&part, &at).unwrap();
