@@ -35,6 +35,8 @@ pub(crate) struct Error {
 	hints: Vec<Hint>,
 	/// What it would cost, if this is only the end of a dry run.
 	cost: Option<Box<Cost>>,
+	/// Whether what was asked of the chain surely had no effect, and will have none.
+	no_effect: bool,
 }
 
 /// What the user can do about an error, or a part of it.
@@ -110,10 +112,11 @@ impl Error {
 	pub(crate) fn new(kind: Kind, message: impl fmt::Display) -> Self {
 		Self {
 			kind,
-			message: message.to_string(),
+			message: os(&message),
 			listed: Vec::new(),
 			hints: Vec::new(),
 			cost: None,
+			no_effect: false,
 		}
 	}
 
@@ -215,6 +218,12 @@ impl Error {
 		self.cost.as_deref().copied()
 	}
 
+	/// Returns whether what was asked of the chain surely had no effect, and will have none. If this is not known, the
+	/// transaction may still be included.
+	pub(crate) fn has_no_effect(&self) -> bool {
+		self.no_effect
+	}
+
 	/// Returns the kind.
 	pub(crate) fn kind(&self) -> Kind {
 		self.kind
@@ -299,7 +308,6 @@ impl From<SdkError> for Error {
 		let hint = words.map(|words| Hint::Words(words.into()));
 		let hint = hint.or_else(|| naming_hint(&error));
 		let message = match &error {
-			SdkError::Io(error) => os(error),
 			// `isthmus store` compares a value with the stored one, so the two differ.
 			SdkError::Upload(UploadError::AlreadyStored(_)) => {
 				format!("{error}, with different content")
@@ -313,6 +321,7 @@ impl From<SdkError> for Error {
 		Self {
 			hints: hint.into_iter().collect(),
 			cost,
+			no_effect: has_no_effect(&error),
 			..Self::new(kind, message)
 		}
 	}
@@ -377,6 +386,17 @@ impl From<FetchError> for Error {
 			}
 			error => Self::failed(error),
 		}
+	}
+}
+
+/// Returns whether an error says that the transaction was refused, or not sent at all.
+fn has_no_effect(error: &SdkError) -> bool {
+	match error {
+		SdkError::Refused(_) | SdkError::Cost(_) | SdkError::InsufficientFunds { .. } => true,
+		error => matches!(
+			error.rejection(),
+			Some(Rejection::CannotPay | Rejection::PoolFull)
+		),
 	}
 }
 
@@ -871,8 +891,37 @@ mod tests {
 	}
 
 	#[test]
+	fn what_may_still_be_included_is_not_taken_for_refused() {
+		let hash = H256::repeat_byte(7);
+		let refusal = Refusal {
+			error: PalletError::new("DataSharing", "DatasetNameTaken"),
+			docs: String::new(),
+		};
+		assert!(Error::from(SdkError::Refused(refusal)).has_no_effect());
+		let unfunded = CostError::NotEnoughFunds { needed: 2, free: 1 };
+		assert!(Error::from(SdkError::from(unfunded)).has_no_effect());
+		let reason = || "no".to_owned();
+		for error in [
+			SdkError::Unconfirmed { hash, last: 7 },
+			SdkError::Behind { hash, last: 7 },
+			SdkError::NotIncluded(reason()),
+			SdkError::NotAccepted(reason()),
+			SdkError::Connection(reason()),
+			SdkError::NotFinal {
+				hash,
+				block: 7,
+				reason: reason(),
+			},
+		] {
+			assert!(!Error::from(error).has_no_effect());
+		}
+		assert!(!Error::failed("no").has_no_effect());
+	}
+
+	#[test]
 	fn a_full_disk_has_one_hint_wherever_it_is_met() {
-		let full = || io::Error::from(ErrorKind::StorageFull);
+		// ENOSPC.
+		let full = || io::Error::from_raw_os_error(28);
 		let path = || std::path::PathBuf::from("school.key.erasable");
 		let erasable = ErasableError::Io {
 			path: path(),
@@ -893,6 +942,7 @@ mod tests {
 			}),
 		] {
 			assert_eq!(error.kind, Kind::Failed);
+			assert!(!error.message.contains("os error"), "{}", error.message);
 			assert_eq!(
 				error.shown_hint().as_deref(),
 				Some(FULL),
