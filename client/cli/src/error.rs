@@ -630,6 +630,8 @@ const NEW_KEY: &str =
 	"the reader has to publish a new key: isthmus key rotate; or leave out --pq-only";
 /// The hint if the node that answered before does not any more.
 const WENT_AWAY: &str = "the node went away: start it again, or give the address of another node of the same chain (--url ws://HOST:PORT), and run the same command again";
+/// The hint if the chain does not take the time of an observation.
+const CLOCK: &str = "the time is --observed, or that of this machine's clock, which may be wrong: compare `date -u` with a clock that is right";
 /// The hint after a connection was lost.
 const RESUME: &str = "run the same command again to resume";
 /// The hint if a transaction was sent and may still be included.
@@ -682,6 +684,7 @@ fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 		NameOfAnother => "choose another name",
 		SourceIsClosed => "its owner can open it again: isthmus facts change SOURCE",
 		NotReporter => "the source's owner can add the account: isthmus facts change SOURCE --reporters ACCOUNTS",
+		ObservedInFuture | ObservedTooLongAgo | NotNewer => CLOCK,
 		NoReport => "list the reports: isthmus facts list SOURCE",
 		UnknownCredential => "list the account's credentials: isthmus facts credentials ACCOUNT",
 		DatasetNameTaken => "list your datasets: isthmus dataset list",

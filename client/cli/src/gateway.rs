@@ -375,7 +375,7 @@ impl Watch for Log {
 				counts.failures += u64::from(read.failed.is_some());
 				// The bytes are sent already, so a full disk under the log does not stop the command.
 				if let Err(error) = self.output.print(&ReadReport::from(read)) {
-					error.report();
+					self.output.fail(&error);
 				}
 			}
 			Event::Refused(refused) => {

@@ -270,10 +270,9 @@ fn main() -> ExitCode {
 			.map_err(|error| report::unreported(error, &report.to_string(), sent.last())),
 		None => Ok(()),
 	});
-	match (printed, output) {
-		(Ok(()), _) => ExitCode::SUCCESS,
-		(Err(error), Output::Text) => error.report(),
-		(Err(error), Output::Json) => error.report_json(),
+	match printed {
+		Ok(()) => ExitCode::SUCCESS,
+		Err(error) => output.fail(&error),
 	}
 }
 
@@ -349,15 +348,19 @@ fn with_negative_numbers(command: clap::Command) -> clap::Command {
 
 /// Prints the help that was asked for, or what is wrong with the arguments, and returns the program's exit code.
 fn explain(error: &clap::Error) -> ExitCode {
-	if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
-		return Error::from(error).report_json();
+	let output = match std::env::args_os().any(|arg| arg == "--json") {
+		true => Output::Json,
+		false => Output::Text,
+	};
+	if error.use_stderr() && output == Output::Json {
+		return output.fail(&Error::from(error));
 	}
 	if let (false, Err(closed)) = (error.use_stderr(), report::check_open()) {
-		return closed.report();
+		return output.fail(&closed);
 	}
 	match error.print().and_then(|()| io::stdout().flush()) {
 		Err(failed) if !error.use_stderr() && failed.kind() != io::ErrorKind::BrokenPipe => {
-			report::stdout(&failed).report()
+			output.fail(&report::stdout(&failed))
 		}
 		_ => ExitCode::from(error.exit_code() as u8),
 	}

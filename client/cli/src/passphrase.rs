@@ -138,7 +138,9 @@ pub(crate) fn prompt(text: &str) -> Result<Zeroizing<String>, Error> {
 /// so, and leave the terminal as it was.
 mod terminal {
 	use crate::passphrase::read_line;
-	use rustix::termios::{tcgetattr, tcsetattr, LocalModes, OptionalActions, Termios};
+	use rustix::termios::{
+		tcflush, tcgetattr, tcsetattr, LocalModes, OptionalActions, QueueSelector, Termios,
+	};
 	use signal_hook::{
 		consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP},
 		flag,
@@ -193,6 +195,12 @@ mod terminal {
 
 		fn restore(&self) {
 			let _ = tcsetattr(&self.shown, OptionalActions::Now, &self.before);
+		}
+
+		/// Restores it, and drops what was typed and not read: a shell would read a part of a passphrase, and show it.
+		fn clear(&self) {
+			let _ = tcflush(&self.shown, QueueSelector::IFlush);
+			self.restore();
 		}
 	}
 
@@ -266,12 +274,12 @@ mod terminal {
 		}
 	}
 
-	/// Ends or suspends the program on a signal, with the terminal as it was. When the program is continued, the prompt is
-	/// shown again.
+	/// Ends or suspends the program on a signal, with the terminal as it was, and without what was typed. When the program is
+	/// continued, the prompt is shown again.
 	async fn act_on(mut signals: Signals, terminal: Terminal) {
 		loop {
 			let signal = signals.next().await;
-			terminal.restore();
+			terminal.clear();
 			// It returns after a suspension only.
 			let _ = emulate_default_handler(signal);
 			let _ = terminal.show();
