@@ -337,6 +337,9 @@ impl From<UploadFolderError> for Error {
 				..Self::failed(error)
 			},
 			UploadFolderError::ChangedWhileRead(_) => Self::failed(error).hint(STEADY),
+			UploadFolderError::NotAFolder(_) => {
+				Self::failed(error).hint("one file, or a stream, is stored with `isthmus store`")
+			}
 			UploadFolderError::NotPacked { key } => Self {
 				hints: vec![Hint::remove(OTHER_NAME, Some(key))],
 				..Self::refused(error)
@@ -989,5 +992,9 @@ mod tests {
 			Some("omit --leaf to use the next free leaf")
 		);
 		assert_eq!(hint("Balances", "LeafTaken"), None);
+		for name in ["ObservedInFuture", "ObservedTooLongAgo", "NotNewer"] {
+			let clock = hint("Facts", name).unwrap();
+			assert!(clock.contains("this machine's clock"), "{name}: {clock}");
+		}
 	}
 }

@@ -372,7 +372,7 @@ impl Failure {
 		};
 		match refusal {
 			Some(ObservedInFuture | ObservedTooLongAgo | NotNewer) => {
-				format!("{self} This machine's clock may be wrong.")
+				format!("{self} (this machine's clock may be wrong)")
 			}
 			_ => self.to_string(),
 		}
@@ -401,5 +401,30 @@ fn outcome_of(error: &SdkError) -> Outcome {
 			Some(NotNewer | ObservedTooLongAgo) => Outcome::Over,
 			_ => Outcome::NotSent,
 		},
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use isthmus_sdk::Refusal;
+
+	#[test]
+	fn a_time_that_is_not_taken_points_to_the_clock() {
+		let refused = |name| {
+			let refusal = Refusal {
+				error: PalletError::new("Facts", name),
+				docs: "no.".into(),
+			};
+			Failure::Chain(SdkError::Refused(refusal)).words()
+		};
+		for name in ["ObservedInFuture", "ObservedTooLongAgo", "NotNewer"] {
+			let words = refused(name);
+			assert_eq!(
+				words,
+				format!("{name}: no. (this machine's clock may be wrong)")
+			);
+		}
+		assert_eq!(refused("NotReporter"), "NotReporter: no.");
 	}
 }

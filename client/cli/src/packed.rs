@@ -18,9 +18,9 @@ use std::fmt;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Synced {
+	added: usize,
 	/// The block; `None` if nothing has changed and nothing was sent.
 	block: Option<BlockNumber>,
-	added: usize,
 	bytes: u64,
 	changed: usize,
 	dataset: DatasetId,
@@ -46,10 +46,10 @@ pub(crate) struct Synced {
 /// What became of objects at a location.
 #[derive(Serialize)]
 struct Deleted {
-	location: String,
-	gone: usize,
 	/// Why one was not deleted there; `None` if all are gone.
 	failure: Option<String>,
+	gone: usize,
+	location: String,
 }
 
 impl Synced {

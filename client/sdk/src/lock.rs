@@ -32,6 +32,19 @@ pub(crate) fn path(name: &str) -> Option<PathBuf> {
 	first_usable(folders.into_iter().flatten(), name)
 }
 
+/// Returns the path of a file that cannot be done without, in the same folder.
+///
+/// # Errors
+///
+/// Returns an error if no folder takes it.
+pub(crate) fn needed(name: &str) -> io::Result<PathBuf> {
+	path(name).ok_or_else(|| {
+		io::Error::other(format!(
+			"no folder takes {name}, which is needed to resume: let this user write to $HOME/.local/state/isthmus"
+		))
+	})
+}
+
 /// Says why programs cannot take turns: a lock file with this name has no folder, or cannot be locked where it is.
 pub(crate) fn why_not(name: &str, path: Option<&Path>) -> String {
 	match path {

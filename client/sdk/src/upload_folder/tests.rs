@@ -143,3 +143,14 @@ fn links_are_skipped() {
 	assert!(opened.is_empty());
 	assert_eq!(opened.skipped(), [link]);
 }
+
+#[test]
+fn what_is_no_folder_is_not_taken_for_an_empty_one() {
+	let folder = tempfile::tempdir().unwrap();
+	let file = folder.path().join("file");
+	std::fs::write(&file, "a").unwrap();
+	for path in [file.as_path(), std::path::Path::new("/dev/null")] {
+		let refused = LocalFolder::open(path).unwrap_err();
+		assert!(matches!(refused, UploadFolderError::NotAFolder(at) if at == path));
+	}
+}
