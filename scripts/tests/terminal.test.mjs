@@ -242,7 +242,7 @@ describe('what is read need not be a regular file', () => cases([
 
 describe('isthmus sync takes a folder', () => cases([
 	{
-		name: 'what is no folder is not taken for an empty one',
+		name: 'a file, a FIFO or a device is not taken for an empty folder',
 		script: `touch file; mkfifo pipe; for path in file pipe /dev/null; do ${OFFLINE} isthmus sync $path --name d; [ $? = 1 ] || exit 9; done`,
 		stderr: /^(error: \S+ is not a folder\nhint: .*`isthmus store`\n){3}$/,
 	},
