@@ -261,6 +261,14 @@ describe('isthmus sync takes a folder', () => cases([
 		stdout: /^1\n2\n/,
 	},
 	{
+		name: 'a folder whose files are gone, as if its disk were, leaves what is stored alone',
+		script: 'mkdir d; echo a > d/a; isthmus sync d --name sync-3 --key //Packer && rm d/a || exit 9; isthmus sync d --name sync-3 --key //Packer\n'
+			+ 'code=$?; isthmus fetch //Packer sync-3 --folder -o out --key //Packer && cat out/a; exit $code',
+		code: FAILED,
+		stdout: /^a$/m,
+		stderr: /^error: the folder has no files, but 1 are stored under this name: is its disk there\?\nhint: to remove what is stored: isthmus remove sync-3\n$/,
+	},
+	{
 		name: 'names that are long, alike or odd come back',
 		script: 'mkdir -p d/n; for name in $(printf "x%.0s" {1..255}) A a $\'\\xc3\\xa9\' $\'e\\xcc\\x81\' -x \'a b\'; do printf %s "$name" > "d/n/$name"; done\n'
 			+ 'isthmus sync d --name sync-2 --key //Packer && isthmus fetch //Packer sync-2 --folder -o out --key //Packer && diff -r d out',

@@ -347,6 +347,10 @@ impl From<UploadFolderError> for Error {
 			UploadFolderError::Differs { .. } => {
 				Self::refused(error).hint("store what has changed: isthmus sync FOLDER")
 			}
+			UploadFolderError::Emptied { key, .. } => Self {
+				hints: vec![Hint::remove("to remove what is stored: ", Some(key))],
+				..Self::failed(error)
+			},
 			UploadFolderError::OtherDataset { dataset } => {
 				Self::refused(error).hint(format!("name it: --dataset {dataset}"))
 			}

@@ -228,9 +228,8 @@ pub(crate) fn join(file: &Path, imported: bool) -> Result<Shown, Error> {
 		let line = passphrase::secret(&format!("Share {number}: "));
 		// Stdin has ended, or nothing was typed.
 		let line = line.map_err(|error| few.take().map_or(error, Error::usage))?;
-		let share = line
-			.parse()
-			.map_err(|error: shares::ShareError| misplaced(error, &line, JOIN));
+		let share = line.parse::<Share>();
+		let share = share.map_err(|error| misplaced(error, &line, JOIN));
 		read.push(share?);
 		match shares::join(&read) {
 			Ok(seed) => return bring_back(file, seed, imported),

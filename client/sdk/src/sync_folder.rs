@@ -165,6 +165,7 @@ impl<'a> SyncFolder<'a> {
 	/// # Errors
 	///
 	/// Returns [`UploadFolderError::NotPacked`] or [`UploadFolderError::OtherDataset`] if the key is that of another record,
+	/// [`UploadFolderError::Emptied`] if the folder has no files any more,
 	/// [`UploadFolderError::ChangedWhileRead`] if a file changes meanwhile, [`Error::Cost`] before anything is sent if the
 	/// account cannot pay, and the errors of [`location_to_write`] and [`Client::send`].
 	pub async fn run(
@@ -405,6 +406,13 @@ impl<'a> Running<'a> {
 		if let (Some(_), true) = (&self.stored, self.asked.only_new) {
 			let key = self.asked.key;
 			return Err(UploadFolderError::Differs { key });
+		}
+		let stored = files_of(&self.old).len();
+		if self.files.is_empty() && stored > 0 {
+			return Err(UploadFolderError::Emptied {
+				key: self.asked.key,
+				files: stored,
+			});
 		}
 		let bytes = packed::to_bytes(&list)?;
 		let entries = self.new.len() - self.there.len() + 1;

@@ -56,6 +56,14 @@ pub enum UploadFolderError {
 		/// The key of the folder's list.
 		key: RecordKey,
 	},
+	/// The folder has no files, and the stored version has some. Nothing was changed.
+	#[error("the folder has no files, but {files} are stored under this name: is its disk there?")]
+	Emptied {
+		/// The key of the folder's list.
+		key: RecordKey,
+		/// How many files are stored.
+		files: usize,
+	},
 	/// The folder is stored in another dataset.
 	#[error("the folder is stored in dataset {dataset}")]
 	OtherDataset {
