@@ -266,7 +266,7 @@ describe('isthmus sync takes a folder', () => cases([
 			+ 'code=$?; isthmus fetch //Packer sync-3 --folder -o out --key //Packer && cat out/a; exit $code',
 		code: FAILED,
 		stdout: /^a$/m,
-		stderr: /^error: the folder has no files, but 1 are stored under this name: is its disk there\?\nhint: to remove what is stored: isthmus remove sync-3\n$/,
+		stderr: /^error: the folder has no files, and the version that is stored has some: is its disk there\?\nhint: if all of them are to go, pass --allow-empty\n$/,
 	},
 	{
 		name: 'names that are long, alike or odd come back',

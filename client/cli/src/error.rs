@@ -347,10 +347,9 @@ impl From<UploadFolderError> for Error {
 			UploadFolderError::Differs { .. } => {
 				Self::refused(error).hint("store what has changed: isthmus sync FOLDER")
 			}
-			UploadFolderError::Emptied { key, .. } => Self {
-				hints: vec![Hint::remove("to remove what is stored: ", Some(key))],
-				..Self::failed(error)
-			},
+			UploadFolderError::Emptied => {
+				Self::failed(error).hint("if all of them are to go, pass --allow-empty")
+			}
 			UploadFolderError::OtherDataset { dataset } => {
 				Self::refused(error).hint(format!("name it: --dataset {dataset}"))
 			}

@@ -57,13 +57,10 @@ pub enum UploadFolderError {
 		key: RecordKey,
 	},
 	/// The folder has no files, and the stored version has some. Nothing was changed.
-	#[error("the folder has no files, but {files} are stored under this name: is its disk there?")]
-	Emptied {
-		/// The key of the folder's list.
-		key: RecordKey,
-		/// How many files are stored.
-		files: usize,
-	},
+	#[error(
+		"the folder has no files, and the version that is stored has some: is its disk there?"
+	)]
+	Emptied,
 	/// The folder is stored in another dataset.
 	#[error("the folder is stored in dataset {dataset}")]
 	OtherDataset {
