@@ -75,7 +75,7 @@ pub(crate) fn key(text: String) -> Result<String, &'static str> {
 
 /// Returns whether a text that should be a path is a secret, or the contents of a key file.
 fn is_no_path(text: &str) -> bool {
-	let is_long = text.split_whitespace().count() >= LEAST_OF_ANY;
+	let is_long = text.split_whitespace().count() >= LEAST_OF_ANY && !text.starts_with(['/', '.']);
 	let is_json = text.trim_start().starts_with('{');
 	(is_likely(text) || is_long || is_json) && !Path::new(text).exists()
 }
@@ -137,8 +137,9 @@ mod tests {
 			assert_eq!(shown_argument(plain), plain);
 			assert_eq!(key(plain.to_owned()).as_deref(), Ok(plain));
 		}
-		let path = format!("./{seed}");
-		assert_eq!(key(path.clone()), Ok(path));
+		for path in [format!("./{seed}"), format!("/{}", "a b c d ".repeat(3))] {
+			assert_eq!(key(path.clone()), Ok(path));
+		}
 		// Words of other languages, and the contents of a key file.
 		for other in [
 			"eins zwei drei vier ".repeat(3),
