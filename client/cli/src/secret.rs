@@ -111,7 +111,7 @@ mod tests {
 			TWELVE.to_owned(),
 			TWELVE.to_uppercase(),
 			TWELVE.replace(' ', ", "),
-			TWELVE.replace("obey", "obay"),
+			TWELVE.replace("obey", "bob"),
 			format!("{TWELVE}//hard///password"),
 			"1. abandon 2. ability 3. able\n4. about ".repeat(6),
 			seed.clone(),
