@@ -306,7 +306,9 @@ test('an upload whose node is gone says how much arrived, and what to do', { tim
 		const storing = start(['store', name, ...key], doomed.url);
 		const said = [];
 		storing.lines.on('line', (line) => said.push(line));
-		for (let records = []; !records.some(isArrived);) {
+		let over = false;
+		storing.ended.then(() => (over = true));
+		for (let records = []; !over && !records.some(isArrived);) {
 			const { child, ended } = start(['list', 'records', '--json', '--owner', address], node.url);
 			const out = [];
 			child.stdout.on('data', (data) => out.push(data));
