@@ -3,7 +3,8 @@
 
 Reads a JSON object from stdin: `argv`, `columns`, and `typed`, a list of pairs: a prompt to wait for, and what to type
 once the terminal does not show what is typed; "@word" types the word of a seed whose number was asked for, as it is on
-the screen. After an empty prompt it is typed until the program ends. With a third element, `true`, it is typed although
+the screen; after "@SIG" it has the name of a signal, as in "text@SIGTERM", which the program in the foreground gets when
+it could read the text. After an empty prompt it is typed until the program ends. With a third element, `true`, it is typed although
 the terminal shows it. Prints a JSON object: `code` (negative for a signal), `screen`, and `echoes`, whether the terminal
 shows what is typed after the program has ended.
 """
@@ -63,10 +64,15 @@ def main():
         if not typed[0][0]:
             os.write(master, typed[0][1].encode())
         elif (len(typed[0]) > 2 or not echoes(slave)) and (at := screen.find(typed[0][0].encode(), seen)) >= 0:
-            answer = word(screen) if typed[0][1] == "@word" else typed[0][1].encode()
+            text, _, name = typed[0][1].partition("@SIG")
+            answer = word(screen) if text == "@word" else text.encode()
             if answer is not None:
                 seen = at + len(typed[0][0].encode())
                 os.write(master, answer)
+                if name:
+                    # To ask whether there is a line waits until the terminal has what was typed.
+                    select.select([slave], [], [], 0)
+                    os.killpg(os.tcgetpgrp(master), getattr(signal, f"SIG{name}"))
                 typed.pop(0)
     outcome = {"code": child.returncode, "screen": screen.decode(errors="replace"), "echoes": echoes(slave)}
     json.dump(outcome, sys.stdout)

@@ -224,7 +224,7 @@ test('an outage is waited out, although another address leads to another chain',
 			method === 'chain_getBlockHash' && params[0] === 0 ? `0x${'12'.repeat(32)}` : result
 		));
 		await said(serving.lines, /^no dataset of this account has a policy/);
-		const trouble = said(serving.lines, /^no node answers at .*; reconnecting$|; trying again$/);
+		const trouble = said(serving.lines, /^no node answers any more at .*; reconnecting$|; trying again$/);
 		wire.silence();
 		assert.match(await trouble, /: no answer within 1 s; reconnecting$/);
 	} finally {
@@ -291,13 +291,48 @@ test('a folder is stored although its connection is cut', { timeout }, async () 
 	for (const [i, part] of bytes.entries()) assert.ok(readFileSync(path(`parts.out/${i}`)).equals(part), `file ${i}`);
 });
 
+test('an upload whose node is gone says how much arrived, and what to do', { timeout }, async () => {
+	random('gone', 20_000_000);
+	mkdirSync(path('gone-folder'));
+	for (let i = 0; i < 8; i += 1) random(`gone-folder/${i}`, i === 0 ? 1000 : 3_000_000);
+	const isArrived = ({ arrived, chunks }) => arrived > 0 && (chunks === 1 || arrived < chunks);
+	// Both wait half a minute for the node.
+	await Promise.all([
+		['//Gone', 'gone', /; \d+\.\d MB of 20\.0 MB arrived, and the same command goes on from there$/],
+		['//GoneFolder', 'gone-folder', /; [1-7] of 8 files arrived, and the same command goes on from there$/],
+	].map(async ([uri, name, expected]) => {
+		const { address, key } = await producer(uri);
+		const doomed = await Wire.start(node.url);
+		const storing = start(['store', name, ...key], doomed.url);
+		const said = [];
+		storing.lines.on('line', (line) => said.push(line));
+		let over = false;
+		storing.ended.then(() => (over = true));
+		for (let records = []; !over && !records.some(isArrived);) {
+			const { child, ended } = start(['list', 'records', '--json', '--owner', address], node.url);
+			const out = [];
+			child.stdout.on('data', (data) => out.push(data));
+			assert.equal(await ended, DONE);
+			records = String(Buffer.concat(out)).split('\n').filter(Boolean).map(JSON.parse);
+		}
+		await doomed.stop();
+		assert.equal(await storing.ended, UNREACHABLE, said.join('\n'));
+		const [error, hint] = said.slice(-2);
+		assert.match(error, /^error: (\S*: )?no node answers any more at ws:\S+: /);
+		assert.match(hint, /^hint: the node went away: start it again, or give the address of another node of the same chain \(--url \S+\), and run the same command again;/);
+		assert.match(hint, expected);
+		assert.doesNotMatch(hint, /--dev/);
+		await ends(DONE, ['store', name, ...key], node.url);
+	}));
+});
+
 test('a silent connection is noticed, and a silent node is given up', { timeout }, async () => {
 	const { key } = await producer('//Silent');
 	const serving = start(['serve', '--timeout', '3', ...key]);
 	await said(serving.lines, /^no dataset of this account has a policy/);
 	const reconnecting = said(serving.lines, /^the connection to the node failed: .*; reconnecting$/);
 	// Nothing answers the handshake of a new connection either.
-	const unreachable = said(serving.lines, /^no node answers at .*: no answer within 3 s; reconnecting$/);
+	const unreachable = said(serving.lines, /^no node answers any more at .*: no answer within 3 s; reconnecting$/);
 	wire.silence();
 	const asking = start(['balance', '--timeout', '1', ...key]);
 	await said(asking.lines, /^error: no node answers at .*: no answer within 1 s$/);

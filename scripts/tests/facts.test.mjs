@@ -160,7 +160,9 @@ describe('errors and hints', () => {
 		await isthmus.ok('facts', 'create', 'dated', ...sent, '//Bob');
 		for (const [day, error] of [['2020-01-01', /ObservedTooLongAgo/], ['2100-01-01', /ObservedInFuture/]]) {
 			const args = ['report', 'dated', 'a', '1', '--observed', day, '--key', '//Bob'];
-			assert.match((await isthmus.refused(REFUSED, 'facts', ...args)).error, error);
+			const refusal = await isthmus.refused(REFUSED, 'facts', ...args);
+			assert.match(refusal.error, error);
+			assert.match(refusal.hint, /this machine's clock/);
 		}
 	});
 

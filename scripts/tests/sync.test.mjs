@@ -18,7 +18,7 @@ import { Client } from '../lib/sharing.mjs';
 const LONG = process.env.ISTHMUS_LONG === '1';
 /** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = LONG ? 3_600_000 : 300_000;
-const [REFUSED, USAGE] = [4, 2];
+const [FAILED, USAGE, REFUSED] = [1, 2, 4];
 /** How many files there are, and how many in each folder. */
 const [FILES, IN_ONE] = LONG ? [100_000, 1000] : [400, 40];
 /** How much memory the command may use, in MiB. */
@@ -223,8 +223,13 @@ test('what is not used any more is packed again, and its objects are deleted', {
 	await isthmus.ok('fetch', owner.address, 'notes', '--folder', '-o', 'notes-copy', ...owner.key);
 	assert.deepEqual(contents('notes-copy'), contents('notes'));
 	rmSync(file('notes/d'));
-	const [none] = await isthmus.ok(...sync);
+	// As if its disk were not there.
+	const lost = await isthmus.refused(FAILED, ...sync);
+	assert.match(`${lost.error} ${lost.hint}`, /the folder has no files, .*--allow-empty/);
+	assert.equal((await isthmus.ok('list', 'records', ...owner.key)).length, 2);
+	const [none] = await isthmus.ok(...sync, '--allow-empty');
 	assert.deepEqual([none.files, none.packs], [0, 0]);
+	assert.equal((await isthmus.ok(...sync))[0].block, null);
 });
 
 test('two that sync at once wait for each other, and a folder in blocks is not packed', { timeout }, async () => {

@@ -47,6 +47,8 @@ before(async () => {
 		PASSPHRASE,
 	};
 	for (const name of ['ISTHMUS_PASSPHRASE', 'NO_COLOR', 'COLUMNS', 'TMPDIR']) delete env[name];
+	// A location that the setup publishes.
+	env.STORE = join(folder, 'store');
 	writeFileSync(join(folder, 'ca.pem'), makeAuthority().certificate);
 	// Nothing listens there, and the service goes on asking.
 	writeFileSync(join(folder, 'feed.toml'), `source = "feed"
@@ -75,6 +77,11 @@ before(async () => {
 		echo a > docs/a
 		echo b > docs/b
 		isthmus store docs
+		mkdir $STORE
+		isthmus transfer //Packer 1000 --key //Alice
+		isthmus register Packer --kind school --key //Packer
+		isthmus dataset create packed --key //Packer
+		isthmus dataset locate 0 file://$STORE --finalized --key //Packer
 	`, { cwd: folder, env });
 	assert.equal(prepared.code, DONE, prepared.stderr);
 });
@@ -230,6 +237,41 @@ describe('what is read need not be a regular file', () => cases([
 	{
 		name: 'a measurements file may be a stream',
 		script: `isthmus risk --depth 0..5 --plot x.svg --measured <(echo '{"share":0.3,"depth":1,"trials":9,"successes":5}')`,
+	},
+]));
+
+describe('isthmus sync takes a folder', () => cases([
+	{
+		name: 'a file, a FIFO or a device is not taken for an empty folder',
+		script: `touch file; mkfifo pipe; for path in file pipe /dev/null; do ${OFFLINE} isthmus sync $path --name d; [ $? = 1 ] || exit 9; done`,
+		stderr: /^(error: \S+ is not a folder\nhint: .*`isthmus store`\n){3}$/,
+	},
+	{
+		name: 'a folder without a name, and one that does not exist',
+		script: `for path in . .. - /dev/stdin; do ${OFFLINE} isthmus sync $path; [ $? = 2 ] || exit 9; done; ${OFFLINE} isthmus sync none`,
+		code: FAILED,
+		stderr: /^(error: missing --name: .*\n){4}error: none: No such file or directory\n$/,
+	},
+	{
+		name: 'several at once take turns',
+		script: 'mkdir d; for i in 1 2 3 4; do echo $i > d/$i; done; started=\n'
+			+ 'for i in 1 2 3; do isthmus sync d --name sync-1 --key //Packer > out-$i & started="$started $!"; done\n'
+			+ 'for i in $started; do wait $i || exit 9; done; cat out-* | grep -c "stored 4 files"; cat out-* | grep -c "already stored"\n'
+			+ 'isthmus fetch //Packer sync-1 --folder -o out --key //Packer && diff -r d out',
+		stdout: /^1\n2\n/,
+	},
+	{
+		name: 'a folder whose files are gone, as if its disk were, leaves what is stored alone',
+		script: 'mkdir d; echo a > d/a; isthmus sync d --name sync-3 --key //Packer && rm d/a || exit 9; isthmus sync d --name sync-3 --key //Packer\n'
+			+ 'code=$?; isthmus fetch //Packer sync-3 --folder -o out --key //Packer && cat out/a; exit $code',
+		code: FAILED,
+		stdout: /^a$/m,
+		stderr: /^error: the folder has no files, and the version that is stored has some: is its disk there\?\nhint: if all of them are to go, pass --allow-empty\n$/,
+	},
+	{
+		name: 'names that are long, alike or odd come back',
+		script: 'mkdir -p d/n; for name in $(printf "x%.0s" {1..255}) A a $\'\\xc3\\xa9\' $\'e\\xcc\\x81\' -x \'a b\'; do printf %s "$name" > "d/n/$name"; done\n'
+			+ 'isthmus sync d --name sync-2 --key //Packer && isthmus fetch //Packer sync-2 --folder -o out --key //Packer && diff -r d out',
 	},
 ]));
 
@@ -438,6 +480,8 @@ const PRINTING = [
 	['isthmus fetch //Bob big -o -', DONE],
 	['isthmus fetch //Bob small -o /dev/stdout', DONE],
 	['isthmus store small', DONE],
+	['isthmus sync ../docs --key //Packer', DONE],
+	['isthmus sync ../docs --json --key //Packer', DONE],
 	['isthmus transfer //Alice 1', DONE],
 ];
 /** Commands that print an error or a note. */
@@ -503,6 +547,25 @@ describe('outputs may be closed or full', () => {
 			script: 'isthmus serve >&-; [ $? = 1 ] && isthmus gateway --listen 127.0.0.1:0 1< ../small',
 			code: FAILED,
 			stderr: /^(error: cannot write to stdout.*\nhint: .*\/dev\/null\n){2}$/,
+		},
+		{
+			name: 'the new version of a folder is in a block although its report cannot be written',
+			script: 'mkdir d; echo 1 > d/a; isthmus sync d --name out-1 --key //Packer && echo 2 > d/a\n'
+				+ 'isthmus sync d --name out-1 --key //Packer > /dev/full; [ $? = 1 ] && isthmus sync d --name out-1 --key //Packer',
+			stdout: /already stored as out-1\n/,
+			stderr: /^error: cannot write to stdout: .*\nhint: the transaction 0x\w{64} is in a block, so do not run this again: block \d+: stored 1 file/,
+		},
+		{
+			name: 'with --json, errors are JSON on stderr, and all else there is words',
+			script: 'cp $KEY key; chmod 644 key; ISTHMUS_PASSPHRASE=another-one isthmus balance --json --key key',
+			code: NOT_AUTHENTIC,
+			stderr: /^warning: others can read key[^\n]*\n\{"code":5,"error":[^\n]*\}\n$/,
+		},
+		{
+			name: 'with --json, an error about the help is JSON, too',
+			script: 'isthmus --json --help > /dev/full; [ $? = 1 ] && isthmus --json --version >&-',
+			code: FAILED,
+			stderr: /^(\{"code":1,"error":"cannot write to stdout: [^\n]*\}\n){2}$/,
 		},
 		{
 			name: 'a full stdout and a full stderr',
@@ -604,6 +667,14 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 			+ 'ulimit -c 0; exec isthmus balance --key $KEY',
 		typed: [],
 		code: -{ TERM: 15, INT: 2, QUIT: 3, HUP: 1 }[signal],
+	})),
+	...['TERM', 'HUP'].map((signal) => ({
+		name: `SIG${signal} at the prompt leaves nothing of what was typed to the shell`,
+		script: 'set -m; isthmus balance --key $KEY; code=$?; read -r -t 0.5 -n 1 left; echo "left<$left>"; exit $code',
+		typed: [['Passphrase of', `three@SIG${signal}`]],
+		code: 128 + { TERM: 15, HUP: 1 }[signal],
+		screen: /left<>/,
+		not: { screen: /three/ },
 	})),
 	{
 		name: 'SIGTERM after the prompt',
@@ -954,6 +1025,15 @@ describe('disks may be full, read-only or gone', () => cases([
 		mount: true,
 	},
 	{
+		name: 'the keys of an erasable dataset: nothing is sent, and nothing is left',
+		script: `${FULL} cp $KEY disk/key; chmod 600 disk/key; cat /dev/zero > disk/more 2> /dev/null; export ISTHMUS_PASSPHRASE=$PASSPHRASE\n`
+			+ 'isthmus dataset create letters --erasable --key disk/key; code=$?; ls -A disk; exit $code',
+		code: FAILED,
+		stdout: /^ballast\nkey\nmore\n$/,
+		stderr: /^error: \S+\/disk\/key\.erasable: No space left on device\nhint: free some space, and run the same command again\n$/,
+		mount: true,
+	},
+	{
 		name: 'a stream that is kept in a full folder',
 		script: `${FULL} cat $BIG | TMPDIR=$PWD/disk isthmus store - --name disk-1`,
 		code: FAILED,
@@ -1022,6 +1102,23 @@ describe('disks may be full, read-only or gone', () => cases([
 	},
 ]));
 
+describe('a file of keys is left behind only if it may be needed', () => cases([
+	{
+		name: 'an erasable dataset that the chain refuses leaves none',
+		script: 'cp $KEY key; chmod 600 key; export ISTHMUS_PASSPHRASE=$PASSPHRASE; isthmus dataset create marks --erasable --key key\n'
+			+ 'code=$?; ls -A; exit $code',
+		code: REFUSED,
+		stdout: /^key\n$/,
+		stderr: /DatasetNameTaken/,
+	},
+	{
+		name: 'a dry run leaves none',
+		script: 'cp $KEY key; chmod 600 key; export ISTHMUS_PASSPHRASE=$PASSPHRASE; isthmus dataset create letters --erasable --dry-run --key key && ls -A',
+		stdout: /^key$/m,
+		not: { stdout: /^key\.erasable/m },
+	},
+]));
+
 describe('a file that a command does not know is not replaced', () => cases([
 	...['serve', 'gateway'].map((command) => ({
 		name: `${command} --metrics leaves a key file and any other alone`,
@@ -1049,6 +1146,106 @@ describe('a file that a command does not know is not replaced', () => cases([
 		script: 'cp $KEY key; isthmus fetch //Bob small -o key --force; code=$?; cmp $KEY key && exit $code',
 		code: FAILED,
 		stderr: /error: key is a key file\nhint: a key file is never replaced/,
+	},
+]));
+
+/** The account of a key file. */
+const ACCOUNT = 'account() { isthmus key inspect $1 | awk \'/^account/ { print $2 }\'; }\n';
+
+describe('secrets in the wrong place are refused, and not shown', () => cases([
+	{
+		name: 'the words of a key file make another account when they are imported, which is said',
+		script: `export ISTHMUS_PASSPHRASE=$PASSPHRASE; ${ACCOUNT}`
+			+ 'isthmus key words $KEY | isthmus key import new 2> err || exit 9; cat err >&2; isthmus key words $KEY | isthmus key restore same || exit 8\n'
+			+ '[ $(account same) = $(account $KEY) ] && grep -q "imports $(account new), .* is $(account $KEY), which" err',
+		stderr: /^warning: this imports 5\w+, the account of these words in a wallet\. If they are the words of a key file, their account is 5\w+, which `isthmus key restore` brings back\n/,
+	},
+	{
+		name: 'a phrase of another length, a seed or a derivation is imported without a word about that',
+		script: 'export ISTHMUS_PASSPHRASE=$PASSPHRASE; echo bottom drive obey lake curtain smoke basket hold race lonely fit walk | isthmus key import a\n'
+			+ 'echo 0x0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f | isthmus key import b; echo //Eve | isthmus key import c',
+		not: { stderr: /warning/ },
+	},
+	{
+		name: 'a key file, or its path, where words, a share or a secret belong',
+		script: 'export ISTHMUS_PASSPHRASE=$PASSPHRASE; for command in restore import join; do\n'
+			+ 'isthmus key $command new < $KEY; [ $? = 2 ] || exit 9; isthmus key $command new <<< $KEY; [ $? = 2 ] || exit 8; done; [ ! -e new ]',
+		stderr: /^(error: this is a key file, and not the secret, the words or a share\nhint: a key file is used as it is: --key FILE\..*\n){6}$/,
+	},
+	{
+		name: 'a key file that should be made is there',
+		script: 'for command in generate restore import join; do isthmus key $command $KEY; [ $? = 1 ] || exit 9; done',
+		stderr: /^(error: \S+school\.key already exists\nhint: it is a key file, which is never replaced\. It is used as it is: --key FILE,.*\n){4}$/,
+	},
+	{
+		name: 'a secret for another command leads to it',
+		script: 'export ISTHMUS_PASSPHRASE=$PASSPHRASE; isthmus key words $KEY | isthmus key join new; isthmus key words $KEY | sed "s/ /, /g" | isthmus key import new\n'
+			+ 'isthmus key split $KEY --of 3 --need 2 > shares; isthmus key restore new < shares; isthmus key import new < shares\n'
+			+ 'echo bottom drive obey lake curtain smoke basket hold race lonely fit walk | isthmus key restore new; echo //Alice | isthmus key restore new; [ ! -e new ]',
+		stderr: /^(error: .*\nhint: `isthmus key restore` takes this\n){2}(error: .*\nhint: `isthmus key join` takes this\n){2}(error: .*\nhint: `isthmus key import` takes this\n){2}$/,
+	},
+	{
+		name: 'the words of the seed are not the secret of an imported account',
+		script: 'export ISTHMUS_PASSPHRASE=$PASSPHRASE; for i in 1 2; do isthmus key words $KEY; done | isthmus key restore new --imported',
+		code: USAGE,
+		stderr: /these are the words of the seed again.*\nhint: .*leave --imported out/,
+	},
+	{
+		name: 'a variable that should name a key file',
+		script: 'export ISTHMUS_PASSPHRASE=$PASSPHRASE; words=$(isthmus key words $KEY); ISTHMUS_KEY=$words isthmus balance 2> err; [ $? = 2 ] || exit 9\n'
+			+ 'cat err >&2; grep -q "${words% *}" err && exit 8; ISTHMUS_KEY=0x$(printf "0f%.0s" {1..32}) isthmus balance',
+		code: USAGE,
+		stderr: /^(error: invalid \$ISTHMUS_KEY: expected the path of a file, and not the secret itself, [^\n]*\n){2}$/,
+		not: { stderr: /0f0f/ },
+	},
+	{
+		name: 'a file whose name looks like a secret is used',
+		script: 'name=$(printf "0f%.0s" {1..32}); cp $KEY $name; isthmus key inspect $name && isthmus key inspect ./$name',
+	},
+]));
+
+/** Runs a command that may not enter a folder, also as root. */
+const LIMITED = 'limited() { if [ $(id -u) = 0 ]; then setpriv --bounding-set=-dac_override,-dac_read_search "$@"; else "$@"; fi; }\n';
+/** No folder takes a lock file. */
+const NO_LOCKS = 'HOME=/dev/null XDG_RUNTIME_DIR= TMPDIR=/nowhere';
+
+describe('folders for locks and settings may be missing or closed', () => cases([
+	{
+		name: 'if no folder takes lock files, this is said once',
+		script: `${NO_LOCKS} isthmus store ../docs --name lock-1 2> err; code=$?; cat err >&2; [ $(grep -c 'do not take turns' err) = 1 ] && exit $code`,
+		stderr: /^warning: no folder takes the lock file isthmus-5\w+\.lock, so programs with the same account or output do not take turns\. .*\$HOME\/\.local\/state\/isthmus/m,
+	},
+	{
+		name: 'a lock file that is a link is none, in any folder',
+		script: 'mkdir -p .local/state/isthmus run tmp; lock=isthmus-$(isthmus balance //Charlie --json | grep -o \'5[0-9A-Za-z]\{46,\}\').lock\n'
+			+ 'for folder in .local/state/isthmus run tmp; do ln -s nowhere $folder/$lock; done\n'
+			+ 'HOME=$PWD XDG_RUNTIME_DIR=$PWD/run TMPDIR=$PWD/tmp isthmus transfer //Alice 1 --key //Charlie 2> err; code=$?\n'
+			+ 'grep -c "do not take turns" err; exit $code',
+		stdout: /^1$/m,
+	},
+	{
+		name: 'a command that sends nothing needs no lock',
+		script: `${NO_LOCKS} isthmus balance //Bob`,
+		not: { stderr: /turns/ },
+	},
+	{
+		name: 'an object needs a journal, and says which folder takes none',
+		script: `cp $BIG large; ${NO_LOCKS} isthmus store large --name lock-2 --key //Packer`,
+		code: FAILED,
+		stderr: /error: (large: )?no folder takes isthmus-5\w+-\w+\.upload, which is needed to resume: let this user write to \$HOME\/\.local\/state\/isthmus/,
+	},
+	{
+		name: 'a home folder that may not be entered: known chains are not passed over without a word',
+		script: `${LIMITED}mkdir -p home/.config/isthmus; chmod 0 home; HOME=$PWD/home limited isthmus fetch //Bob small -o -; code=$?; chmod 700 home; exit $code`,
+		code: FAILED,
+		stderr: /^error: this user may not enter a folder above \S+\/home\/\.config\/isthmus\/known-chains: permit that, or name another folder for settings with \$XDG_CONFIG_HOME\n$/,
+	},
+	{
+		name: 'a home folder that may not be entered: another folder takes locks and settings',
+		script: `${LIMITED}mkdir -p home/.local/state/isthmus config; chmod 0 home; export HOME=$PWD/home XDG_CONFIG_HOME=$PWD/config\n`
+			+ 'limited isthmus transfer //Alice 1; code=$?; limited isthmus fetch //Bob small -o -; chmod 700 home; exit $code',
+		stdout: /^small$/m,
+		not: { stderr: /turns/ },
 	},
 ]));
 

@@ -2,9 +2,7 @@
 //! What a command needs to talk to a chain: a connection and the account to act as.
 
 use crate::{error::Error, key_file, options::Options, report::Output, stderr::tell};
-use isthmus_sdk::{
-	can_take_turns, Call, Client, Error as SdkError, Identity, Included, Pending, H256,
-};
+use isthmus_sdk::{Call, Client, Error as SdkError, Identity, Included, Pending, H256};
 use std::path::Path;
 
 /// A connection, with the options of the command.
@@ -31,9 +29,6 @@ impl Context {
 		}
 		client.set_tip(options.tip);
 		client.set_budget(options.budget());
-		if !can_take_turns() {
-			tell("warning: no lock files can be made, so programs that use the same account cannot take turns");
-		}
 		Ok(Self {
 			client,
 			output: options.output(),
@@ -53,7 +48,7 @@ impl Context {
 
 	/// Returns whether the command was given a key.
 	pub(crate) fn has_key(&self) -> bool {
-		self.options.key().is_ok()
+		self.options.has_key()
 	}
 
 	/// Returns the identity to act as. Asks for the passphrase if the key is in a file.
@@ -73,6 +68,8 @@ impl Context {
 			return opened.map_err(|error| self.options.naming_key(error));
 		}
 		if !self.client.is_development().await? {
+			// What follows is a password.
+			let key = key.split("///").next().unwrap_or_default();
 			return Err(Error::usage(format!(
 				"{key} works only on development chains, because its secrets are public"
 			))

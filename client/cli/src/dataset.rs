@@ -642,6 +642,7 @@ async fn create(
 	erasable: bool,
 ) -> Result<Created, Error> {
 	let client = &context.client;
+	let call = client.create_dataset(name).await?;
 	let marked = match erasable {
 		true => {
 			let next = client.best().await?.next_dataset(identity.id()).await?;
@@ -649,7 +650,7 @@ async fn create(
 		}
 		false => None,
 	};
-	let made = make(context, identity, name).await;
+	let made = make(context, identity, &call).await;
 	let number = made.as_ref().map(|(_, dataset)| *dataset);
 	let keys = marked.map(|marked| marked.done(number)).transpose()?;
 	let (block, dataset) = made?;
@@ -669,10 +670,9 @@ async fn create(
 async fn make(
 	context: &Context,
 	identity: &Identity,
-	name: &str,
+	call: &Call,
 ) -> Result<(BlockNumber, DatasetId), Error> {
-	let call = context.client.create_dataset(name).await?;
-	let included = context.send(identity, &call).await?;
+	let included = context.send(identity, call).await?;
 	let created = included.events.iter().find_map(|event| match event {
 		Event::DatasetCreated { dataset, .. } => Some(*dataset),
 		_ => None,
@@ -749,6 +749,7 @@ async fn start_epoch(
 	erasable: bool,
 ) -> Result<Lines<Started>, Error> {
 	let client = &context.client;
+	let call = client.start_epoch(dataset).await?;
 	let marked = match erasable {
 		true => {
 			let entry = own(&client.best().await?, identity.id(), dataset).await?;
@@ -756,7 +757,6 @@ async fn start_epoch(
 		}
 		false => None,
 	};
-	let call = client.start_epoch(dataset).await?;
 	let sent = context.send(identity, &call).await;
 	let keys = marked.map(|marked| marked.done(sent.as_ref().map(|_| dataset)));
 	let (keys, included) = (keys.transpose()?, sent?);

@@ -4,7 +4,7 @@
 use crate::{
 	confirm::confirm,
 	context::Context,
-	error::{Error, Kind},
+	error::Error,
 	text::{count, path},
 };
 use isthmus_sdk::{
@@ -61,7 +61,7 @@ impl<'a> Marked<'a> {
 	}
 
 	/// Goes on when the transaction is included, with the dataset that it made. Returns the file with the keys. If the
-	/// transaction failed, the note is taken back, unless it may still be included.
+	/// transaction was refused, the note is taken back, but not if it may still be included.
 	pub(crate) fn done(self, made: Result<DatasetId, &Error>) -> Result<PathBuf, Error> {
 		match made {
 			Ok(dataset) if dataset == self.dataset => {}
@@ -71,8 +71,8 @@ impl<'a> Marked<'a> {
 					.map_err(SdkError::from)?;
 				self.take_back()?;
 			}
-			Err(error) if error.kind() == Kind::Unreachable => {}
-			Err(_) => self.take_back()?,
+			Err(error) if error.has_no_effect() => self.take_back()?,
+			Err(_) => {}
 		}
 		Ok(self.file.path().to_owned())
 	}

@@ -35,6 +35,8 @@ pub(crate) struct Error {
 	hints: Vec<Hint>,
 	/// What it would cost, if this is only the end of a dry run.
 	cost: Option<Box<Cost>>,
+	/// Whether what was asked of the chain surely had no effect, and will have none.
+	no_effect: bool,
 }
 
 /// What the user can do about an error, or a part of it.
@@ -110,10 +112,11 @@ impl Error {
 	pub(crate) fn new(kind: Kind, message: impl fmt::Display) -> Self {
 		Self {
 			kind,
-			message: message.to_string(),
+			message: os(&message),
 			listed: Vec::new(),
 			hints: Vec::new(),
 			cost: None,
+			no_effect: false,
 		}
 	}
 
@@ -130,11 +133,9 @@ impl Error {
 	/// Makes an error of a file or a folder that cannot be read or written.
 	pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
 		let failed = Self::failed(format!("{}: {}", path.display(), os(error)));
-		match error.kind() {
-			ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-				failed.hint("free some space, and run the same command again")
-			}
-			_ => failed,
+		match disk_hint(error) {
+			Some(hint) => failed.hint(hint),
+			None => failed,
 		}
 	}
 
@@ -164,6 +165,16 @@ impl Error {
 	pub(crate) fn also(mut self, more: impl fmt::Display) -> Self {
 		self.hints.push(Hint::Words(more.to_string().into()));
 		self
+	}
+
+	/// Says of an error of the connection how much arrived before, if anything did.
+	pub(crate) fn interrupted(self, arrived: Option<String>) -> Self {
+		match arrived {
+			Some(arrived) if self.kind == Kind::Unreachable => self.also(format!(
+				"{arrived} arrived, and the same command goes on from there"
+			)),
+			_ => self,
+		}
 	}
 
 	/// Names the record in a hint that names none, and calls the record with this key what the user calls it.
@@ -205,6 +216,12 @@ impl Error {
 	/// Returns what the command would cost, if this is the end of a dry run, in which all else went well.
 	pub(crate) fn cost(&self) -> Option<Cost> {
 		self.cost.as_deref().copied()
+	}
+
+	/// Returns whether what was asked of the chain surely had no effect, and will have none. If this is not known, the
+	/// transaction may still be included.
+	pub(crate) fn has_no_effect(&self) -> bool {
+		self.no_effect
 	}
 
 	/// Returns the kind.
@@ -291,7 +308,6 @@ impl From<SdkError> for Error {
 		let hint = words.map(|words| Hint::Words(words.into()));
 		let hint = hint.or_else(|| naming_hint(&error));
 		let message = match &error {
-			SdkError::Io(error) => os(error),
 			// `isthmus store` compares a value with the stored one, so the two differ.
 			SdkError::Upload(UploadError::AlreadyStored(_)) => {
 				format!("{error}, with different content")
@@ -305,6 +321,7 @@ impl From<SdkError> for Error {
 		Self {
 			hints: hint.into_iter().collect(),
 			cost,
+			no_effect: has_no_effect(&error),
 			..Self::new(kind, message)
 		}
 	}
@@ -320,12 +337,18 @@ impl From<UploadFolderError> for Error {
 				..Self::failed(error)
 			},
 			UploadFolderError::ChangedWhileRead(_) => Self::failed(error).hint(STEADY),
+			UploadFolderError::NotAFolder(_) => {
+				Self::failed(error).hint("one file, or a stream, is stored with `isthmus store`")
+			}
 			UploadFolderError::NotPacked { key } => Self {
 				hints: vec![Hint::remove(OTHER_NAME, Some(key))],
 				..Self::refused(error)
 			},
 			UploadFolderError::Differs { .. } => {
 				Self::refused(error).hint("store what has changed: isthmus sync FOLDER")
+			}
+			UploadFolderError::Emptied => {
+				Self::failed(error).hint("if all of them are to go, pass --allow-empty")
 			}
 			UploadFolderError::OtherDataset { dataset } => {
 				Self::refused(error).hint(format!("name it: --dataset {dataset}"))
@@ -371,6 +394,28 @@ impl From<FetchError> for Error {
 		}
 	}
 }
+
+/// Returns whether an error says that the transaction was refused, or not sent at all.
+fn has_no_effect(error: &SdkError) -> bool {
+	match error {
+		SdkError::Refused(_) | SdkError::Cost(_) | SdkError::InsufficientFunds { .. } => true,
+		error => matches!(
+			error.rejection(),
+			Some(Rejection::CannotPay | Rejection::PoolFull)
+		),
+	}
+}
+
+/// Returns a hint for a disk that does not take what is written to it.
+fn disk_hint(error: &io::Error) -> Option<&'static str> {
+	match error.kind() {
+		ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(FULL),
+		_ => None,
+	}
+}
+
+/// The hint for a full disk.
+const FULL: &str = "free some space, and run the same command again";
 
 /// The hint for a record that exists with other content.
 const OTHER_NAME: &str = "store it under another --name, or remove the record first: ";
@@ -457,6 +502,7 @@ fn upload_hint(error: &UploadError) -> (Kind, Option<&'static str>) {
 fn send_hint(error: &SendError) -> Option<&'static str> {
 	match error {
 		SendError::Store { failure, .. } => failure.is_passing().then_some(RESUME),
+		SendError::Journal { source, .. } => disk_hint(source),
 		_ => None,
 	}
 }
@@ -469,6 +515,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Unreachable,
 			Some("start a node with `isthmus-node --dev`, or give the address of one: --url ws://HOST:PORT"),
 		),
+		Gone { .. } => (Kind::Unreachable, Some(WENT_AWAY)),
 		Rejected { status: 403, .. } => (
 			Kind::Unreachable,
 			Some("a node on the loopback interface answers only at its own address and port: forward a port of the same number, or start the node with --rpc-cors all"),
@@ -513,7 +560,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Cost(_) => (Kind::Refused, Some("raise --max-cost, or see what it costs with --dry-run")),
 		Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
 		error if is_refusal(error) => (Kind::Refused, None),
-		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
+		Io(error) => (Kind::Failed, disk_hint(error)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
 		NotPostQuantum => (Kind::Refused, Some(NEW_KEY)),
@@ -561,6 +608,7 @@ fn erasable_hint(error: &ErasableError) -> (Kind, Option<&'static str>) {
 			Some("remove it without --erase. For what is stored from now on: isthmus dataset epoch DATASET --erasable"),
 		),
 		NoFile => (Kind::Refused, Some("use a key file: isthmus key generate")),
+		Io { error, .. } => (Kind::Failed, disk_hint(error)),
 		_ => (Kind::Failed, None),
 	}
 }
@@ -586,6 +634,10 @@ const OTHER_SEED: &str = "the same account is in another key file, with another 
 /// The hint if a key is not a post-quantum one.
 const NEW_KEY: &str =
 	"the reader has to publish a new key: isthmus key rotate; or leave out --pq-only";
+/// The hint if the node that answered before does not any more.
+const WENT_AWAY: &str = "the node went away: start it again, or give the address of another node of the same chain (--url ws://HOST:PORT), and run the same command again";
+/// The hint if the chain does not take the time of an observation.
+const CLOCK: &str = "the time is --observed, or that of this machine's clock, which may be wrong: compare `date -u` with a clock that is right";
 /// The hint after a connection was lost.
 const RESUME: &str = "run the same command again to resume";
 /// The hint if a transaction was sent and may still be included.
@@ -638,6 +690,7 @@ fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 		NameOfAnother => "choose another name",
 		SourceIsClosed => "its owner can open it again: isthmus facts change SOURCE",
 		NotReporter => "the source's owner can add the account: isthmus facts change SOURCE --reporters ACCOUNTS",
+		ObservedInFuture | ObservedTooLongAgo | NotNewer => CLOCK,
 		NoReport => "list the reports: isthmus facts list SOURCE",
 		UnknownCredential => "list the account's credentials: isthmus facts credentials ACCOUNT",
 		DatasetNameTaken => "list your datasets: isthmus dataset list",
@@ -821,6 +874,94 @@ mod tests {
 	}
 
 	#[test]
+	fn a_node_that_went_away_is_no_node_that_was_never_there() {
+		let (url, reason) = ("ws://a".to_owned(), "refused".to_owned());
+		let gone = || {
+			let (url, reason) = (url.clone(), reason.clone());
+			Error::from(SdkError::Gone { url, reason })
+		};
+		assert_eq!(gone().kind, Kind::Unreachable);
+		let arrived = Some("2 of 5 files".to_owned());
+		let hint = gone().interrupted(arrived.clone()).shown_hint().unwrap();
+		assert!(!hint.contains("isthmus-node"), "{hint}");
+		assert!(hint.starts_with("the node went away: start it again, or"));
+		assert!(
+			hint.ends_with("run the same command again; 2 of 5 files arrived, and the same command goes on from there"),
+			"{hint}"
+		);
+		assert_eq!(
+			gone().interrupted(None).shown_hint().as_deref(),
+			Some(WENT_AWAY)
+		);
+		let never = Error::from(SdkError::Unreachable { url, reason });
+		assert!(never.shown_hint().unwrap().contains("isthmus-node --dev"));
+		let refused = Error::refused("no").interrupted(arrived);
+		assert_eq!(refused.shown_hint(), None);
+	}
+
+	#[test]
+	fn what_may_still_be_included_is_not_taken_for_refused() {
+		let hash = H256::repeat_byte(7);
+		let refusal = Refusal {
+			error: PalletError::new("DataSharing", "DatasetNameTaken"),
+			docs: String::new(),
+		};
+		assert!(Error::from(SdkError::Refused(refusal)).has_no_effect());
+		let unfunded = CostError::NotEnoughFunds { needed: 2, free: 1 };
+		assert!(Error::from(SdkError::from(unfunded)).has_no_effect());
+		let reason = || "no".to_owned();
+		for error in [
+			SdkError::Unconfirmed { hash, last: 7 },
+			SdkError::Behind { hash, last: 7 },
+			SdkError::NotIncluded(reason()),
+			SdkError::NotAccepted(reason()),
+			SdkError::Connection(reason()),
+			SdkError::NotFinal {
+				hash,
+				block: 7,
+				reason: reason(),
+			},
+		] {
+			assert!(!Error::from(error).has_no_effect());
+		}
+		assert!(!Error::failed("no").has_no_effect());
+	}
+
+	#[test]
+	fn a_full_disk_has_one_hint_wherever_it_is_met() {
+		// ENOSPC.
+		let full = || io::Error::from_raw_os_error(28);
+		let path = || std::path::PathBuf::from("school.key.erasable");
+		let erasable = ErasableError::Io {
+			path: path(),
+			error: full(),
+		};
+		let journal = SendError::Journal {
+			path: path(),
+			source: full(),
+		};
+		for error in [
+			Error::file(&path(), &full()),
+			Error::from(SdkError::from(erasable)),
+			Error::from(SdkError::from(journal)),
+			Error::from(SdkError::from(full())),
+			Error::from(UploadFolderError::Io {
+				path: path(),
+				source: full(),
+			}),
+		] {
+			assert_eq!(error.kind, Kind::Failed);
+			assert!(!error.message.contains("os error"), "{}", error.message);
+			assert_eq!(
+				error.shown_hint().as_deref(),
+				Some(FULL),
+				"{}",
+				error.message
+			);
+		}
+	}
+
+	#[test]
 	fn a_file_that_changes_is_no_refusal_of_the_chain() {
 		let key = record_key("a").unwrap();
 		for error in [
@@ -854,5 +995,9 @@ mod tests {
 			Some("omit --leaf to use the next free leaf")
 		);
 		assert_eq!(hint("Balances", "LeafTaken"), None);
+		for name in ["ObservedInFuture", "ObservedTooLongAgo", "NotNewer"] {
+			let clock = hint("Facts", name).unwrap();
+			assert!(clock.contains("this machine's clock"), "{name}: {clock}");
+		}
 	}
 }

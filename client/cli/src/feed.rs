@@ -271,7 +271,7 @@ impl Line {
 				Outcome::Unsure(last) => self.unsure = Some(Unsure { observation, last }),
 			}
 		}
-		reported.map_err(|error| error.to_string())
+		reported.map_err(|error| error.words())
 	}
 
 	/// Finds out about a report whose outcome is not known: it is in the best chain, it can be in no block any more, or
@@ -345,7 +345,7 @@ impl Line {
 		let report = Reported::new(&feed.source, topic, observation, &included);
 		// It is reported already, so a full disk under the log does not stop the command.
 		if let Err(error) = feed.context.output.print(&report) {
-			error.report();
+			feed.context.output.fail(&error);
 		}
 		Ok(())
 	}
@@ -355,11 +355,28 @@ impl Line {
 #[derive(Debug, thiserror::Error)]
 enum Failure {
 	/// It is another value, observed no later than the one that is reported.
-	#[error("TooSoon: {0} was observed no later than the value that is reported")]
+	#[error("TooSoon: {0} was observed no later than the value that is reported: was this machine's clock set back?")]
 	TooSoon(Value),
 	/// The node or the chain did not take it.
 	#[error(transparent)]
 	Chain(#[from] SdkError),
+}
+
+impl Failure {
+	/// Returns what to tell about it.
+	fn words(&self) -> String {
+		use PalletError::{NotNewer, ObservedInFuture, ObservedTooLongAgo};
+		let refusal = match self {
+			Self::Chain(error) => error.refusal(),
+			Self::TooSoon(_) => None,
+		};
+		match refusal {
+			Some(ObservedInFuture | ObservedTooLongAgo | NotNewer) => {
+				format!("{self} (this machine's clock may be wrong)")
+			}
+			_ => self.to_string(),
+		}
+	}
 }
 
 /// What became of an observation that could not be reported.
@@ -384,5 +401,30 @@ fn outcome_of(error: &SdkError) -> Outcome {
 			Some(NotNewer | ObservedTooLongAgo) => Outcome::Over,
 			_ => Outcome::NotSent,
 		},
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use isthmus_sdk::Refusal;
+
+	#[test]
+	fn a_time_that_is_not_taken_points_to_the_clock() {
+		let refused = |name| {
+			let refusal = Refusal {
+				error: PalletError::new("Facts", name),
+				docs: "no.".into(),
+			};
+			Failure::Chain(SdkError::Refused(refusal)).words()
+		};
+		for name in ["ObservedInFuture", "ObservedTooLongAgo", "NotNewer"] {
+			let words = refused(name);
+			assert_eq!(
+				words,
+				format!("{name}: no. (this machine's clock may be wrong)")
+			);
+		}
+		assert_eq!(refused("NotReporter"), "NotReporter: no.");
 	}
 }

@@ -198,7 +198,8 @@ async fn write(
 		}
 		Target::One(Output::File(output)) => {
 			let file = FetchFile::new(reading, &output).replace(opts.force);
-			file.run(bar).await?;
+			let done = file.run(bar).await;
+			done.map_err(|error| Error::from(error).interrupted(bar.arrived()))?;
 			(reading.length(), None, output)
 		}
 		Target::FileOf(output) => {
@@ -209,7 +210,9 @@ async fn write(
 		}
 		Target::Folder(output) => {
 			let fetched =
-				fetch_folder(client, identity, owner, reading, &output, opts.force, bar).await?;
+				fetch_folder(client, identity, owner, reading, &output, opts.force, bar).await;
+			let fetched =
+				fetched.map_err(|error| Error::from(error).interrupted(bar.arrived_files()))?;
 			(fetched.bytes, Some(fetched.files), output)
 		}
 	};

@@ -7,6 +7,7 @@ use crate::{
 	metrics::{counter, Metric, MetricsFile},
 	options::{settings, variable, Options},
 	report::{Lines, Output},
+	secret,
 	service::Service,
 	stderr::tell,
 	stop::on_signals,
@@ -80,7 +81,7 @@ pub(crate) struct Opts {
 
 	/// File with the access key, its secret and the token [default: gateway in the folder of settings,
 	/// ~/.config/isthmus]
-	#[arg(long, value_name = "FILE")]
+	#[arg(long, value_name = "FILE", value_parser = secret::path())]
 	credentials: Option<PathBuf>,
 
 	/// Write a profile for programs of Delta Sharing to this file: the address and the token
@@ -374,7 +375,7 @@ impl Watch for Log {
 				counts.failures += u64::from(read.failed.is_some());
 				// The bytes are sent already, so a full disk under the log does not stop the command.
 				if let Err(error) = self.output.print(&ReadReport::from(read)) {
-					error.report();
+					self.output.fail(&error);
 				}
 			}
 			Event::Refused(refused) => {

@@ -338,11 +338,11 @@ impl Watch for &mut Reporter<'_> {
 			},
 			Step::NotCopied { key, error } => {
 				self.not_copied = true;
-				return tell(format_args!("{}: {error}", Key(key)));
+				return tell(format_args!("object {}: {error}", Key(key)));
 			}
 			Step::Unusable { key } => {
 				return tell(format_args!(
-					"{}: what the chain has of it is not an object, and cannot be kept",
+					"object {}: what the chain has of it is not an object, and cannot be kept",
 					Key(key)
 				));
 			}
@@ -361,7 +361,7 @@ impl Watch for &mut Reporter<'_> {
 		};
 		// It is done already, so a full disk under the log does not stop the command.
 		if let Err(error) = self.context.output.print(&did) {
-			error.report();
+			self.context.output.fail(&error);
 		}
 	}
 

@@ -6,12 +6,13 @@ use crate::{
 	error::{Error, Kind},
 	key_file,
 	options::Options,
-	passphrase, recovery,
+	recovery,
 	report::Report,
+	secret,
 	text::count,
 };
 use isthmus_sdk::{
-	envelope::Secrets, sharing, Account, AccountId, BlockNumber, GrantState, Identity, OpeningGrant,
+	envelope::Secrets, sharing, AccountId, BlockNumber, GrantState, Identity, OpeningGrant,
 };
 use serde::Serialize;
 use std::{
@@ -44,6 +45,7 @@ enum Command {
 	/// The file is encrypted under a passphrase.
 	Generate {
 		/// New file
+		#[arg(value_parser = secret::path())]
 		file: PathBuf,
 	},
 	/// Create a key file for an existing account
@@ -53,16 +55,19 @@ enum Command {
 	/// account, both are needed: its own secret and the 24 words.
 	Import {
 		/// New file
+		#[arg(value_parser = secret::path())]
 		file: PathBuf,
 	},
 	/// Show the address and the seed's fingerprint in a key file, without its passphrase
 	Inspect {
 		/// Key file
+		#[arg(value_parser = secret::path())]
 		file: PathBuf,
 	},
 	/// Show the 24 words of a key file's seed
 	Words {
 		/// Key file
+		#[arg(value_parser = secret::path())]
 		file: PathBuf,
 	},
 	/// Make a key file from the 24 words of its seed
@@ -71,6 +76,7 @@ enum Command {
 	/// its records and all grants that it was given.
 	Restore {
 		/// New file
+		#[arg(value_parser = secret::path())]
 		file: PathBuf,
 
 		/// Restore an imported account: ask for its own secret, too, or read it from the next line of stdin
@@ -82,11 +88,13 @@ enum Command {
 	/// A script passes the new passphrase in $ISTHMUS_NEW_PASSPHRASE.
 	Passphrase {
 		/// Key file
+		#[arg(value_parser = secret::path())]
 		file: PathBuf,
 	},
 	/// Check that a key file, for example a backup, opens what the chain has for the account
 	Verify {
 		/// Key file
+		#[arg(value_parser = secret::path())]
 		file: PathBuf,
 	},
 	/// Split a key file's seed among several people
@@ -94,6 +102,7 @@ enum Command {
 	/// Prints one share a line. Fewer shares than are needed tell nothing about the seed.
 	Split {
 		/// Key file
+		#[arg(value_parser = secret::path())]
 		file: PathBuf,
 
 		/// Number of shares to make
@@ -109,6 +118,7 @@ enum Command {
 	/// Reads the shares from stdin, one a line, or asks for them.
 	Join {
 		/// New file
+		#[arg(value_parser = secret::path())]
 		file: PathBuf,
 
 		/// Restore an imported account: ask for its own secret, too, or read it from the line after the shares
@@ -172,13 +182,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 				&Secrets::generate().map_err(Error::failed)?,
 			)?)
 		}
-		Command::Import { file } => {
-			key_file::check_new(&file)?;
-			let secret = passphrase::account()?;
-			Account::from_uri(&secret).map_err(Error::usage)?;
-			let secrets = Secrets::for_account(secret).map_err(Error::failed)?;
-			Box::new(recovery::create(&file, &secrets)?)
-		}
+		Command::Import { file } => Box::new(recovery::import(&file)?),
 		Command::Inspect { file } => Box::new(key_file::Shown::from(key_file::read(&file)?)),
 		Command::Words { file } => Box::new(recovery::words(&file)?),
 		Command::Restore { file, imported } => Box::new(recovery::restore(&file, imported)?),

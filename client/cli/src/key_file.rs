@@ -4,7 +4,7 @@
 
 use crate::{
 	error::{Error, Kind},
-	output, passphrase,
+	output, passphrase, secret,
 	stderr::tell,
 };
 use isthmus_sdk::{
@@ -80,6 +80,12 @@ pub(crate) fn change_passphrase(path: &Path) -> Result<KeyFile, Error> {
 fn lock(path: &Path) -> Result<FolderLock, Error> {
 	let failed = |error: std::io::Error| failed(path, error.into());
 	if let Some(lock) = key_file::try_lock(path).map_err(failed)? {
+		if !lock.is_held() {
+			tell(format_args!(
+				"warning: the folder of {} cannot be locked: let no other program change the file now",
+				path.display()
+			));
+		}
 		return Ok(lock);
 	}
 	let target = on_disk::target(path).map_err(failed)?;
@@ -149,8 +155,13 @@ fn seal(path: &Path, secrets: &Secrets, passphrase: &str) -> Result<KeyFile, Err
 }
 
 fn exists(path: &Path) -> Error {
-	Error::failed(format!("{} already exists", path.display()))
-		.hint("a key file is never replaced: choose another name")
+	let error = Error::failed(format!("{} already exists", path.display()));
+	match secret::is_key_file(path) {
+		true => error.hint(
+			"it is a key file, which is never replaced. It is used as it is: --key FILE, and `isthmus key passphrase FILE` changes its passphrase. To make another one, choose another name",
+		),
+		false => error.hint("a key file is never replaced: choose another name"),
+	}
 }
 
 fn failed(path: &Path, error: KeyFileError) -> Error {

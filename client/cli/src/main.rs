@@ -55,6 +55,7 @@ mod requests;
 mod revoke;
 mod risk;
 mod runtime;
+mod secret;
 mod serve;
 #[cfg(unix)]
 mod service;
@@ -269,10 +270,9 @@ fn main() -> ExitCode {
 			.map_err(|error| report::unreported(error, &report.to_string(), sent.last())),
 		None => Ok(()),
 	});
-	match (printed, output) {
-		(Ok(()), _) => ExitCode::SUCCESS,
-		(Err(error), Output::Text) => error.report(),
-		(Err(error), Output::Json) => error.report_json(),
+	match printed {
+		Ok(()) => ExitCode::SUCCESS,
+		Err(error) => output.fail(&error),
 	}
 }
 
@@ -288,14 +288,15 @@ fn parse() -> Result<Isthmus, clap::Error> {
 /// The most characters of an argument that an error repeats.
 const MOST_REPEATED: usize = 200;
 
-/// Escapes and shortens what an error repeats of the arguments: in a script, they may come from someone else.
+/// Escapes and shortens what an error repeats of the arguments: in a script, they may come from someone else. What may be a
+/// secret is not repeated.
 fn with_visible_values(mut error: clap::Error) -> clap::Error {
 	let context = error.context().filter_map(|(kind, value)| match value {
 		ContextValue::String(text) => Some((kind, text.clone())),
 		_ => None,
 	});
 	for (kind, text) in context.collect::<Vec<_>>() {
-		let mut visible = text::shown(&text);
+		let mut visible = text::shown(secret::shown_argument(&text));
 		if let Some((end, _)) = visible.char_indices().nth(MOST_REPEATED) {
 			visible.truncate(end);
 			visible.push('…');
@@ -347,15 +348,19 @@ fn with_negative_numbers(command: clap::Command) -> clap::Command {
 
 /// Prints the help that was asked for, or what is wrong with the arguments, and returns the program's exit code.
 fn explain(error: &clap::Error) -> ExitCode {
-	if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
-		return Error::from(error).report_json();
+	let output = match std::env::args_os().any(|arg| arg == "--json") {
+		true => Output::Json,
+		false => Output::Text,
+	};
+	if error.use_stderr() && output == Output::Json {
+		return output.fail(&Error::from(error));
 	}
 	if let (false, Err(closed)) = (error.use_stderr(), report::check_open()) {
-		return closed.report();
+		return output.fail(&closed);
 	}
 	match error.print().and_then(|()| io::stdout().flush()) {
 		Err(failed) if !error.use_stderr() && failed.kind() != io::ErrorKind::BrokenPipe => {
-			report::stdout(&failed).report()
+			output.fail(&report::stdout(&failed))
 		}
 		_ => ExitCode::from(error.exit_code() as u8),
 	}

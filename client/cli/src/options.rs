@@ -5,10 +5,11 @@ use crate::{
 	error::{Error, Kind},
 	input::read_at_most,
 	report::{Output, Sent},
+	secret,
 	text::{account, amount},
 };
-use clap::builder::NonEmptyStringValueParser;
-use isthmus_sdk::{from_hex, trust, AccountId, Balance, Budget, Trust};
+use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
+use isthmus_sdk::{from_hex, shown_address, trust, AccountId, Balance, Budget, Trust};
 use std::{net::Ipv6Addr, path::PathBuf, time::Duration};
 use url::Url;
 
@@ -28,7 +29,8 @@ pub(crate) struct Options {
 	url: Vec<String>,
 
 	/// Account to act as: a key file, or a development account such as //Alice [default: $ISTHMUS_KEY]
-	#[arg(long, global = true, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
+	#[arg(long, global = true, value_name = "KEY")]
+	#[arg(value_parser = NonEmptyStringValueParser::new().try_map(secret::key))]
 	key: Option<String>,
 
 	/// Act as the owner of datasets that you took over from this account
@@ -86,12 +88,21 @@ pub(crate) struct Options {
 impl Options {
 	/// Returns the key file, or the development account, to act as.
 	pub(crate) fn key(&self) -> Result<String, Error> {
-		let named = self.key.clone().or_else(|| variable("ISTHMUS_KEY"));
-		named.ok_or_else(|| {
-			Error::usage("this command needs a key: pass --key or set $ISTHMUS_KEY").hint(
-				"create one with `isthmus key generate FILE`; on a development chain, use --key //Alice",
-			)
-		})
+		match (&self.key, variable("ISTHMUS_KEY")) {
+			(Some(key), _) => Ok(key.clone()),
+			(None, Some(key)) => secret::key(key)
+				.map_err(|reason| Error::usage(format!("invalid $ISTHMUS_KEY: {reason}"))),
+			(None, None) => Err(
+				Error::usage("this command needs a key: pass --key or set $ISTHMUS_KEY").hint(
+					"create one with `isthmus key generate FILE`; on a development chain, use --key //Alice",
+				),
+			),
+		}
+	}
+
+	/// Returns whether a key is named.
+	pub(crate) fn has_key(&self) -> bool {
+		self.key.is_some() || variable("ISTHMUS_KEY").is_some()
 	}
 
 	/// Says of an error of the key file that a variable names it, if none of the arguments does.
@@ -201,9 +212,8 @@ fn address(text: &str) -> Result<String, String> {
 	};
 	if let Some(reason) = reason {
 		let secure = if scheme == "https" { "wss" } else { "ws" };
-		return Err(format!(
-			"{reason}; expected a WebSocket address: {secure}://{rest}"
-		));
+		let meant = shown_address(&format!("{secure}://{rest}"));
+		return Err(format!("{reason}; expected a WebSocket address: {meant}"));
 	}
 	if !has_port(host) {
 		return Err("expected a port from 1 to 65535".to_owned());

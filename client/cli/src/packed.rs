@@ -18,9 +18,9 @@ use std::fmt;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Synced {
+	added: usize,
 	/// The block; `None` if nothing has changed and nothing was sent.
 	block: Option<BlockNumber>,
-	added: usize,
 	bytes: u64,
 	changed: usize,
 	dataset: DatasetId,
@@ -46,10 +46,10 @@ pub(crate) struct Synced {
 /// What became of objects at a location.
 #[derive(Serialize)]
 struct Deleted {
-	location: String,
-	gone: usize,
 	/// Why one was not deleted there; `None` if all are gone.
 	failure: Option<String>,
+	gone: usize,
+	location: String,
 }
 
 impl Synced {
@@ -129,8 +129,14 @@ pub(crate) async fn store(
 	folder: &LocalFolder,
 ) -> Result<Synced, Error> {
 	let sync = sync.until_finalized(context.is_finalized());
-	let synced = sync.run(folder, &mut Bar::new()).await;
-	let synced: SyncedFolder = synced.map_err(|error| Error::from(error).naming(key, called))?;
+	let mut bar = Bar::new();
+	let synced = sync.run(folder, &mut bar).await;
+	let failed = |error| {
+		Error::from(error)
+			.interrupted(bar.arrived())
+			.naming(key, called)
+	};
+	let synced: SyncedFolder = synced.map_err(failed)?;
 	let place = synced.list.place;
 	// The connection may have been lost just after the list was sent.
 	let is_new = synced.list.done.now().is_some() || synced.sent_bytes > 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Asks for passphrases and secrets, without showing them.
 
-use crate::{error::Error, options::variable, report::Patient};
+use crate::{error::Error, options::variable, report::Patient, secret};
 use isthmus_sdk::{envelope::key_file::MIN_PASSPHRASE, Shown};
 use std::{
 	io::{self, ErrorKind, IsTerminal, Read},
@@ -78,7 +78,9 @@ pub(crate) fn secret(text: &str) -> Result<Zeroizing<String>, Error> {
 			)));
 		}
 	}
-	secret_of(&line)
+	let given = secret_of(&line)?;
+	secret::check_typed(&given)?;
+	Ok(given)
 }
 
 /// Reads until the end of a line, or of the stream.
@@ -136,7 +138,9 @@ pub(crate) fn prompt(text: &str) -> Result<Zeroizing<String>, Error> {
 /// so, and leave the terminal as it was.
 mod terminal {
 	use crate::passphrase::read_line;
-	use rustix::termios::{tcgetattr, tcsetattr, LocalModes, OptionalActions, Termios};
+	use rustix::termios::{
+		tcflush, tcgetattr, tcsetattr, LocalModes, OptionalActions, QueueSelector, Termios,
+	};
 	use signal_hook::{
 		consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP},
 		flag,
@@ -191,6 +195,12 @@ mod terminal {
 
 		fn restore(&self) {
 			let _ = tcsetattr(&self.shown, OptionalActions::Now, &self.before);
+		}
+
+		/// Restores it, and drops what was typed and not read: a shell would read a part of a passphrase, and show it.
+		fn clear(&self) {
+			let _ = tcflush(&self.shown, QueueSelector::IFlush);
+			self.restore();
 		}
 	}
 
@@ -264,12 +274,12 @@ mod terminal {
 		}
 	}
 
-	/// Ends or suspends the program on a signal, with the terminal as it was. When the program is continued, the prompt is
-	/// shown again.
+	/// Ends or suspends the program on a signal, with the terminal as it was, and without what was typed. When the program is
+	/// continued, the prompt is shown again.
 	async fn act_on(mut signals: Signals, terminal: Terminal) {
 		loop {
 			let signal = signals.next().await;
-			terminal.restore();
+			terminal.clear();
 			// It returns after a suspension only.
 			let _ = emulate_default_handler(signal);
 			let _ = terminal.show();

@@ -2,6 +2,7 @@
 //! Progress bars on stderr, drawn only on a terminal that can redraw a line, and only while the command is in its foreground:
 //! in the background, a bar would be drawn over what the user types.
 
+use crate::text::{bytes, count};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use isthmus_sdk::{Progress, Shown, Stage};
 
@@ -16,6 +17,10 @@ pub(crate) struct Bar {
 	task: Option<(Stage, u64)>,
 	/// The path of the current file of a folder; empty if the operation is not about a folder.
 	file: String,
+	/// How many bytes of a value were sent or fetched, and of how many.
+	value: Option<(u64, u64)>,
+	/// How many files of a folder are stored, and of how many.
+	files: Option<(u64, u64)>,
 }
 
 impl Bar {
@@ -26,7 +31,30 @@ impl Bar {
 			background: false,
 			task: None,
 			file: String::new(),
+			value: None,
+			files: None,
 		}
+	}
+
+	/// Says how much was sent or fetched so far, as in "2 of 5 files"; `None` if nothing was, or it is not known.
+	pub(crate) fn arrived(&self) -> Option<String> {
+		let (done, total) = match self.files {
+			// The bytes are those of one of its files.
+			Some(_) => return self.arrived_files(),
+			None => self.value?,
+		};
+		match done {
+			0 => None,
+			// The length of a stream is not known before its end.
+			done if done >= total => Some(bytes(done)),
+			done => Some(format!("{} of {}", bytes(done), bytes(total))),
+		}
+	}
+
+	/// Does the same for a folder whose files are records.
+	pub(crate) fn arrived_files(&self) -> Option<String> {
+		let (done, total) = self.files?;
+		(done > 0).then(|| format!("{done} of {}", count(total, "file")))
 	}
 
 	/// Returns a bar that is never drawn.
@@ -58,6 +86,9 @@ impl Drop for Bar {
 
 impl Progress for Bar {
 	fn at(&mut self, stage: Stage, done: u64, total: u64) {
+		if matches!(stage, Stage::Sending | Stage::Fetching) {
+			self.value = Some((done, total));
+		}
 		self.look();
 		if self.task != Some((stage, total)) {
 			self.task = Some((stage, total));
@@ -89,6 +120,10 @@ impl Progress for Bar {
 		self.file = Shown(path).to_string();
 		self.bar.set_message(self.file.clone());
 	}
+
+	fn files(&mut self, done: u64, total: u64) {
+		self.files = Some((done, total));
+	}
 }
 
 /// Returns a bar, which is hidden if stderr is not such a terminal.
@@ -118,3 +153,28 @@ fn is_in_foreground() -> bool {
 
 const BYTES: &str = "{msg:10} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
 const BLOCKS: &str = "{msg:10} {wide_bar} {pos}/{len} blocks {eta}";
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn what_arrived_is_known_after_an_interruption() {
+		let mut bar = Bar::hidden();
+		assert_eq!(bar.arrived(), None);
+		bar.at(Stage::Naming, 9_000_000, 9_000_000);
+		assert_eq!(bar.arrived(), None);
+		bar.at(Stage::Sending, 2_000_000, 9_000_000);
+		assert_eq!(bar.arrived().as_deref(), Some("2.0 MB of 9.0 MB"));
+		bar.at(Stage::Sending, 9_000_000, 9_000_000);
+		assert_eq!(bar.arrived().as_deref(), Some("9.0 MB"));
+		// Of a folder, the files count.
+		bar.file("a");
+		bar.files(0, 5);
+		assert_eq!(bar.arrived(), None);
+		bar.files(2, 5);
+		assert_eq!(bar.arrived().as_deref(), Some("2 of 5 files"));
+		bar.files(5, 5);
+		assert_eq!(bar.arrived().as_deref(), Some("5 of 5 files"));
+	}
+}

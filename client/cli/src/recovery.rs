@@ -112,10 +112,70 @@ pub(crate) fn words(file: &Path) -> Result<Words, Error> {
 	})
 }
 
+/// Writes a new key file for an account that exists, with a new seed. The words of a seed of ours are a wallet's phrase, too,
+/// and make another account there: they cannot be told apart, so both accounts are named.
+pub(crate) fn import(file: &Path) -> Result<Shown, Error> {
+	key_file::check_new(file)?;
+	let secret = own_secret()?;
+	if let Ok(seed) = Seed::from_words(&secret) {
+		tell(both_accounts(&secret, &seed)?);
+	}
+	let secrets = Secrets::for_account(secret).map_err(Error::failed)?;
+	create(file, &secrets)
+}
+
+/// Says which account words make as a wallet reads them, and which one they make here.
+fn both_accounts(words: &str, seed: &Seed) -> Result<String, Error> {
+	let (here, there) = (
+		Account::from_seed(*seed.account())?,
+		Account::from_uri(words)?,
+	);
+	Ok(format!(
+		"warning: this imports {}, the account of these words in a wallet. If they are the words of a key file, their account is {}, which `isthmus key restore` brings back",
+		there.id(),
+		here.id()
+	))
+}
+
+/// Asks for the secret of an account that exists.
+fn own_secret() -> Result<Zeroizing<String>, Error> {
+	let secret = passphrase::account()?;
+	Account::from_uri(&secret).map_err(|error| misplaced(error, &secret, IMPORT))?;
+	Ok(secret)
+}
+
+/// The commands that take secrets.
+const IMPORT: &str = "isthmus key import";
+const RESTORE: &str = "isthmus key restore";
+const JOIN: &str = "isthmus key join";
+
+/// Returns the error of a secret that a command does not take, with the command that takes it.
+fn misplaced(error: impl fmt::Display, secret: &str, command: &str) -> Error {
+	let error = Error::usage(error);
+	match taken_by(secret) {
+		Some(other) if other != command => error.hint(format!("`{other}` takes this")),
+		_ => error,
+	}
+}
+
+/// Returns which command takes a secret, if it is one.
+fn taken_by(secret: &str) -> Option<&'static str> {
+	let words: Vec<&str> = words_of(secret).collect();
+	let words = Zeroizing::new(words.join(" "));
+	if secret.trim().parse::<Share>().is_ok() {
+		Some(JOIN)
+	} else if Seed::from_words(&words).is_ok() {
+		Some(RESTORE)
+	} else {
+		Account::from_uri(secret.trim()).is_ok().then_some(IMPORT)
+	}
+}
+
 /// Writes a new key file for the seed of which the words are typed.
 pub(crate) fn restore(file: &Path, imported: bool) -> Result<Shown, Error> {
 	key_file::check_new(file)?;
-	let seed = Seed::from_words(&typed_words()?).map_err(Error::usage)?;
+	let words = typed_words()?;
+	let seed = Seed::from_words(&words).map_err(|error| misplaced(error, &words, RESTORE))?;
 	bring_back(file, seed, imported)
 }
 
@@ -126,7 +186,15 @@ fn typed_words() -> Result<Zeroizing<String>, Error> {
 	let mut count = 0;
 	while count < WORDS {
 		let line = match count {
-			0 => passphrase::secret(&format!("The {WORDS} words: "))?,
+			0 => {
+				let first = passphrase::secret(&format!("The {WORDS} words: "))?;
+				// A phrase may be the first line of the words.
+				let is_one = words_of(&first).count() == 1;
+				if is_one && taken_by(&first).is_some_and(|command| command != RESTORE) {
+					return Ok(first);
+				}
+				first
+			}
 			// If the stream has ended, the error says how many words there are.
 			_ => match passphrase::secret(&format!("Word {} and those after it: ", count + 1)) {
 				Ok(line) => line,
@@ -160,7 +228,9 @@ pub(crate) fn join(file: &Path, imported: bool) -> Result<Shown, Error> {
 		let line = passphrase::secret(&format!("Share {number}: "));
 		// Stdin has ended, or nothing was typed.
 		let line = line.map_err(|error| few.take().map_or(error, Error::usage))?;
-		read.push(line.parse().map_err(Error::usage)?);
+		let share = line.parse::<Share>();
+		let share = share.map_err(|error| misplaced(error, &line, JOIN));
+		read.push(share?);
 		match shares::join(&read) {
 			Ok(seed) => return bring_back(file, seed, imported),
 			Err(error @ shares::ShareError::TooFew { .. }) => few = Some(error),
@@ -172,8 +242,14 @@ pub(crate) fn join(file: &Path, imported: bool) -> Result<Shown, Error> {
 fn bring_back(file: &Path, seed: Seed, imported: bool) -> Result<Shown, Error> {
 	let imported = match imported {
 		true => {
-			let secret = passphrase::account()?;
-			Account::from_uri(&secret).map_err(Error::usage)?;
+			let secret = own_secret()?;
+			let same = Seed::from_words(&secret);
+			if same.is_ok_and(|same| same.expose_secret() == seed.expose_secret()) {
+				return Err(Error::usage(
+					"these are the words of the seed again, and not the secret of an imported account",
+				)
+				.hint("if the account was not imported, leave --imported out"));
+			}
 			Some(secret)
 		}
 		false => None,
@@ -224,6 +300,49 @@ mod tests {
 			let words: Vec<_> = words_of(line).collect();
 			assert_eq!(words, ["one", "two", "three"], "{line:?}");
 		}
+	}
+
+	#[test]
+	fn a_secret_for_another_command_leads_to_it() {
+		let seed = Seed::generate().unwrap();
+		let words = seed.words();
+		let numbered: Vec<String> = words.split(' ').map(|word| format!("1. {word}")).collect();
+		let share = shares::split(&seed, 3, 2).unwrap()[0].to_string();
+		let phrase = "bottom drive obey lake curtain smoke basket hold race lonely fit walk";
+		let spaced = format!("{phrase} ");
+		for (secret, command) in [
+			(words.as_str(), Some(RESTORE)),
+			(numbered.join(", ").as_str(), Some(RESTORE)),
+			(share.as_str(), Some(JOIN)),
+			(phrase, Some(IMPORT)),
+			(spaced.as_str(), Some(IMPORT)),
+			("0f".repeat(32).as_str(), Some(IMPORT)),
+			("//Alice", Some(IMPORT)),
+			("school", None),
+			("", None),
+		] {
+			assert_eq!(taken_by(secret), command, "{secret}");
+		}
+		let shown = |command: &str| format!("{:?}", misplaced("no", &share, command));
+		assert!(shown(RESTORE).contains("`isthmus key join` takes this"));
+		assert!(!shown(JOIN).contains("takes this"));
+	}
+
+	#[test]
+	fn words_of_a_seed_are_another_account_in_a_wallet() {
+		let seed = Seed::generate().unwrap();
+		let told = both_accounts(&seed.words(), &seed).unwrap();
+		let here = Account::from_seed(*seed.account()).unwrap();
+		let there = Account::from_uri(&seed.words()).unwrap();
+		assert_ne!(here.id(), there.id());
+		for part in [
+			format!("imports {}", there.id()),
+			format!("is {}", here.id()),
+			"isthmus key restore".into(),
+		] {
+			assert!(told.contains(&part), "{told}");
+		}
+		assert!(!told.contains('\n'));
 	}
 
 	#[test]

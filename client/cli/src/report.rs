@@ -11,6 +11,7 @@ use serde::Serialize;
 use std::{
 	fmt,
 	io::{self, Read, Write},
+	process::ExitCode,
 	sync::{Arc, Mutex, PoisonError},
 	thread,
 	time::Duration,
@@ -67,6 +68,14 @@ impl Output {
 		match text.is_empty() {
 			true => Ok(()),
 			false => write(format!("{text}\n").as_bytes()),
+		}
+	}
+
+	/// Prints an error to stderr, and returns the exit code of a program that ends with it.
+	pub(crate) fn fail(self, error: &Error) -> ExitCode {
+		match self {
+			Self::Text => error.report(),
+			Self::Json => error.report_json(),
 		}
 	}
 }

@@ -295,7 +295,7 @@ fn print(context: &Context, served: Served) {
 			};
 			// The request is granted already, so a full disk under the log does not stop the command.
 			if let Err(error) = context.output.print(&granted) {
-				error.report();
+				context.output.fail(&error);
 			}
 		}
 		Err(error) => tell(refused(request, &asked.consumer, &error)),

@@ -230,7 +230,8 @@ async fn store_record(
 			let stored = match upload.ensure(&mut value, length, &mut bar).await {
 				Ok(stored) => stored,
 				Err(error) => {
-					return Err(unfinished(opts, context, identity, record, error.into()).await)
+					let error = Error::from(error).interrupted(bar.arrived());
+					return Err(unfinished(opts, context, identity, record, error).await);
 				}
 			};
 			(stored, length, None)
@@ -275,11 +276,13 @@ async fn store_folder(
 		Some(name) => upload.named(name),
 		None => upload,
 	};
-	match upload.run(folder, &mut Bar::new()).await {
+	let mut bar = Bar::new();
+	match upload.run(folder, &mut bar).await {
 		Ok(stored) => Ok(stored),
 		Err(error) => {
 			let of = (record, folder);
-			Err(unfinished_folder(opts, context, identity, of, error.into()).await)
+			let error = Error::from(error).interrupted(bar.arrived());
+			Err(unfinished_folder(opts, context, identity, of, error).await)
 		}
 	}
 }
@@ -362,7 +365,7 @@ async fn store_object(
 		stored => stored,
 	};
 	let stored = stored.map_err(|error| {
-		let error = Error::from(error);
+		let error = Error::from(error).interrupted(bar.arrived());
 		match is_stdin(&opts.path) {
 			true => error,
 			false => error.about(&opts.path),
@@ -483,7 +486,8 @@ async fn unfinished(
 	};
 	match stored.await {
 		Ok(Some(stored)) if !stored.payload.is_complete() => {
-			let arrived = count(stored.payload.arrived(), "chunk");
+			let chunks = count(stored.payload.chunks(), "chunk");
+			let arrived = format!("{} of {chunks}", stored.payload.arrived());
 			let name = operand(&record.called.shown().to_string());
 			error.also(format!(
 				"{arrived} of the record arrived: run the same command again to resume, or give it up: isthmus remove {name}"
@@ -507,7 +511,8 @@ async fn unfinished_folder(
 	}
 	match stored_of(&context.client, identity, record.key, folder).await {
 		Ok(stored) if !stored.is_empty() && !stored.contains(&record.key) => {
-			let files = count(stored.len() as u64, "file");
+			let files = count(folder.len() as u64, "file");
+			let files = format!("{} of {files}", stored.len());
 			let name = record.called.shown().to_string();
 			let path = opts.path.display().to_string();
 			let (name, path) = (operand(&name), quoted(&path));

@@ -52,6 +52,10 @@ pub(crate) struct Opts {
 	/// can be written to. Waits until the new list is finalized
 	#[arg(long)]
 	objects: bool,
+
+	/// Store it although it has no files, and the stored version has some
+	#[arg(long)]
+	allow_empty: bool,
 }
 
 /// Runs the command. Errors in its arguments are reported before it connects.
@@ -62,6 +66,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Synced, Error> {
 	let identity = &context.identity().await?;
 	let dataset = store::dataset_of(opts.dataset, context, identity).await?;
 	let key = store::key_of(called, opts.public_name, context, identity);
-	let sync = SyncFolder::new(&context.client, identity, key, dataset).deleting(opts.objects);
+	let sync = SyncFolder::new(&context.client, identity, key, dataset)
+		.deleting(opts.objects)
+		.allowing_empty(opts.allow_empty);
 	packed::store(context, identity, (called, key), sync, &folder).await
 }

@@ -196,7 +196,7 @@ async fn watch(
 			let looked = told(grant, entry.grant.owner, Amount(entry.grant.paid), found);
 			// A full disk under the log does not stop the command.
 			if let Some(Err(error)) = looked.map(|looked| context.output.print(&looked)) {
-				error.report();
+				context.output.fail(&error);
 			}
 		}
 		match stop.or(heads.next()).await {

@@ -204,7 +204,7 @@ impl ErasableFile {
 	}
 
 	/// Takes back what [`Self::begin`] did, if the dataset or the epoch was not made after all. A dataset for which keys
-	/// were drawn stays as it is.
+	/// were drawn stays as it is. If nothing else is in the file, it is removed.
 	///
 	/// # Errors
 	///
@@ -354,7 +354,7 @@ impl ErasableFile {
 		})
 	}
 
-	/// Changes the file, while no other program changes it.
+	/// Changes the file, while no other program changes it. A file in which nothing is left is removed.
 	fn change<T>(
 		&self,
 		change: impl FnOnce(&mut Contents) -> Result<T, ErasableError>,
@@ -367,8 +367,12 @@ impl ErasableFile {
 		}
 		let mut contents = self.read()?;
 		let changed = change(&mut contents)?;
-		let sealed = self.seal(&contents)?;
 		let path = on_disk::target(&self.path).map_err(failed)?;
+		if contents.is_empty() && !self.path.is_symlink() {
+			on_disk::remove(&path).map_err(failed)?;
+			return Ok(changed);
+		}
+		let sealed = self.seal(&contents)?;
 		if sealed.len() as u64 > MAX_LENGTH {
 			return Err(ErasableError::Full { path });
 		}
@@ -419,6 +423,10 @@ fn place(id: &EpochId) -> (Dataset, u32) {
 }
 
 impl Contents {
+	fn is_empty(&self) -> bool {
+		self.datasets.is_empty() && self.doomed.is_empty() && self.trees.is_empty()
+	}
+
 	fn is_erasable(&self, id: &EpochId) -> bool {
 		let first = self.datasets.get(&(id.genesis, id.dataset));
 		first.is_some_and(|first| id.epoch >= *first)

@@ -121,6 +121,15 @@ pub(crate) fn replace_alone(path: &Path, contents: &[u8]) -> io::Result<()> {
 	})
 }
 
+/// Removes a file, unless there is none. When this returns, its name is gone from the disk, too.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+	match fs::remove_file(path) {
+		Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+		Err(error) => Err(error),
+		Ok(()) => sync_name(path),
+	}
+}
+
 fn finish(
 	mut file: tempfile::NamedTempFile,
 	path: &Path,

@@ -96,8 +96,7 @@ impl Seed {
 		if words.len() != WORDS {
 			return Err(SeedError::WordCount { got: words.len() });
 		}
-		let known = |word: &&str| Language::English.find_word(word).is_some();
-		if let Some(at) = words.iter().position(|word| !known(word)) {
+		if let Some(at) = words.iter().position(|word| !is_word(word)) {
 			return Err(SeedError::UnknownWord { number: at + 1 });
 		}
 		let text = Zeroizing::new(words.join(" "));
@@ -135,6 +134,11 @@ impl Seed {
 	fn derive(&self, name: &[u8]) -> Secret {
 		derive::expand(&derive::extract(SEED_LABEL, &self.0), &[name])
 	}
+}
+
+/// Returns whether a word, in lower case, is in the list of words that seeds are written in.
+pub fn is_word(word: &str) -> bool {
+	Language::English.find_word(word).is_some()
 }
 
 #[cfg(test)]

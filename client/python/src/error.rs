@@ -36,7 +36,7 @@ pub(crate) fn raised(error: Error) -> PyErr {
 		return refused_query(refusal, words);
 	}
 	match error {
-		Unreachable { .. } | Rejected { .. } | Connection(_) | Unconfirmed { .. } => {
+		Unreachable { .. } | Gone { .. } | Rejected { .. } | Connection(_) | Unconfirmed { .. } => {
 			PyConnectionError::new_err(words)
 		}
 		NoEncryptionKey(_)

@@ -96,7 +96,9 @@ pub(crate) struct Inner {
 	pub(crate) stalled: std::sync::Mutex<Recent<()>>,
 	/// Whether the user was told that the newest finalized block is old.
 	pub(crate) told_age: AtomicBool,
-	/// Receives what the user should know about the trust in the node.
+	/// Whether the user was told that programs do not take turns.
+	told_no_turns: AtomicBool,
+	/// Receives what the user should know.
 	on_notice: OnceLock<TellNotice>,
 	/// What each transaction pays to the miner of its block.
 	pub(crate) tip: std::sync::Mutex<Balance>,
@@ -193,6 +195,7 @@ impl Client {
 			proven: Mutex::default(),
 			stalled: std::sync::Mutex::default(),
 			told_age: AtomicBool::default(),
+			told_no_turns: AtomicBool::default(),
 			on_notice: OnceLock::new(),
 			tip: std::sync::Mutex::default(),
 			purse: std::sync::Mutex::default(),
@@ -426,8 +429,8 @@ impl Client {
 		let _ = self.0.on_sent.set(Box::new(tell));
 	}
 
-	/// Sets the function that receives what the user should know about the trust in the node. Only the first call
-	/// has an effect.
+	/// Sets the function that receives what the user should know: about the trust in the node, and if programs do not take
+	/// turns. Only the first call has an effect.
 	pub fn on_notice(&self, tell: impl Fn(&Notice) + Send + Sync + 'static) {
 		let _ = self.0.on_notice.set(Box::new(tell));
 	}
@@ -435,6 +438,13 @@ impl Client {
 	pub(crate) fn tell(&self, notice: &Notice) {
 		if let Some(tell) = self.0.on_notice.get() {
 			tell(notice);
+		}
+	}
+
+	/// Tells the user, once, why programs do not take turns.
+	pub(crate) fn tell_no_turns(&self, reason: String) {
+		if !self.0.told_no_turns.swap(true, Ordering::Relaxed) {
+			self.tell(&Notice::NoTurns(reason));
 		}
 	}
 
@@ -498,11 +508,21 @@ impl Client {
 		report(SILENCE, done, told).await
 	}
 
-	/// Waits for as long as another program holds a lock. Returns `None` if no lock file can be made.
+	/// Waits for as long as another program holds a lock. Returns `None`, and tells the user, if no lock file can be made or
+	/// locked.
 	pub(crate) async fn hold(&self, what: Wait, name: &str) -> Option<Held> {
-		let path = lock::path(name)?;
-		let held = lock::hold(path.clone());
-		self.patiently_locked(what, Some(&path), held).await
+		let path = lock::path(name);
+		let held = match &path {
+			Some(path) => {
+				let held = lock::hold(path.clone());
+				self.patiently_locked(what, Some(path), held).await
+			}
+			None => None,
+		};
+		if held.is_none() {
+			self.tell_no_turns(lock::why_not(name, path.as_deref()));
+		}
+		held
 	}
 
 	/// Waits for another program, which holds the lock of a file. If that takes long, says which one it is.

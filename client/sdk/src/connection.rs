@@ -311,7 +311,10 @@ fn none_now(mut errors: Vec<Error>) -> Error {
 	if errors.iter().any(Error::is_connection) {
 		errors.retain(Error::is_connection);
 	}
-	none_of(errors)
+	match none_of(errors) {
+		Error::Unreachable { url, reason } => Error::Gone { url, reason },
+		error => error,
+	}
 }
 
 /// Returns whether a request was not answered in time.
@@ -389,7 +392,7 @@ async fn dial(url: &str, silence: Duration) -> Result<Arc<RpcConnection>, Error>
 }
 
 /// Returns an address without the name, the password and the query that it may contain: a query may be a secret, too.
-pub(crate) fn shown(url: &str) -> String {
+pub fn shown(url: &str) -> String {
 	let url = url.split(['?', '#']).next().unwrap_or_default();
 	match url.split_once("://") {
 		Some((scheme, rest)) => {
@@ -434,6 +437,13 @@ mod tests {
 		};
 		let error = none_now(vec![other(), lost]);
 		assert!(error.is_connection(), "{error}");
+		assert_eq!(
+			error.to_string(),
+			"no node answers any more at ws://a: refused"
+		);
+		// As the transport passes it on.
+		let passed = subxt::rpcs::Error::Client(Box::new(error));
+		assert!(matches!(Error::from(passed), Error::Gone { .. }));
 		let error = none_now(vec![other(), other()]);
 		assert!(matches!(error, Error::Incompatible(_)), "{error}");
 	}

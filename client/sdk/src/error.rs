@@ -35,6 +35,14 @@ pub enum Error {
 		/// The transport's error.
 		reason: String,
 	},
+	/// A node answered before, and does not any more.
+	#[error("no node answers any more at {url}: {reason}")]
+	Gone {
+		/// The address.
+		url: String,
+		/// The transport's error.
+		reason: String,
+	},
 	/// The server at the address refuses the connection.
 	#[error("{url} refuses the connection with HTTP status {status}")]
 	Rejected {
@@ -517,6 +525,7 @@ impl Error {
 			self,
 			Error::Connection(_)
 				| Error::Unreachable { .. }
+				| Error::Gone { .. }
 				| Error::Rejected { .. }
 				| Error::Unconfirmed { .. }
 		)
@@ -618,6 +627,10 @@ impl From<&subxt::rpcs::Error> for Error {
 			Some(Error::Unreachable { url, reason }) => {
 				let (url, reason) = (url.clone(), reason.clone());
 				return Error::Unreachable { url, reason };
+			}
+			Some(Error::Gone { url, reason }) => {
+				let (url, reason) = (url.clone(), reason.clone());
+				return Error::Gone { url, reason };
 			}
 			Some(Error::Rejected { url, status }) => {
 				let (url, status) = (url.clone(), *status);

@@ -194,8 +194,9 @@ impl<'a> FetchFile<'a> {
 		let output = &self.target()?;
 		let folder = self.folder.unwrap_or(on_disk::folder(output));
 		let path = &folder.join(part_name(output, &self.reading.content_hash()));
-		let part = lock_part(path, self.executable);
 		let client = self.reading.client();
+		let unlocked = || client.tell_no_turns(lock::why_not("", Some(path)));
+		let part = lock_part(path, self.executable, unlocked);
 		let mut file = client
 			.patiently_locked(Wait::OtherFetch, Some(path), part)
 			.await
@@ -269,14 +270,19 @@ impl<'a> FetchFile<'a> {
 	}
 }
 
-/// Opens and locks the part, so that no other program writes to it.
-pub(crate) async fn lock_part(path: &Path, executable: bool) -> Result<File, FetchError> {
+/// Opens and locks the part, so that no other program writes to it. Calls `unlocked` if it cannot be locked.
+pub(crate) async fn lock_part(
+	path: &Path,
+	executable: bool,
+	unlocked: impl FnOnce(),
+) -> Result<File, FetchError> {
 	loop {
 		let file = open(path, executable)?;
 		let is_locked = lock::take(&file, Duration::MAX).await;
 		// While this program waited, the other one may have renamed the part. A file system without locks
 		// does not stop a download.
 		if !is_locked {
+			unlocked();
 			return Ok(file);
 		}
 		match is_own(&file, path) {
@@ -442,8 +448,8 @@ mod tests {
 	async fn a_part_that_was_completed_meanwhile_is_not_written_to() {
 		let folder = tempfile::tempdir().unwrap();
 		let (part, out) = (folder.path().join("part"), folder.path().join("out"));
-		let first = lock_part(&part, false).await.unwrap();
-		let mut second = tokio::spawn(async move { lock_part(&part, false).await.unwrap() });
+		let first = lock_part(&part, false, || {}).await.unwrap();
+		let mut second = tokio::spawn(async move { lock_part(&part, false, || {}).await.unwrap() });
 		// The second download waits, at the latest since its first attempt has failed.
 		let waited = tokio::time::timeout(Duration::from_millis(50), &mut second).await;
 		assert!(waited.is_err());

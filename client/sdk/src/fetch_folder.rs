@@ -131,7 +131,8 @@ pub async fn fetch_folder(
 		Listing::Records(files) => files,
 	};
 	make_output(output)?;
-	for file in &files {
+	for (done, file) in (0u64..).zip(&files) {
+		progress.files(done, files.len() as u64);
 		progress.file(&file.path);
 		let path = place(output, &file.path)?;
 		let Some(differs) = is_missing(&path, file, replace)? else {

@@ -81,6 +81,7 @@
 //! on the file `isthmus-ADDRESS.lock`, and note in it what they have sent: no two transactions get the same
 //! number, and none claims what another one in flight has, such as a leaf. The file is in
 //! `$HOME/.local/state/isthmus` or, if none can be made there, in `$XDG_RUNTIME_DIR` or the folder for temporary files.
+//! If there is none, or its file system has no locks, [`Notice::NoTurns`] says so, and the programs go on.
 //!
 //! Programs on different machines learn from the chain that they were overtaken. An [`Upload`] then goes on, at
 //! the next free leaf if it [may](Upload::at_free_leaf); the refused transaction's fee is lost, and its
@@ -154,6 +155,7 @@ pub use block::BlockId;
 pub use budget::Budget;
 pub use call::Call;
 pub use client::{Client, Depth, Header, Status};
+pub use connection::shown as shown_address;
 pub use dispute::{dispute, Checked, Complaint};
 pub use erasure::Erasure;
 pub use error::{CostError, Error, Rejection, UploadError};
@@ -165,7 +167,7 @@ pub use isthmus_conditions as conditions;
 pub use isthmus_envelope as envelope;
 pub use isthmus_objects as objects;
 pub use isthmus_primitives::{DECIMALS, UNIT};
-pub use lock::{can_take_turns, holder as lock_holder, Holder};
+pub use lock::{holder as lock_holder, Holder};
 pub use names::Names;
 pub use outcome::Included;
 pub use progress::{Progress, Stage};

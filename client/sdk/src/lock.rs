@@ -32,14 +32,30 @@ pub(crate) fn path(name: &str) -> Option<PathBuf> {
 	first_usable(folders.into_iter().flatten(), name)
 }
 
-/// Returns whether programs of the same user on this machine can take turns: whether lock files can be made.
-pub fn can_take_turns() -> bool {
-	path("").is_some()
+/// Returns the path of a file that cannot be done without, in the same folder.
+///
+/// # Errors
+///
+/// Returns an error if no folder takes it.
+pub(crate) fn needed(name: &str) -> io::Result<PathBuf> {
+	path(name).ok_or_else(|| {
+		io::Error::other(format!(
+			"no folder takes {name}, which is needed to resume: let this user write to $HOME/.local/state/isthmus"
+		))
+	})
+}
+
+/// Says why programs cannot take turns: a lock file with this name has no folder, or cannot be locked where it is.
+pub(crate) fn why_not(name: &str, path: Option<&Path>) -> String {
+	match path {
+		Some(path) => format!("{} cannot be locked", path.display()),
+		None => format!("no folder takes the lock file {name}"),
+	}
 }
 
 /// Returns the path of a file with this name in the first folder in which files can be made, and it can. A folder that does
-/// not exist is made. A relative path does not count: it would lead elsewhere in each program. Without a name, only the
-/// folder counts.
+/// not exist, or that this user may not enter, is passed over if it cannot be made. A relative path does not count: it would
+/// lead elsewhere in each program.
 fn first_usable(folders: impl Iterator<Item = PathBuf>, name: &str) -> Option<PathBuf> {
 	let mut builder = fs::DirBuilder::new();
 	builder.recursive(true);
@@ -54,7 +70,7 @@ fn first_usable(folders: impl Iterator<Item = PathBuf>, name: &str) -> Option<Pa
 		let is_absent = || {
 			fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 		};
-		name.is_empty() || is_absent() || open(path).is_some()
+		is_absent() || open(path).is_some()
 	};
 	folders
 		.filter(is_usable)
@@ -287,10 +303,10 @@ mod tests {
 		let folders = ["".into(), "relative".into(), file.join("a"), new.clone()];
 		let used = first_usable(
 			folders.clone().into_iter().chain([folder.path().into()]),
-			"",
+			"lock",
 		);
-		assert_eq!(used, Some(new));
-		assert_eq!(first_usable(folders.into_iter().take(3), ""), None);
+		assert_eq!(used, Some(new.join("lock")));
+		assert_eq!(first_usable(folders.into_iter().take(3), "lock"), None);
 		assert!(!Path::new("relative").exists());
 	}
 

@@ -8,6 +8,10 @@ pub trait Progress {
 
 	/// Reports that work on a folder's next file starts. The reports that follow are about this file.
 	fn file(&mut self, _path: &str) {}
+
+	/// Reports that `done` of a folder's `total` files, each of which is a record, are stored or fetched. A file is stored
+	/// when its last transaction is included in a block.
+	fn files(&mut self, _done: u64, _total: u64) {}
 }
 
 impl Progress for () {}

@@ -112,6 +112,7 @@ pub struct SyncFolder<'a> {
 	leaf: Leaf,
 	only_new: bool,
 	deletes: bool,
+	empties: bool,
 	finalized: bool,
 }
 
@@ -131,6 +132,7 @@ impl<'a> SyncFolder<'a> {
 			leaf: 0,
 			only_new: false,
 			deletes: false,
+			empties: false,
 			finalized: false,
 		}
 	}
@@ -154,6 +156,11 @@ impl<'a> SyncFolder<'a> {
 		Self { deletes, ..self }
 	}
 
+	/// Stores a folder without files, too, in place of one that has some.
+	pub fn allowing_empty(self, empties: bool) -> Self {
+		Self { empties, ..self }
+	}
+
 	/// Waits until the folder's list is finalized, instead of only included in a block.
 	pub fn until_finalized(self, finalized: bool) -> Self {
 		Self { finalized, ..self }
@@ -165,6 +172,8 @@ impl<'a> SyncFolder<'a> {
 	/// # Errors
 	///
 	/// Returns [`UploadFolderError::NotPacked`] or [`UploadFolderError::OtherDataset`] if the key is that of another record,
+	/// [`UploadFolderError::Emptied`] if the folder has no files any more, and this is not
+	/// [allowed](Self::allowing_empty),
 	/// [`UploadFolderError::ChangedWhileRead`] if a file changes meanwhile, [`Error::Cost`] before anything is sent if the
 	/// account cannot pay, and the errors of [`location_to_write`] and [`Client::send`].
 	pub async fn run(
@@ -405,6 +414,10 @@ impl<'a> Running<'a> {
 		if let (Some(_), true) = (&self.stored, self.asked.only_new) {
 			let key = self.asked.key;
 			return Err(UploadFolderError::Differs { key });
+		}
+		let is_emptied = self.files.is_empty() && !files_of(&self.old).is_empty();
+		if is_emptied && !self.asked.empties {
+			return Err(UploadFolderError::Emptied);
 		}
 		let bytes = packed::to_bytes(&list)?;
 		let entries = self.new.len() - self.there.len() + 1;

@@ -106,10 +106,12 @@ pub fn ist(amount: Balance) -> String {
 /// Returns an error in the system's words, without the system's number for it.
 pub fn io_words(error: &impl std::fmt::Display) -> String {
 	let text = error.to_string();
-	match text.split_once(" (os error ") {
-		Some((words, _)) => words.to_owned(),
-		None => text,
+	let mut parts = text.split(" (os error ");
+	let mut words = parts.next().unwrap_or_default().to_owned();
+	for part in parts {
+		words.push_str(part.split_once(')').map_or("", |(_, after)| after));
 	}
+	words
 }
 
 #[cfg(test)]
@@ -123,6 +125,19 @@ mod tests {
 		assert_eq!(ist(2 * UNIT), "2 IST");
 		assert_eq!(ist(12 * UNIT + UNIT / 4), "12.25 IST");
 		assert_eq!(ist(1), "0.000000000001 IST");
+	}
+
+	#[test]
+	fn errors_have_no_numbers_of_the_system() {
+		let full = std::io::Error::from_raw_os_error(28).to_string();
+		let words = io_words(&full);
+		assert!(!words.is_empty() && !words.contains("28"), "{words}");
+		assert_eq!(io_words(&format!("a: {full}")), format!("a: {words}"));
+		assert_eq!(
+			io_words(&format!("a: {full}, and b: {full}; go on (now)")),
+			format!("a: {words}, and b: {words}; go on (now)")
+		);
+		assert_eq!(io_words(&"plain"), "plain");
 	}
 
 	#[test]

@@ -142,6 +142,8 @@ pub enum Notice {
 		/// The address.
 		url: String,
 	},
+	/// Programs of this user that use the same account, or fetch to the same output, do not take turns, and why.
+	NoTurns(String),
 }
 
 impl Notice {
@@ -163,7 +165,7 @@ impl fmt::Display for Notice {
 			),
 			Self::OldHead { number, age } => write!(
 				f,
-				"warning: the newest finalized block that the node proves is {number}, {} minutes old. What came later is not seen",
+				"warning: the newest finalized block that the node proves is {number}, {} minutes old by this machine's clock. What came later is not seen",
 				age.as_secs() / 60
 			),
 			Self::Left { url, reason } => {
@@ -176,6 +178,10 @@ impl fmt::Display for Notice {
 			Self::Development { url } => write!(
 				f,
 				"warning: only development accounts vote on the chain at {url}. Their secrets are public, so any server there can prove anything"
+			),
+			Self::NoTurns(reason) => write!(
+				f,
+				"warning: {reason}, so programs with the same account or output do not take turns. Run one after the other, or let this user write to $HOME/.local/state/isthmus on a disk with locks"
 			),
 		}
 	}
@@ -279,7 +285,7 @@ impl Memory {
 /// Reads a file of the memory; `None` if there is none. Nothing but a regular file is opened: to open a FIFO waits for
 /// another program.
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-	use io::ErrorKind::{NotADirectory, NotFound};
+	use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
 	match fs::metadata(path) {
 		Ok(there) if !there.is_file() => Err(unusable(path, &"it is not a regular file")),
 		Ok(_) => fs::read(path)
@@ -287,6 +293,11 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 			.map_err(|error| unusable(path, &error)),
 		// Where no folder can be, nothing is remembered. To write there will fail, and the user is told.
 		Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
+		// There may be a chain in it, and another one must not take its place without a word.
+		Err(error) if error.kind() == PermissionDenied => Err(io::Error::other(format!(
+			"this user may not enter a folder above {}: permit that, or name another folder for settings with $XDG_CONFIG_HOME",
+			path.display()
+		))),
 		Err(error) => Err(unusable(path, &error)),
 	}
 }

@@ -8,8 +8,8 @@
 //! holds a lock on the file `isthmus-ADDRESS.lock` from choosing to sending, and notes in that file what it
 //! sends. The next program reads the notes, and counts those transactions in until a block includes them.
 //!
-//! The lock is best effort: if no such file can be made or locked, the transaction is sent anyway. Programs on
-//! different machines do not share the file: they learn from the chain that they were overtaken.
+//! The lock is best effort: if no such file can be made, locked or written, the user is told, and the transaction is sent
+//! anyway. Programs on different machines do not share the file: they learn from the chain that they were overtaken.
 
 use crate::{
 	claim::Claim,
@@ -17,7 +17,7 @@ use crate::{
 	error::Error,
 	lock,
 	note::{now, Note, Notes},
-	text::to_hex,
+	text::{io_words, to_hex},
 	types::AccountId,
 	wait::Wait,
 };
@@ -35,6 +35,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// The right to send an account's next transaction, until it is dropped.
 pub(crate) struct Turn<'a> {
+	client: &'a Client,
 	/// This client's own notes, for when the file cannot be used. Its lock makes the client send one
 	/// transaction at a time, with or without the file.
 	memory: MutexGuard<'a, BTreeMap<AccountId, Vec<Note>>>,
@@ -70,7 +71,8 @@ impl<'a> Turn<'a> {
 	/// Waits for the account's lock, and reads the notes. All transactions in them count as in flight.
 	async fn lock(client: &'a Client, account: &AccountId) -> Self {
 		let memory = client.0.notes.lock().await;
-		let path = lock::path(&format!("isthmus-{account}.lock"));
+		let name = format!("isthmus-{account}.lock");
+		let path = lock::path(&name);
 		let path = path.as_deref();
 		let mut file = path.and_then(lock::open);
 		if let Some(opened) = &file {
@@ -80,11 +82,15 @@ impl<'a> Turn<'a> {
 				file = None;
 			}
 		}
+		if file.is_none() {
+			client.tell_no_turns(lock::why_not(&name, path));
+		}
 		let noted = match &mut file {
 			Some(file) => read(file),
 			None => memory.get(account).cloned().unwrap_or_default(),
 		};
 		Self {
+			client,
 			memory,
 			account: *account,
 			file,
@@ -117,8 +123,12 @@ impl<'a> Turn<'a> {
 
 	/// Writes the notes. If that fails, other programs know less, and the chain decides.
 	fn write(&mut self) {
-		if let Some(file) = &mut self.file {
-			let _ = write(file, &self.notes.all);
+		if let Some(Err(error)) = self.file.as_mut().map(|file| write(file, &self.notes.all)) {
+			let account = self.account;
+			self.client.tell_no_turns(format!(
+				"isthmus-{account}.lock cannot be written ({})",
+				io_words(&error)
+			));
 		}
 		self.memory.insert(self.account, self.notes.all.clone());
 	}

@@ -524,6 +524,10 @@ impl<P: Progress> Progress for Progressed<'_, P> {
 	fn file(&mut self, path: &str) {
 		self.progress.file(path);
 	}
+
+	fn files(&mut self, done: u64, total: u64) {
+		self.progress.files(done, total);
+	}
 }
 
 /// Waits for all transactions of an account that are in flight when this is called.

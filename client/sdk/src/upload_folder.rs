@@ -209,6 +209,8 @@ impl<'a> UploadFolder<'a> {
 			upload.drain().await?;
 			let again = std::mem::take(&mut upload.again);
 			missing = again.keys().copied().chain(rest).collect();
+			let total = folder.files.len();
+			progress.files((total - missing.len()) as u64, total as u64);
 			if let Some(error) = one_of(again) {
 				tries.next(error, missing.len() < count).await?;
 			}

@@ -37,6 +37,8 @@ pub enum Wait {
 	OtherSender,
 	/// Another program on this machine, which stores the same record.
 	OtherUpload,
+	/// Another program on this machine, which stores an object or a packed folder in the same dataset.
+	OtherObject,
 	/// Another program on this machine, which fetches to the same file.
 	OtherFetch,
 	/// Another program on this machine, which revokes a grant of the same owner.
@@ -74,6 +76,9 @@ impl fmt::Display for Waiting {
 				"waiting for another program that sends a transaction of the account"
 			}
 			Wait::OtherUpload => "waiting for another program that stores the same record",
+			Wait::OtherObject => {
+				"waiting for another program that stores objects in the same dataset"
+			}
 			Wait::OtherFetch => "waiting for another program that fetches to the same file",
 			Wait::OtherRevocation => "waiting for another program that revokes a grant",
 		})?;
@@ -85,6 +90,7 @@ impl fmt::Display for Waiting {
 			(
 				Wait::OtherSender
 				| Wait::OtherUpload
+				| Wait::OtherObject
 				| Wait::OtherFetch
 				| Wait::OtherRevocation,
 				_,
@@ -181,6 +187,10 @@ mod tests {
 			"waiting for another program that stores the same record (`isthmus store a`, process 7), for 20 s"
 		);
 		let waiting = |what, blocks| waiting(what, blocks).to_string();
+		assert_eq!(
+			waiting(Wait::OtherObject, Some((7, 3))),
+			"waiting for another program that stores objects in the same dataset, for 20 s"
+		);
 		assert_eq!(
 			waiting(Wait::Block, Some((7, 3))),
 			"waiting for a block with the transaction, for 20 s; the best block is 7. Does a node mine?"

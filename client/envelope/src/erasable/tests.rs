@@ -141,6 +141,39 @@ fn a_file_that_was_changed_or_is_another_identitys_is_refused() {
 }
 
 #[test]
+fn a_file_in_which_nothing_is_left_is_removed() {
+	let folder = tempfile::tempdir().unwrap();
+	let file = file(&folder);
+	file.begin(GENESIS, 3, 0).unwrap();
+	file.begin(GENESIS, 4, 0).unwrap();
+	file.end(GENESIS, 3).unwrap();
+	assert!(file.path().exists());
+	file.end(GENESIS, 4).unwrap();
+	assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+	file.end(GENESIS, 4).unwrap();
+	assert_eq!(file.first(GENESIS, 4).unwrap(), None);
+	// One with keys stays.
+	file.begin(GENESIS, 3, 0).unwrap();
+	file.start(&id(3, 0)).unwrap();
+	file.end(GENESIS, 3).unwrap();
+	assert!(file.keys(&id(3, 0)).unwrap().is_some());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_behind_a_link_is_not_removed() {
+	let folder = tempfile::tempdir().unwrap();
+	let file = file(&folder);
+	let far = folder.path().join("far");
+	file.begin(GENESIS, 3, 0).unwrap();
+	fs::rename(file.path(), &far).unwrap();
+	std::os::unix::fs::symlink(&far, file.path()).unwrap();
+	file.end(GENESIS, 3).unwrap();
+	assert!(far.exists() && file.path().is_symlink());
+	assert_eq!(file.first(GENESIS, 3).unwrap(), None);
+}
+
+#[test]
 fn two_programs_may_change_it_at_the_same_time() {
 	let folder = tempfile::tempdir().unwrap();
 	let file = file(&folder);

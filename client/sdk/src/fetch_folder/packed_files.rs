@@ -11,6 +11,7 @@ use crate::{
 		self,
 		packed::{List, Packed},
 	},
+	lock::why_not,
 	progress::{Progress, Stage},
 	reading::Reading,
 	types::{AccountId, RecordKey},
@@ -83,7 +84,8 @@ impl Fetch<'_> {
 		progress: &mut impl Progress,
 	) -> Result<FetchedFolder, FetchError> {
 		let lock = &output.join(part_name(Path::new(""), hash));
-		let held = lock_part(lock, false);
+		let unlocked = || self.client.tell_no_turns(why_not("", Some(lock)));
+		let held = lock_part(lock, false, unlocked);
 		let held = self
 			.client
 			.patiently_locked(Wait::OtherFetch, Some(lock), held);
@@ -203,7 +205,8 @@ impl Fetch<'_> {
 		let mut name = output.file_name().unwrap_or_default().to_owned();
 		name.push(part_name(Path::new(""), &file.hash));
 		let lock = &on_disk::folder(output).join(name);
-		let held = lock_part(lock, false);
+		let unlocked = || self.client.tell_no_turns(why_not("", Some(lock)));
+		let held = lock_part(lock, false, unlocked);
 		let held = self
 			.client
 			.patiently_locked(Wait::OtherFetch, Some(lock), held);

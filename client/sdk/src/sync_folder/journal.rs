@@ -112,10 +112,7 @@ impl Journal {
 		owner: &AccountId,
 		key: &RecordKey,
 	) -> Result<Self, Error> {
-		let none = || io::Error::new(ErrorKind::NotFound, "no folder takes the upload's journal");
-		Ok(Self(
-			lock::path(&name(genesis, owner, key)).ok_or_else(none)?,
-		))
+		Ok(Self(lock::needed(&name(genesis, owner, key))?))
 	}
 
 	/// Returns what is noted.

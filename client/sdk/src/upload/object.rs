@@ -17,7 +17,7 @@ use crate::{
 };
 use isthmus_objects as objects;
 use std::{
-	io::{self, ErrorKind, Read},
+	io::Read,
 	path::{Path, PathBuf},
 };
 use subxt::utils::H256;
@@ -145,15 +145,14 @@ pub(crate) async fn lock_objects(
 	dataset: DatasetId,
 ) -> Option<lock::Held> {
 	let name = format!("isthmus-{owner}-objects-{dataset}.lock");
-	client.hold(Wait::OtherUpload, &name).await
+	client.hold(Wait::OtherObject, &name).await
 }
 
 /// Returns the path of the journal of a record's upload.
 pub(crate) fn journal_of(owner: &AccountId, key: &RecordKey) -> Result<PathBuf, Error> {
 	let key = content_hash(&key.0);
 	let name = format!("isthmus-{owner}-{}.upload", hex::encode(&key[..8]));
-	let none = || io::Error::new(ErrorKind::NotFound, "no folder takes the upload's journal");
-	Ok(lock::path(&name).ok_or_else(none)?)
+	Ok(lock::needed(&name)?)
 }
 
 /// Returns the location to which an owner sends a dataset's next object: the first one that takes objects.

@@ -21,6 +21,9 @@ pub enum UploadFolderError {
 		/// Why it failed.
 		source: std::io::Error,
 	},
+	/// What should be a folder is none.
+	#[error("{} is not a folder", .0.display())]
+	NotAFolder(PathBuf),
 	/// Files or folders have names, or paths, that cannot be in a folder's list.
 	#[error("these names cannot be in a folder: {}. A name is UTF-8 without \\, : and control or invisible characters, and a path has at most {MAX_PATH} bytes", listed(.0))]
 	Names(Vec<PathBuf>),
@@ -53,6 +56,11 @@ pub enum UploadFolderError {
 		/// The key of the folder's list.
 		key: RecordKey,
 	},
+	/// The folder has no files, and the stored version has some. Nothing was changed.
+	#[error(
+		"the folder has no files, and the version that is stored has some: is its disk there?"
+	)]
+	Emptied,
 	/// The folder is stored in another dataset.
 	#[error("the folder is stored in dataset {dataset}")]
 	OtherDataset {

@@ -8,7 +8,7 @@ use crate::{
 };
 use std::{
 	collections::BTreeSet,
-	fs::File,
+	fs::{self, File},
 	path::{Path, PathBuf},
 };
 
@@ -37,6 +37,10 @@ impl LocalFolder {
 	/// Returns an error, before anything is stored, if a file or a folder cannot be read or if a folder's list
 	/// cannot contain a path.
 	pub fn open(folder: &Path) -> Result<Self, UploadFolderError> {
+		// What is none has no files, and would be taken for an empty one.
+		if fs::metadata(folder).is_ok_and(|there| !there.is_dir()) {
+			return Err(UploadFolderError::NotAFolder(folder.to_owned()));
+		}
 		let (mut files, mut empty, mut skipped) = (Vec::new(), BTreeSet::new(), Vec::new());
 		let (mut refused, mut unreadable) = (Vec::new(), Vec::new());
 		for entry in walkdir::WalkDir::new(folder).follow_links(false) {

@@ -27,7 +27,7 @@ async fn copy(from: &Path, shape: &Shape, to: &Path) {
 			continue;
 		}
 		let part = to.join(part_name(&at, &file.key.0));
-		let mut written = lock_part(&part, file.executable).await.unwrap();
+		let mut written = lock_part(&part, file.executable, || {}).await.unwrap();
 		let (bytes, _) = shape[&file.path].as_ref().unwrap();
 		written.write_all(bytes).unwrap();
 		rename_new(&part, &at).unwrap();
@@ -142,4 +142,15 @@ fn links_are_skipped() {
 	let opened = LocalFolder::open(folder.path()).unwrap();
 	assert!(opened.is_empty());
 	assert_eq!(opened.skipped(), [link]);
+}
+
+#[test]
+fn what_is_no_folder_is_not_taken_for_an_empty_one() {
+	let folder = tempfile::tempdir().unwrap();
+	let file = folder.path().join("file");
+	std::fs::write(&file, "a").unwrap();
+	for path in [file.as_path(), std::path::Path::new("/dev/null")] {
+		let refused = LocalFolder::open(path).unwrap_err();
+		assert!(matches!(refused, UploadFolderError::NotAFolder(at) if at == path));
+	}
 }

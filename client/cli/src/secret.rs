@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Secrets where none belong: arguments that look like one are refused, and errors do not repeat them, because shells and
+//! logs keep both.
+
+use crate::error::Error;
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use isthmus_sdk::{
+	envelope::{key_file::KeyFile, seed, shares},
+	shown_address,
+};
+use std::path::{Path, PathBuf};
+
+/// What errors show in place of what may be a secret.
+const HIDDEN: &str = "(not shown, as it may be a secret)";
+
+/// Why what looks like a secret is not taken as the path of a file.
+const NO_PATH: &str = "expected the path of a file, and not the secret itself, which shells and logs would keep. Secrets are typed or piped: `isthmus key import FILE`, `isthmus key restore FILE`. If a file has this name, put ./ before it";
+
+/// The least number of words of the list in what may be a phrase: one of 12 with spelling mistakes has them.
+const LEAST_WORDS: usize = 9;
+/// The least number of words in a phrase of any language.
+const LEAST_OF_ANY: usize = 12;
+
+/// Returns whether a text may be a secret: a phrase of words, a seed or a longer key in hexadecimal digits, or a share.
+pub(crate) fn is_likely(text: &str) -> bool {
+	text.contains(shares::PREFIX) || is_digits(text) || is_phrase(text)
+}
+
+/// Returns whether a text is a seed or a longer key in hexadecimal digits, with or without derivations after it.
+fn is_digits(text: &str) -> bool {
+	let digits = text.trim().split('/').next().unwrap_or_default();
+	let digits = digits.strip_prefix("0x").unwrap_or(digits);
+	matches!(digits.len(), 64 | 128) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
+
+/// Returns whether a text consists of words from the list of BIP-39, also with numbers or commas between them.
+fn is_phrase(text: &str) -> bool {
+	let words = text.split(|letter: char| !letter.is_alphabetic());
+	let (mut all, mut known) = (0usize, 0usize);
+	for word in words.filter(|word| !word.is_empty()) {
+		all += 1;
+		known += usize::from(seed::is_word(&word.to_lowercase()));
+	}
+	known >= LEAST_WORDS && known * 4 >= all * 3
+}
+
+/// Returns an argument as errors show it: without a password, and not at all if it may be a secret.
+pub(crate) fn shown_argument(text: &str) -> String {
+	if is_likely(text) {
+		return HIDDEN.to_owned();
+	}
+	let host = text.split_once("://").map(|(_, rest)| rest);
+	let host = host.and_then(|rest| rest.split(['/', '?', '#']).next());
+	match host.is_some_and(|host| host.contains('@')) {
+		true => shown_address(text),
+		false => text.to_owned(),
+	}
+}
+
+/// Reads the path of a file of secrets: a key file, or the gateway's credentials.
+pub(crate) fn path() -> impl TypedValueParser<Value = PathBuf> {
+	PathBufValueParser::new().try_map(|path| match is_no_path(&path.to_string_lossy()) {
+		true => Err(NO_PATH),
+		false => Ok(path),
+	})
+}
+
+/// Reads what `--key` and `$ISTHMUS_KEY` name: a key file or a development account.
+pub(crate) fn key(text: String) -> Result<String, &'static str> {
+	match is_no_path(&text) {
+		true => Err(NO_PATH),
+		false => Ok(text),
+	}
+}
+
+/// Returns whether a text that should be a path is a secret, or the contents of a key file.
+fn is_no_path(text: &str) -> bool {
+	let is_long = text.split_whitespace().count() >= LEAST_OF_ANY && !text.starts_with(['/', '.']);
+	let is_json = text.trim_start().starts_with('{');
+	(is_likely(text) || is_long || is_json) && !Path::new(text).exists()
+}
+
+/// Checks that what was typed or piped as a secret is not a key file, nor the path of one.
+pub(crate) fn check_typed(text: &str) -> Result<(), Error> {
+	match text.trim_start().starts_with('{') || is_key_file(Path::new(text.trim())) {
+		true => Err(
+			Error::usage("this is a key file, and not the secret, the words or a share").hint(
+				"a key file is used as it is: --key FILE. Its passphrase is changed with `isthmus key passphrase FILE`, and `isthmus key words FILE` shows its words",
+			),
+		),
+		false => Ok(()),
+	}
+}
+
+/// Returns whether a regular file is a key file.
+pub(crate) fn is_key_file(path: &Path) -> bool {
+	path.is_file() && KeyFile::read(path).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	/// Twelve words of the list.
+	const TWELVE: &str = "bottom drive obey lake curtain smoke basket hold race lonely fit walk";
+
+	#[test]
+	fn what_may_be_a_secret_is_not_shown() {
+		let seed = "0f".repeat(32);
+		let secrets = [
+			TWELVE.to_owned(),
+			TWELVE.to_uppercase(),
+			TWELVE.replace(' ', ", "),
+			TWELVE.replace("obey", "bob"),
+			format!("{TWELVE}//hard///password"),
+			"1. abandon 2. ability 3. able\n4. about ".repeat(6),
+			seed.clone(),
+			format!("0x{seed}"),
+			format!("0x{seed}//hard"),
+			format!(" {seed}{seed}\n"),
+			format!("{}0102", shares::PREFIX),
+		];
+		for secret in &secrets {
+			assert_eq!(shown_argument(secret), HIDDEN, "{secret}");
+			assert_eq!(key(secret.clone()), Err(NO_PATH), "{secret}");
+		}
+		for plain in [
+			"",
+			"school.key",
+			"//Alice",
+			"//Alice///password",
+			"./0f0f",
+			"5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty",
+			"fact(weather/beijing, pm25) > 75 and before(2027-01-01) or after(2028-01-01)",
+			"https://example.org/a@b?c",
+		] {
+			assert_eq!(shown_argument(plain), plain);
+			assert_eq!(key(plain.to_owned()).as_deref(), Ok(plain));
+		}
+		for path in [format!("./{seed}"), format!("/{}", "a b c d ".repeat(3))] {
+			assert_eq!(key(path.clone()), Ok(path));
+		}
+		// Words of other languages, and the contents of a key file.
+		for other in [
+			"eins zwei drei vier ".repeat(3),
+			"{\n  \"isthmusKey\": 2".into(),
+		] {
+			assert_eq!(key(other), Err(NO_PATH));
+		}
+	}
+
+	#[test]
+	fn a_password_in_an_address_is_not_shown() {
+		for (address, expected) in [
+			("ws://user:pass@node.org:99999", "ws://node.org:99999"),
+			("http://user:pass@node.org/rpc", "http://node.org/rpc"),
+		] {
+			assert_eq!(shown_argument(address), expected);
+		}
+	}
+
+	#[test]
+	fn a_file_that_exists_may_have_any_name() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join(TWELVE);
+		let path = path.to_str().unwrap();
+		assert_eq!(key(path.to_owned()), Err(NO_PATH));
+		std::fs::write(path, "").unwrap();
+		assert!(key(path.to_owned()).is_ok());
+	}
+
+	#[test]
+	fn a_key_file_is_no_secret() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("school.key");
+		let secrets = isthmus_sdk::envelope::Secrets::generate().unwrap();
+		let file = crate::key_file::create(&path, &secrets, "three plain words").unwrap();
+		let typed = path.display().to_string();
+		for text in [
+			file.to_string(),
+			"{".into(),
+			typed.clone(),
+			format!("{typed} "),
+		] {
+			let refused = check_typed(&text).unwrap_err();
+			assert!(refused.message().starts_with("this is a key file"));
+		}
+		for text in [TWELVE, "//Alice", "none", folder.path().to_str().unwrap()] {
+			check_typed(text).unwrap();
+		}
+	}
+}
