@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus catalog`: lists the datasets of the chain with what their cards say, and exports them.
+//! `isthmus catalog`: lists the datasets of the chain with the contents of their cards, and exports them.
 //!
 //! All that the chain says is proven. What a card says is shown only if the card's hash is the one on the chain.
 
@@ -154,7 +154,11 @@ impl fmt::Display for Listed {
 			write!(f, "\n  {}", in_a_line(description))?;
 		}
 		for (what, words) in [("keywords", &self.keywords), ("columns", &self.columns)] {
-			let first: Vec<_> = words.iter().take(COLUMNS).map(|word| in_a_line(word)).collect();
+			let first: Vec<_> = words
+				.iter()
+				.take(COLUMNS)
+				.map(|word| in_a_line(word))
+				.collect();
 			match words.len().saturating_sub(COLUMNS) {
 				_ if words.is_empty() => {}
 				0 => write!(f, "\n  {what}: {}", first.join(", "))?,
@@ -218,7 +222,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		Format::List => {
 			let listed: Vec<Listed> = found.into_iter().map(Listed::from).collect();
 			let total = count(listed.len() as u64, "dataset");
-			tell(format_args!("{total} after block {}", proven.block().number));
+			tell(format_args!(
+				"{total} after block {}",
+				proven.block().number
+			));
 			Box::new(Lines(listed))
 		}
 		Format::Dcat => {
@@ -389,7 +396,11 @@ mod tests {
 		fs::write(&card, "the card").unwrap();
 		fs::write(folder.path().join("b.JSON"), "another").unwrap();
 		fs::write(folder.path().join("notes.txt"), "no card").unwrap();
-		fs::write(folder.path().join("long.json"), vec![b' '; LONGEST as usize + 1]).unwrap();
+		fs::write(
+			folder.path().join("long.json"),
+			vec![b' '; LONGEST as usize + 1],
+		)
+		.unwrap();
 		let cards = Cards::read(&[folder.path().to_owned(), card.clone()]).unwrap();
 		assert_eq!(cards.0.len(), 2);
 		let hash = response_hash(b"the card");
@@ -416,7 +427,10 @@ mod tests {
 			.collect();
 		let (text, told) = ask(hash, locations.clone()).await;
 		assert_eq!(text.unwrap().1, b"the card");
-		assert!(told[0].contains("another file than its hash says"), "{told:?}");
+		assert!(
+			told[0].contains("another file than its hash says"),
+			"{told:?}"
+		);
 		let (text, told) = ask([1; 32], locations).await;
 		assert!(text.is_none() && told.is_empty(), "{told:?}");
 	}

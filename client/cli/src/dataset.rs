@@ -402,7 +402,10 @@ pub(crate) struct Listed {
 }
 
 /// Writes a policy with its text beside its fields.
-pub(crate) fn policy_json<S: Serializer>(policy: &Option<Policy>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn policy_json<S: Serializer>(
+	policy: &Option<Policy>,
+	serializer: S,
+) -> Result<S::Ok, S::Error> {
 	#[derive(Serialize)]
 	#[serde(rename_all = "camelCase")]
 	struct Json {

@@ -12,8 +12,8 @@ use isthmus_sdk::{
 	key_name,
 	objects::UploadError as SendError,
 	trust::FinalityError,
-	Cost, CostError, Error as SdkError, FetchError, LeavesError, PalletError, QueryRefusal, RecordKey,
-	Rejection, Unproven, UploadError, UploadFolderError,
+	Cost, CostError, Error as SdkError, FetchError, LeavesError, PalletError, QueryRefusal,
+	RecordKey, Rejection, Unproven, UploadError, UploadFolderError,
 };
 use serde::Serialize;
 use std::{

@@ -93,11 +93,7 @@ async fn within<T>(silence: Duration, asked: impl Future<Output = T>) -> Result<
 /// # Errors
 ///
 /// Returns why the store did not send it.
-pub async fn read_small(
-	location: &Location,
-	name: &str,
-	longest: u64,
-) -> Result<Vec<u8>, Failure> {
+pub async fn read_small(location: &Location, name: &str, longest: u64) -> Result<Vec<u8>, Failure> {
 	let path = location.path(name);
 	let length = within(SILENCE, location.store().head(&path)).await??.size;
 	match length {

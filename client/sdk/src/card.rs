@@ -113,7 +113,10 @@ mod tests {
 			by: controller,
 			published: 7,
 		};
-		let reports = [report(other, Value::Hash([4; 32])), report(controller, hash)];
+		let reports = [
+			report(other, Value::Hash([4; 32])),
+			report(controller, hash),
+		];
 		assert_eq!(published(&reports, &controller), Some(card));
 		assert_eq!(published(&reports[..1], &controller), None);
 		let number = [report(controller, Value::Integer(3))];

@@ -188,7 +188,10 @@ impl Proven {
 		dataset: DatasetId,
 	) -> Result<Option<PublishedCard>, Error> {
 		let (source, topic) = card_place(controller, owner, dataset)?;
-		Ok(card::published(&self.reports(&source, &topic).await?, controller))
+		Ok(card::published(
+			&self.reports(&source, &topic).await?,
+			controller,
+		))
 	}
 
 	/// Returns the datasets of an owner, or of all: it is proven that there are no others. They come in the order of their

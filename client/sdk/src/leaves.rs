@@ -318,13 +318,21 @@ mod tests {
 
 	#[test]
 	fn march_to_may_are_the_leaves_with_these_names() {
-		let months = names(&["2026-01", "2026-02", "2026-03", "2026-04", "2026-05", "2026-06"]);
+		let months = names(&[
+			"2026-01", "2026-02", "2026-03", "2026-04", "2026-05", "2026-06",
+		]);
 		assert_eq!(months.find("2026-03", "2026-05"), Ok((2, 5)));
 		assert_eq!(months.find("2026-03", "2026-03"), Ok((2, 3)));
 		assert_eq!(months.find("2026", "2026"), Ok((0, 6)));
 		assert_eq!(months.find("2026", "2026-02"), Ok((0, 2)));
 		assert_eq!(months.find("2026-04", "2026"), Ok((3, 6)));
-		let days = names(&["2026-02-28", "2026-03-01", "2026-03-31", "2026-04-01", "2026-04-01"]);
+		let days = names(&[
+			"2026-02-28",
+			"2026-03-01",
+			"2026-03-31",
+			"2026-04-01",
+			"2026-04-01",
+		]);
 		assert_eq!(days.find("2026-03", "2026-03"), Ok((1, 3)));
 		assert_eq!(days.find("2026-03-31", "2026-04"), Ok((2, 5)));
 		// Leaves need not be in the order of their dates.

@@ -437,7 +437,11 @@ mod tests {
 			("url", json!("isthmus://5FHne/4"), "isthmus://5FHne/3"),
 			("name", json!(""), "a text as \"name\""),
 			("description", json!(["x"]), "a text as \"description\""),
-			("isthmus:leaf", json!({ "name": "x" }), "a number and a name"),
+			(
+				"isthmus:leaf",
+				json!({ "name": "x" }),
+				"a number and a name",
+			),
 			(
 				"isthmus:leaf",
 				json!([{ "isthmus:number": -1, "name": "x" }]),

@@ -96,7 +96,10 @@ fn dataset(found: &Found) -> Value {
 		dataset["odrl:hasPolicy"] = offer.clone();
 	}
 	let formats = said.map_or(&[][..], |said| &said.formats);
-	let mut types: Vec<_> = formats.iter().filter_map(|format| media_type(format)).collect();
+	let mut types: Vec<_> = formats
+		.iter()
+		.filter_map(|format| media_type(format))
+		.collect();
 	if types.is_empty() {
 		types.push((String::new(), None));
 	}
@@ -159,7 +162,10 @@ mod tests {
 		assert_eq!(json["@type"], "dcat:Catalog");
 		let [marks, bare] = [&json["dcat:dataset"][0], &json["dcat:dataset"][1]];
 		let id = odrl::asset(&both[0].entry);
-		assert_eq!((&marks["@id"], &marks["dct:title"]), (&json!(id), &json!("marks")));
+		assert_eq!(
+			(&marks["@id"], &marks["dct:title"]),
+			(&json!(id), &json!("marks"))
+		);
 		assert_eq!(marks["dcat:keyword"], json!(["Grades"]));
 		assert_eq!(marks["dct:publisher"]["foaf:name"], "High School");
 		assert_eq!(marks["dct:modified"]["@value"], "1970-01-02");
@@ -168,9 +174,15 @@ mod tests {
 		assert_eq!(files.len(), 1);
 		assert_eq!(files[0]["@id"], format!("{id}#files-csv"));
 		assert_eq!(files[0]["dct:license"]["dct:title"], "CC-BY-4.0");
-		assert_eq!(files[0]["odrl:hasPolicy"]["@id"], marks["odrl:hasPolicy"]["@id"]);
+		assert_eq!(
+			files[0]["odrl:hasPolicy"]["@id"],
+			marks["odrl:hasPolicy"]["@id"]
+		);
 		let words = bare["dct:description"].as_str().unwrap();
-		assert_eq!(words, "The dataset bare of High School, whose card is not known here");
+		assert_eq!(
+			words,
+			"The dataset bare of High School, whose card is not known here"
+		);
 		let files = bare["dcat:distribution"].as_array().unwrap();
 		assert!(files.len() == 1 && files[0].get("dcat:mediaType").is_none());
 	}
@@ -188,7 +200,12 @@ mod tests {
 	fn a_licence_is_an_address_only_if_it_is_one_of_the_web() {
 		let web = license_document("https://spdx.org/licenses/CC-BY-4.0.html");
 		assert_eq!(web["@id"], "https://spdx.org/licenses/CC-BY-4.0.html");
-		for license in ["CC-BY-4.0", "javascript:alert(1)", "https://", "https://a/|"] {
+		for license in [
+			"CC-BY-4.0",
+			"javascript:alert(1)",
+			"https://",
+			"https://a/|",
+		] {
 			let named = license_document(license);
 			assert!(named.get("@id").is_none(), "{license}");
 			assert_eq!(named["dct:title"], license);

@@ -34,8 +34,8 @@ pub(super) fn plain(text: &Text) -> String {
 pub(super) mod tests {
 	use super::*;
 	use isthmus_sdk::{
-		facts::response_hash, AccountId, ConsumerKinds, Dataset, Policy, Producer, ProducerKind, PublishedCard, PurposeCodes,
-		LEAVES_PER_EPOCH, UNIT,
+		facts::response_hash, AccountId, ConsumerKinds, Dataset, Policy, Producer, ProducerKind,
+		PublishedCard, PurposeCodes, LEAVES_PER_EPOCH, UNIT,
 	};
 
 	/// A policy for everyone.

@@ -112,7 +112,7 @@ fn constraints(policy: &Policy, condition: Option<&Condition>, firm: bool) -> Ve
 	all
 }
 
-/// What the term of a vocabulary is to a code.
+/// How the term of a vocabulary fits a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fit {
 	Same,
@@ -121,7 +121,7 @@ enum Fit {
 	Narrower,
 }
 
-/// Returns the term of DPV for a code, and what it is to the code.
+/// Returns the term of DPV for a code, and how it fits.
 fn term(code: PurposeCode) -> (&'static str, Fit) {
 	use PurposeCode::*;
 	match code {
@@ -194,9 +194,8 @@ mod tests {
 		policy.firm_price = Some(isthmus_sdk::UNIT / 4);
 		policy.longest_range = 12;
 		policy.consumers.unregistered = false;
-		policy.purposes = PurposeCodes(
-			1 << PurposeCode::Research as u32 | 1 << PurposeCode::Journalism as u32,
-		);
+		policy.purposes =
+			PurposeCodes(1 << PurposeCode::Research as u32 | 1 << PurposeCode::Journalism as u32);
 		*condition = Some("before(2030-01-01)".parse().unwrap());
 		let strict = &offer_of(&entry)["odrl:permission"];
 		let [free, firm] = [&strict[0], &strict[1]];
