@@ -36,10 +36,10 @@ JSON-LD, Croissant 1.1, which programs that search for data read. With --guess i
 columns of files, for you to look over. Without, its hash is put on the chain. With --check, anyone
 who got it compares it with the hash. A card is public, and so are the names in it.
 
-The hash is a fact: the source xDIGITS/cards, with the first 32 digits of your public key, reports on
-dataset-NUMBER. A deposit is held for each. Of a dataset that you took over, publish a card of your
-own, with --for OWNER: the one of who had it before counts no more. The topic is then xDIGITS/NUMBER,
-with the owner's digits.
+The hash is a fact: the source xDIGITS/cards, with the first 32 digits of your public key, reports
+on dataset-NUMBER. A deposit is held for each. Of a dataset that you took over, publish a card of
+your own, with --for OWNER: the one of its former controller counts no more. The topic is then
+xDIGITS/NUMBER, with the owner's digits.
 
 Examples:
   isthmus dataset describe 0 --card marks.jsonld --guess 3.parquet --leaf 2=March --key school.key

@@ -30,7 +30,7 @@ isthmus request [OPTIONS] <OWNER> --leaves <FROM..TO> --purpose <TEXT>
 Examples:
   isthmus request //Bob --leaves 0..12 --purpose \"a study\" --code research --key company.key
   isthmus request //Bob --leaves 0..12 --purpose \"a study\" --offer 5 --wait --key company.key
-  isthmus request //Bob --leaves 2025-03..2025-05 --card marks.jsonld --purpose \"a study\" --key company.key
+  isthmus request //Bob --leaves 2025-03..2025-05 --card marks.jsonld --purpose \"a study\"
   isthmus request --cancel 3 --key company.key")]
 pub(crate) struct Opts {
 	/// Owner of the data
