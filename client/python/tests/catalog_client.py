@@ -80,7 +80,7 @@ DCAT, ODRL = rdflib.Namespace("http://www.w3.org/ns/dcat#"), rdflib.Namespace("h
 
 
 def count(kind: rdflib.URIRef) -> int:
-    """Returns how many things of a kind there are."""
+    """Returns how many things are of this kind."""
     return len(set(graph.subjects(rdflib.RDF.type, kind)))
 
 
