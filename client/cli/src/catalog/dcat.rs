@@ -52,7 +52,7 @@ fn context() -> Value {
 		"dct": "http://purl.org/dc/terms/",
 		"dpv": "https://w3id.org/dpv#",
 		"foaf": "http://xmlns.com/foaf/0.1/",
-		"isthmus": odrl::OWN,
+		"ist": odrl::OWN,
 		"odrl": "http://www.w3.org/ns/odrl/2/",
 		"rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
 		"sector-education": "https://w3id.org/dpv/sector/education#",
@@ -95,7 +95,7 @@ fn dataset(found: &Found) -> Value {
 	if let Some(offer) = &offer {
 		dataset["odrl:hasPolicy"] = offer.clone();
 	}
-	let formats = said.map_or(&[][..], |said| &said.formats);
+	let formats = said.map_or(&[][..], |said| said.formats.as_slice());
 	let mut types: Vec<_> = formats
 		.iter()
 		.filter_map(|format| media_type(format))

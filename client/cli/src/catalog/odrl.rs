@@ -62,7 +62,7 @@ fn payment(price: Balance) -> Value {
 		"gteq",
 		json!({ "@value": amount, "@type": "xsd:decimal" }),
 	);
-	least["odrl:unit"] = json!({ "@id": "isthmus:IST" });
+	least["odrl:unit"] = json!({ "@id": "ist:IST" });
 	let action = json!({ "rdf:value": { "@id": "odrl:compensate" }, "odrl:refinement": least });
 	json!({ "odrl:action": action })
 }
@@ -83,11 +83,11 @@ fn constraints(policy: &Policy, condition: Option<&Condition>, firm: bool) -> Ve
 		most
 	};
 	let term = u64::from(policy.longest_term);
-	let mut all = vec![most("isthmus:term", term, "isthmus:block")];
+	let mut all = vec![most("ist:term", term, "ist:block")];
 	if policy.longest_range < LEAVES_PER_EPOCH {
-		all.push(most("isthmus:range", policy.longest_range, "isthmus:leaf"));
+		all.push(most("ist:range", policy.longest_range, "ist:leaf"));
 	}
-	all.push(constraint("isthmus:firm", "eq", json!(firm)));
+	all.push(constraint("ist:firm", "eq", json!(firm)));
 	if policy.purposes != PurposeCodes::ALL {
 		let codes = policy.purposes.codes().into_iter();
 		let purposes = codes.map(purpose).collect();
@@ -103,11 +103,11 @@ fn constraints(policy: &Policy, condition: Option<&Condition>, firm: bool) -> Ve
 	if kinds.iter().any(|(on, _)| !on) {
 		let on = kinds.iter().filter(|(on, _)| *on);
 		let kinds = on.map(|(_, kind)| json!(kind)).collect();
-		all.push(constraint("isthmus:consumer", "isAnyOf", kinds));
+		all.push(constraint("ist:consumer", "isAnyOf", kinds));
 	}
 	if let Some(condition) = condition {
 		let words = json!(condition.to_string());
-		all.push(constraint("isthmus:condition", "eq", words));
+		all.push(constraint("ist:condition", "eq", words));
 	}
 	all
 }
@@ -151,7 +151,7 @@ fn purpose(code: PurposeCode) -> Value {
 		Fit::Narrower => "skos:narrowMatch",
 	};
 	json!({
-		"@id": format!("isthmus:{}", code.name()),
+		"@id": format!("ist:{}", code.name()),
 		"@type": "skos:Concept",
 		"skos:notation": code.name(),
 		fits: { "@id": term },
@@ -179,13 +179,13 @@ mod tests {
 		assert_eq!(open.as_array().unwrap().len(), 1);
 		let free = &open[0];
 		assert_eq!(free["odrl:target"]["@id"], asset(&entry));
-		assert_eq!(right(free, "isthmus:term"), Some(json!(1000)));
-		assert_eq!(right(free, "isthmus:firm"), Some(json!(false)));
+		assert_eq!(right(free, "ist:term"), Some(json!(1000)));
+		assert_eq!(right(free, "ist:firm"), Some(json!(false)));
 		for left in [
-			"isthmus:range",
+			"ist:range",
 			"odrl:purpose",
-			"isthmus:consumer",
-			"isthmus:condition",
+			"ist:consumer",
+			"ist:condition",
 		] {
 			assert_eq!(right(free, left), None, "{left}");
 		}
@@ -202,15 +202,15 @@ mod tests {
 		assert!(free.get("odrl:duty").is_none());
 		let least = &firm["odrl:duty"]["odrl:action"]["odrl:refinement"];
 		assert_eq!(least["odrl:rightOperand"]["@value"], "0.25");
-		assert_eq!(right(firm, "isthmus:firm"), Some(json!(true)));
-		assert_eq!(right(firm, "isthmus:range"), Some(json!(12)));
+		assert_eq!(right(firm, "ist:firm"), Some(json!(true)));
+		assert_eq!(right(firm, "ist:range"), Some(json!(12)));
 		let kinds = json!(["school", "government", "business", "other"]);
-		assert_eq!(right(firm, "isthmus:consumer"), Some(kinds));
+		assert_eq!(right(firm, "ist:consumer"), Some(kinds));
 		let words = json!("before(2030-01-01)");
-		assert_eq!(right(firm, "isthmus:condition"), Some(words));
+		assert_eq!(right(firm, "ist:condition"), Some(words));
 		let purposes = right(firm, "odrl:purpose").unwrap();
 		assert_eq!(purposes[0]["@id"], "dpv:ResearchAndDevelopment");
-		assert_eq!(purposes[1]["@id"], "isthmus:journalism");
+		assert_eq!(purposes[1]["@id"], "ist:journalism");
 		assert_eq!(purposes[1]["skos:broadMatch"]["@id"], "dpv:PublicBenefit");
 	}
 
