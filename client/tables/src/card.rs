@@ -337,6 +337,7 @@ fn leaves(listed: &[Value]) -> Result<BTreeMap<u64, String>, CardError> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use proptest::prelude::*;
 
 	fn card() -> Card {
 		let column = |name: &str, kind| Column {
@@ -466,6 +467,21 @@ mod tests {
 				read(text.as_bytes(), "5FHne", 3),
 				Err(CardError::Json(_))
 			));
+		}
+	}
+
+	proptest! {
+		/// A card that was damaged on its way is read, or refused.
+		#[test]
+		fn a_damaged_card_makes_no_panic(
+			damages in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+		) {
+			let mut text = card().json().to_string().into_bytes();
+			for (at, byte) in damages {
+				let at = at.index(text.len());
+				text[at] = byte;
+			}
+			let _ = read(&text, "5FHne", 3);
 		}
 	}
 }

@@ -181,12 +181,7 @@ mod tests {
 		assert_eq!(free["odrl:target"]["@id"], asset(&entry));
 		assert_eq!(right(free, "ist:term"), Some(json!(1000)));
 		assert_eq!(right(free, "ist:firm"), Some(json!(false)));
-		for left in [
-			"ist:range",
-			"odrl:purpose",
-			"ist:consumer",
-			"ist:condition",
-		] {
+		for left in ["ist:range", "odrl:purpose", "ist:consumer", "ist:condition"] {
 			assert_eq!(right(free, left), None, "{left}");
 		}
 		let (policy, condition) = entry.policy.as_mut().unwrap();
