@@ -123,7 +123,7 @@ impl Client {
 		asking: &Identity,
 		(owner, dataset, epoch): (&AccountId, DatasetId, Epoch),
 		name: &str,
-	) -> Result<Leaf, Error> {
+	) -> Result<u64, Error> {
 		let key = parse_key(name)?;
 		let mut record = None;
 		if asking.id() == owner {
@@ -144,7 +144,7 @@ impl Client {
 				}
 				.into())
 			}
-			Some(record) => Ok(record.leaf),
+			Some(record) => Ok(record.leaf.into()),
 		}
 	}
 }

@@ -21,9 +21,9 @@ pub enum Leaves {
 	/// From one leaf to one past the last.
 	Numbers {
 		/// The first leaf.
-		from: Leaf,
+		from: u64,
 		/// One past the last leaf.
-		to: Leaf,
+		to: u64,
 	},
 	/// From one name or date to another one, both included.
 	Named {
@@ -87,15 +87,15 @@ pub enum LeavesError {
 		/// The name.
 		name: String,
 		/// One of the leaves.
-		one: Leaf,
+		one: u64,
 		/// Another one.
-		other: Leaf,
+		other: u64,
 	},
 	/// A leaf stands for a longer time than what is asked for.
 	#[error("leaf {leaf} is all of {}, and {} is only a part of that", Shown(.called), Shown(.asked))]
 	Partly {
 		/// The leaf.
-		leaf: Leaf,
+		leaf: u64,
 		/// What the card calls it.
 		called: String,
 		/// The date that is asked for.
@@ -105,7 +105,7 @@ pub enum LeavesError {
 	#[error("leaf {leaf} is among the leaves from {} to {}, and the card does not call it one of them: ask for them by their numbers, in several ranges", Shown(.from), Shown(.to))]
 	Between {
 		/// The leaf.
-		leaf: Leaf,
+		leaf: u64,
 		/// The first date that is asked for.
 		from: String,
 		/// The last date.
@@ -139,7 +139,7 @@ pub enum LeavesError {
 
 /// What a dataset's card calls its leaves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LeafNames(pub BTreeMap<Leaf, String>);
+pub struct LeafNames(pub BTreeMap<u64, String>);
 
 impl LeafNames {
 	/// Returns the first of the leaves from one name or date to another one, both included, and one past the last.
@@ -151,7 +151,7 @@ impl LeafNames {
 	/// # Errors
 	///
 	/// Returns a [`LeavesError`] if a name is not there, or if the names stand for no range.
-	pub fn find(&self, from: &str, to: &str) -> Result<(Leaf, Leaf), LeavesError> {
+	pub fn find(&self, from: &str, to: &str) -> Result<(u64, u64), LeavesError> {
 		let (first, last) = match is_date(from) && is_date(to) {
 			true => self.in_time(from, to)?,
 			false => (self.called(from)?, self.called(to)?),
@@ -163,7 +163,7 @@ impl LeafNames {
 	}
 
 	/// Returns the only leaf with a name.
-	fn called(&self, name: &str) -> Result<Leaf, LeavesError> {
+	fn called(&self, name: &str) -> Result<u64, LeavesError> {
 		let mut leaves = self.0.iter().filter(|(_, called)| *called == name);
 		match (leaves.next(), leaves.next()) {
 			(Some((leaf, _)), None) => Ok(*leaf),
@@ -177,7 +177,7 @@ impl LeafNames {
 	}
 
 	/// Returns the first and the last of the leaves in a time.
-	fn in_time(&self, from: &str, to: &str) -> Result<(Leaf, Leaf), LeavesError> {
+	fn in_time(&self, from: &str, to: &str) -> Result<(u64, u64), LeavesError> {
 		if to < from && !from.starts_with(to) {
 			return Err(backwards(from, to));
 		}
