@@ -144,7 +144,7 @@ def test_pyshacl_accepts_the_export(listed: Listed, tmp_path: Path) -> None:
     [dataset] = [each for each in broken["dcat:dataset"] if "odrl:hasPolicy" in each and listed.owner in each["@id"]]
     del dataset["dct:title"], dataset["odrl:hasPolicy"]["odrl:permission"][0]["odrl:assigner"]
     told = checked(broken)
-    assert not told["conforms"] and told["report"].count("Constraint Violation") == 2, told["report"]
+    assert not told["conforms"] and "Results (2)" in told["report"], told["report"]
 
 
 def asked(listed: Listed, leaves: str, *more: str) -> range:
