@@ -3,18 +3,18 @@
 
 use crate::{
 	context::Context,
-	dataset,
+	dataset, describe,
 	error::Error,
 	options::Options,
 	report::Lines,
-	text::{account, condition, day, end, good_while, Amount, Leaves, Range},
+	text::{account, condition, day, end, good_while, Amount, Range},
 };
 use isthmus_sdk::{
 	authorize, sharing, AccountId, BlockNumber, Call, Condition, DatasetId, Depth, Epoch,
-	Error as SdkError, Event, GrantId, Identity, RequestId, Scope, Seconds, State, Terms,
+	Error as SdkError, Event, GrantId, Identity, Leaves, RequestId, Seconds, State, Terms,
 };
 use serde::Serialize;
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -39,9 +39,14 @@ pub(crate) struct Opts {
 	#[arg(long, value_name = "READER", value_parser = account, requires = "leaves", conflicts_with = "request")]
 	to: Option<AccountId>,
 
-	/// Leaves to open, without a request: the first, and one past the last
+	/// Leaves to open, without a request: by numbers, the first and one past the last; or by names or dates, the first and
+	/// the last. Names are those of records or, with --card, of leaves
 	#[arg(long, value_name = "FROM..TO")]
 	leaves: Option<Leaves>,
+
+	/// Card of the dataset, for what it calls leaves: the one whose hash is on the chain
+	#[arg(long, value_name = "FILE", requires = "leaves")]
+	card: Option<PathBuf>,
 
 	/// Dataset, without a request [default: the owner's only one]
 	#[arg(long, value_name = "NUMBER")]
@@ -166,7 +171,7 @@ async fn unasked(
 	best: &State,
 	identity: &Identity,
 ) -> Result<Call, Error> {
-	let (Some(grantee), Some(leaves)) = (&opts.to, opts.leaves) else {
+	let (Some(grantee), Some(leaves)) = (&opts.to, &opts.leaves) else {
 		return Err(Error::usage("missing --to and --leaves"));
 	};
 	let dataset = match opts.dataset {
@@ -181,14 +186,10 @@ async fn unasked(
 			"dataset {dataset} has no epoch {epoch} yet: it is in epoch {now}"
 		)));
 	}
+	let (owner, leaves) = (identity.id(), (leaves, opts.card.as_deref()));
 	let terms = Terms {
 		grantee: *grantee,
-		scope: Scope {
-			dataset,
-			epoch,
-			from: leaves.from,
-			to: leaves.to,
-		},
+		scope: describe::scope(context, identity, owner, (dataset, epoch), leaves).await?,
 		expiry: sharing::expiry(best, opts.term),
 		until: opts.until,
 		request: None,

@@ -11,12 +11,12 @@ use crate::{
 	recount,
 	report::{Lines, Report},
 	stderr::tell,
-	text::{amount, condition, count, only_if, operand, shown, Amount, Key, Leaves},
+	text::{amount, condition, count, only_if, operand, shown, Amount, Key},
 };
 use isthmus_sdk::{
 	every, AccountId, Balance, BlockNumber, Call, Condition, ConsumerKinds, Dataset, DatasetEntry,
-	DatasetId, Epoch, Error as SdkError, Event, Identity, LeafUse, Location, Names, Policy,
-	PurposeCode, PurposeCodes, Scope, State, Text, LEAVES_PER_EPOCH,
+	DatasetId, Epoch, Error as SdkError, Event, Identity, LeafUse, Leaves, Location, Names, Policy,
+	PurposeCode, PurposeCodes, State, Text, LEAVES_PER_EPOCH,
 };
 use serde::{Serialize, Serializer};
 use std::{collections::BTreeSet, fmt, path::PathBuf};
@@ -74,9 +74,14 @@ enum Command {
 		/// Number of the dataset
 		dataset: DatasetId,
 
-		/// Leaves whose keys are erased
+		/// Leaves whose keys are erased: by numbers, the first and one past the last; or by names or dates, the first
+		/// and the last. Names are those of records or, with --card, of leaves
 		#[arg(long, value_name = "FROM..TO")]
 		leaves: Leaves,
+
+		/// Card of the dataset, for what it calls leaves: the one whose hash is on the chain
+		#[arg(long, value_name = "FILE")]
+		card: Option<PathBuf>,
 
 		/// Epoch of the leaves [default: the current one]
 		#[arg(long)]
@@ -397,7 +402,10 @@ pub(crate) struct Listed {
 }
 
 /// Writes a policy with its text beside its fields.
-fn policy_json<S: Serializer>(policy: &Option<Policy>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn policy_json<S: Serializer>(
+	policy: &Option<Policy>,
+	serializer: S,
+) -> Result<S::Ok, S::Error> {
 	#[derive(Serialize)]
 	#[serde(rename_all = "camelCase")]
 	struct Json {
@@ -490,16 +498,15 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		Command::Erase {
 			dataset,
 			leaves,
+			card,
 			epoch,
 			yes,
 		} => {
-			let now = own(&context.client.best().await?, identity.id(), dataset).await?;
-			let scope = Scope {
-				dataset,
-				epoch: epoch.unwrap_or(now.epoch),
-				from: leaves.from,
-				to: leaves.to,
-			};
+			let owner = identity.id();
+			let now = own(&context.client.best().await?, owner, dataset).await?;
+			let place = (dataset, epoch.unwrap_or(now.epoch));
+			let leaves = (&leaves, card.as_deref());
+			let scope = describe::scope(context, identity, owner, place, leaves).await?;
 			Box::new(erase::run(context, identity, &scope, yes)?)
 		}
 		Command::Close { dataset } => Box::new(set_closed(context, identity, dataset, true).await?),

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus dataset describe`: makes the card of a dataset, puts its hash on the chain, and compares a card with that.
 //!
-//! The hash is a report of the owner's for a source of facts of its own, `xDIGITS/cards`, which no one else can create.
+//! The hash is a report of the account that controls the dataset, for a source of facts of its own, which no one else can
+//! create ([`isthmus_sdk::card`]).
 
 use crate::{
 	context::Context,
@@ -12,12 +13,14 @@ use crate::{
 	text::{account, bytes, date},
 };
 use isthmus_sdk::{
-	conditions::{Name, Value},
+	card_place,
+	conditions::Value,
 	facts::{response_hash, Observation, SourceTerms},
-	to_hex, AccountId, BlockNumber, DatasetId, Identity, Seconds, State,
+	to_hex, AccountId, BlockNumber, CardError, DatasetId, Epoch, Error as SdkError, Identity,
+	LeafNames, Leaves, PublishedCard, Scope, Seconds, State,
 };
 use isthmus_tables::{
-	card::{self, Card, Files},
+	card::{self, Card, Files, Summary},
 	csv, parquet, Column,
 };
 use serde::Serialize;
@@ -33,8 +36,10 @@ JSON-LD, Croissant 1.1, which programs that search for data read. With --guess i
 columns of files, for you to look over. Without, its hash is put on the chain. With --check, anyone
 who got it compares it with the hash. A card is public, and so are the names in it.
 
-The hash is a fact: the source xDIGITS/cards, with the first 32 digits of the owner's public key,
-reports on dataset-NUMBER. A deposit is held for each.
+The hash is a fact: the source xDIGITS/cards, with the first 32 digits of your public key, reports
+on dataset-NUMBER. A deposit is held for each. Of a dataset that you took over, publish a card of
+your own, with --for OWNER: the one of its former controller counts no more. The topic is then
+xDIGITS/NUMBER, with the owner's digits.
 
 Examples:
   isthmus dataset describe 0 --card marks.jsonld --guess 3.parquet --leaf 2=March --key school.key
@@ -42,11 +47,11 @@ Examples:
   isthmus dataset describe 0 --card marks.jsonld --check --owner 5FHneW46... --key company.key";
 
 /// The longest card, in bytes.
-const LONGEST: u64 = 256 << 10;
+pub(crate) const LONGEST: u64 = 256 << 10;
 /// How much of a CSV file is looked at, in bytes.
 const BEGINNING: u64 = 1 << 20;
-const PARQUET: &str = "application/vnd.apache.parquet";
-const CSV: &str = "text/csv";
+pub(crate) const PARQUET: &str = "application/vnd.apache.parquet";
+pub(crate) const CSV: &str = "text/csv";
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -150,6 +155,8 @@ impl fmt::Display for Published {
 /// A card that is the one on the chain.
 #[derive(Serialize)]
 struct Checked {
+	/// The account that published it, which controls the dataset.
+	by: AccountId,
 	card: PathBuf,
 	dataset: DatasetId,
 	hash: String,
@@ -160,15 +167,15 @@ struct Checked {
 impl fmt::Display for Checked {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		let Self {
+			by,
 			dataset,
-			owner,
 			published,
 			..
 		} = self;
 		let (card, day) = (self.card.display(), date(*published));
 		write!(
 			f,
-			"{card} is the card that {owner} published of dataset {dataset} ({day})"
+			"{card} is the card that {by} published of dataset {dataset} ({day})"
 		)
 	}
 }
@@ -186,25 +193,55 @@ pub(crate) async fn run(
 	})
 }
 
-/// Returns the names of the source and the topic under which an owner reports the hash of a card.
-fn place(owner: &AccountId, dataset: DatasetId) -> Result<(Name, Name), Error> {
-	let digits = hex::encode(owner.0.get(..16).unwrap_or_default());
-	let name = |text: String| Name::new(&text).map_err(Error::failed);
-	Ok((
-		name(format!("x{digits}/cards"))?,
-		name(format!("dataset-{dataset}"))?,
-	))
-}
-
-/// Reads a card, and checks that it is one of the dataset.
-fn read(path: &Path, owner: &AccountId, dataset: DatasetId) -> Result<Vec<u8>, Error> {
+/// Reads a card, and checks that it is one of the dataset. Returns its text and what it says.
+fn read(path: &Path, owner: &AccountId, dataset: DatasetId) -> Result<(Vec<u8>, Summary), Error> {
 	let text = read_at_most(path, LONGEST, "a card")?;
-	let checked = card::check(&text, &owner.to_string(), dataset);
-	checked.map_err(|error| {
+	let read = card::read(&text, &owner.to_string(), dataset);
+	let said = read.map_err(|error| {
 		Error::usage(format!("{}: {error}", path.display()))
 			.hint("make a card of your dataset with --guess FILE")
 	})?;
-	Ok(text)
+	Ok((text, said))
+}
+
+/// Reads a card, and checks that its hash is the one on the chain. Returns what it says.
+async fn confirmed(
+	context: &Context,
+	path: &Path,
+	owner: &AccountId,
+	dataset: DatasetId,
+) -> Result<(Summary, PublishedCard), Error> {
+	let (text, said) = read(path, owner, dataset)?;
+	let checked = context.client.check_card(owner, dataset, &text).await;
+	let card = checked.map_err(|error| match error {
+		SdkError::Card(CardError::Differs { .. }) => {
+			Error::refused(format!("{}: {error}", path.display()))
+				.hint("ask the owner for the one of now: each character counts")
+		}
+		error => error.into(),
+	})?;
+	Ok((said, card))
+}
+
+/// Returns the leaves that a command is to be about, by the names in a card if one is given.
+pub(crate) async fn scope(
+	context: &Context,
+	identity: &Identity,
+	owner: &AccountId,
+	place: (DatasetId, Epoch),
+	(leaves, card): (&Leaves, Option<&Path>),
+) -> Result<Scope, Error> {
+	let names = match card {
+		Some(path) => {
+			let (said, _) = confirmed(context, path, owner, place.0).await?;
+			Some(LeafNames(said.leaves))
+		}
+		None => None,
+	};
+	let client = &context.client;
+	Ok(client
+		.scope(identity, owner, place, leaves, names.as_ref())
+		.await?)
 }
 
 async fn make(context: &Context, identity: &Identity, opts: Opts) -> Result<Made, Error> {
@@ -249,19 +286,27 @@ async fn registered(best: &State, owner: &AccountId) -> Result<String, Error> {
 
 async fn publish(context: &Context, identity: &Identity, opts: Opts) -> Result<Published, Error> {
 	let (client, owner) = (&context.client, identity.id());
-	if identity.account.id() != owner {
-		return Err(Error::refused(
-			"the hash of a card is a report by the owner's own account: no other one can make it, also with --for",
-		));
-	}
-	let text = read(&opts.card, owner, opts.dataset)?;
+	let (text, _) = read(&opts.card, owner, opts.dataset)?;
 	let best = client.best().await?;
 	best.dataset_of(owner, Some(opts.dataset)).await?;
-	let (source, topic) = place(owner, opts.dataset)?;
+	// The report is the controller's own, also if the dataset has another one's address.
+	let mut own = identity.clone();
+	own.account = own.account.itself();
+	let by = own.account.id();
+	if let Some(control) = best.control(owner, opts.dataset).await? {
+		if control.controller != *by {
+			return Err(SdkError::NotController {
+				dataset: opts.dataset,
+				controller: control.controller,
+			}
+			.into());
+		}
+	}
+	let (source, topic) = card_place(by, owner, opts.dataset)?;
 	let hash = response_hash(&text);
 	let proven = client.proven().await?;
 	let reports = proven.reports(&source, &topic).await?;
-	let last = reports.iter().find(|report| report.reporter == *owner);
+	let last = reports.iter().find(|report| report.reporter == *by);
 	let observation = Observation {
 		value: Value::Hash(hash),
 		// A report has to be newer than the last one, which may be of the same second.
@@ -273,14 +318,14 @@ async fn publish(context: &Context, identity: &Identity, opts: Opts) -> Result<P
 	let mut calls = Vec::new();
 	if proven.source(&source).await?.is_none() {
 		let terms = SourceTerms {
-			reporters: vec![*owner],
+			reporters: vec![*by],
 			quorum: 1,
 			fresh: u32::MAX,
 		};
 		calls.push(client.create_source(&source, &terms).await?);
 	}
 	calls.push(client.report(&source, &topic, &observation).await?);
-	let last = context.send_all(identity, &calls).await?;
+	let last = context.send_all(&own, &calls).await?;
 	let block = last
 		.ok_or_else(|| Error::failed("nothing was sent"))?
 		.number();
@@ -297,27 +342,14 @@ async fn publish(context: &Context, identity: &Identity, opts: Opts) -> Result<P
 async fn check(context: &Context, identity: &Identity, opts: Opts) -> Result<Checked, Error> {
 	let dataset = opts.dataset;
 	let owner = opts.owner.unwrap_or(*identity.id());
-	let text = read(&opts.card, &owner, dataset)?;
-	let (source, topic) = place(&owner, dataset)?;
-	let proven = context.client.proven().await?;
-	let reports = proven.reports(&source, &topic).await?;
-	let by_owner = reports.iter().find(|report| report.reporter == owner);
-	let report = by_owner
-		.ok_or_else(|| Error::refused(format!("{owner} published no card of dataset {dataset}")))?;
-	let hash = response_hash(&text);
-	if report.value != Value::Hash(hash) {
-		let card = opts.card.display();
-		return Err(Error::refused(format!(
-			"{card} is not the card that {owner} published of dataset {dataset}"
-		))
-		.hint("ask the owner for the one of now: each character counts"));
-	}
+	let (_, published) = confirmed(context, &opts.card, &owner, dataset).await?;
 	Ok(Checked {
+		by: published.by,
 		card: opts.card,
 		dataset,
-		hash: to_hex(&hash),
+		hash: to_hex(&published.hash),
 		owner,
-		published: report.observed,
+		published: published.published,
 	})
 }
 
@@ -403,13 +435,6 @@ mod tests {
 		for bad in ["2", "2=", "=x", "x=2", "-1=x"] {
 			assert!(leaf(bad).is_err(), "{bad}");
 		}
-	}
-
-	#[test]
-	fn an_owners_cards_have_a_place_of_their_own() {
-		let (source, topic) = place(&AccountId::from([0xab; 32]), u32::MAX).unwrap();
-		assert_eq!(source.as_str(), format!("x{}/cards", "ab".repeat(16)));
-		assert_eq!(topic.as_str(), "dataset-4294967295");
 	}
 
 	#[test]

@@ -12,8 +12,8 @@ use isthmus_sdk::{
 	key_name,
 	objects::UploadError as SendError,
 	trust::FinalityError,
-	Cost, CostError, Error as SdkError, FetchError, PalletError, QueryRefusal, RecordKey,
-	Rejection, Unproven, UploadError, UploadFolderError,
+	Cost, CostError, Error as SdkError, FetchError, LeavesError, PalletError, QueryRefusal,
+	RecordKey, Rejection, Unproven, UploadError, UploadFolderError,
 };
 use serde::Serialize;
 use std::{
@@ -574,6 +574,8 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		}
 		NothingWrong { .. } => (Kind::Refused, Some("name another record with --leaf, if one is still to come")),
 		Name(_) | InvalidSecret | InvalidAccount | InvalidDevelopmentAccount => (Kind::Usage, None),
+		Leaves(LeavesError::Backwards { .. }) => (Kind::Usage, None),
+		Leaves(_) | Card(_) => (Kind::Refused, None),
 		Range(TreeError::Erased { .. }) => (Kind::Refused, None),
 		Erasable(error) => erasable_hint(error),
 		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),

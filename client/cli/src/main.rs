@@ -12,6 +12,7 @@
 mod access;
 mod authorize;
 mod balance;
+mod catalog;
 mod check;
 mod completions;
 mod confirm;
@@ -150,6 +151,8 @@ enum Command {
 	Keep(keep::Opts),
 	/// List datasets, records, grants or keepers
 	List(list::Opts),
+	/// List the datasets of all producers with their cards, search them, or export them
+	Catalog(catalog::Opts),
 	/// Show the history of a record, a dataset or a reader
 	Trace(trace::Opts),
 	/// Write a file that proves an event to anyone, without a node
@@ -392,6 +395,7 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Check(opts) => check::run(opts, options).await.map(report),
 		Command::Keep(opts) => Ok(keep::run(opts, options).await?.and_then(report)),
 		Command::List(opts) => list::run(opts, options).await.map(Some),
+		Command::Catalog(opts) => catalog::run(opts, options).await.map(Some),
 		Command::Trace(opts) => trace::run(opts, options).await.map(report),
 		Command::Receipt(opts) => Ok(receipt::run(opts, options).await?.and_then(report)),
 		Command::Verify(opts) => verify::run(&opts, &options).map(report),

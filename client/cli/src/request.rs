@@ -4,22 +4,22 @@
 use crate::{
 	authorize::no_request,
 	context::Context,
-	dataset,
+	dataset, describe,
 	error::Error,
 	options::Options,
 	paid::{self, Disputes},
 	report::Report,
 	stderr::tell,
-	text::{account, amount, condition, Leaves},
+	text::{account, amount, condition},
 };
 use isthmus_sdk::{
 	dispute,
 	sharing::{self, Ask},
 	AccountId, Balance, BlockNumber, Condition, DatasetId, Epoch, Error as SdkError, Event,
-	Identity, Included, PurposeCode, RequestId, Scope,
+	Identity, Included, Leaves, PurposeCode, RequestId,
 };
 use serde::Serialize;
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -30,15 +30,21 @@ isthmus request [OPTIONS] <OWNER> --leaves <FROM..TO> --purpose <TEXT>
 Examples:
   isthmus request //Bob --leaves 0..12 --purpose \"a study\" --code research --key company.key
   isthmus request //Bob --leaves 0..12 --purpose \"a study\" --offer 5 --wait --key company.key
+  isthmus request //Bob --leaves 2025-03..2025-05 --card marks.jsonld --purpose \"a study\"
   isthmus request --cancel 3 --key company.key")]
 pub(crate) struct Opts {
 	/// Owner of the data
 	#[arg(value_parser = account, required_unless_present = "cancel")]
 	owner: Option<AccountId>,
 
-	/// Leaves to read: the first, and one past the last
+	/// Leaves to read: by numbers, the first and one past the last; or by names or dates, the first and the last. Names are
+	/// those of records or, with --card, of leaves
 	#[arg(long, value_name = "FROM..TO", required_unless_present = "cancel")]
 	leaves: Option<Leaves>,
+
+	/// Card of the dataset, for what it calls leaves: the one whose hash is on the chain
+	#[arg(long, value_name = "FILE", requires = "leaves")]
+	card: Option<PathBuf>,
 
 	/// Purpose in words, which is public
 	#[arg(
@@ -192,7 +198,7 @@ async fn ask(
 	identity: &Identity,
 ) -> Result<(Included, Requested), Error> {
 	let client = &context.client;
-	let (Some(owner), Some(leaves)) = (opts.owner, opts.leaves) else {
+	let (Some(owner), Some(leaves)) = (opts.owner, &opts.leaves) else {
 		return Err(Error::usage("missing owner and --leaves"));
 	};
 	let best = client.best().await?;
@@ -210,14 +216,10 @@ async fn ask(
 		Some(epoch) => epoch,
 		None => dataset::own(&best, &owner, dataset).await?.epoch,
 	};
+	let leaves = (leaves, opts.card.as_deref());
 	let ask = Ask {
 		owner,
-		scope: Scope {
-			dataset,
-			epoch,
-			from: leaves.from,
-			to: leaves.to,
-		},
+		scope: describe::scope(context, identity, &owner, (dataset, epoch), leaves).await?,
 		purpose: &opts.purpose,
 		code: opts.code,
 		term: opts.term,

@@ -18,7 +18,6 @@ use serde::{Serialize, Serializer};
 use std::{
 	fmt,
 	path::{Component, Path, PathBuf},
-	str::FromStr,
 };
 
 /// Reads an account: an address, or a development account such as //Alice.
@@ -218,31 +217,6 @@ pub(crate) fn count(count: impl Into<u64>, noun: &str) -> String {
 	}
 }
 
-/// A range of leaves as an argument, `0..10`: from the first to one past the last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Leaves {
-	pub(crate) from: u64,
-	pub(crate) to: u64,
-}
-
-impl FromStr for Leaves {
-	type Err = &'static str;
-
-	fn from_str(text: &str) -> Result<Self, Self::Err> {
-		const EXPECTED: &str =
-			"expected a range of leaves such as 0..10, which includes leaf 0 and ends before leaf 10";
-		let (from, to) = text.split_once("..").ok_or(EXPECTED)?;
-		let leaves = Self {
-			from: from.parse().map_err(|_| EXPECTED)?,
-			to: to.parse().map_err(|_| EXPECTED)?,
-		};
-		match leaves.from < leaves.to && leaves.to <= LEAVES_PER_EPOCH {
-			true => Ok(leaves),
-			false => Err(EXPECTED),
-		}
-	}
-}
-
 /// The leaves that a request or a grant is for.
 #[derive(Clone, Copy, Serialize)]
 pub(crate) struct Range {
@@ -394,20 +368,6 @@ mod tests {
 		assert_eq!(Amount(2 * UNIT).to_string(), "2 IST");
 		assert_eq!(Amount(UNIT / 4).to_string(), "0.25 IST");
 		assert_eq!(serde_json::to_string(&Amount(7)).unwrap(), "\"7\"");
-	}
-
-	#[test]
-	fn leaves_are_a_range() {
-		assert_eq!(
-			"0..4294967296".parse(),
-			Ok(Leaves {
-				from: 0,
-				to: 1 << 32
-			})
-		);
-		for text in ["3", "3..3", "4..3", "0..4294967297", "a..b", "..3"] {
-			assert!(text.parse::<Leaves>().is_err(), "{text}");
-		}
 	}
 
 	#[test]

@@ -99,6 +99,17 @@ pub fn dataset(owner: &Account, dataset: DatasetId) -> Vec<u8> {
 	Key::of(SHARING, "Datasets").blake2(owner).twox(dataset).0
 }
 
+/// Returns the prefix of the keys of all datasets. [`chosen`] reads the owners, and [`counted`] after each the dataset's
+/// number.
+pub fn datasets() -> Vec<u8> {
+	Key::of(SHARING, "Datasets").0
+}
+
+/// Returns the prefix of the keys of an owner's datasets.
+pub fn datasets_of(owner: &Account) -> Vec<u8> {
+	Key::of(SHARING, "Datasets").blake2(owner).0
+}
+
 /// Returns the key of a dataset's policy.
 pub fn policy(owner: &Account, dataset: DatasetId) -> Vec<u8> {
 	Key::of(SHARING, "Policies").blake2(owner).twox(dataset).0

@@ -378,6 +378,11 @@ fn the_keys_of_entries_are_those_that_frame_makes() {
 		&7u32.to_le_bytes(),
 	];
 	assert_eq!(key, expected.concat());
+	assert!(key.starts_with(&storage::datasets_of(&owner)));
+	let rest = &mut &key[storage::datasets().len()..];
+	assert_eq!(storage::chosen(rest), Some(owner));
+	assert_eq!(storage::counted(rest), Some(7u32));
+	assert!(rest.is_empty());
 	let number = [
 		storage::requests_to(&owner),
 		vec![0; 8],

@@ -45,7 +45,7 @@ pub use object::{Object, ObjectError};
 pub use parts::Parts;
 pub use read::{ReadError, Reader};
 pub use settings::Settings;
-pub use source::SILENCE;
+pub use source::{read_small, SILENCE};
 pub use tree::{Root, Value};
 pub use turns::Left;
 pub use upload::{forget, give_up, unfinished, Sent, Upload, UploadError, IN_FLIGHT};

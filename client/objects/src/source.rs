@@ -87,6 +87,25 @@ async fn within<T>(silence: Duration, asked: impl Future<Output = T>) -> Result<
 		.map_err(|_| Failure::Stalled(silence))
 }
 
+/// Reads a file of at most `longest` bytes that lies beside the objects of a location, such as a dataset's card. Nothing
+/// is checked but its length: the caller knows its hash.
+///
+/// # Errors
+///
+/// Returns why the store did not send it.
+pub async fn read_small(location: &Location, name: &str, longest: u64) -> Result<Vec<u8>, Failure> {
+	let path = location.path(name);
+	let length = within(SILENCE, location.store().head(&path)).await??.size;
+	match length {
+		0 => Ok(Vec::new()),
+		length if length <= longest => read(location, &path, 0..length, SILENCE).await,
+		got => Err(Failure::Length {
+			expected: longest,
+			got,
+		}),
+	}
+}
+
 /// Reads the object's list of chaining values from a location, and checks it against the root.
 pub(crate) async fn list(
 	location: &Location,

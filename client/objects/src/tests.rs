@@ -140,3 +140,23 @@ async fn a_disk_that_cannot_be_written_is_named() {
 	let refused = refused.unwrap_err().to_string();
 	assert!(refused.starts_with("file:///"), "{refused}");
 }
+
+#[tokio::test]
+async fn a_small_file_beside_the_objects_is_read_up_to_a_limit() {
+	let folder = tempfile::tempdir().unwrap();
+	let location = Location::open(&folder_url(folder.path())).unwrap();
+	for (name, content) in [("card.jsonld", &b"{}"[..]), ("empty", b"")] {
+		std::fs::write(folder.path().join(name), content).unwrap();
+		let read = crate::read_small(&location, name, 2).await;
+		assert_eq!(read, Ok(content.to_vec()));
+	}
+	let (expected, got) = (1, 2);
+	assert_eq!(
+		crate::read_small(&location, "card.jsonld", 1).await,
+		Err(crate::Failure::Length { expected, got })
+	);
+	assert_eq!(
+		crate::read_small(&location, "none", 2).await,
+		Err(crate::Failure::Missing)
+	);
+}

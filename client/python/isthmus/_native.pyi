@@ -39,8 +39,8 @@ class _Asked(TypedDict):
     owner: str
     dataset: int | None
     epoch: int | None
-    first: int
-    end: int
+    leaves: str
+    card: str | None
     purpose: str
     code: str
     term: int
@@ -51,8 +51,8 @@ class _Offered(TypedDict):
     reader: str
     dataset: int | None
     epoch: int | None
-    first: int
-    end: int
+    leaves: str
+    card: str | None
     term: int
     until: int | None
     when: str | None

@@ -223,6 +223,7 @@ class Client:
         *,
         dataset: int | None = None,
         epoch: int | None = None,
+        card: str | os.PathLike[str] | None = None,
         term: int = TERM,
         offer: Decimal | int | float | str = 0,
         firm: bool = False,
@@ -230,16 +231,17 @@ class Client:
     ) -> Request:
         """Asks an owner for access to leaves, and returns the request.
 
+        `leaves` are `range(0, 12)`, one number, or text: `0..12`, which ends before leaf 12, or the first and the last by the
+        names of records or, with the dataset's `card`, by its names and dates, such as `2026-03..2026-05`.
         `purpose` is public, and `code` says the same to policies: for example `research`. `dataset` is by default the owner's only one, and `epoch` the current one. `term` is for how
         many blocks the grant has to last, and `offer` what the owner gets for it, in IST: it is held until then.
         """
-        first, end = settings.span(leaves)
         asked: _native._Asked = {
             "owner": owner,
             "dataset": dataset,
             "epoch": epoch,
-            "first": first,
-            "end": end,
+            "leaves": settings.span(leaves),
+            "card": None if card is None else os.fspath(card),
             "purpose": purpose,
             "code": code,
             "term": term,
@@ -269,6 +271,7 @@ class Client:
         leaves: range | int | str | None = None,
         dataset: int | None = None,
         epoch: int | None = None,
+        card: str | os.PathLike[str] | None = None,
         term: int = TERM,
         until: date | datetime | str | None = None,
         when: str | None = None,
@@ -278,7 +281,7 @@ class Client:
 
         A request is answered once it is finalized or, for chains without verifiers, once it has `confirmations` blocks.
         Without a request, `leaves` are opened for `term` blocks, and at most `until` a date, under the condition
-        `when`.
+        `when`. They are written as in `request`.
         """
         if request is not None:
             if to is not None or leaves is not None:
@@ -286,13 +289,12 @@ class Client:
             return Grant.of(_native.answer(self._connection, _number(request), confirmations))
         if to is None or leaves is None:
             raise ValueError("pass a request, or to= and leaves=")
-        first, end = settings.span(leaves)
         offered: _native._Offered = {
             "reader": to,
             "dataset": dataset,
             "epoch": epoch,
-            "first": first,
-            "end": end,
+            "leaves": settings.span(leaves),
+            "card": None if card is None else os.fspath(card),
             "term": term,
             "until": settings.seconds(until),
             "when": when,

@@ -69,17 +69,15 @@ def units(amount: Decimal | int | float | str) -> int:
     raise ValueError(f"expected an amount in IST such as 2 or 0.25, with at most {DECIMALS} decimals: {amount!r}")
 
 
-def span(leaves: range | int | str) -> tuple[int, int]:
-    """Returns the first leaf and the end of a range: `range(0, 12)`, one leaf, or text such as `0..12`."""
+def span(leaves: range | int | str) -> str:
+    """Returns leaves as text: `range(0, 12)`, one leaf, or text such as `0..12` or `2026-03..2026-05` as it is."""
+    if isinstance(leaves, str):
+        return leaves
     if isinstance(leaves, int):
         leaves = range(leaves, leaves + 1)
-    if isinstance(leaves, str):
-        first, dots, end = leaves.partition("..")
-        if dots and first.isdecimal() and end.isdecimal():
-            leaves = range(int(first), int(end))
     if not isinstance(leaves, range) or leaves.step != 1 or leaves.start < 0 or not leaves:
         raise ValueError(f"expected leaves such as range(0, 12) or '0..12', which end before leaf 12: {leaves!r}")
-    return leaves.start, leaves.stop
+    return f"{leaves.start}..{leaves.stop}"
 
 
 def seconds(until: date | datetime | str | None) -> int | None:

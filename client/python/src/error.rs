@@ -2,8 +2,8 @@
 //! The SDK's errors as Python's: the kind that a Python program expects, with the SDK's sentence.
 
 use isthmus_sdk::{
-	envelope::key_file::KeyFileError, io_words, upload::KeepError, Error, PalletError,
-	QueryRefusal, UploadError, UploadFolderError,
+	envelope::key_file::KeyFileError, io_words, upload::KeepError, CardError, Error, LeavesError,
+	PalletError, QueryRefusal, UploadError, UploadFolderError,
 };
 use pyo3::{
 	create_exception,
@@ -46,6 +46,11 @@ pub(crate) fn raised(error: Error) -> PyErr {
 		| RequestGone(_)
 		| NoSuchBlock(_)
 		| HistoryGone { .. } => PyLookupError::new_err(words),
+		Leaves(
+			LeavesError::NoRecord { .. } | LeavesError::Unnamed { .. } | LeavesError::NoNames,
+		) => PyLookupError::new_err(words),
+		Card(CardError::NotPublished { .. }) => PyLookupError::new_err(words),
+		Card(_) => NotAuthentic::new_err(words),
 		NoSuchDataset { .. } | NoDataset(_) => PyFileNotFoundError::new_err(words),
 		Refused(refusal) if refusal.error == PalletError::UnknownRecord => {
 			PyFileNotFoundError::new_err(words)
@@ -75,6 +80,7 @@ pub(crate) fn raised(error: Error) -> PyErr {
 		| InvalidAccount
 		| InvalidDevelopmentAccount
 		| Range(_)
+		| Leaves(_)
 		| Key(_) => PyValueError::new_err(words),
 		Io(error) => error.into(),
 		_ => self::Refused::new_err(words),

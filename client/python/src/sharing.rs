@@ -4,17 +4,24 @@
 use crate::{
 	connection::{account, Connection},
 	entries::{Grant, Request},
-	error::Raised,
+	error::{raised_by_io, Raised},
 	told::Told,
 };
 use isthmus_sdk::{
 	authorize as answering, every, revoke as revoking,
 	sharing::{self, Ask},
-	Balance, BlockNumber, Call, Client, Condition, DatasetId, Depth, Epoch, Event, GrantEntry,
-	GrantId, Identity, ProducerKind, PurposeCode, RequestId, Scope, Seconds, Terms, UnknownPurpose,
+	AccountId, Balance, BlockNumber, Call, Client, Condition, DatasetId, Depth, Epoch, Event,
+	GrantEntry, GrantId, Identity, LeafNames, Leaves, ProducerKind, PurposeCode, RequestId,
+	Seconds, Terms, UnknownPurpose,
 };
+use isthmus_tables::card;
 use pyo3::{exceptions::PyValueError, prelude::*};
-use std::future::Future;
+use std::{
+	fs::File,
+	future::Future,
+	io::Read,
+	path::{Path, PathBuf},
+};
 
 /// Registers the account as a producer.
 #[pyfunction]
@@ -82,8 +89,8 @@ pub(crate) struct Asked {
 	owner: String,
 	dataset: Option<DatasetId>,
 	epoch: Option<Epoch>,
-	first: u64,
-	end: u64,
+	leaves: String,
+	card: Option<PathBuf>,
 	purpose: String,
 	code: String,
 	term: BlockNumber,
@@ -97,17 +104,17 @@ pub(crate) fn request(py: Python<'_>, connection: &Connection, asked: Asked) -> 
 	let owner = account(&asked.owner)?;
 	let unknown = |error: UnknownPurpose| PyValueError::new_err(error.to_string());
 	let code: PurposeCode = asked.code.parse().map_err(unknown)?;
+	let leaves = self::leaves(&asked.leaves)?;
+	let card = asked.card.as_deref().map(read_card).transpose()?;
 	act(py, connection, async |client, own| {
 		let best = client.best().await?;
 		let (dataset, entry) = best.dataset_of(&owner, asked.dataset).await?;
+		let place = (dataset, asked.epoch.unwrap_or(entry.epoch));
+		let names = names(&client, &owner, dataset, card.as_deref()).await?;
+		let scope = client.scope(&own, &owner, place, &leaves, names.as_ref());
 		let ask = Ask {
 			owner,
-			scope: Scope {
-				dataset,
-				epoch: asked.epoch.unwrap_or(entry.epoch),
-				from: asked.first,
-				to: asked.end,
-			},
+			scope: scope.await?,
 			purpose: &asked.purpose,
 			code,
 			term: asked.term,
@@ -201,8 +208,8 @@ pub(crate) struct Offered {
 	reader: String,
 	dataset: Option<DatasetId>,
 	epoch: Option<Epoch>,
-	first: u64,
-	end: u64,
+	leaves: String,
+	card: Option<PathBuf>,
 	term: BlockNumber,
 	until: Option<Seconds>,
 	when: Option<String>,
@@ -217,17 +224,17 @@ pub(crate) fn authorize(
 ) -> PyResult<Grant> {
 	let grantee = account(&offered.reader)?;
 	let condition = offered.when.as_deref().map(condition).transpose()?;
+	let leaves = self::leaves(&offered.leaves)?;
+	let card = offered.card.as_deref().map(read_card).transpose()?;
 	act(py, connection, async |client, own| {
 		let best = client.best().await?;
 		let (dataset, entry) = best.dataset_of(own.id(), offered.dataset).await?;
+		let place = (dataset, offered.epoch.unwrap_or(entry.epoch));
+		let names = names(&client, own.id(), dataset, card.as_deref()).await?;
+		let scope = client.scope(&own, own.id(), place, &leaves, names.as_ref());
 		let terms = Terms {
 			grantee,
-			scope: Scope {
-				dataset,
-				epoch: offered.epoch.unwrap_or(entry.epoch),
-				from: offered.first,
-				to: offered.end,
-			},
+			scope: scope.await?,
 			expiry: sharing::expiry(&best, offered.term),
 			until: offered.until,
 			request: None,
@@ -313,6 +320,45 @@ fn act<Value: Send, Acted: Future<Output = Result<Value, Raised>>>(
 	act: impl FnOnce(Client, Identity) -> Acted + Send,
 ) -> PyResult<Value> {
 	connection.act(py, &Told::new(None), act)
+}
+
+/// The longest card, in bytes.
+const LONGEST: u64 = 256 << 10;
+
+fn leaves(text: &str) -> PyResult<Leaves> {
+	let read = text.parse::<Leaves>();
+	read.map_err(|error| PyValueError::new_err(format!("{error}: {text:?}")))
+}
+
+/// Reads a card.
+fn read_card(path: &Path) -> PyResult<Vec<u8>> {
+	let mut text = Vec::new();
+	let file = File::open(path);
+	let read = file.and_then(|file| file.take(LONGEST + 1).read_to_end(&mut text));
+	read.map_err(|error| raised_by_io(path, &error))?;
+	match text.len() as u64 <= LONGEST {
+		true => Ok(text),
+		false => Err(PyValueError::new_err(format!(
+			"{} is too long to be a card",
+			path.display()
+		))),
+	}
+}
+
+/// Returns the names of leaves in a dataset's card, if one is passed, after its hash was compared with the chain's.
+async fn names(
+	client: &Client,
+	owner: &AccountId,
+	dataset: DatasetId,
+	card: Option<&[u8]>,
+) -> Result<Option<LeafNames>, Raised> {
+	let Some(text) = card else {
+		return Ok(None);
+	};
+	let said = card::read(text, &owner.to_string(), dataset);
+	let said = said.map_err(|error| PyValueError::new_err(error.to_string()))?;
+	client.check_card(owner, dataset, text).await?;
+	Ok(Some(LeafNames(said.leaves)))
 }
 
 fn condition(text: &str) -> PyResult<Condition> {

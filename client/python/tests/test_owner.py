@@ -280,16 +280,25 @@ def test_a_handle_opens_one_record_without_an_account(
 
 @pytest.mark.parametrize(
     ("leaves", "expected"),
-    [(range(0, 12), (0, 12)), (3, (3, 4)), ("0..12", (0, 12)), ("7..8", (7, 8))],
+    [(range(0, 12), "0..12"), (3, "3..4"), ("0..12", "0..12"), ("2026-03..2026-05", "2026-03..2026-05")],
 )
-def test_leaves_are_given_as_people_write_them(leaves: range | int | str, expected: tuple[int, int]) -> None:
+def test_leaves_are_given_as_people_write_them(leaves: range | int | str, expected: str) -> None:
     assert settings.span(leaves) == expected
 
 
-@pytest.mark.parametrize("leaves", [range(3, 3), range(0, 4, 2), "0-12", "..4", "4..", -1, None])
+@pytest.mark.parametrize("leaves", [range(3, 3), range(0, 4, 2), -1, None])
 def test_other_leaves_are_refused(leaves: object) -> None:
     with pytest.raises(ValueError, match="expected leaves such as"):
         settings.span(leaves)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("leaves", ["..4", "4..", "4", "3..3", "a...b", ""])
+def test_text_that_asks_for_no_leaves_is_refused(leaves: str, shared: Shared) -> None:
+    client = shared.connect()
+    with pytest.raises(ValueError, match="expected leaves by numbers"):
+        client.request(shared.owner, leaves, "a study")
+    with pytest.raises(ValueError, match="expected leaves by numbers"):
+        client.authorize(to=shared.owner, leaves=leaves)
 
 
 AMOUNTS = [(2, 2 * 10**12), ("0.25", 25 * 10**10), (Decimal("1e-12"), 1), (0.1, 10**11), (0, 0)]

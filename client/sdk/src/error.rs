@@ -2,7 +2,9 @@
 //! The errors of operations on the chain, converted from the node's and the libraries' errors.
 
 use crate::{
+	card::CardError,
 	handle::HandleError,
+	leaves::LeavesError,
 	refusal::{PalletError, Refusal},
 	text::{ist, key_name, NameError},
 	trust::Unproven,
@@ -319,6 +321,12 @@ pub enum Error {
 	/// A range of leaves is empty, extends beyond the tree or does not contain the leaf.
 	#[error(transparent)]
 	Range(#[from] TreeError),
+	/// Leaves that are asked for by names or dates cannot be found.
+	#[error(transparent)]
+	Leaves(#[from] LeavesError),
+	/// A file is not the card of a dataset whose hash is on the chain.
+	#[error(transparent)]
+	Card(#[from] CardError),
 	/// The keys of an erasable epoch cannot be read, changed or used.
 	#[error(transparent)]
 	Erasable(#[from] ErasableError),

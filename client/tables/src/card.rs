@@ -237,12 +237,33 @@ fn context() -> Value {
 	context
 }
 
-/// Checks that a text is the card of a dataset, as far as can be told without the chain.
+/// What a card says that programs look for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+	/// The dataset's name.
+	pub name: String,
+	/// What is in it.
+	pub description: String,
+	/// The address of its licence, or its name.
+	pub license: Option<String>,
+	/// The day on which the card was made.
+	pub date: Option<String>,
+	/// Words to find it by.
+	pub keywords: Vec<String>,
+	/// What leaves are called.
+	pub leaves: BTreeMap<u64, String>,
+	/// The media types of its files.
+	pub formats: Vec<String>,
+	/// The names of its columns.
+	pub columns: Vec<String>,
+}
+
+/// Reads the card of a dataset, and checks it as far as that can be done without the chain.
 ///
 /// # Errors
 ///
-/// Returns a [`CardError`] if it is not.
-pub fn check(text: &[u8], owner: &str, dataset: u32) -> Result<(), CardError> {
+/// Returns a [`CardError`] if the text is not such a card.
+pub fn read(text: &[u8], owner: &str, dataset: u32) -> Result<Summary, CardError> {
 	let card: Map<String, Value> =
 		serde_json::from_slice(text).map_err(|error| CardError::Json(error.to_string()))?;
 	let says = |field: &str, value: &str| match card.get(field).and_then(Value::as_str) {
@@ -252,18 +273,71 @@ pub fn check(text: &[u8], owner: &str, dataset: u32) -> Result<(), CardError> {
 	says("@type", "sc:Dataset")?;
 	says("conformsTo", CONFORMS)?;
 	says("url", &url(owner, dataset))?;
-	for field in ["name", "description"] {
-		match card.get(field).and_then(Value::as_str) {
-			Some(text) if !text.trim().is_empty() => {}
-			_ => return Err(CardError::Lacks(format!("a text as {field:?}"))),
+	let written = |field: &str| match card.get(field).and_then(Value::as_str) {
+		Some(text) if !text.trim().is_empty() => Ok(text.to_owned()),
+		_ => Err(CardError::Lacks(format!("a text as {field:?}"))),
+	};
+	let text = |value: &Value| value.as_str().map(str::to_owned);
+	let of_card = |field: &str| card.get(field).map_or_else(Vec::new, several);
+	let within = |of: &str, field: &str| {
+		let inner = of_card(of).into_iter();
+		let inner = inner.filter_map(|item| item.get(field).map(several));
+		inner.flatten().collect::<Vec<_>>()
+	};
+	let fields = within("recordSet", "field");
+	let mut formats: Vec<_> = within("distribution", "encodingFormat")
+		.iter()
+		.filter_map(text)
+		.collect();
+	formats.sort_unstable();
+	formats.dedup();
+	Ok(Summary {
+		name: written("name")?,
+		description: written("description")?,
+		license: card.get("license").and_then(text),
+		date: card.get("datePublished").and_then(text),
+		keywords: of_card("keywords").iter().filter_map(text).collect(),
+		leaves: leaves(&of_card("isthmus:leaf"))?,
+		formats,
+		columns: fields
+			.iter()
+			.filter_map(|field| field.get("name").and_then(text))
+			.collect(),
+	})
+}
+
+/// Returns the items of a list. JSON-LD writes a list of one item also as the item.
+fn several(value: &Value) -> Vec<Value> {
+	match value {
+		Value::Array(items) => items.clone(),
+		item => vec![item.clone()],
+	}
+}
+
+/// Reads the map of leaves.
+fn leaves(listed: &[Value]) -> Result<BTreeMap<u64, String>, CardError> {
+	let lacks = || {
+		let words = "a number and a name for each \"isthmus:leaf\", and no number twice";
+		CardError::Lacks(words.into())
+	};
+	let mut leaves = BTreeMap::new();
+	for leaf in listed {
+		let number = leaf.get("isthmus:number").and_then(Value::as_u64);
+		let name = leaf.get("name").and_then(Value::as_str);
+		let (Some(number), Some(name)) = (number, name.filter(|name| !name.is_empty())) else {
+			return Err(lacks());
+		};
+		if leaves.insert(number, name.to_owned()).is_some() {
+			return Err(lacks());
 		}
 	}
-	Ok(())
+	Ok(leaves)
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use proptest::prelude::*;
 
 	fn card() -> Card {
 		let column = |name: &str, kind| Column {
@@ -340,14 +414,48 @@ mod tests {
 	#[test]
 	fn a_card_is_of_one_dataset() {
 		let json = card().json();
-		let checked = |json: &Value| check(json.to_string().as_bytes(), "5FHne", 3);
-		assert_eq!(checked(&json), Ok(()));
+		let checked = |json: &Value| read(json.to_string().as_bytes(), "5FHne", 3);
+		let said = Summary {
+			name: "marks".into(),
+			description: "Marks of all pupils".into(),
+			license: Some("https://spdx.org/licenses/CC-BY-4.0".into()),
+			date: Some("2025-03-31".into()),
+			keywords: vec!["school".into()],
+			leaves: BTreeMap::from([(2, "2025-03".into())]),
+			formats: vec!["text/csv".into()],
+			columns: ["mark", "grid", "places"].map(str::to_owned).into(),
+		};
+		assert_eq!(checked(&json), Ok(said.clone()));
+		// A list of one item may be written as the item.
+		let mut single = json.clone();
+		for field in ["keywords", "isthmus:leaf", "recordSet", "distribution"] {
+			single[field] = json[field][0].clone();
+		}
+		assert_eq!(checked(&single), Ok(said));
 		for (field, value, words) in [
 			("@type", json!("sc:Book"), "\"@type\": \"sc:Dataset\""),
 			("conformsTo", json!(1), "croissant/1.1"),
 			("url", json!("isthmus://5FHne/4"), "isthmus://5FHne/3"),
 			("name", json!(""), "a text as \"name\""),
 			("description", json!(["x"]), "a text as \"description\""),
+			(
+				"isthmus:leaf",
+				json!({ "name": "x" }),
+				"a number and a name",
+			),
+			(
+				"isthmus:leaf",
+				json!([{ "isthmus:number": -1, "name": "x" }]),
+				"a number and a name",
+			),
+			(
+				"isthmus:leaf",
+				json!([
+					{ "isthmus:number": 1, "name": "x" },
+					{ "isthmus:number": 1, "name": "y" },
+				]),
+				"no number twice",
+			),
 		] {
 			let mut other = json.clone();
 			other[field] = value;
@@ -356,9 +464,24 @@ mod tests {
 		}
 		for text in ["", "[]", "x"] {
 			assert!(matches!(
-				check(text.as_bytes(), "5FHne", 3),
+				read(text.as_bytes(), "5FHne", 3),
 				Err(CardError::Json(_))
 			));
+		}
+	}
+
+	proptest! {
+		/// A card that was damaged on its way is read, or refused.
+		#[test]
+		fn a_damaged_card_makes_no_panic(
+			damages in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+		) {
+			let mut text = card().json().to_string().into_bytes();
+			for (at, byte) in damages {
+				let at = at.index(text.len());
+				text[at] = byte;
+			}
+			let _ = read(&text, "5FHne", 3);
 		}
 	}
 }
