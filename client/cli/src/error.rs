@@ -527,7 +527,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		}
 		NothingWrong { .. } => (Kind::Refused, Some("name another record with --leaf, if one is still to come")),
 		Name(_) | InvalidSecret | InvalidAccount | InvalidDevelopmentAccount => (Kind::Usage, None),
-		Range(TreeError::Erased { .. }) => (Kind::Refused, None),
+		PartlyErased(_) | Range(TreeError::Erased { .. }) => (Kind::Refused, None),
 		Erasable(error) => erasable_hint(error),
 		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
 		_ => (Kind::Failed, None),

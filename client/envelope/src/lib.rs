@@ -78,7 +78,7 @@ pub use isthmus_keys::{epoch, grant, header, keys, master, tree};
 #[cfg(test)]
 mod vectors;
 
-pub use erasable::{EpochKeys, ErasableError, ErasableFile};
+pub use erasable::{EpochKeys, ErasableError, ErasableFile, PartlyErased};
 pub use isthmus_keys::{
 	open_grant, random_bytes, seal_grant, seal_keys, EncryptionKeyPair, EncryptionSecret, EpochId,
 	EpochRoot, ErasableTree, GrantError, GrantScope, KeyError, KeyId, KeySet, LeafKey,
