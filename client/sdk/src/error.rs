@@ -313,7 +313,9 @@ pub enum Error {
 	#[error(transparent)]
 	Range(#[from] TreeError),
 	/// Leaves of a range were erased, so it cannot be granted as one.
-	#[error("{0}: a grant cannot leave leaves out, so each range that is left takes a grant of its own")]
+	#[error(
+		"{0}: a grant cannot leave leaves out, so each range that is left takes a grant of its own"
+	)]
 	PartlyErased(PartlyErased),
 	/// The keys of an erasable epoch cannot be read, changed or used.
 	#[error(transparent)]

@@ -161,7 +161,10 @@ mod tests {
 		let cut = EpochKeys::Erasable(tree).cut(range);
 		assert_eq!(cut.left.len(), 50);
 		let reason = reason(&cut);
-		assert!(reason.contains("and 46 more ranges were erased"), "{reason}");
+		assert!(
+			reason.contains("and 46 more ranges were erased"),
+			"{reason}"
+		);
 		assert!(reason.len() <= MAX_TEXT_SIZE as usize, "{reason}");
 	}
 }

@@ -146,7 +146,7 @@ async fn a_running_upload_stops_when_its_epoch_ends() {
 	register(&client, &school).await;
 	let (place, value) = (place("stopped", 0, 0), bytes(48 * CHUNK_SIZE as usize));
 	let length = value.len() as u64;
-	let (first, begun) = oneshot::channel();
+	let (first, started) = oneshot::channel();
 	let upload = {
 		let (client, school, value) = (client.clone(), school.clone(), value.clone());
 		tokio::spawn(async move {
@@ -155,7 +155,7 @@ async fn a_running_upload_stops_when_its_epoch_ends() {
 				.await
 		})
 	};
-	begun.await.unwrap();
+	started.await.unwrap();
 	let start = client.start_epoch(0).await.unwrap();
 	client.send(&school.account, &start).await.unwrap();
 	let stopped = upload.await.unwrap();
