@@ -89,7 +89,7 @@ pub use name::NameCipher;
 pub use object::{ObjectCipher, ObjectHeader};
 pub use record::{
 	decrypt_value, encrypt_named, encrypt_value, Decryptor, Encryptor, Header, RecordContext,
-	RecordError,
+	RecordError, Resumed,
 };
 pub use seed::{Fingerprint, Seed, SeedError};
 pub use shares::{Share, ShareError};

@@ -323,9 +323,7 @@ impl<'a> Upload<'a> {
 			None => (false, 0),
 		};
 		self.check_funds(length, first, resumed).await?;
-		// If the chain already has the hashes, none may differ: a second value encrypted under the same keys
-		// and nonces would reveal both values.
-		let manifest = chunks.manifest(known, progress).await?;
+		let manifest = chunks.manifest(progress).await?;
 		let mut transactions = manifest.header.chunks().saturating_sub(first);
 		let mut last = None;
 		if !resumed {
@@ -461,11 +459,8 @@ impl<'a> Upload<'a> {
 		let tree = manifest.tree();
 		let mut window = Window::new();
 		chunks.seek(first)?;
-		for (number, hash) in (0u32..).zip(&manifest.hashes).skip(first as usize) {
-			let chunk = chunks.next()?;
-			if content_hash(chunk) != *hash {
-				return Err(UploadError::ValueChanged { chunk: number }.into());
-			}
+		for number in first..manifest.header.chunks() {
+			let chunk = chunks.next(manifest)?;
 			let block = arrived.last.as_ref().map(Included::number);
 			if looked_at != block {
 				self.check_epoch(&place).await?;
