@@ -5,6 +5,7 @@ use crate::{
 	context::Context,
 	error::Error,
 	progress::Bar,
+	store::skipped_in,
 	text::{bytes, count, shown, Called, Key},
 };
 use isthmus_sdk::{
@@ -40,6 +41,8 @@ pub(crate) struct Synced {
 	resumed: bool,
 	sent_bytes: u64,
 	sent_packs: usize,
+	/// What was left out of the folder, because it is not a file.
+	skipped: Vec<String>,
 	transactions: u32,
 }
 
@@ -162,6 +165,7 @@ pub(crate) async fn store(
 		resumed: synced.list.resumed,
 		sent_bytes: synced.sent_bytes,
 		sent_packs: synced.sent_packs,
+		skipped: skipped_in(folder),
 		transactions: synced.list.transactions,
 	})
 }
