@@ -5,7 +5,6 @@ use crate::{
 	context::Context,
 	error::Error,
 	progress::Bar,
-	store::skipped_in,
 	text::{bytes, count, shown, Called, Key},
 };
 use isthmus_sdk::{
@@ -121,6 +120,12 @@ impl fmt::Display for Synced {
 			}
 		}
 	}
+}
+
+/// Returns the paths of what was left out of a folder.
+pub(crate) fn skipped_in(folder: &LocalFolder) -> Vec<String> {
+	let paths = folder.skipped().iter();
+	paths.map(|path| path.display().to_string()).collect()
 }
 
 /// Stores a folder in packs.

@@ -7,7 +7,7 @@ use crate::{
 	error::{os, Error, Kind},
 	options::Options,
 	output::{is_open_file, is_standard, kind},
-	packed::{self, Synced},
+	packed::{self, skipped_in, Synced},
 	progress::Bar,
 	report::Patient,
 	stderr::tell,
@@ -685,12 +685,6 @@ pub(crate) fn local_folder(path: &Path) -> Result<LocalFolder, Error> {
 		tell(format_args!("skipped, because it is not a file: {skipped}"));
 	}
 	Ok(folder)
-}
-
-/// Returns the paths of what was left out of a folder.
-pub(crate) fn skipped_in(folder: &LocalFolder) -> Vec<String> {
-	let paths = folder.skipped().iter();
-	paths.map(|path| path.display().to_string()).collect()
 }
 
 /// Reads a stream to its end. Warns if it is empty: the program that should have written to it may have failed.
