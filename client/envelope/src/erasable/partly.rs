@@ -50,7 +50,7 @@ impl PartlyErased {
 
 	/// Cuts a range by the leaves below the nodes that are left, which are in order.
 	fn cut(range: Range, nodes: impl Iterator<Item = (u64, u64)>) -> Self {
-		let (mut left, mut erased): (Vec<(u64, u64)>, Vec<(u64, u64)>) = Default::default();
+		let (mut left, mut erased) = (Vec::<(u64, u64)>::new(), Vec::new());
 		// Every leaf of the range before this one is in one of the lists.
 		let mut at = range.start();
 		for (start, end) in nodes {
