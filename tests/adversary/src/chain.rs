@@ -91,7 +91,7 @@ pub async fn make(
 		let length = u64::from(options.blocks).saturating_add(1);
 		time = crate::now().saturating_sub(length.saturating_mul(options.interval));
 	}
-	let is_due = |index: BlockNumber, every: BlockNumber| every != 0 && index % every == 0;
+	let is_due = |index: BlockNumber, every: BlockNumber| every != 0 && index.is_multiple_of(every);
 	let mut voter = Voter::at_genesis();
 	for index in 1..=options.blocks {
 		// The best chain must outgrow each fork before the next fork starts, and before the chain ends.

@@ -34,8 +34,8 @@ impl Voter {
 		let key = Ed25519Keyring::Alice.pair();
 		Self {
 			set: 0,
-			next: key.clone(),
 			key,
+			next: key,
 		}
 	}
 
@@ -70,7 +70,7 @@ impl Voter {
 	/// Goes on to the next set of voters.
 	pub fn begin_set(&mut self) {
 		self.set = self.set.saturating_add(1);
-		self.key = self.next.clone();
+		self.key = self.next;
 	}
 
 	/// Returns the proof that a block is final.
