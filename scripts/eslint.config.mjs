@@ -9,7 +9,7 @@ export default [
 			ecmaVersion: 2024,
 			sourceType: 'module',
 			globals: names(
-				'AbortController AbortSignal Buffer TextDecoder TextEncoder URL WebSocket clearInterval clearTimeout console crypto fetch performance process queueMicrotask setImmediate setInterval setTimeout structuredClone',
+				'AbortController AbortSignal Buffer TextDecoder TextEncoder URL WebSocket atob clearInterval clearTimeout console crypto fetch performance process queueMicrotask setImmediate setInterval setTimeout structuredClone',
 			),
 		},
 		rules: {

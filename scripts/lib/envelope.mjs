@@ -5,7 +5,7 @@
 // describes the layouts. Nothing here talks to the chain; sharing.mjs does.
 //
 // The cryptography comes from WebCrypto, except for HPKE and X-Wing (@hpke), the words of a
-// seed (@polkadot/util-crypto) and the scrypt of key files (Node.js).
+// seed (@polkadot/util-crypto), BLAKE2b and the scrypt of key files (@noble/hashes).
 // JavaScript cannot wipe a secret from memory, so keys stay there until they are garbage-collected.
 
 export { EnvelopeError } from './envelope/common.mjs';

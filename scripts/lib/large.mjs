@@ -48,9 +48,10 @@ async function* encryptChunks(encryptor, file, from = 0) {
  * zeros to 32 bytes, is sealed in the record for its readers; `NameCipher` makes a key that hides it.
  * @param {import('node:fs/promises').FileHandle} file
  * @param {{chunkSize?: number, inEndedEpoch?: boolean, onChunk?: (arrived: number, chunks: number) => void}} [options]
- * `inEndedEpoch` resumes an upload even if its epoch is over. A resumed upload stays where it began, whatever the place.
+ * `inEndedEpoch` resumes an upload even if its epoch is over, and goes on if it ends meanwhile. A resumed upload stays where
+ * it began, whatever the place.
  * @throws {FileChanged} if the file differs from the one that the upload started with.
- * @throws {EpochOver} if the upload started in an epoch that is over.
+ * @throws {EpochOver} if the upload started in an epoch that is over, or that ends meanwhile.
  */
 export async function storeFile(client, signer, master, place, file, options = {}) {
 	const { chunkSize = CHUNK_SIZE, inEndedEpoch = false, onChunk = () => {} } = options;
@@ -58,13 +59,16 @@ export async function storeFile(client, signer, master, place, file, options = {
 	const context = client.recordContext(signer.address, place.key);
 	let payload = await client.largePayload(signer.address, place.key);
 	const at = payload ?? place;
-	if (payload && !inEndedEpoch) {
-		const now = await client.currentEpoch(signer.address, at.dataset);
+	let over;
+	const hasEnded = async () => {
+		const now = inEndedEpoch ? at.epoch : await client.currentEpoch(signer.address, at.dataset);
 		if (now > at.epoch) {
 			const message = `the upload started in epoch ${at.epoch}, and the dataset is in epoch ${now}: remove the record and store it again`;
-			throw new EpochOver(message);
+			over = new EpochOver(message);
 		}
-	}
+		return over !== undefined;
+	};
+	if (payload && (await hasEnded())) throw over;
 	const root = await master.epochRoot(client.epochId(signer.publicKey, at));
 	const leafKey = await root.leafKey(at.leaf);
 
@@ -109,11 +113,15 @@ export async function storeFile(client, signer, master, place, file, options = {
 			.catch((error) => (failure ??= error))
 			.finally(() => inFlight.delete(sent));
 		inFlight.add(sent);
-		if (inFlight.size >= IN_FLIGHT) await Promise.race(inFlight);
+		if (inFlight.size >= IN_FLIGHT) {
+			await Promise.race(inFlight);
+			if (await hasEnded()) break;
+		}
 		if (failure) throw failure;
 	}
 	await Promise.all(inFlight);
 	if (failure) throw failure;
+	if (over) throw over;
 }
 
 /**

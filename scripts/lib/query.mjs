@@ -3,8 +3,7 @@
 // Signed queries, which ask a node where a record is and which sealed keys open it (`sharing_query`), or for the
 // record's chunks (`sharing_chunks`). docs/formats.md describes the layout of the signed bytes.
 
-import { webcrypto } from 'node:crypto';
-import { concat, integer, utf8 } from './envelope/common.mjs';
+import { concat, integer, utf8, webcrypto } from './envelope/common.mjs';
 
 const LABEL = utf8('isthmus/query/v1');
 const METHODS = { sharing_query: 0, sharing_chunks: 1 };

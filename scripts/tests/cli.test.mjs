@@ -554,7 +554,7 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 				...['controller', 'offeredTo', 'owner', 'policy', 'requests'],
 			],
 			{ policy: ['firmPrice', 'longestRange', 'longestTerm', 'price', 'purposes', 'words'] }],
-		[['store', 'json', ...owner.key], ['block', 'bytes', 'dataset', 'epoch', 'files', 'key', 'leaf', 'location', 'name', 'readers', 'resumed']],
+		[['store', 'json', ...owner.key], ['block', 'bytes', 'dataset', 'epoch', 'files', 'key', 'leaf', 'location', 'name', 'readers', 'resumed', 'skipped']],
 		[['list', 'records', ...owner.key],
 			['arrived', 'bytes', 'chunks', 'dataset', 'epoch', 'firstBlock', 'key', 'lastBlock', 'leaf', 'name', 'root']],
 		[ask, ['block', 'condition', 'request']],
@@ -995,7 +995,8 @@ test('a folder and stdin are stored and fetched', { timeout }, async () => {
 	assert.equal(first.code, DONE, first.stderr);
 	assert.match(first.stderr, /skipped, because it is not a file: .*papers\/link/);
 	const stored = JSON.parse(first.stdout);
-	assert.deepEqual([stored.files, stored.leaf], [4, 4]);
+	assert.deepEqual([stored.files, stored.leaf, stored.skipped.length], [4, 4, 1]);
+	assert.match(stored.skipped[0], /papers\/link$/);
 	const [again] = await ok('store', 'papers', ...key);
 	assert.deepEqual([again.files, again.leaf, again.resumed, again.block], [4, 4, true, null]);
 	// Only readers can see the names of the files.

@@ -132,11 +132,11 @@ test('lists of packed folders are encoded and decoded', () => {
 
 test('key files', async () => {
 	for (const { file, passphrase, seed, imported } of files.keyFiles) {
-		const opened = openKeyFile(JSON.stringify(file), passphrase);
+		const opened = await openKeyFile(JSON.stringify(file), passphrase);
 		assert.equal(hex(opened.seed.exposeSecret()), seed);
 		assert.equal(opened.imported, imported ?? undefined);
 		assert.equal(hex(await opened.seed.fingerprint()), file.fingerprint);
-		assert.throws(() => openKeyFile(JSON.stringify(file), 'another'), { name: 'DoesNotOpen' });
+		await assert.rejects(openKeyFile(JSON.stringify(file), 'another'), { name: 'DoesNotOpen' });
 		for (const [field, value, name] of [
 			['account', 'another', 'DoesNotOpen'],
 			['fingerprint', '00', 'DoesNotOpen'],
@@ -147,7 +147,7 @@ test('key files', async () => {
 			['scryptLogN', 21, 'NotAKeyFile'],
 		]) {
 			const other = JSON.stringify({ ...file, [field]: value });
-			assert.throws(() => openKeyFile(other, passphrase), { name }, field);
+			await assert.rejects(openKeyFile(other, passphrase), { name }, field);
 		}
 	}
 });

@@ -216,6 +216,23 @@ test('an upload that began in an epoch that is over is not resumed, unless it ha
 	assert.deepEqual(await collect(readChunks(client, school, school.address, at.key, leafKey)), FILE);
 });
 
+test('an upload stops when its epoch ends', { timeout }, async () => {
+	const created = await client.createDataset(school, 'stopped');
+	const dataset = created.event('dataSharing', 'DatasetCreated').dataset.toNumber();
+	const at = { ...place(recordKey('stopped'), 0), dataset };
+	// Far more chunks than are in flight.
+	const [long, bytes] = [join(folder, 'long'), Buffer.alloc(64 * 1024, 7)];
+	writeFileSync(long, bytes);
+	let ended;
+	const onChunk = () => (ended ??= client.submit(school, client.api.tx.dataSharing.startEpoch(dataset)));
+	const store = (options) => withFile(long, (handle) => storeFile(client, school, master, at, handle, { chunkSize: 1024, ...options }));
+	await assert.rejects(store({ onChunk }), EpochOver);
+	await ended;
+	const { arrived, chunks } = await client.largePayload(school.address, at.key);
+	assert.ok(arrived < chunks, `${arrived} of ${chunks}`);
+	await store({ inEndedEpoch: true });
+});
+
 test('unauthorised queries are refused, each with its own code', { timeout }, async () => {
 	const { address: owner } = school;
 	const flip = (request) => {

@@ -7,11 +7,13 @@ use crate::{
 	error::Error,
 	options::Options,
 	report::Lines,
+	stderr::tell,
 	text::{account, condition, day, end, good_while, Amount, Range},
 };
 use isthmus_sdk::{
-	authorize, sharing, AccountId, BlockNumber, Call, Condition, DatasetId, Depth, Epoch,
-	Error as SdkError, Event, GrantId, Identity, Leaves, RequestId, Seconds, State, Terms,
+	sharing::{self, Given},
+	AccountId, BlockNumber, Condition, DatasetId, Depth, Epoch, Error as SdkError, Event, GrantId,
+	Identity, Leaves, RequestId, Seconds, State, Terms,
 };
 use serde::Serialize;
 use std::{fmt, path::PathBuf};
@@ -22,6 +24,11 @@ use std::{fmt, path::PathBuf};
 isthmus authorize [OPTIONS] <REQUEST>
        isthmus authorize [OPTIONS] --to <READER> --leaves <FROM..TO>")]
 #[command(after_help = "\
+If leaves of the range were erased, each range that is left gets a grant of its own. A request for
+such a range is rejected in the same step, with a reason that names the leaves, and the grants are
+sealed to the key that its reader has registered. A request that offers a payment or asks for a firm
+term is refused instead: only its answer gets them.
+
 Examples:
   isthmus authorize 3 --key school.key
   isthmus authorize --to //Charlie --leaves 0..12 --term 1000 --until 2027-01-31 --key school.key
@@ -117,11 +124,19 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Granted>, 
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let best = context.client.best().await?;
-	let call = match opts.request {
+	let Given { call, cut, .. } = match opts.request {
 		Some(id) => answer(id, depth(opts.confirmations), context, &identity).await?,
 		None => unasked(&opts, context, &best, &identity).await?,
 	};
 	let included = context.send(&identity, &call).await?;
+	if let Some(cut) = cut {
+		match opts.request {
+			Some(id) => tell(format_args!(
+				"{cut}: request {id} is rejected for this reason, and what is left is granted"
+			)),
+			None => tell(format_args!("{cut}: what is left is granted")),
+		}
+	}
 	let block = included.number();
 	let granted = included.events.iter().filter_map(Event::granted);
 	let granted = granted.map(|granted| Granted {
@@ -148,11 +163,20 @@ async fn answer(
 	depth: Depth,
 	context: &Context,
 	identity: &Identity,
-) -> Result<Call, Error> {
+) -> Result<Given, Error> {
 	let best = context.client.best().await?;
 	let request = best.request_to(identity.id(), id).await;
 	let request = request.map_err(|error| no_request(error, "isthmus requests"))?;
-	Ok(authorize(&context.client, identity, id, &request, depth).await?)
+	let given = sharing::authorize_left(&context.client, identity, id, &request, depth).await;
+	given.map_err(|error| match &error {
+		SdkError::PartlyErased(cut) => {
+			let reason = format!("{} were erased", cut.erased_leaves());
+			Error::from(error).hint(format!(
+				"reject it, so that its reader can ask for what is left: isthmus reject {id} --reason '{reason}'"
+			))
+		}
+		_ => error.into(),
+	})
 }
 
 /// Says how to find the open requests if there is no such request.
@@ -170,7 +194,7 @@ async fn unasked(
 	context: &Context,
 	best: &State,
 	identity: &Identity,
-) -> Result<Call, Error> {
+) -> Result<Given, Error> {
 	let (Some(grantee), Some(leaves)) = (&opts.to, &opts.leaves) else {
 		return Err(Error::usage("missing --to and --leaves"));
 	};
@@ -195,5 +219,5 @@ async fn unasked(
 		request: None,
 		condition: opts.when.clone(),
 	};
-	Ok(sharing::grant(&context.client, best, identity, &terms).await?)
+	Ok(sharing::grant_left(&context.client, best, identity, &terms).await?)
 }

@@ -20,8 +20,8 @@ pub(crate) const HELP: &str = "\
 The keys of an erasable epoch are in one file beside the key file, with .erasable after its name.
 What is erased there opens nothing any more: neither for its owner nor for anyone who gets that
 file and the seed. Readers who fetched their keys before keep them, and so do copies of the file.
-`isthmus remove NAME --erase` removes a record and erases its key at once. A range with an erased
-leaf cannot be granted: grant the ranges before and after it.
+`isthmus remove NAME --erase` removes a record and erases its key at once. For a range with an erased
+leaf, `isthmus authorize` gives a grant for each range that is left.
 
 Example:
   isthmus dataset erase 0 --leaves 4..5 --key school.key";

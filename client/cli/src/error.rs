@@ -576,7 +576,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Name(_) | InvalidSecret | InvalidAccount | InvalidDevelopmentAccount => (Kind::Usage, None),
 		Leaves(LeavesError::Backwards { .. }) => (Kind::Usage, None),
 		Leaves(_) | Card(_) => (Kind::Refused, None),
-		Range(TreeError::Erased { .. }) => (Kind::Refused, None),
+		PartlyErased(_) | Range(TreeError::Erased { .. }) => (Kind::Refused, None),
 		Erasable(error) => erasable_hint(error),
 		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
 		_ => (Kind::Failed, None),

@@ -151,7 +151,7 @@ async fn fetch(
 		Ok(reading) => reading,
 		Err(error) => {
 			let is_unknown = matches!(error, SdkError::Query(QueryRefusal::UnknownRecord));
-			let explained = access::explain(context, owner, key, error).await;
+			let explained = access::explain((context, identity), owner, key, error).await;
 			return Err(match (opts.name, is_unknown) {
 				(Called::Name(_), true) => Failed::Unknown(explained),
 				_ => Failed::Other(explained),

@@ -40,6 +40,8 @@ pub(crate) struct Synced {
 	resumed: bool,
 	sent_bytes: u64,
 	sent_packs: usize,
+	/// What was left out of the folder, because it is not a file.
+	skipped: Vec<String>,
 	transactions: u32,
 }
 
@@ -120,6 +122,12 @@ impl fmt::Display for Synced {
 	}
 }
 
+/// Returns the paths of what was left out of a folder.
+pub(crate) fn skipped_in(folder: &LocalFolder) -> Vec<String> {
+	let paths = folder.skipped().iter();
+	paths.map(|path| path.display().to_string()).collect()
+}
+
 /// Stores a folder in packs.
 pub(crate) async fn store(
 	context: &Context,
@@ -168,6 +176,7 @@ pub(crate) async fn store(
 		resumed: synced.list.resumed,
 		sent_bytes: synced.sent_bytes,
 		sent_packs: synced.sent_packs,
+		skipped: skipped_in(folder),
 		transactions: synced.list.transactions,
 	})
 }

@@ -7,7 +7,7 @@ use crate::{
 	error::{os, Error, Kind},
 	options::Options,
 	output::{is_open_file, is_standard, kind},
-	packed::{self, Synced},
+	packed::{self, skipped_in, Synced},
 	progress::Bar,
 	report::Patient,
 	stderr::tell,
@@ -111,6 +111,8 @@ pub(crate) struct Stored {
 	/// How many other accounts have a grant that covers the leaf; `None` if the node did not tell.
 	readers: Option<usize>,
 	resumed: bool,
+	/// What was left out of a folder, because it is not a file.
+	skipped: Vec<String>,
 }
 
 impl fmt::Display for Stored {
@@ -218,6 +220,7 @@ async fn store_record(
 	}
 	let place = place(opts, record.key, dataset, context, identity).await?;
 	let mut bar = Bar::new();
+	let mut skipped = Vec::new();
 	let (stored, bytes, files) = match source {
 		Ready::One(mut value, length, stamp) => {
 			let mut upload = upload(opts, context, identity, place);
@@ -238,6 +241,7 @@ async fn store_record(
 		}
 		Ready::Folder(folder) => {
 			let stored = store_folder(opts, context, identity, (record, place), &folder).await?;
+			skipped = skipped_in(&folder);
 			(stored.list, stored.bytes, Some(stored.files))
 		}
 	};
@@ -255,6 +259,7 @@ async fn store_record(
 			.await
 			.ok(),
 		resumed: stored.resumed,
+		skipped,
 	})
 }
 
@@ -386,6 +391,7 @@ async fn store_object(
 			.await
 			.ok(),
 		resumed: stored.resumed,
+		skipped: Vec::new(),
 	})
 }
 
@@ -680,8 +686,7 @@ impl Source {
 /// Finds the files of a folder, and names what is none.
 pub(crate) fn local_folder(path: &Path) -> Result<LocalFolder, Error> {
 	let folder = LocalFolder::open(path)?;
-	for skipped in folder.skipped() {
-		let skipped = skipped.display();
+	for skipped in skipped_in(&folder) {
 		tell(format_args!("skipped, because it is not a file: {skipped}"));
 	}
 	Ok(folder)

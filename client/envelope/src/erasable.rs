@@ -23,6 +23,10 @@ use std::{
 };
 use zeroize::Zeroizing;
 
+mod partly;
+
+pub use partly::PartlyErased;
+
 /// What a file starts with, and the HKDF salt of the key that it is encrypted with.
 pub const LABEL: &[u8] = b"isthmus/erasable/v1";
 /// Maximum length of a file in bytes: room for 800,000 erased records, and an end to a file that is none.
@@ -125,6 +129,14 @@ impl EpochKeys {
 		match self {
 			Self::Derived(root) => Ok(root.key_set(range)),
 			Self::Erasable(tree) => tree.key_set(range),
+		}
+	}
+
+	/// Cuts a range into what [`Self::key_set`] can open and what was erased.
+	pub fn cut(&self, range: Range) -> PartlyErased {
+		match self {
+			Self::Derived(_) => PartlyErased::whole(range),
+			Self::Erasable(tree) => PartlyErased::of(tree, range),
 		}
 	}
 

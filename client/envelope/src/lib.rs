@@ -78,7 +78,7 @@ pub use isthmus_keys::{epoch, grant, header, keys, master, tree};
 #[cfg(test)]
 mod vectors;
 
-pub use erasable::{EpochKeys, ErasableError, ErasableFile};
+pub use erasable::{EpochKeys, ErasableError, ErasableFile, PartlyErased};
 pub use isthmus_keys::{
 	open_grant, random_bytes, seal_grant, seal_keys, EncryptionKeyPair, EncryptionSecret, EpochId,
 	EpochRoot, ErasableTree, GrantError, GrantScope, KeyError, KeyId, KeySet, LeafKey,
@@ -89,7 +89,7 @@ pub use name::NameCipher;
 pub use object::{ObjectCipher, ObjectHeader};
 pub use record::{
 	decrypt_value, encrypt_named, encrypt_value, Decryptor, Encryptor, Header, RecordContext,
-	RecordError,
+	RecordError, Resumed,
 };
 pub use seed::{Fingerprint, Seed, SeedError};
 pub use shares::{Share, ShareError};

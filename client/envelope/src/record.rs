@@ -103,6 +103,12 @@ pub enum RecordError {
 		/// Length in bytes of the given chunk.
 		got: usize,
 	},
+	/// A chunk of a value that is encrypted again is not the one that the record has.
+	#[error("chunk {chunk} is not the one that the record has: the value was changed")]
+	Changed {
+		/// The chunk's number, from 0.
+		chunk: u32,
+	},
 	/// A chunk fails authentication: its bytes or the header were changed, or they belong to
 	/// another position, record, owner or chain.
 	#[error("chunk {chunk} is not authentic: it was changed, or belongs to another place")]
@@ -484,40 +490,6 @@ impl Encryptor {
 		Self::with_salt(leaf, context, Some(name), chunk_size, length, salt)
 	}
 
-	/// Resumes the encryption of a record from its header: the same value encrypts to the same bytes
-	/// again.
-	///
-	/// The caller must compare each chunk's hash with the known hash of the record's chunk, and
-	/// must not send a chunk that differs: a value that changed in the meantime would be a second
-	/// one under the same key and nonces, which reveals both.
-	///
-	/// # Errors
-	///
-	/// Returns [`RecordError::WrongKey`] if the record is encrypted under another key.
-	pub fn resume(
-		leaf: &LeafKey,
-		context: &RecordContext,
-		header: Header,
-	) -> Result<Self, RecordError> {
-		let Decryptor(chunks) = Decryptor::new(leaf, context, header)?;
-		Ok(Self { chunks, next: 0 })
-	}
-
-	/// Makes `chunk` the next one and skips the chunks before it. One past the last chunk means the
-	/// end.
-	///
-	/// # Errors
-	///
-	/// Returns [`RecordError::NoSuchChunk`] if `chunk` is beyond the end.
-	pub fn skip_to(&mut self, chunk: u32) -> Result<(), RecordError> {
-		let chunks = self.header().chunks();
-		if chunk > chunks {
-			return Err(RecordError::NoSuchChunk { chunk, chunks });
-		}
-		self.next = chunk;
-		Ok(())
-	}
-
 	/// Does the same as [`Self::new`] with a given salt, which must never have been used with this
 	/// leaf. It is for test vectors.
 	pub(crate) fn with_salt(
@@ -556,6 +528,79 @@ impl Encryptor {
 	pub fn encrypt_chunk(&mut self, chunk: &mut Vec<u8>) -> Result<(), RecordError> {
 		let tag = self.chunks.seal(self.next, chunk)?;
 		chunk.extend_from_slice(&tag);
+		self.next += 1;
+		Ok(())
+	}
+}
+
+/// Encrypts the value of a record again from the record's header, which gives the same bytes, for example to resume an
+/// interrupted upload.
+///
+/// A value that changed in the meantime would be a second one under the same key and nonces, which reveals both. Therefore no
+/// chunk is handed out that the record is not known to have.
+pub struct Resumed {
+	chunks: Chunks,
+	next: u32,
+}
+
+impl Resumed {
+	/// Prepares to encrypt the value again, from its first chunk on.
+	///
+	/// # Errors
+	///
+	/// Returns [`RecordError::WrongKey`] if the record is encrypted under another key.
+	pub fn new(
+		leaf: &LeafKey,
+		context: &RecordContext,
+		header: Header,
+	) -> Result<Self, RecordError> {
+		let Decryptor(chunks) = Decryptor::new(leaf, context, header)?;
+		Ok(Self { chunks, next: 0 })
+	}
+
+	/// Makes `chunk` the next one. One past the last chunk means the end.
+	///
+	/// # Errors
+	///
+	/// Returns [`RecordError::NoSuchChunk`] if `chunk` is beyond the end.
+	pub fn seek(&mut self, chunk: u32) -> Result<(), RecordError> {
+		let chunks = self.header().chunks();
+		if chunk > chunks {
+			return Err(RecordError::NoSuchChunk { chunk, chunks });
+		}
+		self.next = chunk;
+		Ok(())
+	}
+
+	/// Returns the record's header.
+	pub fn header(&self) -> &Header {
+		&self.chunks.header
+	}
+
+	/// Returns the plaintext length of the next chunk, or `None` after the last one.
+	pub fn next_len(&self) -> Option<usize> {
+		self.header().chunk_len(self.next).ok()
+	}
+
+	/// Encrypts the next chunk in place and appends its tag, if `is_known` finds that the record has these bytes at this
+	/// number. Compare their hash with the known one.
+	///
+	/// # Errors
+	///
+	/// Returns [`RecordError::Changed`] if the record has other bytes, and empties `chunk`. Returns
+	/// [`RecordError::ChunkLength`] unless the chunk has [`Self::next_len`] bytes, and [`RecordError::NoSuchChunk`] after
+	/// the last one.
+	pub fn encrypt_chunk(
+		&mut self,
+		chunk: &mut Vec<u8>,
+		is_known: impl FnOnce(u32, &[u8]) -> bool,
+	) -> Result<(), RecordError> {
+		let tag = self.chunks.seal(self.next, chunk)?;
+		chunk.extend_from_slice(&tag);
+		if !is_known(self.next, chunk) {
+			chunk.clear();
+			return Err(RecordError::Changed { chunk: self.next });
+		}
 		self.next += 1;
 		Ok(())
 	}

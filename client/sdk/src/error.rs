@@ -14,7 +14,8 @@ use crate::{
 	},
 };
 use isthmus_envelope::{
-	keys::KeyError, tree::TreeError, ErasableError, GrantError, RandomError, RecordError,
+	keys::KeyError, tree::TreeError, ErasableError, GrantError, PartlyErased, RandomError,
+	RecordError,
 };
 use isthmus_light::ReceiptError;
 use subxt::{
@@ -327,6 +328,11 @@ pub enum Error {
 	/// A file is not the card of a dataset whose hash is on the chain.
 	#[error(transparent)]
 	Card(#[from] CardError),
+	/// Leaves of a range were erased, so it cannot be granted as one.
+	#[error(
+		"{0}: a grant cannot leave leaves out, so each range that is left takes a grant of its own"
+	)]
+	PartlyErased(PartlyErased),
 	/// The keys of an erasable epoch cannot be read, changed or used.
 	#[error(transparent)]
 	Erasable(#[from] ErasableError),
@@ -407,7 +413,7 @@ pub enum UploadError {
 		/// The length of the longest value in bytes.
 		maximum: u64,
 	},
-	/// The interrupted upload started in an epoch that is over.
+	/// The upload started in an epoch that is over. It was interrupted before, or the epoch ended meanwhile.
 	#[error("the upload of {} started in epoch {epoch}, but the dataset is now in epoch {now}: readers revoked since then could read it. Remove the record and store it again", key_name(key))]
 	EpochOver {
 		/// The record.

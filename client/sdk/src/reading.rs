@@ -22,7 +22,7 @@ use crate::{
 };
 use futures::{stream, StreamExt, TryStreamExt};
 use isthmus_envelope::{
-	decrypt_value, object::CHUNK, Decryptor, Encryptor, Header, LeafKey, RecordContext, RecordError,
+	decrypt_value, object::CHUNK, Decryptor, Header, LeafKey, RecordContext, RecordError, Resumed,
 };
 use isthmus_objects::{Left, ReadError, Reader};
 use std::{
@@ -302,9 +302,9 @@ impl Reading {
 			}
 		};
 		let header = manifest.header.clone();
-		let mut encryptor = Encryptor::resume(&self.leaf, &self.context, header)?;
+		let mut again = Resumed::new(&self.leaf, &self.context, header)?;
 		for hash in &manifest.hashes {
-			let length = encryptor.next_len().unwrap_or_default();
+			let length = again.next_len().unwrap_or_default();
 			let mut chunk = Vec::new();
 			fetched
 				.by_ref()
@@ -313,9 +313,9 @@ impl Reading {
 			if chunk.len() < length {
 				break;
 			}
-			encryptor.encrypt_chunk(&mut chunk)?;
-			if content_hash(&chunk) != *hash {
-				break;
+			match again.encrypt_chunk(&mut chunk, |_, chunk| content_hash(chunk) == *hash) {
+				Err(RecordError::Changed { .. }) => break,
+				encrypted => encrypted?,
 			}
 			intact.chunks += 1;
 			intact.bytes += length as u64;

@@ -2,6 +2,10 @@
 //! The owner's side of sharing: seals grants to readers, revokes them, and renews the other readers' grants
 //! for the new epoch that a revocation starts.
 
+mod partly;
+
+pub use partly::{authorize_left, grant_left, Given};
+
 use crate::{
 	account::Identity,
 	call::Call,
@@ -19,6 +23,7 @@ use crate::{
 };
 use isthmus_envelope::{
 	grant::recipient, open_grant, seal_keys, EpochId, GrantScope, KeySet, PublicKey, Range, Suite,
+	TreeError,
 };
 use std::collections::HashSet;
 use subxt::utils::H256;
@@ -45,7 +50,7 @@ pub fn epoch_id(client: &Client, owner: &AccountId, dataset: DatasetId, epoch: E
 ///
 /// # Errors
 ///
-/// Returns [`Error::Range`] for an invalid range, and for one with a leaf that was erased, [`Error::Grant`] if the keys cannot be sealed, and
+/// Returns [`Error::Range`] for an invalid range, [`Error::PartlyErased`] for one with a leaf that was erased, [`Error::Grant`] if the keys cannot be sealed, and
 /// [`Error::NotPostQuantum`] if the client [refuses](Client::post_quantum_only) the key.
 pub fn seal(
 	client: &Client,
@@ -61,7 +66,11 @@ pub fn seal(
 	} = terms.scope;
 	check(client, key.suite())?;
 	let id = epoch_id(client, owner.id(), dataset, epoch);
-	let keys = owner.epoch_keys(&id)?.key_set(Range::new(from, to)?)?;
+	let (keys, range) = (owner.epoch_keys(&id)?, Range::new(from, to)?);
+	let keys = keys.key_set(range).map_err(|error| match error {
+		TreeError::Erased { .. } => Error::PartlyErased(keys.cut(range)),
+		error => error.into(),
+	})?;
 	Ok(seal_keys(&id, &keys, (terms.grantee.0, terms.expiry), key)?)
 }
 
@@ -200,29 +209,30 @@ pub async fn grant(
 	owner: &Identity,
 	terms: &Terms,
 ) -> Result<Call, Error> {
-	let sealed = sealed(client, state, owner, terms).await?;
+	let key = key_of(client, state, owner, terms).await?;
+	let sealed = seal(client, owner, terms, &key)?;
 	client.add_authorize(terms, &sealed).await
 }
 
-async fn sealed(
+/// Returns the registered key of a grantee, once it is checked that the owner has the keys of the epoch.
+async fn key_of(
 	client: &Client,
 	state: &State,
 	owner: &Identity,
 	terms: &Terms,
-) -> Result<Vec<u8>, Error> {
+) -> Result<PublicKey, Error> {
 	let Scope { dataset, epoch, .. } = terms.scope;
 	client
 		.check_started(state, owner.id(), dataset, epoch)
 		.await?;
 	client.check_secret(owner, dataset, epoch).await?;
 	let said = state.encryption_key(&terms.grantee).await?;
-	let key = client
+	client
 		.confirmed(state, &said, async |proven| {
 			proven.encryption_key(&terms.grantee).await
 		})
 		.await?
-		.ok_or(Error::NoEncryptionKey(terms.grantee))?;
-	seal(client, owner, terms, &key)
+		.ok_or(Error::NoEncryptionKey(terms.grantee))
 }
 
 /// Makes a call that grants exactly what a request asks for, sealed to the request's own key. The request is proven in
@@ -239,7 +249,8 @@ async fn sealed(
 ///
 /// Returns [`Error::RequestGone`] if the request is not open, or is not the one that was passed,
 /// [`Error::TooLate`] if it has fewer than [`LEAST_TIME`] blocks left, [`Error::InsufficientFunds`] if the owner
-/// cannot pay the fee, [`Error::Key`] if the request's key is of an unknown suite, and the errors of [`seal`].
+/// cannot pay the fee, [`Error::Key`] if the request's key is of an unknown suite, and the errors of [`seal`]. If leaves of the
+/// range were erased, [`authorize_left`] grants what is left.
 pub async fn authorize(
 	client: &Client,
 	owner: &Identity,
@@ -247,6 +258,17 @@ pub async fn authorize(
 	request: &Request,
 	depth: Depth,
 ) -> Result<Call, Error> {
+	let best = settled(client, id, request, depth).await?;
+	answer(client, &best, owner, id, request, 0).await
+}
+
+/// Waits until a request is as deep in the chain as `depth` asks. Returns a state in which it is still open.
+async fn settled(
+	client: &Client,
+	id: RequestId,
+	request: &Request,
+	depth: Depth,
+) -> Result<State, Error> {
 	let settled = async {
 		let (mut heads, mut first) = (None, None);
 		loop {
@@ -265,8 +287,7 @@ pub async fn authorize(
 			heads.next().await?;
 		}
 	};
-	let best = client.patiently(Wait::Request, settled).await?;
-	answer(client, &best, owner, id, request, 0).await
+	client.patiently(Wait::Request, settled).await
 }
 
 /// The upper bound on what an answer costs its owner: its fee. The deposit is the reader's.

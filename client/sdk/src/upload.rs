@@ -85,6 +85,14 @@ struct Started {
 	arrived: u32,
 }
 
+/// The chunks of an upload that are in blocks.
+struct Arrived {
+	/// How many there are, counted from the first.
+	chunks: u32,
+	/// The transaction of the last one; `None` if this upload has sent none yet.
+	last: Option<Included>,
+}
+
 impl<'a> Upload<'a> {
 	/// Prepares to store a value of `owner` at `place`.
 	pub fn new(client: &'a Client, owner: &'a Identity, place: Place) -> Self {
@@ -141,8 +149,8 @@ impl<'a> Upload<'a> {
 		}
 	}
 
-	/// Resumes an upload even if its epoch is over. Readers revoked since then have the epoch's keys, and
-	/// anyone can get the chunks.
+	/// Resumes an upload even if its epoch is over, and goes on if it ends meanwhile. Readers revoked since then have the
+	/// epoch's keys, and anyone can get the chunks.
 	pub fn in_ended_epoch(self) -> Self {
 		Self {
 			ended_epoch: true,
@@ -185,8 +193,8 @@ impl<'a> Upload<'a> {
 	/// Stores `length` bytes of `source`, from its start, and waits until all are in blocks.
 	///
 	/// Resumes an earlier upload under the same key, at the leaf where it started, as long as its epoch is
-	/// not over. If the dataset moves on to a new epoch during the upload, the rest of the value is still
-	/// stored in the old one.
+	/// not over. If the dataset moves on to a new epoch during the upload, no more of the value is sent than the
+	/// chunks in flight, unless it may go on [in an ended epoch](Self::in_ended_epoch).
 	///
 	/// Goes on if the connection is lost for a short time, over another node if this one lies, or if another program
 	/// of the owner overtakes this one. Two programs on the same machine that store a large value under the same key take turns.
@@ -315,9 +323,7 @@ impl<'a> Upload<'a> {
 			None => (false, 0),
 		};
 		self.check_funds(length, first, resumed).await?;
-		// If the chain already has the hashes, none may differ: a second value encrypted under the same keys
-		// and nonces would reveal both values.
-		let manifest = chunks.manifest(known, progress).await?;
+		let manifest = chunks.manifest(progress).await?;
 		let mut transactions = manifest.header.chunks().saturating_sub(first);
 		let mut last = None;
 		if !resumed {
@@ -326,7 +332,7 @@ impl<'a> Upload<'a> {
 			transactions += 1;
 		}
 		let completed = self
-			.send_chunks(&mut chunks, &manifest, first, progress)
+			.send_chunks(place, (&mut chunks, &manifest), first, progress)
 			.await?;
 		let last = completed.or(last).ok_or(Error::Malformed {
 			key: self.choice.place.key,
@@ -428,29 +434,37 @@ impl<'a> Upload<'a> {
 		pending.included().await
 	}
 
-	/// Sends a large value's chunks from number `first` on. Returns the transaction of the last one.
+	/// Sends a large value's chunks from number `first` on. Returns the transaction of the last one. Looks at the dataset's epoch
+	/// after each block with chunks.
 	async fn send_chunks<Source: Read + Seek>(
 		&self,
-		chunks: &mut Chunks<'_, Source>,
-		manifest: &Manifest,
+		place: Place,
+		(chunks, manifest): (&mut Chunks<'_, Source>, &Manifest),
 		first: u32,
 		progress: &mut impl Progress,
 	) -> Result<Option<Included>, Error> {
-		let (mut arrived, mut last) = (first, None);
 		let (size, length) = (manifest.header.chunk_size(), chunks.length);
-		let mut included = |(), one: Result<Included, Error>| {
-			arrived += 1;
-			last = Some(one?);
-			progress.at(Stage::Sending, plaintext(arrived, size, length), length);
+		let mut included = |arrived: &mut Arrived, one: Result<Included, Error>| {
+			arrived.last = Some(one?);
+			arrived.chunks += 1;
+			let sent = plaintext(arrived.chunks, size, length);
+			progress.at(Stage::Sending, sent, length);
 			Ok(())
 		};
+		let mut arrived = Arrived {
+			chunks: first,
+			last: None,
+		};
+		let mut looked_at = None;
 		let tree = manifest.tree();
 		let mut window = Window::new();
 		chunks.seek(first)?;
-		for (number, hash) in (0u32..).zip(&manifest.hashes).skip(first as usize) {
-			let chunk = chunks.next()?;
-			if content_hash(chunk) != *hash {
-				return Err(UploadError::ValueChanged { chunk: number }.into());
+		for number in first..manifest.header.chunks() {
+			let chunk = chunks.next(manifest)?;
+			let block = arrived.last.as_ref().map(Included::number);
+			if looked_at != block {
+				self.check_epoch(&place).await?;
+				looked_at = block;
 			}
 			let proof = tree.proof(number as usize).unwrap_or_default();
 			let call = self
@@ -459,12 +473,34 @@ impl<'a> Upload<'a> {
 				.await?;
 			let after = window.last();
 			let submit = || self.submit(&call, after);
-			window.send((), submit, &mut included).await?;
+			let done = |(), one| included(&mut arrived, one);
+			window.send((), submit, done).await?;
 		}
-		if let Some(((), mut pending)) = window.finish_but_last(&mut included).await? {
-			included((), self.wait(&mut pending).await)?;
+		let done = |(), one| included(&mut arrived, one);
+		if let Some(((), mut pending)) = window.finish_but_last(done).await? {
+			included(&mut arrived, self.wait(&mut pending).await)?;
 		}
-		Ok(last)
+		Ok(arrived.last)
+	}
+
+	/// Checks that the epoch of an upload is not over, unless it may go on then.
+	async fn check_epoch(&self, place: &Place) -> Result<(), Error> {
+		if self.ended_epoch {
+			return Ok(());
+		}
+		let Place {
+			key,
+			dataset,
+			epoch,
+			..
+		} = *place;
+		let best = self.client.best().await?;
+		match best.dataset(self.owner.id(), dataset).await? {
+			Some(Dataset { epoch: now, .. }) if now != epoch => {
+				Err(UploadError::EpochOver { key, epoch, now }.into())
+			}
+			_ => Ok(()),
+		}
 	}
 
 	/// Returns the part of an interrupted upload that is on the chain, and switches to the place where it
@@ -491,19 +527,14 @@ impl<'a> Upload<'a> {
 			leaf,
 			..
 		} = record;
-		let now = match best.dataset(owner, dataset).await? {
-			Some(dataset) => dataset.epoch,
-			None => epoch,
-		};
-		if now != epoch && !self.ended_epoch {
-			return Err(UploadError::EpochOver { key, epoch, now }.into());
-		}
-		self.choice.place = Place {
+		let place = Place {
 			key,
 			dataset,
 			epoch,
 			leaf,
 		};
+		self.check_epoch(&place).await?;
+		self.choice.place = place;
 		let manifest = fetch_manifest(client, key, &manifest.0).await?;
 		Ok(Some(Started { manifest, arrived }))
 	}

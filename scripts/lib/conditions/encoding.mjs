@@ -2,6 +2,8 @@
 
 // Encodes conditions: in SCALE, and as the values that @polkadot/api encodes by the chain's metadata.
 
+import { concat, utf8 } from '../envelope/common.mjs';
+
 /** The comparisons, in the order of their indices and with their names in the metadata. */
 const COMPARISONS = [
 	['=', 'Equal'], ['!=', 'NotEqual'], ['<', 'Less'], ['<=', 'LessOrEqual'], ['>', 'Greater'], ['>=', 'GreaterOrEqual'],
@@ -9,25 +11,25 @@ const COMPARISONS = [
 
 /** Encodes an integer in this many bytes, the lowest first. */
 function little(number, size) {
-	const bytes = Buffer.alloc(size);
+	const bytes = new Uint8Array(size);
 	let rest = BigInt.asUintN(size * 8, BigInt(number));
 	for (let at = 0; at < size; at++, rest >>= 8n) bytes[at] = Number(rest & 255n);
 	return bytes;
 }
 
 /** Encodes the length of a text or a list of at most 16383. */
-const length = (count) => (count < 64 ? Buffer.of(count << 2) : little((count << 2) | 1, 2));
+const length = (count) => (count < 64 ? Uint8Array.of(count << 2) : little((count << 2) | 1, 2));
 
 function string(text) {
-	const bytes = Buffer.from(text);
-	return Buffer.concat([length(bytes.length), bytes]);
+	const bytes = utf8(text);
+	return concat(length(bytes.length), bytes);
 }
 
-const variant = (index, ...fields) => Buffer.concat([Buffer.of(index), ...fields]);
+const variant = (index, ...fields) => concat([index], ...fields);
 
 function value(constant) {
 	if ('integer' in constant) return variant(0, little(constant.integer, 8));
-	if ('decimal' in constant) return variant(1, little(constant.decimal.mantissa, 8), Buffer.of(constant.decimal.scale));
+	if ('decimal' in constant) return variant(1, little(constant.decimal.mantissa, 8), Uint8Array.of(constant.decimal.scale));
 	return 'text' in constant ? variant(2, string(constant.text)) : variant(3, constant.hash);
 }
 
@@ -38,8 +40,8 @@ const ENCODED = {
 	before: ({ time }) => variant(3, little(time, 8)),
 	after: ({ time }) => variant(4, little(time, 8)),
 	fact: ({ source, topic, oldest, comparison, constant }) => variant(
-		5, string(source), string(topic), oldest === null ? Buffer.of(0) : variant(1, little(oldest, 4)),
-		Buffer.of(COMPARISONS.findIndex(([written]) => written === comparison)), value(constant),
+		5, string(source), string(topic), oldest === null ? Uint8Array.of(0) : variant(1, little(oldest, 4)),
+		Uint8Array.of(COMPARISONS.findIndex(([written]) => written === comparison)), value(constant),
 	),
 	credential: ({ issuer, kind }) => variant(6, issuer, string(kind)),
 	granted: ({ owner, dataset }) => variant(7, owner, little(dataset, 4)),

@@ -2,6 +2,7 @@
 
 // Parses conditions, by one function for each rule of the grammar, as primitives/conditions/src/syntax/parser.rs does.
 
+import { utf8 } from '../envelope/common.mjs';
 import { SyntaxError } from './error.mjs';
 import { readAge, readAmount, readBytes, readName, readNumber, readNumeral, readTime } from './values.mjs';
 
@@ -270,7 +271,7 @@ class Parser {
 			text += itself ?? String.fromCodePoint(number);
 			at += escape.length;
 		}
-		return Buffer.byteLength(text) <= MAX_TEXT_SIZE ? { text } : 'Text';
+		return utf8(text).length <= MAX_TEXT_SIZE ? { text } : 'Text';
 	}
 }
 

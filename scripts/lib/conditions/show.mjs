@@ -2,9 +2,10 @@
 
 // Shows conditions in their canonical form.
 
+import { toDigits } from '../envelope/common.mjs';
 import { UNITS } from './values.mjs';
 
-const hex = (bytes) => `0x${Buffer.from(bytes).toString('hex')}`;
+const hex = (bytes) => `0x${toDigits(bytes)}`;
 
 /** Shows a time: without the hour if it is midnight. */
 function showTime(seconds) {

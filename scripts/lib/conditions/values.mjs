@@ -2,6 +2,8 @@
 
 // Reads the words of conditions: names, times, ages, numbers and bytes. Each function returns undefined for other words.
 
+import { fromDigits } from '../envelope/common.mjs';
+
 /** The latest time that a condition can name, in seconds since 1970. */
 const LATEST = 253_402_300_799;
 const MAX_U32 = 0xffff_ffff;
@@ -43,7 +45,7 @@ export function readAge(word) {
 
 /** Reads 32 bytes in hexadecimal. */
 export const readBytes = (word) =>
-	/^0x[0-9a-fA-F]{64}$/.test(word) ? Uint8Array.from(Buffer.from(word.slice(2), 'hex')) : undefined;
+	/^0x[0-9a-fA-F]{64}$/.test(word) ? fromDigits(word.slice(2)) : undefined;
 
 /** Reads an integer from 0 to 2^32 - 1. */
 export const readNumber = (word) => (isDigits(word) && BigInt(word) <= MAX_U32 ? Number(word) : undefined);

@@ -3,9 +3,12 @@
 // The helpers that all parts of the envelope share: its error, bytes, integers, and the primitives for key
 // derivation. Labels and layouts are in the files that use them.
 
-import { webcrypto } from 'node:crypto';
+// WebCrypto: in Node.js 18 it is not a global name.
+import { crypto as webcrypto } from '@noble/hashes/crypto';
 import { blake2b } from '@noble/hashes/blake2b';
+import { hexToBytes } from '@noble/hashes/utils';
 
+export { webcrypto };
 export const { subtle } = webcrypto;
 
 /** Computes a BLAKE2b-256 hash, as the chain does of headers, calls, requests and values. */
@@ -54,6 +57,34 @@ export function concat(...parts) {
 	}
 	return out;
 }
+
+const DIGITS = utf8('0123456789abcdef');
+
+/** Encodes bytes in hexadecimal: a chunk of a record in milliseconds, which joining strings would not. */
+export function toDigits(data) {
+	const digits = new Uint8Array(2 * data.length);
+	for (let i = 0; i < data.length; i++) {
+		digits[2 * i] = DIGITS[data[i] >> 4];
+		digits[2 * i + 1] = DIGITS[data[i] & 15];
+	}
+	return new TextDecoder().decode(digits);
+}
+
+/** Decodes hexadecimal, up to the first pair of characters that is none: what comes from others is checked by its length. */
+export function fromDigits(digits) {
+	const [valid] = /^[0-9a-fA-F]*/.exec(digits);
+	return hexToBytes(valid.slice(0, valid.length - (valid.length % 2)));
+}
+
+/** Compares two byte strings: below 0 if the first one comes first, above 0 if the second one does. */
+export function compare(a, b) {
+	const at = a.findIndex((byte, i) => byte !== b[i]);
+	if (at < 0) return a.length - b.length;
+	return at < b.length ? a[at] - b[at] : 1;
+}
+
+/** Reads big-endian bytes as an integer. */
+export const fromBigEndian = (data) => data.reduce((number, byte) => number * 256n + BigInt(byte), 0n);
 
 /** Copies the bytes from `from` up to `to`. (`slice` of a Node.js Buffer would return a view.) */
 export const copy = (data, from, to) => new Uint8Array(data.subarray(from, to));

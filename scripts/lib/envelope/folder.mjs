@@ -2,7 +2,7 @@
 
 // The list of a folder's files, which is the value of the folder's record.
 
-import { concat, copy, EnvelopeError, integer, utf8 } from './common.mjs';
+import { compare, concat, copy, EnvelopeError, equal, fromBigEndian, integer, utf8 } from './common.mjs';
 
 const LABEL = utf8('isthmus/folder/v2');
 const PACKED_LABEL = utf8('isthmus/folder/v3');
@@ -56,7 +56,7 @@ const FOLDER = 2;
  */
 
 /** Returns whether `a` precedes `b` in byte order. */
-const before = (a, b) => Buffer.compare(utf8(a), utf8(b)) < 0;
+const before = (a, b) => compare(utf8(a), utf8(b)) < 0;
 
 /**
  * What no path contains: control characters, `\`, `:`, and characters that hide or reverse text (categories Cf, Zl and
@@ -125,7 +125,7 @@ class Fields {
 	#at;
 
 	constructor(data, label) {
-		if (Buffer.compare(data.subarray(0, label.length), label) !== 0) {
+		if (!equal(data.subarray(0, label.length), label)) {
 			throw new EnvelopeError('NotAFolder', 'the record is not a folder');
 		}
 		if (data.length > MAX_LENGTH) throw tooLong();
@@ -147,24 +147,24 @@ class Fields {
 
 	/** Reads an integer of 4 bytes. */
 	short() {
-		return Buffer.from(this.take(4)).readUInt32BE();
+		return Number(fromBigEndian(this.take(4)));
 	}
 
 	/** Reads a length or an offset of 8 bytes. */
 	long(error, of) {
-		const length = Number(Buffer.from(this.take(8)).readBigUInt64BE());
+		const length = Number(fromBigEndian(this.take(8)));
 		if (!Number.isSafeInteger(length)) throw new EnvelopeError(error, `${of} is above 2^53 - 1`, { length });
 		return length;
 	}
 
 	/** Reads a path and the flags after it. */
 	path() {
-		const name = this.take(Buffer.from(this.take(2)).readUInt16BE());
+		const name = this.take(Number(fromBigEndian(this.take(2))));
 		const [flags] = this.take(1);
 		// A byte order mark at the start is part of the path.
 		const path = new TextDecoder('utf-8', { ignoreBOM: true }).decode(name);
 		// Invalid UTF-8 changes when it is decoded and encoded again.
-		const isUtf8 = Buffer.compare(utf8(path), name) === 0;
+		const isUtf8 = equal(utf8(path), name);
 		return { path, isUtf8, flags };
 	}
 }
@@ -206,7 +206,7 @@ class Packs {
 
 	constructor(packs) {
 		packs.slice(1).forEach(({ key }, before) => {
-			if (Buffer.compare(packs[before].key, key) < 0) return;
+			if (compare(packs[before].key, key) < 0) return;
 			throw new EnvelopeError('PackOrder', 'the packs are out of order, or one is listed twice');
 		});
 		this.#packs = packs;

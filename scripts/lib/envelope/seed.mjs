@@ -4,7 +4,7 @@
 // which a given number bring it back.
 
 import { mnemonicToEntropy } from '@polkadot/util-crypto';
-import { bytes, concat, copy, EnvelopeError, equal, hkdf, random, sha256, utf8 } from './common.mjs';
+import { bytes, concat, copy, EnvelopeError, equal, fromDigits, hkdf, random, sha256, utf8 } from './common.mjs';
 import { EncryptionSecret } from './keys.mjs';
 import { MasterSecret } from './master.mjs';
 
@@ -99,7 +99,7 @@ async function readShare(text) {
 	const digits = text.trim();
 	const refused = (name, message) => new EnvelopeError(name, message);
 	if (!new RegExp(`^${SHARE_PREFIX}[0-9a-fA-F]{${2 * SHARE_LEN}}$`).test(digits)) throw refused('NotAShare', 'not a share');
-	const read = Uint8Array.from(Buffer.from(digits.slice(SHARE_PREFIX.length), 'hex'));
+	const read = fromDigits(digits.slice(SHARE_PREFIX.length));
 	const body = read.subarray(0, SHARE_LEN - CHECKSUM_LEN);
 	const sum = (await sha256(concat(utf8(SHARE_PREFIX), body))).subarray(0, CHECKSUM_LEN);
 	if (!equal(sum, read.subarray(SHARE_LEN - CHECKSUM_LEN))) {

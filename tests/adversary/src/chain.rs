@@ -5,7 +5,7 @@
 use crate::{
 	filler,
 	forge::BENEFICIARY,
-	justify::justify,
+	justify::Voter,
 	maker::{MakeError, Maker, Plan},
 };
 use isthmus_primitives::{AccountId, BlockNumber, Hash};
@@ -32,8 +32,11 @@ pub struct ChainOptions {
 	pub seed: u64,
 	/// The number of bytes of transactions in each block of the best chain.
 	pub body_bytes: usize,
-	/// Finalize the best chain each time it has grown by this number of blocks; 0 for never.
+	/// Finalize the best chain each time it has grown by this number of blocks; 0 for never. The last block of each set of
+	/// voters is finalized, too.
 	pub finalize_every: BlockNumber,
+	/// Change the verifier's vote key each time the best chain has grown by this number of blocks; 0 for never.
+	pub change_every: BlockNumber,
 }
 
 /// A description of the chain that was made.
@@ -50,6 +53,8 @@ pub struct Summary {
 	pub forks: u32,
 	/// How many uncles the best chain names.
 	pub uncles: u32,
+	/// How many times the set of voters changed.
+	pub changes: u64,
 	/// How long making the chain took, in seconds.
 	pub seconds: f64,
 }
@@ -86,47 +91,43 @@ pub async fn make(
 		let length = u64::from(options.blocks).saturating_add(1);
 		time = crate::now().saturating_sub(length.saturating_mul(options.interval));
 	}
+	let is_due = |index: BlockNumber, every: BlockNumber| every != 0 && index.is_multiple_of(every);
+	let mut voter = Voter::at_genesis();
 	for index in 1..=options.blocks {
 		// The best chain must outgrow each fork before the next fork starts, and before the chain ends.
 		let longest = LONGEST_FORK
 			.min(options.fork_every.saturating_sub(1))
 			.max(1);
 		let ends = index.saturating_add(longest) >= options.blocks;
-		if options.fork_every != 0 && index % options.fork_every == 0 && !ends {
+		if is_due(index, options.fork_every) && !ends {
 			let length = random.gen_range(1..=longest);
-			let mut fork = tip;
-			for step in 1..=u64::from(length) {
-				let timestamp = time.saturating_add(options.interval.saturating_mul(step));
-				fork = maker
-					.mine(Plan {
-						parent: fork,
-						timestamp,
-						beneficiary: AccountId::new([0xf0; 32]),
-						extra_data: b"fork".to_vec(),
-						uncles: Vec::new(),
-						extrinsics: Vec::new(),
-					})
-					.await?;
-			}
+			let times = (1..=u64::from(length)).map(|step| options.interval.saturating_mul(step));
+			fork(maker, tip, times.map(|after| time.saturating_add(after))).await?;
 			forks = forks.saturating_add(1);
 			fork_blocks = fork_blocks.saturating_add(length);
 		}
 		time = time.saturating_add(options.interval);
 		let named = maker.uncle_candidates(tip)?;
 		uncles = uncles.saturating_add(u32::try_from(named.len()).unwrap_or(u32::MAX));
+		let calls = is_due(index, options.change_every).then(|| voter.change_key());
+		let calls = calls.into_iter().collect();
 		let made = maker.make(Plan {
 			parent: tip,
 			timestamp: time,
 			beneficiary: BENEFICIARY,
 			extra_data: Vec::new(),
 			uncles: named,
-			extrinsics: filler::transactions(maker, tip, options.body_bytes)?,
+			extrinsics: filler::transactions(maker, tip, calls, options.body_bytes)?,
 		})?;
-		let is_final = options.finalize_every != 0 && index % options.finalize_every == 0;
+		let ends_set = Voter::ends_set(&made.header);
+		let is_final = ends_set || is_due(index, options.finalize_every);
 		let (hash, number) = (made.header.hash(), made.header.number);
 		tip = maker
-			.import(made, is_final.then(|| justify(hash, number)))
+			.import(made, is_final.then(|| voter.justify(hash, number)))
 			.await?;
+		if ends_set {
+			voter.begin_set();
+		}
 		progress(index);
 	}
 	let best = maker.best();
@@ -139,6 +140,29 @@ pub async fn make(
 		fork_blocks,
 		forks,
 		uncles,
+		changes: voter.changes(),
 		seconds: started.elapsed().as_secs_f64(),
 	})
+}
+
+/// Makes a fork from a block on, with a block for each timestamp.
+async fn fork(
+	maker: &Maker,
+	from: Hash,
+	timestamps: impl Iterator<Item = u64>,
+) -> Result<(), MakeError> {
+	let mut parent = from;
+	for timestamp in timestamps {
+		parent = maker
+			.mine(Plan {
+				parent,
+				timestamp,
+				beneficiary: AccountId::new([0xf0; 32]),
+				extra_data: b"fork".to_vec(),
+				uncles: Vec::new(),
+				extrinsics: Vec::new(),
+			})
+			.await?;
+	}
+	Ok(())
 }

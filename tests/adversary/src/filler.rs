@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Makes transactions that fill a block: remarks of random bytes by a development account, which nothing can
-//! compress.
+//! Makes transactions that fill a block: calls and, after them, remarks of random bytes by a development account, which
+//! nothing can compress.
 
 use crate::maker::{MakeError, Maker};
 use isthmus_node::producer::transaction::{signed_call, ChainContext};
@@ -13,12 +13,14 @@ use polkadot_sdk::{
 };
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::iter;
 use substrate_frame_rpc_system::AccountNonceApi;
 
 /// The maximum length of a remark, in bytes: about a chunk of a large record.
 const LONGEST: usize = 1024 * 1024;
 
-/// Makes transactions that are valid in a child of `parent` and carry this number of bytes in total.
+/// Makes transactions that are valid in a child of `parent`: one for each call, and remarks that carry this number of bytes in
+/// total.
 ///
 /// # Errors
 ///
@@ -26,6 +28,7 @@ const LONGEST: usize = 1024 * 1024;
 pub fn transactions(
 	maker: &Maker,
 	parent: Hash,
+	calls: Vec<RuntimeCall>,
 	bytes: usize,
 ) -> Result<Vec<OpaqueExtrinsic>, MakeError> {
 	let account = Alice.to_account_id();
@@ -36,14 +39,17 @@ pub fn transactions(
 		.account_nonce(parent, account.clone())?;
 	let mut random = ChaCha8Rng::seed_from_u64(number.into());
 	let mut left = bytes;
-	let mut made = Vec::new();
-	for nonce in first.. {
+	let remarks = iter::from_fn(|| {
 		if left == 0 {
-			break;
+			return None;
 		}
 		let mut remark = vec![0; left.min(LONGEST)];
 		random.fill_bytes(&mut remark);
 		left -= remark.len();
+		Some(RuntimeCall::System(frame_system::Call::remark { remark }))
+	});
+	let mut made = Vec::new();
+	for (nonce, call) in (first..).zip(calls.into_iter().chain(remarks)) {
 		let context = ChainContext {
 			spec_version: VERSION.spec_version,
 			transaction_version: VERSION.transaction_version,
@@ -51,7 +57,6 @@ pub fn transactions(
 			begin: (number, parent),
 			nonce,
 		};
-		let call = RuntimeCall::System(frame_system::Call::remark { remark });
 		made.push(signed_call(call, &account, &context, |payload| {
 			Ok::<_, MakeError>(Alice.sign(payload))
 		})?);

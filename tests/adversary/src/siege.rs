@@ -173,7 +173,12 @@ impl Siege {
 				beneficiary: HONEST,
 				extra_data: b"honest".to_vec(),
 				uncles: Vec::new(),
-				extrinsics: filler::transactions(&self.maker, parent, self.extent.body_bytes)?,
+				extrinsics: filler::transactions(
+					&self.maker,
+					parent,
+					Vec::new(),
+					self.extent.body_bytes,
+				)?,
 			})?;
 			made.push((block.header.clone(), block.body.clone()));
 			self.maker.import(block, None).await?;

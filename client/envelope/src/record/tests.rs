@@ -317,8 +317,46 @@ fn a_name_cannot_be_taken_off_or_moved() {
 fn a_named_record_is_resumed_with_its_name() {
 	let first = named();
 	let header = Header::read(&first).unwrap();
-	let again = Encryptor::resume(&leaf(0), &CONTEXT, header).unwrap();
-	assert_eq!(encrypt_all(again, &value(40)), Ok(first));
+	let again = Resumed::new(&leaf(0), &CONTEXT, header).unwrap();
+	assert_eq!(encrypt_again(again, &value(40), &first), Ok(first));
+}
+
+/// Encrypts a value again, as that of a record.
+fn encrypt_again(mut again: Resumed, value: &[u8], record: &[u8]) -> Result<Vec<u8>, RecordError> {
+	let (mut out, mut rest) = (again.header().to_bytes(), value);
+	while let Some(length) = again.next_len() {
+		let (plain, after) = rest.split_at(length);
+		let (mut chunk, at) = (plain.to_vec(), out.len());
+		again.encrypt_chunk(&mut chunk, |_, sealed| {
+			record.get(at..at + sealed.len()) == Some(sealed)
+		})?;
+		out.extend_from_slice(&chunk);
+		rest = after;
+	}
+	Ok(out)
+}
+
+#[test]
+fn another_value_is_not_encrypted_again_as_that_of_a_record() {
+	let first = record(100);
+	let header = Header::read(&first).unwrap();
+	let again = || Resumed::new(&leaf(0), &CONTEXT, header.clone()).unwrap();
+	assert_eq!(
+		encrypt_again(again(), &value(100), &first).as_ref(),
+		Ok(&first)
+	);
+	for at in 0..100 {
+		let mut other = value(100);
+		other[at] ^= 1;
+		let chunk = u32::try_from(at / 16).unwrap();
+		let refused = Err(RecordError::Changed { chunk });
+		assert_eq!(encrypt_again(again(), &other, &first), refused, "byte {at}");
+	}
+	// What is refused is not handed out.
+	let (mut again, mut chunk) = (again(), value(100)[..16].to_vec());
+	let refused = again.encrypt_chunk(&mut chunk, |number, _| number != 0);
+	assert_eq!(refused, Err(RecordError::Changed { chunk: 0 }));
+	assert!(chunk.is_empty());
 }
 
 #[test]
@@ -443,24 +481,26 @@ fn another_leaf_does_not_open_it() {
 fn an_encryption_is_resumed_to_the_byte() {
 	let first = record(100);
 	let header = Header::read(&first).unwrap();
-	let mut again = Encryptor::resume(&leaf(0), &CONTEXT, header.clone()).unwrap();
-	again.skip_to(3).unwrap();
+	let mut again = Resumed::new(&leaf(0), &CONTEXT, header.clone()).unwrap();
+	again.seek(3).unwrap();
 	let mut chunk = value(100)[48..64].to_vec();
-	again.encrypt_chunk(&mut chunk).unwrap();
+	again
+		.encrypt_chunk(&mut chunk, |number, _| number == 3)
+		.unwrap();
 	let at = Header::LEN + 3 * (16 + TAG_LEN);
 	assert_eq!(chunk, first[at..at + 16 + TAG_LEN]);
 	assert_eq!(again.next_len(), Some(16));
-	assert_eq!(again.skip_to(7), Ok(()));
+	assert_eq!(again.seek(7), Ok(()));
 	assert_eq!(again.next_len(), None);
 	assert_eq!(
-		again.skip_to(8),
+		again.seek(8),
 		Err(RecordError::NoSuchChunk {
 			chunk: 8,
 			chunks: 7
 		})
 	);
 	assert!(matches!(
-		Encryptor::resume(&leaf(1), &CONTEXT, header),
+		Resumed::new(&leaf(1), &CONTEXT, header),
 		Err(RecordError::WrongKey)
 	));
 }

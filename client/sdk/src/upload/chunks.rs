@@ -6,7 +6,9 @@ use crate::{
 	manifest::{content_hash, Manifest},
 	progress::{Progress, Stage},
 };
-use isthmus_envelope::{record::MAX_CHUNK_SIZE, Encryptor, LeafKey, RecordContext};
+use isthmus_envelope::{
+	record::MAX_CHUNK_SIZE, Encryptor, LeafKey, RecordContext, RecordError, Resumed,
+};
 use isthmus_sharing::terms::MAX_CHUNKS;
 use std::io::{Read, Seek, SeekFrom};
 
@@ -23,13 +25,21 @@ pub const MAX_LENGTH: u64 = CHUNK_SIZE as u64 * MAX_CHUNKS as u64;
 /// A large value, encrypted chunk by chunk.
 pub(super) struct Chunks<'s, Source> {
 	source: &'s mut Source,
-	encryptor: Encryptor,
+	first: First<'s>,
+	/// Encrypts the value once more, to be sent.
+	again: Resumed,
 	/// The value's length in bytes.
 	pub(super) length: u64,
-	/// Whether an earlier upload stored part of it.
-	resumed: bool,
 	/// The latest chunk.
 	chunk: Vec<u8>,
+}
+
+/// How the value is encrypted the first time, to name its chunks.
+enum First<'s> {
+	/// Under a new salt.
+	Fresh(Box<Encryptor>),
+	/// As an earlier upload did, which stored part of it.
+	Known(&'s Manifest),
 }
 
 impl<'s, Source: Read + Seek> Chunks<'s, Source> {
@@ -45,83 +55,106 @@ impl<'s, Source: Read + Seek> Chunks<'s, Source> {
 		context: &RecordContext,
 		name: Option<&[u8; 32]>,
 		(source, length): (&'s mut Source, u64),
-		started: Option<&Manifest>,
+		started: Option<&'s Manifest>,
 	) -> Result<Self, Error> {
-		let encryptor = match started {
+		let (first, header) = match started {
 			Some(manifest) => {
 				let expected = manifest.header.length();
 				if expected != length {
 					return Err(UploadError::LengthChanged { expected }.into());
 				}
-				Encryptor::resume(leaf, context, manifest.header.clone())?
+				(First::Known(manifest), manifest.header.clone())
 			}
 			None => {
 				check_length(length)?;
-				match name {
+				let encryptor = match name {
 					Some(name) => Encryptor::named(leaf, context, name, CHUNK_SIZE, length)?,
 					None => Encryptor::new(leaf, context, CHUNK_SIZE, length)?,
-				}
+				};
+				let header = encryptor.header().clone();
+				(First::Fresh(encryptor.into()), header)
 			}
 		};
 		Ok(Self {
 			source,
-			encryptor,
+			first,
+			again: Resumed::new(leaf, context, header)?,
 			length,
-			resumed: started.is_some(),
 			chunk: Vec::new(),
 		})
 	}
 
 	/// Moves to a chunk.
 	pub(super) fn seek(&mut self, chunk: u32) -> Result<(), Error> {
-		let size = u64::from(self.encryptor.header().chunk_size());
+		let size = u64::from(self.again.header().chunk_size());
 		self.source
 			.seek(SeekFrom::Start(u64::from(chunk).saturating_mul(size)))?;
-		Ok(self.encryptor.skip_to(chunk)?)
+		Ok(self.again.seek(chunk)?)
 	}
 
-	/// Reads and encrypts the next chunk.
-	pub(super) fn next(&mut self) -> Result<&[u8], Error> {
-		let length = self.encryptor.next_len().unwrap_or_default();
-		self.chunk.resize(length, 0);
-		self.source
-			.read_exact(&mut self.chunk)
-			.map_err(|error| match error.kind() {
-				std::io::ErrorKind::UnexpectedEof => self.length_changed(),
-				_ => error.into(),
-			})?;
-		self.encryptor.encrypt_chunk(&mut self.chunk)?;
+	/// Reads the next chunk and encrypts it again.
+	///
+	/// # Errors
+	///
+	/// Returns [`UploadError::ValueChanged`] if the manifest has another one.
+	pub(super) fn next(&mut self, manifest: &Manifest) -> Result<&[u8], Error> {
+		self.read(self.again.next_len())?;
+		let is_known = |number: u32, chunk: &[u8]| {
+			manifest.hashes.get(number as usize) == Some(&content_hash(chunk))
+		};
+		let again = self.again.encrypt_chunk(&mut self.chunk, is_known);
+		again.map_err(|error| match error {
+			RecordError::Changed { chunk } => Error::from(UploadError::ValueChanged { chunk }),
+			error => error.into(),
+		})?;
 		Ok(&self.chunk)
+	}
+
+	/// Reads a chunk of this length.
+	fn read(&mut self, length: Option<usize>) -> Result<(), Error> {
+		self.chunk.resize(length.unwrap_or_default(), 0);
+		let read = self.source.read_exact(&mut self.chunk);
+		read.map_err(|error| match error.kind() {
+			std::io::ErrorKind::UnexpectedEof => self.length_changed(),
+			_ => error.into(),
+		})
 	}
 
 	fn length_changed(&self) -> Error {
 		let expected = self.length;
-		match self.resumed {
-			true => UploadError::LengthChanged { expected }.into(),
-			false => UploadError::ChangedWhileRead { expected }.into(),
+		match self.first {
+			First::Known(_) => UploadError::LengthChanged { expected }.into(),
+			First::Fresh(_) => UploadError::ChangedWhileRead { expected }.into(),
 		}
 	}
 
-	/// Computes the manifest. Compares the chunks with those of `known`, if given.
+	/// Computes the manifest. If an earlier upload has stored it, compares the chunks with it.
 	pub(super) async fn manifest(
 		&mut self,
-		known: Option<&Manifest>,
 		progress: &mut impl Progress,
 	) -> Result<Manifest, Error> {
-		let header = self.encryptor.header().clone();
+		let header = self.again.header().clone();
 		let mut hashes = Vec::new();
 		self.source.seek(SeekFrom::Start(0))?;
 		for chunk in 0..header.chunks() {
-			let hash = content_hash(self.next()?);
-			if known.is_some_and(|known| known.hashes.get(chunk as usize) != Some(&hash)) {
-				return Err(UploadError::ValueChanged { chunk }.into());
-			}
-			hashes.push(hash);
+			hashes.push(self.name_next(chunk)?);
 			let done = plaintext(chunk + 1, header.chunk_size(), self.length);
 			progress.at(Stage::Naming, done, self.length);
 			tokio::task::yield_now().await;
 		}
 		Ok(Manifest { header, hashes })
+	}
+
+	/// Reads and encrypts the next chunk for the first time, and returns its hash.
+	fn name_next(&mut self, chunk: u32) -> Result<[u8; 32], Error> {
+		if let First::Known(known) = self.first {
+			return Ok(content_hash(self.next(known)?));
+		}
+		self.read(self.again.header().chunk_len(chunk).ok())?;
+		if let First::Fresh(encryptor) = &mut self.first {
+			encryptor.encrypt_chunk(&mut self.chunk)?;
+		}
+		Ok(content_hash(&self.chunk))
 	}
 }
 

@@ -100,25 +100,181 @@ async fn a_record_that_was_erased_opens_no_more() {
 	);
 	// A grant of a range with the leaf cannot be made; those beside it can.
 	let best = client.best().await.unwrap();
-	let terms = |from, to| Terms {
-		grantee: *late.id(),
-		scope: scope(0, 0, from, to),
-		expiry: sharing::expiry(&best, 5_000),
-		until: None,
-		request: None,
-		condition: None,
+	let terms = terms_for(&best, late.id(), scope(0, 0, 0, 3));
+	let refused = sharing::grant(&client, &best, &school, &terms).await;
+	let Err(Error::PartlyErased(cut)) = refused else {
+		panic!("{refused:?}");
 	};
-	let refused = sharing::grant(&client, &best, &school, &terms(0, 3)).await;
-	assert!(
-		matches!(refused, Err(Error::Range(TreeError::Erased { leaf: 1 }))),
-		"{:?}",
-		refused.err()
+	assert_eq!(
+		cut.to_string(),
+		"leaves 1..2 were erased, and 0..1 and 2..3 are left"
 	);
 	give(&client, &school, late.id(), scope(0, 0, 2, 9)).await;
 	assert_eq!(
 		read(&client, &late, school.id(), third.key).await.unwrap(),
 		b"six"
 	);
+}
+
+fn terms_for(best: &State, reader: &AccountId, scope: Scope) -> Terms {
+	Terms {
+		grantee: *reader,
+		scope,
+		expiry: sharing::expiry(best, 5_000),
+		until: None,
+		request: None,
+		condition: None,
+	}
+}
+
+/// Returns the leaves of the grants in a block.
+fn granted(included: &Included) -> Vec<(u64, u64)> {
+	let granted = included.events.iter().filter_map(Event::granted);
+	granted
+		.map(|granted| (granted.terms.scope.from, granted.terms.scope.to))
+		.collect()
+}
+
+/// A dataset with an erasable epoch, in which leaves 1 and 4 of six are erased, and a reader with a registered key.
+struct Holed {
+	client: Client,
+	school: Identity,
+	reader: Identity,
+	places: Vec<Place>,
+	_folder: tempfile::TempDir,
+}
+
+impl Holed {
+	async fn new(uris: [&str; 2]) -> Self {
+		let folder = tempfile::tempdir().unwrap();
+		let client = connect().await;
+		let [school, reader] = accounts(&client, uris).await;
+		let school = with_file(school, &folder);
+		register(&client, &school).await;
+		publish(&client, &reader).await;
+		let file = school.erasable_file().unwrap();
+		file.begin(client.genesis(), 0, 0).unwrap();
+		let places: Vec<Place> = (0..6)
+			.map(|leaf| place(&format!("holed-{leaf}"), 0, leaf))
+			.collect();
+		for place in &places {
+			store(&client, &school, *place, b"kept").await;
+		}
+		let id = epoch_id(&client, school.id(), 0, 0);
+		assert_eq!(file.erase(&id, &[1, 4]).unwrap(), 2);
+		Self {
+			client,
+			school,
+			reader,
+			places,
+			_folder: folder,
+		}
+	}
+
+	/// Checks that the reader reads all records but those that were erased.
+	async fn is_read(&self) {
+		for place in &self.places {
+			let read = read(&self.client, &self.reader, self.school.id(), place.key).await;
+			match place.leaf {
+				1 | 4 => assert!(
+					matches!(read, Err(Error::Query(QueryRefusal::OutOfRange))),
+					"{read:?}"
+				),
+				_ => assert_eq!(read.unwrap(), b"kept", "leaf {}", place.leaf),
+			}
+		}
+	}
+
+	/// Asks for leaves 0 to 5, and returns the request.
+	async fn ask(&self, offer: Balance) -> (RequestId, Request) {
+		let Self {
+			client,
+			school,
+			reader,
+			..
+		} = self;
+		let scope = scope(0, 0, 0, 6);
+		let asked = ask(client, reader, school.id(), scope, offer).await;
+		let best = client.best().await.unwrap();
+		(asked, best.request(asked).await.unwrap().unwrap())
+	}
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_range_is_granted_and_read() {
+	let holed = Holed::new(["//holed//school", "//holed//reader"]).await;
+	let Holed {
+		client,
+		school,
+		reader,
+		..
+	} = &holed;
+	let best = client.best().await.unwrap();
+	let terms = terms_for(&best, reader.id(), scope(0, 0, 0, 6));
+	let given = sharing::grant_left(client, &best, school, &terms).await;
+	let given = given.unwrap();
+	let cut = given.cut.map(|cut| cut.to_string());
+	assert_eq!(
+		cut.as_deref(),
+		Some("leaves 1..2 and 4..5 were erased, and 0..1, 2..4 and 5..6 are left")
+	);
+	let included = send(client, school, given.call).await;
+	assert_eq!(granted(&included), [(0, 1), (2, 4), (5, 6)]);
+	holed.is_read().await;
+	// Where nothing was erased, there is one grant, and where all was, there is none.
+	let terms = terms_for(&best, reader.id(), scope(0, 0, 5, 900));
+	let given = sharing::grant_left(client, &best, school, &terms).await;
+	let given = given.unwrap();
+	assert_eq!(given.cut, None);
+	let included = send(client, school, given.call).await;
+	assert_eq!(granted(&included), [(5, 900)]);
+	let terms = terms_for(&best, reader.id(), scope(0, 0, 4, 5));
+	let refused = sharing::grant_left(client, &best, school, &terms).await;
+	assert!(
+		matches!(refused, Err(Error::PartlyErased(_))),
+		"{:?}",
+		refused.err()
+	);
+}
+
+#[tokio::test]
+async fn a_request_for_a_range_with_erased_leaves_gets_what_is_left() {
+	let holed = Holed::new(["//holed-request//school", "//holed-request//reader"]).await;
+	let Holed { client, school, .. } = &holed;
+	// A payment would be lost with the answer.
+	let (paid, request) = holed.ask(UNIT).await;
+	let refused = sharing::authorize_left(client, school, paid, &request, Depth::Final).await;
+	assert!(
+		matches!(refused, Err(Error::PartlyErased(_))),
+		"{:?}",
+		refused.err()
+	);
+	let reject = client.reject_request(paid, "").await.unwrap();
+	send(client, school, reject).await;
+
+	let (asked, request) = holed.ask(0).await;
+	let refused = authorize(client, school, asked, &request, Depth::Final).await;
+	assert!(
+		matches!(refused, Err(Error::PartlyErased(_))),
+		"{:?}",
+		refused.err()
+	);
+	let given = sharing::authorize_left(client, school, asked, &request, Depth::Final).await;
+	let included = send(client, school, given.unwrap().call).await;
+	let reason = included.events.iter().find_map(|event| match event {
+		Event::RequestRejected {
+			request, reason, ..
+		} if *request == asked => Some(reason.to_string()),
+		_ => None,
+	});
+	assert_eq!(
+		reason.as_deref(),
+		Some("leaves 1..2 and 4..5 were erased; grants given with this answer open the others")
+	);
+	assert_eq!(granted(&included), [(0, 1), (2, 4), (5, 6)]);
+	let best = client.best().await.unwrap();
+	assert_eq!(best.request(asked).await.unwrap(), None);
+	holed.is_read().await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 use crate::scenario::*;
 use isthmus_sdk::{upload::CHUNK_SIZE, *};
 use std::{collections::BTreeMap, io::Cursor, time::Instant};
+use tokio::sync::oneshot;
 
 /// Stops an upload in the middle: the task that runs it panics at this progress.
 struct StopAt(u64);
@@ -12,6 +13,17 @@ struct StopAt(u64);
 impl Progress for StopAt {
 	fn at(&mut self, stage: Stage, done: u64, _: u64) {
 		assert!(stage != Stage::Sending || done < self.0, "stopped");
+	}
+}
+
+/// Tells when the first chunk is in a block.
+struct TellFirst(Option<oneshot::Sender<()>>);
+
+impl Progress for TellFirst {
+	fn at(&mut self, stage: Stage, _: u64, _: u64) {
+		if let Some(tell) = self.0.take_if(|_| stage == Stage::Sending) {
+			let _ = tell.send(());
+		}
 	}
 }
 
@@ -123,6 +135,52 @@ async fn a_large_value_is_interrupted_resumed_and_read() {
 	assert!(rest == value[intact.bytes as usize..]);
 	assert!(reading.matches(&mut &value[..]).await.unwrap());
 	assert!(!reading.matches(&mut &value[1..]).await.unwrap());
+}
+
+/// The readers of the epoch may include one that is put out by its end, so what follows must not be under its keys. The value
+/// has far more chunks than are in flight.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_upload_stops_when_its_epoch_ends() {
+	let client = connect().await;
+	let [school] = accounts(&client, ["//stopped//school"]).await;
+	register(&client, &school).await;
+	let (place, value) = (place("stopped", 0, 0), bytes(48 * CHUNK_SIZE as usize));
+	let length = value.len() as u64;
+	let (first, started) = oneshot::channel();
+	let upload = {
+		let (client, school, value) = (client.clone(), school.clone(), value.clone());
+		tokio::spawn(async move {
+			Upload::new(&client, &school, place)
+				.run(&mut Cursor::new(value), length, &mut TellFirst(Some(first)))
+				.await
+		})
+	};
+	started.await.unwrap();
+	let start = client.start_epoch(0).await.unwrap();
+	client.send(&school.account, &start).await.unwrap();
+	let stopped = upload.await.unwrap();
+	assert!(
+		matches!(
+			stopped,
+			Err(Error::Upload(UploadError::EpochOver {
+				epoch: 0,
+				now: 1,
+				..
+			}))
+		),
+		"{stopped:?}"
+	);
+	let best = client.best().await.unwrap();
+	let record = best.record(school.id(), place.key).await.unwrap().unwrap();
+	assert!(!record.payload.is_complete());
+	// Who does not mind goes on.
+	let stored = Upload::new(&client, &school, place)
+		.in_ended_epoch()
+		.run(&mut Cursor::new(&value), length, &mut ())
+		.await
+		.unwrap();
+	assert!(stored.resumed);
+	assert_eq!(stored.place, place);
 }
 
 /// An upload sends one transaction per chunk and does not choose a new anchor for each. How many other

@@ -50,6 +50,11 @@ pub(crate) struct Options {
 	/// accounts must be the chain's only verifier.
 	#[arg(long, default_value = "0")]
 	finalize_every: u32,
+
+	/// Change the vote key of the only verifier, Alice, each time the best chain has grown by this number of blocks; 0 for
+	/// never. A new set of voters begins two sessions later. The database must have no blocks yet.
+	#[arg(long, default_value = "0")]
+	change_every: u32,
 }
 
 pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
@@ -61,6 +66,7 @@ pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
 		seed: options.seed,
 		body_bytes: options.body_bytes,
 		finalize_every: options.finalize_every,
+		change_every: options.change_every,
 	};
 	let summary = make(&maker, chain, |number| {
 		if number % PROGRESS_EVERY == 0 {
