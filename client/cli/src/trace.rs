@@ -338,9 +338,7 @@ pub(crate) fn text(event: &Event) -> String {
 			stated(*code)
 		),
 		RequestCancelled { request, consumer, .. } => format!("{consumer} cancels request {request}"),
-		RequestRejected { request, owner, reason, controller, .. } => {
-			format!("{} rejects request {request}: {reason}", for_owner(controller, owner))
-		}
+		RequestRejected { .. } => rejected(event),
 		RequestLapsed { request, .. } => format!("request {request} expires without an answer"),
 		Authorized { grant, owner, grantee, scope, expiry, until, request, code, paid, condition, controller, .. } => {
 			let answers = request.map_or_else(String::new, |id| format!(" upon request {id}{}", stated(*code)));
@@ -427,6 +425,23 @@ fn for_owner(controller: &AccountId, owner: &AccountId) -> String {
 	match controller == owner {
 		true => owner.to_string(),
 		false => format!("{controller}, for {owner},"),
+	}
+}
+
+/// Returns that a request was rejected, by whom, and why.
+fn rejected(event: &Event) -> String {
+	match event {
+		Event::RequestRejected {
+			request,
+			owner,
+			reason,
+			controller,
+			..
+		} => format!(
+			"{} rejects request {request}: {reason}",
+			for_owner(controller, owner)
+		),
+		_ => String::new(),
 	}
 }
 

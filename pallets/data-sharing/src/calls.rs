@@ -508,24 +508,8 @@ mod calls {
 			};
 			let (id, was_full) = Self::open_grant(&grant)?;
 			Self::keep_payment(id, &grant, paid_with);
-			Self::deposit_event(Event::Authorized {
-				grant: id,
-				owner: grant.owner.clone(),
-				grantee: grant.grantee.clone(),
-				scope,
-				expiry,
-				until,
-				request: request.map(|answered| answered.id),
-				agreement: grant.agreement,
-				code: grant.code,
-				paid: grant.paid,
-				firm: grant.firm,
-				condition: grant
-					.condition
-					.as_ref()
-					.map(|attached| attached.condition.clone()),
-				controller,
-			});
+			let answered = request.map(|answered| answered.id);
+			Self::tell_authorized(id, &grant, answered, controller);
 			if let Some(truth) = truth.filter(|truth| !truth.is_met()) {
 				Self::tell_state(id, &grant, truth);
 			}
