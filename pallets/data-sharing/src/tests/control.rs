@@ -377,8 +377,10 @@ fn only_the_controller_acts_as_the_owner() {
 		for (call, error) in [(recount, Error::NotAllSold), (remove, Error::DatasetInUse)] {
 			names.insert(call.get_call_name());
 			assert_noop!(submit(SCHOOL, call.clone()), Error::NotController);
-			let by_stranger = submit(STRANGER, for_school(call.clone()));
-			assert_noop!(by_stranger, Error::NotController);
+			assert_noop!(
+				submit(STRANGER, for_school(call.clone())),
+				Error::NotController
+			);
 			assert_noop!(submit(OFFICE, for_school(call)), error);
 		}
 		for call in owners_calls(1) {
