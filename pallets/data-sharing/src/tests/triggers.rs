@@ -454,14 +454,15 @@ fn anyone_can_have_a_trigger_looked_at() {
 #[test]
 fn conditions_are_charged_by_their_nodes() {
 	type Weights = <Test as Config>::WeightInfo;
+	type Set = fn(Option<Condition>) -> SharingCall;
 	with_dataset(|| {
 		let small = "after(1970-01-12T13:56:40Z)";
-		let large = vec![small; 8].join(" and ");
+		let large = [small; 8].join(" and ");
 		let nodes = |text: &str| condition(text).nodes() as u32;
 		let (few, many) = (nodes(small), nodes(&large));
 		assert!(few < many && many < MAX_NODES as u32, "{few}, {many}");
 		let declared = |call: SharingCall| call.get_dispatch_info().call_weight;
-		let sets: [(Weight, fn(Option<Condition>) -> SharingCall); 2] = [
+		let sets: [(Weight, Set); 2] = [
 			(Weights::embargo(), |condition| embargo(7, condition)),
 			(Weights::withdraw_when(), |condition| {
 				SharingCall::withdraw_when {
