@@ -24,7 +24,8 @@ impl<T: Config> Pallet<T> {
 			return look.min(room);
 		}
 		// The last entry begins when steps are left, and may be a trigger.
-		let heaviest = Self::weight_of_trigger(MAX_NODES.saturated_into());
+		let trigger = Self::weight_of_trigger(MAX_NODES.saturated_into());
+		let heaviest = trigger.max(Self::weight_of_settling(1));
 		let last = T::WeightInfo::on_initialize_idle().saturating_add(heaviest);
 		let room = room.saturating_sub(look.saturating_add(last));
 		let steps = room.checked_div_per_component(&Self::weight_of_step());
