@@ -34,6 +34,7 @@ mod facts;
 mod fees;
 mod keepers;
 mod sharing;
+mod state;
 mod verifiers;
 
 /// Overwrites values of the configuration with those of the patch.

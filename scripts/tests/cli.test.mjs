@@ -600,11 +600,11 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 	const listed = (await ok('list', 'received', ...key)).find(({ grant }) => grant === waiting.grant);
 	assert.deepEqual([waiting.condition, listed.condition, listed.state], [condition, condition, 'suspended']);
 	// A record that no one else can query yet, and an offer that ends by a condition.
-	const [embargo] = await ok('embargo', 'later', '--when', condition, ...owner.key);
+	const [embargo] = await ok('embargo', 'later', '--dataset', '0', '--when', condition, ...owner.key);
 	assert.deepEqual([Object.keys(embargo), embargo.condition], [['block', 'condition', 'key', 'name'], condition]);
 	const [embargoed] = await ok('list', 'embargoes', ...owner.key);
 	assert.deepEqual(embargoed, { condition, key: embargo.key, name: 'later', stored: false });
-	assert.equal((await ok('embargo', 'later', '--lift', ...owner.key))[0].condition, null);
+	assert.equal((await ok('embargo', 'later', '--dataset', '0', '--lift', ...owner.key))[0].condition, null);
 	const [conditional] = await ok(...ask, '--withdraw-when', condition);
 	assert.equal(conditional.condition, condition);
 	await ok('reject', String(conditional.request), ...owner.key);

@@ -92,4 +92,6 @@ test('the history says who controlled a dataset when', { timeout }, async () => 
 	const names = events.map(({ event }) => event).filter((name) => name.startsWith('DatasetOffer') || name === 'DatasetAccepted');
 	assert.deepEqual(names, ['DatasetOffered', 'DatasetOfferWithdrawn', 'DatasetOffered', 'DatasetAccepted']);
 	assert.equal(events.find(({ event }) => event === 'DatasetAccepted').to, office.address);
+	const given = events.filter(({ event }) => event === 'Authorized').map(({ owner, controller }) => [owner, controller]);
+	assert.deepEqual(given, [school, school, office].map(({ address }) => [school.address, address]));
 });

@@ -12,7 +12,7 @@ import { parse } from '../lib/conditions.mjs';
 import { condition } from '../lib/light/condition.mjs';
 import { Finality } from '../lib/light/finality.mjs';
 import { decode, little } from '../lib/light/scale.mjs';
-import { SHARING_VERSION, votersKey } from '../lib/light/storage.mjs';
+import { control, controlKey, SHARING_VERSION, votersKey } from '../lib/light/storage.mjs';
 import { StateProof } from '../lib/light/trie.mjs';
 import { hex } from '../lib/sharing/encoding.mjs';
 import { Verified } from '../lib/sharing/proven.mjs';
@@ -57,6 +57,24 @@ const refused = (finality, proof, name) => {
 test('the layout of entries is that of the runtime', () => {
 	const terms = readFileSync(new URL('../../primitives/sharing/src/terms.rs', import.meta.url), 'utf8');
 	assert.equal(Number(/STORAGE_VERSION: u16 = (\d+);/.exec(terms)[1]), SHARING_VERSION);
+});
+
+test('who controls a dataset is read as it is stored', () => {
+	const path = new URL('../../primitives/sharing/vectors.json', import.meta.url);
+	const { controls } = JSON.parse(readFileSync(path, 'utf8'));
+	const bytes = (text) => Uint8Array.from(Buffer.from(text, 'hex'));
+	assert.equal(controls.length, 4);
+	for (const { owner, dataset, key, scale, ...vector } of controls) {
+		assert.deepEqual(controlKey(bytes(owner), dataset), bytes(key));
+		assert.deepEqual(decode(bytes(scale), control), {
+			...{ controller: bytes(vector.controller), since: vector.since },
+			...{ offeredTo: vector.offeredTo && bytes(vector.offeredTo), offers: vector.offers },
+			held: vector.held.map(BigInt),
+		});
+		for (const other of [scale.slice(2), `${scale}00`]) {
+			assert.throws(() => decode(bytes(other), control), { name: 'Malformed' });
+		}
+	}
 });
 
 test('a condition is read as it is encoded, and within its bounds', () => {

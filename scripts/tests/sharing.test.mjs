@@ -289,7 +289,7 @@ test('facts refuse a request, take an offer back and end an embargo', { timeout 
 	const request = asked.request.toNumber();
 	await client.withdrawWhen(company, request, parse('fact(river/level, cm) < 200'));
 	const record = recordKey('gauge');
-	await client.embargo(school, record, parse('fact(river/level, cm) < 100'));
+	await client.embargo(school, record, 0, parse('fact(river/level, cm) < 100'));
 	await client.store(school, master, { dataset: 0, epoch: 0, leaf: 7, key: record }, VALUES[0]);
 	await client.authorize(school, master, company.address, { ...SCOPE, from: 7, to: 8 }, { term: TERM });
 	await assert.rejects(client.query(company.address, owner, record), { name: 'Embargoed' });

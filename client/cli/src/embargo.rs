@@ -5,9 +5,10 @@ use crate::{
 	context::Context,
 	error::Error,
 	options::Options,
+	store::dataset_of,
 	text::{called, condition, Called, Key},
 };
-use isthmus_sdk::{BlockNumber, Condition};
+use isthmus_sdk::{BlockNumber, Condition, DatasetId};
 use serde::Serialize;
 use std::fmt;
 
@@ -34,6 +35,10 @@ pub(crate) struct Opts {
 	/// End the embargo now
 	#[arg(long, conflicts_with = "when")]
 	lift: bool,
+
+	/// Dataset of a record that is not stored yet [default: the only one]
+	#[arg(long, value_name = "NUMBER")]
+	dataset: Option<DatasetId>,
 }
 
 /// An embargo that was set, or ended.
@@ -68,7 +73,17 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Embargoed, Error
 		.name
 		.find(&context.client, &identity, identity.id())
 		.await?;
-	let call = context.client.embargo(key, opts.when).await?;
+	let dataset = match opts.dataset {
+		Some(dataset) => dataset,
+		None => {
+			let best = context.client.best().await?;
+			match best.record(identity.id(), key).await? {
+				Some(record) => record.dataset,
+				None => dataset_of(None, context, &identity).await?,
+			}
+		}
+	};
+	let call = context.client.embargo(key, dataset, opts.when).await?;
 	let block = context.send(&identity, &call).await?.number();
 	Ok(Embargoed {
 		block,

@@ -206,7 +206,7 @@ async fn store_record(
 	let called = record.called;
 	if let Some(location) = location(opts, context, identity, dataset, &source).await? {
 		if let Some(condition) = &opts.when {
-			put_under_embargo(context, identity, record, condition).await?;
+			put_under_embargo(context, identity, (record, dataset), condition).await?;
 		}
 		let place = place(opts, record.key, dataset, context, identity).await?;
 		let at = (place, location);
@@ -216,7 +216,7 @@ async fn store_record(
 	// that the record's place depends on.
 	let source = source.read()?;
 	if let Some(condition) = &opts.when {
-		put_under_embargo(context, identity, record, condition).await?;
+		put_under_embargo(context, identity, (record, dataset), condition).await?;
 	}
 	let place = place(opts, record.key, dataset, context, identity).await?;
 	let mut bar = Bar::new();
@@ -444,7 +444,7 @@ pub(crate) fn key_of(
 async fn put_under_embargo(
 	context: &Context,
 	identity: &Identity,
-	record: Record,
+	(record, dataset): (Record, DatasetId),
 	condition: &Condition,
 ) -> Result<(), Error> {
 	let (client, owner, key) = (&context.client, identity.id(), record.key);
@@ -459,7 +459,9 @@ async fn put_under_embargo(
 		return Err(Error::refused(format!("{name} is stored already"))
 			.hint("to put it under an embargo now: isthmus embargo NAME --when CONDITION"));
 	}
-	let call = client.embargo(key, Some(condition.clone())).await?;
+	let call = client
+		.embargo(key, dataset, Some(condition.clone()))
+		.await?;
 	if !client.plan(&call).await? {
 		context.send(identity, &call).await?;
 	}

@@ -338,19 +338,22 @@ pub(crate) fn text(event: &Event) -> String {
 			stated(*code)
 		),
 		RequestCancelled { request, consumer, .. } => format!("{consumer} cancels request {request}"),
-		RequestRejected { request, owner, reason, .. } => format!("{owner} rejects request {request}: {reason}"),
+		RequestRejected { .. } => rejected(event),
 		RequestLapsed { request, .. } => format!("request {request} expires without an answer"),
-		Authorized { grant, owner, grantee, scope, expiry, until, request, code, paid, condition, .. } => {
+		Authorized { grant, owner, grantee, scope, expiry, until, request, code, paid, condition, controller, .. } => {
 			let answers = request.map_or_else(String::new, |id| format!(" upon request {id}{}", stated(*code)));
 			format!(
-				"{owner} opens {} to {grantee}{answers}, {}{} (grant {grant}), paid {}",
+				"{} opens {} to {grantee}{answers}, {}{} (grant {grant}), paid {}",
+				for_owner(controller, owner),
 				Range::from(scope),
 				end(*expiry, *until),
 				good_while(condition.as_ref()),
 				Amount(*paid)
 			)
 		}
-		Revoked { grant, owner, grantee, refunded, .. } => revoked(*grant, owner, grantee, *refunded),
+		Revoked { grant, owner, grantee, refunded, controller, .. } => {
+			revoked(*grant, &for_owner(controller, owner), grantee, *refunded)
+		}
 		Renounced { grant, grantee, .. } => format!("{grantee} gives up grant {grant}"),
 		GrantForgotten { grant, grantee, .. } => format!("grant {grant} of {grantee} is removed from the state"),
 		GrantExpired { grant, grantee, .. } => format!("grant {grant} of {grantee} expires"),
@@ -391,12 +394,15 @@ fn handed_over(event: &Event) -> String {
 fn exchanged(event: &Event) -> String {
 	use Event::*;
 	match event {
-		OfferPaid { grant, owner, grantee, paid, .. } => {
-			format!("{owner} is paid {} by {grantee} for grant {grant}", Amount(*paid))
-		}
-		DisputeWon { grant, owner, grantee, refunded, slashed, .. } => format!(
-			"{grantee} shows that grant {grant} does not open what it paid for, gets {} back, and {owner} loses {} of its deposit",
+		OfferPaid { grant, owner, grantee, paid, controller, .. } => format!(
+			"{} is paid {} by {grantee} for grant {grant}",
+			for_owner(controller, owner),
+			Amount(*paid)
+		),
+		DisputeWon { grant, owner, grantee, refunded, slashed, controller, .. } => format!(
+			"{grantee} shows that grant {grant} does not open what it paid for, gets {} back, and {} loses {} of its deposit",
 			Amount(*refunded),
+			for_owner(controller, owner),
 			Amount(*slashed)
 		),
 		DisputeLost { grant, grantee, leaf, .. } => {
@@ -414,12 +420,37 @@ fn closing(dataset: DatasetId, closed: bool) -> String {
 	}
 }
 
+/// Returns who acted, was paid or lost something, and for whom if it is not the account in the dataset's address.
+fn for_owner(controller: &AccountId, owner: &AccountId) -> String {
+	match controller == owner {
+		true => owner.to_string(),
+		false => format!("{controller}, for {owner},"),
+	}
+}
+
+/// Returns that a request was rejected, by whom, and why.
+fn rejected(event: &Event) -> String {
+	match event {
+		Event::RequestRejected {
+			request,
+			owner,
+			reason,
+			controller,
+			..
+		} => format!(
+			"{} rejects request {request}: {reason}",
+			for_owner(controller, owner)
+		),
+		_ => String::new(),
+	}
+}
+
 /// Returns that a grant was revoked, and what was paid back.
-fn revoked(grant: GrantId, owner: &AccountId, reader: &AccountId, refunded: Balance) -> String {
+fn revoked(grant: GrantId, by: &str, reader: &AccountId, refunded: Balance) -> String {
 	match refunded {
-		0 => format!("{owner} revokes grant {grant} of {reader}"),
+		0 => format!("{by} revokes grant {grant} of {reader}"),
 		refunded => format!(
-			"{owner} revokes grant {grant} of {reader}, pays {} back",
+			"{by} revokes grant {grant} of {reader}, pays {} back",
 			Amount(refunded)
 		),
 	}

@@ -364,15 +364,17 @@ impl Client {
 		Ok(call.await?.taking(space))
 	}
 
-	/// Makes a call that puts a record of this account under an embargo, also one that is stored later: no one else can
-	/// query it until the condition is met. Without a condition, lifts the embargo.
+	/// Makes a call that puts a record of a dataset of this account under an embargo, also one that is stored later: no one
+	/// else can query it until the condition is met. Without a condition, lifts the embargo.
 	pub async fn embargo(
 		&self,
 		key: RecordKey,
+		dataset: DatasetId,
 		condition: Option<Condition>,
 	) -> Result<Call, Error> {
 		let space = trigger(condition.as_ref());
-		let call = self.call(PALLET, "embargo", (key, condition)).await?;
+		let arguments = (key, dataset, condition);
+		let call = self.call(PALLET, "embargo", arguments).await?;
 		Ok(call.taking(space))
 	}
 

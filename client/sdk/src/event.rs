@@ -170,6 +170,7 @@ pub enum Event {
 		scope: Scope,
 		#[serde(serialize_with = "as_text")]
 		reason: Text,
+		controller: AccountId,
 	},
 	/// A request expired unanswered.
 	RequestLapsed {
@@ -197,6 +198,7 @@ pub enum Event {
 		firm: bool,
 		#[serde(serialize_with = "as_text_if_any")]
 		condition: Option<Condition>,
+		controller: AccountId,
 	},
 	/// An owner revoked a grant, and paid back what was left of its term.
 	Revoked {
@@ -207,6 +209,7 @@ pub enum Event {
 		scope: Scope,
 		#[serde(serialize_with = "as_text")]
 		refunded: Balance,
+		controller: AccountId,
 	},
 	/// A reader gave a grant up.
 	Renounced {
@@ -275,12 +278,16 @@ pub enum Event {
 		key: RecordKey,
 		#[serde(serialize_with = "as_text")]
 		condition: Condition,
+		dataset: DatasetId,
+		by: AccountId,
 	},
 	/// An embargo ended: its condition was met, or its owner ended it.
 	EmbargoLifted {
 		owner: AccountId,
 		key: RecordKey,
 		met: bool,
+		dataset: DatasetId,
+		by: AccountId,
 	},
 	/// T_s: a record was stored whose bytes are an object, outside the chain.
 	ObjectStored {
@@ -308,6 +315,7 @@ pub enum Event {
 		scope: Scope,
 		#[serde(serialize_with = "as_text")]
 		paid: Balance,
+		controller: AccountId,
 	},
 	/// A reader showed that a grant does not open what it paid for, and got its payment back.
 	DisputeWon {
@@ -321,6 +329,7 @@ pub enum Event {
 		refunded: Balance,
 		#[serde(serialize_with = "as_text")]
 		slashed: Balance,
+		controller: AccountId,
 	},
 	/// A reader disputed a grant that opens what it paid for.
 	DisputeLost {
@@ -330,6 +339,7 @@ pub enum Event {
 		#[serde(with = "ScopeJson")]
 		scope: Scope,
 		leaf: Leaf,
+		controller: AccountId,
 	},
 	/// The controller of a dataset offered it to another account.
 	DatasetOffered {
@@ -525,6 +535,8 @@ impl Event {
 			| RecordCompleted { dataset, .. }
 			| RecordAbandoned { dataset, .. }
 			| RecordRemoved { dataset, .. }
+			| Embargoed { dataset, .. }
+			| EmbargoLifted { dataset, .. }
 			| LeafFreed { dataset, .. } => Some(*dataset),
 			_ => self.scope().map(|scope| scope.dataset),
 		}
@@ -784,11 +796,13 @@ mod tests {
 					paid: 0,
 					firm: false,
 					condition: Some("after(2027-01-01)".parse().unwrap()),
+					controller: consumer,
 				},
 				json!({
 					"event": "Authorized", "grant": 8, "owner": owner, "grantee": consumer,
 					"scope": scope_json, "expiry": 9, "until": null, "request": 10, "agreement": hash,
 					"code": "research", "paid": "0", "firm": false, "condition": "after(2027-01-01)",
+					"controller": consumer,
 				}),
 			),
 			(
@@ -822,9 +836,12 @@ mod tests {
 					owner,
 					key: KEY,
 					condition: "after(2027-01-01)".parse().unwrap(),
+					dataset: 3,
+					by: consumer,
 				},
 				json!({
 					"event": "Embargoed", "owner": owner, "key": key, "condition": "after(2027-01-01)",
+					"dataset": 3, "by": consumer,
 				}),
 			),
 			(
@@ -876,10 +893,11 @@ mod tests {
 					leaf: 5,
 					refunded: 7,
 					slashed: 1,
+					controller: owner,
 				},
 				json!({
 					"event": "DisputeWon", "grant": 8, "owner": owner, "grantee": consumer,
-					"scope": scope_json, "leaf": 5, "refunded": "7", "slashed": "1",
+					"scope": scope_json, "leaf": 5, "refunded": "7", "slashed": "1", "controller": owner,
 				}),
 			),
 			(
@@ -889,10 +907,11 @@ mod tests {
 					consumer,
 					scope,
 					reason: Text(Vec::new()),
+					controller: owner,
 				},
 				json!({
 					"event": "RequestRejected", "request": 8, "owner": owner, "consumer": consumer,
-					"scope": scope_json, "reason": "",
+					"scope": scope_json, "reason": "", "controller": owner,
 				}),
 			),
 		]
@@ -901,7 +920,7 @@ mod tests {
 	/// The pallet's order: an event that a receipt carries is read without metadata.
 	#[test]
 	fn an_event_is_read_in_the_layout_of_the_pallet() {
-		let (owner, grantee) = ([1; 32], [2; 32]);
+		let (owner, grantee, controller) = ([1; 32], [2; 32], [3; 32]);
 		let scope = [
 			&3u32.to_le_bytes()[..],
 			&4u32.to_le_bytes(),
@@ -926,6 +945,7 @@ mod tests {
 			// Firm; while after(1970-01-01T00:00:12Z).
 			&[1, 1, 4],
 			&12u64.to_le_bytes(),
+			&controller,
 		]
 		.concat();
 		let expected = Event::Authorized {
@@ -946,6 +966,7 @@ mod tests {
 			paid: 11,
 			firm: true,
 			condition: Some("after(1970-01-01T00:00:12Z)".parse().unwrap()),
+			controller: controller.into(),
 		};
 		assert_eq!(Event::from_bytes(&authorized), Some(expected));
 		let longer = [&authorized[..], &[0]].concat();

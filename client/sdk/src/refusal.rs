@@ -157,6 +157,7 @@ pallet_errors! {
 	AlreadyController,
 	HoldsMore,
 	DatasetIsOffered,
+	PurposeUnknown,
 	[FACTS]
 	NameTaken,
 	UnknownSource,

@@ -214,6 +214,7 @@ mod tests {
 				to,
 			},
 			reason: Text::default(),
+			controller: [1; 32].into(),
 		}
 	}
 

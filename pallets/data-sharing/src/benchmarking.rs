@@ -601,9 +601,9 @@ mod benchmarks {
 		let caller = owner::<T>()?;
 		super::store::<T>(&caller)?;
 		let condition = Some(largest_condition()?);
-		Pallet::<T>::embargo(signed::<T>(&caller), KEY, condition.clone())?;
+		Pallet::<T>::embargo(signed::<T>(&caller), KEY, 0, condition.clone())?;
 		#[extrinsic_call]
-		_(RawOrigin::Signed(caller.clone()), KEY, condition);
+		_(RawOrigin::Signed(caller.clone()), KEY, 0, condition);
 		assert_eq!(Embargoes::<T>::get(&caller, KEY), Some(1));
 		Ok(())
 	}

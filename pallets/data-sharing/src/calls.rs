@@ -158,7 +158,10 @@ mod calls {
 		///   been taken before.
 		/// - `value`: the ciphertext, 1 to `MaxValueSize` bytes.
 		#[pallet::call_index(7)]
-		#[pallet::weight(T::WeightInfo::store(Pallet::<T>::len(value)))]
+		#[pallet::weight(
+			T::WeightInfo::store(Pallet::<T>::len(value))
+				.saturating_add(Pallet::<T>::weight_of_embargo_on())
+		)]
 		pub fn store(
 			origin: OriginFor<T>,
 			key: RecordKey,
@@ -398,6 +401,7 @@ mod calls {
 				consumer,
 				scope,
 				reason,
+				controller: acting.by,
 			});
 			let plain = (!has_trigger).then(T::WeightInfo::reject_request);
 			Ok(plain.into())
@@ -457,7 +461,10 @@ mod calls {
 			request: Option<Answered>,
 			condition: Option<Condition>,
 		) -> DispatchResultWithPostInfo {
-			let owner = Self::ensure_owner(origin, scope.dataset)?;
+			let Acting {
+				owner,
+				by: controller,
+			} = Self::ensure_controller(origin, scope.dataset)?;
 			Self::ensure_not_offered(&owner, scope.dataset)?;
 			ensure!(owner != grantee, Error::<T>::SelfGrant);
 			let dataset = Self::own_dataset(&owner, scope.dataset)?;
@@ -501,23 +508,8 @@ mod calls {
 			};
 			let (id, was_full) = Self::open_grant(&grant)?;
 			Self::keep_payment(id, &grant, paid_with);
-			Self::deposit_event(Event::Authorized {
-				grant: id,
-				owner: grant.owner.clone(),
-				grantee: grant.grantee.clone(),
-				scope,
-				expiry,
-				until,
-				request: request.map(|answered| answered.id),
-				agreement: grant.agreement,
-				code: grant.code,
-				paid: grant.paid,
-				firm: grant.firm,
-				condition: grant
-					.condition
-					.as_ref()
-					.map(|attached| attached.condition.clone()),
-			});
+			let answered = request.map(|answered| answered.id);
+			Self::tell_authorized(id, &grant, answered, controller);
 			if let Some(truth) = truth.filter(|truth| !truth.is_met()) {
 				Self::tell_state(id, &grant, truth);
 			}
@@ -591,6 +583,7 @@ mod calls {
 				grantee,
 				scope,
 				refunded,
+				controller: acting.by,
 			});
 			Ok(())
 		}
@@ -612,7 +605,10 @@ mod calls {
 		///   BLAKE2b-256 hash of each chunk.
 		#[allow(clippy::too_many_arguments)] // A transaction's arguments have no other place.
 		#[pallet::call_index(15)]
-		#[pallet::weight(T::WeightInfo::open_record(Pallet::<T>::len(manifest).div_ceil(32)))]
+		#[pallet::weight(
+			T::WeightInfo::open_record(Pallet::<T>::len(manifest).div_ceil(32))
+				.saturating_add(Pallet::<T>::weight_of_embargo_on())
+		)]
 		pub fn open_record(
 			origin: OriginFor<T>,
 			key: RecordKey,
@@ -678,7 +674,8 @@ mod calls {
 		/// may still be made, and granted manually. A deposit is held until `clear_policy` or `remove_dataset`.
 		///
 		/// - `policy`: the minimum offer, the minimum offer for a firm term if there is one, the maximum range
-		///   and term, and the kinds of consumer and the purposes whose requests qualify.
+		///   and term, and the kinds of consumer and the purposes whose requests qualify. Only purposes for which there is
+		///   a code can be named: a code that is added later is not in the policy until it is set again.
 		/// - `condition`: an optional condition that a request must meet when it is made and when it is answered
 		///   automatically. It is about the consumer and what it offers, and can test at most `MAX_WATCHED` different facts,
 		///   credentials, grants and dates, together. `granted` counts a grant that is active on the current epoch of its
@@ -694,6 +691,7 @@ mod calls {
 		) -> DispatchResult {
 			let owner = Self::ensure_owner(origin, dataset)?;
 			Self::own_dataset(&owner, dataset)?;
+			ensure!(policy.purposes.are_known(), Error::<T>::PurposeUnknown);
 			ensure!(!policy.allows_nothing(), Error::<T>::PolicyEmpty);
 			ensure!(
 				policy
@@ -729,7 +727,8 @@ mod calls {
 		///
 		/// - `due`: the requests and grants, at most `MAX_SETTLED`. Those that are not due, or no longer exist,
 		///   are left out. The condition of a grant is evaluated: the grant is due if that suspends or resumes it. A trigger is
-		///   due if its condition is met, and a payment when it can no longer be disputed. The call fails if nothing was due.
+		///   due if its condition is met, and a payment when it can no longer be disputed. The call fails if nothing was due. What
+		///   it has cost is charged when it is done: less than is declared if few of them have conditions, or small ones.
 		#[pallet::call_index(19)]
 		#[pallet::weight(
 			due.iter().fold(Weight::zero(), |weight, due| {
@@ -737,18 +736,23 @@ mod calls {
 					Due::Request(_) | Due::Grant(_) | Due::Payment(_) => {
 						Pallet::<T>::weight_of_settling(1)
 					}
-					Due::Trigger(_) => Pallet::<T>::weight_of_trigger(),
+					Due::Trigger(_) => Pallet::<T>::weight_of_trigger(MAX_NODES as u32),
 				})
 			})
 		)]
 		pub fn settle(
 			origin: OriginFor<T>,
 			due: BoundedVec<Due, ConstU32<MAX_SETTLED>>,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			ensure_signed(origin)?;
-			let settled = due.into_iter().filter(|due| Self::settle_one(*due)).count();
-			ensure!(settled > 0, Error::<T>::NothingDue);
-			Ok(())
+			let mut was_due = false;
+			let mut used = Weight::zero();
+			for due in due {
+				used.saturating_accrue(Self::weight_of_due(due));
+				was_due |= Self::settle_one(due);
+			}
+			ensure!(was_due, Error::<T>::NothingDue);
+			Ok(Some(used).into())
 		}
 
 		/// Gives up a grant that this account has.
@@ -842,7 +846,9 @@ mod calls {
 		/// - `object`: the record's header, which readers need before the object; the object's length in bytes, which is
 		///   that of its encrypted chunks; and its BLAKE3 hash.
 		#[pallet::call_index(23)]
-		#[pallet::weight(T::WeightInfo::store_object())]
+		#[pallet::weight(
+			T::WeightInfo::store_object().saturating_add(Pallet::<T>::weight_of_embargo_on())
+		)]
 		pub fn store_object(
 			origin: OriginFor<T>,
 			key: RecordKey,
@@ -888,7 +894,9 @@ mod calls {
 		///   met yet, and can test at most `MAX_WATCHED` different facts, credentials of this account and dates, together. It
 		///   takes a deposit from this account until the request is closed.
 		#[pallet::call_index(27)]
-		#[pallet::weight(T::WeightInfo::withdraw_when())]
+		#[pallet::weight(
+			Pallet::<T>::weight_of_setting(T::WeightInfo::withdraw_when(), condition.as_ref())
+		)]
 		pub fn withdraw_when(
 			origin: OriginFor<T>,
 			request: RequestId,
@@ -897,27 +905,33 @@ mod calls {
 			Self::do_withdraw_when(ensure_signed(origin)?, request, condition)
 		}
 
-		/// Puts a record of this account under an embargo, or lifts the embargo.
+		/// Puts a record of a dataset under an embargo, or lifts the embargo.
 		///
 		/// While a record is under an embargo, queries for it are refused to all but its owner. The embargo ends when its
 		/// condition is met, for good: it does not return if the condition ceases to be met. The chain cannot take back keys:
 		/// who has a grant on the record's leaf, and gets the bytes from a block's body, can open them. Give the embargo
 		/// before the record is stored, and grants on its leaf when it has ended; the owner's own program waits for that.
 		///
-		/// - `key`: the record's key. There need not be a record yet. One that a reader has paid for cannot be put under an
-		///   embargo while the term runs.
+		/// - `key`: the record's key. There need not be a record yet: until the embargo ends, no other dataset at the same
+		///   address can take the key. A record that a reader has paid for cannot be put under an embargo while the term
+		///   runs.
+		/// - `dataset`: the record's dataset, which this account controls. Who set an embargo may lift it, also when another
+		///   account controls the dataset by then.
 		/// - `condition`: what ends the embargo, in place of what did before; none to lift it. It must not be met yet, and can
 		///   test at most `MAX_WATCHED` different facts, credentials of this account and dates, together. It takes a deposit
 		///   from this account until the embargo ends or the record is removed.
 		#[pallet::call_index(28)]
-		#[pallet::weight(T::WeightInfo::embargo())]
+		#[pallet::weight(
+			Pallet::<T>::weight_of_setting(T::WeightInfo::embargo(), condition.as_ref())
+		)]
 		pub fn embargo(
 			origin: OriginFor<T>,
 			key: RecordKey,
+			dataset: DatasetId,
 			condition: Option<Condition>,
 		) -> DispatchResult {
-			let acting = Self::ensure_may_embargo(origin, key, condition.is_none())?;
-			Self::do_embargo(acting, key, condition)
+			let acting = Self::ensure_may_embargo(origin, dataset, key, condition.is_none())?;
+			Self::do_embargo(acting, dataset, key, condition)
 		}
 
 		/// Disputes a grant that this account pays for: shows that its keys do not open what was promised.

@@ -93,14 +93,22 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	/// Returns who acts as the owner of a dataset, after a check that it controls the dataset.
+	pub(crate) fn ensure_controller(
+		origin: OriginFor<T>,
+		dataset: DatasetId,
+	) -> Result<Acting<T::AccountId>, DispatchError> {
+		let acting = Self::acting(origin)?;
+		Self::ensure_controls(&acting, dataset)?;
+		Ok(acting)
+	}
+
 	/// Returns the owner of a dataset, after a check that who acts controls it.
 	pub(crate) fn ensure_owner(
 		origin: OriginFor<T>,
 		dataset: DatasetId,
 	) -> Result<T::AccountId, DispatchError> {
-		let acting = Self::acting(origin)?;
-		Self::ensure_controls(&acting, dataset)?;
-		Ok(acting.owner)
+		Self::ensure_controller(origin, dataset).map(|acting| acting.owner)
 	}
 
 	/// Returns the owner of the record with this key, after a check that who acts controls its dataset.
@@ -118,22 +126,34 @@ impl<T: Config> Pallet<T> {
 		Ok(acting.owner)
 	}
 
-	/// Returns who sets or lifts an embargo on a key: who controls the dataset of its record. Only the owner itself can on a
-	/// key that has no record. Who set an embargo may lift it, also when another account controls the dataset by then.
+	/// Returns who sets or lifts an embargo on a key for a dataset: who controls the dataset, whether it has a record with this
+	/// key or not. Who set an embargo may lift it, also when another account controls the dataset by then.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::KeyTaken`] if another dataset has a record with this key, or an embargo on it.
 	pub(crate) fn ensure_may_embargo(
 		origin: OriginFor<T>,
+		dataset: DatasetId,
 		key: RecordKey,
 		lifts: bool,
 	) -> Result<Acting<T::AccountId>, DispatchError> {
 		let acting = Self::acting(origin)?;
-		let embargo = || Triggers::<T>::get(Embargoes::<T>::get(&acting.owner, key)?);
-		if lifts && embargo().is_some_and(|embargo| embargo.by == acting.by) {
-			return Ok(acting);
+		let Acting { owner, by } = &acting;
+		let embargo = Self::embargo_on(owner, &key);
+		let is_own = |set_by: &T::AccountId| lifts && set_by == by;
+		if !embargo.as_ref().is_some_and(|(_, set_by)| is_own(set_by)) {
+			Self::ensure_controls(&acting, dataset)?;
+			Self::own_dataset(owner, dataset)?;
 		}
-		match Records::<T>::get(&acting.owner, key) {
-			Some(record) => Self::ensure_controls(&acting, record.dataset)?,
-			None => ensure!(acting.by == acting.owner, Error::<T>::UnknownRecord),
-		}
+		let taken_by = match embargo {
+			Some((dataset, _)) => Some(dataset),
+			None => Records::<T>::get(owner, key).map(|record| record.dataset),
+		};
+		ensure!(
+			taken_by.is_none_or(|other| other == dataset),
+			Error::<T>::KeyTaken
+		);
 		Ok(acting)
 	}
 

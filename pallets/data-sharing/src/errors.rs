@@ -50,7 +50,7 @@ mod errors {
 		/// The epoch is not the dataset's current one: the value is encrypted under keys that new records
 		/// no longer use.
 		NotCurrentEpoch,
-		/// The owner already has a record with this key.
+		/// The owner already has a record with this key, or an embargo keeps the key for another of its datasets.
 		KeyTaken,
 		/// A record already takes, or once took, this leaf of the dataset's epoch.
 		LeafTaken,
@@ -205,5 +205,7 @@ mod errors {
 		HoldsMore,
 		/// The dataset is offered to another account, which must not get grants that it did not see: withdraw the offer first.
 		DatasetIsOffered,
+		/// The policy allows a purpose for which this chain has no code: name only purposes that it knows.
+		PurposeUnknown,
 	}
 }

@@ -8,9 +8,12 @@ use polkadot_sdk::*;
 mod events {
 	/// Data sharing's events. Together they record the whole history of every record and grant.
 	///
-	/// Each event names its dataset, if it has one, so that it can be found without the state. A node keeps events
-	/// for as long as block bodies and decodes none of them, so never change an event's fields or order: add a new
-	/// event.
+	/// Each event names its dataset, if it has one, so that it can be found without the state. `owner` is the account in the
+	/// dataset's address. Another account may control the dataset: events of payments, answers and embargoes name the account
+	/// that paid, was paid or acted. What else was done with a dataset was done by the account that signed the transaction.
+	///
+	/// A node keeps events for as long as block bodies and decodes none of them, so never change an event's fields or
+	/// order once a version is released: add a new event.
 	#[pallet::event]
 	pub enum Event<T: Config> {
 		/// A producer registered.
@@ -231,6 +234,8 @@ mod events {
 			scope: Scope,
 			/// The owner's reason, which may be empty.
 			reason: Text,
+			/// The account that controls the dataset, and rejected the request.
+			controller: T::AccountId,
 		},
 		/// A request expired without an answer. The consumer's deposit and offer were released.
 		RequestLapsed {
@@ -269,6 +274,8 @@ mod events {
 			firm: bool,
 			/// The condition under which it is good, if any.
 			condition: Option<Condition>,
+			/// The account that controls the dataset, and gave the grant.
+			controller: T::AccountId,
 		},
 		/// An owner revoked a grant. The deposit for its sealed keys was released.
 		Revoked {
@@ -280,8 +287,10 @@ mod events {
 			grantee: T::AccountId,
 			/// The range that it opened.
 			scope: Scope,
-			/// What the owner paid back to the reader: the share of the payment for the rest of the term.
+			/// What was paid back to the reader: the share of the payment for the rest of the term.
 			refunded: BalanceOf<T>,
+			/// The account that controls the dataset, and revoked the grant and paid back.
+			controller: T::AccountId,
 		},
 		/// A reader gave a grant up. The grant was removed and its deposit released.
 		Renounced {
@@ -375,6 +384,10 @@ mod events {
 			key: RecordKey,
 			/// The condition on which the embargo ends.
 			condition: Condition,
+			/// The record's dataset, which keeps the key.
+			dataset: DatasetId,
+			/// The account that controls the dataset. It has the deposit for the condition.
+			by: T::AccountId,
 		},
 		/// An embargo ended.
 		EmbargoLifted {
@@ -384,6 +397,10 @@ mod events {
 			key: RecordKey,
 			/// Whether its condition was met. Otherwise the owner lifted it, or removed the record.
 			met: bool,
+			/// The record's dataset.
+			dataset: DatasetId,
+			/// The account that set the embargo, and got the deposit back.
+			by: T::AccountId,
 		},
 		/// T_s: a record was stored whose bytes are an object, outside the chain.
 		ObjectStored {
@@ -415,7 +432,7 @@ mod events {
 		OfferPaid {
 			/// The grant's number.
 			grant: GrantId,
-			/// The owner, who gave the grant and was paid.
+			/// The owner: the account in the dataset's address.
 			owner: T::AccountId,
 			/// The reader, who paid.
 			grantee: T::AccountId,
@@ -423,6 +440,8 @@ mod events {
 			scope: Scope,
 			/// The payment.
 			paid: BalanceOf<T>,
+			/// The account that controls the dataset, and was paid.
+			controller: T::AccountId,
 		},
 		/// A reader showed that the keys of a grant do not open what it paid for. The grant was ended, and the payment given back.
 		DisputeWon {
@@ -438,8 +457,10 @@ mod events {
 			leaf: Leaf,
 			/// The payment that the reader got back.
 			refunded: BalanceOf<T>,
-			/// What the reader got besides, from the deposit for the dataset.
+			/// What was burned of the deposit for the dataset.
 			slashed: BalanceOf<T>,
+			/// The account that controls the dataset, and lost what was burned.
+			controller: T::AccountId,
 		},
 		/// A reader disputed a grant whose keys open the record at this leaf. The grant and the payment stay as they are.
 		DisputeLost {
@@ -453,6 +474,8 @@ mod events {
 			scope: Scope,
 			/// The leaf whose record the keys open.
 			leaf: Leaf,
+			/// The account that controls the dataset, and will be paid.
+			controller: T::AccountId,
 		},
 		/// The controller of a dataset offered it to another account, in place of one that it was offered to before.
 		DatasetOffered {

@@ -110,6 +110,7 @@ impl<T: Config> Pallet<T> {
 			grantee,
 			scope,
 			paid,
+			controller,
 		});
 	}
 
@@ -194,6 +195,7 @@ impl<T: Config> Pallet<T> {
 			scope,
 			..
 		} = grant.clone();
+		let controller = Self::controller(&owner, scope.dataset);
 		// The secret is public now, and with it the keys of the range.
 		Self::leave_epoch(&owner, &scope);
 		if is_good {
@@ -203,6 +205,7 @@ impl<T: Config> Pallet<T> {
 				grantee,
 				scope,
 				leaf,
+				controller,
 			});
 			return Ok(().into());
 		}
@@ -222,6 +225,7 @@ impl<T: Config> Pallet<T> {
 			leaf,
 			refunded,
 			slashed,
+			controller,
 		});
 		// What the reader had to show is not its fault.
 		Ok(Pays::No.into())

@@ -21,7 +21,7 @@ use frame_support::{
 	BoundedVec,
 };
 use frame_system::pallet_prelude::BlockNumberFor;
-use isthmus_conditions::{Condition, Truth};
+use isthmus_conditions::{Condition, Truth, MAX_NODES};
 use isthmus_sharing::{
 	terms::{refund, Footprint, Rates, MAX_GRANTS_PER_READER, MIN_ENCRYPTION_KEY_SIZE},
 	text::is_format,

@@ -160,7 +160,7 @@ pub mod pallet {
 		},
 	};
 	use frame_system::pallet_prelude::*;
-	use isthmus_conditions::{Condition, Truth};
+	use isthmus_conditions::{Condition, Truth, MAX_NODES};
 	use isthmus_sharing::{
 		history::Entry,
 		merkle::Peaks,

@@ -71,8 +71,8 @@ impl<T: Config> Pallet<T> {
 struct Named<'a, AccountId> {
 	owner: &'a AccountId,
 	reader: Option<&'a AccountId>,
-	/// Who controlled the dataset, and who is to control it.
-	controllers: Option<[&'a AccountId; 2]>,
+	/// Who acted for the owner, paid or was paid, or is to control the dataset.
+	others: [Option<&'a AccountId>; 2],
 	dataset: Option<DatasetId>,
 	key: Option<RecordKey>,
 }
@@ -91,14 +91,13 @@ impl<T: Config> Event<T> {
 				.map(|dataset| Subject::Dataset(owner(), dataset)),
 		);
 		subjects.extend(named.key.map(|key| Subject::Record(owner(), key)));
-		for controller in named.controllers.into_iter().flatten() {
-			let subject = Subject::Account(controller.clone());
+		for account in named.others.into_iter().chain([named.reader]).flatten() {
+			let subject = Subject::Account(account.clone());
 			if !subjects.contains(&subject) {
 				subjects.push(subject);
 			}
 		}
-		if let Some(reader) = named.reader {
-			subjects.push(Subject::Account(reader.clone()));
+		if named.reader.is_some() {
 			subjects.extend(
 				named
 					.dataset
@@ -113,8 +112,9 @@ impl<T: Config> Event<T> {
 	fn named(&self) -> Option<Named<'_, T::AccountId>> {
 		use Event::*;
 		let named = |owner, reader, dataset: Option<&DatasetId>, key: Option<&RecordKey>| {
-			Some(Named { owner, reader, controllers: None, dataset: dataset.copied(), key: key.copied() })
+			Some(Named { owner, reader, others: [None; 2], dataset: dataset.copied(), key: key.copied() })
 		};
+		let by = |other, named: Option<_>| named.map(|named| Named { others: [Some(other), None], ..named });
 		match self {
 			Registered { producer: who, .. }
 			| Deregistered { producer: who }
@@ -135,32 +135,35 @@ impl<T: Config> Event<T> {
 			| RecordCompleted { owner, dataset, key }
 			| RecordAbandoned { owner, dataset, key, .. }
 			| RecordRemoved { owner, dataset, key } => named(owner, None, Some(dataset), Some(key)),
-			Embargoed { owner, key, .. } | EmbargoLifted { owner, key, .. } => {
-				named(owner, None, None, Some(key))
+			Embargoed { owner, key, dataset, by: other, .. }
+			| EmbargoLifted { owner, key, dataset, by: other, .. } => {
+				by(other, named(owner, None, Some(dataset), Some(key)))
 			}
 			AccessRequested { owner, consumer: reader, scope, .. }
 			| RequestCancelled { owner, consumer: reader, scope, .. }
-			| RequestRejected { owner, consumer: reader, scope, .. }
 			| RequestLapsed { owner, consumer: reader, scope, .. }
 			| WithdrawalSet { owner, consumer: reader, scope, .. }
 			| OfferReleased { owner, consumer: reader, scope, .. }
-			| Authorized { owner, grantee: reader, scope, .. }
-			| Revoked { owner, grantee: reader, scope, .. }
 			| Renounced { owner, grantee: reader, scope, .. }
 			| GrantForgotten { owner, grantee: reader, scope, .. }
 			| GrantSuspended { owner, grantee: reader, scope, .. }
 			| GrantResumed { owner, grantee: reader, scope, .. }
-			| OfferPaid { owner, grantee: reader, scope, .. }
-			| DisputeWon { owner, grantee: reader, scope, .. }
-			| DisputeLost { owner, grantee: reader, scope, .. }
 			| GrantExpired { owner, grantee: reader, scope, .. } => {
 				named(owner, Some(reader), Some(&scope.dataset), None)
+			}
+			RequestRejected { owner, consumer: reader, scope, controller, .. }
+			| Authorized { owner, grantee: reader, scope, controller, .. }
+			| Revoked { owner, grantee: reader, scope, controller, .. }
+			| OfferPaid { owner, grantee: reader, scope, controller, .. }
+			| DisputeWon { owner, grantee: reader, scope, controller, .. }
+			| DisputeLost { owner, grantee: reader, scope, controller, .. } => {
+				by(controller, named(owner, Some(reader), Some(&scope.dataset), None))
 			}
 			DatasetOffered { owner, dataset, from, to }
 			| DatasetOfferWithdrawn { owner, dataset, from, to }
 			| DatasetAccepted { owner, dataset, from, to, .. } => {
-				let controllers = Some([from, to]);
-				Some(Named { owner, reader: None, controllers, dataset: Some(*dataset), key: None })
+				let others = [Some(from), Some(to)];
+				Some(Named { owner, reader: None, others, dataset: Some(*dataset), key: None })
 			}
 			__Ignore(..) => None,
 		}

@@ -222,12 +222,19 @@ impl<T: Config> Pallet<T> {
 		}
 		let payer = Payer::Controller(&owner, record.dataset);
 		Self::release_to(HoldReason::Record, payer, back);
-		let was_embargoed = Self::drop_trigger(&Target::Record(owner.clone(), key));
-		if was_embargoed {
+		let set_by = Self::drop_trigger(&Target::Record {
+			owner: owner.clone(),
+			dataset: record.dataset,
+			key,
+		});
+		let was_embargoed = set_by.is_some();
+		if let Some(by) = set_by {
 			Self::deposit_event(Event::EmbargoLifted {
 				owner: owner.clone(),
 				key,
 				met: false,
+				dataset: record.dataset,
+				by,
 			});
 		}
 		Self::deposit_event(if record.payload.is_complete() {
@@ -294,7 +301,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Checks that a place is free, and returns its dataset.
+	/// Checks that a place is free, and returns its dataset. An embargo keeps its key for its dataset.
 	pub(crate) fn check_place(
 		owner: &T::AccountId,
 		place: &RecordPlace,
@@ -306,10 +313,19 @@ impl<T: Config> Pallet<T> {
 			Error::<T>::KeyTaken
 		);
 		ensure!(
+			Self::embargo_on(owner, &place.key).is_none_or(|(of, _)| of == place.dataset),
+			Error::<T>::KeyTaken
+		);
+		ensure!(
 			!Leaves::<T>::contains_key((owner, place.dataset, place.epoch, place.leaf)),
 			Error::<T>::LeafTaken
 		);
 		Ok(dataset)
+	}
+
+	/// Returns the weight of looking for an embargo on a key.
+	pub(crate) fn weight_of_embargo_on() -> Weight {
+		T::DbWeight::get().reads(2)
 	}
 
 	/// Writes a record to a free place.

@@ -34,7 +34,7 @@ mod storage {
 		Dataset<BalanceOf<T>>,
 	>;
 
-	/// Who controls each dataset, by owner and number. The entry takes no deposit: the dataset has one.
+	/// Who controls each dataset, by owner and number. The dataset's deposit covers the entry.
 	#[pallet::storage]
 	pub type Controls<T: Config> = StorageDoubleMap<
 		_,
@@ -45,7 +45,8 @@ mod storage {
 		Control<T::AccountId, BalanceOf<T>>,
 	>;
 
-	/// The datasets of other accounts that an account took over, for listing: by controller, owner and number.
+	/// The datasets of other accounts that an account took over, for listing: by controller, owner and number. The dataset's
+	/// deposit covers its one entry here.
 	#[pallet::storage]
 	pub type Controlled<T: Config> = StorageNMap<
 		_,

@@ -11,10 +11,23 @@ use frame_system::pallet_prelude::BlockNumberFor;
 use isthmus_conditions::Condition;
 use isthmus_sharing::terms::TRIGGER_ENTRIES;
 use polkadot_sdk::*;
-use sp_runtime::{traits::Zero, ArithmeticError, DispatchResult};
+use sp_runtime::{traits::Zero, ArithmeticError, DispatchError, DispatchResult};
 
 impl<T: Config> Pallet<T> {
-	/// Sets the trigger of a request or record, in place of the one that it has. Without a condition, removes that.
+	/// Returns the dataset that an embargo keeps a key for, and who set the embargo; `None` if there is none on the key.
+	pub(crate) fn embargo_on(
+		owner: &T::AccountId,
+		key: &RecordKey,
+	) -> Option<(DatasetId, T::AccountId)> {
+		let trigger = Triggers::<T>::get(Embargoes::<T>::get(owner, key)?)?;
+		match trigger.target {
+			Target::Record { dataset, .. } => Some((dataset, trigger.by)),
+			Target::Request(_) => None,
+		}
+	}
+
+	/// Sets the trigger of a request or record, in place of the one that it has. Without a condition, removes that. Returns
+	/// who set the one that it had.
 	///
 	/// # Errors
 	///
@@ -23,11 +36,11 @@ impl<T: Config> Pallet<T> {
 		target: Target<T::AccountId>,
 		by: T::AccountId,
 		condition: Option<Condition>,
-	) -> DispatchResult {
-		let had_one = Self::drop_trigger(&target);
+	) -> Result<Option<T::AccountId>, DispatchError> {
+		let before = Self::drop_trigger(&target);
 		let Some(condition) = condition else {
-			ensure!(had_one, Error::<T>::NoCondition);
-			return Ok(());
+			ensure!(before.is_some(), Error::<T>::NoCondition);
+			return Ok(before);
 		};
 		let attached = Self::attach(condition, &by, Payer::Account(&by), TRIGGER_ENTRIES)?;
 		let (truth, changes) = Self::truth(&attached.condition, &by);
@@ -36,7 +49,7 @@ impl<T: Config> Pallet<T> {
 		NextTrigger::<T>::put(id.checked_add(1).ok_or(ArithmeticError::Overflow)?);
 		match &target {
 			Target::Request(request) => Withdrawals::<T>::insert(request, id),
-			Target::Record(owner, key) => Embargoes::<T>::insert(owner, key, id),
+			Target::Record { owner, key, .. } => Embargoes::<T>::insert(owner, key, id),
 		}
 		Self::wait(Waiter::Trigger(id), &attached.condition, &by);
 		let due = Self::look_after(changes);
@@ -50,28 +63,25 @@ impl<T: Config> Pallet<T> {
 			due,
 		};
 		Triggers::<T>::insert(id, trigger);
-		Ok(())
+		Ok(before)
 	}
 
-	/// Removes the trigger of a request or record, if it has one, and releases its deposit. Returns whether it had one.
-	pub(crate) fn drop_trigger(target: &Target<T::AccountId>) -> bool {
+	/// Removes the trigger of a request or record, if it has one, and releases its deposit. Returns who set it.
+	pub(crate) fn drop_trigger(target: &Target<T::AccountId>) -> Option<T::AccountId> {
 		let id = match target {
 			Target::Request(request) => Withdrawals::<T>::take(request),
-			Target::Record(owner, key) => Embargoes::<T>::take(owner, key),
-		};
-		let Some(id) = id else {
-			return false;
-		};
+			Target::Record { owner, key, .. } => Embargoes::<T>::take(owner, key),
+		}?;
 		let Some(trigger) = Triggers::<T>::take(id) else {
 			defensive!("a trigger that is named does not exist");
-			return false;
+			return None;
 		};
 		if let Some(due) = trigger.due {
 			Agenda::<T>::remove(due, Due::Trigger(id));
 		}
-		let Trigger { by, attached, .. } = &trigger;
-		Self::detach(Waiter::Trigger(id), attached, by, Payer::Account(by));
-		true
+		let Trigger { by, attached, .. } = trigger;
+		Self::detach(Waiter::Trigger(id), &attached, &by, Payer::Account(&by));
+		Some(by)
 	}
 
 	/// Puts the offer of a consumer's request under a condition, or takes the condition away.
@@ -101,15 +111,15 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Puts a record of an owner under an embargo, stored already or not, or lifts the embargo. Who acts pays.
+	/// Puts a record of a dataset under an embargo, stored already or not, or lifts the embargo. Who acts pays.
 	pub(crate) fn do_embargo(
 		acting: Acting<T::AccountId>,
+		dataset: DatasetId,
 		key: RecordKey,
 		condition: Option<Condition>,
 	) -> DispatchResult {
 		let Acting { owner, by } = acting;
 		if condition.is_some() {
-			ensure!(Producers::<T>::contains_key(&by), Error::<T>::NotRegistered);
 			// What was paid for must not be taken away.
 			let record = Records::<T>::get(&owner, key);
 			ensure!(
@@ -117,18 +127,26 @@ impl<T: Config> Pallet<T> {
 				Error::<T>::RecordPaidFor
 			);
 		}
-		let target = Target::Record(owner.clone(), key);
-		Self::set_trigger(target, by, condition.clone())?;
+		let target = Target::Record {
+			owner: owner.clone(),
+			dataset,
+			key,
+		};
+		let before = Self::set_trigger(target, by.clone(), condition.clone())?;
 		Self::deposit_event(match condition {
 			Some(condition) => Event::Embargoed {
 				owner,
 				key,
 				condition,
+				dataset,
+				by,
 			},
 			None => Event::EmbargoLifted {
 				owner,
 				key,
 				met: false,
+				dataset,
+				by: before.unwrap_or(by),
 			},
 		});
 		Ok(())
@@ -138,7 +156,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn look_at_trigger(id: TriggerId, mut trigger: TriggerOf<T>) -> bool {
 		let (truth, changes) = Self::truth(&trigger.attached.condition, &trigger.by);
 		if truth.is_met() {
-			Self::fire(&trigger.target);
+			Self::fire(trigger.target);
 			return true;
 		}
 		let now = frame_system::Pallet::<T>::block_number();
@@ -162,14 +180,22 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Does what a trigger is for, and removes it.
-	fn fire(target: &Target<T::AccountId>) {
-		Self::drop_trigger(target);
+	fn fire(target: Target<T::AccountId>) {
+		let Some(by) = Self::drop_trigger(&target) else {
+			return;
+		};
 		match target {
-			Target::Request(request) => Self::withdraw(*request),
-			Target::Record(owner, key) => Self::deposit_event(Event::EmbargoLifted {
-				owner: owner.clone(),
-				key: *key,
+			Target::Request(request) => Self::withdraw(request),
+			Target::Record {
+				owner,
+				dataset,
+				key,
+			} => Self::deposit_event(Event::EmbargoLifted {
+				owner,
+				key,
 				met: true,
+				dataset,
+				by,
 			}),
 		}
 	}

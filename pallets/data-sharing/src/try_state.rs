@@ -124,6 +124,10 @@ impl<T: Config> Pallet<T> {
 				Datasets::<T>::contains_key(&owner, dataset),
 				"a policy has no dataset"
 			);
+			ensure!(
+				policy.policy.purposes.are_known(),
+				"a policy allows purposes for which there is no code yet"
+			);
 			let payer = || Payer::Controller(&owner, dataset);
 			count::<T>(held, HoldReason::Dataset, payer(), policy.deposit);
 			if let Some(attached) = &policy.condition {
@@ -532,8 +536,15 @@ impl<T: Config> Pallet<T> {
 					Withdrawals::<T>::get(request),
 					Requests::<T>::get(request).is_some_and(|entry| entry.consumer == trigger.by),
 				),
-				// Who controlled its dataset when it was set.
-				Target::Record(owner, key) => (Embargoes::<T>::get(owner, key), true),
+				// Who set it controlled the dataset then. The dataset may be gone, but no other one takes the key.
+				Target::Record {
+					owner,
+					dataset,
+					key,
+				} => (
+					Embargoes::<T>::get(owner, key),
+					Records::<T>::get(owner, key).is_none_or(|record| record.dataset == *dataset),
+				),
 			};
 			ensure!(
 				by_target == Some(id),
@@ -541,7 +552,7 @@ impl<T: Config> Pallet<T> {
 			);
 			ensure!(
 				may_set,
-				"a trigger is set on a request that does not exist, or by a stranger"
+				"a trigger is set on a request that does not exist, by a stranger, or on the record of another dataset"
 			);
 			ensure!(
 				trigger

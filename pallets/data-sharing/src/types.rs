@@ -164,9 +164,17 @@ pub enum Target<AccountId> {
 	/// An open request, which is cancelled when the condition is met.
 	#[codec(index = 0)]
 	Request(RequestId),
-	/// A record of this owner, stored already or not, which others can read when the condition is met.
+	/// A record, stored already or not, which others can read when the condition is met. No other dataset can take the
+	/// key meanwhile.
 	#[codec(index = 1)]
-	Record(AccountId, RecordKey),
+	Record {
+		/// The account in the address of its dataset.
+		owner: AccountId,
+		/// Its dataset.
+		dataset: DatasetId,
+		/// Its key.
+		key: RecordKey,
+	},
 }
 
 /// A condition that does one thing when it is met, and is removed then.

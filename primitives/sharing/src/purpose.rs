@@ -133,8 +133,9 @@ pub struct PurposeCodes(
 );
 
 impl PurposeCodes {
-	/// All codes, with those that a later runtime adds.
-	pub const ALL: Self = Self(u32::MAX);
+	/// All codes that there are. A code that is added later is not among them, so that what someone allowed before does not
+	/// grow.
+	pub const ALL: Self = Self(u32::MAX >> (u32::BITS - PurposeCode::ALL.len() as u32));
 	/// No codes.
 	pub const NONE: Self = Self(0);
 
@@ -147,6 +148,11 @@ impl PurposeCodes {
 	pub fn codes(self) -> Vec<PurposeCode> {
 		let codes = PurposeCode::ALL.into_iter();
 		codes.filter(|code| self.contains(*code)).collect()
+	}
+
+	/// Returns whether there is a code for each bit that is set.
+	pub const fn are_known(self) -> bool {
+		self.0 & !Self::ALL.0 == 0
 	}
 
 	/// Returns whether none of the codes is in the set.
@@ -215,8 +221,11 @@ mod tests {
 		assert_eq!(PurposeCodes::ALL.codes(), PurposeCode::ALL);
 		assert_eq!(PurposeCodes::ALL.to_string(), "any");
 		assert!(PurposeCodes::NONE.is_empty());
+		assert_eq!(PurposeCodes::ALL, PurposeCode::ALL.into_iter().collect());
 		// A bit for which there is no code yet.
-		assert!(PurposeCodes(1 << 31).is_empty());
+		let next = PurposeCodes(1 << PurposeCode::ALL.len());
+		assert!(next.is_empty() && !next.are_known());
+		assert_eq!(PurposeCodes::ALL.0 & next.0, 0);
 	}
 
 	proptest! {
@@ -230,6 +239,7 @@ mod tests {
 				prop_assert_eq!(again.contains(code), is_in);
 			}
 			prop_assert_eq!(set.is_empty(), set.codes().is_empty());
+			prop_assert_eq!(set.are_known(), set == again);
 			prop_assert_eq!(set.encode(), bits.to_le_bytes());
 		}
 	}

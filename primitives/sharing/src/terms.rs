@@ -62,8 +62,10 @@ pub const QUERY_BLOCKS_BEFORE: u32 = 64;
 /// node may be ahead.
 pub const QUERY_BLOCKS_AFTER: u32 = 8;
 
-/// How many state entries a dataset takes: one for itself and one for its name.
-pub const DATASET_ENTRIES: u32 = 2;
+/// How many state entries a dataset takes: one for itself, one for its name, one for who controls it, and one for its place
+/// in the list of an account that takes it over. Who creates a dataset pays for the last one, too, so that a handover moves
+/// the deposits as they are.
+pub const DATASET_ENTRIES: u32 = 4;
 /// How many state entries a request takes: one for itself, one each for its places in the owner's and the
 /// consumer's lists, and one for its place on the agenda, the chain's list of what expires in each block.
 pub const REQUEST_ENTRIES: u32 = 4;
@@ -190,7 +192,7 @@ mod tests {
 			(Footprint::locations(40), 1040),
 			(Footprint::producer(7), 1007),
 			(Footprint::encryption_key(34), 1034),
-			(Footprint::dataset(6), 2012),
+			(Footprint::dataset(6), 4012),
 			(Footprint::REQUEST, 8096),
 			(Footprint::grant(51), 4051),
 			(Footprint::grant(0), 4000),

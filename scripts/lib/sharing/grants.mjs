@@ -37,8 +37,8 @@ export const PURPOSES = [
 	...['journalism', 'public-policy', 'commercial', 'marketing'],
 ];
 
-/** A policy's set of all codes, with those to come. */
-const ANY = 0xffff_ffff;
+/** A policy's set of all codes. A code that is added later is not in it. */
+const ANY = 2 ** PURPOSES.length - 1;
 
 /** Returns the number of a code. */
 function numberOf(code) {
@@ -72,11 +72,12 @@ export const Grants = (Base) =>
 		}
 
 		/**
-		 * Puts a record of this account under an embargo, stored already or not: no one else can query it until the condition
-		 * is met. Without a condition, lifts the embargo.
+		 * Puts a record of a dataset that this account controls under an embargo, stored already or not: no one else can query
+		 * it until the condition is met. Without a condition, lifts the embargo.
 		 */
-		async embargo(signer, key, condition = null) {
-			return this.submit(signer, this.api.tx.dataSharing.embargo(hex(key), condition && toCodec(condition)));
+		async embargo(signer, key, dataset, condition = null) {
+			const call = this.api.tx.dataSharing.embargo(hex(key), dataset, condition && toCodec(condition));
+			return this.submit(signer, call);
 		}
 
 		/**

@@ -24,7 +24,9 @@ impl<T: Config> Pallet<T> {
 			return look.min(room);
 		}
 		// The last entry begins when steps are left, and may be a trigger.
-		let last = T::WeightInfo::on_initialize_idle().saturating_add(Self::weight_of_trigger());
+		let trigger = Self::weight_of_trigger(MAX_NODES.saturated_into());
+		let heaviest = trigger.max(Self::weight_of_settling(1));
+		let last = T::WeightInfo::on_initialize_idle().saturating_add(heaviest);
 		let room = room.saturating_sub(look.saturating_add(last));
 		let steps = room.checked_div_per_component(&Self::weight_of_step());
 		let steps = steps.unwrap_or(0).saturated_into::<u32>();
@@ -57,9 +59,21 @@ impl<T: Config> Pallet<T> {
 			.max(T::WeightInfo::pay_owner())
 	}
 
-	/// Returns the weight of processing an agenda entry that is a trigger.
-	pub(crate) fn weight_of_trigger() -> Weight {
-		T::WeightInfo::fire().max(Self::weight_of_settling(1))
+	/// Returns the weight of processing an agenda entry that is a trigger whose condition has this many nodes: the trigger
+	/// fires, or is put off.
+	pub(crate) fn weight_of_trigger(nodes: u32) -> Weight {
+		let look = T::WeightInfo::carry_out(nodes).max(T::WeightInfo::detach());
+		Self::weight_of_firing(nodes).max(Self::weight_of_step().saturating_add(look))
+	}
+
+	/// Returns the weight of processing this agenda entry, by what it has: a condition, a payment, or nothing of them.
+	pub(crate) fn weight_of_due(due: Due) -> Weight {
+		match due {
+			Due::Grant(id) if Self::takes_more(id) => Self::weight_of_settling(1),
+			Due::Request(id) if Withdrawals::<T>::contains_key(id) => Self::weight_of_settling(1),
+			Due::Trigger(id) => Self::weight_of_trigger(Self::nodes_of(id)),
+			_ => Self::weight_of_step(),
+		}
 	}
 
 	/// Processes agenda entries that are due by this block, oldest first. Moving on from one block's agenda to
@@ -97,12 +111,7 @@ impl<T: Config> Pallet<T> {
 
 	/// Processes one due entry and removes it from the agenda.
 	fn on_due(block: BlockNumberFor<T>, due: Due) -> Weight {
-		let weight = match due {
-			Due::Grant(id) if Self::takes_more(id) => Self::weight_of_settling(1),
-			Due::Request(id) if Withdrawals::<T>::contains_key(id) => Self::weight_of_settling(1),
-			Due::Trigger(_) => Self::weight_of_trigger(),
-			_ => Self::weight_of_step(),
-		};
+		let weight = Self::weight_of_due(due);
 		if !Self::settle_one(due) {
 			match due {
 				// The grant's condition was evaluated. Or it ends at a date, and blocks are faster than expected.

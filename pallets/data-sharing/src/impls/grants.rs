@@ -134,6 +134,31 @@ impl<T: Config> Pallet<T> {
 		Ok((id, is_full))
 	}
 
+	/// Deposits the event that a grant was given, by who controls its dataset.
+	pub(crate) fn tell_authorized(
+		id: GrantId,
+		grant: &GrantOf<T>,
+		request: Option<RequestId>,
+		controller: T::AccountId,
+	) {
+		let attached = grant.condition.as_ref();
+		Self::deposit_event(Event::Authorized {
+			grant: id,
+			owner: grant.owner.clone(),
+			grantee: grant.grantee.clone(),
+			scope: grant.scope,
+			expiry: grant.expiry,
+			until: grant.until,
+			request,
+			agreement: grant.agreement,
+			code: grant.code,
+			paid: grant.paid,
+			firm: grant.firm,
+			condition: attached.map(|attached| attached.condition.clone()),
+			controller,
+		});
+	}
+
 	/// Pays back to the reader the share of its payment for the rest of a grant's term. Returns the amount.
 	///
 	/// # Errors

@@ -11,10 +11,16 @@ use crate::{
 	mock::{Error, *},
 	*,
 };
-use frame_support::{assert_noop, assert_ok};
+use frame_support::{
+	assert_noop, assert_ok,
+	storage::{with_transaction, TransactionOutcome},
+	traits::GetCallName,
+};
 use isthmus_keys::Suite;
+use isthmus_sharing::{history::Subject, QueryError};
 use polkadot_sdk::*;
 use sp_runtime::{DispatchError, TokenError};
+use std::collections::BTreeSet;
 
 fn offer(to: u64) -> SharingCall {
 	SharingCall::offer_dataset { dataset: 0, to }
@@ -215,6 +221,7 @@ fn who_set_an_embargo_lifts_it_after_the_handover() {
 		assert_ok!(submit(SCHOOL, store(1)));
 		let embargo = |condition| SharingCall::embargo {
 			key: key(1),
+			dataset: 0,
 			condition,
 		};
 		let later = condition("after(2100-01-01)");
@@ -224,7 +231,23 @@ fn who_set_an_embargo_lifts_it_after_the_handover() {
 		assert_ok!(submit(OFFICE, accept(u64::MAX)));
 		assert_eq!(held(HoldReason::Condition, SCHOOL), paid);
 		assert_noop!(submit(SCHOOL, embargo(Some(later))), Error::NotController);
+		// Who set it got the deposit back, also if the new controller lifts it.
+		let lifted = SharingEvent::EmbargoLifted {
+			owner: SCHOOL,
+			key: key(1),
+			met: false,
+			dataset: 0,
+			by: SCHOOL,
+		};
+		let by_office = || {
+			assert_ok!(submit(OFFICE, for_school(embargo(None))));
+			assert_eq!(last_event(), lifted);
+			assert_eq!(held(HoldReason::Condition, SCHOOL), 0);
+			TransactionOutcome::Rollback(Ok::<_, DispatchError>(()))
+		};
+		with_transaction(by_office).expect("nothing fails");
 		assert_ok!(submit(SCHOOL, embargo(None)));
+		assert_eq!(last_event(), lifted);
 		assert_eq!(held(HoldReason::Condition, SCHOOL), 0);
 		assert_noop!(submit(SCHOOL, embargo(None)), Error::NotController);
 	});
@@ -244,6 +267,38 @@ fn who_cannot_pay_the_deposits_gets_nothing() {
 		);
 	});
 }
+
+const LATER: &str = "after(2100-01-01)";
+
+/// Returns a call that sets or lifts an embargo for dataset 0.
+fn embargo(number: u8, until: Option<&str>) -> SharingCall {
+	SharingCall::embargo {
+		key: key(number),
+		dataset: 0,
+		condition: until.map(condition),
+	}
+}
+
+/// The calls that no one makes about a dataset of its own: each is about the account that signs it, or may be sent by
+/// anyone.
+const OTHERS: [&str; 13] = [
+	"register",
+	"deregister",
+	"set_encryption_key",
+	"remove_encryption_key",
+	"create_dataset",
+	// A reader's.
+	"request_access",
+	"cancel_request",
+	"withdraw_when",
+	"renounce",
+	"dispute",
+	"settle",
+	// By whom a dataset is offered to.
+	"accept_dataset",
+	// Checks nothing: the call that it carries out does.
+	"act_for",
+];
 
 /// Returns a call of each kind that an owner makes about a dataset, in an order in which all succeed after [`fill`] and
 /// a request.
@@ -275,14 +330,11 @@ fn owners_calls(epoch: Epoch) -> Vec<SharingCall> {
 		open,
 		large.chunk(0),
 		object,
-		SharingCall::embargo {
-			key: of,
-			condition: Some(condition("after(2100-01-01)")),
-		},
-		SharingCall::embargo {
-			key: of,
-			condition: None,
-		},
+		embargo(20, Some(LATER)),
+		embargo(20, None),
+		// A key that no record has.
+		embargo(23, Some(LATER)),
+		embargo(23, None),
 		set(POLICY),
 		SharingCall::clear_policy { dataset: 0 },
 		set_locations(&["s3://b"]),
@@ -320,9 +372,19 @@ fn only_the_controller_acts_as_the_owner() {
 			epoch: 0,
 			grants: Default::default(),
 		};
-		assert_noop!(submit(SCHOOL, recount.clone()), Error::NotController);
-		assert_noop!(submit(OFFICE, for_school(recount)), Error::NotAllSold);
+		let remove = SharingCall::remove_dataset { dataset: 0 };
+		let mut names = BTreeSet::from(OTHERS);
+		for (call, error) in [(recount, Error::NotAllSold), (remove, Error::DatasetInUse)] {
+			names.insert(call.get_call_name());
+			assert_noop!(submit(SCHOOL, call.clone()), Error::NotController);
+			assert_noop!(
+				submit(STRANGER, for_school(call.clone())),
+				Error::NotController
+			);
+			assert_noop!(submit(OFFICE, for_school(call)), error);
+		}
 		for call in owners_calls(1) {
+			names.insert(call.get_call_name());
 			// Not the school any more, for itself or by the other way, and no stranger.
 			for (who, call) in [
 				(SCHOOL, call.clone()),
@@ -334,8 +396,86 @@ fn only_the_controller_acts_as_the_owner() {
 			assert_ok!(submit(OFFICE, for_school(call.clone())));
 			assert_eq!(Sharing::do_try_state(), Ok(()), "{call:?}");
 		}
+		// A new call has to be here, or among those that are not about a dataset.
+		let all = BTreeSet::from_iter(SharingCall::get_call_names().iter().copied());
+		assert_eq!(names, all);
 		assert_ok!(submit(OFFICE, for_school(offer(SCHOOL))));
 		assert_eq!(held_for_datasets(SCHOOL), PER_ITEM);
+	});
+}
+
+/// The keys of records are shared by the datasets of one address, which may have different controllers.
+#[test]
+fn an_embargo_keeps_its_key_for_its_dataset() {
+	with_office(|| {
+		let name = b"more".to_vec();
+		assert_ok!(submit(SCHOOL, SharingCall::create_dataset { name }));
+		assert_ok!(submit(SCHOOL, offer(OFFICE)));
+		assert_ok!(submit(OFFICE, accept(u64::MAX)));
+		let in_other = |number, until: Option<&str>| {
+			let mut call = embargo(number, until);
+			if let SharingCall::embargo { dataset, .. } = &mut call {
+				*dataset = 1;
+			}
+			call
+		};
+		let place = |dataset, epoch| {
+			let mut call = store(9);
+			if let SharingCall::store {
+				dataset: of,
+				epoch: at,
+				..
+			} = &mut call
+			{
+				(*of, *at) = (dataset, epoch);
+			}
+			call
+		};
+		assert_ok!(submit(OFFICE, for_school(embargo(9, Some(LATER)))));
+		assert_eq!(
+			last_event(),
+			SharingEvent::Embargoed {
+				owner: SCHOOL,
+				key: key(9),
+				condition: condition(LATER),
+				dataset: 0,
+				by: OFFICE,
+			}
+		);
+		// The school has another dataset at the address, which cannot take the key now.
+		assert_noop!(submit(SCHOOL, place(1, 0)), Error::KeyTaken);
+		for until in [Some(LATER), None] {
+			assert_noop!(submit(SCHOOL, in_other(9, until)), Error::KeyTaken);
+			assert_noop!(submit(SCHOOL, embargo(9, until)), Error::NotController);
+			let by_office = for_school(in_other(8, until));
+			assert_noop!(submit(OFFICE, by_office), Error::NotController);
+		}
+		assert_ok!(submit(SCHOOL, in_other(8, Some(LATER))));
+		assert_ok!(submit(OFFICE, for_school(place(0, 1))));
+		let grant = authorize(
+			COMPANY,
+			Scope {
+				epoch: 1,
+				..scope(0, 100)
+			},
+			1_000,
+			None,
+		);
+		assert_ok!(submit(OFFICE, for_school(grant)));
+		assert_eq!(query(COMPANY, 9), Err(QueryError::Embargoed));
+		assert_eq!(Sharing::do_try_state(), Ok(()));
+		// An embargo on a record of another dataset is none on this one.
+		assert_noop!(submit(SCHOOL, in_other(9, None)), Error::KeyTaken);
+		assert_ok!(submit(OFFICE, for_school(embargo(9, None))));
+		assert_noop!(submit(SCHOOL, in_other(9, Some(LATER))), Error::KeyTaken);
+		assert!(query(COMPANY, 9).is_ok());
+		// Who set it lifts it, also if its dataset is gone.
+		let remove = SharingCall::remove_dataset { dataset: 1 };
+		assert_ok!(submit(SCHOOL, remove));
+		assert_eq!(Sharing::do_try_state(), Ok(()));
+		assert_ok!(submit(SCHOOL, in_other(8, None)));
+		assert_eq!(Embargoes::<Test>::iter_keys().count(), 0);
+		assert_eq!(held(HoldReason::Condition, SCHOOL), 0);
 	});
 }
 
@@ -366,15 +506,6 @@ fn what_is_no_owners_call_is_not_carried_out_for_an_owner() {
 			let call = SharingCall::start_epoch { dataset };
 			assert_noop!(submit(OFFICE, for_school(call)), Error::NotController);
 		}
-		let embargo = SharingCall::embargo {
-			key: key(9),
-			condition: Some(condition("after(2100-01-01)")),
-		};
-		assert_noop!(
-			submit(OFFICE, for_school(embargo.clone())),
-			Error::UnknownRecord
-		);
-		assert_ok!(submit(SCHOOL, embargo));
 		// Calls may be together in a batch, but then none can carry bytes.
 		let batch = |calls: Vec<SharingCall>| {
 			let calls = calls.into_iter().map(Into::into).collect();
@@ -417,9 +548,47 @@ fn the_controller_is_paid_and_pays_back() {
 		run_to(20);
 		assert_eq!((total(SCHOOL), total(OFFICE)), (school, office + 500));
 		assert_eq!(total(COMPANY), company - 500);
+		// The events name who was paid, and the history of that account has them.
+		let mut payments: Vec<_> = System::events()
+			.into_iter()
+			.filter_map(|record| match record.event {
+				RuntimeEvent::Sharing(SharingEvent::OfferPaid {
+					owner,
+					controller,
+					paid,
+					..
+				}) => Some((owner, controller, paid)),
+				_ => None,
+			})
+			.collect();
+		payments.sort();
+		assert_eq!(payments, [(SCHOOL, OFFICE, 200), (SCHOOL, OFFICE, 300)]);
 		// One block of twenty is left of the first term.
 		assert_ok!(submit(OFFICE, for_school(SharingCall::revoke { grant: 0 })));
 		assert_eq!((total(SCHOOL), total(OFFICE)), (school, office + 500 - 15));
+		assert_eq!(
+			last_event(),
+			SharingEvent::Revoked {
+				grant: 0,
+				owner: SCHOOL,
+				grantee: COMPANY,
+				scope: scope(0, 10),
+				refunded: 15,
+				controller: OFFICE,
+			}
+		);
+		let entries = ReceiptEntries::<Test>::get().unwrap_or_default();
+		let named = entries.last().map(|entry| entry.subjects.clone());
+		assert_eq!(
+			named,
+			Some(vec![
+				Subject::Account(SCHOOL),
+				Subject::Dataset(SCHOOL, 0),
+				Subject::Account(OFFICE),
+				Subject::Account(COMPANY),
+				Subject::Access(SCHOOL, 0),
+			])
+		);
 	});
 }
 
@@ -443,6 +612,19 @@ fn the_controller_has_the_stake_in_disputes() {
 		let stake = control().held.dataset;
 		let call = dispute(0, 1, *pair.expose_seed(), vec![]);
 		assert_ok!(submit(COMPANY, call));
+		assert_eq!(
+			last_event(),
+			SharingEvent::DisputeWon {
+				grant: 0,
+				owner: SCHOOL,
+				grantee: COMPANY,
+				scope: scope(0, 10),
+				leaf: 1,
+				refunded: 300,
+				slashed: SLASH,
+				controller: OFFICE,
+			}
+		);
 		assert_eq!((total(SCHOOL), total(OFFICE)), (school, office - SLASH));
 		assert_eq!(control().held.dataset, stake - SLASH);
 		assert_eq!(total(COMPANY), WEALTH);
@@ -450,6 +632,15 @@ fn the_controller_has_the_stake_in_disputes() {
 		assert_ok!(submit(COMPANY, request(scope(0, 10), 300)));
 		let answer = authorize(COMPANY, scope(0, 10), 100, Some(1));
 		assert_ok!(submit(OFFICE, for_school(answer)));
+		assert!(matches!(
+			last_event(),
+			SharingEvent::Authorized {
+				owner: SCHOOL,
+				controller: OFFICE,
+				paid: 300,
+				..
+			}
+		));
 		assert_eq!(control().held.dataset, stake);
 	});
 }

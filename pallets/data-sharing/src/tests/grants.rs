@@ -82,6 +82,7 @@ fn a_reader_is_authorised() {
 				paid: 0,
 				firm: false,
 				condition: None,
+				controller: SCHOOL,
 			}
 		);
 		assert_eq!(authorised(0, COMPANY), [0]);
@@ -277,6 +278,7 @@ fn revoking_starts_an_epoch_and_returns_the_keys_deposit() {
 					grantee: COMPANY,
 					scope: scope(0, 10),
 					refunded: 0,
+					controller: SCHOOL,
 				}
 				.into(),
 				SharingEvent::EpochStarted {

@@ -95,6 +95,7 @@ fn who_asks_pays_for_the_place_and_the_smallest_offer_binds_nobody() {
 				grantee: COMPANY,
 				scope: scope(0, 10),
 				refunded: 1,
+				controller: SCHOOL,
 			}
 		);
 		assert_eq!(total(COMPANY), consumer);

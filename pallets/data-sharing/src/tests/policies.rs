@@ -99,6 +99,13 @@ fn a_bad_policy_is_refused() {
 		] {
 			assert_noop!(submit(SCHOOL, set(policy)), Error::PolicyEmpty);
 		}
+		// A purpose that is added later is not in a policy that was set before.
+		let next = 1 << PurposeCode::ALL.len();
+		for bits in [u32::MAX, next, next | 1] {
+			let purposes = PurposeCodes(bits);
+			let policy = Policy { purposes, ..POLICY };
+			assert_noop!(submit(SCHOOL, set(policy)), Error::PurposeUnknown);
+		}
 		assert_noop!(submit(SCHOOL, clear()), Error::NoPolicy);
 		assert_noop!(submit(STRANGER, set(POLICY)), Error::NotRegistered);
 		assert_noop!(submit(STRANGER, clear()), Error::NotRegistered);

@@ -172,10 +172,10 @@ fn datasets_are_numbered_named_and_removed() {
 		assert_ok!(submit(OFFICE, create(b"taxes")));
 		assert_eq!(
 			held(HoldReason::Dataset, OFFICE),
-			COUNTER + 2 * (PER_ITEM + 5)
+			COUNTER + 4 * PER_ITEM + 2 * 5
 		);
 		assert_ok!(submit(OFFICE, create(b"births")));
-		let both = 2 * (PER_ITEM + 5) + 2 * (PER_ITEM + 6);
+		let both = 8 * PER_ITEM + 2 * (5 + 6);
 		assert_eq!(held(HoldReason::Dataset, OFFICE), COUNTER + both);
 		assert_noop!(submit(OFFICE, create(b"taxes")), Error::DatasetNameTaken);
 		let births: Name = b"births".to_vec().try_into().unwrap();
@@ -189,7 +189,7 @@ fn datasets_are_numbered_named_and_removed() {
 				requests: 0,
 				grants: 0,
 				closed: false,
-				deposit: 2 * (PER_ITEM + 6),
+				deposit: 4 * PER_ITEM + 2 * 6,
 			})
 		);
 		assert_noop!(

@@ -251,7 +251,14 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 		112..=115 => {
 			let key = key(rng.gen_range(0..16));
 			let condition = (!rng.gen_ratio(1, 4)).then(|| random_condition(rng));
-			(owner, SharingCall::embargo { key, condition })
+			(
+				owner,
+				SharingCall::embargo {
+					key,
+					dataset,
+					condition,
+				},
+			)
 		}
 		_ => {
 			let due = [
@@ -279,11 +286,12 @@ fn dataset_of(owner: u64, call: &SharingCall) -> Option<DatasetId> {
 		| store_object { dataset, .. }
 		| set_locations { dataset, .. }
 		| free_leaf { dataset, .. }
+		| embargo { dataset, .. }
 		| recount_sold { dataset, .. }
 		| offer_dataset { dataset, .. }
 		| withdraw_dataset_offer { dataset } => Some(*dataset),
 		add_authorize { scope, .. } => Some(scope.dataset),
-		remove_record { key } | store_chunk { key, .. } | embargo { key, .. } => {
+		remove_record { key } | store_chunk { key, .. } => {
 			Records::<Test>::get(owner, key).map(|record| record.dataset)
 		}
 		reject_request { request, .. } => {
@@ -798,9 +806,26 @@ fn wind_up() {
 			}],
 		);
 	}
-	for (owner, key) in Embargoes::<Test>::iter_keys().collect::<Vec<_>>() {
-		let condition = None;
-		all(owner, vec![SharingCall::embargo { key, condition }]);
+	for trigger in Triggers::<Test>::iter_values().collect::<Vec<_>>() {
+		let Target::Record {
+			owner,
+			dataset,
+			key,
+		} = trigger.target
+		else {
+			panic!("all requests are closed: {trigger:?}");
+		};
+		let lift = SharingCall::embargo {
+			key,
+			dataset,
+			condition: None,
+		};
+		// Its dataset may be gone, so that only who set it can.
+		let call = Box::new(lift.clone().into());
+		assert_ok!(match trigger.by == owner {
+			true => submit(owner, lift),
+			false => submit(trigger.by, SharingCall::act_for { owner, call }),
+		});
 	}
 	while Grants::<Test>::iter_keys().next().is_some() {
 		run_to(System::block_number() + 1);

@@ -227,6 +227,7 @@ fn the_owner_rejects() {
 				consumer: COMPANY,
 				scope: scope(0, 10),
 				reason: b"no".to_vec().try_into().unwrap(),
+				controller: SCHOOL,
 			}
 		);
 		assert_eq!(Balances::free_balance(COMPANY), free);
@@ -282,6 +283,7 @@ fn authorising_earns_the_offer_which_is_paid_when_it_can_no_longer_be_disputed()
 				paid: 500,
 				firm: false,
 				condition: None,
+				controller: SCHOOL,
 			}
 		);
 		assert_eq!(Requests::<Test>::get(0), None);
@@ -298,6 +300,7 @@ fn authorising_earns_the_offer_which_is_paid_when_it_can_no_longer_be_disputed()
 				grantee: COMPANY,
 				scope: scope(0, 10),
 				paid: 500,
+				controller: SCHOOL,
 			}
 		);
 		assert_eq!(held(HoldReason::Offer, COMPANY), 0);

@@ -10,12 +10,13 @@ use crate::{
 use frame_support::{
 	assert_noop, assert_ok, dispatch::GetDispatchInfo, traits::Hooks, weights::Weight,
 };
-use isthmus_conditions::Condition;
+use isthmus_conditions::{Condition, MAX_NODES};
 use isthmus_sharing::{
 	terms::{Footprint, TRIGGER_ENTRIES},
 	QueryError,
 };
 use polkadot_sdk::*;
+use sp_runtime::traits::Dispatchable;
 
 const SMOG: &str = "fact(weather/beijing, t) > 75";
 
@@ -33,8 +34,11 @@ fn withdraw_when(request: RequestId, text: &str) -> SharingCall {
 }
 
 fn embargo(number: u8, condition: Option<Condition>) -> SharingCall {
-	let key = key(number);
-	SharingCall::embargo { key, condition }
+	SharingCall::embargo {
+		key: key(number),
+		dataset: 0,
+		condition,
+	}
 }
 
 fn embargo_until(number: u8, text: &str) -> SharingCall {
@@ -321,6 +325,8 @@ fn an_embargo_refuses_queries_until_its_condition_is_met_and_does_not_return() {
 				owner: SCHOOL,
 				key: key(7),
 				condition: condition(SMOG),
+				dataset: 0,
+				by: SCHOOL,
 			}
 		);
 		let listed = || Sharing::embargoes(&SCHOOL, None, 9).items;
@@ -341,6 +347,8 @@ fn an_embargo_refuses_queries_until_its_condition_is_met_and_does_not_return() {
 				owner: SCHOOL,
 				key: key(7),
 				met: true,
+				dataset: 0,
+				by: SCHOOL,
 			}
 		);
 		assert!(query(COMPANY, 7).is_ok());
@@ -393,6 +401,8 @@ fn an_embargo_is_lifted_by_its_owner_or_with_its_record() {
 			owner: SCHOOL,
 			key: key(7),
 			met: false,
+			dataset: 0,
+			by: SCHOOL,
 		};
 		assert_ok!(submit(SCHOOL, embargo_until(7, SMOG)));
 		assert_ok!(submit(SCHOOL, embargo(7, None)));
@@ -437,6 +447,57 @@ fn anyone_can_have_a_trigger_looked_at() {
 		assert_ok!(submit(STRANGER, look()));
 		assert_eq!(Embargoes::<Test>::iter().count(), 0);
 		assert_noop!(submit(STRANGER, look()), Error::NothingDue);
+	});
+}
+
+/// What sets or carries out a condition is charged by the nodes of that condition, not by those of the largest one.
+#[test]
+fn conditions_are_charged_by_their_nodes() {
+	type Weights = <Test as Config>::WeightInfo;
+	type Set = fn(Option<Condition>) -> SharingCall;
+	with_dataset(|| {
+		let small = "after(1970-01-12T13:56:40Z)";
+		let large = [small; 8].join(" and ");
+		let nodes = |text: &str| condition(text).nodes() as u32;
+		let (few, many) = (nodes(small), nodes(&large));
+		assert!(few < many && many < MAX_NODES as u32, "{few}, {many}");
+		let declared = |call: SharingCall| call.get_dispatch_info().call_weight;
+		let sets: [(Weight, Set); 2] = [
+			(Weights::embargo(), |condition| embargo(7, condition)),
+			(Weights::withdraw_when(), |condition| {
+				SharingCall::withdraw_when {
+					request: 0,
+					condition,
+				}
+			}),
+		];
+		for (largest, set) in sets {
+			let with_few = declared(set(Some(condition(small))));
+			let with_many = declared(set(Some(condition(&large))));
+			let more = Weights::attach(many) - Weights::attach(few);
+			assert_eq!(with_many - with_few, more);
+			let rest = Weights::attach(MAX_NODES as u32) - Weights::attach(many);
+			assert_eq!(with_many + rest, largest);
+			assert!(declared(set(None)).all_lte(with_few));
+		}
+
+		// Firing one is charged by its nodes when it is done: `settle` does not know it before.
+		assert_ok!(submit(SCHOOL, embargo_until(7, &large)));
+		assert_ok!(submit(SCHOOL, embargo_until(8, small)));
+		Time::set(Time::get() + 600);
+		for (trigger, nodes) in [(0, many), (1, few)] {
+			let due = vec![Due::Trigger(trigger)];
+			let look = RuntimeCall::from(SharingCall::settle {
+				due: due.try_into().expect("there is one"),
+			});
+			let declared = look.get_dispatch_info().call_weight;
+			assert_eq!(declared, Sharing::weight_of_trigger(MAX_NODES as u32));
+			let done = look.dispatch(RuntimeOrigin::signed(STRANGER));
+			let used = done.expect("it is due").actual_weight;
+			assert_eq!(used, Some(Sharing::weight_of_trigger(nodes)));
+			assert!(used.is_some_and(|used| used.all_lte(declared)));
+		}
+		assert_eq!(Embargoes::<Test>::iter().count(), 0);
 	});
 }
 
