@@ -85,6 +85,33 @@ function damage(at) {
 	}
 }
 
+/** Returns a number of the metrics of `isthmus keep`. */
+function gauge(path, name) {
+	const [, value] = new RegExp(`^isthmus_keep_${name}\\{[^}]*\\} (.*)$`, 'm').exec(readFileSync(path, 'utf8')) ?? [];
+	return Number(value);
+}
+
+/** Checks that the list of datasets, the trace and the library show a keeper, and the block of its last proof. */
+async function showsTheKeeper(owner, keeper, block) {
+	const [dataset] = await ok('list', 'datasets', '--owner', owner.address);
+	assert.deepEqual([dataset.objects, dataset.keepers, dataset.lastProven], [1, 1, block]);
+	const { stdout } = await run('list', 'datasets', '--owner', owner.address);
+	assert.match(stdout, new RegExp(`kept by 1 account, last proven in block ${block}\n`));
+	for (const subject of [['dataset', owner.address, '0'], ['account', owner.address]]) {
+		const kept = (await ok('trace', ...subject)).at(-1);
+		assert.deepEqual([kept.event, kept.keeper, kept.dataset, kept.kept, kept.proven], ['Kept', keeper.address, 0, 1, block]);
+	}
+	// What is searched up to a block does not show the state of another one.
+	const earlier = await ok('trace', 'dataset', owner.address, '0', '--to', String(block));
+	assert.ok(earlier.every(({ event }) => event !== 'Kept'));
+	const [listed, ...others] = await client.keepers(owner.address, 0);
+	assert.deepEqual([listed.account, listed.proven, listed.kept, listed.missed, others], [keeper.address, block, 1, 0, []]);
+	assert.deepEqual(await client.keepers(owner.address, 1), []);
+	const pot = await (await client.proven()).pot(client.accountBytes(owner.address), 0);
+	// A hundredth of the pot was paid for the proof.
+	assert.deepEqual([pot.keepers, pot.amount], [1, pot.share * 99n]);
+}
+
 before(
 	async () => {
 		folder = mkdtempSync(join(tmpdir(), 'isthmus-keepers-'));
@@ -127,6 +154,8 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 		[keeper.address, 1, 0, `file://${copy}`, proved.block],
 	);
 
+	await showsTheKeeper(owner, keeper, proved.block);
+
 	// All of the copy is wrong: it says so, copies it again, and proves.
 	await nextPeriod();
 	damage(copy);
@@ -137,7 +166,8 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 	assert.deepEqual(did.map((step) => [step.did, step.again]), [['copied', true], ['proved', undefined]]);
 
 	// The service follows what is stored and removed, until it is told to end.
-	const child = start(['--json', ...once_.filter((arg) => arg !== '--once')]);
+	const metrics = join(folder, 'keep.prom');
+	const child = start(['--json', ...once_.filter((arg) => arg !== '--once'), '--metrics', metrics]);
 	const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
 	const next = async () => JSON.parse((await lines.next()).value);
 	const second = await store(owner, 'second', 1_200_000);
@@ -149,6 +179,13 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 	await ok('remove', 'second', '--finalized', ...owner.key);
 	assert.equal((await next()).did, 'deleted');
 	assert.equal(readdirSync(copy).length, 2);
+	const shows = (name, value) => gauge(metrics, name) === value;
+	await until('the metrics have the removal and the last proof', () => shows('objects', 1) && shows('proven_block', again.block));
+	assert.match(readFileSync(metrics, 'utf8'), new RegExp(`\\{account="${keeper.address}",owner="${owner.address}",dataset="0"\\}`));
+	assert.deepEqual(
+		['copies_total', 'proofs_total', 'errors_total', 'objects', 'objects_copied', 'place', 'periods_kept'].map((name) => gauge(metrics, name)),
+		[1, 1, 0, 1, 1, 1, 3],
+	);
 	child.kill('SIGTERM');
 	assert.deepEqual(await once(child, 'close'), [DONE, null]);
 

@@ -135,14 +135,28 @@ pub enum Step {
 	},
 }
 
+/// What a look at a block showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+	/// The block.
+	pub block: BlockNumber,
+	/// The period of the block.
+	pub period: Period,
+	/// How many objects are copied.
+	pub copied: usize,
+	/// How many objects the dataset has, without those that cannot be kept.
+	pub objects: usize,
+	/// The account's place in that block, with all periods counted that are over; `None` if it had none.
+	pub place: Option<Keeper>,
+}
+
 /// Receives what [`keep`] does.
 pub trait Watch {
 	/// Receives a step.
 	fn did(&mut self, step: Step);
 
-	/// Receives the number of a block after which there was nothing more to do, and how many objects are copied, of how
-	/// many.
-	fn looked(&mut self, _block: BlockNumber, _copied: usize, _of: usize) {}
+	/// Receives what a look at a block showed, after everything was done that was to be done then.
+	fn looked(&mut self, _look: &Look) {}
 }
 
 impl<Tell: FnMut(Step)> Watch for Tell {
@@ -278,8 +292,8 @@ impl<W: Watch> Service<'_, W> {
 		let others = urls.iter().filter(|url| *url != own);
 		self.sources = Locations::open(others).usable;
 		self.list(&proven).await?;
-		let place = proven.keeper(&owner, dataset, self.keeper.account.id());
-		let is_proven = match place.await? {
+		let place = self.place(&proven).await?;
+		let is_proven = match &place {
 			Some(place) => {
 				self.keeping.had_place = true;
 				if place.location.as_ref() != self.keeping.at.url().as_bytes() {
@@ -299,10 +313,29 @@ impl<W: Watch> Service<'_, W> {
 				true
 			}
 		};
-		let block = proven.block().number;
-		let (copied, of) = (self.copied_count(), self.objects.len());
-		self.watch.looked(block, copied, of);
+		let (period, _) = proven.period(self.period_length).await?;
+		self.watch.looked(&Look {
+			block: proven.block().number,
+			period,
+			copied: self.copied_count(),
+			objects: self.objects.len(),
+			place,
+		});
 		Ok(is_proven && self.is_settled())
+	}
+
+	/// Returns the account's place, if it has one, with all periods counted that are over.
+	async fn place(&self, proven: &Proven) -> Result<Option<Keeper>, Error> {
+		let (owner, dataset) = (&self.keeping.owner, self.keeping.dataset);
+		let id = self.keeper.account.id();
+		let Some(mut place) = proven.keeper(owner, dataset, id).await? else {
+			return Ok(None);
+		};
+		let (period, length) = proven.period(self.period_length).await?;
+		let objects = proven.objects_since(owner, dataset).await?;
+		let first = first_drawn_after(objects.since, length);
+		place.settle(period, objects.count, first);
+		Ok(Some(place))
 	}
 
 	/// Returns whether nothing is being copied, or waits for that.
@@ -455,26 +488,23 @@ impl<W: Watch> Service<'_, W> {
 	}
 
 	/// Proves what is drawn, if something is due. Returns whether there is nothing more to do in this period.
-	async fn prove(&mut self, proven: &Proven, place: Keeper) -> Result<bool, Error> {
+	async fn prove(&mut self, proven: &Proven, place: &Keeper) -> Result<bool, Error> {
 		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
 		let id = *self.keeper.account.id();
-		let (period, length) = proven.period(self.period_length).await?;
-		let objects = proven.objects_since(&owner, dataset).await?;
-		let first = first_drawn_after(objects.since, length);
-		let mut settled = place.clone();
-		settled.settle(period, objects.count, first);
-		if settled.in_a_row >= self.most_missed {
+		let (period, _) = proven.period(self.period_length).await?;
+		let in_a_row = place.in_a_row;
+		if in_a_row >= self.most_missed {
 			return Err(Error::Keeper(
 				"the account has missed too many periods in a row: give its place up with --leave, without the deposit, and run the command again to take a new one",
 			));
 		}
 		let default = self.period_length;
-		let challenge = match proven.due(&owner, dataset, &id, &place, default).await {
+		let challenge = match proven.due(&owner, dataset, &id, place, default).await {
 			Ok(Due::Proof(challenge)) => challenge,
 			Ok(Due::Nothing) => return Ok(true),
 			Ok(Due::Excuse(period)) => return self.excuse(period).await,
 			Err(Error::Malformed { .. }) => {
-				self.save_deposit(settled.in_a_row).await?;
+				self.save_deposit(in_a_row).await?;
 				return Ok(true);
 			}
 			Err(error) => return Err(error),
@@ -484,7 +514,7 @@ impl<W: Watch> Service<'_, W> {
 			return Ok(true);
 		}
 		if is_refused {
-			self.save_deposit(settled.in_a_row).await?;
+			self.save_deposit(in_a_row).await?;
 			return Ok(true);
 		}
 		let key = challenge.key;
@@ -492,7 +522,7 @@ impl<W: Watch> Service<'_, W> {
 			if !self.is_settled() {
 				return Ok(false);
 			}
-			self.save_deposit(settled.in_a_row).await?;
+			self.save_deposit(in_a_row).await?;
 			return Ok(true);
 		};
 		let proof = prove(&self.keeping.at, &challenge.object, challenge.piece);
@@ -500,7 +530,7 @@ impl<W: Watch> Service<'_, W> {
 			Ok(proof) => proof,
 			// All of it was checked or copied already: what is left is to wait until its store can be read.
 			Err(_) if self.repaired_in == Some(period) => {
-				self.save_deposit(settled.in_a_row).await?;
+				self.save_deposit(in_a_row).await?;
 				return Ok(true);
 			}
 			Err(failure) => {
