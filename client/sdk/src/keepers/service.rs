@@ -28,6 +28,11 @@ use std::{
 };
 use tokio::task::JoinSet;
 
+/// How many objects are copied at a time, at most: small ones, whose store is waited for most of the time.
+const COPIES: usize = 8;
+/// How many bytes of objects are being copied at a time, at most, unless it is one object alone. A copy takes no more memory
+/// than its object has bytes.
+const COPIED_AT_ONCE: u64 = 64 << 20;
 /// How often to send a proof in one period, if it is refused: objects may be removed while it is in flight.
 const ATTEMPTS: u32 = 3;
 
@@ -213,6 +218,7 @@ pub async fn keep_until(
 		unusable: BTreeSet::new(),
 		waiting: VecDeque::new(),
 		copying: JoinSet::new(),
+		in_flight: BTreeMap::new(),
 		listed: None,
 		refused: (0, 0),
 		proven_in: None,
@@ -270,8 +276,10 @@ struct Service<'a, W> {
 	unusable: BTreeSet<RecordKey>,
 	/// What is to be copied.
 	waiting: VecDeque<RecordKey>,
-	/// The object that is being copied. The task ends when this value is dropped.
+	/// The objects that are being copied. The tasks end when this value is dropped.
 	copying: JoinSet<Copied>,
+	/// The lengths of these objects.
+	in_flight: BTreeMap<RecordKey, u64>,
 	/// When the dataset's objects were listed: their number, and the period.
 	listed: Option<(u32, Period)>,
 	/// The period in which proofs were refused, and how many.
@@ -378,15 +386,17 @@ impl<W: Watch> Service<'_, W> {
 			return Ok(());
 		}
 		let keys = proven.objects(&owner, dataset).await?;
-		let gone = self.objects.keys().filter(|key| !keys.contains(key));
+		let listed: BTreeSet<&RecordKey> = keys.iter().collect();
+		let gone = self.objects.keys().filter(|key| !listed.contains(key));
 		for key in gone.copied().collect::<Vec<_>>() {
 			self.delete(proven, key).await?;
 		}
 		self.add_new(proven, &keys).await?;
+		let queued: BTreeSet<RecordKey> = self.waiting.iter().copied().collect();
 		for key in keys {
 			// Also those that could not be copied in an earlier period.
 			let is_missing = self.objects.get(&key).is_some_and(|known| !known.here);
-			if is_missing && self.copying.is_empty() && !self.waiting.contains(&key) {
+			if is_missing && !self.in_flight.contains_key(&key) && !queued.contains(&key) {
 				self.waiting.push_back(key);
 			}
 		}
@@ -443,15 +453,19 @@ impl<W: Watch> Service<'_, W> {
 		Ok(())
 	}
 
-	/// Begins to copy the next object, if none is being copied.
+	/// Begins to copy the next objects, as many as may be copied at a time.
 	fn copy_next(&mut self) {
-		while self.copying.is_empty() {
-			let Some(key) = self.waiting.pop_front() else {
-				return;
-			};
+		while let Some(key) = self.waiting.front().copied() {
 			let Some(known) = self.objects.get(&key) else {
+				self.waiting.pop_front();
 				continue;
 			};
+			let length = known.object.length();
+			if !may_begin(&self.in_flight, length) {
+				return;
+			}
+			self.waiting.pop_front();
+			self.in_flight.insert(key, length);
 			let (object, damaged) = (known.object.clone(), known.damaged);
 			let (sources, at) = (self.sources.clone(), self.keeping.at.clone());
 			self.copying.spawn(async move {
@@ -467,10 +481,11 @@ impl<W: Watch> Service<'_, W> {
 
 	/// Notes what came of copying an object.
 	fn copied(&mut self, copied: Option<Copied>) {
-		// The task ends only with its result, or with the program.
+		// A task ends only with its result, or with the program.
 		let Some((key, copied)) = copied else {
 			return;
 		};
+		self.in_flight.remove(&key);
 		let Some(known) = self.objects.get_mut(&key) else {
 			return;
 		};
@@ -625,6 +640,13 @@ impl<W: Watch> Service<'_, W> {
 	}
 }
 
+/// Returns whether an object of this length may be copied besides those that are being copied.
+fn may_begin(in_flight: &BTreeMap<RecordKey, u64>, length: u64) -> bool {
+	let bytes = in_flight.values().copied();
+	let bytes = bytes.fold(length, u64::saturating_add);
+	in_flight.is_empty() || (in_flight.len() < COPIES && bytes <= COPIED_AT_ONCE)
+}
+
 /// Returns whether to give a place up after this many periods missed in a row: after half of those that cost the place.
 fn is_time_to_leave(in_a_row: u32, most_missed: u32) -> bool {
 	in_a_row >= most_missed.div_ceil(2)
@@ -643,6 +665,21 @@ mod tests {
 		for (owner, dataset) in [(0xab, 8), (0xac, 7)] {
 			assert_ne!(first, at(owner, dataset, "file:///srv/copies"));
 		}
+	}
+
+	#[test]
+	fn small_objects_are_copied_together_and_a_large_one_alone() {
+		let copying = |lengths: &[u64]| -> BTreeMap<RecordKey, u64> {
+			let keys = (0..).map(|number| [number; 32].into());
+			keys.zip(lengths.iter().copied()).collect()
+		};
+		assert!(may_begin(&copying(&[]), 1 << 40));
+		assert!(!may_begin(&copying(&[1 << 40]), 1));
+		assert!(!may_begin(&copying(&[1]), 1 << 40));
+		assert!(may_begin(&copying(&[16 << 20; 3]), 16 << 20));
+		assert!(!may_begin(&copying(&[16 << 20; 4]), 1));
+		assert!(may_begin(&copying(&[1; 7]), 1) && !may_begin(&copying(&[1; 8]), 1));
+		assert!(!may_begin(&copying(&[u64::MAX]), u64::MAX));
 	}
 
 	#[test]
