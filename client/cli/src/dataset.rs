@@ -14,9 +14,9 @@ use crate::{
 	text::{amount, condition, count, only_if, operand, shown, Amount, Key, Leaves},
 };
 use isthmus_sdk::{
-	every, keepers::Kept, AccountId, Balance, BlockNumber, Call, Condition, ConsumerKinds, Dataset,
-	DatasetEntry, DatasetId, Epoch, Error as SdkError, Event, Identity, LeafUse, Location, Names,
-	Policy, PurposeCode, PurposeCodes, Scope, State, Text, LEAVES_PER_EPOCH,
+	every, AccountId, Balance, BlockNumber, Call, Condition, ConsumerKinds, Dataset, DatasetEntry,
+	DatasetId, Epoch, Error as SdkError, Event, Identity, LeafUse, Location, Names, Policy,
+	PurposeCode, PurposeCodes, Scope, State, Text, LEAVES_PER_EPOCH,
 };
 use serde::{Serialize, Serializer};
 use std::{collections::BTreeSet, fmt, path::PathBuf};
@@ -616,7 +616,7 @@ async fn keepers_of(
 	context: &Context,
 	owner: &AccountId,
 	datasets: &[DatasetEntry],
-) -> Result<Vec<Kept>, Error> {
+) -> Result<Vec<isthmus_sdk::keepers::Kept>, Error> {
 	match datasets.iter().any(|entry| entry.objects > 0) {
 		true => Ok(context.client.proven().await?.keepers(owner).await?),
 		false => Ok(Vec::new()),
@@ -629,7 +629,7 @@ async fn listed_as(
 	account: &AccountId,
 	owner: &AccountId,
 	entry: DatasetEntry,
-	kept: &[Kept],
+	kept: &[isthmus_sdk::keepers::Kept],
 ) -> Result<Listed, Error> {
 	let DatasetEntry {
 		id,
