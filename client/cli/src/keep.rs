@@ -43,7 +43,7 @@ other error, it tries again. It can be stopped and started again at any time.
 
 Examples:
   isthmus keep //Bob 0 --at file:///srv/copies --key keeper.key
-  isthmus keep //Bob 0 --at s3://copies --metrics /var/lib/prometheus/keep.prom --key keeper.key
+  isthmus keep //Bob 0 --at s3://copies --metrics keep.prom --key keeper.key
   isthmus keep //Bob 0 --fund 100 --key reader.key
   isthmus keep //Bob 0 --leave --key keeper.key
   isthmus list keepers --owner //Bob")]

@@ -180,8 +180,8 @@ fn check_path(path: &str) -> Result<(), FolderError> {
 
 /// Checks the entries of a list one after the other. The time that this takes grows with the length of the list alone.
 ///
-/// All entries in whose path an entry's path could lie follow each other: what is sorted between `a` and `a/b` begins with
-/// `a`. So it is enough to remember the entries that the last path begins with, by their lengths.
+/// What is sorted between `a` and `a/b` begins with `a`. So an entry can only be inside those that the path before it begins
+/// with, and it is enough to remember these, by their lengths.
 #[derive(Default)]
 pub(crate) struct Order {
 	/// The path of the last entry; empty before the first one.
@@ -512,7 +512,7 @@ mod tests {
 	#[test]
 	fn a_list_of_too_many_folders_is_refused_by_name() {
 		// Each of these paths leads through 255 folders of its own.
-		let deep = vec!["a"; MAX_DEPTH - 2].join("/");
+		let deep = ["a"; MAX_DEPTH - 2].join("/");
 		let paths = (0..).map(|number| format!("{number:06}/{deep}/a"));
 		let fits = MAX_FOLDERS / (MAX_DEPTH - 1);
 		let files: Vec<File> = paths.take(fits + 1).map(|path| file(&path)).collect();

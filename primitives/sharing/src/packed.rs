@@ -308,7 +308,7 @@ mod tests {
 	/// A list of strangers that would keep its reader busy for minutes.
 	#[test]
 	fn a_deep_list_is_refused_by_name() {
-		let deep = vec!["a"; 2000].join("/");
+		let deep = ["a"; 2000].join("/");
 		let mut list = List {
 			packs: Vec::new(),
 			files: vec![packed(&deep, 0, 0, 0)],
@@ -322,7 +322,7 @@ mod tests {
 		let bytes = [&LABEL[..], &[0; 4], &entry.concat()].concat();
 		assert_eq!(from_bytes(&bytes), Err(FolderError::TooDeep(deep)));
 		// A path as deep as it may be, many times, is read.
-		let deep = vec!["a"; 255].join("/");
+		let deep = ["a"; 255].join("/");
 		let paths = (0..2000).map(|number| format!("{deep}/{number:04}"));
 		list.files = paths.map(|path| packed(&path, 0, 0, 0)).collect();
 		let bytes = to_bytes(&list).unwrap();
