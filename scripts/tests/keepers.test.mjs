@@ -194,16 +194,20 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 	assert.deepEqual(await keepers(owner), []);
 });
 
-test('a keeper whose source is wrong takes no place', { timeout }, async () => {
+test('a keeper whose source is wrong copies what is right, and takes no place', { timeout }, async () => {
 	const [owner, keeper] = [await account('//WrongOwner'), await account('//WrongKeeper')];
 	const [from, to] = ['wrong', 'nothing'].map((name) => (mkdirSync(join(folder, name)), join(folder, name)));
 	await ok('register', 'Another producer', '--kind', 'school', ...owner.key);
 	await ok('dataset', 'create', 'genomes', ...owner.key);
 	await ok('dataset', 'locate', '0', `file://${from}`, '--finalized', ...owner.key);
-	await store(owner, 'third', 1_100_000);
+	const third = await store(owner, 'third', 1_100_000);
 	damage(from);
-	const { code, stdout, stderr } = await run('keep', owner.address, '0', '--at', `file://${to}`, '--once', ...keeper.key);
-	assert.deepEqual([code, stdout], [FAILED, '']);
-	assert.match(stderr, /no location has the object; .*wrong: MiB 0 of it is wrong there/);
+	const fourth = await store(owner, 'fourth', 1_100_000);
+	const { code, stdout, stderr } = await run('--json', 'keep', owner.address, '0', '--at', `file://${to}`, '--once', ...keeper.key);
+	assert.equal(code, FAILED);
+	// Both are copied at the same time.
+	const copied = stdout.trim().split('\n').map((line) => JSON.parse(line));
+	assert.deepEqual(copied.map(({ did, key }) => [did, key]), [['copied', fourth.key]]);
+	assert.match(stderr, new RegExp(`${third.key}.*no location has the object; .*wrong: MiB 0 of it is wrong there`));
 	assert.deepEqual(await keepers(owner), []);
 });
