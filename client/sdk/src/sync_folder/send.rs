@@ -6,7 +6,7 @@ use super::{
 	journal::Sent,
 	plan::{Local, NewPack},
 	source::{FileChanged, PackSource},
-	Job, Running,
+	Job, Running, BATCH,
 };
 use crate::{
 	error::{Error, UploadError},
