@@ -641,7 +641,7 @@ async fn listed_as(
 	} = entry;
 	let control = best.control(owner, id).await?;
 	let controller = control.as_ref().map(|control| control.controller);
-	let keepers = || kept.iter().filter(|kept| kept.dataset == id);
+	let keepers = || kept.iter().filter(move |kept| kept.dataset == id);
 	Ok(Listed {
 		dataset: id,
 		closed: dataset.closed,

@@ -110,6 +110,7 @@ mod tests {
 			format!("{account}\n  keeps dataset 3 at s3://copies since block 12; 2 proofs, the last in block 60; missed 1 period")
 		);
 		let json = serde_json::to_value(ListedKeeper::from(keeper(Some(60), 2, 1))).unwrap();
-		assert_eq!((&json["proven"], &json["kept"]), (&60.into(), &2.into()));
+		assert_eq!(json["proven"], 60);
+		assert_eq!(json["kept"], 2);
 	}
 }

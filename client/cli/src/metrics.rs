@@ -4,6 +4,7 @@
 use crate::{error::Error, output::check_folder, stderr::tell};
 use isthmus_sdk::{envelope::on_disk, file, io_words, AccountId};
 use std::{
+	fmt,
 	fs::File,
 	io::{self, ErrorKind, Read},
 	path::{Path, PathBuf},
@@ -79,9 +80,8 @@ impl MetricsFile {
 	}
 
 	/// Adds a label. Its value is an address or a number, which needs no escapes.
-	pub(crate) fn labelled(mut self, name: &str, value: impl ToString) -> Self {
-		self.labels
-			.push(format!("{name}=\"{}\"", value.to_string()));
+	pub(crate) fn labelled(mut self, name: &str, value: impl fmt::Display) -> Self {
+		self.labels.push(format!("{name}=\"{value}\""));
 		self
 	}
 

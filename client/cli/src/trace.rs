@@ -113,7 +113,7 @@ struct KeptJson<'a> {
 impl fmt::Display for Line {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		match self {
-			Self::Event(line) => line.fmt(f),
+			Self::Event(line) => write!(f, "{line}"),
 			Self::Kept(block, keeper) => {
 				let (account, standing) = (keeper.account(), keeper.standing());
 				write!(f, "block {block:<8} {account} {standing}")
