@@ -80,7 +80,7 @@ enum Of {
 /// What the trace shows.
 pub(crate) enum Line {
 	/// An event.
-	Event(EventLine),
+	Event(Box<EventLine>),
 	/// A keeper, as the state of this block has it.
 	Kept(BlockNumber, ListedKeeper),
 }
@@ -212,7 +212,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Line>, Err
 		),
 		_ => {
 			let lines = lines(happenings, called, context.output);
-			let mut lines: Vec<_> = lines.into_iter().map(Line::Event).collect();
+			let lines = lines.into_iter().map(Box::new);
+			let mut lines: Vec<_> = lines.map(Line::Event).collect();
 			// The state is that of now.
 			if opts.to.is_none() {
 				let (block, kept) = keepers(&context.client, &subject).await?;
