@@ -12,7 +12,7 @@ import { parse } from '../lib/conditions.mjs';
 import { condition } from '../lib/light/condition.mjs';
 import { Finality } from '../lib/light/finality.mjs';
 import { decode, little } from '../lib/light/scale.mjs';
-import { keeper, keeperOf, KEEPERS_VERSION, keepersKey, SHARING_VERSION, votersKey } from '../lib/light/storage.mjs';
+import { SHARING_VERSION, votersKey } from '../lib/light/storage.mjs';
 import { StateProof } from '../lib/light/trie.mjs';
 import { hex } from '../lib/sharing/encoding.mjs';
 import { Verified } from '../lib/sharing/proven.mjs';
@@ -57,48 +57,6 @@ const refused = (finality, proof, name) => {
 test('the layout of entries is that of the runtime', () => {
 	const terms = readFileSync(new URL('../../primitives/sharing/src/terms.rs', import.meta.url), 'utf8');
 	assert.equal(Number(/STORAGE_VERSION: u16 = (\d+);/.exec(terms)[1]), SHARING_VERSION);
-	const state = readFileSync(new URL('../../primitives/storage-proof/src/state.rs', import.meta.url), 'utf8');
-	assert.equal(Number(/STORAGE_VERSION: u16 = (\d+);/.exec(state)[1]), KEEPERS_VERSION);
-});
-
-test('a keeper is read as the chain writes it', () => {
-	const four = (...numbers) => concat(...numbers.map((number) => little(number, 4)));
-	const entry = concat(blob(utf8('s3://copies')), little(10n ** 19n, 16), four(12), [1], four(60), four(3, 2, 5, 1, 0));
-	const expected = { location: 's3://copies', deposit: 10n ** 19n, since: 12, proven: 60, settled: 3, objects: 2, kept: 5, missed: 1, inARow: 0 };
-	assert.deepEqual(decode(entry, keeper), expected);
-	const account = secret(7);
-	assert.deepEqual(keeperOf(concat(keepersKey(secret(1), 0), secret(0).slice(16), account)), account);
-});
-
-test('it is proven which keys begin with a prefix', () => {
-	// Nibbles as a node has them: the first byte has one if their number is odd.
-	const packed = (nibbles) => (nibbles.length % 2 ? [0, ...nibbles] : nibbles)
-		.reduce((bytes, nibble, index) => (index % 2 ? [...bytes.slice(0, -1), bytes.at(-1) * 16 + nibble] : [...bytes, nibble]), []);
-	// Longer than 32 bytes, so that its parent has its hash.
-	const end = (...nibbles) => concat([0x40 | nibbles.length], packed(nibbles), blob(new Uint8Array(40)));
-	const branch = (nibbles, children) => {
-		const present = Object.keys(children).reduce((bits, nibble) => bits | (1 << nibble), 0);
-		const nodes = Object.values(children).map((node) => blob(node.length < 32 ? node : hash(node)));
-		return concat([0x80 | nibbles.length], packed(nibbles), little(present, 2), ...nodes);
-	};
-	const [left, right, other] = [end(4), end(6), end(9)];
-	const both = branch([2], { 3: left, 5: right });
-	const root = branch([], { 1: both, 9: other });
-	const proof = (...nodes) => {
-		const proof = new StateProof(hash(root));
-		proof.add([root, ...nodes]);
-		return (...prefix) => proof.keys(Uint8Array.from(prefix)).map((key) => [...key]);
-	};
-	const all = proof(both, left, right, other);
-	assert.deepEqual(all(), [[0x12, 0x34], [0x12, 0x56], [0x99]]);
-	assert.deepEqual(all(0x12), [[0x12, 0x34], [0x12, 0x56]]);
-	assert.deepEqual(all(0x12, 0x56), [[0x12, 0x56]]);
-	for (const none of [[0x13], [0x98], [0x12, 0x35], [0x12, 0x34, 0x00], [0x40]]) assert.deepEqual(all(...none), []);
-	// A part that is left out is noticed, if it could have such a key.
-	const some = proof(both, left);
-	assert.throws(() => some(0x12), { name: 'BadProof' });
-	assert.throws(() => some(), { name: 'BadProof' });
-	assert.deepEqual(some(0x12, 0x34), [[0x12, 0x34]]);
 });
 
 test('a condition is read as it is encoded, and within its bounds', () => {

@@ -59,8 +59,8 @@ const FOLDER = 2;
  * @property {Uint8Array} hash SHA-256 of the file's bytes, 32 bytes.
  */
 
-/** The byte between the names of a path. */
-const [SLASH] = utf8('/');
+/** Returns whether `a` precedes `b` in byte order. */
+const before = (a, b) => Buffer.compare(utf8(a), utf8(b)) < 0;
 
 /**
  * What no path contains: control characters, `\`, `:`, and characters that hide or reverse text (categories Cf, Zl and
@@ -69,6 +69,9 @@ const [SLASH] = utf8('/');
 const FORBIDDEN = new RegExp('[\\p{Cc}\\\\:\\u00ad\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2\\u180e\\u200b-\\u200f'
 	+ '\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\u{110bd}\\u{110cd}\\u{13430}-\\u{1343f}\\u{1bca0}-\\u{1bca3}'
 	+ '\\u{1d173}-\\u{1d17a}\\u{e0001}\\u{e0020}-\\u{e007f}]', 'u');
+
+/** The byte between the names of a path. */
+const [SLASH] = utf8('/');
 
 /** Refuses a path that could lead out of the folder. */
 function checkPath(path) {
@@ -88,8 +91,9 @@ function checkPath(path) {
  * enough to remember the entries that the last path begins with.
  */
 class Order {
+	#last;
 	/** The bytes of the last path. */
-	#last = new Uint8Array();
+	#bytes = new Uint8Array();
 	/** The lengths of the paths of entries that the last path begins with, itself included, in ascending order. */
 	#beginnings = [];
 	#folders = 0;
@@ -97,12 +101,12 @@ class Order {
 	/** Refuses an entry that cannot follow those before it. */
 	next({ path, executable, folder, length, key, hash }) {
 		checkPath(path);
-		const bytes = utf8(path);
-		if (Buffer.compare(this.#last, bytes) >= 0) throw outOfOrder(path);
+		if (this.#last !== undefined && !before(this.#last, path)) throw outOfOrder(path);
 		const isBound = [...key, ...hash].some((byte) => byte !== 0);
 		if (folder && (executable || length !== 0 || isBound)) throw unknownFlags(path);
+		const bytes = utf8(path);
 		let common = 0;
-		while (common < this.#last.length && this.#last[common] === bytes[common]) common += 1;
+		while (common < this.#bytes.length && this.#bytes[common] === bytes[common]) common += 1;
 		while (this.#beginnings.at(-1) > common) this.#beginnings.pop();
 		const isInside = this.#beginnings.some((end) => bytes[end] === SLASH);
 		if (isInside) throw new EnvelopeError('Inside', `${JSON.stringify(path)} is inside another entry`, { path });
@@ -112,7 +116,8 @@ class Order {
 			throw new EnvelopeError('TooManyFolders', `the folder has more than ${MAX_FOLDERS} folders in it`);
 		}
 		this.#beginnings.push(bytes.length);
-		this.#last = bytes;
+		this.#last = path;
+		this.#bytes = bytes;
 	}
 }
 
