@@ -96,8 +96,8 @@ function compareAll(place, times) {
 		const toPlain = rate / rateOf(`${place}: ${PLAIN}, ${plain}`);
 		const memory = Math.max(...figures.get(`${place}: ${ISTHMUS}, ${own}`).map(({ memory }) => memory));
 		const what = `${place}: ${own}`;
-		if (hasRclone) compare(`${what}, to ${RCLONE}`, `${toRclone.toFixed(1)} times`, toRclone >= TARGETS.rclone, `${TARGETS.rclone} times`);
-		compare(`${what}, to ${PLAIN}`, `${(toPlain * 100).toFixed(0)} %`, toPlain >= TARGETS.plain, `${TARGETS.plain * 100} %`);
+		if (hasRclone) compare(`${what}, beside ${RCLONE}`, `${toRclone.toFixed(1)} times`, toRclone >= TARGETS.rclone, `${TARGETS.rclone} times`);
+		compare(`${what}, beside ${PLAIN}`, `${(toPlain * 100).toFixed(0)} %`, toPlain >= TARGETS.plain, `${TARGETS.plain * 100} %`);
 		if (place === 'file') compare(what, `${rate.toFixed(0)} MiB/s`, rate >= TARGETS.file, `${TARGETS.file} MiB/s on two cores`);
 		compare(`${what}, memory`, `${memory.toFixed(0)} MiB`, memory < TARGETS.memory, `under ${TARGETS.memory} MiB`);
 	}
