@@ -106,6 +106,11 @@ export class S3sFs {
 		return server;
 	}
 
+	/** The number of its process. */
+	get pid() {
+		return this.#child.pid;
+	}
+
 	async stop() {
 		const closed = once(this.#child, 'close');
 		this.#child.kill();

@@ -550,7 +550,7 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 		[['dataset', 'policy', '0', '--longest-term', '100', ...owner.key], ['block']],
 		[['list', 'datasets', ...owner.key],
 			[
-				...['closed', 'condition', 'dataset', 'epoch', 'grants', 'leaves', 'locations', 'name', 'objects'],
+				...['closed', 'condition', 'dataset', 'epoch', 'grants', 'keepers', 'lastProven', 'leaves', 'locations', 'name', 'objects'],
 				...['controller', 'offeredTo', 'owner', 'policy', 'requests'],
 			],
 			{ policy: ['firmPrice', 'longestRange', 'longestTerm', 'price', 'purposes', 'words'] }],

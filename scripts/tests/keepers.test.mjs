@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests `isthmus keep` against a real node: copies of objects in folders, proofs that the runtime verifies, a damaged copy.
+// Tests `isthmus keep` against a real node: copies of objects in folders, proofs that the runtime verifies, a damaged copy. And
+// how the JavaScript client reads keepers from the state, and that it knows if some are left out.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -10,6 +11,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
+import { blake2b256 as hash, concat, utf8 } from '../lib/envelope/common.mjs';
+import { decode, little } from '../lib/light/scale.mjs';
+import { keeper, keeperOf, KEEPERS_VERSION, keepersKey } from '../lib/light/storage.mjs';
+import { StateProof } from '../lib/light/trie.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { until } from '../lib/rpc.mjs';
 import { Client } from '../lib/sharing.mjs';
@@ -85,6 +90,33 @@ function damage(at) {
 	}
 }
 
+/** Returns a number of the metrics of `isthmus keep`. */
+function gauge(path, name) {
+	const [, value] = new RegExp(`^isthmus_keep_${name}\\{[^}]*\\} (.*)$`, 'm').exec(readFileSync(path, 'utf8')) ?? [];
+	return Number(value);
+}
+
+/** Checks that the list of datasets, the trace and the library show a keeper, and the block of its last proof. */
+async function showsTheKeeper(owner, keeper, block) {
+	const [dataset] = await ok('list', 'datasets', '--owner', owner.address);
+	assert.deepEqual([dataset.objects, dataset.keepers, dataset.lastProven], [1, 1, block]);
+	const { stdout } = await run('list', 'datasets', '--owner', owner.address);
+	assert.match(stdout, new RegExp(`kept by 1 account, last proven in block ${block}\n`));
+	for (const subject of [['dataset', owner.address, '0'], ['account', owner.address]]) {
+		const kept = (await ok('trace', ...subject)).at(-1);
+		assert.deepEqual([kept.event, kept.keeper, kept.dataset, kept.kept, kept.proven], ['Kept', keeper.address, 0, 1, block]);
+	}
+	// What is searched up to a block does not show the state of another one.
+	const earlier = await ok('trace', 'dataset', owner.address, '0', '--to', String(block));
+	assert.ok(earlier.every(({ event }) => event !== 'Kept'));
+	const [listed, ...others] = await client.keepers(owner.address, 0);
+	assert.deepEqual([listed.account, listed.proven, listed.kept, listed.missed, others], [keeper.address, block, 1, 0, []]);
+	assert.deepEqual(await client.keepers(owner.address, 1), []);
+	const pot = await (await client.proven()).pot(client.accountBytes(owner.address), 0);
+	// A hundredth of the pot was paid for the proof.
+	assert.deepEqual([pot.keepers, pot.amount], [1, pot.share * 99n]);
+}
+
 before(
 	async () => {
 		folder = mkdtempSync(join(tmpdir(), 'isthmus-keepers-'));
@@ -127,6 +159,8 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 		[keeper.address, 1, 0, `file://${copy}`, proved.block],
 	);
 
+	await showsTheKeeper(owner, keeper, proved.block);
+
 	// All of the copy is wrong: it says so, copies it again, and proves.
 	await nextPeriod();
 	damage(copy);
@@ -137,7 +171,8 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 	assert.deepEqual(did.map((step) => [step.did, step.again]), [['copied', true], ['proved', undefined]]);
 
 	// The service follows what is stored and removed, until it is told to end.
-	const child = start(['--json', ...once_.filter((arg) => arg !== '--once')]);
+	const metrics = join(folder, 'keep.prom');
+	const child = start(['--json', ...once_.filter((arg) => arg !== '--once'), '--metrics', metrics]);
 	const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
 	const next = async () => JSON.parse((await lines.next()).value);
 	const second = await store(owner, 'second', 1_200_000);
@@ -149,6 +184,13 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 	await ok('remove', 'second', '--finalized', ...owner.key);
 	assert.equal((await next()).did, 'deleted');
 	assert.equal(readdirSync(copy).length, 2);
+	const shows = (name, value) => gauge(metrics, name) === value;
+	await until('the metrics have the removal and the last proof', () => shows('objects', 1) && shows('proven_block', again.block));
+	assert.match(readFileSync(metrics, 'utf8'), new RegExp(`\\{account="${keeper.address}",owner="${owner.address}",dataset="0"\\}`));
+	assert.deepEqual(
+		['copies_total', 'proofs_total', 'errors_total', 'objects', 'objects_copied', 'place', 'periods_kept'].map((name) => gauge(metrics, name)),
+		[1, 1, 0, 1, 1, 1, 3],
+	);
 	child.kill('SIGTERM');
 	assert.deepEqual(await once(child, 'close'), [DONE, null]);
 
@@ -157,16 +199,67 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 	assert.deepEqual(await keepers(owner), []);
 });
 
-test('a keeper whose source is wrong takes no place', { timeout }, async () => {
+test('a keeper whose source is wrong copies what is right, and takes no place', { timeout }, async () => {
 	const [owner, keeper] = [await account('//WrongOwner'), await account('//WrongKeeper')];
 	const [from, to] = ['wrong', 'nothing'].map((name) => (mkdirSync(join(folder, name)), join(folder, name)));
 	await ok('register', 'Another producer', '--kind', 'school', ...owner.key);
 	await ok('dataset', 'create', 'genomes', ...owner.key);
 	await ok('dataset', 'locate', '0', `file://${from}`, '--finalized', ...owner.key);
-	await store(owner, 'third', 1_100_000);
+	const third = await store(owner, 'third', 1_100_000);
 	damage(from);
-	const { code, stdout, stderr } = await run('keep', owner.address, '0', '--at', `file://${to}`, '--once', ...keeper.key);
-	assert.deepEqual([code, stdout], [FAILED, '']);
-	assert.match(stderr, /no location has the object; .*wrong: MiB 0 of it is wrong there/);
+	const fourth = await store(owner, 'fourth', 1_100_000);
+	const { code, stdout, stderr } = await run('--json', 'keep', owner.address, '0', '--at', `file://${to}`, '--once', ...keeper.key);
+	assert.equal(code, FAILED);
+	// Both are copied at the same time.
+	const copied = stdout.trim().split('\n').map((line) => JSON.parse(line));
+	assert.deepEqual(copied.map(({ did, key }) => [did, key]), [['copied', fourth.key]]);
+	assert.match(stderr, new RegExp(`${third.key}.*no location has the object; .*wrong: MiB 0 of it is wrong there`));
 	assert.deepEqual(await keepers(owner), []);
+});
+
+/** A compact integer of up to 14 bits. */
+const compact = (value) => (value < 64 ? [value << 2] : little((value << 2) | 1, 2));
+const blob = (bytes) => concat(compact(bytes.length), bytes);
+
+test('a keeper is read as the chain writes it', () => {
+	const state = readFileSync(new URL('../../primitives/storage-proof/src/state.rs', import.meta.url), 'utf8');
+	assert.equal(Number(/STORAGE_VERSION: u16 = (\d+);/.exec(state)[1]), KEEPERS_VERSION);
+	const four = (...numbers) => concat(...numbers.map((number) => little(number, 4)));
+	const entry = concat(blob(utf8('s3://copies')), little(10n ** 19n, 16), four(12), [1], four(60), four(3, 2, 5, 1, 0));
+	const expected = { location: 's3://copies', deposit: 10n ** 19n, since: 12, proven: 60, settled: 3, objects: 2, kept: 5, missed: 1, inARow: 0 };
+	assert.deepEqual(decode(entry, keeper), expected);
+	const account = (byte) => new Uint8Array(32).fill(byte);
+	const hash = account(0).slice(16);
+	assert.deepEqual(keeperOf(concat(keepersKey(account(1), 0), hash, account(7))), account(7));
+});
+
+test('it is proven which keys begin with a prefix', () => {
+	// Nibbles as a node has them: the first byte has one if their number is odd.
+	const packed = (nibbles) => (nibbles.length % 2 ? [0, ...nibbles] : nibbles)
+		.reduce((bytes, nibble, index) => (index % 2 ? [...bytes.slice(0, -1), bytes.at(-1) * 16 + nibble] : [...bytes, nibble]), []);
+	// Longer than 32 bytes, so that its parent has its hash.
+	const end = (...nibbles) => concat([0x40 | nibbles.length], packed(nibbles), blob(new Uint8Array(40)));
+	const branch = (nibbles, children) => {
+		const present = Object.keys(children).reduce((bits, nibble) => bits | (1 << nibble), 0);
+		const nodes = Object.values(children).map((node) => blob(node.length < 32 ? node : hash(node)));
+		return concat([0x80 | nibbles.length], packed(nibbles), little(present, 2), ...nodes);
+	};
+	const [left, right, other] = [end(4), end(6), end(9)];
+	const both = branch([2], { 3: left, 5: right });
+	const root = branch([], { 1: both, 9: other });
+	const proof = (...nodes) => {
+		const proof = new StateProof(hash(root));
+		proof.add([root, ...nodes]);
+		return (...prefix) => proof.keys(Uint8Array.from(prefix)).map((key) => [...key]);
+	};
+	const all = proof(both, left, right, other);
+	assert.deepEqual(all(), [[0x12, 0x34], [0x12, 0x56], [0x99]]);
+	assert.deepEqual(all(0x12), [[0x12, 0x34], [0x12, 0x56]]);
+	assert.deepEqual(all(0x12, 0x56), [[0x12, 0x56]]);
+	for (const none of [[0x13], [0x98], [0x12, 0x35], [0x12, 0x34, 0x00], [0x40]]) assert.deepEqual(all(...none), []);
+	// A part that is left out is noticed, if it could have such a key.
+	const some = proof(both, left);
+	assert.throws(() => some(0x12), { name: 'BadProof' });
+	assert.throws(() => some(), { name: 'BadProof' });
+	assert.deepEqual(some(0x12, 0x34), [[0x12, 0x34]]);
 });

@@ -384,6 +384,10 @@ pub(crate) struct Listed {
 	dataset: DatasetId,
 	epoch: Epoch,
 	grants: u64,
+	/// How many accounts keep a copy of its objects.
+	keepers: usize,
+	/// The newest block with a proof of one of them.
+	last_proven: Option<BlockNumber>,
 	leaves: u64,
 	locations: Vec<String>,
 	name: String,
@@ -471,6 +475,14 @@ impl fmt::Display for Listed {
 				false => format!("at {}", shown(self.locations.join(", "))),
 			};
 			write!(f, "\n  {}, {at}", count(self.objects, "object"))?;
+		}
+		if self.keepers > 0 {
+			let proven = match self.last_proven {
+				Some(block) => format!("last proven in block {block}"),
+				None => "not proven yet".to_owned(),
+			};
+			let keepers = count(self.keepers as u64, "account");
+			write!(f, "\n  kept by {keepers}, {proven}")?;
 		}
 		match &self.policy {
 			Some(policy) => {
@@ -584,16 +596,19 @@ async fn locate(
 pub(crate) async fn list(context: &Context, owner: &AccountId) -> Result<Lines<Listed>, Error> {
 	let best = context.client.best().await?;
 	let mut listed = Vec::new();
-	for entry in every(|after| best.datasets(owner, after)).await? {
-		listed.push(listed_as(&best, owner, owner, entry).await?);
+	let entries = every(|after| best.datasets(owner, after)).await?;
+	let kept = keepers_of(context, owner, &entries).await?;
+	for entry in entries {
+		listed.push(listed_as(&best, owner, owner, entry, &kept).await?);
 	}
 	let taken_over = best.controlled(owner).await?;
 	let owners: BTreeSet<_> = taken_over.iter().map(|(owner, _)| owner.0).collect();
 	for of in owners.into_iter().map(AccountId::from) {
-		for entry in every(|after| best.datasets(&of, after)).await? {
-			if taken_over.contains(&(of, entry.id)) {
-				listed.push(listed_as(&best, owner, &of, entry).await?);
-			}
+		let mut entries = every(|after| best.datasets(&of, after)).await?;
+		entries.retain(|entry| taken_over.contains(&(of, entry.id)));
+		let kept = keepers_of(context, &of, &entries).await?;
+		for entry in entries {
+			listed.push(listed_as(&best, owner, &of, entry, &kept).await?);
 		}
 	}
 	listed.sort_by_key(|entry| (entry.is_taken_over, entry.owner.0, entry.dataset));
@@ -603,12 +618,25 @@ pub(crate) async fn list(context: &Context, owner: &AccountId) -> Result<Lines<L
 	Ok(Lines(listed))
 }
 
-/// Returns a dataset of an owner as it is listed for an account.
+/// Returns the keepers of an owner's datasets, proven, if one of these has objects: otherwise there is nothing to keep.
+async fn keepers_of(
+	context: &Context,
+	owner: &AccountId,
+	datasets: &[DatasetEntry],
+) -> Result<Vec<isthmus_sdk::keepers::Kept>, Error> {
+	match datasets.iter().any(|entry| entry.objects > 0) {
+		true => Ok(context.client.proven().await?.keepers(owner).await?),
+		false => Ok(Vec::new()),
+	}
+}
+
+/// Returns a dataset of an owner as it is listed for an account. `kept` are the keepers of the owner's datasets.
 async fn listed_as(
 	best: &State,
 	account: &AccountId,
 	owner: &AccountId,
 	entry: DatasetEntry,
+	kept: &[isthmus_sdk::keepers::Kept],
 ) -> Result<Listed, Error> {
 	let DatasetEntry {
 		id,
@@ -620,6 +648,7 @@ async fn listed_as(
 	} = entry;
 	let control = best.control(owner, id).await?;
 	let controller = control.as_ref().map(|control| control.controller);
+	let keepers = || kept.iter().filter(move |kept| kept.dataset == id);
 	Ok(Listed {
 		dataset: id,
 		closed: dataset.closed,
@@ -628,6 +657,8 @@ async fn listed_as(
 		epoch: dataset.epoch,
 		grants: dataset.grants,
 		is_taken_over: account != owner,
+		keepers: keepers().count(),
+		last_proven: keepers().filter_map(|kept| kept.keeper.proven).max(),
 		leaves: dataset.leaves,
 		locations: locations
 			.into_iter()

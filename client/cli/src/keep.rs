@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus keep`: keeps a copy of a dataset's objects, and proves it to the chain.
 
+mod metrics;
+
 use crate::{
 	context::Context,
 	dataset::location,
 	error::Error,
+	metrics::MetricsFile,
 	options::Options,
 	serve::{FIRST_WAIT, LONGEST_WAIT},
 	service::Service,
@@ -13,11 +16,12 @@ use crate::{
 	text::{account, amount, bytes, shown, Amount, Key},
 };
 use isthmus_sdk::{
-	keepers::{keep, keep_until, Keeping, Period, Step, Watch},
+	keepers::{keep, keep_until, Keeping, Look, Period, Step, Watch},
 	AccountId, Balance, BlockNumber, Call, DatasetId, Error as SdkError, Identity,
 };
+use metrics::Metrics;
 use serde::Serialize;
-use std::{fmt, time::Instant};
+use std::{fmt, path::PathBuf, time::Instant};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -39,6 +43,7 @@ other error, it tries again. It can be stopped and started again at any time.
 
 Examples:
   isthmus keep //Bob 0 --at file:///srv/copies --key keeper.key
+  isthmus keep //Bob 0 --at s3://copies --metrics keep.prom --key keeper.key
   isthmus keep //Bob 0 --fund 100 --key reader.key
   isthmus keep //Bob 0 --leave --key keeper.key
   isthmus list keepers --owner //Bob")]
@@ -58,6 +63,10 @@ pub(crate) struct Opts {
 	/// Copy everything, prove what is due, and end
 	#[arg(long, requires = "at")]
 	once: bool,
+
+	/// Write metrics to this file, in the text format of Prometheus, at each block
+	#[arg(long, value_name = "FILE", requires = "at")]
+	metrics: Option<PathBuf>,
 
 	/// Give up the place among the keepers, and get the deposit back, less a part for each period missed in a row. The
 	/// copy stays where it is
@@ -182,6 +191,9 @@ impl fmt::Display for Did {
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Did>, Error> {
 	let keeping = opts.at.as_deref();
 	let keeping = keeping.map(|at| open(at, &opts)).transpose()?;
+	let metrics = opts.metrics.clone();
+	let metrics = metrics.map(|path| MetricsFile::new(path, "keep"));
+	let metrics = metrics.transpose()?;
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let Opts { owner, dataset, .. } = opts;
@@ -190,7 +202,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Did>, Err
 	Ok(Some(match (keeping, opts.fund, opts.report) {
 		(Some(keeping), ..) => {
 			let keeping = if opts.once { keeping.once() } else { keeping };
-			run_keeper(context, &identity, keeping, opts.once, &opts).await?;
+			run_keeper(context, &identity, keeping, metrics, &opts).await?;
 			return Ok(None);
 		}
 		(None, Some(amount), _) => Did::Funded {
@@ -226,19 +238,22 @@ async fn run_keeper(
 	context: &Context,
 	identity: &Identity,
 	mut keeping: Keeping,
-	once: bool,
+	metrics: Option<MetricsFile>,
 	opts: &Opts,
 ) -> Result<(), Error> {
 	let service = Service::from_env().map_err(Error::usage)?;
+	let metrics =
+		metrics.map(|file| Metrics::new(file, identity.account.id(), (&opts.owner, opts.dataset)));
 	let mut reporter = Reporter {
 		context,
+		metrics,
 		service: &service,
 		opts,
 		location: keeping.location().url().to_owned(),
 		not_copied: false,
 		not_proven: false,
 	};
-	if once {
+	if opts.once {
 		keep(&context.client, identity, &mut keeping, &mut reporter).await?;
 		return match reporter.not_copied || reporter.not_proven {
 			false => Ok(()),
@@ -284,6 +299,9 @@ async fn keep_for_ever(
 		};
 		tell(&error);
 		reporter.service.is_in_trouble(&error);
+		if let Some(metrics) = &mut reporter.metrics {
+			metrics.failed();
+		}
 		if began.elapsed() > LONGEST_WAIT {
 			wait = FIRST_WAIT;
 		}
@@ -297,6 +315,7 @@ async fn keep_for_ever(
 /// Prints what a keeper does.
 struct Reporter<'a> {
 	context: &'a Context,
+	metrics: Option<Metrics>,
 	service: &'a Service,
 	opts: &'a Opts,
 	/// Where the copy is.
@@ -309,6 +328,9 @@ struct Reporter<'a> {
 
 impl Watch for &mut Reporter<'_> {
 	fn did(&mut self, step: Step) {
+		if let Some(metrics) = &mut self.metrics {
+			metrics.did(&step);
+		}
 		let did = match step {
 			Step::Copied { key, length, again } => Did::Copied {
 				again,
@@ -365,8 +387,17 @@ impl Watch for &mut Reporter<'_> {
 		}
 	}
 
-	fn looked(&mut self, block: BlockNumber, copied: usize, of: usize) {
-		let status = format!("block {block}: {copied} of {of} objects copied");
+	fn looked(&mut self, look: &Look) {
+		if let Some(metrics) = &mut self.metrics {
+			metrics.looked(look);
+		}
+		let Look {
+			block,
+			copied,
+			objects,
+			..
+		} = look;
+		let status = format!("block {block}: {copied} of {objects} objects copied");
 		self.service.is_ready(&status);
 	}
 }

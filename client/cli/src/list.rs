@@ -5,10 +5,11 @@ use crate::{
 	context::Context,
 	dataset,
 	error::Error,
+	keepers::ListedKeeper,
 	options::Options,
 	report::{Lines, Report},
 	stderr::tell,
-	text::{account, bytes, count, end, good_while, shown, Amount, Key, Range},
+	text::{account, bytes, end, good_while, Amount, Key, Range},
 };
 use isthmus_sdk::{
 	every, names, to_hex, AccountId, BlockNumber, DatasetId, EmbargoEntry, Epoch, GrantEntry,
@@ -193,49 +194,6 @@ impl fmt::Display for Grant {
 	}
 }
 
-/// A keeper of a dataset.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ListedKeeper {
-	dataset: DatasetId,
-	/// In how many periods it proved.
-	kept: u32,
-	keeper: AccountId,
-	location: String,
-	/// In how many periods it did not, as far as they are counted.
-	missed: u32,
-	/// The block of its last proof.
-	proven: Option<BlockNumber>,
-	since: BlockNumber,
-}
-
-impl fmt::Display for ListedKeeper {
-	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		let Self {
-			dataset,
-			kept,
-			keeper,
-			location,
-			missed,
-			proven,
-			since,
-		} = self;
-		let location = shown(location);
-		write!(
-			f,
-			"{keeper}\n  keeps dataset {dataset} at {location} since block {since}; "
-		)?;
-		match proven {
-			Some(block) => write!(f, "{}, the last in block {block}", count(*kept, "proof"))?,
-			None => f.write_str("no proof yet")?,
-		}
-		match missed {
-			0 => Ok(()),
-			missed => write!(f, "; missed {}", count(*missed, "period")),
-		}
-	}
-}
-
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
 	let context = &Context::connect(options).await?;
@@ -388,17 +346,5 @@ async fn keepers(context: &Context, owner: &AccountId) -> Result<Lines<ListedKee
 	if keepers.is_empty() {
 		tell("no keepers");
 	}
-	let listed = keepers.into_iter().map(|kept| {
-		let keeper = kept.keeper;
-		ListedKeeper {
-			dataset: kept.dataset,
-			kept: keeper.kept,
-			keeper: kept.account,
-			location: keeper.location.to_string(),
-			missed: keeper.missed,
-			proven: keeper.proven,
-			since: keeper.since,
-		}
-	});
-	Ok(Lines(listed.collect()))
+	Ok(Lines(keepers.into_iter().map(Into::into).collect()))
 }

@@ -31,6 +31,7 @@ mod gateway;
 mod handover;
 mod input;
 mod keep;
+mod keepers;
 mod key;
 mod key_file;
 mod list;

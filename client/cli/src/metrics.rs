@@ -4,6 +4,7 @@
 use crate::{error::Error, output::check_folder, stderr::tell};
 use isthmus_sdk::{envelope::on_disk, file, io_words, AccountId};
 use std::{
+	fmt,
 	fs::File,
 	io::{self, ErrorKind, Read},
 	path::{Path, PathBuf},
@@ -14,7 +15,8 @@ pub(crate) struct MetricsFile {
 	path: PathBuf,
 	/// The name of the command, which all names begin with.
 	command: &'static str,
-	account: String,
+	/// What the metrics are about, as labels.
+	labels: Vec<String>,
 	/// Whether the file could not be written the last time.
 	is_lost: bool,
 }
@@ -67,15 +69,20 @@ impl MetricsFile {
 		Ok(Self {
 			path,
 			command,
-			account: String::new(),
+			labels: Vec::new(),
 			is_lost: false,
 		})
 	}
 
 	/// Names the account.
 	pub(crate) fn about(self, account: &AccountId) -> Self {
-		let account = account.to_string();
-		Self { account, ..self }
+		self.labelled("account", account)
+	}
+
+	/// Adds a label. Its value is an address or a number, which needs no escapes.
+	pub(crate) fn labelled(mut self, name: &str, value: impl fmt::Display) -> Self {
+		self.labels.push(format!("{name}=\"{value}\""));
+		self
 	}
 
 	/// Writes the file. A file that cannot be written does not stop the command.
@@ -92,8 +99,9 @@ impl MetricsFile {
 
 	fn text(&self, metrics: &[Metric]) -> String {
 		let Self {
-			command, account, ..
+			command, labels, ..
 		} = self;
+		let labels = labels.join(",");
 		let lines = metrics.iter().map(|metric| {
 			let Metric {
 				name,
@@ -102,7 +110,7 @@ impl MetricsFile {
 				value,
 			} = metric;
 			let name = format!("isthmus_{command}_{name}");
-			format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{{account=\"{account}\"}} {value}\n")
+			format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{{{labels}}} {value}\n")
 		});
 		lines.collect()
 	}

@@ -5,6 +5,7 @@ use crate::{
 	context::Context,
 	dataset::PolicyText,
 	error::Error,
+	keepers::ListedKeeper,
 	options::Options,
 	progress::Bar,
 	report::{Lines, Output},
@@ -12,7 +13,7 @@ use crate::{
 	text::{account, bytes, called, end, good_while, only_if, stated, Amount, Called, Key, Range},
 };
 use isthmus_sdk::{
-	trace::{trace, trace_known, Happening, Subject},
+	trace::{keepers, trace, trace_known, Happening, Subject},
 	AccountId, Balance, BlockNumber, Condition, DatasetId, Epoch, Event, GrantId, Leaf, Names,
 	RecordKey, RequestId, Text, Truth,
 };
@@ -24,7 +25,8 @@ use std::fmt;
 #[derive(clap::Args)]
 #[command(after_help = "\
 The node has the history for as long as the bodies of its blocks, whatever states it keeps.
-Each event is checked against the header of its block.
+Each event is checked against the header of its block. Without --to, who keeps copies of objects
+follows, as the finalized state has it: since when, and the block of the last proof.
 
 Examples:
   isthmus trace record 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty marks-2025.csv
@@ -75,8 +77,53 @@ enum Of {
 	},
 }
 
+/// What the trace shows.
+pub(crate) enum Line {
+	/// An event.
+	Event(Box<EventLine>),
+	/// A keeper, as the state of this block has it.
+	Kept(BlockNumber, ListedKeeper),
+}
+
+impl Serialize for Line {
+	fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+		match self {
+			Self::Event(line) => line.serialize(serializer),
+			Self::Kept(block, keeper) => KeptJson {
+				block: *block,
+				event: "Kept",
+				keeper,
+				transaction: None,
+			}
+			.serialize(serializer),
+		}
+	}
+}
+
+/// A keeper in JSON, with the fields that events have, too.
+#[derive(Serialize)]
+struct KeptJson<'a> {
+	block: BlockNumber,
+	event: &'static str,
+	#[serde(flatten)]
+	keeper: &'a ListedKeeper,
+	transaction: Option<u32>,
+}
+
+impl fmt::Display for Line {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		match self {
+			Self::Event(line) => write!(f, "{line}"),
+			Self::Kept(block, keeper) => {
+				let (account, standing) = (keeper.account(), keeper.standing());
+				write!(f, "block {block:<8} {account} {standing}")
+			}
+		}
+	}
+}
+
 /// An event in a block. In text, the chunks of a large record are one line.
-pub(crate) struct Line {
+pub(crate) struct EventLine {
 	happening: Happening,
 	/// The last of the chunks in a row that the line stands for, and its block.
 	last: Option<(u32, BlockNumber)>,
@@ -84,7 +131,7 @@ pub(crate) struct Line {
 	called: Option<(Called, RecordKey)>,
 }
 
-impl Serialize for Line {
+impl Serialize for EventLine {
 	fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
 		let Happening {
 			block,
@@ -100,7 +147,7 @@ impl Serialize for Line {
 	}
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for EventLine {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		let Happening { block, event, .. } = &self.happening;
 		write!(f, "block {:<8} ", block.number)?;
@@ -164,10 +211,19 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Line>, Err
 				.hint("list what the owner has: isthmus list records --owner OWNER, isthmus list datasets --owner OWNER"),
 		),
 		_ => {
-			if happenings.is_empty() && context.output == Output::Text {
+			let lines = lines(happenings, called, context.output);
+			let lines = lines.into_iter().map(Box::new);
+			let mut lines: Vec<_> = lines.map(Line::Event).collect();
+			// The state is that of now.
+			if opts.to.is_none() {
+				let (block, kept) = keepers(&context.client, &subject).await?;
+				let kept = kept.into_iter().map(ListedKeeper::from);
+				lines.extend(kept.map(|keeper| Line::Kept(block, keeper)));
+			}
+			if lines.is_empty() && context.output == Output::Text {
 				tell("nothing found");
 			}
-			Ok(Lines(lines(happenings, called, context.output)))
+			Ok(Lines(lines))
 		}
 	}
 }
@@ -219,8 +275,8 @@ fn lines(
 	happenings: Vec<Happening>,
 	called: Option<(Called, RecordKey)>,
 	output: Output,
-) -> Vec<Line> {
-	let mut lines: Vec<Line> = Vec::new();
+) -> Vec<EventLine> {
+	let mut lines: Vec<EventLine> = Vec::new();
 	for happening in happenings {
 		if let (Output::Text, Some(before)) = (output, lines.last_mut()) {
 			if let Some(index) = next_chunk(before, &happening.event) {
@@ -228,7 +284,7 @@ fn lines(
 				continue;
 			}
 		}
-		lines.push(Line {
+		lines.push(EventLine {
 			happening,
 			last: None,
 			called,
@@ -238,7 +294,7 @@ fn lines(
 }
 
 /// Returns the number of a chunk, if it follows the last chunk of a line.
-fn next_chunk(line: &Line, event: &Event) -> Option<u32> {
+fn next_chunk(line: &EventLine, event: &Event) -> Option<u32> {
 	let Event::ChunkStored {
 		owner, key, index, ..
 	} = event
@@ -539,7 +595,7 @@ mod tests {
 		assert_eq!(lines(all.clone(), None, Output::Json).len(), 5);
 		let text: Vec<String> = lines(all, None, Output::Text)
 			.iter()
-			.map(Line::to_string)
+			.map(EventLine::to_string)
 			.collect();
 		assert_eq!(
 			text,

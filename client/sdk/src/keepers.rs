@@ -19,4 +19,4 @@ mod service;
 
 pub use chain::{Challenge, Kept};
 pub use isthmus_storage_proof::{periods::Period, Proof};
-pub use service::{keep, keep_until, Keeping, Step, Watch};
+pub use service::{keep, keep_until, Keeping, Look, Step, Watch};

@@ -11,6 +11,7 @@ use crate::{
 	error::Error,
 	event::Event,
 	history::{self, history, ProvenEvent},
+	keepers::Kept,
 	progress::Progress,
 	types::*,
 };
@@ -110,6 +111,39 @@ pub async fn trace_known(
 	}
 }
 
+/// Returns who keeps copies of what is traced, and the block whose state says so, which is final and proven: the keepers of a
+/// dataset, of the dataset of a record that is an object, or of all datasets of an account.
+///
+/// A keeper's calls have no place in the root of a block's events, so that a header does not prove them. The entry of a keeper
+/// has the block with its last proof, and since when it keeps.
+///
+/// # Errors
+///
+/// Returns [`Error::Unproven`] if the node's proofs are wrong.
+pub async fn keepers(
+	client: &Client,
+	subject: &Subject,
+) -> Result<(BlockNumber, Vec<Kept>), Error> {
+	let proven = client.proven().await?;
+	let block = proven.block().number;
+	let (owner, dataset) = match subject {
+		Subject::Reader(_) => return Ok((block, Vec::new())),
+		Subject::Account(owner) => (owner, None),
+		Subject::Dataset { owner, dataset } => (owner, Some(*dataset)),
+		Subject::Record { owner, key } => match proven.record(owner, *key).await? {
+			Some(Record {
+				dataset,
+				payload: Payload::Object { .. },
+				..
+			}) => (owner, Some(dataset)),
+			_ => return Ok((block, Vec::new())),
+		},
+	};
+	let mut keepers = proven.keepers(owner).await?;
+	keepers.retain(|kept| dataset.is_none_or(|dataset| kept.dataset == dataset));
+	Ok((block, keepers))
+}
+
 /// Returns the events about a subject, or an error if the node does not have all of them.
 async fn complete(
 	client: &Client,
@@ -184,6 +218,12 @@ fn place(event: &Event) -> Option<(DatasetId, Epoch, Leaf)> {
 			epoch,
 			leaf,
 			..
+		}
+		| Event::ObjectStored {
+			dataset,
+			epoch,
+			leaf,
+			..
 		} => Some((*dataset, *epoch, *leaf)),
 		_ => None,
 	}
@@ -201,6 +241,7 @@ fn concerns(places: &[(DatasetId, Epoch, Leaf)], event: &Event) -> bool {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use subxt::utils::H256;
 
 	fn rejected(dataset: DatasetId, epoch: Epoch, from: u64, to: u64) -> Event {
 		Event::RequestRejected {
@@ -216,6 +257,39 @@ mod tests {
 			reason: Text::default(),
 			controller: [1; 32].into(),
 		}
+	}
+
+	#[test]
+	fn a_record_has_its_place_wherever_its_bytes_are() {
+		let (owner, key) = ([1; 32].into(), H256([2; 32]));
+		let (dataset, epoch, leaf) = (3, 4, 5);
+		let root = H256([6; 32]);
+		let object = Event::ObjectStored {
+			owner,
+			key,
+			dataset,
+			epoch,
+			leaf,
+			length: 7,
+			root,
+		};
+		let opened = Event::RecordOpened {
+			owner,
+			key,
+			dataset,
+			epoch,
+			leaf,
+			manifest: root,
+			length: 7,
+			chunks: 1,
+		};
+		assert_eq!([place(&object), place(&opened)], [Some((3, 4, 5)); 2]);
+		let removed = Event::RecordRemoved {
+			owner,
+			key,
+			dataset,
+		};
+		assert_eq!(place(&removed), None);
 	}
 
 	#[test]

@@ -18,7 +18,8 @@
 //! | 11 + *p* | 32 | key of the file's record. Zeros for a folder, which has none |
 //! | 43 + *p* | 32 | SHA-256 of the file's bytes. Zeros for a folder |
 //!
-//! No path leads through another entry.
+//! No path leads through another entry. A path has at most 256 names, and all paths together lead through at most 2^20
+//! folders, so that a list that a stranger made is checked, and its folders are made, in a time that its length bounds.
 //!
 //! The list binds the files' contents, so it is a snapshot: a reader notices a file that was stored again under the
 //! same key, and a file that it has already needs no fetching.
@@ -30,6 +31,11 @@ use alloc::{borrow::ToOwned, string::String, vec::Vec};
 pub const LABEL: &[u8; 17] = b"isthmus/folder/v2";
 /// The maximum length of a file's path, in bytes.
 pub const MAX_PATH: usize = 4096;
+/// The maximum number of names in a path: deeper than folders are in practice. Making a folder takes longer the deeper it is.
+pub const MAX_DEPTH: usize = 256;
+/// The maximum number of folders that the paths of a list lead through. An entry of 100 bytes can name 50 new ones, which a
+/// reader has to make on its disk.
+pub const MAX_FOLDERS: usize = 1 << 20;
 /// The maximum length of a list, in bytes: 256 MiB. This bounds how much memory a reader needs.
 pub const MAX_LENGTH: usize = 256 << 20;
 /// The length of an entry without its path.
@@ -72,6 +78,12 @@ pub enum FolderError {
 		 or invisible character, and at most {MAX_PATH} bytes"
 	)]
 	Path(String),
+	/// A path has more than [`MAX_DEPTH`] names.
+	#[error("the path {0:?} has more than {MAX_DEPTH} names")]
+	TooDeep(String),
+	/// The paths lead through more than [`MAX_FOLDERS`] folders.
+	#[error("the folder has more than {MAX_FOLDERS} folders in it")]
+	TooManyFolders,
 	/// Two files have the same path, or the files are not in order.
 	#[error("the path {0:?} is in the folder twice, or out of order")]
 	Order(String),
@@ -95,12 +107,6 @@ pub enum FolderError {
 	Outside(String),
 }
 
-impl AsRef<File> for File {
-	fn as_ref(&self) -> &File {
-		self
-	}
-}
-
 impl File {
 	/// Returns the entry of an empty folder.
 	pub fn empty_folder(path: String) -> Self {
@@ -114,9 +120,28 @@ impl File {
 		}
 	}
 
-	pub(crate) fn flags(&self) -> u8 {
+	fn flags(&self) -> u8 {
 		let of = |is_set, flag| if is_set { flag } else { 0 };
 		of(self.executable, EXECUTABLE) | of(self.folder, FOLDER)
+	}
+
+	/// Appends the beginning of an entry, which all lists share: the path, the flags and the length. `entry` is the length of
+	/// the entry without its path.
+	///
+	/// # Errors
+	///
+	/// Returns [`FolderError::TooLong`] if the list would be longer than [`MAX_LENGTH`] with this entry.
+	pub(crate) fn begin(&self, bytes: &mut Vec<u8>, entry: usize) -> Result<(), FolderError> {
+		let length = bytes.len().saturating_add(entry);
+		if length.saturating_add(self.path.len()) > MAX_LENGTH {
+			return Err(FolderError::TooLong);
+		}
+		// The length is at most MAX_PATH, so it fits in 16 bits.
+		bytes.extend((self.path.len() as u16).to_be_bytes());
+		bytes.extend(self.path.as_bytes());
+		bytes.push(self.flags());
+		bytes.extend(self.length.to_be_bytes());
+		Ok(())
 	}
 
 	/// Sets what an entry's flags say.
@@ -124,7 +149,7 @@ impl File {
 	/// # Errors
 	///
 	/// Returns [`FolderError::Flags`] if there are others.
-	pub(crate) fn flagged(mut self, flags: u8) -> Result<Self, FolderError> {
+	fn flagged(mut self, flags: u8) -> Result<Self, FolderError> {
 		if flags & !(EXECUTABLE | FOLDER) != 0 {
 			return Err(FolderError::Flags(self.path));
 		}
@@ -144,33 +169,58 @@ fn check_path(path: &str) -> Result<(), FolderError> {
 	let good = path.len() <= MAX_PATH
 		&& path.split('/').all(|name| !matches!(name, "" | "." | ".."))
 		&& !path.contains(|c: char| matches!(c, '\\' | ':') || c.is_control() || is_format(c));
-	match good {
-		true => Ok(()),
-		false => Err(FolderError::Path(path.to_owned())),
+	if !good {
+		return Err(FolderError::Path(path.to_owned()));
+	}
+	match path.split('/').count() > MAX_DEPTH {
+		true => Err(FolderError::TooDeep(path.to_owned())),
+		false => Ok(()),
 	}
 }
 
-/// Rejects an entry that cannot follow the others, which are in order.
-pub(crate) fn check_next<Entry: AsRef<File>>(
-	files: &[Entry],
-	next: &File,
-) -> Result<(), FolderError> {
-	check_path(&next.path)?;
-	let is_late = |last: &Entry| last.as_ref().path >= next.path;
-	if files.last().is_some_and(is_late) {
-		return Err(FolderError::Order(next.path.clone()));
-	}
-	if !next.is_consistent() {
-		return Err(FolderError::Flags(next.path.clone()));
-	}
-	let is_entry = |path: &str| {
-		let found = files.binary_search_by(|file| file.as_ref().path.as_str().cmp(path));
-		found.is_ok()
-	};
-	let mut parents = next.path.match_indices('/').map(|(at, _)| &next.path[..at]);
-	match parents.any(is_entry) {
-		true => Err(FolderError::Inside(next.path.clone())),
-		false => Ok(()),
+/// Checks the entries of a list one after the other. The time that this takes grows with the length of the list alone.
+///
+/// What is sorted between `a` and `a/b` begins with `a`. So an entry can only be inside those that the path before it begins
+/// with, and it is enough to remember these, by their lengths.
+#[derive(Default)]
+pub(crate) struct Order {
+	/// The path of the last entry; empty before the first one.
+	last: String,
+	/// The lengths of the paths of entries that the last path begins with, itself included, in ascending order.
+	beginnings: Vec<usize>,
+	/// How many folders the paths lead through.
+	folders: usize,
+}
+
+impl Order {
+	/// Rejects an entry that cannot follow those before it.
+	pub(crate) fn next(&mut self, next: &File) -> Result<(), FolderError> {
+		let path = next.path.as_str();
+		check_path(path)?;
+		if self.last.as_str() >= path {
+			return Err(FolderError::Order(path.to_owned()));
+		}
+		if !next.is_consistent() {
+			return Err(FolderError::Flags(path.to_owned()));
+		}
+		let pairs = self.last.bytes().zip(path.bytes());
+		let common = pairs.take_while(|(last, next)| last == next).count();
+		let kept = self.beginnings.partition_point(|length| *length <= common);
+		self.beginnings.truncate(kept);
+		let is_parent = |length: &usize| path.as_bytes().get(*length) == Some(&b'/');
+		if self.beginnings.iter().any(is_parent) {
+			return Err(FolderError::Inside(path.to_owned()));
+		}
+		// Those that the last path leads through are counted already.
+		let new = path.bytes().skip(common).filter(|byte| *byte == b'/');
+		self.folders = self.folders.saturating_add(new.count());
+		if self.folders > MAX_FOLDERS {
+			return Err(FolderError::TooManyFolders);
+		}
+		self.beginnings.push(path.len());
+		self.last.clear();
+		self.last.push_str(path);
+		Ok(())
 	}
 }
 
@@ -178,21 +228,15 @@ pub(crate) fn check_next<Entry: AsRef<File>>(
 ///
 /// # Errors
 ///
-/// Returns [`FolderError::Path`] if a path cannot be in a folder, [`FolderError::Order`] if the files are
-/// not sorted or a path occurs twice, [`FolderError::Inside`] if a path leads through another entry, and
-/// [`FolderError::TooLong`] if the list would be too long.
+/// Returns [`FolderError::Path`] or [`FolderError::TooDeep`] if a path cannot be in a folder, [`FolderError::Order`] if the
+/// files are not sorted or a path occurs twice, [`FolderError::Inside`] if a path leads through another entry, and
+/// [`FolderError::TooManyFolders`] or [`FolderError::TooLong`] if the list would be too long.
 pub fn to_bytes(files: &[File]) -> Result<Vec<u8>, FolderError> {
 	let mut bytes = LABEL.to_vec();
-	for (before, file) in files.iter().enumerate() {
-		check_next(&files[..before], file)?;
-		if bytes.len() + ENTRY + file.path.len() > MAX_LENGTH {
-			return Err(FolderError::TooLong);
-		}
-		// The length is at most MAX_PATH, so it fits in 16 bits.
-		bytes.extend((file.path.len() as u16).to_be_bytes());
-		bytes.extend(file.path.as_bytes());
-		bytes.push(file.flags());
-		bytes.extend(file.length.to_be_bytes());
+	let mut order = Order::default();
+	for file in files {
+		order.next(file)?;
+		file.begin(&mut bytes, ENTRY)?;
 		bytes.extend(file.key.0);
 		bytes.extend(file.hash);
 	}
@@ -208,49 +252,84 @@ pub fn to_bytes(files: &[File]) -> Result<Vec<u8>, FolderError> {
 pub fn from_bytes(bytes: &[u8]) -> Result<Vec<File>, FolderError> {
 	let mut rest = bytes.strip_prefix(LABEL).ok_or(FolderError::NotAFolder)?;
 	let mut files: Vec<File> = Vec::new();
+	let mut order = Order::default();
 	while !rest.is_empty() {
-		let (path, after) = path_in(rest)?;
-		let (flags, after) = after.split_first().ok_or(FolderError::Length)?;
-		let (length, after) = after.split_first_chunk::<8>().ok_or(FolderError::Length)?;
-		let (key, after) = after.split_first_chunk::<32>().ok_or(FolderError::Length)?;
-		let (hash, after) = after.split_first_chunk::<32>().ok_or(FolderError::Length)?;
-		rest = after;
-		let file = File {
-			path: text(path)?,
-			executable: false,
-			folder: false,
-			length: u64::from_be_bytes(*length),
-			key: (*key).into(),
-			hash: *hash,
-		};
-		let file = file.flagged(*flags)?;
-		check_next(&files, &file)?;
+		let (beginning, after) = Beginning::read(rest)?;
+		let (key, after) = field::<32>(after)?;
+		let (hash, after) = field(after)?;
+		let file = beginning.file(key.into(), hash)?;
+		order.next(&file)?;
 		files.push(file);
+		rest = after;
 	}
 	Ok(files)
 }
 
-/// Splits the path of an entry from what follows it.
+/// The beginning of an entry, as [`File::begin`] writes it.
+pub(crate) struct Beginning<'a> {
+	path: &'a [u8],
+	flags: u8,
+	/// The length of the file in bytes.
+	pub(crate) length: u64,
+}
+
+impl<'a> Beginning<'a> {
+	/// Splits the beginning of an entry from what follows it.
+	///
+	/// # Errors
+	///
+	/// Returns [`FolderError::Length`] if the bytes end within it.
+	pub(crate) fn read(entry: &'a [u8]) -> Result<(Self, &'a [u8]), FolderError> {
+		let (length, rest) = field(entry)?;
+		let (path, rest) = rest
+			.split_at_checked(u16::from_be_bytes(length).into())
+			.ok_or(FolderError::Length)?;
+		let ([flags], rest) = field(rest)?;
+		let (length, rest) = field(rest)?;
+		let length = u64::from_be_bytes(length);
+		Ok((
+			Self {
+				path,
+				flags,
+				length,
+			},
+			rest,
+		))
+	}
+
+	/// Returns the file.
+	///
+	/// # Errors
+	///
+	/// Returns [`FolderError::Path`] if the path is not UTF-8, and [`FolderError::Flags`] if there are unknown flags.
+	pub(crate) fn file(self, key: RecordKey, hash: [u8; 32]) -> Result<File, FolderError> {
+		let not_text = |_| FolderError::Path(String::from_utf8_lossy(self.path).into_owned());
+		let file = File {
+			path: core::str::from_utf8(self.path)
+				.map_err(not_text)?
+				.to_owned(),
+			executable: false,
+			folder: false,
+			length: self.length,
+			key,
+			hash,
+		};
+		file.flagged(self.flags)
+	}
+}
+
+/// Splits a field of a known length from what follows it.
 ///
 /// # Errors
 ///
 /// Returns [`FolderError::Length`] if the bytes end within it.
-pub(crate) fn path_in(entry: &[u8]) -> Result<(&[u8], &[u8]), FolderError> {
-	let (length, after) = entry.split_first_chunk::<2>().ok_or(FolderError::Length)?;
-	after
-		.split_at_checked(u16::from_be_bytes(*length).into())
-		.ok_or(FolderError::Length)
-}
-
-/// Returns a path as text.
-///
-/// # Errors
-///
-/// Returns [`FolderError::Path`] if it is not UTF-8.
-pub(crate) fn text(path: &[u8]) -> Result<String, FolderError> {
-	let text = core::str::from_utf8(path);
-	text.map(ToOwned::to_owned)
-		.map_err(|_| FolderError::Path(String::from_utf8_lossy(path).into_owned()))
+pub(crate) fn field<const LENGTH: usize>(
+	bytes: &[u8],
+) -> Result<([u8; LENGTH], &[u8]), FolderError> {
+	let (field, rest) = bytes
+		.split_first_chunk::<LENGTH>()
+		.ok_or(FolderError::Length)?;
+	Ok((*field, rest))
 }
 
 #[cfg(test)]
@@ -413,7 +492,68 @@ mod tests {
 		assert!(to_bytes(&[file("a.b"), file("a/b"), file("ab")]).is_ok());
 	}
 
+	/// Returns whether a path leads through another entry, or is there twice, in the plainest way.
+	fn is_inside(paths: &[String], path: &str) -> bool {
+		let mut entries = paths.iter();
+		entries.any(|entry| path == entry || path.starts_with(&format!("{entry}/")))
+	}
+
+	#[test]
+	fn a_path_that_is_too_deep_is_refused_by_name() {
+		let deep = |names: usize| vec!["a"; names].join("/");
+		assert!(to_bytes(&[file(&deep(MAX_DEPTH))]).is_ok());
+		let path = deep(MAX_DEPTH + 1);
+		let refused = FolderError::TooDeep(path.clone());
+		assert_eq!(to_bytes(&[file(&path)]), Err(refused.clone()));
+		let bytes = [&LABEL[..], &entry(path.as_bytes(), 0)].concat();
+		assert_eq!(from_bytes(&bytes), Err(refused));
+	}
+
+	#[test]
+	fn a_list_of_too_many_folders_is_refused_by_name() {
+		// Each of these paths leads through 255 folders of its own.
+		let deep = ["a"; MAX_DEPTH - 2].join("/");
+		let paths = (0..).map(|number| format!("{number:06}/{deep}/a"));
+		let fits = MAX_FOLDERS / (MAX_DEPTH - 1);
+		let files: Vec<File> = paths.take(fits + 1).map(|path| file(&path)).collect();
+		assert!(to_bytes(&files[..fits]).is_ok());
+		assert_eq!(to_bytes(&files), Err(FolderError::TooManyFolders));
+	}
+
+	/// A list in which each path begins with all paths before it, and each could lie in each: looking up every folder above
+	/// every entry takes a time that grows with the square of the list's length.
+	#[test]
+	fn an_entry_inside_another_one_is_found_behind_many_that_begin_alike() {
+		let mut files: Vec<File> = (1..=2000).map(|length| file(&"x".repeat(length))).collect();
+		let folder = "x".repeat(1500);
+		let behind = format!("{}y/z", "x".repeat(1999));
+		files.push(file(&behind));
+		assert!(to_bytes(&files).is_ok());
+		files.truncate(1500);
+		files.extend((0..2000).map(|number| file(&format!("{folder}!{number:04}"))));
+		assert!(to_bytes(&files).is_ok());
+		let inside = format!("{folder}/a");
+		files.push(file(&inside));
+		assert_eq!(to_bytes(&files), Err(FolderError::Inside(inside)));
+	}
+
 	proptest! {
+		/// Checks the order of entries against the plainest way to check it.
+		#[test]
+		fn what_is_inside_another_entry_is_found(
+			mut paths in prop::collection::vec("[ab!]{1,2}(/[ab!]{1,2}){0,3}", 0..12),
+		) {
+			paths.sort();
+			paths.dedup();
+			let files: Vec<File> = paths.iter().map(|path| file(path)).collect();
+			let first = (0..paths.len()).find(|at| is_inside(&paths[..*at], &paths[*at]));
+			let expected = match first {
+				Some(at) => Err(FolderError::Inside(paths[at].clone())),
+				None => Ok(()),
+			};
+			prop_assert_eq!(to_bytes(&files).map(|_| ()), expected);
+		}
+
 		/// Checks that no bytes make the reader panic, because a stranger may store any bytes as a folder. If
 		/// it accepts them, writing the list again yields the same bytes.
 		#[test]

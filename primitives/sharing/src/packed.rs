@@ -34,7 +34,7 @@
 //! file any more.
 
 use crate::{
-	folder::{check_next, path_in, text, File, FolderError, MAX_LENGTH},
+	folder::{field, Beginning, File, FolderError, Order, MAX_LENGTH},
 	ids::{Epoch, RecordKey},
 };
 use alloc::{vec, vec::Vec};
@@ -68,12 +68,6 @@ pub struct Packed {
 	pub pack: u32,
 	/// Where it begins in the pack, in bytes.
 	pub offset: u64,
-}
-
-impl AsRef<File> for Packed {
-	fn as_ref(&self) -> &File {
-		&self.file
-	}
 }
 
 /// The list of a packed folder.
@@ -144,32 +138,18 @@ pub fn to_bytes(list: &List) -> Result<Vec<u8>, FolderError> {
 		bytes.extend(pack.length.to_be_bytes());
 	}
 	let mut used = vec![false; packs.len()];
-	for (before, packed) in files.iter().enumerate() {
+	let mut order = Order::default();
+	for packed in files {
 		let Packed { file, pack, offset } = packed;
-		check_next(&files[..before], file)?;
+		order.next(file)?;
 		check_part(packs, &mut used, packed)?;
-		if bytes.len() + ENTRY + file.path.len() > MAX_LENGTH {
-			return Err(FolderError::TooLong);
-		}
-		// The length is at most MAX_PATH, so it fits in 16 bits.
-		bytes.extend((file.path.len() as u16).to_be_bytes());
-		bytes.extend(file.path.as_bytes());
-		bytes.push(file.flags());
-		bytes.extend(file.length.to_be_bytes());
+		file.begin(&mut bytes, ENTRY)?;
 		bytes.extend(pack.to_be_bytes());
 		bytes.extend(offset.to_be_bytes());
 		bytes.extend(file.hash);
 	}
 	check_used(&used)?;
 	Ok(bytes)
-}
-
-/// Splits a field of a known length from what follows it.
-fn field<const LENGTH: usize>(bytes: &[u8]) -> Result<([u8; LENGTH], &[u8]), FolderError> {
-	let (field, rest) = bytes
-		.split_first_chunk::<LENGTH>()
-		.ok_or(FolderError::Length)?;
-	Ok((*field, rest))
 }
 
 /// Reads a pack's entry.
@@ -189,26 +169,16 @@ fn pack_in(bytes: &[u8]) -> Result<(Pack, &[u8]), FolderError> {
 
 /// Reads a file's entry.
 fn file_in<'a>(bytes: &'a [u8], packs: &[Pack]) -> Result<(Packed, &'a [u8]), FolderError> {
-	let (path, rest) = path_in(bytes)?;
-	let ([flags], rest) = field(rest)?;
-	let (length, rest) = field(rest)?;
+	let (beginning, rest) = Beginning::read(bytes)?;
 	let (pack, rest) = field(rest)?;
 	let (offset, rest) = field(rest)?;
 	let (hash, rest) = field(rest)?;
-	let (length, pack) = (u64::from_be_bytes(length), u32::from_be_bytes(pack));
+	let pack = u32::from_be_bytes(pack);
 	let key = match packs.get(pack as usize) {
-		Some(there) if length > 0 => there.key,
+		Some(there) if beginning.length > 0 => there.key,
 		_ => RecordKey::zero(),
 	};
-	let file = File {
-		path: text(path)?,
-		executable: false,
-		folder: false,
-		length,
-		key,
-		hash,
-	};
-	let file = file.flagged(flags)?;
+	let file = beginning.file(key, hash)?;
 	let offset = u64::from_be_bytes(offset);
 	Ok((Packed { file, pack, offset }, rest))
 }
@@ -231,9 +201,10 @@ pub fn from_bytes(bytes: &[u8]) -> Result<List, FolderError> {
 	}
 	check_packs(&list.packs)?;
 	let mut used = vec![false; list.packs.len()];
+	let mut order = Order::default();
 	while !rest.is_empty() {
 		let (packed, after) = file_in(rest, &list.packs)?;
-		check_next(&list.files, &packed.file)?;
+		order.next(&packed.file)?;
 		check_part(&list.packs, &mut used, &packed)?;
 		list.files.push(packed);
 		rest = after;
@@ -332,6 +303,30 @@ mod tests {
 		let mut list = sample();
 		list.files.pop();
 		assert_eq!(to_bytes(&list), Err(FolderError::PackUnused));
+	}
+
+	/// A list of strangers that would keep its reader busy for minutes.
+	#[test]
+	fn a_deep_list_is_refused_by_name() {
+		let deep = ["a"; 2000].join("/");
+		let mut list = List {
+			packs: Vec::new(),
+			files: vec![packed(&deep, 0, 0, 0)],
+		};
+		assert_eq!(to_bytes(&list), Err(FolderError::TooDeep(deep.clone())));
+		let entry = [
+			&(deep.len() as u16).to_be_bytes()[..],
+			deep.as_bytes(),
+			&[0; 53],
+		];
+		let bytes = [&LABEL[..], &[0; 4], &entry.concat()].concat();
+		assert_eq!(from_bytes(&bytes), Err(FolderError::TooDeep(deep)));
+		// A path as deep as it may be, many times, is read.
+		let deep = ["a"; 255].join("/");
+		let paths = (0..2000).map(|number| format!("{deep}/{number:04}"));
+		list.files = paths.map(|path| packed(&path, 0, 0, 0)).collect();
+		let bytes = to_bytes(&list).unwrap();
+		assert_eq!(from_bytes(&bytes), Ok(list));
 	}
 
 	#[test]

@@ -7,6 +7,10 @@ import { compare, concat, copy, EnvelopeError, equal, fromBigEndian, integer, ut
 const LABEL = utf8('isthmus/folder/v2');
 const PACKED_LABEL = utf8('isthmus/folder/v3');
 const MAX_PATH = 4096;
+/** The largest number of names in a path. */
+const MAX_DEPTH = 256;
+/** The largest number of folders that the paths of a list lead through. */
+const MAX_FOLDERS = 2 ** 20;
 /** The length of the longest list in bytes. */
 const MAX_LENGTH = 256 * 1024 * 1024;
 /** The length of an entry without its path: the path's length, the flags, the file's length, the key. */
@@ -66,6 +70,9 @@ const FORBIDDEN = new RegExp('[\\p{Cc}\\\\:\\u00ad\\u0600-\\u0605\\u061c\\u06dd\
 	+ '\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\u{110bd}\\u{110cd}\\u{13430}-\\u{1343f}\\u{1bca0}-\\u{1bca3}'
 	+ '\\u{1d173}-\\u{1d17a}\\u{e0001}\\u{e0020}-\\u{e007f}]', 'u');
 
+/** The byte between the names of a path. */
+const [SLASH] = utf8('/');
+
 /** Refuses a path that could lead out of the folder. */
 function checkPath(path) {
 	const good = path.isWellFormed()
@@ -73,12 +80,23 @@ function checkPath(path) {
 		&& path.split('/').every((name) => !['', '.', '..'].includes(name))
 		&& !FORBIDDEN.test(path);
 	if (!good) throw new EnvelopeError('Path', `invalid path in a folder: ${JSON.stringify(path)}`, { path });
+	if (path.split('/').length > MAX_DEPTH) {
+		throw new EnvelopeError('TooDeep', `${JSON.stringify(path)} has more than ${MAX_DEPTH} names`, { path });
+	}
 }
 
-/** Checks the order of a list's entries, and that each can be in a folder together with those before it. */
+/**
+ * Checks the order of a list's entries, and that each can be in a folder together with those before it. The time that this
+ * takes grows with the length of the list alone: all paths that are sorted between `a` and `a/b` begin with `a`, so it is
+ * enough to remember the entries that the last path begins with.
+ */
 class Order {
 	#last;
-	#paths = new Set();
+	/** The bytes of the last path. */
+	#bytes = new Uint8Array();
+	/** The lengths of the paths of entries that the last path begins with, itself included, in ascending order. */
+	#beginnings = [];
+	#folders = 0;
 
 	/** Refuses an entry that cannot follow those before it. */
 	next({ path, executable, folder, length, key, hash }) {
@@ -86,11 +104,20 @@ class Order {
 		if (this.#last !== undefined && !before(this.#last, path)) throw outOfOrder(path);
 		const isBound = [...key, ...hash].some((byte) => byte !== 0);
 		if (folder && (executable || length !== 0 || isBound)) throw unknownFlags(path);
-		const names = path.split('/');
-		const isInside = names.some((_, depth) => depth > 0 && this.#paths.has(names.slice(0, depth).join('/')));
+		const bytes = utf8(path);
+		let common = 0;
+		while (common < this.#bytes.length && this.#bytes[common] === bytes[common]) common += 1;
+		while (this.#beginnings.at(-1) > common) this.#beginnings.pop();
+		const isInside = this.#beginnings.some((end) => bytes[end] === SLASH);
 		if (isInside) throw new EnvelopeError('Inside', `${JSON.stringify(path)} is inside another entry`, { path });
+		// Those that the last path leads through are counted already.
+		this.#folders += bytes.subarray(common).reduce((all, byte) => all + (byte === SLASH ? 1 : 0), 0);
+		if (this.#folders > MAX_FOLDERS) {
+			throw new EnvelopeError('TooManyFolders', `the folder has more than ${MAX_FOLDERS} folders in it`);
+		}
+		this.#beginnings.push(bytes.length);
 		this.#last = path;
-		this.#paths.add(path);
+		this.#bytes = bytes;
 	}
 }
 
@@ -98,7 +125,7 @@ class Order {
  * Encodes a folder's list.
  *
  * @param {FolderFile[]} files The files, sorted by the bytes of their paths.
- * @throws {EnvelopeError} `TooLong`, `Path`, `Order`, `Inside`, `Flags`
+ * @throws {EnvelopeError} `TooLong`, `Path`, `TooDeep`, `TooManyFolders`, `Order`, `Inside`, `Flags`
  */
 export function folderToBytes(files) {
 	const order = new Order();
@@ -181,7 +208,7 @@ function flagged({ path, isUtf8, flags }) {
  *
  * @param {Uint8Array} data
  * @returns {FolderFile[]}
- * @throws {EnvelopeError} `NotAFolder`, `TooLong`, `Length`, `Path`, `Order`, `Inside`, `Flags`
+ * @throws {EnvelopeError} `NotAFolder`, `TooLong`, `Length`, `Path`, `TooDeep`, `TooManyFolders`, `Order`, `Inside`, `Flags`
  */
 export function folderFromBytes(data) {
 	const fields = new Fields(data, LABEL);
@@ -235,7 +262,8 @@ const NO_KEY = new Uint8Array(32);
  *
  * @param {{ packs: Pack[], files: PackedFile[] }} list The packs, sorted by their keys, and the files, sorted by the bytes
  *     of their paths.
- * @throws {EnvelopeError} `PackOrder`, `PackUnused`, `Outside`, `TooLong`, `Path`, `Order`, `Inside`, `Flags`
+ * @throws {EnvelopeError} `PackOrder`, `PackUnused`, `Outside`, `TooLong`, `Path`, `TooDeep`, `TooManyFolders`, `Order`,
+ *     `Inside`, `Flags`
  */
 export function packedFolderToBytes({ packs, files }) {
 	const order = new Order();
@@ -274,8 +302,8 @@ export function packedFolderToBytes({ packs, files }) {
  *
  * @param {Uint8Array} data
  * @returns {{ packs: Pack[], files: PackedFile[] }}
- * @throws {EnvelopeError} `NotAFolder`, `TooLong`, `Length`, `PackOrder`, `PackUnused`, `Outside`, `Path`, `Order`,
- *     `Inside`, `Flags`
+ * @throws {EnvelopeError} `NotAFolder`, `TooLong`, `Length`, `PackOrder`, `PackUnused`, `Outside`, `Path`, `TooDeep`,
+ *     `TooManyFolders`, `Order`, `Inside`, `Flags`
  */
 export function packedFolderFromBytes(data) {
 	const fields = new Fields(data, PACKED_LABEL);

@@ -12,6 +12,9 @@ import { little } from './scale.mjs';
 /** The version of the sharing pallet's storage that this library knows: `isthmus_sharing::terms::STORAGE_VERSION`. */
 export const SHARING_VERSION = 1;
 const SHARING = 'DataSharing';
+/** The version of the keepers pallet's storage that this library knows: `isthmus_storage_proof::state::STORAGE_VERSION`. */
+export const KEEPERS_VERSION = 0;
+const KEEPERS = 'Keepers';
 
 const key = (pallet, entry, ...parts) =>
 	concat(xxhashAsU8a(utf8(pallet), 128), xxhashAsU8a(utf8(entry), 128), ...parts);
@@ -34,6 +37,13 @@ export const requestKey = (id) => key(SHARING, 'Requests', counted(id, 8));
 export const grantKey = (id) => key(SHARING, 'Grants', counted(id, 8));
 export const grantsOnKey = (owner, { dataset, epoch }, reader) =>
 	key(SHARING, 'AuthorizationList', chosen(owner), counted(dataset, 4), counted(epoch, 4), chosen(reader));
+
+export const keepersVersionKey = () => key(KEEPERS, ':__STORAGE_VERSION__:');
+/** The beginning of the keys of a dataset's keepers. */
+export const keepersKey = (owner, dataset) => key(KEEPERS, 'Keepers', chosen(owner), counted(dataset, 4));
+/** Returns the keeper's account from the end of an entry's key. */
+export const keeperOf = (entryKey) => entryKey.slice(-32);
+export const potKey = (owner, dataset) => key(KEEPERS, 'Pots', chosen(owner), counted(dataset, 4));
 
 const scope = (reader) => ({
 	...{ dataset: reader.u32(), epoch: reader.u32() },
@@ -132,3 +142,19 @@ export const grantsOn = (reader) => {
 	reader.u32(); // How many requests are open.
 	return ids;
 };
+
+/**
+ * Reads a keeper: where its copy is, its deposit, the block since which it keeps, the block of its last proof or null, the last
+ * period that is counted, from how many objects the next piece is drawn, in how many periods it proved and did not prove, and in
+ * how many it did not since its last proof.
+ */
+export const keeper = (reader) => ({
+	...{ location: new TextDecoder().decode(reader.blob()), deposit: reader.u128(), since: reader.u32() },
+	...{ proven: reader.option((reader) => reader.u32()), settled: reader.u32(), objects: reader.u32() },
+	...{ kept: reader.u32(), missed: reader.u32(), inARow: reader.u32() },
+});
+
+/** Reads a pot: the money in it, the number of keepers, the period of the share, and the share of each keeper. */
+export const pot = (reader) => ({
+	...{ amount: reader.u128(), keepers: reader.u32(), period: reader.u32(), share: reader.u128() },
+});

@@ -21,6 +21,9 @@ const HASH = 32;
 /** Returns the nibbles of a key. */
 const nibbles = (key) => [...key].flatMap((byte) => [byte >> 4, byte & 15]);
 
+/** Returns the key with these nibbles. */
+const joined = (path) => Uint8Array.from({ length: path.length / 2 }, (_, index) => (path[2 * index] << 4) | path[2 * index + 1]);
+
 /** Reads the number of nibbles in a node, which begins in the header's last bits. */
 function length(reader, first, bits) {
 	const most = 255 >> bits;
@@ -96,6 +99,31 @@ export class StateProof {
 			// A child of 32 bytes is a hash, a shorter one is the node itself.
 			bytes = child.length === HASH ? this.#node(child) : child;
 		}
+	}
+
+	/**
+	 * Returns the keys of all entries whose keys begin with a prefix, in order.
+	 *
+	 * @param {Uint8Array} prefix
+	 * @returns {Uint8Array[]}
+	 * @throws {BadProof} if it is not proven which these are.
+	 */
+	keys(prefix) {
+		const wanted = nibbles(prefix);
+		const found = [];
+		const search = (bytes, above) => {
+			const { partial, value, children } = decode(bytes, node);
+			const path = [...above, ...partial];
+			if (!wanted.every((nibble, index) => index >= path.length || nibble === path[index])) return;
+			if (value !== null && path.length >= wanted.length) found.push(joined(path));
+			children.forEach((child, nibble) => {
+				const isOther = path.length < wanted.length && wanted[path.length] !== nibble;
+				if (child === null || isOther) return;
+				search(child.length === HASH ? this.#node(child) : child, [...path, nibble]);
+			});
+		};
+		search(this.#node(this.#root), []);
+		return found;
 	}
 
 	/** Returns an entry, read with `read`, or null if it is proven that there is none. */

@@ -95,6 +95,11 @@ export class Connection {
 		return this.#keyring.decodeAddress(address);
 	}
 
+	/** Returns the address of an account of 32 bytes. */
+	address(account) {
+		return this.#keyring.encodeAddress(account);
+	}
+
 	/** Calls a JSON-RPC method that `@polkadot/api` does not know. */
 	async rpc(method, ...params) {
 		return this.#provider.send(method, params);

@@ -14,6 +14,8 @@ import { QueryRefused } from './errors.mjs';
 
 /** How many proofs of finality to follow, one after another. Each has room for thousands of changes of the voters. */
 const PROOFS = 64;
+/** How many keepers of a dataset to ask for: more than it can have. */
+const KEEPERS = 1000;
 /** How old the newest finalized block may be by default, in seconds. */
 const MAX_AGE = 15 * 60;
 
@@ -36,12 +38,15 @@ class Proven {
 		const all = [...keys, version].map(hex);
 		const { proof } = await this.#client.rpc('state_getReadProof', all, hex(this.block.hash));
 		this.#proof.add(proof.map(fromHex));
+		this.#checkVersion(version, storage.SHARING_VERSION, 'shared data');
+	}
+
+	/** Refuses entries that have another layout than this library knows. */
+	#checkVersion(version, known, of) {
 		const found = this.#proof.get(version, (reader) => reader.u16()) ?? 0;
-		if (found !== storage.SHARING_VERSION) {
-			const known = storage.SHARING_VERSION;
-			const message = `the chain keeps shared data in version ${found}, and this library knows version ${known}`;
-			throw new NotProven('UnknownStorage', message);
-		}
+		if (found === known) return;
+		const message = `the chain keeps ${of} in version ${found}, and this library knows version ${known}`;
+		throw new NotProven('UnknownStorage', message);
 	}
 
 	async #get(key, read) {
@@ -64,6 +69,35 @@ class Proven {
 	/** Returns where a dataset's objects are, as its owner published: a list of addresses. */
 	async locations(owner, dataset) {
 		return (await this.#get(storage.locationsKey(owner, dataset), storage.locations)) ?? [];
+	}
+
+	/**
+	 * Returns who keeps copies of a dataset's objects: of each its `account` in bytes, where its copy is (`location`), the block
+	 * `since` which it keeps, the block of its last proof or null (`proven`), in how many periods it proved (`kept`) and did not
+	 * (`missed`, `inARow`), its `deposit`, and what is counted (`settled`, `objects`). That these are all is proven, too.
+	 */
+	async keepers(owner, dataset) {
+		const prefix = storage.keepersKey(owner, dataset);
+		const said = await this.#client.rpc('state_getKeysPaged', hex(prefix), KEEPERS, null, hex(this.block.hash));
+		await this.#loadKeepers([prefix, ...said.map(fromHex)]);
+		return this.#proof.keys(prefix).map((entry) => ({
+			account: storage.keeperOf(entry),
+			...this.#proof.get(entry, storage.keeper),
+		}));
+	}
+
+	/** Returns the pot from which a dataset's keepers are paid: `amount`, `keepers`, `period`, `share`; or null. */
+	async pot(owner, dataset) {
+		const pot = storage.potKey(owner, dataset);
+		await this.#loadKeepers([pot]);
+		return this.#proof.get(pot, storage.pot);
+	}
+
+	/** Fetches the proof of these entries of the keepers pallet. */
+	async #loadKeepers(keys) {
+		const version = storage.keepersVersionKey();
+		await this.load([...keys, version]);
+		this.#checkVersion(version, storage.KEEPERS_VERSION, 'keepers');
 	}
 
 	/** Returns an account's encryption key in bytes, or null. */
@@ -207,6 +241,18 @@ export const Verified = (Base) =>
 				stop.catch(reject);
 			});
 			(await stop)();
+		}
+
+		/**
+		 * Returns who keeps copies of a dataset's objects, since when, and when each last proved it, in the finalized state.
+		 *
+		 * @param {string} owner
+		 * @param {number} dataset
+		 * @returns {Promise<object[]>} As `keepers` of the proven state returns them, but `account` is an address.
+		 */
+		async keepers(owner, dataset) {
+			const keepers = await (await this.proven()).keepers(this.accountBytes(owner), dataset);
+			return keepers.map((keeper) => ({ ...keeper, account: this.address(keeper.account) }));
 		}
 
 		/** Returns what a caller may know about a record, proven. */

@@ -2,7 +2,7 @@
 //! Fetches files out of packs. Files that lie beside each other are fetched together. They are written to a folder of
 //! their own first, and get their names when all of them are on the disk.
 
-use super::place::{is_missing, place, FetchedFolder};
+use super::place::{is_missing, place_after, FetchedFolder};
 use crate::{
 	account::Identity,
 	client::Client,
@@ -109,8 +109,10 @@ impl Fetch<'_> {
 		progress: &mut impl Progress,
 	) -> Result<(), FetchError> {
 		let (mut short, mut long) = (Vec::new(), Vec::new());
+		let mut last = "";
 		for Packed { file, offset, .. } in &list.files {
-			let path = place(output, &file.path)?;
+			let path = place_after(output, &file.path, last)?;
+			last = &file.path;
 			let Some(differs) = is_missing(&path, file, self.replace)? else {
 				continue;
 			};

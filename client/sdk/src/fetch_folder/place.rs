@@ -63,7 +63,14 @@ fn is_fetched(path: &Path, listed: &folder::File) -> Result<bool, FetchError> {
 /// Returns the local path for a folder's file, and creates the folders along it. None of them may be a link,
 /// because a link could lead elsewhere.
 pub(crate) fn place(output: &Path, path: &str) -> Result<PathBuf, FetchError> {
+	place_after(output, path, "")
+}
+
+/// Does the same for a file that is looked at right after another one, whose path is `last`: the folders that both lie in
+/// are not looked at again, so that a list of deep paths does not take long.
+pub(crate) fn place_after(output: &Path, path: &str, last: &str) -> Result<PathBuf, FetchError> {
 	let mut at = output.to_owned();
+	let mut end = 0usize;
 	let mut names = path.split('/').peekable();
 	while let Some(name) = names.next() {
 		// On some systems a name such as `C:x` is more than a name, and leads elsewhere.
@@ -78,7 +85,12 @@ pub(crate) fn place(output: &Path, path: &str) -> Result<PathBuf, FetchError> {
 		if names.peek().is_none() {
 			break;
 		}
-		make_folder(&at)?;
+		// With the slash behind it.
+		end = end.saturating_add(name.len()).saturating_add(1);
+		let is_made = last.as_bytes().get(..end) == path.as_bytes().get(..end);
+		if !is_made {
+			make_folder(&at)?;
+		}
 	}
 	Ok(at)
 }
@@ -130,5 +142,24 @@ mod tests {
 		assert!(matches!(refused, Err(FetchError::NotAFolder(_))));
 		assert_eq!(place(&out, "a/b/file").unwrap(), out.join("a/b/file"));
 		assert!(out.join("a/b").is_dir());
+	}
+
+	#[test]
+	fn folders_of_the_path_before_are_not_looked_at_again() {
+		let folder = tempfile::tempdir().unwrap();
+		let out = folder.path();
+		let is_made = |path: &str, last: &str| {
+			place_after(out, path, last).unwrap();
+			let made = out.join(path).parent().unwrap().is_dir();
+			let _ = fs::remove_dir_all(out.join("a"));
+			made
+		};
+		assert!(is_made("a/b/c", ""));
+		assert!(is_made("a/b/c", "a"));
+		assert!(is_made("a/b/c", "ab"));
+		assert!(!is_made("a/b", "a/a"));
+		assert!(!is_made("a/b/c", "a/b/a"));
+		fs::create_dir(out.join("a")).unwrap();
+		assert!(is_made("a/b/c", "a/bc"));
 	}
 }

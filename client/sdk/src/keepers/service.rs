@@ -28,6 +28,11 @@ use std::{
 };
 use tokio::task::JoinSet;
 
+/// How many objects are copied at a time, at most: small ones, whose store is waited for most of the time.
+const COPIES: usize = 8;
+/// How many bytes of objects are being copied at a time, at most, unless it is one object alone. A copy takes no more memory
+/// than its object has bytes.
+const COPIED_AT_ONCE: u64 = 64 << 20;
 /// How often to send a proof in one period, if it is refused: objects may be removed while it is in flight.
 const ATTEMPTS: u32 = 3;
 
@@ -135,14 +140,28 @@ pub enum Step {
 	},
 }
 
+/// What a look at a block showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+	/// The block.
+	pub block: BlockNumber,
+	/// The period of the block.
+	pub period: Period,
+	/// How many objects are copied.
+	pub copied: usize,
+	/// How many objects the dataset has, without those that cannot be kept.
+	pub objects: usize,
+	/// The account's place in that block, with all periods counted that are over; `None` if it had none.
+	pub place: Option<Keeper>,
+}
+
 /// Receives what [`keep`] does.
 pub trait Watch {
 	/// Receives a step.
 	fn did(&mut self, step: Step);
 
-	/// Receives the number of a block after which there was nothing more to do, and how many objects are copied, of how
-	/// many.
-	fn looked(&mut self, _block: BlockNumber, _copied: usize, _of: usize) {}
+	/// Receives what a look at a block showed, after everything was done that was to be done then.
+	fn looked(&mut self, _look: &Look) {}
 }
 
 impl<Tell: FnMut(Step)> Watch for Tell {
@@ -199,6 +218,7 @@ pub async fn keep_until(
 		unusable: BTreeSet::new(),
 		waiting: VecDeque::new(),
 		copying: JoinSet::new(),
+		in_flight: BTreeMap::new(),
 		listed: None,
 		refused: (0, 0),
 		proven_in: None,
@@ -256,8 +276,10 @@ struct Service<'a, W> {
 	unusable: BTreeSet<RecordKey>,
 	/// What is to be copied.
 	waiting: VecDeque<RecordKey>,
-	/// The object that is being copied. The task ends when this value is dropped.
+	/// The objects that are being copied. The tasks end when this value is dropped.
 	copying: JoinSet<Copied>,
+	/// The lengths of these objects.
+	in_flight: BTreeMap<RecordKey, u64>,
 	/// When the dataset's objects were listed: their number, and the period.
 	listed: Option<(u32, Period)>,
 	/// The period in which proofs were refused, and how many.
@@ -278,8 +300,8 @@ impl<W: Watch> Service<'_, W> {
 		let others = urls.iter().filter(|url| *url != own);
 		self.sources = Locations::open(others).usable;
 		self.list(&proven).await?;
-		let place = proven.keeper(&owner, dataset, self.keeper.account.id());
-		let is_proven = match place.await? {
+		let place = self.place(&proven).await?;
+		let is_proven = match &place {
 			Some(place) => {
 				self.keeping.had_place = true;
 				if place.location.as_ref() != self.keeping.at.url().as_bytes() {
@@ -299,10 +321,29 @@ impl<W: Watch> Service<'_, W> {
 				true
 			}
 		};
-		let block = proven.block().number;
-		let (copied, of) = (self.copied_count(), self.objects.len());
-		self.watch.looked(block, copied, of);
+		let (period, _) = proven.period(self.period_length).await?;
+		self.watch.looked(&Look {
+			block: proven.block().number,
+			period,
+			copied: self.copied_count(),
+			objects: self.objects.len(),
+			place,
+		});
 		Ok(is_proven && self.is_settled())
+	}
+
+	/// Returns the account's place, if it has one, with all periods counted that are over.
+	async fn place(&self, proven: &Proven) -> Result<Option<Keeper>, Error> {
+		let (owner, dataset) = (&self.keeping.owner, self.keeping.dataset);
+		let id = self.keeper.account.id();
+		let Some(mut place) = proven.keeper(owner, dataset, id).await? else {
+			return Ok(None);
+		};
+		let (period, length) = proven.period(self.period_length).await?;
+		let objects = proven.objects_since(owner, dataset).await?;
+		let first = first_drawn_after(objects.since, length);
+		place.settle(period, objects.count, first);
+		Ok(Some(place))
 	}
 
 	/// Returns whether nothing is being copied, or waits for that.
@@ -345,15 +386,17 @@ impl<W: Watch> Service<'_, W> {
 			return Ok(());
 		}
 		let keys = proven.objects(&owner, dataset).await?;
-		let gone = self.objects.keys().filter(|key| !keys.contains(key));
+		let listed: BTreeSet<&RecordKey> = keys.iter().collect();
+		let gone = self.objects.keys().filter(|key| !listed.contains(key));
 		for key in gone.copied().collect::<Vec<_>>() {
 			self.delete(proven, key).await?;
 		}
 		self.add_new(proven, &keys).await?;
+		let queued: BTreeSet<RecordKey> = self.waiting.iter().copied().collect();
 		for key in keys {
 			// Also those that could not be copied in an earlier period.
 			let is_missing = self.objects.get(&key).is_some_and(|known| !known.here);
-			if is_missing && self.copying.is_empty() && !self.waiting.contains(&key) {
+			if is_missing && !self.in_flight.contains_key(&key) && !queued.contains(&key) {
 				self.waiting.push_back(key);
 			}
 		}
@@ -410,15 +453,19 @@ impl<W: Watch> Service<'_, W> {
 		Ok(())
 	}
 
-	/// Begins to copy the next object, if none is being copied.
+	/// Begins to copy the next objects, as many as may be copied at a time.
 	fn copy_next(&mut self) {
-		while self.copying.is_empty() {
-			let Some(key) = self.waiting.pop_front() else {
-				return;
-			};
+		while let Some(key) = self.waiting.front().copied() {
 			let Some(known) = self.objects.get(&key) else {
+				self.waiting.pop_front();
 				continue;
 			};
+			let length = known.object.length();
+			if !may_begin(&self.in_flight, length) {
+				return;
+			}
+			self.waiting.pop_front();
+			self.in_flight.insert(key, length);
 			let (object, damaged) = (known.object.clone(), known.damaged);
 			let (sources, at) = (self.sources.clone(), self.keeping.at.clone());
 			self.copying.spawn(async move {
@@ -434,10 +481,11 @@ impl<W: Watch> Service<'_, W> {
 
 	/// Notes what came of copying an object.
 	fn copied(&mut self, copied: Option<Copied>) {
-		// The task ends only with its result, or with the program.
+		// A task ends only with its result, or with the program.
 		let Some((key, copied)) = copied else {
 			return;
 		};
+		self.in_flight.remove(&key);
 		let Some(known) = self.objects.get_mut(&key) else {
 			return;
 		};
@@ -455,26 +503,23 @@ impl<W: Watch> Service<'_, W> {
 	}
 
 	/// Proves what is drawn, if something is due. Returns whether there is nothing more to do in this period.
-	async fn prove(&mut self, proven: &Proven, place: Keeper) -> Result<bool, Error> {
+	async fn prove(&mut self, proven: &Proven, place: &Keeper) -> Result<bool, Error> {
 		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
 		let id = *self.keeper.account.id();
-		let (period, length) = proven.period(self.period_length).await?;
-		let objects = proven.objects_since(&owner, dataset).await?;
-		let first = first_drawn_after(objects.since, length);
-		let mut settled = place.clone();
-		settled.settle(period, objects.count, first);
-		if settled.in_a_row >= self.most_missed {
+		let (period, _) = proven.period(self.period_length).await?;
+		let in_a_row = place.in_a_row;
+		if in_a_row >= self.most_missed {
 			return Err(Error::Keeper(
 				"the account has missed too many periods in a row: give its place up with --leave, without the deposit, and run the command again to take a new one",
 			));
 		}
 		let default = self.period_length;
-		let challenge = match proven.due(&owner, dataset, &id, &place, default).await {
+		let challenge = match proven.due(&owner, dataset, &id, place, default).await {
 			Ok(Due::Proof(challenge)) => challenge,
 			Ok(Due::Nothing) => return Ok(true),
 			Ok(Due::Excuse(period)) => return self.excuse(period).await,
 			Err(Error::Malformed { .. }) => {
-				self.save_deposit(settled.in_a_row).await?;
+				self.save_deposit(in_a_row).await?;
 				return Ok(true);
 			}
 			Err(error) => return Err(error),
@@ -484,7 +529,7 @@ impl<W: Watch> Service<'_, W> {
 			return Ok(true);
 		}
 		if is_refused {
-			self.save_deposit(settled.in_a_row).await?;
+			self.save_deposit(in_a_row).await?;
 			return Ok(true);
 		}
 		let key = challenge.key;
@@ -492,7 +537,7 @@ impl<W: Watch> Service<'_, W> {
 			if !self.is_settled() {
 				return Ok(false);
 			}
-			self.save_deposit(settled.in_a_row).await?;
+			self.save_deposit(in_a_row).await?;
 			return Ok(true);
 		};
 		let proof = prove(&self.keeping.at, &challenge.object, challenge.piece);
@@ -500,7 +545,7 @@ impl<W: Watch> Service<'_, W> {
 			Ok(proof) => proof,
 			// All of it was checked or copied already: what is left is to wait until its store can be read.
 			Err(_) if self.repaired_in == Some(period) => {
-				self.save_deposit(settled.in_a_row).await?;
+				self.save_deposit(in_a_row).await?;
 				return Ok(true);
 			}
 			Err(failure) => {
@@ -595,6 +640,13 @@ impl<W: Watch> Service<'_, W> {
 	}
 }
 
+/// Returns whether an object of this length may be copied besides those that are being copied.
+fn may_begin(in_flight: &BTreeMap<RecordKey, u64>, length: u64) -> bool {
+	let bytes = in_flight.values().copied();
+	let bytes = bytes.fold(length, u64::saturating_add);
+	in_flight.is_empty() || (in_flight.len() < COPIES && bytes <= COPIED_AT_ONCE)
+}
+
 /// Returns whether to give a place up after this many periods missed in a row: after half of those that cost the place.
 fn is_time_to_leave(in_a_row: u32, most_missed: u32) -> bool {
 	in_a_row >= most_missed.div_ceil(2)
@@ -613,6 +665,21 @@ mod tests {
 		for (owner, dataset) in [(0xab, 8), (0xac, 7)] {
 			assert_ne!(first, at(owner, dataset, "file:///srv/copies"));
 		}
+	}
+
+	#[test]
+	fn small_objects_are_copied_together_and_a_large_one_alone() {
+		let copying = |lengths: &[u64]| -> BTreeMap<RecordKey, u64> {
+			let keys = (0..).map(|number| [number; 32].into());
+			keys.zip(lengths.iter().copied()).collect()
+		};
+		assert!(may_begin(&copying(&[]), 1 << 40));
+		assert!(!may_begin(&copying(&[1 << 40]), 1));
+		assert!(!may_begin(&copying(&[1]), 1 << 40));
+		assert!(may_begin(&copying(&[16 << 20; 3]), 16 << 20));
+		assert!(!may_begin(&copying(&[16 << 20; 4]), 1));
+		assert!(may_begin(&copying(&[1; 7]), 1) && !may_begin(&copying(&[1; 8]), 1));
+		assert!(!may_begin(&copying(&[u64::MAX]), u64::MAX));
 	}
 
 	#[test]

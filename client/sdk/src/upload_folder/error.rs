@@ -3,7 +3,7 @@
 
 use crate::{
 	error::{Error, UploadError},
-	folder::{FolderError, MAX_PATH},
+	folder::{FolderError, MAX_DEPTH, MAX_PATH},
 	text::io_words,
 	types::{DatasetId, RecordKey},
 };
@@ -25,7 +25,7 @@ pub enum UploadFolderError {
 	#[error("{} is not a folder", .0.display())]
 	NotAFolder(PathBuf),
 	/// Files or folders have names, or paths, that cannot be in a folder's list.
-	#[error("these names cannot be in a folder: {}. A name is UTF-8 without \\, : and control or invisible characters, and a path has at most {MAX_PATH} bytes", listed(.0))]
+	#[error("these names cannot be in a folder: {}. A name is UTF-8 without \\, : and control or invisible characters, and a path has at most {MAX_DEPTH} names and {MAX_PATH} bytes", listed(.0))]
 	Names(Vec<PathBuf>),
 	/// Files or folders cannot be read. Nothing was sent.
 	#[error("{}", reasons(.0))]

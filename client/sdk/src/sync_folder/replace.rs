@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Puts entries on the chain, and replaces the stored list by the new one, together with the last packs.
+
+use super::{stored::version, Job, Running, Spare, SyncedFolder, BATCH};
+use crate::{
+	call::Call,
+	error::{Error, UploadError},
+	folder::{self, packed::List},
+	progress::{Progress, Stage},
+	refusal::PalletError,
+	state::State,
+	tx::Pending,
+	types::*,
+	upload::{complete, free_place, Done, Stored},
+	upload_folder::UploadFolderError,
+};
+use std::{collections::HashMap, io::Cursor, sync::atomic::AtomicU64};
+
+impl Running<'_> {
+	/// Sends a transaction with other calls and then objects' entries, unless a place was taken meanwhile. The `last` one
+	/// replaces the list: it is not sent if the folder has another version by now.
+	pub(super) async fn enter(
+		&mut self,
+		entries: &[(Place, Object)],
+		first: &[Call],
+		last: bool,
+	) -> Result<Pending, Error> {
+		let (client, owner) = (self.asked.client, self.asked.owner);
+		let this = &*self;
+		let make = |notes| async move {
+			let best = client.best().await?;
+			if last {
+				this.check_same(&best).await?;
+			}
+			let mut calls = first.to_vec();
+			for (place, object) in entries {
+				let at = (*place, false);
+				free_place(client, owner, &best, &notes, at).await?;
+				calls.push(client.store_object(place, object).await?);
+			}
+			Ok((client.batch(&calls).await?, ()))
+		};
+		let (pending, ()) = client.submit_made(&owner.account, make).await?;
+		self.so_far.transactions += 1;
+		Ok(pending)
+	}
+
+	/// Checks that the stored list is the one that the new one was made from, and that the packs of interrupted runs are
+	/// still on the chain.
+	///
+	/// # Errors
+	///
+	/// Returns [`UploadError::Overtaken`] if not: a program on another machine has stored the folder.
+	async fn check_same(&self, best: &State) -> Result<(), Error> {
+		let owner = self.asked.owner.id();
+		let now = complete(best, owner, self.asked.key).await?;
+		let mut is_same = now.as_ref().map(version) == self.stored.as_ref().map(version);
+		for key in &self.there {
+			is_same = is_same && complete(best, owner, *key).await?.is_some();
+		}
+		match is_same {
+			true => Ok(()),
+			false => Err(UploadError::Overtaken.into()),
+		}
+	}
+
+	/// Stores the list in place of the old one, together with the last packs, and removes what is not needed any more.
+	pub(super) async fn store_list(
+		&mut self,
+		list: &List,
+		bytes: Vec<u8>,
+		mut entries: Vec<(Place, Object)>,
+		progress: &mut impl Progress,
+	) -> Result<SyncedFolder, UploadFolderError> {
+		let key = self.asked.key;
+		let spare = self.spare(list, true).await?;
+		let place = self.allocate(key, false).await?;
+		let length = bytes.len() as u64;
+		let count = AtomicU64::new(0);
+		let job = Job {
+			place,
+			source: Cursor::new(bytes),
+			length,
+		};
+		let (sent, _) = self.send(job, &count).await?;
+		self.forget(&sent)?;
+		self.so_far.sent_bytes = self.so_far.sent_bytes.saturating_add(length);
+		let all = self.so_far.sent_bytes;
+		progress.at(Stage::Sending, all, all);
+		self.note_spare(&spare)?;
+		entries.push((place, sent.object.clone()));
+		let (mut pending, are_removed) = match self.replace(&entries, &spare).await {
+			Ok(done) => done,
+			Err(error) => {
+				// If the connection is lost, the transaction may still come into a block.
+				if !error.is_connection() {
+					self.discard(&sent).await;
+				}
+				return Err(error.into());
+			}
+		};
+		let included = match self.asked.finalized || self.asked.deletes {
+			true => pending.finalized().await?,
+			false => pending.included().await?,
+		};
+		let stay = match are_removed {
+			true => Vec::new(),
+			false => self.remove(&spare).await?,
+		};
+		let mut report = self.report(&self.old, list, (place, Done::Now(included)));
+		report.removed_packs = self.count_removed(&spare, &stay);
+		report.deleted = self.tidy(&spare, stay).await?;
+		Ok(report)
+	}
+
+	/// Sends the transaction that replaces the list. It also removes the records of packs that are not needed any more, unless
+	/// they are many, or a reader has paid for one. Also returns whether none of them is left to be removed.
+	async fn replace(
+		&mut self,
+		entries: &[(Place, Object)],
+		spare: &[Spare],
+	) -> Result<(Pending, bool), Error> {
+		use PalletError::{RecordPaidFor, UnknownRecord};
+		let (client, key) = (self.asked.client, self.asked.key);
+		let mut first = Vec::new();
+		if self.stored.is_some() {
+			first.push(client.remove_record(key).await?);
+		}
+		let mut all = first.clone();
+		for spare in spare.iter().filter(|spare| spare.there && spare.key != key) {
+			all.push(client.remove_record(spare.key).await?);
+		}
+		let count = all.len() - first.len();
+		if count <= BATCH {
+			match self.enter(entries, &all, true).await {
+				Err(error)
+					if count > 0
+						&& matches!(error.refusal(), Some(RecordPaidFor | UnknownRecord)) => {}
+				entered => return Ok((entered?, true)),
+			}
+		}
+		Ok((self.enter(entries, &first, true).await?, false))
+	}
+
+	/// Reports what was done since the folder had the list `old`.
+	pub(super) fn report(
+		&self,
+		old: &List,
+		list: &List,
+		(place, done): (Place, Done),
+	) -> SyncedFolder {
+		let old = files_of(old);
+		let (mut added, mut changed, mut same_paths) = (0, 0, 0);
+		for file in self.files {
+			match old.get(file.path.as_str()) {
+				None => added += 1,
+				Some(was) => {
+					same_paths += 1;
+					let is_same = was.hash == file.hash && was.executable == file.executable;
+					changed += usize::from(!is_same);
+				}
+			}
+		}
+		SyncedFolder {
+			list: Stored {
+				place,
+				done,
+				resumed: self.so_far.resumed.unwrap_or(false),
+				transactions: self.so_far.transactions,
+			},
+			location: self.location.url().to_owned(),
+			files: self.files.len(),
+			bytes: self
+				.files
+				.iter()
+				.fold(0, |all, file| all.saturating_add(file.length)),
+			added,
+			changed,
+			removed: old.len() - same_paths,
+			packs: list.packs.len(),
+			sent_packs: self.so_far.sent_packs,
+			sent_bytes: self.so_far.sent_bytes,
+			removed_packs: 0,
+			deleted: Vec::new(),
+		}
+	}
+}
+
+/// Returns the files of a list by their paths.
+fn files_of(list: &List) -> HashMap<&str, &folder::File> {
+	let files = list.files.iter().map(|packed| &packed.file);
+	let files = files.filter(|file| !file.folder);
+	files.map(|file| (file.path.as_str(), file)).collect()
+}
