@@ -23,14 +23,14 @@ let node;
 
 before(
 	async () => {
-		// The development chain, with shorter sessions.
+		// The development chain, with shorter sessions. Only transactions make blocks, so that none ends by itself.
 		const spec = await writeSpec(folder, {
 			verifiers: identities(1),
 			parameters: { difficultyRule: 'fixed', minimumDifficulty: '0x400', genesisDifficulty: '0x400' },
 			edit: (genesis) => Object.assign(genesis.verifiers, { sessionBlocks: SESSION_BLOCKS }),
 			chainType: 'Development',
 		});
-		node = await LocalNode.start({ args: ['--dev', '--chain', spec], basePath: join(folder, 'node') });
+		node = await LocalNode.start({ args: ['--dev', '--chain', spec, '--heartbeat', '600'], basePath: join(folder, 'node') });
 	},
 	{ timeout },
 );
