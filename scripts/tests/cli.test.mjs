@@ -24,7 +24,7 @@ import { until } from '../lib/rpc.mjs';
 import { Client, recordKey } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
-const timeout = 300_000;
+const timeout = 600_000;
 const PASSPHRASE = 'three plain words';
 /** The exit codes that `isthmus --help` explains. */
 const [DONE, FAILED, USAGE, UNREACHABLE, REFUSED, NOT_AUTHENTIC] = [0, 1, 2, 3, 4, 5];

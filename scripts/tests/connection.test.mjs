@@ -18,7 +18,7 @@ import { Client, hex } from '../lib/sharing.mjs';
 import { Wire } from '../lib/wire.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
-const timeout = 300_000;
+const timeout = 600_000;
 /** How long a node may be silent, in seconds: longer than this machine lets an honest one wait, beside a build, too. */
 const SILENCE = 10;
 const [DONE, UNREACHABLE, REFUSED, NOT_AUTHENTIC] = [0, 3, 4, 5];

@@ -15,7 +15,7 @@ import { Client } from '../lib/sharing.mjs';
 import { identities, writeSpec } from '../lib/spec.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
-const timeout = 180_000;
+const timeout = 600_000;
 /** How many blocks a session has. The examples admit and remove a verifier in two sessions, one after the other. */
 const SESSION_BLOCKS = 20;
 const folder = mkdtempSync(join(tmpdir(), 'isthmus-examples-'));

@@ -21,7 +21,7 @@ import { Rpc } from '../lib/rpc.mjs';
 import { Client } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
-const timeout = 300_000;
+const timeout = 600_000;
 const [FAILED, USAGE, REFUSED] = [1, 2, 4];
 /** A response may have this many bytes. */
 const MAX_BYTES = 1000;

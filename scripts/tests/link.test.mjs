@@ -12,7 +12,7 @@ import { Link } from '../lib/link.mjs';
 import { randomNumbers } from '../lib/random.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
-const timeout = 300_000;
+const timeout = 600_000;
 const BYTES = 3_000_000;
 
 /** Starts a server that sends back what it receives; returns its port. */

@@ -10,7 +10,7 @@ import { LocalNode } from '../lib/node.mjs';
 import { Rpc, until } from '../lib/rpc.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
-const timeout = 300_000;
+const timeout = 600_000;
 /** How long to wait for the first value of a metric, in milliseconds. This, too, only ends hangs. */
 const PATIENCE = 60_000;
 const ROOT = new URL('../../', import.meta.url);

@@ -18,7 +18,7 @@ import { queryMessage } from '../lib/query.mjs';
 import { Client, hex, recordKey } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
-const timeout = 300_000;
+const timeout = 600_000;
 const vectors = JSON.parse(readFileSync(new URL('../../primitives/sharing/vectors.json', import.meta.url)));
 const bytes = (text) => new Uint8Array(Buffer.from(text, 'hex'));
 const plainHex = (data) => Buffer.from(data).toString('hex');

@@ -10,7 +10,7 @@ import { Rpc } from '../lib/rpc.mjs';
 import { Client } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
-const timeout = 300_000;
+const timeout = 600_000;
 /** The size of a transaction whose request just fits into 15 MiB in hexadecimal. */
 const LARGEST = 7_864_200;
 
