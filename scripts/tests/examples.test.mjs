@@ -23,7 +23,7 @@ let node;
 
 before(
 	async () => {
-		// The development chain, with shorter sessions. Only transactions make blocks, so that none ends by itself.
+		// The development chain, with shorter sessions. Only transactions make blocks, so that none ends before the examples have passed.
 		const spec = await writeSpec(folder, {
 			verifiers: identities(1),
 			parameters: { difficultyRule: 'fixed', minimumDifficulty: '0x400', genesisDifficulty: '0x400' },

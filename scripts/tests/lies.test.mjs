@@ -47,7 +47,7 @@ let commands;
 /** What the liar may put in the place of something else: its own keys, and another record. */
 let swaps;
 
-/** Runs the command until it exits or, with `patience`, for so many milliseconds: `code` is null if it still waits then. */
+/** Runs the command until it exits or, with `patience`, for that number of milliseconds: `code` is null if it still waits then. */
 async function run(args, { url = node.url, patience } = {}) {
 	const env = { ...process.env, HOME: folder, ISTHMUS_URL: url, ISTHMUS_GENESIS: hex(client.genesis), ISTHMUS_KEY: '' };
 	const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
