@@ -75,6 +75,8 @@ test('syncing a chain of 2,000 blocks with forks', { timeout }, async (t) => {
 			minimumDifficulty: '0x400',
 			genesisTimestamp: Math.floor(Date.now() / 1000) - 2 * BLOCKS * INTERVAL,
 		},
+		// Otherwise the source would learn a node's address and connect to it itself.
+		chainType: { Custom: 'Test' },
 	});
 	const start = async (name, more = []) => {
 		const args = ['--chain', spec, '--no-mdns', '--disable-log-color', ...more];
