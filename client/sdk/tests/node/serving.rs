@@ -254,9 +254,9 @@ async fn an_answer_that_would_fail_is_not_sent() {
 		};
 		let call = authorize(&client, &school, asked, &short, Depth::Final).await?;
 		let pending = client.submit(&school.account, &call).await?;
-		Ok((pending.last(), end))
+		Ok::<_, Error>((pending.last(), end))
 	};
-	let mut sent: Result<_, Error> = answered().await;
+	let mut sent = answered().await;
 	for _ in 0..20 {
 		if !matches!(sent, Err(Error::TooLate { .. })) {
 			break;
