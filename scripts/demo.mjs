@@ -35,7 +35,7 @@ const FRESH = 3600;
 /** The port on which Polkadot.js Apps looks for a local node by default. */
 const DEFAULT_PORT = 9944;
 /** How long the demo may take before it gives up, in milliseconds. */
-const TIMEOUT = 120_000;
+const TIMEOUT = 600_000;
 
 const print = (line = '') => process.stdout.write(`${line}\n`);
 /** Prints a step on the chain: the blocks that include it, who acts, and what they do. */

@@ -20,7 +20,7 @@ const HASH_RATE = 40_000;
 const FIRST_RPC_PORT = 9944;
 const FIRST_PEER_PORT = 30333;
 /** How long a node may take to exit after SIGTERM, in milliseconds. */
-const STOP_TIMEOUT = 15_000;
+const STOP_TIMEOUT = 60_000;
 
 const FOLDER = join(
 	process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'),

@@ -12,6 +12,7 @@ import { Harassment } from './lib/attack-program.mjs';
 import { Network } from './lib/network.mjs';
 import { runToEnd } from './lib/node.mjs';
 import { randomNumbers } from './lib/random.mjs';
+import { until } from './lib/rpc.mjs';
 import { page } from './lib/soak/page.mjs';
 import { plan } from './lib/soak/plan.mjs';
 import { logLines, Watch } from './lib/soak/watch.mjs';
@@ -128,6 +129,8 @@ async function soak({ seconds, nodes, seed, log }) {
 			events.push(event);
 		}
 		await pause(Math.max(0, seconds - elapsed()) * 1000);
+		// In a short run on a busy machine, the first record may take longer.
+		await until('a record is stored', () => work.records.length > 0, SETTLING).catch(() => undefined);
 		stop.abort();
 		await working;
 		await hostile.end();

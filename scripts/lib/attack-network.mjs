@@ -61,7 +61,7 @@ const SHORT = {
 /** The number and size of the stored values that make block requests expensive. */
 const [BULK_VALUES, BULK_BYTES] = [9, 1024 * 1024];
 /** How long an attack may take, in milliseconds. */
-const TIMEOUT = 600_000;
+const TIMEOUT = 1_200_000;
 
 /** With it, a node's log has every line: also those that strangers cause by the dozen, such as a panic of the runtime. */
 export const UNBOUNDED_LOG = ['--enable-log-reloading'];

@@ -4,6 +4,11 @@
 
 /** An upper bound for the length of a motion's call, in bytes. */
 const LENGTH = 1000;
+/**
+ * How many blocks to wait for after each step. Where several nodes mine, the newest blocks may still be replaced by others,
+ * in which the next step would come before this one.
+ */
+const DEPTH = 4;
 
 /**
  * Proposes a motion from the first of these accounts, approves it from all of them, and executes it.
@@ -21,15 +26,27 @@ export async function agree(client, secrets, call) {
 	// A motion that needs one vote was executed at once.
 	if (secrets.length === 1) return executed(client, proposed);
 	const { proposalHash, proposalIndex } = proposed.event('council', 'Proposed');
-	await Promise.all(
+	await buried(client, proposed.block);
+	const votes = await Promise.all(
 		signers.map((signer) => client.submit(signer, council.vote(proposalHash, proposalIndex, true))),
 	);
+	await buried(client, Math.max(...votes.map(({ block }) => block)));
 	const { weight } = await call.paymentInfo(signers[0].address);
 	const closed = await client.submit(
 		signers[0],
 		council.close(proposalHash, proposalIndex, weight, LENGTH),
 	);
 	return executed(client, closed);
+}
+
+/** Resolves when there are `DEPTH` blocks on top of the one with this number. */
+function buried({ api }, block) {
+	return new Promise((resolve, reject) => {
+		const stop = api.rpc.chain.subscribeNewHeads(({ number }) => {
+			if (number.toNumber() >= block + DEPTH) resolve(stop.then((end) => end()));
+		});
+		stop.catch(reject);
+	});
 }
 
 /** Returns the receipt of a motion that was executed, unless its call was refused. */

@@ -20,9 +20,12 @@ export class Link {
 	#server;
 	#sockets = new Set();
 	#open = false;
+	/** The connections that wait, if new ones do. */
+	#held;
 	#latency;
 	#admits;
 	#pipes;
+	#target;
 
 	/** The port that leads to the target. */
 	port;
@@ -43,7 +46,15 @@ export class Link {
 		link.#latency = latency;
 		link.#admits = admits;
 		link.#pipes = [0, 1].map(() => new Pipe({ rate, loss, random }));
-		link.#server = createServer((near) => link.#forward(near, target()));
+		link.#server = createServer((near) => {
+			link.#sockets.add(near);
+			// A `close` event follows every error.
+			near.on('error', () => {});
+			near.on('close', () => link.#sockets.delete(near));
+			if (link.#held) link.#held.push(near);
+			else link.#forward(near, target());
+		});
+		link.#target = target;
 		await new Promise((resolve, reject) => {
 			link.#server.once('error', reject);
 			link.#server.listen(0, '127.0.0.1', resolve);
@@ -61,6 +72,18 @@ export class Link {
 	cut() {
 		this.#open = false;
 		for (const socket of this.#sockets) socket.destroy();
+	}
+
+	/** Lets connections that are made from now on wait until `release` is called, with all that is sent over them. */
+	hold() {
+		this.#held ??= [];
+	}
+
+	/** Ends what `hold` began. */
+	release() {
+		const held = this.#held ?? [];
+		this.#held = undefined;
+		for (const near of held) if (!near.destroyed) this.#forward(near, this.#target());
 	}
 
 	/** Cuts the link permanently. */

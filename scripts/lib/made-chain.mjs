@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
 
 /** How long making a chain may take by default, in milliseconds. */
-const TIMEOUT = 300_000;
+const TIMEOUT = 600_000;
 
 /** Returns the program's path: $ISTHMUS_ADVERSARY, or `isthmus-adversary` beside the node's program. */
 function adversaryPath() {

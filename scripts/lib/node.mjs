@@ -12,16 +12,28 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 /** How long a node may take to answer its first RPC, in milliseconds. */
 const START_TIMEOUT = 300_000;
-/** How long a node may take to exit after SIGTERM, in milliseconds. */
-const STOP_TIMEOUT = 10_000;
+/** How long a node may take to exit after SIGTERM, in milliseconds. This, too, only ends hangs. */
+const STOP_TIMEOUT = 60_000;
 /** How often to poll a starting node, in milliseconds. */
 const POLL_INTERVAL = 50;
 
 /** The maximum number of bytes that a program may print: a chain specification has a few million. */
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
+/**
+ * The ports of nodes: blocks of 100, the first of which a process holds to have the others for itself. They are below those
+ * that the system gives to programs that ask for any port (on Linux from 32768 on). So no other program takes a port after
+ * it was found free and before the node listens there, or while the node is restarted.
+ */
+const [FIRST_PORT, BLOCKS, BLOCK] = [10_000, 200, 100];
+
 /** The nodes to kill when this process exits. */
 const running = new Set();
+
+/** The ports of this process's blocks that were not returned yet, and what holds the blocks. */
+const ports = [];
+const held = [];
+let holding;
 
 /** Returns the path of the node's program. */
 function binary() {
@@ -30,15 +42,43 @@ function binary() {
 	return path;
 }
 
-/** Returns a free port on the loopback interface: `wanted` if it is free, otherwise any. */
+/** Returns a free port on the loopback interface: `wanted` if it is free, otherwise one that no one else gets. */
 export async function freePort(wanted = 0) {
-	return new Promise((resolve, reject) => {
+	if (wanted && (await isFree(wanted))) return wanted;
+	for (;;) {
+		if (ports.length === 0) await (holding ??= holdBlock().finally(() => (holding = undefined)));
+		const port = ports.shift();
+		if (port && (await isFree(port))) return port;
+	}
+}
+
+/** Holds a block of ports until this process exits. */
+async function holdBlock() {
+	for (let attempt = 0; attempt < 10 * BLOCKS; attempt++) {
+		const first = FIRST_PORT + BLOCK * Math.floor(Math.random() * BLOCKS);
+		const server = await listen(first);
+		if (!server) continue;
+		// It does not keep this process running.
+		held.push(server.unref());
+		for (let port = first + 1; port < first + BLOCK; port++) ports.push(port);
+		return;
+	}
+	throw new Error(`other programs listen at ports ${FIRST_PORT} to ${FIRST_PORT + BLOCK * BLOCKS}: end some of them`);
+}
+
+/** Returns whether no one listens at a port of the loopback interface. */
+async function isFree(port) {
+	const server = await listen(port);
+	await new Promise((resolve) => (server ? server.close(resolve) : resolve()));
+	return server !== undefined;
+}
+
+/** Listens at a port of the loopback interface; resolves with undefined if that is not possible. */
+function listen(port) {
+	return new Promise((resolve) => {
 		const server = createServer();
-		server.once('error', (error) => (wanted ? resolve(freePort()) : reject(error)));
-		server.listen(wanted, '127.0.0.1', () => {
-			const { port } = server.address();
-			server.close(() => resolve(port));
-		});
+		server.once('error', () => resolve(undefined));
+		server.listen({ port, host: '127.0.0.1', exclusive: true }, () => resolve(server));
 	});
 }
 

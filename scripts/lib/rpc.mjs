@@ -48,8 +48,9 @@ export class Rpc {
 	/** Connects to a node that is listening. */
 	static async connect(url) {
 		const rpc = new Rpc();
-		// Do not reconnect automatically: a test that stops a node connects again after restarting it.
-		rpc.#provider = new WsProvider(url, false);
+		// Do not reconnect automatically: a test that stops a node connects again after restarting it. By default, an answer
+		// may take a minute.
+		rpc.#provider = new WsProvider(url, false, {}, TIMEOUT);
 		await rpc.#provider.connect();
 		await rpc.#provider.isReady;
 		return rpc;

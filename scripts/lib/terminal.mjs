@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 /** The program that makes the terminal. */
 const TERMINAL = fileURLToPath(new URL('terminal.py', import.meta.url));
 /** How long a script may take, in milliseconds: only those that hang take longer, also beside a build. */
-const TIMEOUT = 120_000;
+const TIMEOUT = 600_000;
 
 /** Whether this system lets scripts mount file systems, in a namespace that ends with them. */
 export const canMount = spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;

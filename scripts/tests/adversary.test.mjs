@@ -12,7 +12,7 @@ import { storeBulk, UNBOUNDED_LOG, victim } from '../lib/attack-network.mjs';
 import { adversary } from '../lib/attack-program.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
-const timeout = 240_000;
+const timeout = 900_000;
 /** The extent of each flood. (scripts/attack sends 10,000 messages.) */
 const FLOOD = { messages: 400, seconds: 8 };
 /** How many connections a flood opens at the same time. The last ones may have carried no messages. */

@@ -189,7 +189,7 @@ test('a run in which nothing can be carried out exits with code 2, and says so',
 	const script = fileURLToPath(new URL('../attack.mjs', import.meta.url));
 	const env = { ...process.env, ISTHMUS_NODE };
 	const { code, stdout, stderr } = await new Promise((resolve) => {
-		execFile(process.execPath, [script, '--short'], { env, timeout: 120_000 }, (error, stdout, stderr) =>
+		execFile(process.execPath, [script, '--short'], { env, timeout: 600_000 }, (error, stdout, stderr) =>
 			resolve({ code: error?.code ?? 0, stdout, stderr }),
 		);
 	});

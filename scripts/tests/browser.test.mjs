@@ -17,7 +17,7 @@ import { moduleAt, needs, servePage } from '../lib/browser.mjs';
 import { LocalNode } from '../lib/node.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
-const timeout = 300_000;
+const timeout = 600_000;
 const browser = process.env.CHROMIUM;
 const OPTIONS = '--headless=old --no-sandbox --disable-gpu --single-process --no-zygote --disable-dev-shm-usage'.split(' ');
 

@@ -20,10 +20,11 @@ import { EncryptionSecret, grantRecipient, MasterSecret, PublicKey } from '../li
 import { storeFile } from '../lib/large.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
+import { until } from '../lib/rpc.mjs';
 import { Client, recordKey } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
-const timeout = 300_000;
+const timeout = 600_000;
 const PASSPHRASE = 'three plain words';
 /** The exit codes that `isthmus --help` explains. */
 const [DONE, FAILED, USAGE, UNREACHABLE, REFUSED, NOT_AUTHENTIC] = [0, 1, 2, 3, 4, 5];
@@ -1036,24 +1037,17 @@ describe('interrupted in the middle', () => {
 	/** Returns how many chunks of the record are stored. */
 	const arrived = async () => (await ok('list', 'records', ...owner.key))[0]?.arrived ?? 0;
 
-	/** Resolves when the chain has the record's first chunk. */
-	const firstChunk = () => new Promise((resolve, reject) => {
-		const { ChunkStored } = client.api.events.dataSharing;
-		const isChunk = ({ event }) => ChunkStored.is(event) && event.data[1].eq(recordKey('killed'));
-		const stop = client.api.query.system.events((events) => {
-			if (events.some(isChunk)) stop.then((end) => end()).then(resolve);
-		});
-		stop.catch(reject);
-	});
-
 	before(async () => {
 		owner = await producer('//Killed');
 		bytes = random('killed', SIZE);
-		const storing = start(['store', 'killed', '--public-name', ...owner.key]);
-		await firstChunk();
-		storing.kill('SIGKILL');
-		const stored = await arrived();
-		assert.ok(stored > 0 && stored < 29, `${stored} chunks`);
+		// It is killed when it has sent what opens the record and some chunks, of which the chain has at least one soon after.
+		let sent = 0;
+		await killed(
+			['store', 'killed', '--public-name', ...owner.key],
+			(method) => method === 'transactionWatch_v1_submitAndWatch' && ++sent === 5,
+		);
+		const stored = await until('the first chunk is stored', arrived);
+		assert.ok(stored < 29, `${stored} chunks`);
 		const [resumed] = await ok('store', 'killed', '--public-name', ...owner.key);
 		assert.ok(resumed.resumed);
 		assert.equal(await arrived(), 29);
@@ -1278,10 +1272,14 @@ test('serve grants what the policy allows, even after it is killed and restarted
 	const given = await ok('list', 'given', ...key);
 	const ranges = given.map(({ scope }) => scope.from).sort();
 	assert.deepEqual(ranges, [1, 2, 3]);
-	const live = serving(1);
-	const asked = await ask('4..5', '1');
-	const [granted] = await live;
-	assert.ok(granted.block - asked.block <= 3, `asked in block ${asked.block}, granted in ${granted.block}`);
+	// Where nothing is sent, a block comes every few seconds. On a busy machine they may come before the answer, and it is asked again.
+	for (let from = 4; ; from++) {
+		const live = serving(1);
+		const asked = await ask(`${from}..${from + 1}`, '1');
+		const [granted] = await live;
+		if (granted.block - asked.block <= 3) break;
+		assert.ok(from < 14, `asked in block ${asked.block}, granted in ${granted.block}`);
+	}
 });
 
 test('serve keeps its limits over a restart, keeps a reserve, and writes metrics', { timeout }, async () => {

@@ -13,7 +13,7 @@ import { LocalNode } from '../lib/node.mjs';
 import { Client } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
-const timeout = 300_000;
+const timeout = 600_000;
 const [DONE, FAILED, REFUSED] = [0, 1, 4];
 
 let node;

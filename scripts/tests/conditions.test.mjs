@@ -9,7 +9,7 @@ import { LocalNode } from '../lib/node.mjs';
 import { Client } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. */
-const timeout = 300_000;
+const timeout = 600_000;
 
 const path = new URL('../../primitives/conditions/tests/vectors.json', import.meta.url);
 const { valid, invalid } = JSON.parse(readFileSync(path));

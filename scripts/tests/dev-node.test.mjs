@@ -11,7 +11,7 @@ import { LocalNode, runToEnd } from '../lib/node.mjs';
 import { Client, recordKey } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
-const timeout = 180_000;
+const timeout = 600_000;
 /** The maximum times on an idle machine, in seconds. They are only printed beside the measured times. */
 const FIRST_BLOCK = 5;
 const INCLUSION = 3;

@@ -15,7 +15,7 @@ import { Client } from '../lib/sharing.mjs';
 import { identities, writeSpec } from '../lib/spec.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
-const timeout = 180_000;
+const timeout = 600_000;
 /** How many blocks a session has. The examples admit and remove a verifier in two sessions, one after the other. */
 const SESSION_BLOCKS = 20;
 const folder = mkdtempSync(join(tmpdir(), 'isthmus-examples-'));
@@ -23,14 +23,14 @@ let node;
 
 before(
 	async () => {
-		// The development chain, with shorter sessions.
+		// The development chain, with shorter sessions. Only transactions make blocks, so that none ends before the examples have passed.
 		const spec = await writeSpec(folder, {
 			verifiers: identities(1),
 			parameters: { difficultyRule: 'fixed', minimumDifficulty: '0x400', genesisDifficulty: '0x400' },
 			edit: (genesis) => Object.assign(genesis.verifiers, { sessionBlocks: SESSION_BLOCKS }),
 			chainType: 'Development',
 		});
-		node = await LocalNode.start({ args: ['--dev', '--chain', spec], basePath: join(folder, 'node') });
+		node = await LocalNode.start({ args: ['--dev', '--chain', spec, '--heartbeat', '600'], basePath: join(folder, 'node') });
 	},
 	{ timeout },
 );

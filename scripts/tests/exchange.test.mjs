@@ -16,7 +16,7 @@ import { LocalNode } from '../lib/node.mjs';
 import { Client, hex, recordKey, requestDigest } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
-const timeout = 180_000;
+const timeout = 600_000;
 const OFFER = 2_000_000_000_000n;
 const TERM = 100;
 const KEY = recordKey('marks');

@@ -14,7 +14,7 @@ import { LocalNode } from '../lib/node.mjs';
 import { Client } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
-const timeout = 300_000;
+const timeout = 600_000;
 const [USAGE, REFUSED, NOT_AUTHENTIC] = [2, 4, 5];
 const ACCOUNTS = ['//Bob', '//Charlie', '//Dave'];
 /** Waits until the transaction is finalized, so that the next command finds it proven. */

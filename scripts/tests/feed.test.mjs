@@ -21,7 +21,7 @@ import { Rpc } from '../lib/rpc.mjs';
 import { Client } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
-const timeout = 300_000;
+const timeout = 600_000;
 const [FAILED, USAGE, REFUSED] = [1, 2, 4];
 /** A response may have this many bytes. */
 const MAX_BYTES = 1000;
@@ -483,6 +483,18 @@ describe('a report is carried out at once', () => {
 		assert.ok((await at.query.dataSharing.requests(free)).isNone);
 	});
 
+	/**
+	 * Reports values until what is tried after one of them is in a block in which the report has to be in effect at once; returns
+	 * that. Otherwise the command was stopped for so long that more blocks came, and this shows nothing.
+	 */
+	async function inTime(next, value, attempt) {
+		for (let round = 0; ; round++) {
+			const { block } = await next(value + round);
+			const outcome = await attempt(round);
+			if (outcome.block <= block + AT_ONCE) return outcome;
+		}
+	}
+
 	test('a request is refused, and the same request is taken again', { timeout }, async (t) => {
 		const { next } = await fed(t, 'policies', 80);
 		await isthmus.ok('dataset', 'policy', '0', '--longest-term', '1000', '--when', 'fact(policies, pm25) < 100', ...asSchool);
@@ -491,13 +503,10 @@ describe('a report is carried out at once', () => {
 			const key = await EncryptionKeyPair.generate().publicKey();
 			return client.requestAccess(client.account(company), from, scope, { purpose: 'study', term: 100, key });
 		};
-		const { block } = await next(120);
-		const refused = await asked(4).catch((error) => error);
+		const refused = await inTime(next, 120, () => asked(4).catch((error) => error));
 		assert.equal(refused.name, 'RequestRefused');
-		assert.ok(refused.block <= block + AT_ONCE, `${refused.block} is late for ${block}`);
-		const good = await next(60);
-		const taken = await asked(4);
-		assert.ok(taken.block <= good.block + AT_ONCE, `${taken.block} is late for ${good.block}`);
+		// What was taken once is refused as a repetition.
+		await inTime(next, 60, (round) => asked(4 + round));
 	});
 });
 

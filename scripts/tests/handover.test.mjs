@@ -13,7 +13,7 @@ import { LocalNode } from '../lib/node.mjs';
 import { CallRefused, Client } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
-const timeout = 180_000;
+const timeout = 600_000;
 
 let node, folder, isthmus, client, school, office;
 

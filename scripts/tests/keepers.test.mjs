@@ -20,7 +20,7 @@ import { until } from '../lib/rpc.mjs';
 import { Client } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
-const timeout = 300_000;
+const timeout = 600_000;
 /** The number of blocks in a period on a development chain. */
 const PERIOD = 20;
 const [DONE, FAILED] = [0, 1];

@@ -25,7 +25,7 @@ const LONG = process.env.ISTHMUS_LONG === '1';
 const LIES = LONG ? 10_000 : 150;
 /** Ends a hung test, in milliseconds. */
 const timeout = LONG ? 4 * 3600_000 : 600_000;
-/** How long a command may wait for what a lie makes it wait for, such as a block that never comes. */
+/** How long a command may wait for what a lie makes it wait for, such as a block that never comes, in milliseconds. */
 const PATIENCE = 5000;
 const TRUTH = 'name,mark\nAda,97\n';
 const [DONE, FAILED, UNREACHABLE, REFUSED, NOT_AUTHENTIC] = [0, 1, 3, 4, 5];
@@ -47,14 +47,14 @@ let commands;
 /** What the liar may put in the place of something else: its own keys, and another record. */
 let swaps;
 
-/** Runs the command, for a while. `code` is null if it still waits then. */
-async function run(args, url = node.url) {
+/** Runs the command until it exits or, with `patience`, for that number of milliseconds: `code` is null if it still waits then. */
+async function run(args, { url = node.url, patience } = {}) {
 	const env = { ...process.env, HOME: folder, ISTHMUS_URL: url, ISTHMUS_GENESIS: hex(client.genesis), ISTHMUS_KEY: '' };
 	const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
 	const [out, err] = [[], []];
 	child.stdout.on('data', (data) => out.push(data));
 	child.stderr.on('data', (data) => err.push(data));
-	const late = setTimeout(() => child.kill(), PATIENCE);
+	const late = patience && setTimeout(() => child.kill(), patience);
 	const [code] = await once(child, 'close');
 	clearTimeout(late);
 	return { code, stdout: String(Buffer.concat(out)), stderr: String(Buffer.concat(err)) };
@@ -141,9 +141,10 @@ async function check(transaction) {
  * Runs a command against the liar.
  *
  * @param {(method: string, result: unknown) => unknown} answer Returns the liar's answer.
+ * @param {number} [patience] How long to wait for the command, in milliseconds.
  * @returns What came of it, and the transactions that the command showed.
  */
-async function runLied(args, answer) {
+async function runLied(args, answer, patience) {
 	const shown = [];
 	// Nor does it lie about the kind of the chain: on another kind, the accounts of this test are refused.
 	const isLeftOut = (method, params) => (
@@ -155,7 +156,7 @@ async function runLied(args, answer) {
 		return method === SUBMIT ? Object.assign(new Error('kept by the liar'), { code: 1010 }) : undefined;
 	});
 	liar.setLie((method, params, result) => (result === undefined || isLeftOut(method, params) ? result : answer(method, result)));
-	const ended = await run(args, liar.url);
+	const ended = await run(args, { url: liar.url, patience });
 	liar.tellTruth();
 	return { ...ended, shown };
 }
@@ -189,7 +190,7 @@ test('random lies make no command accept, seal or store anything false', { timeo
 			else if (stale && others.length > 0) said = others[random(others.length)];
 			told = { method, said };
 			return said;
-		});
+		}, PATIENCE);
 		const what = `lie ${lie}, isthmus ${commands[at].join(' ')}: ${JSON.stringify(told)?.slice(0, 500)}\n${stderr}`;
 		const isExpected = [null, DONE, FAILED, UNREACHABLE, REFUSED, NOT_AUTHENTIC].includes(code);
 		assert.ok(isExpected, `exit code ${code}: ${what}`);

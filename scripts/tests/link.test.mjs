@@ -12,7 +12,7 @@ import { Link } from '../lib/link.mjs';
 import { randomNumbers } from '../lib/random.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
-const timeout = 60_000;
+const timeout = 600_000;
 const BYTES = 3_000_000;
 
 /** Starts a server that sends back what it receives; returns its port. */
@@ -73,4 +73,23 @@ test('a link that is cut breaks its connections, and accepts no others', { timeo
 	link.cut();
 	await closed(socket);
 	await closed(connect(link.port, '127.0.0.1'));
+});
+
+test('a connection that is held waits until it is released, and a hold is for new connections', { timeout }, async (t) => {
+	const port = await echo(t);
+	const link = await Link.to(() => port);
+	t.after(() => link.close());
+	link.open();
+	const before = await through(t, link);
+	link.hold();
+	const held = await through(t, link);
+	const answers = [];
+	held.on('data', (piece) => answers.push(String(piece)));
+	held.write('held');
+	before.write('before');
+	assert.equal(String((await once(before, 'data'))[0]), 'before');
+	assert.deepEqual(answers, []);
+	link.release();
+	if (answers.length === 0) await once(held, 'data');
+	assert.equal(answers.join(''), 'held');
 });

@@ -15,7 +15,7 @@ import { cidOf } from '../lib/sharing/encoding.mjs';
 import { Client, hex, recordKey } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. */
-const timeout = 300_000;
+const timeout = 600_000;
 const TRUTH = 'name,mark\nAda,97\n';
 const LIE = 'name,mark\nAda,12\n';
 /** The exit codes that `isthmus --help` explains. */

@@ -220,9 +220,13 @@ test('other programs can mine', { timeout }, async (t) => {
 	});
 
 	await t.test('new work is sent to subscribers', async () => {
-		const work = await call(miners, 'eth_getWork');
-		while (!received.some((notice) => notice.work[0] === work[0])) await once(notices, 'received');
-		const notice = received.find((notice) => notice.work[0] === work[0]);
+		let work = await call(miners, 'eth_getWork');
+		const isKnown = (notice) => notice.work[0] === work[0];
+		while (!received.some(isKnown)) {
+			await once(notices, 'received');
+			work = await call(miners, 'eth_getWork');
+		}
+		const notice = received.find(isKnown);
 		assert.deepEqual(notice, { method: 'POST', type: 'application/json', work });
 	});
 });

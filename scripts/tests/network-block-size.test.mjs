@@ -11,7 +11,7 @@ import { hex, recordKey } from '../lib/sharing.mjs';
 import { identities } from '../lib/spec.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
-const timeout = 600_000;
+const timeout = 1_800_000;
 const MIB = 1024 * 1024;
 /** The runtime's limits for the size of a block's body and for the size of its normal transactions, in bytes. */
 const MAX_BLOCK = 8 * MIB;
@@ -19,7 +19,7 @@ const MAX_NORMAL = 6 * MIB;
 /** Room for inherents, signatures and the other arguments of the extrinsics, in bytes. */
 const ROOM = 16 * 1024;
 /** The maximum number of attempts to get a block that includes all transactions. */
-const ATTEMPTS = 5;
+const ATTEMPTS = 20;
 
 /** Returns the size of a body: the number of bytes of its encoded extrinsics. */
 function bodySize(block) {

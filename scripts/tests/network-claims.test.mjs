@@ -13,9 +13,9 @@ import { balanceAt, transfer } from '../lib/transfers.mjs';
 
 const skip = process.env.ISTHMUS_LONG !== '1' && 'only with scripts/test --all';
 /** Ends hung tests, in milliseconds. It does not test speed. */
-const timeout = 400_000;
+const timeout = 1_200_000;
 /** How long a block or a transaction may take, in milliseconds. This, too, only ends hangs. */
-const PATIENCE = 60_000;
+const PATIENCE = 180_000;
 /** How many peers make the claim, and how many of them a node must have accepted. A node has 32 slots for strangers. */
 const [LIARS, ACCEPTED] = [32, 24];
 

@@ -65,6 +65,8 @@ test('a network of four nodes', { timeout }, async (t) => {
 		args: (index) => [
 			...['--mine', '--beneficiary', accounts[index]],
 			...['--hash-rate', String(HASH_RATES[index])],
+			// However slowly the blocks are checked here, their states are still there.
+			...['--state-pruning', 'archive'],
 		],
 	});
 	t.after(() => network.stop());
@@ -130,7 +132,8 @@ test('a network of four nodes', { timeout }, async (t) => {
 
 	await step(t, network, 'one verifier down: finality continues, and the missing one is named', async () => {
 		await network.down(dave);
-		const { number } = await alice.rpc.best();
+		const bests = await Promise.all([alice, bob, charlie].map(({ rpc }) => rpc.best()));
+		const number = Math.max(...bests.map((best) => best.number));
 		await network.finalizedFrom(number + 3, [alice, bob, charlie]);
 		for (const { name, rpc } of [alice, bob, charlie]) {
 			// A block that was made after Dave left.
@@ -190,9 +193,12 @@ test('a network of four nodes', { timeout }, async (t) => {
 		const { tips, weights } = await leads(alice.rpc, charlie.rpc, base, LEAD);
 		t.diagnostic(`tips ${tips.map(({ number }) => number)}, weights above block ${base}: ${weights}`);
 
-		// The tip may be replaced by another miner's block of the same side, but hardly a block five deep.
+		// The tip may be replaced by another miner's block of the same side, but not a block five deep that both have.
 		const deep = tips[0].number - 5;
-		const heavier = await alice.rpc.hashAt(deep);
+		const heavier = await until('both nodes of the heavier side have one block there', async () => {
+			const [ofAlice, ofBob] = await Promise.all(left.map(({ rpc }) => rpc.hashAt(deep)));
+			return ofAlice === ofBob && ofAlice;
+		});
 		await network.connect(...network.members);
 		const top = Math.max(...tips.map(({ number }) => number));
 		const settled = await network.finalizedFrom(top + 1);

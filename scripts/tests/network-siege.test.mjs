@@ -16,11 +16,13 @@ import { LocalNode } from '../lib/node.mjs';
 import { identities, writeSpec } from '../lib/spec.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
-const timeout = 400_000;
+const timeout = 1_200_000;
 /** The honest peer's line: the delay in milliseconds, and the rate in bytes per second. */
 const [LATENCY, RATE] = [50, 50_000_000 / 8];
 /** The number of honest blocks under each lie. */
 const BLOCKS = process.env.ISTHMUS_LONG === '1' ? 6 : 2;
+/** How long the node may take to import the honest blocks under each lie, in seconds. This, too, only ends hangs. */
+const PATIENCE = 180;
 /** The lies, each with what it needs: see `isthmus-adversary siege --help`. */
 const LIES = ['orphans', 'bodies', 'heights', 'hoards', 'silence'];
 
@@ -47,7 +49,7 @@ test('honest blocks of 6 MiB are imported while other peers lie', { timeout }, a
 		[
 			...['siege', '--rpc', node.url, '--pid', String(node.pid), '--log', node.logPath],
 			...['--chain', spec, '--base-path', join(folder, 'adversary'), '--honest-port', String(link.port)],
-			...['--blocks', String(BLOCKS)],
+			...['--blocks', String(BLOCKS), '--seconds', String(PATIENCE)],
 			...LIES.flatMap((lie) => ['--lie', lie]),
 		],
 		timeout,

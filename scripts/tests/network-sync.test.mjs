@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { Link } from '../lib/link.mjs';
 import { makeChain } from '../lib/made-chain.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { randomNumbers } from '../lib/random.mjs';
@@ -74,6 +75,8 @@ test('syncing a chain of 2,000 blocks with forks', { timeout }, async (t) => {
 			minimumDifficulty: '0x400',
 			genesisTimestamp: Math.floor(Date.now() / 1000) - 2 * BLOCKS * INTERVAL,
 		},
+		// Otherwise the source would learn a node's address and connect to it itself.
+		chainType: { Custom: 'Test' },
 	});
 	const start = async (name, more = []) => {
 		const args = ['--chain', spec, '--no-mdns', '--disable-log-color', ...more];
@@ -94,10 +97,10 @@ test('syncing a chain of 2,000 blocks with forks', { timeout }, async (t) => {
 	const top = await sourceRpc.best();
 	assert.equal(top.hash, made.best.hash);
 	const peerId = await sourceRpc.call('system_localPeerId');
-	const fromSource = ['--bootnodes', `/ip4/127.0.0.1/tcp/${source.peerPort}/p2p/${peerId}`];
+	const from = (port) => ['--bootnodes', `/ip4/127.0.0.1/tcp/${port}/p2p/${peerId}`];
 
 	await t.test('a fresh node ends with the same chain', async (t) => {
-		const node = await start('fresh', fromSource);
+		const node = await start('fresh', from(source.peerPort));
 		const rpc = await connect(node);
 		const best = await syncedTo(node, rpc, BLOCKS);
 		assert.equal(best.hash, top.hash);
@@ -108,8 +111,12 @@ test('syncing a chain of 2,000 blocks with forks', { timeout }, async (t) => {
 
 	await t.test(`a node that is killed ${KILLS} times during the sync recovers`, async (t) => {
 		const random = randomNumbers(SEED);
+		// The node syncs only while this process waits for the next kill, however long what is between takes.
+		const link = await Link.to(() => source.peerPort);
+		t.after(() => link.close());
+		link.open();
 		const slowly = ['--max-blocks-per-request', '8', '--max-parallel-downloads', '1'];
-		const node = await start('killed', [...fromSource, ...slowly]);
+		const node = await start('killed', [...from(link.port), ...slowly]);
 		const bests = [];
 		for (let kill = 0; kill < KILLS; kill++) {
 			const rpc = await Rpc.connect(node.url);
@@ -118,6 +125,7 @@ test('syncing a chain of 2,000 blocks with forks', { timeout }, async (t) => {
 			bests.push(number);
 			await node.down();
 			await rpc.disconnect();
+			link.hold();
 			await node.up();
 
 			const again = await Rpc.connect(node.url);
@@ -129,6 +137,7 @@ test('syncing a chain of 2,000 blocks with forks', { timeout }, async (t) => {
 			const down = Math.max(0, best.number - 2 * MAX_BETWEEN_KILLS);
 			assert.equal(await walkDown(again, best.hash, down), await sourceRpc.hashAt(down));
 			await again.disconnect();
+			link.release();
 		}
 		t.diagnostic(`killed at ${bests}`);
 		const rpc = await connect(node);

@@ -16,7 +16,7 @@ import { identities, installKeys, writeSpec } from '../lib/spec.mjs';
 import { runScript } from '../lib/terminal.mjs';
 
 /** Ends hung tests, in milliseconds. */
-const timeout = 300_000;
+const timeout = 600_000;
 /** Silent, and on ports that no other test uses. */
 const QUIET = ['--no-prometheus', '--no-telemetry', '--rpc-port', '0', '--port', '0'];
 const ROOT = new URL('../../', import.meta.url);

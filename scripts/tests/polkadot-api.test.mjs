@@ -9,7 +9,7 @@ import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 import { LocalNode } from '../lib/node.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
-const timeout = 180_000;
+const timeout = 600_000;
 let node, api;
 
 before(

@@ -12,7 +12,7 @@ import { until } from '../lib/rpc.mjs';
 import { Client } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. */
-const timeout = 180_000;
+const timeout = 600_000;
 /** The name that the node registers. */
 const NAME = 'Eve School';
 const PRODUCER = ['--producer-name', NAME, '--producer-kind', 'school'];

@@ -13,7 +13,7 @@ import { cidOf, Client, hex, QUERY_REFUSALS, Receipt, recordKey, requestDigest }
 import { joinCsv, MONTHS, monthsOf, studentsCsv } from '../lib/students.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
-const timeout = 180_000;
+const timeout = 600_000;
 const master = MasterSecret.generate();
 const pair = EncryptionKeyPair.generate();
 /** Four records. The company's grant opens the records at leaves 1 and 2. */

@@ -16,7 +16,7 @@ import { Client } from '../lib/sharing.mjs';
 import { FileServer, Moto, settingsOf, StoreProxy } from '../lib/stores.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
-const timeout = 300_000;
+const timeout = 600_000;
 const [FAILED, REFUSED] = [1, 4];
 const BUCKET = 'grades';
 /** The length of a value of five parts, of 8 MiB each. */

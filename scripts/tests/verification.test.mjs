@@ -9,7 +9,7 @@ import { LocalNode } from '../lib/node.mjs';
 import { Rpc } from '../lib/rpc.mjs';
 
 /** Ends hung tests, in milliseconds. */
-const timeout = 180_000;
+const timeout = 600_000;
 /** Alice's account, and her node's vote key. */
 const ALICE = {
 	account: '5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY',

@@ -16,7 +16,7 @@ import { Verified } from '../lib/sharing/proven.mjs';
 import { Client, hex, recordKey } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. */
-const timeout = 300_000;
+const timeout = 600_000;
 const [TRUTH, LIE] = ['name,mark\nAda,97\n', 'name,mark\nAda,12\n'].map((text) => new TextEncoder().encode(text));
 const KEY = recordKey('marks');
 const SCOPE = { dataset: 0, epoch: 0, from: 0, to: 4 };

@@ -6,8 +6,10 @@ ISTHMUS_NODE names the node's program. The command is ISTHMUS_CLI, or `isthmus` 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import socket
 import subprocess
 import time
@@ -15,14 +17,16 @@ import urllib.request
 from pathlib import Path
 
 #: How long a node may take to answer, in seconds.
-START = 120
+START = 300
 
 
 def free_port() -> int:
-    """Returns a port of the loopback interface that is free."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """Returns a port of the loopback interface that is free, of those that the system gives to no connection meanwhile."""
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 class Node:

@@ -246,7 +246,7 @@ def test_a_forked_process_reads_on(shared: Shared, client: isthmus.Client) -> No
     for child in children:
         child.start()
     for _ in children:
-        assert results.get(timeout=60) == (4_000_000, shared.large[4_000_000:][:1000])
+        assert results.get(timeout=600) == (4_000_000, shared.large[4_000_000:][:1000])
     for child in children:
         child.join()
         assert child.exitcode == 0
@@ -279,7 +279,7 @@ def test_a_spawned_process_gets_the_path_of_the_key_and_no_secret(
     results = context.Queue()
     child = context.Process(target=_read_from, args=(file, results))
     child.start()
-    assert results.get(timeout=60) == (4_900_000, shared.large[4_900_000:][:1000])
+    assert results.get(timeout=600) == (4_900_000, shared.large[4_900_000:][:1000])
     child.join()
 
 

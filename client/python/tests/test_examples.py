@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 def test_a_school_shares_with_a_company_and_ends_it(node: Node) -> None:
     line = [sys.executable, str(EXAMPLES / "school.py"), "//Eve", "//Ferdie"]
-    done = subprocess.run(line, env=os.environ | {"ISTHMUS_URL": node.url}, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(line, env=os.environ | {"ISTHMUS_URL": node.url}, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
     assert [line.partition(", in block")[0] for line in said[:3]] == [

@@ -45,7 +45,7 @@ def test_a_researcher_comes_to_a_plot(marks: str, shared: Shared, tmp_path: Path
     monkeypatch.setenv("ISTHMUS_KEY", marks)
     notebook = nbformat.read(NOTEBOOKS / "researcher.ipynb", as_version=4)
     assert len(notebook.cells) < 10
-    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     texts = [output["data"]["text/plain"] for output in outputs if "data" in output]
     assert "['2025-03.parquet', '2025-04.parquet', '2025-05.parquet']" in texts

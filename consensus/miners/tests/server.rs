@@ -161,7 +161,8 @@ async fn junk_and_lines_without_end_close_the_connection_and_only_that_one() {
 #[tokio::test]
 async fn slow_workers_are_disconnected() {
 	let long = Duration::from_secs(3600);
-	let short = Duration::from_millis(50);
+	// A worker that logs in does so long before.
+	let short = Duration::from_millis(500);
 	let limits = |login, line, idle| Limits {
 		login,
 		line,

@@ -566,11 +566,11 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn fire() -> Result<(), BenchmarkError> {
+	fn fire(n: Linear<{ LEAST_CONDITION }, { MAX_CONDITION }>) -> Result<(), BenchmarkError> {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
 		request_for::<T>(&owner, &consumer, Zero::zero())?;
 		let request = NextRequest::<T>::get() - 1;
-		let condition = Some(largest_condition()?);
+		let condition = Some(condition_of(n)?);
 		Pallet::<T>::withdraw_when(signed::<T>(&consumer), request, condition)?;
 		meet::<T>()?;
 		let (source, topic) = watched()?.remove(0);
@@ -584,12 +584,15 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn withdraw_when() -> Result<(), BenchmarkError> {
+	fn withdraw_when(
+		n: Linear<{ LEAST_CONDITION }, { MAX_CONDITION }>,
+	) -> Result<(), BenchmarkError> {
 		let (owner, caller) = (owner::<T>()?, consumer::<T>()?);
 		request::<T>(&owner, &caller)?;
 		let id = NextRequest::<T>::get() - 1;
-		let condition = Some(largest_condition()?);
-		Pallet::<T>::withdraw_when(signed::<T>(&caller), id, condition.clone())?;
+		let before = Some(largest_condition()?);
+		Pallet::<T>::withdraw_when(signed::<T>(&caller), id, before)?;
+		let condition = Some(condition_of(n)?);
 		#[extrinsic_call]
 		_(RawOrigin::Signed(caller), id, condition);
 		assert_eq!(Withdrawals::<T>::get(id), Some(1));
@@ -597,11 +600,12 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn embargo() -> Result<(), BenchmarkError> {
+	fn embargo(n: Linear<{ LEAST_CONDITION }, { MAX_CONDITION }>) -> Result<(), BenchmarkError> {
 		let caller = owner::<T>()?;
 		super::store::<T>(&caller)?;
-		let condition = Some(largest_condition()?);
-		Pallet::<T>::embargo(signed::<T>(&caller), KEY, 0, condition.clone())?;
+		let before = Some(largest_condition()?);
+		Pallet::<T>::embargo(signed::<T>(&caller), KEY, 0, before)?;
+		let condition = Some(condition_of(n)?);
 		#[extrinsic_call]
 		_(RawOrigin::Signed(caller.clone()), KEY, 0, condition);
 		assert_eq!(Embargoes::<T>::get(&caller, KEY), Some(1));

@@ -895,7 +895,7 @@ mod calls {
 		///   takes a deposit from this account until the request is closed.
 		#[pallet::call_index(27)]
 		#[pallet::weight(
-			Pallet::<T>::weight_of_setting(T::WeightInfo::withdraw_when(), condition.as_ref())
+			Pallet::<T>::weight_of_setting(T::WeightInfo::withdraw_when, condition.as_ref())
 		)]
 		pub fn withdraw_when(
 			origin: OriginFor<T>,
@@ -922,7 +922,7 @@ mod calls {
 		///   from this account until the embargo ends or the record is removed.
 		#[pallet::call_index(28)]
 		#[pallet::weight(
-			Pallet::<T>::weight_of_setting(T::WeightInfo::embargo(), condition.as_ref())
+			Pallet::<T>::weight_of_setting(T::WeightInfo::embargo, condition.as_ref())
 		)]
 		pub fn embargo(
 			origin: OriginFor<T>,

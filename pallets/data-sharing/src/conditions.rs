@@ -405,20 +405,15 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
-	/// Returns the weight of a call that sets a trigger with this condition or, if it is none, removes one. `largest` is the
-	/// weight of the call that sets one with the largest condition in place of another one.
+	/// Returns the weight of a call that sets a trigger with this condition or, if it is none, removes one. `by_nodes` is the
+	/// weight of the call that sets one with a condition of this many nodes in place of another one.
 	///
 	/// The other one stays counted with the most nodes: only the state knows it.
-	pub(crate) fn weight_of_setting(largest: Weight, condition: Option<&Condition>) -> Weight {
-		let nodes = condition.map_or(0, Condition::nodes).saturated_into();
-		let most = T::WeightInfo::attach(MAX_NODES.saturated_into());
-		largest.saturating_sub(most.saturating_sub(T::WeightInfo::attach(nodes)))
-	}
-
-	/// Returns the weight of a trigger that fires, whose condition has this many nodes.
-	pub(crate) fn weight_of_firing(nodes: u32) -> Weight {
-		let less = Self::weight_of_look().saturating_sub(T::WeightInfo::carry_out(nodes));
-		T::WeightInfo::fire().saturating_sub(less)
+	pub(crate) fn weight_of_setting(
+		by_nodes: fn(u32) -> Weight,
+		condition: Option<&Condition>,
+	) -> Weight {
+		by_nodes(condition.map_or(0, Condition::nodes).saturated_into())
 	}
 
 	/// Returns the number of nodes in the condition of a trigger; 0 if there is no such trigger.
@@ -500,7 +495,7 @@ impl<T: Config> Pallet<T> {
 		match waiter {
 			Waiter::Grant(_) => 1,
 			Waiter::Trigger(id) => {
-				let firing = Self::weight_of_firing(Self::nodes_of(id));
+				let firing = T::WeightInfo::fire(Self::nodes_of(id));
 				let looks = firing.ref_time().div_ceil(look);
 				// A turn must be long enough for one.
 				looks.saturated_into::<u32>().min(T::MaxCarriedOut::get())

@@ -70,12 +70,12 @@ pub trait WeightInfo {
 	fn detach() -> Weight;
 	/// What the largest condition of a policy adds to `request_access`.
 	fn judge() -> Weight;
-	/// Evaluates the largest condition of a trigger, and cancels the request that it is set on.
-	fn fire() -> Weight;
-	/// `withdraw_when` with the largest condition, in place of another one.
-	fn withdraw_when() -> Weight;
-	/// `embargo` with the largest condition, in place of another one.
-	fn embargo() -> Weight;
+	/// Evaluates a condition of `n` nodes of a trigger, and cancels the request that it is set on.
+	fn fire(n: u32) -> Weight;
+	/// `withdraw_when` with a condition of `n` nodes, in place of the largest one.
+	fn withdraw_when(n: u32) -> Weight;
+	/// `embargo` with a condition of `n` nodes, in place of the largest one.
+	fn embargo(n: u32) -> Weight;
 	/// `dispute` with `l` bytes of the record, of a grant that opens with X-Wing, with the most keys, which are wrong.
 	fn dispute(l: u32) -> Weight;
 	/// Pays the owner of a grant, when the payment can no longer be disputed.
@@ -295,19 +295,19 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 		// Shortest time: 342_398 ns.
 		Weight::from_parts(365_702_000, 0).saturating_add(T::DbWeight::get().reads(73))
 	}
-	fn fire() -> Weight {
+	fn fire(n: u32) -> Weight {
 		// Shortest time: 876_980 ns.
 		Weight::from_parts(895_045_000, 0)
 			.saturating_add(T::DbWeight::get().reads(25))
 			.saturating_add(T::DbWeight::get().writes(26))
 	}
-	fn withdraw_when() -> Weight {
+	fn withdraw_when(n: u32) -> Weight {
 		// Shortest time: 495_203 ns.
 		Weight::from_parts(529_053_000, 0)
 			.saturating_add(T::DbWeight::get().reads(18))
 			.saturating_add(T::DbWeight::get().writes(30))
 	}
-	fn embargo() -> Weight {
+	fn embargo(n: u32) -> Weight {
 		// Shortest time: 516_593 ns.
 		Weight::from_parts(545_571_000, 0)
 			.saturating_add(T::DbWeight::get().reads(21))
@@ -488,15 +488,15 @@ impl WeightInfo for () {
 		// Shortest time: 342_398 ns.
 		Weight::from_parts(365_702_000, 0)
 	}
-	fn fire() -> Weight {
+	fn fire(n: u32) -> Weight {
 		// Shortest time: 876_980 ns.
 		Weight::from_parts(895_045_000, 0)
 	}
-	fn withdraw_when() -> Weight {
+	fn withdraw_when(n: u32) -> Weight {
 		// Shortest time: 495_203 ns.
 		Weight::from_parts(529_053_000, 0)
 	}
-	fn embargo() -> Weight {
+	fn embargo(n: u32) -> Weight {
 		// Shortest time: 516_593 ns.
 		Weight::from_parts(545_571_000, 0)
 	}

@@ -35,6 +35,8 @@ const MIN_MESSAGES: u64 = 100;
 /// The minimum number of requests that counts as a flood. It is lower than for messages because the
 /// responses are large.
 const MIN_REQUESTS: u64 = 10;
+/// How long a flood may take until it has that many, on a machine that is too busy for them in the time that it was given.
+const LONGEST: Duration = Duration::from_secs(120);
 /// The minimum average size of the responses for requests to count as a flood, in bytes.
 const MIN_ANSWER_BYTES: u64 = 64 * 1024;
 /// What every warning contains in a log that names the level of its lines.
@@ -42,7 +44,7 @@ const WARNING: &str = " WARN ";
 /// How many warnings a node may log per minute, whatever it receives.
 const MAX_WARNINGS: u64 = 100;
 /// How long a node may take for its next block after the flood.
-const NEXT_BLOCK: Duration = Duration::from_secs(30);
+const NEXT_BLOCK: Duration = Duration::from_secs(120);
 /// The maximum difference between a node's peak memory and its memory before the flood, in bytes.
 const MEMORY_ALLOWED: u64 = 256 * 1024 * 1024;
 /// The size of a bad body, in bytes.
@@ -73,6 +75,14 @@ impl Kind {
 		self != Self::Requests
 	}
 
+	/// Returns how many messages make a flood.
+	fn least(self) -> u64 {
+		match self {
+			Self::Requests => MIN_REQUESTS,
+			_ => MIN_MESSAGES,
+		}
+	}
+
 	/// Returns the attack's id and title.
 	fn names(self) -> (&'static str, &'static str) {
 		match self {
@@ -94,8 +104,17 @@ impl Kind {
 pub struct Limits {
 	/// The number of messages.
 	pub messages: u64,
-	/// The maximum duration.
+	/// The maximum duration, once enough messages for a flood are sent.
 	pub time: Duration,
+}
+
+impl Limits {
+	/// Returns whether to send more, after this number of messages and this time.
+	fn go_on(&self, kind: Kind, sent: u64, elapsed: Duration) -> bool {
+		let is_time_left =
+			elapsed < self.time || (sent < kind.least() && elapsed < LONGEST.max(self.time));
+		sent < self.messages && is_time_left
+	}
 }
 
 /// Floods a node and measures the node's costs.
@@ -225,10 +244,7 @@ impl Count {
 		// A started minute counts as a whole one.
 		let minutes = seconds as u64 / 60 + 1;
 		let warnings = Self::of(&self.warnings);
-		let least = match kind {
-			Kind::Requests => MIN_REQUESTS,
-			_ => MIN_MESSAGES,
-		};
+		let least = kind.least();
 		if sent < least {
 			return Some(format!("fewer than {least} messages are not a flood"));
 		}
@@ -257,7 +273,8 @@ async fn connections(
 	count: &Count,
 ) -> Result<(), AttackError> {
 	let started = Instant::now();
-	while Count::of(&count.sent) < limits.messages && started.elapsed() < limits.time {
+	let goes_on = || limits.go_on(kind, Count::of(&count.sent), started.elapsed());
+	while goes_on() {
 		let served = Served::default();
 		for ancestor in stage.headers.iter().rev() {
 			served.add(ancestor, &[]);
@@ -279,8 +296,7 @@ async fn connections(
 		Count::one(&count.identities);
 		let mut any = false;
 		for index in 0..MESSAGES_PER_CONNECTION {
-			let in_time = started.elapsed() < limits.time;
-			if peer.is_closed() || !in_time || Count::of(&count.sent) >= limits.messages {
+			if peer.is_closed() || !goes_on() {
 				break;
 			}
 			let number = numbers.fetch_add(1, Ordering::Relaxed);
@@ -385,6 +401,20 @@ mod tests {
 		let bytes = MIN_MESSAGES * MIN_ANSWER_BYTES;
 		count.answered_bytes.store(bytes, Ordering::Relaxed);
 		assert_eq!(count.fault(Kind::Requests, true, 1.0), None);
+	}
+
+	#[test]
+	fn a_flood_gets_the_time_that_it_needs_to_be_one() {
+		let limits = Limits {
+			messages: 400,
+			time: Duration::from_secs(8),
+		};
+		let goes_on = |kind, sent, seconds| limits.go_on(kind, sent, Duration::from_secs(seconds));
+		assert!(goes_on(Kind::Headers, 399, 7) && !goes_on(Kind::Headers, 400, 7));
+		assert!(goes_on(Kind::Headers, MIN_MESSAGES - 1, 119));
+		assert!(!goes_on(Kind::Headers, MIN_MESSAGES, 8));
+		assert!(!goes_on(Kind::Requests, MIN_REQUESTS, 8));
+		assert!(!goes_on(Kind::Headers, 0, 120));
 	}
 
 	#[test]

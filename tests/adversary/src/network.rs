@@ -25,7 +25,7 @@ use tokio::sync::Mutex;
 /// The beneficiary of the honest miners' blocks.
 pub const HONEST: AccountId = AccountId::new([0x40; 32]);
 /// How long the nodes may take to agree on a best block.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(180);
 /// How long to wait for the import of an announced block before announcing the next one anyway.
 const PACE: Duration = Duration::from_millis(300);
 /// How often to poll the nodes.

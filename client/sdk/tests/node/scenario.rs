@@ -11,7 +11,7 @@ use std::{
 };
 
 /// How long a node may take to start.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_secs(300);
 /// The funds that an account of a scenario gets.
 const FUNDS: Balance = 10_000 * UNIT;
 /// Runs a node until stdin is closed, which happens when this process ends, and then removes its folder.
@@ -38,7 +38,7 @@ impl Node {
 			"set ISTHMUS_NODE to the path of isthmus-node (scripts/build makes it): these tests need one",
 		);
 		let folder = tempfile::tempdir().unwrap().keep();
-		let (rpc, peers) = (free_port(), free_port());
+		let [rpc, peers] = free_ports();
 		let mut process = Command::new("sh")
 			.args(["-c", UNTIL_CLOSED, "sh"])
 			.arg(&folder)
@@ -62,9 +62,10 @@ impl Node {
 	}
 }
 
-fn free_port() -> u16 {
-	let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-	listener.local_addr().unwrap().port()
+/// Returns two free ports, which differ.
+fn free_ports() -> [u16; 2] {
+	let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+	listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
 /// Returns the node's address.

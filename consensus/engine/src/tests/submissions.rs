@@ -133,7 +133,7 @@ fn a_block_is_imported_even_if_its_miner_disconnects() {
 		let patience = Duration::from_millis(30);
 		assert!(tokio::time::timeout(patience, submission).await.is_err());
 		drop(closed);
-		for _ in 0..100 {
+		for _ in 0..1200 {
 			if sealer.metrics().best_blocks.get() == 1 {
 				break;
 			}

@@ -462,23 +462,20 @@ fn conditions_are_charged_by_their_nodes() {
 		let (few, many) = (nodes(small), nodes(&large));
 		assert!(few < many && many < MAX_NODES as u32, "{few}, {many}");
 		let declared = |call: SharingCall| call.get_dispatch_info().call_weight;
-		let sets: [(Weight, Set); 2] = [
-			(Weights::embargo(), |condition| embargo(7, condition)),
-			(Weights::withdraw_when(), |condition| {
+		let sets: [(fn(u32) -> Weight, Set); 2] = [
+			(Weights::embargo, |condition| embargo(7, condition)),
+			(Weights::withdraw_when, |condition| {
 				SharingCall::withdraw_when {
 					request: 0,
 					condition,
 				}
 			}),
 		];
-		for (largest, set) in sets {
-			let with_few = declared(set(Some(condition(small))));
-			let with_many = declared(set(Some(condition(&large))));
-			let more = Weights::attach(many) - Weights::attach(few);
-			assert_eq!(with_many - with_few, more);
-			let rest = Weights::attach(MAX_NODES as u32) - Weights::attach(many);
-			assert_eq!(with_many + rest, largest);
-			assert!(declared(set(None)).all_lte(with_few));
+		for (by_nodes, set) in sets {
+			assert_eq!(declared(set(Some(condition(small)))), by_nodes(few));
+			assert_eq!(declared(set(Some(condition(&large)))), by_nodes(many));
+			assert_eq!(declared(set(None)), by_nodes(0));
+			assert!(by_nodes(few).all_lte(by_nodes(many)));
 		}
 
 		// Firing one is charged by its nodes when it is done: `settle` does not know it before.

@@ -14,7 +14,7 @@ use isthmus_adversary::{
 use std::{path::PathBuf, time::Duration};
 
 /// How long the node may take to mine its next block at the end.
-const NEXT_BLOCK: Duration = Duration::from_secs(30);
+const NEXT_BLOCK: Duration = Duration::from_secs(120);
 
 #[derive(Args)]
 pub(crate) struct Options {

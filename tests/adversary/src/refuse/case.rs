@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::time::Duration;
 
 /// How long a node may take to refuse a block.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The result of [`Case::make`]: the offer, or `None` if the case does not apply to the chain.
 pub type Offered = Result<Option<Offer>, AttackError>;

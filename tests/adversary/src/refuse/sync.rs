@@ -26,7 +26,7 @@ use polkadot_sdk::sp_runtime::OpaqueExtrinsic;
 use std::time::{Duration, Instant};
 
 /// How long the node may take to import an honest block while it has the forged blocks.
-const HONEST_TIME: Duration = Duration::from_secs(10);
+const HONEST_TIME: Duration = Duration::from_secs(30);
 /// How many blocks longer than the node's chain the peer claims its chain to be. The node must not mine
 /// that many while a case runs, but with many more it would consider itself in a major sync.
 const AHEAD: usize = 4;
