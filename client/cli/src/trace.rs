@@ -214,8 +214,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Line>, Err
 			let lines = lines(happenings, called, context.output);
 			let lines = lines.into_iter().map(Box::new);
 			let mut lines: Vec<_> = lines.map(Line::Event).collect();
-			// The state is that of now.
-			if opts.to.is_none() {
+			// The state is that of now. A reader owns nothing that is kept.
+			if opts.to.is_none() && !matches!(subject, Subject::Reader(_)) {
 				let (block, kept) = keepers(&context.client, &subject).await?;
 				let kept = kept.into_iter().map(ListedKeeper::from);
 				lines.extend(kept.map(|keeper| Line::Kept(block, keeper)));
