@@ -131,7 +131,6 @@ pub type Changes = BoundedVec<RuleChange, ConstU32<MAX_CHANGES>>;
 	Eq,
 	Encode,
 	Decode,
-	DecodeWithMemTracking,
 	TypeInfo,
 	MaxEncodedLen,
 	Debug,
