@@ -393,7 +393,10 @@ where
 			}
 		};
 		let choices = self.parts.choices.borrow().clone();
-		let miners = chain.parameters().at(parent.number.saturating_add(1)).miners;
+		let miners = chain
+			.parameters()
+			.at(parent.number.saturating_add(1))
+			.miners;
 		if !chain.may_mine(parent.hash, miners, &choices.beneficiary)? {
 			return Err(CheckError::MayNotMine(choices.beneficiary).into());
 		}

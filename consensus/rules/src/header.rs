@@ -75,10 +75,7 @@ fn validate_fields_against_parent(header: &PowHeader, parent: &Parent) -> Result
 /// # Errors
 ///
 /// Returns the error of the first rule that is violated.
-pub fn validate_without_difficulty(
-	header: &PowHeader,
-	parent: &Parent,
-) -> Result<(), HeaderError> {
+pub fn validate_without_difficulty(header: &PowHeader, parent: &Parent) -> Result<(), HeaderError> {
 	validate_static_fields(header)?;
 	validate_fields_against_parent(header, parent)
 }

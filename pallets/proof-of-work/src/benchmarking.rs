@@ -17,7 +17,8 @@ use isthmus_primitives::{
 		uncles_hash, GasUsed, PreDigest, Seal, MAX_EXTRA_DATA, MAX_HEADER_BYTES, POW_ENGINE_ID,
 	},
 	params::{
-		ChainParameters, DifficultyRule, RuleChange, DEFAULT_MINIMUM_DIFFICULTY, MAX_CHANGES, MAX_UNCLES,
+		ChainParameters, DifficultyRule, RuleChange, DEFAULT_MINIMUM_DIFFICULTY, MAX_CHANGES,
+		MAX_UNCLES,
 	},
 	AccountId, Hash, Header,
 };
