@@ -13,7 +13,6 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Keyring } from '@polkadot/api';
-import { xxhashAsHex } from '@polkadot/util-crypto';
 import { agree } from '../lib/council.mjs';
 import { Network, step } from '../lib/network.mjs';
 import { runToEnd } from '../lib/node.mjs';

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads a chain's parameters from its genesis state, and keeps track of the changes that the node's own table adds.
 
-use crate::{chain::ChainClient, error::CheckError};
+use crate::error::CheckError;
 use codec::{Decode, Encode};
 use isthmus_primitives::{
 	api::ProofOfWorkApi,
 	params::{ChainParameters, RuleChange},
-	BlockNumber,
+	Block, BlockNumber,
 };
 use polkadot_sdk::*;
+use sc_client_api::AuxStore;
+use sp_api::ProvideRuntimeApi;
+use sp_blockchain::HeaderBackend;
 
 /// The chain's parameters are stored under this key once they have been read from the genesis state, which
 /// pruning may remove.
@@ -21,7 +24,10 @@ const PLANNED_KEY: &[u8] = b"isthmus:planned_changes";
 /// # Errors
 ///
 /// Returns the error of the database, or of the runtime at genesis.
-pub(crate) fn of_genesis<C: ChainClient>(client: &C) -> Result<ChainParameters, CheckError> {
+pub(crate) fn of_genesis<C>(client: &C) -> Result<ChainParameters, CheckError>
+where
+	C: AuxStore + HeaderBackend<Block> + ProvideRuntimeApi<Block, Api: ProofOfWorkApi<Block>>,
+{
 	if let Some(bytes) = client.get_aux(PARAMETERS_KEY)? {
 		return ChainParameters::decode(&mut &bytes[..])
 			.map_err(|e| CheckError::Corrupt(format!("the chain's parameters: {e}")));
@@ -39,8 +45,8 @@ pub(crate) fn of_genesis<C: ChainClient>(client: &C) -> Result<ChainParameters, 
 /// # Errors
 ///
 /// Returns [`CheckError::ChangedBelow`] if one was, or the database's error.
-pub(crate) fn keep_planned<C: ChainClient>(
-	client: &C,
+pub(crate) fn keep_planned(
+	client: &impl AuxStore,
 	planned: &[RuleChange],
 	highest: BlockNumber,
 ) -> Result<(), CheckError> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Measures the cost of the hooks, the inherent and the transaction extension. Each benchmark sets up the
-//! most expensive case: parameters with as many changes as there may be; uncles of maximum length, in different
+//! most expensive case: parameters with the maximum number of changes; uncles of maximum length, in different
 //! generations, whose miners are new accounts; and a full list of recent uncles.
 
 use crate::{gas::CheckGasLimit, pallet::*, types::MAX_RECENT_UNCLES, Head, Uncle};

@@ -150,8 +150,8 @@ fn the_last_change_that_has_begun_decides() {
 		};
 		assert_eq!(parameters.check_changes(), Ok(()));
 		for number in 0..10 {
-			let begun = heights.iter().filter(|height| **height <= number).max();
-			let expected = match begun {
+			let last = heights.iter().filter(|height| **height <= number).max();
+			let expected = match last {
 				Some(height) => u64::from(*height).into(),
 				None => ChainParameters::default().minimum_difficulty,
 			};
