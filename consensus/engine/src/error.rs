@@ -52,7 +52,7 @@ pub enum CheckError {
 	)]
 	MayNotMine(AccountId),
 	/// A change of the rules is faulty, in the chain's genesis or in the node's own table.
-	#[error("{0}")]
+	#[error(transparent)]
 	Changes(#[from] ChangesError),
 	/// The database has blocks that were checked by another table of changes.
 	#[error(
