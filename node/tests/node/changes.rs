@@ -6,8 +6,6 @@ use isthmus_node::{
 	changes::{self, FaultyChanges},
 };
 use isthmus_primitives::params::{ChangesError, DifficultyRule, RuleChange};
-use polkadot_sdk::*;
-use sc_service::ChainSpec as _;
 use serde_json::{json, Value};
 
 /// Returns a development chain's specification with this table and fork identifier.
@@ -102,7 +100,7 @@ fn faulty_changes_are_named() {
 		}
 	);
 	let reward = json!({ "fromBlock": 4, "blockReward": 1 });
-	assert!(changes::check(&[reward.clone()], &[]).is_ok());
+	assert!(changes::check(std::slice::from_ref(&reward), &[]).is_ok());
 	assert_eq!(
 		refused(&[], &[reward]),
 		ChangesError::PlannedReward { from_block: 4 }
