@@ -119,12 +119,11 @@ test('the rules change at the heights of genesis and of the node\'s own table', 
 	}));
 	const minted = issuance.slice(1).map((total, index) => total - issuance[index]);
 	assert.deepEqual(minted, [reward, reward, reward / 2n, reward / 2n]);
-	await rpc.disconnect();
 	await node.stop();
 
 	// The table may not change below the highest block.
 	plan(spec, [{ ...planned, fromBlock: 6 }, last]);
 	const { code, stderr } = await runToEnd(['check-state', '--chain', spec, '--base-path', basePath]);
-	assert.equal(code, 1);
+	assert.notEqual(code, 0);
 	assert.match(stderr, /`plannedChanges` of the specification are not those .* from block 5 on, .* remove the chain with `purge-chain`/);
 });
