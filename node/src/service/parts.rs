@@ -13,7 +13,11 @@ use futures::{
 	FutureExt,
 };
 use isthmus_engine::{HeaviestChain, PowBlockImport, PowVerifier};
-use isthmus_primitives::{params::DifficultyRule, Block, BlockNumber};
+use isthmus_primitives::{
+	api::ProofOfWorkApi,
+	params::{DifficultyRule, RuleChange},
+	Block, BlockNumber,
+};
 use polkadot_sdk::*;
 use sc_client_api::{Backend as _, HeaderBackend};
 use sc_consensus::DefaultImportQueue;
@@ -22,7 +26,7 @@ use sc_service::{
 	SpawnEssentialTaskHandle, TaskManager,
 };
 use sc_telemetry::{Telemetry, TelemetryHandle, TelemetryWorker};
-use sp_api::{Core as _, ProvideRuntimeApi as _};
+use sp_api::{ApiExt as _, Core as _, ProvideRuntimeApi as _};
 use sp_blockchain::Backend as _;
 use sp_consensus_grandpa::GrandpaApi as _;
 use sp_core::traits::SpawnEssentialNamed;
@@ -34,6 +38,9 @@ use substrate_prometheus_endpoint::Registry;
 /// kept. Any node can then report who verified a block, however old it is, because new peers receive the
 /// votes with the blocks.
 pub(super) const JUSTIFICATION_PERIOD: u32 = 1;
+
+/// The version of the engine's runtime API from which on the runtime leaves the difficulty to the engine.
+const ENGINE_DECIDES: u32 = 3;
 
 /// An open database, with the node's keys and the manager of its tasks.
 type OpenChain = (FullClient, Arc<FullBackend>, KeystoreContainer, TaskManager);
@@ -109,7 +116,7 @@ impl Parts {
 		let highest = highest(&backend)?;
 		let chain = FullChain::with_planned(client.clone(), &planned, highest);
 		let chain = Arc::new(chain.map_err(application)?);
-		log_changes(&chain);
+		log_changes(&chain, &planned);
 		let select_chain = HeaviestChain::new(backend.clone(), chain.clone());
 		let pool = Arc::new(FullPool::new(
 			client.clone(),
@@ -240,10 +247,25 @@ fn highest(backend: &FullBackend) -> sp_blockchain::Result<BlockNumber> {
 	Ok(highest)
 }
 
-/// Logs the heights at which the rules change.
-fn log_changes(chain: &FullChain) {
+/// Logs the heights at which the rules change, and warns of a runtime that does not leave the difficulty to the engine.
+fn log_changes(chain: &FullChain, planned: &[RuleChange]) {
 	for change in &chain.parameters().changes {
 		log::info!("The rules change with block {}", change.from_block);
+	}
+	let best = chain.client().info();
+	let mut ahead = planned.iter().map(|change| change.from_block);
+	let Some(next) = ahead.find(|block| *block > best.best_number) else {
+		return;
+	};
+	let api = chain.client().runtime_api();
+	// Without its state, as before a warp sync, the best block's runtime is not known.
+	let version = api.api_version::<dyn ProofOfWorkApi<Block>>(best.best_hash);
+	if matches!(version, Ok(Some(version)) if version < ENGINE_DECIDES) {
+		log::warn!(
+			"The runtime of block {} computes the difficulty by the rules of genesis, and would refuse block {next} by \
+			 `plannedChanges`: upgrade the chain before that block",
+			best.best_number
+		);
 	}
 }
 
