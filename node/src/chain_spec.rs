@@ -2,11 +2,15 @@
 //! The built-in chain specifications. A chain specification contains a chain's name and its genesis state.
 //! A consortium writes its own: see docs/operations.md.
 
-use crate::files::read_at_most;
+use crate::{
+	changes::{self, Extensions, FaultyChanges},
+	files::read_at_most,
+};
 use isthmus_runtime::{MAX_VERIFIERS, WASM_BINARY};
 use polkadot_sdk::*;
 use sc_service::{ChainType, Properties};
 use serde::{de::IgnoredAny, Deserialize};
+use serde_json::Value;
 use std::{
 	collections::{BTreeMap, BTreeSet},
 	fs,
@@ -14,7 +18,7 @@ use std::{
 };
 
 /// A chain specification of this node.
-pub type ChainSpec = sc_service::GenericChainSpec;
+pub type ChainSpec = sc_service::GenericChainSpec<Extensions>;
 
 /// The maximum size of a specification's file, in bytes. A raw one has some millions, most of them the runtime, and about
 /// 300 for each account in its genesis.
@@ -80,6 +84,14 @@ pub enum SpecError {
 		/// The account or the vote key.
 		key: String,
 	},
+	/// A change of the rules by height is refused.
+	#[error("the chain specification {path}: {error}")]
+	Changes {
+		/// The file.
+		path: String,
+		/// What is wrong with it.
+		error: FaultyChanges,
+	},
 	/// A real chain names a superuser.
 	#[error(
 		"the chain specification {0} is of the type `Live` and names a superuser, whose one key could replace every \
@@ -102,7 +114,8 @@ pub enum SpecError {
 /// # Errors
 ///
 /// Returns an error if the name is empty, if the node was built without its Wasm runtime, if the file
-/// cannot be read, if it names no verifier or too many of them, or if it is a real chain with a superuser.
+/// cannot be read, if it names no verifier or too many of them, if a change of its rules is faulty, or if it is a real
+/// chain with a superuser.
 pub fn load(id: &str) -> Result<ChainSpec, SpecError> {
 	match id {
 		"" => Err(SpecError::NotGiven),
@@ -119,6 +132,8 @@ pub fn load(id: &str) -> Result<ChainSpec, SpecError> {
 struct Outline {
 	chain_type: Option<ChainType>,
 	genesis: Genesis,
+	#[serde(default)]
+	planned_changes: Vec<Value>,
 }
 
 /// A genesis in its plain or in its raw form.
@@ -141,9 +156,22 @@ struct RuntimeGenesis {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Config {
+	proof_of_work: Option<ProofOfWork>,
 	session: Option<Session>,
 	sudo: Option<Sudo>,
+}
+
+#[derive(Deserialize)]
+struct ProofOfWork {
+	parameters: Option<Parameters>,
+}
+
+#[derive(Deserialize)]
+struct Parameters {
+	#[serde(default)]
+	changes: Vec<Value>,
 }
 
 #[derive(Deserialize)]
@@ -193,6 +221,7 @@ fn from_file(path: &str) -> Result<ChainSpec, SpecError> {
 	};
 	let outline = serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
 	check_superuser(path, &outline)?;
+	check_changes(path, &outline)?;
 	check_verifiers(path, outline)?;
 	ChainSpec::from_json_bytes(text).map_err(malformed)
 }
@@ -210,17 +239,38 @@ fn read(path: &str) -> io::Result<Vec<u8>> {
 	read_at_most(path, MAX_SIZE)
 }
 
+impl Genesis {
+	/// Returns the values of a plain genesis.
+	fn config(&self) -> Option<&Config> {
+		let plain = self.runtime_genesis.as_ref()?;
+		plain.patch.as_ref().or(plain.config.as_ref())
+	}
+}
+
+/// Checks the changes of the rules. Those of a raw genesis are checked when its chain is opened.
+fn check_changes(path: &str, outline: &Outline) -> Result<(), SpecError> {
+	let pow = outline
+		.genesis
+		.config()
+		.and_then(|config| config.proof_of_work.as_ref());
+	let parameters = pow.and_then(|pow| pow.parameters.as_ref());
+	let genesis = parameters.map_or(&[][..], |parameters| &parameters.changes);
+	changes::check(genesis, &outline.planned_changes).map_err(|error| SpecError::Changes {
+		path: path.into(),
+		error,
+	})
+}
+
 /// Checks that a real chain has no superuser.
 fn check_superuser(
 	path: &str,
 	Outline {
 		chain_type,
 		genesis,
+		planned_changes: _,
 	}: &Outline,
 ) -> Result<(), SpecError> {
-	let plain = genesis.runtime_genesis.as_ref();
-	let config = plain.and_then(|genesis| genesis.patch.as_ref().or(genesis.config.as_ref()));
-	let sudo = config.and_then(|config| config.sudo.as_ref());
+	let sudo = genesis.config().and_then(|config| config.sudo.as_ref());
 	let named = sudo.is_some_and(|sudo| sudo.key.is_some());
 	let stored = genesis.raw.as_ref().is_some_and(|raw| {
 		let key = format!(
@@ -300,7 +350,7 @@ fn build(
 	properties.insert("tokenSymbol".into(), "IST".into());
 	properties.insert("tokenDecimals".into(), isthmus_primitives::DECIMALS.into());
 	properties.insert("ss58Format".into(), 42.into());
-	Ok(ChainSpec::builder(wasm, Default::default())
+	Ok(ChainSpec::builder(wasm, Extensions::default())
 		.with_name(name)
 		.with_id(id)
 		.with_chain_type(kind)

@@ -14,6 +14,7 @@
 
 mod blocks;
 pub mod chain_spec;
+pub mod changes;
 pub mod check_state;
 pub mod client;
 mod command;

@@ -23,8 +23,9 @@ pub struct Verifier {
 }
 
 sp_api::decl_runtime_apis! {
-	/// The runtime API that the proof-of-work engine calls.
-	#[api_version(2)]
+	/// The runtime API that the proof-of-work engine calls. From version 3 on, the runtime leaves the difficulty (H_d) to
+	/// the engine.
+	#[api_version(3)]
 	pub trait ProofOfWorkApi {
 		/// Returns the chain's consensus parameters. The engine calls this once, at the genesis block.
 		fn parameters() -> ChainParameters;

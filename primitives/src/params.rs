@@ -2,10 +2,12 @@
 //! Defines a chain's consensus parameters, and the constants that are the same on every chain.
 //!
 //! The parameters are part of the genesis state. The engine reads them from there once, and never calls a
-//! later runtime for them, so that an upgrade on a fork cannot change the rules.
+//! later runtime for them, so that an upgrade on a fork cannot change the rules. [`ChainParameters::at`] says
+//! which rules a block has, and is the only way to them: some may change at a height ([`RuleChange`]).
 
-use crate::Difficulty;
+use crate::{BlockNumber, Difficulty};
 use codec::{Decode, DecodeWithMemTracking, Encode, Error, Input, MaxEncodedLen};
+use polkadot_sdk::sp_runtime::{traits::ConstU32, BoundedVec};
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +113,177 @@ pub enum Miners {
 	Verifiers,
 }
 
-/// The consensus parameters of a chain.
+/// The maximum number of changes of a chain's rules, those of a node's own table included.
+pub const MAX_CHANGES: u32 = 16;
+
+/// The changes of a chain's rules, lowest height first.
+pub type Changes = BoundedVec<RuleChange, ConstU32<MAX_CHANGES>>;
+
+/// A change of a chain's rules at a height. A rule that it does not name stays as it is.
+///
+/// Ethash's sizes are not among them: miners' datasets and the epochs of all blocks depend on them. The
+/// fields of the genesis block never change. The gas limit has no parameter but the genesis block's, since
+/// miners vote on it, block by block.
+#[derive(
+	Clone,
+	Default,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	TypeInfo,
+	MaxEncodedLen,
+	Debug,
+	Serialize,
+	Deserialize,
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RuleChange {
+	/// The number of the first block with these rules.
+	pub from_block: BlockNumber,
+	/// D(H): how the difficulty is computed from the parent's. It cannot become [`DifficultyRule::Fixed`].
+	#[serde(default, skip_serializing_if = "Option::is_none")]
+	pub difficulty_rule: Option<DifficultyRule>,
+	/// D_0: the minimum difficulty of a block.
+	#[serde(default, skip_serializing_if = "Option::is_none")]
+	pub minimum_difficulty: Option<Difficulty>,
+	/// Who may mine.
+	#[serde(default, skip_serializing_if = "Option::is_none")]
+	pub miners: Option<Miners>,
+	/// What a block's miner earns. A node's own table cannot change it.
+	#[serde(default, skip_serializing_if = "Option::is_none")]
+	pub block_reward: Option<u128>,
+}
+
+impl RuleChange {
+	/// Returns the rules after this change.
+	fn apply(&self, rules: Rules) -> Rules {
+		Rules {
+			difficulty_rule: self.difficulty_rule.unwrap_or(rules.difficulty_rule),
+			minimum_difficulty: self.minimum_difficulty.unwrap_or(rules.minimum_difficulty),
+			miners: self.miners.unwrap_or(rules.miners),
+			block_reward: self.block_reward.unwrap_or(rules.block_reward),
+		}
+	}
+
+	/// Checks that the change is one, and a safe one.
+	fn check(&self) -> Result<(), ChangesError> {
+		let from_block = self.from_block;
+		let nothing = Self {
+			from_block,
+			..Self::default()
+		};
+		if from_block == 0 {
+			return Err(ChangesError::AtGenesis);
+		}
+		if *self == nothing {
+			return Err(ChangesError::Nothing { from_block });
+		}
+		if self.difficulty_rule == Some(DifficultyRule::Fixed) {
+			return Err(ChangesError::Fixed { from_block });
+		}
+		if self.minimum_difficulty == Some(0.into()) {
+			return Err(ChangesError::NoDifficulty { from_block });
+		}
+		Ok(())
+	}
+}
+
+/// The rules of one block: the parameters that may change with the height.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rules {
+	/// D(H): how the difficulty is computed from the parent's.
+	pub difficulty_rule: DifficultyRule,
+	/// D_0: the minimum difficulty of a block.
+	pub minimum_difficulty: Difficulty,
+	/// Who may mine.
+	pub miners: Miners,
+	/// What a block's miner earns, in the currency's smallest unit, without what it earns for naming uncles.
+	pub block_reward: u128,
+}
+
+/// Why changes of the rules are refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ChangesError {
+	/// There are too many.
+	#[error("there are {got} changes of the rules, but at most {MAX_CHANGES} are possible")]
+	TooMany {
+		/// How many there are.
+		got: usize,
+	},
+	/// One begins with the genesis block.
+	#[error(
+		"a change of the rules has `fromBlock` 0, but the genesis block's rules are the parameters themselves: edit \
+		 those, or set `fromBlock` to 1 or more"
+	)]
+	AtGenesis,
+	/// Two begin with the same block.
+	#[error("two changes of the rules begin with block {from_block}: put them into one")]
+	Repeated {
+		/// The block's number.
+		from_block: BlockNumber,
+	},
+	/// One begins below the one before it.
+	#[error(
+		"the change of the rules from block {from_block} is after the one from block {before}: sort them by \
+		 `fromBlock`"
+	)]
+	Unsorted {
+		/// The first block of the one before it.
+		before: BlockNumber,
+		/// Its first block.
+		from_block: BlockNumber,
+	},
+	/// One changes nothing.
+	#[error(
+		"the change of the rules from block {from_block} names no rule: remove it, or name one"
+	)]
+	Nothing {
+		/// Its first block.
+		from_block: BlockNumber,
+	},
+	/// One makes the difficulty fixed.
+	#[error(
+		"the change of the rules from block {from_block} makes the difficulty fixed, which only a chain's genesis can: \
+		 choose another `difficultyRule`"
+	)]
+	Fixed {
+		/// Its first block.
+		from_block: BlockNumber,
+	},
+	/// One allows blocks without work.
+	#[error(
+		"the change of the rules from block {from_block} has a minimum difficulty of 0: set `minimumDifficulty` to 1 or \
+		 more"
+	)]
+	NoDifficulty {
+		/// Its first block.
+		from_block: BlockNumber,
+	},
+	/// One of a node's own table changes the reward.
+	#[error(
+		"the planned change from block {from_block} names `blockReward`, which a node cannot change alone: change it \
+		 with an upgrade of the runtime, or in the genesis of a new chain"
+	)]
+	PlannedReward {
+		/// Its first block.
+		from_block: BlockNumber,
+	},
+	/// One of a node's own table does not begin after those of genesis.
+	#[error(
+		"the planned change from block {from_block} does not begin after the last one of genesis, from block {last}: \
+		 plan it for a later block"
+	)]
+	PlannedTooEarly {
+		/// The first block of the last change of genesis.
+		last: BlockNumber,
+		/// Its first block.
+		from_block: BlockNumber,
+	},
+}
+
+/// The consensus parameters of a chain. Those that may change with the height are the first blocks' rules here, and
+/// only [`Self::at`] reads them.
 #[derive(Clone, PartialEq, Eq, Encode, TypeInfo, MaxEncodedLen, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChainParameters {
@@ -132,6 +304,90 @@ pub struct ChainParameters {
 	/// Who may mine.
 	#[serde(default)]
 	pub miners: Miners,
+	/// The changes of the rules above, lowest height first.
+	#[serde(default, skip_serializing_if = "none")]
+	pub changes: Changes,
+}
+
+/// Returns whether there are no changes. They are left out of a specification then, which an older runtime can read.
+fn none(changes: &Changes) -> bool {
+	changes.is_empty()
+}
+
+impl ChainParameters {
+	/// Returns the rules of the block with this number.
+	pub fn at(&self, number: BlockNumber) -> Rules {
+		let first = Rules {
+			difficulty_rule: self.difficulty_rule,
+			minimum_difficulty: self.minimum_difficulty,
+			miners: self.miners,
+			block_reward: self.block_reward,
+		};
+		self.changes
+			.iter()
+			.take_while(|change| change.from_block <= number)
+			.fold(first, |rules, change| change.apply(rules))
+	}
+
+	/// Checks the changes of the rules.
+	///
+	/// # Errors
+	///
+	/// Returns the error of the first fault.
+	pub fn check_changes(&self) -> Result<(), ChangesError> {
+		check_changes(&self.changes)
+	}
+
+	/// Returns the parameters with the changes of a node's own table after those of genesis.
+	///
+	/// # Errors
+	///
+	/// Returns the error of the first fault of either list, or of the two together.
+	pub fn with_planned(mut self, planned: &[RuleChange]) -> Result<Self, ChangesError> {
+		self.check_changes()?;
+		check_changes(planned)?;
+		for change in planned {
+			let from_block = change.from_block;
+			if change.block_reward.is_some() {
+				return Err(ChangesError::PlannedReward { from_block });
+			}
+		}
+		if let (Some(last), Some(first)) = (self.changes.last(), planned.first()) {
+			let (last, from_block) = (last.from_block, first.from_block);
+			if from_block <= last {
+				return Err(ChangesError::PlannedTooEarly { last, from_block });
+			}
+		}
+		let all: alloc::vec::Vec<_> = self.changes.iter().chain(planned).cloned().collect();
+		let got = all.len();
+		self.changes = all.try_into().map_err(|_| ChangesError::TooMany { got })?;
+		Ok(self)
+	}
+}
+
+/// Checks a list of changes: each of them, their order and their number.
+///
+/// # Errors
+///
+/// Returns the error of the first fault.
+pub fn check_changes(changes: &[RuleChange]) -> Result<(), ChangesError> {
+	let got = changes.len();
+	if got > MAX_CHANGES as usize {
+		return Err(ChangesError::TooMany { got });
+	}
+	let mut before = 0;
+	for change in changes {
+		change.check()?;
+		let from_block = change.from_block;
+		if from_block == before {
+			return Err(ChangesError::Repeated { from_block });
+		}
+		if from_block < before {
+			return Err(ChangesError::Unsorted { before, from_block });
+		}
+		before = from_block;
+	}
+	Ok(())
 }
 
 /// Reads the parameters of an older chain too, from its state, its runtime or a node's database. They end where a newer
@@ -146,11 +402,17 @@ impl Decode for ChainParameters {
 			genesis_gas_limit: Decode::decode(input)?,
 			genesis_timestamp: Decode::decode(input)?,
 			block_reward: Decode::decode(input)?,
-			miners: match input.remaining_len()? {
-				Some(0) => Miners::default(),
-				_ => Decode::decode(input)?,
-			},
+			miners: newer(input)?,
+			changes: newer(input)?,
 		})
+	}
+}
+
+/// Reads a newer field, or returns its default value where the input ends.
+fn newer<T: Decode + Default>(input: &mut impl Input) -> Result<T, Error> {
+	match input.remaining_len()? {
+		Some(0) => Ok(T::default()),
+		_ => T::decode(input),
 	}
 }
 
@@ -166,62 +428,10 @@ impl Default for ChainParameters {
 			genesis_timestamp: 0,
 			block_reward: 5 * crate::UNIT,
 			miners: Miners::Anyone,
+			changes: Changes::default(),
 		}
 	}
 }
 
 #[cfg(test)]
-mod tests {
-	use super::*;
-
-	/// The default parameters as every version before the field `miners` encoded them.
-	fn before_miners() -> ([u8; 3], Difficulty, Difficulty, u64, u64, u128) {
-		let parameters = ChainParameters::default();
-		(
-			// Full sizes; Homestead without the bomb.
-			[0, 0, 0],
-			parameters.minimum_difficulty,
-			parameters.genesis_difficulty,
-			parameters.genesis_gas_limit,
-			parameters.genesis_timestamp,
-			parameters.block_reward,
-		)
-	}
-
-	#[test]
-	fn parameters_of_an_older_chain_are_read() {
-		let old = before_miners().encode();
-		let read = ChainParameters::decode(&mut &old[..]);
-		assert_eq!(read, Ok(ChainParameters::default()));
-		assert!(ChainParameters::decode(&mut &old[..old.len() - 1]).is_err());
-		let json = serde_json::to_string(&ChainParameters::default()).unwrap();
-		let without = json.replace(",\"miners\":\"anyone\"", "");
-		assert_ne!(json, without);
-		let read: ChainParameters = serde_json::from_str(&without).unwrap();
-		assert_eq!(read, ChainParameters::default());
-	}
-
-	#[test]
-	fn parameters_are_read_as_they_were_written() {
-		let parameters = ChainParameters {
-			difficulty_rule: DifficultyRule::Asert,
-			miners: Miners::Verifiers,
-			..Default::default()
-		};
-		let encoded = parameters.encode();
-		assert!(encoded.len() <= ChainParameters::max_encoded_len());
-		assert_eq!(
-			ChainParameters::decode(&mut &encoded[..]),
-			Ok(parameters.clone())
-		);
-		let json = serde_json::to_value(&parameters).unwrap();
-		assert_eq!(
-			(&json["difficultyRule"], &json["miners"]),
-			(&"asert".into(), &"verifiers".into())
-		);
-		assert_eq!(
-			serde_json::from_value::<ChainParameters>(json).unwrap(),
-			parameters
-		);
-	}
-}
+mod tests;

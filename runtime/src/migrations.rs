@@ -8,5 +8,6 @@ use crate::Runtime;
 pub type Migrations = (
 	pallet_verifiers::migrations::ToVersion1<Runtime>,
 	pallet_proof_of_work::migrations::ToVersion2<Runtime>,
+	pallet_proof_of_work::migrations::ToVersion3<Runtime>,
 	pallet_data_sharing::migrations::ToV1<Runtime>,
 );

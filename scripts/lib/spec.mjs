@@ -6,6 +6,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Keyring } from '@polkadot/api';
+import { xxhashAsHex } from '@polkadot/util-crypto';
 import { runToEnd } from './node.mjs';
 
 /** The development accounts, in the order that a network's nodes use them. */
@@ -36,6 +37,11 @@ function identity(name) {
 	const account = new Keyring({ type: 'sr25519' }).addFromUri(secret);
 	const voter = new Keyring({ type: 'ed25519' }).addFromUri(secret);
 	return { name, secret, account: account.address, voter: voter.address };
+}
+
+/** Returns the storage key of a value of a pallet. */
+export function storageKey(pallet, value) {
+	return xxhashAsHex(pallet, 128) + xxhashAsHex(value, 128).slice(2);
 }
 
 /**

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Tests the chain parameters that the built-in chains do not use, on a node that mines: the continuous difficulty, and
-// the bound on who may mine.
+// Tests the chain parameters that the built-in chains do not use, on a node that mines: the continuous difficulty, the
+// bound on who may mine, and changes of the rules at a height.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { LocalNode } from '../lib/node.mjs';
+import { hexToU8a, u8aToBigInt } from '@polkadot/util';
+import { LocalNode, runToEnd } from '../lib/node.mjs';
 import { powFields } from '../lib/pow-header.mjs';
 import { Rpc, until } from '../lib/rpc.mjs';
-import { identities, writeSpec } from '../lib/spec.mjs';
+import { identities, storageKey, writeSpec } from '../lib/spec.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 600_000;
@@ -34,17 +35,23 @@ function asert(parent, gap, minimum) {
 	return [moved, parent / 2n + 1n, minimum].reduce((a, b) => (a > b ? a : b));
 }
 
-/** Starts a node that mines for an account on a chain with these parameters. */
-async function miner(t, parameters, beneficiary) {
+/** Starts a node that mines for an account on a chain with these parameters, and a table of its own. */
+async function miner(t, parameters, beneficiary, plannedChanges = []) {
 	const folder = mkdtempSync(join(tmpdir(), 'isthmus-difficulty-'));
 	t.after(() => rmSync(folder, { recursive: true, force: true }));
 	const spec = await writeSpec(folder, { verifiers: identities(1), parameters });
+	plan(spec, plannedChanges);
 	const args = ['--chain', spec, '--mine', '--beneficiary', beneficiary, '--no-mdns', '--force-authoring'];
 	const node = await LocalNode.start({ args, basePath: join(folder, 'node') });
 	t.after(() => node.stop());
 	const rpc = await Rpc.connect(node.url);
 	t.after(() => rpc.disconnect());
-	return { node, rpc };
+	return { node, rpc, spec, basePath: join(folder, 'node') };
+}
+
+/** Writes a node's own table of changes into its specification. */
+function plan(spec, plannedChanges) {
+	writeFileSync(spec, JSON.stringify({ ...JSON.parse(readFileSync(spec, 'utf8')), plannedChanges }));
 }
 
 test('a chain mines under the continuous difficulty', { timeout }, async (t) => {
@@ -81,4 +88,42 @@ test('on a bound chain a stranger does not mine', { timeout }, async (t) => {
 	const said = /no block template: the account \w+ may not mine/;
 	await until('the node says why', () => said.test(readFileSync(node.logPath, 'utf8')));
 	assert.equal((await rpc.best()).number, 0);
+});
+
+test('the rules change at the heights of genesis and of the node\'s own table', { timeout }, async (t) => {
+	const reward = 5_000_000_000_000n;
+	const parameters = {
+		minimumDifficulty: '0x400',
+		genesisDifficulty: '0x400',
+		changes: [{ fromBlock: 3, minimumDifficulty: '0x600', blockReward: Number(reward / 2n) }],
+	};
+	const planned = { fromBlock: 5, minimumDifficulty: '0x200', difficultyRule: 'asert' };
+	const last = { fromBlock: 7, minimumDifficulty: '0x800' };
+	const stranger = identities(2)[1].account;
+	const { node, rpc, spec, basePath } = await miner(t, parameters, stranger, [planned, last]);
+	await rpc.bestFrom(8);
+	const hashes = await Promise.all(Array.from({ length: 9 }, (_, number) => rpc.hashAt(number)));
+	let parent;
+	for (let number = 1; number <= 8; number++) {
+		const fields = powFields(await rpc.header(hashes[number]));
+		// One step of Homestead's is zero below 2048.
+		const expected = number < 3 ? 0x400n
+			: number < 5 ? 0x600n
+				: asert(parent.difficulty, fields.timestamp - parent.timestamp, number < 7 ? 0x200n : 0x800n);
+		assert.equal(fields.difficulty, expected, `block ${number}`);
+		parent = fields;
+	}
+	const issuance = await Promise.all(hashes.slice(0, 5).map(async (hash) => {
+		const bytes = hexToU8a(await rpc.call('state_getStorage', storageKey('Balances', 'TotalIssuance'), hash));
+		return u8aToBigInt(bytes, { isLe: true });
+	}));
+	const minted = issuance.slice(1).map((total, index) => total - issuance[index]);
+	assert.deepEqual(minted, [reward, reward, reward / 2n, reward / 2n]);
+	await node.stop();
+
+	// The table may not change below the highest block.
+	plan(spec, [{ ...planned, fromBlock: 6 }, last]);
+	const { code, stderr } = await runToEnd(['check-state', '--chain', spec, '--base-path', basePath]);
+	assert.notEqual(code, 0);
+	assert.match(stderr, /`plannedChanges` of the specification are not those .* from block 5 on, .* remove the chain with `purge-chain`/);
 });

@@ -13,13 +13,12 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Keyring } from '@polkadot/api';
-import { xxhashAsHex } from '@polkadot/util-crypto';
 import { agree } from '../lib/council.mjs';
 import { Network, step } from '../lib/network.mjs';
 import { runToEnd } from '../lib/node.mjs';
 import { until } from '../lib/rpc.mjs';
 import { Client, cidOf, hex, NotIncluded, recordKey } from '../lib/sharing.mjs';
-import { identities } from '../lib/spec.mjs';
+import { identities, storageKey } from '../lib/spec.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 1_200_000;
@@ -45,11 +44,6 @@ const LOAD = '//Load';
 /** Returns the address of a secret. */
 function addressOf(secret) {
 	return new Keyring({ type: 'sr25519' }).addFromUri(secret).address;
-}
-
-/** Returns the storage key of a value of a pallet. */
-function storageKey(pallet, value) {
-	return xxhashAsHex(pallet, 128) + xxhashAsHex(value, 128).slice(2);
 }
 
 /** Encodes numbers of 32 bits. */

@@ -132,6 +132,19 @@ test('says what is wrong with the file of a chain specification', { timeout }, a
 		await refuses(['--chain', chain, '--tmp', ...QUIET], sentence);
 		await refuses(['export-chain-spec', '--chain', chain, '--raw'], sentence);
 	}
+	const change = { fromBlock: 5, minimumDifficulty: '0x400' };
+	for (const [changes, plannedChanges, sentence] of [
+		[[{ ...change, fromBlock: 0 }], [], /has `fromBlock` 0, but the genesis block's rules are the parameters themselves/],
+		[[change, change], [], /two changes of the rules begin with block 5: put them into one/],
+		[[{ ...change, ethash: 'full' }], [], /`ethash` cannot change at a height: remove it from the change/],
+		[[change], [change], /the planned change from block 5 does not begin after the last one of genesis, from block 5/],
+		[[], [{ fromBlock: 5, blockReward: 1 }], /names `blockReward`, which a node cannot change alone/],
+	]) {
+		const plain = JSON.parse(stdout);
+		plain.genesis.runtimeGenesis.patch.proofOfWork.parameters.changes = changes;
+		const chain = file('changes.json', JSON.stringify({ ...plain, plannedChanges }));
+		await refuses(['export-chain-spec', '--chain', chain], sentence);
+	}
 	const zero = edited('zero.json', (genesis) => Object.assign(genesis.verifiers, { sessionBlocks: 0 }));
 	await refuses(['--chain', zero, '--tmp', ...QUIET], /verifiers\.sessionBlocks is 0: a session has at least one block/);
 	const { stderr } = await runToEnd(['--chain', zero, '--tmp', ...QUIET]);

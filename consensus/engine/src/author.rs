@@ -393,7 +393,11 @@ where
 			}
 		};
 		let choices = self.parts.choices.borrow().clone();
-		if !chain.may_mine(parent.hash, &choices.beneficiary)? {
+		let miners = chain
+			.parameters()
+			.at(parent.number.saturating_add(1))
+			.miners;
+		if !chain.may_mine(parent.hash, miners, &choices.beneficiary)? {
 			return Err(CheckError::MayNotMine(choices.beneficiary).into());
 		}
 		let timestamp = unix_now().max(parent.timestamp.saturating_add(1));

@@ -6,6 +6,7 @@ use crate::{
 	error::CheckError,
 	fork_choice::{Arrival, Record, Standing},
 	history::HistoryStart,
+	parameters,
 	refusals::Refusals,
 	seal_memo::SealMemo,
 };
@@ -14,7 +15,7 @@ use isthmus_ethash::{Cache, CacheStore, Sizes};
 use isthmus_primitives::{
 	api::ProofOfWorkApi,
 	digest::{self, PowHeader},
-	params::{ChainParameters, EthashSizes, Miners, MAX_UNCLES},
+	params::{ChainParameters, EthashSizes, Miners, RuleChange, MAX_UNCLES},
 	AccountId, Block, BlockNumber, Hash, Header, TotalDifficulty,
 };
 use isthmus_rules::{self as rules, Parent, UNCLE_ANCESTORS};
@@ -30,9 +31,6 @@ use std::sync::Arc;
 const RECORD_PREFIX: &[u8] = b"isthmus:total_difficulty:";
 /// The number of blocks that were imported is stored under this key.
 const ARRIVALS_KEY: &[u8] = b"isthmus:arrivals";
-/// The chain's parameters are stored under this key once they have been read from the genesis state, which
-/// pruning may remove.
-const PARAMETERS_KEY: &[u8] = b"isthmus:parameters";
 /// The beginning of this node's history is stored under this key, unless it is genesis.
 const HISTORY_KEY: &[u8] = b"isthmus:history";
 
@@ -64,7 +62,8 @@ impl<C> ChainClient for C where
 {
 }
 
-/// A chain with its consensus parameters, which are fixed permanently in its genesis state.
+/// A chain with its consensus parameters: those that are fixed permanently in its genesis state, and the changes that
+/// the node's own table adds to them.
 ///
 /// The rules are called in `check.rs`.
 pub struct Chain<C> {
@@ -79,24 +78,32 @@ pub struct Chain<C> {
 }
 
 impl<C: ChainClient> Chain<C> {
-	/// Reads the chain's parameters, from the genesis state the first time and from the database after
-	/// that.
+	/// Opens a chain as [`Self::with_planned`] does, on a node without a table of its own and without forks that are
+	/// higher than its best block.
 	///
 	/// # Errors
 	///
-	/// Returns the error of the database, or of the runtime at genesis.
+	/// Returns the errors of [`Self::with_planned`].
 	pub fn new(client: Arc<C>) -> Result<Self, CheckError> {
-		let parameters = match client.get_aux(PARAMETERS_KEY)? {
-			Some(bytes) => ChainParameters::decode(&mut &bytes[..])
-				.map_err(|e| CheckError::Corrupt(format!("the chain's parameters: {e}")))?,
-			None => {
-				let parameters = client
-					.runtime_api()
-					.parameters(client.info().genesis_hash)?;
-				client.insert_aux(&[(PARAMETERS_KEY, &parameters.encode()[..])], &[])?;
-				parameters
-			}
-		};
+		let best = client.info().best_number;
+		Self::with_planned(client, &[], best)
+	}
+
+	/// Reads the chain's parameters, from the genesis state the first time and from the database after
+	/// that, and adds the changes of the node's own table. `highest` is the number of the highest block in the
+	/// database.
+	///
+	/// # Errors
+	///
+	/// Returns [`CheckError::Changes`] if a change is faulty, [`CheckError::ChangedBelow`] if the database has blocks
+	/// that were checked by another table, or the error of the database, or of the runtime at genesis.
+	pub fn with_planned(
+		client: Arc<C>,
+		planned: &[RuleChange],
+		highest: BlockNumber,
+	) -> Result<Self, CheckError> {
+		let parameters = parameters::of_genesis(&*client)?.with_planned(planned)?;
+		parameters::keep_planned(&*client, planned, highest)?;
 		let sizes = match parameters.ethash {
 			EthashSizes::Full => Sizes::FULL,
 			EthashSizes::Development => Sizes::DEVELOPMENT,
@@ -127,7 +134,7 @@ impl<C: ChainClient> Chain<C> {
 		&self.refusals
 	}
 
-	/// Returns the chain's consensus parameters.
+	/// Returns the chain's consensus parameters, with the changes of the node's own table.
 	pub fn parameters(&self) -> &ChainParameters {
 		&self.parameters
 	}
@@ -351,13 +358,18 @@ impl<C: ChainClient> Chain<C> {
 		Ok(sp_blockchain::lowest_common_ancestor(&*self.client, hash, base)?.hash == base)
 	}
 
-	/// Returns whether an account may be the beneficiary of a block on `parent`, or of an uncle that such a block names.
+	/// Returns whether an account may be the beneficiary of a block on `parent`, or of an uncle that such a block names,
+	/// if these may mine.
 	///
 	/// # Errors
 	///
 	/// Returns the runtime's error.
-	pub(crate) fn may_mine(&self, parent: Hash, account: &AccountId) -> Result<bool, CheckError> {
-		let miners = self.parameters.miners;
+	pub(crate) fn may_mine(
+		&self,
+		parent: Hash,
+		miners: Miners,
+		account: &AccountId,
+	) -> Result<bool, CheckError> {
 		if miners == Miners::Anyone {
 			return Ok(true);
 		}
@@ -392,7 +404,8 @@ impl<C: ChainClient> Chain<C> {
 					continue;
 				};
 				// The miner of an orphaned block may have lost its right to mine since.
-				if self.may_mine(parent, &stored(&header)?.pre.beneficiary)? {
+				let miners = self.parameters.at(header.number).miners;
+				if self.may_mine(parent, miners, &stored(&header)?.pre.beneficiary)? {
 					uncles.push(header);
 				}
 				if uncles.len() == MAX_UNCLES as usize {

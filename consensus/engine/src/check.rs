@@ -63,8 +63,8 @@ impl<C: ChainClient> Chain<C> {
 
 	/// Checks that a header's beneficiary may mine on this chain, by the state after the block `parent`.
 	fn check_beneficiary(&self, header: &PowHeader, parent: Hash) -> Result<(), BlockError> {
-		rules::validate_beneficiary(self.parameters(), header, |_, account| {
-			Ok(self.may_mine(parent, account)?)
+		rules::validate_beneficiary(self.parameters(), header, |miners, account| {
+			Ok(self.may_mine(parent, miners, account)?)
 		})
 	}
 

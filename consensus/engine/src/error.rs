@@ -2,7 +2,7 @@
 //! Defines why a header or a block was not accepted. "Rejected" and "could not check" are different: only the
 //! first says anything about the peer.
 
-use isthmus_primitives::{AccountId, BlockNumber, Hash};
+use isthmus_primitives::{params::ChangesError, AccountId, BlockNumber, Hash};
 use isthmus_rules::{FutureTimestamp, HeaderError, Rejection};
 use polkadot_sdk::*;
 
@@ -51,6 +51,21 @@ pub enum CheckError {
 		"the account {0} may not mine: by this chain's parameters, only verifiers, or also registered producers, may"
 	)]
 	MayNotMine(AccountId),
+	/// A change of the rules is faulty, in the chain's genesis or in the node's own table.
+	#[error(transparent)]
+	Changes(#[from] ChangesError),
+	/// The database has blocks that were checked by another table of changes.
+	#[error(
+		"`plannedChanges` of the specification are not those that this database was made with, from block {from_block} \
+		 on, and it has blocks up to {highest}: remove the chain with `purge-chain` and sync it again, or restore the \
+		 former `plannedChanges`"
+	)]
+	ChangedBelow {
+		/// The first height at which the two tables differ.
+		from_block: BlockNumber,
+		/// The highest block in the database.
+		highest: BlockNumber,
+	},
 	/// An entry of our own database does not decode.
 	#[error("the database is corrupt: {0}; remove the chain with `purge-chain` and sync it again")]
 	Corrupt(String),

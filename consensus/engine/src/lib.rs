@@ -90,6 +90,7 @@ mod history;
 mod import;
 mod metrics;
 mod miner;
+mod parameters;
 mod peer_check;
 mod rate_limit;
 mod refusals;

@@ -3,6 +3,7 @@
 
 mod announcements;
 mod authoring;
+mod changes;
 mod fork_choice;
 mod history;
 mod imports;

@@ -24,22 +24,24 @@ pub const MAX_DIFFICULTY_STEPS: u64 = 99;
 pub const BOMB_PERIOD: u32 = 100_000;
 
 /// Returns D(H), the difficulty of the child of `parent` with the timestamp H_s = `timestamp`, in seconds
-/// since the Unix epoch, by the chain's [`DifficultyRule`].
+/// since the Unix epoch, by the [`DifficultyRule`] of the child's number.
 ///
 /// A sum that does not fit in 256 bits saturates. A timestamp before the parent's, which
 /// [`validate_timestamp`](crate::validate_timestamp) rejects, is treated as the parent's own.
 pub fn difficulty(params: &ChainParameters, parent: &Parent, timestamp: u64) -> Difficulty {
 	let Difficulty(parent_difficulty) = parent.difficulty;
 	let gap = timestamp.saturating_sub(parent.timestamp);
-	let adjusted = match params.difficulty_rule {
-		DifficultyRule::Fixed => return params.minimum_difficulty,
+	let number = parent.number.saturating_add(1);
+	let rules = params.at(number);
+	let adjusted = match rules.difficulty_rule {
+		DifficultyRule::Fixed => return rules.minimum_difficulty,
 		DifficultyRule::Homestead { bomb: false } => homestead(parent_difficulty, gap),
 		DifficultyRule::Homestead { bomb: true } => {
-			homestead(parent_difficulty, gap).saturating_add(bomb(parent.number.saturating_add(1)))
+			homestead(parent_difficulty, gap).saturating_add(bomb(number))
 		}
 		DifficultyRule::Asert => asert(parent_difficulty, gap),
 	};
-	Difficulty(adjusted).max(params.minimum_difficulty)
+	Difficulty(adjusted).max(rules.minimum_difficulty)
 }
 
 /// Returns Homestead's difficulty of a block that was found `gap` seconds after its parent, without the bomb (yellow
@@ -86,7 +88,8 @@ pub fn validate_minimum_difficulty(
 	header: &PowHeader,
 ) -> Result<(), HeaderError> {
 	let got = header.pre.difficulty;
-	let minimum = params.minimum_difficulty.max(U256::one().into());
+	let rules = params.at(header.number);
+	let minimum = rules.minimum_difficulty.max(U256::one().into());
 	if got < minimum {
 		return Err(HeaderError::DifficultyTooLow { got, minimum });
 	}
@@ -129,7 +132,8 @@ pub fn total_difficulty(
 ///
 /// The block's own difficulty follows from its own timestamp, so it does not count until another block is built on it.
 /// Blocks on the same parent therefore weigh the same, and no clock decides between them. A block weighs more than its
-/// parent under every rule, as no rule allows a difficulty of half of the parent's or less.
+/// parent under every rule, as no rule allows a difficulty of half of the parent's or less. That holds where the rules
+/// change, too, because no change makes a difficulty fixed that was not, and one that is fixed may fall freely.
 ///
 /// A sum that does not fit in 256 bits saturates.
 pub fn weight(
@@ -137,8 +141,9 @@ pub fn weight(
 	parent: &Parent,
 	parent_total: TotalDifficulty,
 ) -> TotalDifficulty {
-	parent_total.saturating_add(match params.difficulty_rule {
-		DifficultyRule::Fixed => params.minimum_difficulty,
+	let rules = params.at(parent.number.saturating_add(1));
+	parent_total.saturating_add(match rules.difficulty_rule {
+		DifficultyRule::Fixed => rules.minimum_difficulty,
 		DifficultyRule::Homestead { .. } | DifficultyRule::Asert => parent.difficulty,
 	})
 }

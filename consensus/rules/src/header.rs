@@ -31,11 +31,16 @@ use polkadot_sdk::{
 ///
 /// Returns the error of the first rule that is violated.
 pub fn validate_static(params: &ChainParameters, header: &PowHeader) -> Result<(), HeaderError> {
+	validate_static_fields(header)?;
+	validate_minimum_difficulty(params, header)
+}
+
+/// Validates the rules of [`validate_static`] that need no parameters.
+fn validate_static_fields(header: &PowHeader) -> Result<(), HeaderError> {
 	validate_extra_data(header)?;
 	validate_gas_used(header)?;
 	validate_gas_limit_minimum(header)?;
-	validate_gas_limit_maximum(header)?;
-	validate_minimum_difficulty(params, header)
+	validate_gas_limit_maximum(header)
 }
 
 /// Validates the rules that compare a header with its parent, cheapest first. The caller must run
@@ -52,11 +57,27 @@ pub fn validate_against_parent(
 	header: &PowHeader,
 	parent: &Parent,
 ) -> Result<(), HeaderError> {
+	validate_fields_against_parent(header, parent)?;
+	validate_difficulty(params, header, parent)
+}
+
+/// Validates the rules of [`validate_against_parent`] that need no parameters.
+fn validate_fields_against_parent(header: &PowHeader, parent: &Parent) -> Result<(), HeaderError> {
 	validate_parent_hash(header, parent)?;
 	validate_number(header, parent)?;
 	validate_timestamp(header, parent)?;
-	validate_gas_limit_bound(header, parent)?;
-	validate_difficulty(params, header, parent)
+	validate_gas_limit_bound(header, parent)
+}
+
+/// Validates the rules of [`validate_static`] and [`validate_against_parent`] that are the same on every chain: all but
+/// those for the difficulty, which only the engine knows for every block.
+///
+/// # Errors
+///
+/// Returns the error of the first rule that is violated.
+pub fn validate_without_difficulty(header: &PowHeader, parent: &Parent) -> Result<(), HeaderError> {
+	validate_static_fields(header)?;
+	validate_fields_against_parent(header, parent)
 }
 
 /// Validates the paper's algorithm 2 except for the seal and the uncles: [`validate_static`], then
@@ -133,7 +154,7 @@ pub fn validate_timestamp(header: &PowHeader, parent: &Parent) -> Result<(), Hea
 	Ok(())
 }
 
-/// Validates that H_c may mine on this chain. `may_mine` looks that up in the state after the block's parent, and is not
+/// Validates that H_c may mine, by the rules of the header's own number. `may_mine` looks that up in the state after the block's parent, and is not
 /// called if anyone may mine.
 ///
 /// # Errors
@@ -144,7 +165,8 @@ pub fn validate_beneficiary<E: From<Rejection>>(
 	header: &PowHeader,
 	may_mine: impl FnOnce(Miners, &AccountId) -> Result<bool, E>,
 ) -> Result<(), E> {
-	let (miners, beneficiary) = (params.miners, &header.pre.beneficiary);
+	let miners = params.at(header.number).miners;
+	let beneficiary = &header.pre.beneficiary;
 	if miners == Miners::Anyone || may_mine(miners, beneficiary)? {
 		return Ok(());
 	}

@@ -77,7 +77,9 @@
 //!
 //! [`validate_static`], [`validate_against_parent`], [`validate_header`], [`validate_seal`] and
 //! [`validate_uncles`] contain no rules of their own: they call the rules above, cheapest first. A header
-//! that satisfies all of them is valid. The block's transactions are checked when the runtime executes them.
+//! that satisfies all of them is valid. D(H), D_0 and who may mine can change with the height: each rule takes
+//! them from [`ChainParameters::at`](isthmus_primitives::params::ChainParameters::at) for the number of the header
+//! that it checks, be that a block or an uncle. The block's transactions are checked when the runtime executes them.
 //!
 //! A block that violates a rule ([`RuleError`]) can never become valid. A block from the future
 //! ([`FutureTimestamp`]) can, as time passes. Failing to check a rule is a third outcome, and only the
@@ -117,7 +119,7 @@ pub use gas::{
 pub use header::{
 	validate_against_parent, validate_beneficiary, validate_extra_data, validate_extrinsics_root,
 	validate_header, validate_not_future, validate_number, validate_parent_hash, validate_static,
-	validate_timestamp,
+	validate_timestamp, validate_without_difficulty,
 };
 pub use isthmus_primitives::digest::PowHeader;
 pub use parent::Parent;

@@ -96,7 +96,6 @@ pub(super) fn prepare(
 		Some("block-import"),
 		core.block_import.clone().follow_finality(),
 	);
-	let genesis_hash = core.client.info().genesis_hash;
 	let config = sc_consensus_grandpa::Config {
 		gossip_duration: Duration::from_millis(333),
 		justification_generation_period: JUSTIFICATION_PERIOD,
@@ -105,10 +104,8 @@ pub(super) fn prepare(
 		keystore: vote_keystore(config, core, link.shared_authority_set().clone())?,
 		local_role: config.role,
 		telemetry: core.telemetry.clone(),
-		protocol_name: sc_consensus_grandpa::protocol_standard_name(
-			&genesis_hash,
-			&config.chain_spec,
-		),
+		// GRANDPA's own function reads only the `forkId` of the specification.
+		protocol_name: format!("{}/grandpa/1", core.protocol_prefix()).into(),
 	};
 	Ok(Finality { rpc, link, config })
 }

@@ -7,7 +7,6 @@ use isthmus_engine::PowAnnounceValidator;
 use isthmus_primitives::{Block, BlockNumber, Hash};
 use isthmus_sync::{machine::Limits, HeaviestSync, StrictAnnouncements, SyncMetrics, SyncParts};
 use polkadot_sdk::*;
-use sc_client_api::HeaderBackend;
 use sc_consensus::{DefaultImportQueue, ImportQueue};
 use sc_consensus_grandpa::SharedAuthoritySet;
 use sc_network::{
@@ -90,7 +89,7 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 	);
 	let protocols = VoteProtocols {
 		config: &config,
-		genesis: core.client.info().genesis_hash,
+		prefix: core.protocol_prefix(),
 		grandpa: grandpa_protocol,
 		metrics: metrics.clone(),
 	};
@@ -109,7 +108,7 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 		sc_service::build_network_advanced(sc_service::BuildNetworkAdvancedParams {
 			role: config.role,
 			protocol_id: config.protocol_id(),
-			fork_id: config.chain_spec.fork_id(),
+			fork_id: core.fork_id.as_deref(),
 			announce_block: config.announce_block,
 			net_config,
 			client: core.client.clone(),
@@ -160,7 +159,8 @@ fn pass_on(transactions: impl Future<Output = ()> + Send + 'static, task_manager
 /// What the protocols of votes need.
 struct VoteProtocols<'a> {
 	config: &'a Configuration,
-	genesis: Hash,
+	/// How the names of the chain's protocols begin.
+	prefix: String,
 	/// The name of GRANDPA's protocol.
 	grandpa: ProtocolName,
 	metrics: NotificationMetrics,
@@ -182,12 +182,8 @@ impl VoteProtocols<'_> {
 				self.metrics.clone(),
 				net_config.peer_store_handle(),
 			);
-		let (statements_config, statements) = statements::protocol(
-			self.genesis,
-			&*self.config.chain_spec,
-			self.metrics,
-			net_config.peer_store_handle(),
-		);
+		let (statements_config, statements) =
+			statements::protocol(&self.prefix, self.metrics, net_config.peer_store_handle());
 		net_config.add_notification_protocol(grandpa_config);
 		net_config.add_notification_protocol(statements_config);
 		Some(Votes {
@@ -232,7 +228,7 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 		task_manager,
 	} = inputs;
 	let network = NetworkServiceProvider::new();
-	let (protocol_id, fork_id) = (config.protocol_id(), config.chain_spec.fork_id());
+	let (protocol_id, fork_id) = (config.protocol_id(), core.fork_id.as_deref());
 	let peers = &config.network.default_peers_set;
 	let peers = peers.in_peers.saturating_add(peers.out_peers) as usize;
 	let handler = BlockRequestHandler::new::<Litep2pNetworkBackend>(

@@ -3,6 +3,7 @@
 //! that checks and imports blocks.
 
 use crate::{
+	changes,
 	client::{FullBackend, FullChain, FullClient, FullGrandpaLink, FullImport, FullSelectChain},
 	database, genesis,
 	pool::{FullPool, Limits},
@@ -12,16 +13,21 @@ use futures::{
 	FutureExt,
 };
 use isthmus_engine::{HeaviestChain, PowBlockImport, PowVerifier};
-use isthmus_primitives::{params::DifficultyRule, Block};
+use isthmus_primitives::{
+	api::ProofOfWorkApi,
+	params::{DifficultyRule, RuleChange},
+	Block, BlockNumber,
+};
 use polkadot_sdk::*;
-use sc_client_api::HeaderBackend;
+use sc_client_api::{Backend as _, HeaderBackend};
 use sc_consensus::DefaultImportQueue;
 use sc_service::{
 	error::Error as ServiceError, Configuration, GenesisBlockBuilder, KeystoreContainer,
 	SpawnEssentialTaskHandle, TaskManager,
 };
 use sc_telemetry::{Telemetry, TelemetryHandle, TelemetryWorker};
-use sp_api::{Core as _, ProvideRuntimeApi as _};
+use sp_api::{ApiExt as _, Core as _, ProvideRuntimeApi as _};
+use sp_blockchain::Backend as _;
 use sp_consensus_grandpa::GrandpaApi as _;
 use sp_core::traits::SpawnEssentialNamed;
 use sp_keystore::KeystorePtr;
@@ -32,6 +38,9 @@ use substrate_prometheus_endpoint::Registry;
 /// kept. Any node can then report who verified a block, however old it is, because new peers receive the
 /// votes with the blocks.
 pub(super) const JUSTIFICATION_PERIOD: u32 = 1;
+
+/// The version of the engine's runtime API from which on the runtime leaves the difficulty to the engine.
+const ENGINE_DECIDES: u32 = 3;
 
 /// An open database, with the node's keys and the manager of its tasks.
 type OpenChain = (FullClient, Arc<FullBackend>, KeystoreContainer, TaskManager);
@@ -49,6 +58,8 @@ pub struct Core {
 	pub pool: Arc<FullPool>,
 	/// The chain's parameters, and the checks of headers and blocks.
 	pub chain: Arc<FullChain>,
+	/// What distinguishes the chain from others with the same genesis, in the names of protocols.
+	pub(super) fork_id: Option<String>,
 	/// Fork choice.
 	pub select_chain: FullSelectChain,
 	/// Imports blocks whose headers have been verified.
@@ -101,7 +112,11 @@ impl Parts {
 			telemetry
 		});
 
-		let chain = Arc::new(FullChain::new(client.clone()).map_err(application)?);
+		let planned = changes::planned(&*config.chain_spec).map_err(application)?;
+		let highest = highest(&backend)?;
+		let chain = FullChain::with_planned(client.clone(), &planned, highest);
+		let chain = Arc::new(chain.map_err(application)?);
+		log_changes(&chain, &planned);
 		let select_chain = HeaviestChain::new(backend.clone(), chain.clone());
 		let pool = Arc::new(FullPool::new(
 			client.clone(),
@@ -132,6 +147,7 @@ impl Parts {
 			keystore: keystore.keystore(),
 			pool,
 			chain,
+			fork_id: changes::fork_id(&*config.chain_spec, &planned),
 			select_chain,
 			block_import,
 			prometheus_registry: config.prometheus_registry().cloned(),
@@ -186,10 +202,15 @@ impl Core {
 
 	/// Returns whether blocks are produced on demand, as on a development chain, which a single node mines.
 	pub(super) fn is_on_demand(&self) -> bool {
-		matches!(
-			self.chain.parameters().difficulty_rule,
-			DifficultyRule::Fixed
-		)
+		let next = self.client.info().best_number.saturating_add(1);
+		let rules = self.chain.parameters().at(next);
+		matches!(rules.difficulty_rule, DifficultyRule::Fixed)
+	}
+
+	/// Returns how the name of each of the chain's protocols begins.
+	pub(super) fn protocol_prefix(&self) -> String {
+		let genesis = self.client.info().genesis_hash;
+		changes::protocol_prefix(genesis, self.fork_id.as_deref())
 	}
 }
 
@@ -215,6 +236,38 @@ fn open_chain(
 	sc_service::new_full_parts_with_genesis_builder(
 		config, telemetry, executor, backend, genesis, false,
 	)
+}
+
+/// Returns the number of the highest block in the database, on any fork.
+fn highest(backend: &FullBackend) -> sp_blockchain::Result<BlockNumber> {
+	let blocks = backend.blockchain();
+	let mut highest = blocks.info().best_number;
+	for leaf in blocks.leaves()? {
+		highest = highest.max(blocks.number(leaf)?.unwrap_or_default());
+	}
+	Ok(highest)
+}
+
+/// Logs the heights at which the rules change, and warns of a runtime that does not leave the difficulty to the engine.
+fn log_changes(chain: &FullChain, planned: &[RuleChange]) {
+	for change in &chain.parameters().changes {
+		log::info!("The rules change with block {}", change.from_block);
+	}
+	let best = chain.client().info();
+	let mut ahead = planned.iter().map(|change| change.from_block);
+	let Some(next) = ahead.find(|block| *block > best.best_number) else {
+		return;
+	};
+	let api = chain.client().runtime_api();
+	// Without its state, as before a warp sync, the best block's runtime is not known.
+	let version = api.api_version::<dyn ProofOfWorkApi<Block>>(best.best_hash);
+	if matches!(version, Ok(Some(version)) if version < ENGINE_DECIDES) {
+		log::warn!(
+			"The runtime of block {} computes the difficulty by the rules of genesis, and would refuse block {next} by \
+			 `plannedChanges`: upgrade the chain before that block",
+			best.best_number
+		);
+	}
 }
 
 /// Rejects a new chain whose genesis names no verifier: GRANDPA would panic. A chain that has blocks has

@@ -46,7 +46,7 @@ pub(super) fn start(inputs: Inputs<'_>) -> WarpProtocols {
 		task_manager,
 		peers,
 	} = inputs;
-	let (protocol_id, fork_id) = (config.protocol_id(), config.chain_spec.fork_id());
+	let (protocol_id, fork_id) = (config.protocol_id(), core.fork_id.as_deref());
 	let spawn = task_manager.spawn_handle();
 
 	let (handler, state_config) = StateRequestHandler::new::<Litep2pNetworkBackend>(

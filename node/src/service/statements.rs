@@ -19,7 +19,6 @@ use sc_network::{
 	NotificationService, PeerId, ProtocolName, ReputationChange,
 };
 use sc_network_sync::{SyncEvent, SyncEventStream, SyncingService};
-use sc_service::ChainSpec;
 use sp_consensus_grandpa::AuthorityId;
 use sp_core::crypto::ByteArray;
 use sp_keystore::KeystorePtr;
@@ -37,15 +36,13 @@ pub(super) type Registered = (
 	Box<dyn NotificationService>,
 );
 
-/// Returns the protocol of a chain.
+/// Returns the protocol of a chain, whose protocols' names begin with `prefix`.
 pub(super) fn protocol(
-	genesis: Hash,
-	spec: &dyn ChainSpec,
+	prefix: &str,
 	metrics: NotificationMetrics,
 	peers: Arc<dyn sc_network::peer_store::PeerStoreProvider>,
 ) -> Registered {
-	let fork = spec.fork_id().map(|fork| format!("/{fork}"));
-	let name = format!("/{genesis:x}{}/executed/1", fork.unwrap_or_default());
+	let name = format!("{prefix}/executed/1");
 	// Only peers that sync with this node take part, and they are added one by one.
 	let set = SetConfig {
 		in_peers: 0,

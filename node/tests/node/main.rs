@@ -5,6 +5,7 @@
 //! The tests in `scripts/tests` cover a running node.
 
 mod arguments;
+mod changes;
 mod cli;
 mod genesis;
 mod logging;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Measures the cost of the hooks, the inherent and the transaction extension. Each benchmark sets up the
-//! most expensive case: Homestead's difficulty with its bomb; uncles of maximum length, in different
+//! most expensive case: parameters with the maximum number of changes; uncles of maximum length, in different
 //! generations, whose miners are new accounts; and a full list of recent uncles.
 
 use crate::{gas::CheckGasLimit, pallet::*, types::MAX_RECENT_UNCLES, Head, Uncle};
@@ -16,7 +16,10 @@ use isthmus_primitives::{
 	digest::{
 		uncles_hash, GasUsed, PreDigest, Seal, MAX_EXTRA_DATA, MAX_HEADER_BYTES, POW_ENGINE_ID,
 	},
-	params::{ChainParameters, DifficultyRule, MAX_UNCLES},
+	params::{
+		ChainParameters, DifficultyRule, RuleChange, DEFAULT_MINIMUM_DIFFICULTY, MAX_CHANGES,
+		MAX_UNCLES,
+	},
 	AccountId, Hash, Header,
 };
 use isthmus_rules::Parent;
@@ -35,8 +38,15 @@ fn miner(seed: u8) -> AccountId {
 
 /// Returns the header fields that an honest miner fixes, 20 s after the parent.
 fn pre_digest<T: Config>(uncles: &[Header]) -> PreDigest {
+	let change = |from_block| RuleChange {
+		from_block,
+		minimum_difficulty: Some(DEFAULT_MINIMUM_DIFFICULTY.into()),
+		..Default::default()
+	};
+	let changes: Vec<_> = (1..=MAX_CHANGES).map(change).collect();
 	let parameters = ChainParameters {
 		difficulty_rule: DifficultyRule::Homestead { bomb: true },
+		changes: changes.try_into().unwrap_or_default(),
 		..Default::default()
 	};
 	let head = Head::genesis(&parameters);

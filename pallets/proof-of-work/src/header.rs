@@ -12,19 +12,19 @@ use isthmus_primitives::{
 	params::ChainParameters,
 	Hash,
 };
-use isthmus_rules::{validate_against_parent, validate_static, HeaderError, Parent};
+use isthmus_rules::{validate_static, validate_without_difficulty, HeaderError, Parent};
 
 /// How many units of the timestamp inherent (milliseconds) are in one unit of H_s (seconds).
 pub const MILLISECONDS_PER_SECOND: u64 = 1000;
 
-/// Checks the paper's algorithm 2 without the seal, the uncles and the clock: the length of the extra data
-/// H_x, and the gas limit H_l, timestamp H_s and difficulty H_d against the parent's.
+/// Checks the paper's algorithm 2 without the seal, the difficulty, the uncles and the clock: the length of the
+/// extra data H_x, and the gas limit H_l and timestamp H_s against the parent's. The engine alone checks the
+/// difficulty H_d, as it does the seal, because a node's own table may change its rules at a height.
 ///
 /// # Errors
 ///
 /// Returns the error of the first rule that is violated.
 pub fn check(
-	parameters: &ChainParameters,
 	parent: &Head,
 	parent_hash: Hash,
 	number: u32,
@@ -37,9 +37,7 @@ pub fn check(
 		gas_limit: parent.gas_limit,
 		timestamp: parent.timestamp,
 	};
-	let header = unsealed(parent_hash, number, pre);
-	validate_static(parameters, &header)?;
-	validate_against_parent(parameters, &header, &parent)
+	validate_without_difficulty(&unsealed(parent_hash, number, pre), &parent)
 }
 
 /// Checks the genesis block against the rules that need no parent.
@@ -68,7 +66,7 @@ pub fn check_genesis(parameters: &ChainParameters) -> Result<(), HeaderError> {
 	// The difficulty of later blocks may fall to the minimum, D_0, so D_0 must also be a valid difficulty.
 	let lowest = PowHeader {
 		pre: PreDigest {
-			difficulty: parameters.minimum_difficulty,
+			difficulty: parameters.at(0).minimum_difficulty,
 			..genesis.pre
 		},
 		..genesis

@@ -5,6 +5,7 @@ use crate::{
 	header::MILLISECONDS_PER_SECOND, pallet::reject, Config, CurrentHead, Event, Head, Pallet,
 	Parameters, Uncle,
 };
+use codec::Encode;
 use frame_support::traits::{fungible::Mutate, OnTimestampSet};
 use isthmus_primitives::{params::ChainParameters, AccountId, Balance, Hash};
 use isthmus_rules::{miner_reward, uncle_reward};
@@ -28,7 +29,12 @@ impl<T: Config> Pallet<T> {
 
 	/// Returns the BLAKE2b-256 hash of parameters.
 	pub(crate) fn hash_of(parameters: &ChainParameters) -> Hash {
-		BlakeTwo256::hash_of(parameters)
+		Self::hash_of_bytes(&parameters.encode())
+	}
+
+	/// Returns the BLAKE2b-256 hash of encoded parameters.
+	pub(crate) fn hash_of_bytes(parameters: &[u8]) -> Hash {
+		BlakeTwo256::hash(parameters)
 	}
 
 	/// Returns the number (H_i) of the block in execution.
@@ -36,15 +42,15 @@ impl<T: Config> Pallet<T> {
 		frame_system::Pallet::<T>::block_number().saturated_into()
 	}
 
-	/// Mints the rewards of a block (yellow paper, section 11.3):
+	/// Mints the rewards of a block (yellow paper, section 11.3). R_b is the block's, also for older uncles:
 	///
 	/// ```text
 	/// R_b · (1 + ‖B_U‖/32)          to the block's miner
 	/// R_b · (8 + U_i − H_i)/8       to the miner of each uncle U
 	/// ```
 	pub(crate) fn do_reward(beneficiary: AccountId, uncles: &[Uncle]) {
-		let block_reward = Parameters::<T>::get().block_reward;
 		let number = Self::number();
+		let block_reward = Parameters::<T>::get().at(number).block_reward;
 		for uncle in uncles {
 			// Uncles belong to the last six generations, so the formula always has a result.
 			let amount = uncle_reward(block_reward, uncle.number, number).unwrap_or_default();

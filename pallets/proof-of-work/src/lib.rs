@@ -9,7 +9,7 @@
 //! timestamp (H_s), uncles hash (H_o) and extra data (H_x), in the header's `pow_` pre-runtime item
 //! ([`isthmus_primitives::digest::PreDigest`]). This pallet
 //!
-//! - reads that item when the block begins, and checks it against the parent ([`header`]);
+//! - reads that item when the block begins, and checks all of it but H_d against the parent ([`header`]);
 //! - checks the timestamp inherent against H_s;
 //! - takes the uncles (B_U, orphaned blocks whose miners are rewarded) from an inherent, and checks
 //!   them against H_o and the block's ancestors ([`uncles`]);
@@ -18,8 +18,8 @@
 //! - mints the rewards of the miner and of the uncles' miners;
 //! - reports who mined the block ([`Pallet::beneficiary`]).
 //!
-//! The seal, the node's clock and the full validity of an uncle's header need information that a runtime
-//! lacks. The engine checks them, together with everything about the header that is checked here, before
+//! The seal, the difficulty, the node's clock and the full validity of an uncle's header need information that
+//! a runtime lacks. The engine checks them, together with everything about the header that is checked here, before
 //! a block is executed. The formulas are in `isthmus-rules`.
 //!
 //! ## Example
@@ -82,8 +82,9 @@ pub mod pallet {
 	use sp_inherents::{InherentData, InherentIdentifier};
 	use sp_runtime::{DigestItem, SaturatedConversion};
 
-	/// The version of the pallet's state. Version 2 has the hash of the parameters.
-	const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
+	/// The version of the pallet's state. Version 2 has the hash of the parameters, and version 3 the list of their
+	/// changes.
+	const STORAGE_VERSION: StorageVersion = StorageVersion::new(3);
 
 	#[pallet::pallet]
 	#[pallet::storage_version(STORAGE_VERSION)]
@@ -104,7 +105,7 @@ pub mod pallet {
 		type WeightInfo: WeightInfo;
 	}
 
-	/// The chain's consensus parameters, fixed at genesis. The engine reads them only from the genesis
+	/// The chain's consensus parameters, fixed at genesis with their changes by height. The engine reads them only from the genesis
 	/// state, so changing them here would stop the chain, not change its rules.
 	#[pallet::storage]
 	pub type Parameters<T> = StorageValue<_, ChainParameters, ValueQuery>;
@@ -203,6 +204,9 @@ pub mod pallet {
 			if let Err(error) = header::check_genesis(&self.parameters) {
 				reject(error);
 			}
+			if let Err(error) = self.parameters.check_changes() {
+				reject(error);
+			}
 			Parameters::<T>::put(&self.parameters);
 			ParametersHash::<T>::put(Pallet::<T>::hash_of(&self.parameters));
 			CurrentHead::<T>::put(Head::genesis(&self.parameters));
@@ -219,13 +223,7 @@ pub mod pallet {
 			let parent = CurrentHead::<T>::get();
 			let head = Head::from(pre.clone());
 			let parent_hash = frame_system::Pallet::<T>::parent_hash();
-			if let Err(error) = header::check(
-				&Parameters::<T>::get(),
-				&parent,
-				parent_hash,
-				Self::number(),
-				pre,
-			) {
+			if let Err(error) = header::check(&parent, parent_hash, Self::number(), pre) {
 				reject(error);
 			}
 			CurrentHead::<T>::put(head);

@@ -20,7 +20,7 @@ use frame_support::{
 use isthmus_primitives::{
 	digest::{uncles_hash, GasUsed, PreDigest, POW_ENGINE_ID},
 	inherents::{UnclesInherentError, UNCLES_INHERENT_IDENTIFIER},
-	params::{ChainParameters, DifficultyRule, MIN_GAS_LIMIT},
+	params::{ChainParameters, RuleChange, MIN_GAS_LIMIT},
 	Balance, Hash, Header,
 };
 use polkadot_sdk::*;

@@ -220,9 +220,9 @@ fn a_database_of_an_older_version_is_read() {
 		let entry = (&key[..], &total[..]);
 		chain.client().insert_aux(&[entry], &[]).unwrap();
 	}
-	// Nor did the parameters say who may mine.
+	// Nor did the parameters say who may mine, nor how they change.
 	let parameters = chain.parameters().encode();
-	let old = &parameters[..parameters.len() - 1];
+	let old = &parameters[..parameters.len() - 2];
 	let entry = (&b"isthmus:parameters"[..], old);
 	chain.client().insert_aux(&[entry], &[]).unwrap();
 	assert_eq!(best_after_restart(&chain), smaller.hash());

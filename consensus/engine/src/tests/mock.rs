@@ -48,6 +48,7 @@ pub(super) fn parameters() -> ChainParameters {
 		genesis_timestamp: GENESIS_TIME,
 		block_reward: 0,
 		miners: Miners::Anyone,
+		changes: Default::default(),
 	}
 }
 

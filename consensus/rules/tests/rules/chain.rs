@@ -39,6 +39,7 @@ pub(crate) fn params() -> ChainParameters {
 		genesis_timestamp: GENESIS_TIME,
 		block_reward: 5_000_000_000_000,
 		miners: Miners::Anyone,
+		changes: Default::default(),
 	}
 }
 
@@ -188,7 +189,11 @@ pub(crate) struct Chain {
 impl Chain {
 	/// Returns a chain whose tip is block number `height`.
 	pub(crate) fn of(height: u32) -> Self {
-		let params = params();
+		Self::with(params(), height)
+	}
+
+	/// Returns a chain with other parameters.
+	pub(crate) fn with(params: ChainParameters, height: u32) -> Self {
 		let genesis = Parent::genesis(H256::repeat_byte(0xff), &params);
 		let mut chain = Self {
 			params,

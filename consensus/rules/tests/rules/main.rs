@@ -4,6 +4,7 @@
 
 mod asert;
 mod chain;
+mod changes;
 mod difficulty;
 mod errors;
 mod gas;
