@@ -102,256 +102,262 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn register() -> Weight {
-		// Shortest time: 64_088 ns.
-		Weight::from_parts(75_293_000, 0)
+		// Shortest time: 68_418 ns.
+		Weight::from_parts(71_974_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn deregister() -> Weight {
-		// Shortest time: 71_270 ns.
-		Weight::from_parts(89_118_000, 0)
+		// Shortest time: 74_353 ns.
+		Weight::from_parts(80_594_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn set_encryption_key() -> Weight {
-		// Shortest time: 108_778 ns.
-		Weight::from_parts(121_922_000, 0)
+		// Shortest time: 96_847 ns.
+		Weight::from_parts(116_632_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn remove_encryption_key() -> Weight {
-		// Shortest time: 57_278 ns.
-		Weight::from_parts(67_184_000, 0)
+		// Shortest time: 55_458 ns.
+		Weight::from_parts(65_380_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn create_dataset() -> Weight {
-		// Shortest time: 125_598 ns.
-		Weight::from_parts(149_933_000, 0)
+		// Shortest time: 123_764 ns.
+		Weight::from_parts(140_209_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
 	fn remove_dataset() -> Weight {
-		// Shortest time: 216_535 ns.
-		Weight::from_parts(240_642_000, 0)
+		// Shortest time: 213_338 ns.
+		Weight::from_parts(230_220_000, 0)
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	fn start_epoch() -> Weight {
-		// Shortest time: 28_933 ns.
-		Weight::from_parts(35_456_000, 0)
+		// Shortest time: 25_010 ns.
+		Weight::from_parts(32_957_000, 0)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// `l` is from 1 to 1049600.
 	fn store(l: u32) -> Weight {
-		// Shortest time: 108_158 ns.
-		Weight::from_parts(129_665_961, 0)
-			.saturating_add(Weight::from_parts(1_442, 0).saturating_mul(l.into()))
-			.saturating_add(T::DbWeight::get().reads(7))
+		// Shortest time: 108_751 ns.
+		Weight::from_parts(106_828_601, 0)
+			.saturating_add(Weight::from_parts(1_466, 0).saturating_mul(l.into()))
+			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
 	fn remove_record() -> Weight {
-		// Shortest time: 116_369 ns.
-		Weight::from_parts(140_865_000, 0)
+		// Shortest time: 108_527 ns.
+		Weight::from_parts(128_950_000, 0)
 			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	fn store_object() -> Weight {
-		// Shortest time: 115_629 ns.
-		Weight::from_parts(129_435_000, 0)
-			.saturating_add(T::DbWeight::get().reads(7))
+		// Shortest time: 120_546 ns.
+		Weight::from_parts(132_209_000, 0)
+			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	fn remove_object() -> Weight {
-		// Shortest time: 166_503 ns.
-		Weight::from_parts(174_226_000, 0)
+		// Shortest time: 149_827 ns.
+		Weight::from_parts(159_142_000, 0)
 			.saturating_add(T::DbWeight::get().reads(12))
 			.saturating_add(T::DbWeight::get().writes(10))
 	}
 	fn set_locations() -> Weight {
-		// Shortest time: 145_232 ns.
-		Weight::from_parts(161_818_000, 0)
+		// Shortest time: 141_456 ns.
+		Weight::from_parts(155_493_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn free_leaf() -> Weight {
-		// Shortest time: 86_161 ns.
-		Weight::from_parts(98_373_000, 0)
+		// Shortest time: 79_012 ns.
+		Weight::from_parts(96_815_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	fn request_access() -> Weight {
-		// Shortest time: 265_345 ns.
-		Weight::from_parts(285_365_000, 0)
+		// Shortest time: 251_852 ns.
+		Weight::from_parts(277_756_000, 0)
 			.saturating_add(T::DbWeight::get().reads(24))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	fn cancel_request() -> Weight {
-		// Shortest time: 100_360 ns.
-		Weight::from_parts(109_433_000, 0)
+		// Shortest time: 87_607 ns.
+		Weight::from_parts(106_685_000, 0)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	fn reject_request() -> Weight {
-		// Shortest time: 133_754 ns.
-		Weight::from_parts(150_894_000, 0)
+		// Shortest time: 126_807 ns.
+		Weight::from_parts(143_825_000, 0)
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	fn add_authorize() -> Weight {
-		// Shortest time: 198_074 ns.
-		Weight::from_parts(215_960_000, 0)
+		// Shortest time: 190_473 ns.
+		Weight::from_parts(217_679_000, 0)
 			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(15))
 	}
 	fn add_authorize_to_full_list() -> Weight {
-		// Shortest time: 384_246 ns.
-		Weight::from_parts(402_345_000, 0)
+		// Shortest time: 339_414 ns.
+		Weight::from_parts(386_444_000, 0)
 			.saturating_add(T::DbWeight::get().reads(29))
 			.saturating_add(T::DbWeight::get().writes(21))
 	}
 	fn revoke() -> Weight {
-		// Shortest time: 161_003 ns.
-		Weight::from_parts(173_130_000, 0)
+		// Shortest time: 156_243 ns.
+		Weight::from_parts(176_523_000, 0)
 			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	/// `n` is from 1 to 32768.
 	fn open_record(n: u32) -> Weight {
-		// Shortest time: 102_745 ns.
-		Weight::from_parts(109_876_000, 0)
-			.saturating_add(Weight::from_parts(587_963, 0).saturating_mul(n.into()))
-			.saturating_add(T::DbWeight::get().reads(7))
+		// Shortest time: 110_204 ns.
+		Weight::from_parts(196_838_106, 0)
+			.saturating_add(Weight::from_parts(599_240, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
 	/// `l` is from 1 to 1049600.
 	fn store_chunk(l: u32) -> Weight {
-		// Shortest time: 66_490 ns.
-		Weight::from_parts(93_481_164, 0)
-			.saturating_add(Weight::from_parts(1_893, 0).saturating_mul(l.into()))
+		// Shortest time: 65_209 ns.
+		Weight::from_parts(90_208_720, 0)
+			.saturating_add(Weight::from_parts(1_861, 0).saturating_mul(l.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
 	fn set_policy() -> Weight {
-		// Shortest time: 261_331 ns.
-		Weight::from_parts(271_340_000, 0)
+		// Shortest time: 212_845 ns.
+		Weight::from_parts(236_486_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn clear_policy() -> Weight {
-		// Shortest time: 163_763 ns.
-		Weight::from_parts(176_566_000, 0)
+		// Shortest time: 139_489 ns.
+		Weight::from_parts(158_898_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn on_initialize_idle() -> Weight {
-		// Shortest time: 8_192 ns.
-		Weight::from_parts(8_650_000, 0)
+		// Shortest time: 5_068 ns.
+		Weight::from_parts(7_618_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	fn lapse_request() -> Weight {
-		// Shortest time: 122_536 ns.
-		Weight::from_parts(128_632_000, 0)
+		// Shortest time: 120_393 ns.
+		Weight::from_parts(136_727_000, 0)
 			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	fn expire_grant() -> Weight {
-		// Shortest time: 149_217 ns.
-		Weight::from_parts(208_407_000, 0)
+		// Shortest time: 149_143 ns.
+		Weight::from_parts(173_204_000, 0)
 			.saturating_add(T::DbWeight::get().reads(13))
 			.saturating_add(T::DbWeight::get().writes(10))
 	}
 	fn forget_grant() -> Weight {
-		// Shortest time: 122_907 ns.
-		Weight::from_parts(135_882_000, 0)
+		// Shortest time: 101_119 ns.
+		Weight::from_parts(122_371_000, 0)
 			.saturating_add(T::DbWeight::get().reads(11))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	/// `n` is from 5 to 32.
 	fn attach(n: u32) -> Weight {
-		// Shortest time: 235_123 ns.
-		Weight::from_parts(160_399_509, 0)
-			.saturating_add(Weight::from_parts(18_304_398, 0).saturating_mul(n.into()))
+		// Shortest time: 190_795 ns.
+		Weight::from_parts(137_315_547, 0)
+			.saturating_add(Weight::from_parts(16_345_766, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(20))
 			.saturating_add(T::DbWeight::get().writes(19))
 	}
 	/// `n` is from 5 to 32.
 	fn carry_out(n: u32) -> Weight {
-		// Shortest time: 156_887 ns.
-		Weight::from_parts(101_094_372, 0)
-			.saturating_add(Weight::from_parts(16_189_968, 0).saturating_mul(n.into()))
+		// Shortest time: 149_466 ns.
+		Weight::from_parts(93_661_328, 0)
+			.saturating_add(Weight::from_parts(15_196_477, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(12))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn detach() -> Weight {
-		// Shortest time: 121_648 ns.
-		Weight::from_parts(146_357_000, 0)
+		// Shortest time: 116_070 ns.
+		Weight::from_parts(126_999_000, 0)
 			.saturating_add(T::DbWeight::get().reads(11))
 			.saturating_add(T::DbWeight::get().writes(19))
 	}
 	fn judge() -> Weight {
-		// Shortest time: 342_398 ns.
-		Weight::from_parts(365_702_000, 0).saturating_add(T::DbWeight::get().reads(73))
+		// Shortest time: 313_657 ns.
+		Weight::from_parts(344_465_000, 0).saturating_add(T::DbWeight::get().reads(73))
 	}
+	/// `n` is from 5 to 32.
 	fn fire(n: u32) -> Weight {
-		// Shortest time: 876_980 ns.
-		Weight::from_parts(895_045_000, 0)
+		// Shortest time: 283_954 ns.
+		Weight::from_parts(237_668_553, 0)
+			.saturating_add(Weight::from_parts(21_562_429, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(25))
 			.saturating_add(T::DbWeight::get().writes(26))
 	}
+	/// `n` is from 5 to 32.
 	fn withdraw_when(n: u32) -> Weight {
-		// Shortest time: 495_203 ns.
-		Weight::from_parts(529_053_000, 0)
+		// Shortest time: 328_349 ns.
+		Weight::from_parts(335_065_148, 0)
+			.saturating_add(Weight::from_parts(4_893_979, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(18))
 			.saturating_add(T::DbWeight::get().writes(30))
 	}
+	/// `n` is from 5 to 32.
 	fn embargo(n: u32) -> Weight {
-		// Shortest time: 516_593 ns.
-		Weight::from_parts(545_571_000, 0)
+		// Shortest time: 360_675 ns.
+		Weight::from_parts(397_564_827, 0)
+			.saturating_add(Weight::from_parts(4_830_048, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(21))
 			.saturating_add(T::DbWeight::get().writes(30))
 	}
 	/// `l` is from 1 to 1049600.
 	fn dispute(l: u32) -> Weight {
-		// Shortest time: 748_243 ns.
-		Weight::from_parts(819_348_306, 0)
-			.saturating_add(Weight::from_parts(1_505, 0).saturating_mul(l.into()))
+		// Shortest time: 722_614 ns.
+		Weight::from_parts(806_056_439, 0)
+			.saturating_add(Weight::from_parts(1_591, 0).saturating_mul(l.into()))
 			.saturating_add(T::DbWeight::get().reads(12))
 			.saturating_add(T::DbWeight::get().writes(12))
 	}
 	fn pay_owner() -> Weight {
-		// Shortest time: 92_528 ns.
-		Weight::from_parts(104_600_000, 0)
+		// Shortest time: 98_771 ns.
+		Weight::from_parts(110_185_000, 0)
 			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	fn offer_dataset() -> Weight {
-		// Shortest time: 24_158 ns.
-		Weight::from_parts(27_910_000, 0)
+		// Shortest time: 26_331 ns.
+		Weight::from_parts(32_424_000, 0)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	fn withdraw_dataset_offer() -> Weight {
-		// Shortest time: 23_525 ns.
-		Weight::from_parts(31_186_000, 0)
+		// Shortest time: 24_412 ns.
+		Weight::from_parts(29_501_000, 0)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	fn accept_dataset() -> Weight {
-		// Shortest time: 348_551 ns.
-		Weight::from_parts(379_151_000, 0)
+		// Shortest time: 371_127 ns.
+		Weight::from_parts(399_326_000, 0)
 			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(10))
 	}
 	fn act_for() -> Weight {
-		// Shortest time: 7_433 ns.
-		Weight::from_parts(8_791_000, 0).saturating_add(T::DbWeight::get().reads(1))
+		// Shortest time: 5_732 ns.
+		Weight::from_parts(8_663_000, 0).saturating_add(T::DbWeight::get().reads(1))
 	}
 	fn direct_call() -> Weight {
-		// Shortest time: 7_857 ns.
-		Weight::from_parts(9_236_000, 0)
+		// Shortest time: 6_888 ns.
+		Weight::from_parts(9_566_000, 0)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -360,173 +366,176 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// Weights for tests, without the cost of a database.
 impl WeightInfo for () {
 	fn register() -> Weight {
-		// Shortest time: 64_088 ns.
-		Weight::from_parts(75_293_000, 0)
+		// Shortest time: 68_418 ns.
+		Weight::from_parts(71_974_000, 0)
 	}
 	fn deregister() -> Weight {
-		// Shortest time: 71_270 ns.
-		Weight::from_parts(89_118_000, 0)
+		// Shortest time: 74_353 ns.
+		Weight::from_parts(80_594_000, 0)
 	}
 	fn set_encryption_key() -> Weight {
-		// Shortest time: 108_778 ns.
-		Weight::from_parts(121_922_000, 0)
+		// Shortest time: 96_847 ns.
+		Weight::from_parts(116_632_000, 0)
 	}
 	fn remove_encryption_key() -> Weight {
-		// Shortest time: 57_278 ns.
-		Weight::from_parts(67_184_000, 0)
+		// Shortest time: 55_458 ns.
+		Weight::from_parts(65_380_000, 0)
 	}
 	fn create_dataset() -> Weight {
-		// Shortest time: 125_598 ns.
-		Weight::from_parts(149_933_000, 0)
+		// Shortest time: 123_764 ns.
+		Weight::from_parts(140_209_000, 0)
 	}
 	fn remove_dataset() -> Weight {
-		// Shortest time: 216_535 ns.
-		Weight::from_parts(240_642_000, 0)
+		// Shortest time: 213_338 ns.
+		Weight::from_parts(230_220_000, 0)
 	}
 	fn start_epoch() -> Weight {
-		// Shortest time: 28_933 ns.
-		Weight::from_parts(35_456_000, 0)
+		// Shortest time: 25_010 ns.
+		Weight::from_parts(32_957_000, 0)
 	}
 	fn store(l: u32) -> Weight {
-		// Shortest time: 108_158 ns.
-		Weight::from_parts(129_665_961, 0)
-			.saturating_add(Weight::from_parts(1_442, 0).saturating_mul(l.into()))
+		// Shortest time: 108_751 ns.
+		Weight::from_parts(106_828_601, 0)
+			.saturating_add(Weight::from_parts(1_466, 0).saturating_mul(l.into()))
 	}
 	fn remove_record() -> Weight {
-		// Shortest time: 116_369 ns.
-		Weight::from_parts(140_865_000, 0)
+		// Shortest time: 108_527 ns.
+		Weight::from_parts(128_950_000, 0)
 	}
 	fn store_object() -> Weight {
-		// Shortest time: 115_629 ns.
-		Weight::from_parts(129_435_000, 0)
+		// Shortest time: 120_546 ns.
+		Weight::from_parts(132_209_000, 0)
 	}
 	fn remove_object() -> Weight {
-		// Shortest time: 166_503 ns.
-		Weight::from_parts(174_226_000, 0)
+		// Shortest time: 149_827 ns.
+		Weight::from_parts(159_142_000, 0)
 	}
 	fn set_locations() -> Weight {
-		// Shortest time: 145_232 ns.
-		Weight::from_parts(161_818_000, 0)
+		// Shortest time: 141_456 ns.
+		Weight::from_parts(155_493_000, 0)
 	}
 	fn free_leaf() -> Weight {
-		// Shortest time: 86_161 ns.
-		Weight::from_parts(98_373_000, 0)
+		// Shortest time: 79_012 ns.
+		Weight::from_parts(96_815_000, 0)
 	}
 	fn request_access() -> Weight {
-		// Shortest time: 265_345 ns.
-		Weight::from_parts(285_365_000, 0)
+		// Shortest time: 251_852 ns.
+		Weight::from_parts(277_756_000, 0)
 	}
 	fn cancel_request() -> Weight {
-		// Shortest time: 100_360 ns.
-		Weight::from_parts(109_433_000, 0)
+		// Shortest time: 87_607 ns.
+		Weight::from_parts(106_685_000, 0)
 	}
 	fn reject_request() -> Weight {
-		// Shortest time: 133_754 ns.
-		Weight::from_parts(150_894_000, 0)
+		// Shortest time: 126_807 ns.
+		Weight::from_parts(143_825_000, 0)
 	}
 	fn add_authorize() -> Weight {
-		// Shortest time: 198_074 ns.
-		Weight::from_parts(215_960_000, 0)
+		// Shortest time: 190_473 ns.
+		Weight::from_parts(217_679_000, 0)
 	}
 	fn add_authorize_to_full_list() -> Weight {
-		// Shortest time: 384_246 ns.
-		Weight::from_parts(402_345_000, 0)
+		// Shortest time: 339_414 ns.
+		Weight::from_parts(386_444_000, 0)
 	}
 	fn revoke() -> Weight {
-		// Shortest time: 161_003 ns.
-		Weight::from_parts(173_130_000, 0)
+		// Shortest time: 156_243 ns.
+		Weight::from_parts(176_523_000, 0)
 	}
 	fn open_record(n: u32) -> Weight {
-		// Shortest time: 102_745 ns.
-		Weight::from_parts(109_876_000, 0)
-			.saturating_add(Weight::from_parts(587_963, 0).saturating_mul(n.into()))
+		// Shortest time: 110_204 ns.
+		Weight::from_parts(196_838_106, 0)
+			.saturating_add(Weight::from_parts(599_240, 0).saturating_mul(n.into()))
 	}
 	fn store_chunk(l: u32) -> Weight {
-		// Shortest time: 66_490 ns.
-		Weight::from_parts(93_481_164, 0)
-			.saturating_add(Weight::from_parts(1_893, 0).saturating_mul(l.into()))
+		// Shortest time: 65_209 ns.
+		Weight::from_parts(90_208_720, 0)
+			.saturating_add(Weight::from_parts(1_861, 0).saturating_mul(l.into()))
 	}
 	fn set_policy() -> Weight {
-		// Shortest time: 261_331 ns.
-		Weight::from_parts(271_340_000, 0)
+		// Shortest time: 212_845 ns.
+		Weight::from_parts(236_486_000, 0)
 	}
 	fn clear_policy() -> Weight {
-		// Shortest time: 163_763 ns.
-		Weight::from_parts(176_566_000, 0)
+		// Shortest time: 139_489 ns.
+		Weight::from_parts(158_898_000, 0)
 	}
 	fn on_initialize_idle() -> Weight {
-		// Shortest time: 8_192 ns.
-		Weight::from_parts(8_650_000, 0)
+		// Shortest time: 5_068 ns.
+		Weight::from_parts(7_618_000, 0)
 	}
 	fn lapse_request() -> Weight {
-		// Shortest time: 122_536 ns.
-		Weight::from_parts(128_632_000, 0)
+		// Shortest time: 120_393 ns.
+		Weight::from_parts(136_727_000, 0)
 	}
 	fn expire_grant() -> Weight {
-		// Shortest time: 149_217 ns.
-		Weight::from_parts(208_407_000, 0)
+		// Shortest time: 149_143 ns.
+		Weight::from_parts(173_204_000, 0)
 	}
 	fn forget_grant() -> Weight {
-		// Shortest time: 122_907 ns.
-		Weight::from_parts(135_882_000, 0)
+		// Shortest time: 101_119 ns.
+		Weight::from_parts(122_371_000, 0)
 	}
 	fn attach(n: u32) -> Weight {
-		// Shortest time: 235_123 ns.
-		Weight::from_parts(160_399_509, 0)
-			.saturating_add(Weight::from_parts(18_304_398, 0).saturating_mul(n.into()))
+		// Shortest time: 190_795 ns.
+		Weight::from_parts(137_315_547, 0)
+			.saturating_add(Weight::from_parts(16_345_766, 0).saturating_mul(n.into()))
 	}
 	fn carry_out(n: u32) -> Weight {
-		// Shortest time: 156_887 ns.
-		Weight::from_parts(101_094_372, 0)
-			.saturating_add(Weight::from_parts(16_189_968, 0).saturating_mul(n.into()))
+		// Shortest time: 149_466 ns.
+		Weight::from_parts(93_661_328, 0)
+			.saturating_add(Weight::from_parts(15_196_477, 0).saturating_mul(n.into()))
 	}
 	fn detach() -> Weight {
-		// Shortest time: 121_648 ns.
-		Weight::from_parts(146_357_000, 0)
+		// Shortest time: 116_070 ns.
+		Weight::from_parts(126_999_000, 0)
 	}
 	fn judge() -> Weight {
-		// Shortest time: 342_398 ns.
-		Weight::from_parts(365_702_000, 0)
+		// Shortest time: 313_657 ns.
+		Weight::from_parts(344_465_000, 0)
 	}
 	fn fire(n: u32) -> Weight {
-		// Shortest time: 876_980 ns.
-		Weight::from_parts(895_045_000, 0)
+		// Shortest time: 283_954 ns.
+		Weight::from_parts(237_668_553, 0)
+			.saturating_add(Weight::from_parts(21_562_429, 0).saturating_mul(n.into()))
 	}
 	fn withdraw_when(n: u32) -> Weight {
-		// Shortest time: 495_203 ns.
-		Weight::from_parts(529_053_000, 0)
+		// Shortest time: 328_349 ns.
+		Weight::from_parts(335_065_148, 0)
+			.saturating_add(Weight::from_parts(4_893_979, 0).saturating_mul(n.into()))
 	}
 	fn embargo(n: u32) -> Weight {
-		// Shortest time: 516_593 ns.
-		Weight::from_parts(545_571_000, 0)
+		// Shortest time: 360_675 ns.
+		Weight::from_parts(397_564_827, 0)
+			.saturating_add(Weight::from_parts(4_830_048, 0).saturating_mul(n.into()))
 	}
 	fn dispute(l: u32) -> Weight {
-		// Shortest time: 748_243 ns.
-		Weight::from_parts(819_348_306, 0)
-			.saturating_add(Weight::from_parts(1_505, 0).saturating_mul(l.into()))
+		// Shortest time: 722_614 ns.
+		Weight::from_parts(806_056_439, 0)
+			.saturating_add(Weight::from_parts(1_591, 0).saturating_mul(l.into()))
 	}
 	fn pay_owner() -> Weight {
-		// Shortest time: 92_528 ns.
-		Weight::from_parts(104_600_000, 0)
+		// Shortest time: 98_771 ns.
+		Weight::from_parts(110_185_000, 0)
 	}
 	fn offer_dataset() -> Weight {
-		// Shortest time: 24_158 ns.
-		Weight::from_parts(27_910_000, 0)
+		// Shortest time: 26_331 ns.
+		Weight::from_parts(32_424_000, 0)
 	}
 	fn withdraw_dataset_offer() -> Weight {
-		// Shortest time: 23_525 ns.
-		Weight::from_parts(31_186_000, 0)
+		// Shortest time: 24_412 ns.
+		Weight::from_parts(29_501_000, 0)
 	}
 	fn accept_dataset() -> Weight {
-		// Shortest time: 348_551 ns.
-		Weight::from_parts(379_151_000, 0)
+		// Shortest time: 371_127 ns.
+		Weight::from_parts(399_326_000, 0)
 	}
 	fn act_for() -> Weight {
-		// Shortest time: 7_433 ns.
-		Weight::from_parts(8_791_000, 0)
+		// Shortest time: 5_732 ns.
+		Weight::from_parts(8_663_000, 0)
 	}
 	fn direct_call() -> Weight {
-		// Shortest time: 7_857 ns.
-		Weight::from_parts(9_236_000, 0)
+		// Shortest time: 6_888 ns.
+		Weight::from_parts(9_566_000, 0)
 	}
 }

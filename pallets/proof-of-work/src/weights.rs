@@ -27,16 +27,16 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn on_initialize() -> Weight {
-		// Shortest time: 10_090 ns.
-		Weight::from_parts(13_684_000, 0)
-			.saturating_add(T::DbWeight::get().reads(3))
+		// Shortest time: 7_924 ns.
+		Weight::from_parts(9_669_000, 0)
+			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// `u` is from 0 to 2.
 	fn on_finalize(u: u32) -> Weight {
-		// Shortest time: 33_815 ns.
-		Weight::from_parts(45_190_705, 0)
-			.saturating_add(Weight::from_parts(31_564_919, 0).saturating_mul(u.into()))
+		// Shortest time: 36_159 ns.
+		Weight::from_parts(45_149_197, 0)
+			.saturating_add(Weight::from_parts(31_702_466, 0).saturating_mul(u.into()))
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().reads(1).saturating_mul(u.into()))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -44,37 +44,37 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 	/// `u` is from 1 to 2.
 	fn set_uncles(u: u32) -> Weight {
-		// Shortest time: 199_938 ns.
-		Weight::from_parts(28_614_306, 0)
-			.saturating_add(Weight::from_parts(200_559_546, 0).saturating_mul(u.into()))
+		// Shortest time: 191_620 ns.
+		Weight::from_parts(30_652_265, 0)
+			.saturating_add(Weight::from_parts(189_423_967, 0).saturating_mul(u.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().reads(2).saturating_mul(u.into()))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
 	fn check_gas_limit() -> Weight {
-		// Shortest time: 4_958 ns.
-		Weight::from_parts(5_391_000, 0).saturating_add(T::DbWeight::get().reads(1))
+		// Shortest time: 4_436 ns.
+		Weight::from_parts(4_867_000, 0).saturating_add(T::DbWeight::get().reads(1))
 	}
 }
 
 /// Weights for tests, without the cost of a database.
 impl WeightInfo for () {
 	fn on_initialize() -> Weight {
-		// Shortest time: 10_090 ns.
-		Weight::from_parts(13_684_000, 0)
+		// Shortest time: 7_924 ns.
+		Weight::from_parts(9_669_000, 0)
 	}
 	fn on_finalize(u: u32) -> Weight {
-		// Shortest time: 33_815 ns.
-		Weight::from_parts(45_190_705, 0)
-			.saturating_add(Weight::from_parts(31_564_919, 0).saturating_mul(u.into()))
+		// Shortest time: 36_159 ns.
+		Weight::from_parts(45_149_197, 0)
+			.saturating_add(Weight::from_parts(31_702_466, 0).saturating_mul(u.into()))
 	}
 	fn set_uncles(u: u32) -> Weight {
-		// Shortest time: 199_938 ns.
-		Weight::from_parts(28_614_306, 0)
-			.saturating_add(Weight::from_parts(200_559_546, 0).saturating_mul(u.into()))
+		// Shortest time: 191_620 ns.
+		Weight::from_parts(30_652_265, 0)
+			.saturating_add(Weight::from_parts(189_423_967, 0).saturating_mul(u.into()))
 	}
 	fn check_gas_limit() -> Weight {
-		// Shortest time: 4_958 ns.
-		Weight::from_parts(5_391_000, 0)
+		// Shortest time: 4_436 ns.
+		Weight::from_parts(4_867_000, 0)
 	}
 }
