@@ -337,7 +337,8 @@ impl<'a> Running<'a> {
 			let key = self.asked.key;
 			return Err(UploadFolderError::Differs { key });
 		}
-		let is_emptied = self.files.is_empty() && !files_of(&self.old).is_empty();
+		let had_files = self.old.files.iter().any(|packed| !packed.file.folder);
+		let is_emptied = self.files.is_empty() && had_files;
 		if is_emptied && !self.asked.empties {
 			return Err(UploadFolderError::Emptied);
 		}
