@@ -43,7 +43,7 @@ use sp_runtime::{
 	},
 };
 use std::{
-	collections::{HashMap, HashSet},
+	collections::{HashMap, HashSet, VecDeque},
 	pin::Pin,
 	sync::Arc,
 	time::Duration,
@@ -74,6 +74,10 @@ const MAX_WAIT: u32 = 64;
 /// How many submitted transactions are checked at once. The others wait, and the block in whose state they are checked is
 /// chosen after that, and keeps its state until then: on a busy machine, a block can be orphaned meanwhile.
 const CHECKED_AT_ONCE: usize = 4;
+
+/// Of how many best blocks the pool keeps the state, the last ones. The framework's pool checks what is ready in the
+/// background at a block that was the best one when it began, and drops what it cannot check because the state is gone.
+const KEPT_STATES: usize = 32;
 
 /// How many transactions may be ready for a block, and how many may wait for an earlier nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +144,8 @@ pub struct FullPool {
 	/// Whether transactions come from peers.
 	from_peers: bool,
 	state: Arc<Mutex<State>>,
+	/// The last best blocks.
+	kept: Arc<Mutex<VecDeque<Pinned<FullBackend>>>>,
 	watchers: Arc<Mutex<Watchers<Hash, TransactionStatus<Hash, Hash>>>>,
 }
 
@@ -231,6 +237,7 @@ impl FullPool {
 			limits,
 			from_peers: false,
 			state: Arc::default(),
+			kept: Arc::default(),
 			watchers: Arc::default(),
 		}
 	}
@@ -574,11 +581,21 @@ impl MaintainedTransactionPool for FullPool {
 			ChainEvent::NewBestBlock { hash, .. } => Some(*hash),
 			ChainEvent::NewBlock { .. } | ChainEvent::Finalized { .. } => None,
 		};
-		let state = best.and_then(|best| Pinned::new(self.backend.clone(), best));
-		if best.is_some() && state.is_none() {
-			// It was orphaned before its turn came, and nothing can be checked in its state any more: what comes back from
-			// other orphaned blocks would be lost. The next event is about all blocks since the last one that was not skipped.
-			return;
+		if let Some(best) = best {
+			let Some(state) = Pinned::new(self.backend.clone(), best) else {
+				// It was orphaned before its turn came, and nothing can be checked in its state any more: what comes back
+				// from other orphaned blocks would be lost. The next event is about all blocks since the last one.
+				log::debug!(
+					target: sc_transaction_pool::LOG_TARGET,
+					"skipped block {best:?}, whose state is gone"
+				);
+				return;
+			};
+			let mut kept = self.kept.lock();
+			kept.push_back(state);
+			if kept.len() > KEPT_STATES {
+				kept.pop_front();
+			}
 		}
 		self.inner.maintain(event).await;
 		if let Some(best) = best {

@@ -9,6 +9,7 @@ use crate::{
 };
 use isthmus_primitives::{
 	digest::{self, PowHeader},
+	params::DifficultyRule,
 	Hash, Header,
 };
 use isthmus_rules::{self as rules, Ancestry, Rejection, Work};
@@ -102,7 +103,13 @@ impl<C: ChainClient> Chain<C> {
 			rules::validate_not_future(&header, now).map_err(Rejection::from)?;
 			// Only Hashimoto could check the seal of such a block, and running it would cost us more than the
 			// announcement cost the peer. Sync proves the block or forgets it.
-			if header.pre.difficulty.0 < best.difficulty.0 / EASIER {
+			// A fixed difficulty may fall at a height, by any factor.
+			let rules = self.parameters().at(header.number);
+			let least = match rules.difficulty_rule {
+				DifficultyRule::Fixed => rules.minimum_difficulty.0.min(best.difficulty.0 / EASIER),
+				_ => best.difficulty.0 / EASIER,
+			};
+			if header.pre.difficulty.0 < least {
 				return Err(CheckError::TooEasy(header.hash).into());
 			}
 			return Ok(false);

@@ -3,8 +3,10 @@
 //! of them and keeps the peer.
 //!
 //! The engine takes its announcements from the network backend that it is created with, so [`StrictAnnouncements`] is
-//! such a backend. It exists only as a type: it configures the protocol of announcements like the real backend, and
-//! looks over what arrives.
+//! such a backend. It exists only as a type: it configures protocols like the real backend, and looks over what arrives.
+//!
+//! It also leaves out the names that the framework falls back to. They do not depend on the genesis block or on the node's
+//! table of changes, so that nodes with different tables would stay peers by them.
 
 use codec::Decode;
 use isthmus_primitives::{Block, Hash, Header};
@@ -60,7 +62,7 @@ impl<N: NetworkBackend<Block, Hash>> NetworkBackend<Block, Hash> for StrictAnnou
 
 	fn notification_config(
 		name: ProtocolName,
-		fallback_names: Vec<ProtocolName>,
+		_: Vec<ProtocolName>,
 		max_size: u64,
 		handshake: Option<NotificationHandshake>,
 		set_config: SetConfig,
@@ -72,7 +74,7 @@ impl<N: NetworkBackend<Block, Hash>> NetworkBackend<Block, Hash> for StrictAnnou
 	) {
 		let (config, service) = N::notification_config(
 			name,
-			fallback_names,
+			Vec::new(),
 			max_size,
 			handshake,
 			set_config,
@@ -84,7 +86,7 @@ impl<N: NetworkBackend<Block, Hash>> NetworkBackend<Block, Hash> for StrictAnnou
 
 	fn request_response_config(
 		name: ProtocolName,
-		fallback_names: Vec<ProtocolName>,
+		_: Vec<ProtocolName>,
 		max_request_size: u64,
 		max_response_size: u64,
 		timeout: Duration,
@@ -92,7 +94,7 @@ impl<N: NetworkBackend<Block, Hash>> NetworkBackend<Block, Hash> for StrictAnnou
 	) -> Self::RequestResponseProtocolConfig {
 		N::request_response_config(
 			name,
-			fallback_names,
+			Vec::new(),
 			max_request_size,
 			max_response_size,
 			timeout,

@@ -231,7 +231,7 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 	let (protocol_id, fork_id) = (config.protocol_id(), core.fork_id.as_deref());
 	let peers = &config.network.default_peers_set;
 	let peers = peers.in_peers.saturating_add(peers.out_peers) as usize;
-	let handler = BlockRequestHandler::new::<Litep2pNetworkBackend>(
+	let handler = BlockRequestHandler::new::<StrictAnnouncements<Litep2pNetworkBackend>>(
 		network.handle(),
 		&protocol_id,
 		fork_id,

@@ -31,7 +31,7 @@ use sp_blockchain::Backend as _;
 use sp_consensus_grandpa::GrandpaApi as _;
 use sp_core::traits::SpawnEssentialNamed;
 use sp_keystore::KeystorePtr;
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 use substrate_prometheus_endpoint::Registry;
 
 /// A justification is kept for every n-th block, and this is n. With 1, every finished round of votes is
@@ -200,11 +200,14 @@ impl Core {
 		Ok(())
 	}
 
-	/// Returns whether blocks are produced on demand, as on a development chain, which a single node mines.
+	/// Returns whether blocks are produced on demand, as on a development chain, which a single node mines. A chain that
+	/// leaves the fixed difficulty at some height has miners that race, and a node does not change its ways at that height,
+	/// so it is never one of them.
 	pub(super) fn is_on_demand(&self) -> bool {
-		let next = self.client.info().best_number.saturating_add(1);
-		let rules = self.chain.parameters().at(next);
-		matches!(rules.difficulty_rule, DifficultyRule::Fixed)
+		let parameters = self.chain.parameters();
+		let from = parameters.changes.iter().map(|change| change.from_block);
+		let mut rules = iter::once(0).chain(from).map(|from| parameters.at(from));
+		rules.all(|rules| matches!(rules.difficulty_rule, DifficultyRule::Fixed))
 	}
 
 	/// Returns how the name of each of the chain's protocols begins.

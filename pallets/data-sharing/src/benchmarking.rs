@@ -251,6 +251,12 @@ mod benchmarks {
 		let (caller, consumer) = (owner::<T>()?, consumer::<T>()?);
 		request::<T>(&caller, &consumer)?;
 		let (answered, sealed_keys) = answer::<T>();
+		// The deposit of the dataset is held again.
+		Datasets::<T>::mutate(&caller, 0, |entry| {
+			if let Some(entry) = entry {
+				entry.deposit = Zero::zero();
+			}
+		});
 		#[extrinsic_call]
 		_(
 			RawOrigin::Signed(caller),
@@ -273,6 +279,12 @@ mod benchmarks {
 		let ended = full_list::<T>(&caller, &consumer)?;
 		request::<T>(&caller, &consumer)?;
 		let (answered, sealed_keys) = answer::<T>();
+		// The deposit of the dataset is held again.
+		Datasets::<T>::mutate(&caller, 0, |entry| {
+			if let Some(entry) = entry {
+				entry.deposit = Zero::zero();
+			}
+		});
 		#[extrinsic_call]
 		add_authorize(
 			RawOrigin::Signed(caller),
@@ -590,9 +602,11 @@ mod benchmarks {
 		let (owner, caller) = (owner::<T>()?, consumer::<T>()?);
 		request::<T>(&owner, &caller)?;
 		let id = NextRequest::<T>::get() - 1;
-		let before = Some(largest_condition()?);
+		meet::<T>()?;
+		make::<T>(others()?)?;
+		let before = Some(unmet(others()?, MAX_CONDITION)?);
 		Pallet::<T>::withdraw_when(signed::<T>(&caller), id, before)?;
-		let condition = Some(condition_of(n)?);
+		let condition = Some(unmet(watched()?, n)?);
 		#[extrinsic_call]
 		_(RawOrigin::Signed(caller), id, condition);
 		assert_eq!(Withdrawals::<T>::get(id), Some(1));
@@ -603,9 +617,11 @@ mod benchmarks {
 	fn embargo(n: Linear<{ LEAST_CONDITION }, { MAX_CONDITION }>) -> Result<(), BenchmarkError> {
 		let caller = owner::<T>()?;
 		super::store::<T>(&caller)?;
-		let before = Some(largest_condition()?);
+		meet::<T>()?;
+		make::<T>(others()?)?;
+		let before = Some(unmet(others()?, MAX_CONDITION)?);
 		Pallet::<T>::embargo(signed::<T>(&caller), KEY, 0, before)?;
-		let condition = Some(condition_of(n)?);
+		let condition = Some(unmet(watched()?, n)?);
 		#[extrinsic_call]
 		_(RawOrigin::Signed(caller.clone()), KEY, 0, condition);
 		assert_eq!(Embargoes::<T>::get(&caller, KEY), Some(1));

@@ -193,7 +193,7 @@ mod calls {
 		/// `LongestWindow` blocks after the last sale on its epoch, as it may show in a dispute what a grant opens. A record counts as paid for if its leaf is between the
 		/// first and the last leaf of all grants on its epoch that are paid for and active.
 		#[pallet::call_index(8)]
-		#[pallet::weight(T::WeightInfo::remove_object().saturating_add(T::WeightInfo::detach()))]
+		#[pallet::weight(T::WeightInfo::remove_object().saturating_add(Pallet::<T>::weight_of_lifting()))]
 		pub fn remove_record(origin: OriginFor<T>, key: RecordKey) -> DispatchResultWithPostInfo {
 			let weight = Self::do_remove_record(Self::ensure_owner_of_record(origin, key)?, key)?;
 			Ok(Some(weight).into())
@@ -260,7 +260,7 @@ mod calls {
 		///   one for each request. The account needs no registered key.
 		#[allow(clippy::too_many_arguments)] // A transaction's arguments have no other place.
 		#[pallet::call_index(10)]
-		#[pallet::weight(T::WeightInfo::request_access().saturating_add(T::WeightInfo::judge()))]
+		#[pallet::weight(T::WeightInfo::request_access().saturating_add(Pallet::<T>::weight_of_judging()))]
 		pub fn request_access(
 			origin: OriginFor<T>,
 			owner: T::AccountId,

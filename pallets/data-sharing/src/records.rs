@@ -256,7 +256,7 @@ impl<T: Config> Pallet<T> {
 			Payload::Value { .. } | Payload::Chunks { .. } => T::WeightInfo::remove_record(),
 		};
 		Ok(match was_embargoed {
-			true => weight.saturating_add(T::WeightInfo::detach()),
+			true => weight.saturating_add(Self::weight_of_lifting()),
 			false => weight,
 		})
 	}

@@ -7,7 +7,7 @@ use codec::Encode;
 use futures::{executor::block_on, FutureExt};
 use isthmus_primitives::{
 	digest::{Seal, POW_ENGINE_ID},
-	params::ChainParameters,
+	params::{ChainParameters, DifficultyRule, RuleChange},
 	AccountId, Hash, Header,
 };
 use polkadot_sdk::*;
@@ -221,6 +221,30 @@ fn a_header_on_an_unknown_parent_must_be_nearly_as_difficult_as_the_best_block()
 		Err(BlockError::CouldNotCheck(CheckError::TooEasy(hash))) if hash == easy.hash()
 	));
 	assert!(try_announce(&chain, &easy, &[]).is_err());
+}
+
+#[test]
+fn a_fixed_difficulty_may_fall_at_a_height() {
+	let change = RuleChange {
+		from_block: 5,
+		minimum_difficulty: Some(100.into()),
+		..Default::default()
+	};
+	let chain = chain(ChainParameters {
+		difficulty_rule: DifficultyRule::Fixed,
+		minimum_difficulty: 4096.into(),
+		genesis_difficulty: 4096.into(),
+		changes: vec![change].try_into().unwrap(),
+		..parameters()
+	});
+	let genesis = chain.client().info().genesis_hash;
+	let mut draft = Draft::on(&chain, genesis, 13);
+	draft.parent = Hash::repeat_byte(4);
+	draft.pre.difficulty = 100.into();
+	draft.number = 5;
+	assert!(!chain.check_announced(&draft.mine(), u64::MAX).unwrap());
+	draft.number = 4;
+	assert!(chain.check_announced(&draft.mine(), u64::MAX).is_err());
 }
 
 #[test]

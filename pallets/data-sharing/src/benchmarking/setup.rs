@@ -220,12 +220,21 @@ pub(super) const LEAST_CONDITION: u32 = MAX_WATCHED + 1;
 
 /// Returns the names of the facts that [`condition_of`] tests: the longest, of different sources.
 pub(super) fn watched() -> Result<Vec<(FactName, FactName)>, BenchmarkError> {
+	facts(["a", "b", "c", "d"])
+}
+
+/// Returns the names of other facts, as many as [`watched`].
+pub(super) fn others() -> Result<Vec<(FactName, FactName)>, BenchmarkError> {
+	facts(["e", "f", "g", "h"])
+}
+
+fn facts(sources: [&str; 4]) -> Result<Vec<(FactName, FactName)>, BenchmarkError> {
 	let name = |letter: &str| {
 		let name = letter.repeat(isthmus_conditions::MAX_NAME_SIZE);
 		FactName::new(&name).map_err(|_| BenchmarkError::Stop("it is not a name"))
 	};
 	let topic = name("t")?;
-	["a", "b", "c", "d"]
+	sources
 		.iter()
 		.take(MAX_WATCHED as usize)
 		.map(|letter| Ok((name(letter)?, topic.clone())))
@@ -247,7 +256,24 @@ pub(super) fn largest_condition() -> Result<Condition, BenchmarkError> {
 /// Returns a condition of this number of nodes, of which the last test decides. It tests all facts of [`watched`] if it has
 /// at least [`LEAST_CONDITION`] nodes.
 pub(super) fn condition_of(nodes: u32) -> Result<Condition, BenchmarkError> {
-	let (facts, constant) = (watched()?, fact_value()?);
+	any_of(watched()?, nodes, Comparison::Equal)
+}
+
+/// Returns a condition of this number of nodes about these facts, which is not met while they have [`fact_value`]. All of
+/// its tests have to be evaluated for that.
+pub(super) fn unmet(
+	facts: Vec<(FactName, FactName)>,
+	nodes: u32,
+) -> Result<Condition, BenchmarkError> {
+	any_of(facts, nodes, Comparison::NotEqual)
+}
+
+fn any_of(
+	facts: Vec<(FactName, FactName)>,
+	nodes: u32,
+	last: Comparison,
+) -> Result<Condition, BenchmarkError> {
+	let constant = fact_value()?;
 	let tests = (nodes as usize).saturating_sub(1);
 	let test = |(index, (source, topic)): (usize, &(FactName, FactName))| {
 		Node::Fact(FactTest {
@@ -255,7 +281,7 @@ pub(super) fn condition_of(nodes: u32) -> Result<Condition, BenchmarkError> {
 			topic: topic.clone(),
 			oldest: Some(u32::MAX),
 			comparison: match index + 1 == tests {
-				true => Comparison::Equal,
+				true => last,
 				false => Comparison::NotEqual,
 			},
 			constant: constant.clone(),
@@ -324,7 +350,12 @@ pub(super) fn grant_while<T: Config>(
 
 /// Makes what [`condition_of`] needs to be met.
 pub(super) fn meet<T: Config>() -> Result<(), BenchmarkError> {
-	for (source, topic) in watched()? {
+	make::<T>(watched()?)
+}
+
+/// Makes facts, each with [`fact_value`].
+pub(super) fn make<T: Config>(facts: Vec<(FactName, FactName)>) -> Result<(), BenchmarkError> {
+	for (source, topic) in facts {
 		T::Outside::make_fact(&source, &topic, fact_value()?);
 	}
 	Ok(())

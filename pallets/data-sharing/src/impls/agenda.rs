@@ -63,7 +63,7 @@ impl<T: Config> Pallet<T> {
 	/// fires, or is put off.
 	pub(crate) fn weight_of_trigger(nodes: u32) -> Weight {
 		let look = T::WeightInfo::carry_out(nodes).max(T::WeightInfo::detach());
-		T::WeightInfo::fire(nodes).max(Self::weight_of_step().saturating_add(look))
+		Self::weight_of_firing(nodes).max(Self::weight_of_step().saturating_add(look))
 	}
 
 	/// Returns the weight of processing this agenda entry, by what it has: a condition, a payment, or nothing of them.

@@ -178,7 +178,7 @@ fn only_an_object_pays_for_its_place_in_the_list() {
 			let call = RuntimeCall::from(remove(number));
 			let declared = call.get_dispatch_info().call_weight;
 			let most = <Test as Config>::WeightInfo::remove_object();
-			let embargo = <Test as Config>::WeightInfo::detach();
+			let embargo = Sharing::weight_of_lifting();
 			assert_eq!(declared, most.saturating_add(embargo));
 			let done = call.dispatch(Some(SCHOOL).into()).expect("it is there");
 			done.actual_weight.unwrap_or(declared)
