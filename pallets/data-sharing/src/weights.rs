@@ -102,262 +102,262 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn register() -> Weight {
-		// Shortest time: 68_418 ns.
-		Weight::from_parts(71_974_000, 0)
+		// Shortest time: 64_474 ns.
+		Weight::from_parts(75_514_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn deregister() -> Weight {
-		// Shortest time: 74_353 ns.
-		Weight::from_parts(80_594_000, 0)
+		// Shortest time: 72_140 ns.
+		Weight::from_parts(83_487_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn set_encryption_key() -> Weight {
-		// Shortest time: 96_847 ns.
-		Weight::from_parts(116_632_000, 0)
+		// Shortest time: 109_792 ns.
+		Weight::from_parts(127_365_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn remove_encryption_key() -> Weight {
-		// Shortest time: 55_458 ns.
-		Weight::from_parts(65_380_000, 0)
+		// Shortest time: 55_997 ns.
+		Weight::from_parts(70_882_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn create_dataset() -> Weight {
-		// Shortest time: 123_764 ns.
-		Weight::from_parts(140_209_000, 0)
+		// Shortest time: 137_040 ns.
+		Weight::from_parts(145_374_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
 	fn remove_dataset() -> Weight {
-		// Shortest time: 213_338 ns.
-		Weight::from_parts(230_220_000, 0)
+		// Shortest time: 220_281 ns.
+		Weight::from_parts(246_308_000, 0)
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	fn start_epoch() -> Weight {
-		// Shortest time: 25_010 ns.
-		Weight::from_parts(32_957_000, 0)
+		// Shortest time: 23_839 ns.
+		Weight::from_parts(29_762_000, 0)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// `l` is from 1 to 1049600.
 	fn store(l: u32) -> Weight {
-		// Shortest time: 108_751 ns.
-		Weight::from_parts(106_828_601, 0)
-			.saturating_add(Weight::from_parts(1_466, 0).saturating_mul(l.into()))
+		// Shortest time: 104_978 ns.
+		Weight::from_parts(77_610_773, 0)
+			.saturating_add(Weight::from_parts(1_585, 0).saturating_mul(l.into()))
 			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
 	fn remove_record() -> Weight {
-		// Shortest time: 108_527 ns.
-		Weight::from_parts(128_950_000, 0)
+		// Shortest time: 136_293 ns.
+		Weight::from_parts(150_658_000, 0)
 			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	fn store_object() -> Weight {
-		// Shortest time: 120_546 ns.
-		Weight::from_parts(132_209_000, 0)
+		// Shortest time: 128_587 ns.
+		Weight::from_parts(142_644_000, 0)
 			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	fn remove_object() -> Weight {
-		// Shortest time: 149_827 ns.
-		Weight::from_parts(159_142_000, 0)
+		// Shortest time: 145_885 ns.
+		Weight::from_parts(172_477_000, 0)
 			.saturating_add(T::DbWeight::get().reads(12))
 			.saturating_add(T::DbWeight::get().writes(10))
 	}
 	fn set_locations() -> Weight {
-		// Shortest time: 141_456 ns.
-		Weight::from_parts(155_493_000, 0)
+		// Shortest time: 164_326 ns.
+		Weight::from_parts(177_698_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn free_leaf() -> Weight {
-		// Shortest time: 79_012 ns.
-		Weight::from_parts(96_815_000, 0)
+		// Shortest time: 85_651 ns.
+		Weight::from_parts(106_077_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	fn request_access() -> Weight {
-		// Shortest time: 251_852 ns.
-		Weight::from_parts(277_756_000, 0)
+		// Shortest time: 283_018 ns.
+		Weight::from_parts(309_470_000, 0)
 			.saturating_add(T::DbWeight::get().reads(24))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	fn cancel_request() -> Weight {
-		// Shortest time: 87_607 ns.
-		Weight::from_parts(106_685_000, 0)
+		// Shortest time: 96_592 ns.
+		Weight::from_parts(110_676_000, 0)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	fn reject_request() -> Weight {
-		// Shortest time: 126_807 ns.
-		Weight::from_parts(143_825_000, 0)
+		// Shortest time: 139_445 ns.
+		Weight::from_parts(165_189_000, 0)
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	fn add_authorize() -> Weight {
-		// Shortest time: 190_473 ns.
-		Weight::from_parts(217_679_000, 0)
-			.saturating_add(T::DbWeight::get().reads(10))
-			.saturating_add(T::DbWeight::get().writes(15))
+		// Shortest time: 284_862 ns.
+		Weight::from_parts(304_390_000, 0)
+			.saturating_add(T::DbWeight::get().reads(12))
+			.saturating_add(T::DbWeight::get().writes(18))
 	}
 	fn add_authorize_to_full_list() -> Weight {
-		// Shortest time: 339_414 ns.
-		Weight::from_parts(386_444_000, 0)
+		// Shortest time: 410_845 ns.
+		Weight::from_parts(441_736_000, 0)
 			.saturating_add(T::DbWeight::get().reads(29))
 			.saturating_add(T::DbWeight::get().writes(21))
 	}
 	fn revoke() -> Weight {
-		// Shortest time: 156_243 ns.
-		Weight::from_parts(176_523_000, 0)
+		// Shortest time: 151_813 ns.
+		Weight::from_parts(178_367_000, 0)
 			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	/// `n` is from 1 to 32768.
 	fn open_record(n: u32) -> Weight {
-		// Shortest time: 110_204 ns.
-		Weight::from_parts(196_838_106, 0)
-			.saturating_add(Weight::from_parts(599_240, 0).saturating_mul(n.into()))
+		// Shortest time: 95_574 ns.
+		Weight::from_parts(108_943_000, 0)
+			.saturating_add(Weight::from_parts(594_533, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
 	/// `l` is from 1 to 1049600.
 	fn store_chunk(l: u32) -> Weight {
-		// Shortest time: 65_209 ns.
-		Weight::from_parts(90_208_720, 0)
-			.saturating_add(Weight::from_parts(1_861, 0).saturating_mul(l.into()))
+		// Shortest time: 71_027 ns.
+		Weight::from_parts(112_677_489, 0)
+			.saturating_add(Weight::from_parts(1_645, 0).saturating_mul(l.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
 	fn set_policy() -> Weight {
-		// Shortest time: 212_845 ns.
-		Weight::from_parts(236_486_000, 0)
+		// Shortest time: 193_019 ns.
+		Weight::from_parts(213_492_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn clear_policy() -> Weight {
-		// Shortest time: 139_489 ns.
-		Weight::from_parts(158_898_000, 0)
+		// Shortest time: 129_064 ns.
+		Weight::from_parts(138_567_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn on_initialize_idle() -> Weight {
-		// Shortest time: 5_068 ns.
-		Weight::from_parts(7_618_000, 0)
+		// Shortest time: 4_310 ns.
+		Weight::from_parts(5_019_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	fn lapse_request() -> Weight {
-		// Shortest time: 120_393 ns.
-		Weight::from_parts(136_727_000, 0)
+		// Shortest time: 116_000 ns.
+		Weight::from_parts(132_881_000, 0)
 			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	fn expire_grant() -> Weight {
-		// Shortest time: 149_143 ns.
-		Weight::from_parts(173_204_000, 0)
+		// Shortest time: 144_080 ns.
+		Weight::from_parts(160_041_000, 0)
 			.saturating_add(T::DbWeight::get().reads(13))
 			.saturating_add(T::DbWeight::get().writes(10))
 	}
 	fn forget_grant() -> Weight {
-		// Shortest time: 101_119 ns.
-		Weight::from_parts(122_371_000, 0)
+		// Shortest time: 97_686 ns.
+		Weight::from_parts(113_640_000, 0)
 			.saturating_add(T::DbWeight::get().reads(11))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	/// `n` is from 5 to 32.
 	fn attach(n: u32) -> Weight {
-		// Shortest time: 190_795 ns.
-		Weight::from_parts(137_315_547, 0)
-			.saturating_add(Weight::from_parts(16_345_766, 0).saturating_mul(n.into()))
+		// Shortest time: 194_962 ns.
+		Weight::from_parts(91_230_102, 0)
+			.saturating_add(Weight::from_parts(19_583_064, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(20))
 			.saturating_add(T::DbWeight::get().writes(19))
 	}
 	/// `n` is from 5 to 32.
 	fn carry_out(n: u32) -> Weight {
-		// Shortest time: 149_466 ns.
-		Weight::from_parts(93_661_328, 0)
-			.saturating_add(Weight::from_parts(15_196_477, 0).saturating_mul(n.into()))
+		// Shortest time: 133_767 ns.
+		Weight::from_parts(101_330_189, 0)
+			.saturating_add(Weight::from_parts(13_879_989, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(12))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn detach() -> Weight {
-		// Shortest time: 116_070 ns.
-		Weight::from_parts(126_999_000, 0)
+		// Shortest time: 110_571 ns.
+		Weight::from_parts(115_893_000, 0)
 			.saturating_add(T::DbWeight::get().reads(11))
 			.saturating_add(T::DbWeight::get().writes(19))
 	}
 	fn judge() -> Weight {
-		// Shortest time: 313_657 ns.
-		Weight::from_parts(344_465_000, 0).saturating_add(T::DbWeight::get().reads(73))
+		// Shortest time: 299_027 ns.
+		Weight::from_parts(323_346_000, 0).saturating_add(T::DbWeight::get().reads(73))
 	}
 	/// `n` is from 5 to 32.
 	fn fire(n: u32) -> Weight {
-		// Shortest time: 283_954 ns.
-		Weight::from_parts(237_668_553, 0)
-			.saturating_add(Weight::from_parts(21_562_429, 0).saturating_mul(n.into()))
+		// Shortest time: 277_581 ns.
+		Weight::from_parts(220_939_948, 0)
+			.saturating_add(Weight::from_parts(18_159_040, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(25))
 			.saturating_add(T::DbWeight::get().writes(26))
 	}
 	/// `n` is from 5 to 32.
 	fn withdraw_when(n: u32) -> Weight {
-		// Shortest time: 328_349 ns.
-		Weight::from_parts(335_065_148, 0)
-			.saturating_add(Weight::from_parts(4_893_979, 0).saturating_mul(n.into()))
-			.saturating_add(T::DbWeight::get().reads(18))
-			.saturating_add(T::DbWeight::get().writes(30))
+		// Shortest time: 371_488 ns.
+		Weight::from_parts(323_277_775, 0)
+			.saturating_add(Weight::from_parts(17_778_347, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(31))
+			.saturating_add(T::DbWeight::get().writes(40))
 	}
 	/// `n` is from 5 to 32.
 	fn embargo(n: u32) -> Weight {
-		// Shortest time: 360_675 ns.
-		Weight::from_parts(397_564_827, 0)
-			.saturating_add(Weight::from_parts(4_830_048, 0).saturating_mul(n.into()))
-			.saturating_add(T::DbWeight::get().reads(21))
-			.saturating_add(T::DbWeight::get().writes(30))
+		// Shortest time: 411_478 ns.
+		Weight::from_parts(363_409_262, 0)
+			.saturating_add(Weight::from_parts(17_438_468, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(34))
+			.saturating_add(T::DbWeight::get().writes(40))
 	}
 	/// `l` is from 1 to 1049600.
 	fn dispute(l: u32) -> Weight {
-		// Shortest time: 722_614 ns.
-		Weight::from_parts(806_056_439, 0)
-			.saturating_add(Weight::from_parts(1_591, 0).saturating_mul(l.into()))
+		// Shortest time: 739_671 ns.
+		Weight::from_parts(828_289_787, 0)
+			.saturating_add(Weight::from_parts(1_443, 0).saturating_mul(l.into()))
 			.saturating_add(T::DbWeight::get().reads(12))
 			.saturating_add(T::DbWeight::get().writes(12))
 	}
 	fn pay_owner() -> Weight {
-		// Shortest time: 98_771 ns.
-		Weight::from_parts(110_185_000, 0)
+		// Shortest time: 87_867 ns.
+		Weight::from_parts(105_320_000, 0)
 			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	fn offer_dataset() -> Weight {
-		// Shortest time: 26_331 ns.
-		Weight::from_parts(32_424_000, 0)
+		// Shortest time: 23_680 ns.
+		Weight::from_parts(31_089_000, 0)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	fn withdraw_dataset_offer() -> Weight {
-		// Shortest time: 24_412 ns.
-		Weight::from_parts(29_501_000, 0)
+		// Shortest time: 22_364 ns.
+		Weight::from_parts(26_503_000, 0)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	fn accept_dataset() -> Weight {
-		// Shortest time: 371_127 ns.
-		Weight::from_parts(399_326_000, 0)
+		// Shortest time: 332_314 ns.
+		Weight::from_parts(362_989_000, 0)
 			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(10))
 	}
 	fn act_for() -> Weight {
-		// Shortest time: 5_732 ns.
-		Weight::from_parts(8_663_000, 0).saturating_add(T::DbWeight::get().reads(1))
+		// Shortest time: 5_618 ns.
+		Weight::from_parts(8_401_000, 0).saturating_add(T::DbWeight::get().reads(1))
 	}
 	fn direct_call() -> Weight {
-		// Shortest time: 6_888 ns.
-		Weight::from_parts(9_566_000, 0)
+		// Shortest time: 6_725 ns.
+		Weight::from_parts(8_079_000, 0)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -366,176 +366,176 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// Weights for tests, without the cost of a database.
 impl WeightInfo for () {
 	fn register() -> Weight {
-		// Shortest time: 68_418 ns.
-		Weight::from_parts(71_974_000, 0)
+		// Shortest time: 64_474 ns.
+		Weight::from_parts(75_514_000, 0)
 	}
 	fn deregister() -> Weight {
-		// Shortest time: 74_353 ns.
-		Weight::from_parts(80_594_000, 0)
+		// Shortest time: 72_140 ns.
+		Weight::from_parts(83_487_000, 0)
 	}
 	fn set_encryption_key() -> Weight {
-		// Shortest time: 96_847 ns.
-		Weight::from_parts(116_632_000, 0)
+		// Shortest time: 109_792 ns.
+		Weight::from_parts(127_365_000, 0)
 	}
 	fn remove_encryption_key() -> Weight {
-		// Shortest time: 55_458 ns.
-		Weight::from_parts(65_380_000, 0)
+		// Shortest time: 55_997 ns.
+		Weight::from_parts(70_882_000, 0)
 	}
 	fn create_dataset() -> Weight {
-		// Shortest time: 123_764 ns.
-		Weight::from_parts(140_209_000, 0)
+		// Shortest time: 137_040 ns.
+		Weight::from_parts(145_374_000, 0)
 	}
 	fn remove_dataset() -> Weight {
-		// Shortest time: 213_338 ns.
-		Weight::from_parts(230_220_000, 0)
+		// Shortest time: 220_281 ns.
+		Weight::from_parts(246_308_000, 0)
 	}
 	fn start_epoch() -> Weight {
-		// Shortest time: 25_010 ns.
-		Weight::from_parts(32_957_000, 0)
+		// Shortest time: 23_839 ns.
+		Weight::from_parts(29_762_000, 0)
 	}
 	fn store(l: u32) -> Weight {
-		// Shortest time: 108_751 ns.
-		Weight::from_parts(106_828_601, 0)
-			.saturating_add(Weight::from_parts(1_466, 0).saturating_mul(l.into()))
+		// Shortest time: 104_978 ns.
+		Weight::from_parts(77_610_773, 0)
+			.saturating_add(Weight::from_parts(1_585, 0).saturating_mul(l.into()))
 	}
 	fn remove_record() -> Weight {
-		// Shortest time: 108_527 ns.
-		Weight::from_parts(128_950_000, 0)
+		// Shortest time: 136_293 ns.
+		Weight::from_parts(150_658_000, 0)
 	}
 	fn store_object() -> Weight {
-		// Shortest time: 120_546 ns.
-		Weight::from_parts(132_209_000, 0)
+		// Shortest time: 128_587 ns.
+		Weight::from_parts(142_644_000, 0)
 	}
 	fn remove_object() -> Weight {
-		// Shortest time: 149_827 ns.
-		Weight::from_parts(159_142_000, 0)
+		// Shortest time: 145_885 ns.
+		Weight::from_parts(172_477_000, 0)
 	}
 	fn set_locations() -> Weight {
-		// Shortest time: 141_456 ns.
-		Weight::from_parts(155_493_000, 0)
+		// Shortest time: 164_326 ns.
+		Weight::from_parts(177_698_000, 0)
 	}
 	fn free_leaf() -> Weight {
-		// Shortest time: 79_012 ns.
-		Weight::from_parts(96_815_000, 0)
+		// Shortest time: 85_651 ns.
+		Weight::from_parts(106_077_000, 0)
 	}
 	fn request_access() -> Weight {
-		// Shortest time: 251_852 ns.
-		Weight::from_parts(277_756_000, 0)
+		// Shortest time: 283_018 ns.
+		Weight::from_parts(309_470_000, 0)
 	}
 	fn cancel_request() -> Weight {
-		// Shortest time: 87_607 ns.
-		Weight::from_parts(106_685_000, 0)
+		// Shortest time: 96_592 ns.
+		Weight::from_parts(110_676_000, 0)
 	}
 	fn reject_request() -> Weight {
-		// Shortest time: 126_807 ns.
-		Weight::from_parts(143_825_000, 0)
+		// Shortest time: 139_445 ns.
+		Weight::from_parts(165_189_000, 0)
 	}
 	fn add_authorize() -> Weight {
-		// Shortest time: 190_473 ns.
-		Weight::from_parts(217_679_000, 0)
+		// Shortest time: 284_862 ns.
+		Weight::from_parts(304_390_000, 0)
 	}
 	fn add_authorize_to_full_list() -> Weight {
-		// Shortest time: 339_414 ns.
-		Weight::from_parts(386_444_000, 0)
+		// Shortest time: 410_845 ns.
+		Weight::from_parts(441_736_000, 0)
 	}
 	fn revoke() -> Weight {
-		// Shortest time: 156_243 ns.
-		Weight::from_parts(176_523_000, 0)
+		// Shortest time: 151_813 ns.
+		Weight::from_parts(178_367_000, 0)
 	}
 	fn open_record(n: u32) -> Weight {
-		// Shortest time: 110_204 ns.
-		Weight::from_parts(196_838_106, 0)
-			.saturating_add(Weight::from_parts(599_240, 0).saturating_mul(n.into()))
+		// Shortest time: 95_574 ns.
+		Weight::from_parts(108_943_000, 0)
+			.saturating_add(Weight::from_parts(594_533, 0).saturating_mul(n.into()))
 	}
 	fn store_chunk(l: u32) -> Weight {
-		// Shortest time: 65_209 ns.
-		Weight::from_parts(90_208_720, 0)
-			.saturating_add(Weight::from_parts(1_861, 0).saturating_mul(l.into()))
+		// Shortest time: 71_027 ns.
+		Weight::from_parts(112_677_489, 0)
+			.saturating_add(Weight::from_parts(1_645, 0).saturating_mul(l.into()))
 	}
 	fn set_policy() -> Weight {
-		// Shortest time: 212_845 ns.
-		Weight::from_parts(236_486_000, 0)
+		// Shortest time: 193_019 ns.
+		Weight::from_parts(213_492_000, 0)
 	}
 	fn clear_policy() -> Weight {
-		// Shortest time: 139_489 ns.
-		Weight::from_parts(158_898_000, 0)
+		// Shortest time: 129_064 ns.
+		Weight::from_parts(138_567_000, 0)
 	}
 	fn on_initialize_idle() -> Weight {
-		// Shortest time: 5_068 ns.
-		Weight::from_parts(7_618_000, 0)
+		// Shortest time: 4_310 ns.
+		Weight::from_parts(5_019_000, 0)
 	}
 	fn lapse_request() -> Weight {
-		// Shortest time: 120_393 ns.
-		Weight::from_parts(136_727_000, 0)
+		// Shortest time: 116_000 ns.
+		Weight::from_parts(132_881_000, 0)
 	}
 	fn expire_grant() -> Weight {
-		// Shortest time: 149_143 ns.
-		Weight::from_parts(173_204_000, 0)
+		// Shortest time: 144_080 ns.
+		Weight::from_parts(160_041_000, 0)
 	}
 	fn forget_grant() -> Weight {
-		// Shortest time: 101_119 ns.
-		Weight::from_parts(122_371_000, 0)
+		// Shortest time: 97_686 ns.
+		Weight::from_parts(113_640_000, 0)
 	}
 	fn attach(n: u32) -> Weight {
-		// Shortest time: 190_795 ns.
-		Weight::from_parts(137_315_547, 0)
-			.saturating_add(Weight::from_parts(16_345_766, 0).saturating_mul(n.into()))
+		// Shortest time: 194_962 ns.
+		Weight::from_parts(91_230_102, 0)
+			.saturating_add(Weight::from_parts(19_583_064, 0).saturating_mul(n.into()))
 	}
 	fn carry_out(n: u32) -> Weight {
-		// Shortest time: 149_466 ns.
-		Weight::from_parts(93_661_328, 0)
-			.saturating_add(Weight::from_parts(15_196_477, 0).saturating_mul(n.into()))
+		// Shortest time: 133_767 ns.
+		Weight::from_parts(101_330_189, 0)
+			.saturating_add(Weight::from_parts(13_879_989, 0).saturating_mul(n.into()))
 	}
 	fn detach() -> Weight {
-		// Shortest time: 116_070 ns.
-		Weight::from_parts(126_999_000, 0)
+		// Shortest time: 110_571 ns.
+		Weight::from_parts(115_893_000, 0)
 	}
 	fn judge() -> Weight {
-		// Shortest time: 313_657 ns.
-		Weight::from_parts(344_465_000, 0)
+		// Shortest time: 299_027 ns.
+		Weight::from_parts(323_346_000, 0)
 	}
 	fn fire(n: u32) -> Weight {
-		// Shortest time: 283_954 ns.
-		Weight::from_parts(237_668_553, 0)
-			.saturating_add(Weight::from_parts(21_562_429, 0).saturating_mul(n.into()))
+		// Shortest time: 277_581 ns.
+		Weight::from_parts(220_939_948, 0)
+			.saturating_add(Weight::from_parts(18_159_040, 0).saturating_mul(n.into()))
 	}
 	fn withdraw_when(n: u32) -> Weight {
-		// Shortest time: 328_349 ns.
-		Weight::from_parts(335_065_148, 0)
-			.saturating_add(Weight::from_parts(4_893_979, 0).saturating_mul(n.into()))
+		// Shortest time: 371_488 ns.
+		Weight::from_parts(323_277_775, 0)
+			.saturating_add(Weight::from_parts(17_778_347, 0).saturating_mul(n.into()))
 	}
 	fn embargo(n: u32) -> Weight {
-		// Shortest time: 360_675 ns.
-		Weight::from_parts(397_564_827, 0)
-			.saturating_add(Weight::from_parts(4_830_048, 0).saturating_mul(n.into()))
+		// Shortest time: 411_478 ns.
+		Weight::from_parts(363_409_262, 0)
+			.saturating_add(Weight::from_parts(17_438_468, 0).saturating_mul(n.into()))
 	}
 	fn dispute(l: u32) -> Weight {
-		// Shortest time: 722_614 ns.
-		Weight::from_parts(806_056_439, 0)
-			.saturating_add(Weight::from_parts(1_591, 0).saturating_mul(l.into()))
+		// Shortest time: 739_671 ns.
+		Weight::from_parts(828_289_787, 0)
+			.saturating_add(Weight::from_parts(1_443, 0).saturating_mul(l.into()))
 	}
 	fn pay_owner() -> Weight {
-		// Shortest time: 98_771 ns.
-		Weight::from_parts(110_185_000, 0)
+		// Shortest time: 87_867 ns.
+		Weight::from_parts(105_320_000, 0)
 	}
 	fn offer_dataset() -> Weight {
-		// Shortest time: 26_331 ns.
-		Weight::from_parts(32_424_000, 0)
+		// Shortest time: 23_680 ns.
+		Weight::from_parts(31_089_000, 0)
 	}
 	fn withdraw_dataset_offer() -> Weight {
-		// Shortest time: 24_412 ns.
-		Weight::from_parts(29_501_000, 0)
+		// Shortest time: 22_364 ns.
+		Weight::from_parts(26_503_000, 0)
 	}
 	fn accept_dataset() -> Weight {
-		// Shortest time: 371_127 ns.
-		Weight::from_parts(399_326_000, 0)
+		// Shortest time: 332_314 ns.
+		Weight::from_parts(362_989_000, 0)
 	}
 	fn act_for() -> Weight {
-		// Shortest time: 5_732 ns.
-		Weight::from_parts(8_663_000, 0)
+		// Shortest time: 5_618 ns.
+		Weight::from_parts(8_401_000, 0)
 	}
 	fn direct_call() -> Weight {
-		// Shortest time: 6_888 ns.
-		Weight::from_parts(9_566_000, 0)
+		// Shortest time: 6_725 ns.
+		Weight::from_parts(8_079_000, 0)
 	}
 }
