@@ -4,7 +4,7 @@
 // bound on who may mine, and changes of the rules at a height.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -126,4 +126,37 @@ test('the rules change at the heights of genesis and of the node\'s own table', 
 	const { code, stderr } = await runToEnd(['check-state', '--chain', spec, '--base-path', basePath]);
 	assert.notEqual(code, 0);
 	assert.match(stderr, /`plannedChanges` of the specification are not those .* from block 5 on, .* remove the chain with `purge-chain`/);
+});
+
+test('nodes with other tables do not become peers', { timeout }, async (t) => {
+	const parameters = { minimumDifficulty: '0x400', genesisDifficulty: '0x400' };
+	const table = [{ fromBlock: 1_000_000, minimumDifficulty: '0x800' }];
+	const { rpc, spec, basePath } = await miner(t, parameters, identities(1)[0].account, table);
+	const id = await rpc.call('system_localPeerId');
+	const addresses = await rpc.call('system_localListenAddresses');
+	const address = addresses.find((text) => text.startsWith('/ip4/127.0.0.1/tcp/') && text.endsWith(id));
+	/** Starts a node of the same chain that knows the miner's address. */
+	const joining = async (name, plannedChanges) => {
+		const itsSpec = `${basePath}-${name}.json`;
+		copyFileSync(spec, itsSpec);
+		plan(itsSpec, plannedChanges);
+		const node = await LocalNode.start({ args: ['--chain', itsSpec, '--no-mdns', '--bootnodes', address] });
+		t.after(() => node.stop());
+		const itsRpc = await Rpc.connect(node.url);
+		t.after(() => itsRpc.disconnect());
+		return itsRpc;
+	};
+	const [without, other] = await Promise.all([
+		joining('without', []),
+		joining('other', [{ ...table[0], minimumDifficulty: '0x900' }]),
+	]);
+	// By the time that this one has the miner's blocks, the others have had theirs.
+	const same = await joining('same', table);
+	await same.bestFrom((await rpc.best()).number + 3);
+	const peers = (await rpc.call('system_peers')).map(({ peerId }) => peerId);
+	assert.deepEqual(peers, [await same.call('system_localPeerId')]);
+	for (const stranger of [without, other]) {
+		assert.equal((await stranger.best()).number, 0);
+		assert.deepEqual(await stranger.call('system_peers'), []);
+	}
 });
