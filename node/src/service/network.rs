@@ -29,6 +29,9 @@ use std::{
 	sync::{Arc, OnceLock},
 };
 
+/// How the protocols of announcements and requests are configured.
+pub(super) type Strict = StrictAnnouncements<Litep2pNetworkBackend>;
+
 /// What the stage needs.
 pub(super) struct Inputs<'a> {
 	pub(super) config: Configuration,
@@ -231,7 +234,7 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 	let (protocol_id, fork_id) = (config.protocol_id(), core.fork_id.as_deref());
 	let peers = &config.network.default_peers_set;
 	let peers = peers.in_peers.saturating_add(peers.out_peers) as usize;
-	let handler = BlockRequestHandler::new::<StrictAnnouncements<Litep2pNetworkBackend>>(
+	let handler = BlockRequestHandler::new::<Strict>(
 		network.handle(),
 		&protocol_id,
 		fork_id,
@@ -265,11 +268,8 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 			.transpose()?,
 	});
 	// The engine only reads this, to configure the protocol of announcements.
-	let announce_config = FullNetworkConfiguration::<
-		Block,
-		Hash,
-		StrictAnnouncements<Litep2pNetworkBackend>,
-	>::new(&config.network, None);
+	let announce_config =
+		FullNetworkConfiguration::<Block, Hash, Strict>::new(&config.network, None);
 	let (engine, service, announcements) = SyncingEngine::new(
 		Roles::from(&config.role),
 		core.client.clone(),
@@ -298,7 +298,7 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 
 /// Starts to serve blocks to other nodes, and returns what asks them for blocks.
 fn serve_blocks(
-	handler: BlockRelayParams<Block, Litep2pNetworkBackend>,
+	handler: BlockRelayParams<Block, Strict>,
 	net_config: &mut FullNetworkConfiguration<Block, Hash, Litep2pNetworkBackend>,
 	peers: usize,
 	task_manager: &TaskManager,

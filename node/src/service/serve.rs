@@ -3,7 +3,7 @@
 
 use crate::client::{FullBackend, FullChain};
 use isthmus_primitives::{Block, BlockNumber, Hash};
-use isthmus_sync::{in_turn, StrictAnnouncements, WarpProtocols};
+use isthmus_sync::{in_turn, WarpProtocols};
 use polkadot_sdk::*;
 use sc_consensus_grandpa::{warp_proof::NetworkProvider, SharedAuthoritySet};
 use sc_network::{config::FullNetworkConfiguration, Litep2pNetworkBackend, NetworkBackend};
@@ -17,7 +17,7 @@ use sc_service::{Configuration, SpawnTaskHandle, TaskManager};
 use sp_blockchain::HeaderBackend;
 use std::{error::Error, sync::Arc};
 
-use super::parts::Core;
+use super::{network::Strict, parts::Core};
 
 /// A protocol of requests and answers.
 type Protocol =
@@ -49,9 +49,8 @@ pub(super) fn start(inputs: Inputs<'_>) -> WarpProtocols {
 	let (protocol_id, fork_id) = (config.protocol_id(), core.fork_id.as_deref());
 	let spawn = task_manager.spawn_handle();
 
-	let (handler, state_config) = StateRequestHandler::new::<
-		StrictAnnouncements<Litep2pNetworkBackend>,
-	>(&protocol_id, fork_id, core.client.clone(), peers);
+	let (handler, state_config) =
+		StateRequestHandler::new::<Strict>(&protocol_id, fork_id, core.client.clone(), peers);
 	spawn.spawn("state-request-handler", Some("networking"), handler.run());
 	let state = state_config.protocol_name.clone();
 	add_in_turns(
@@ -67,10 +66,8 @@ pub(super) fn start(inputs: Inputs<'_>) -> WarpProtocols {
 		chain: core.chain.clone(),
 	});
 	let genesis = core.client.info().genesis_hash;
-	let (handler, proofs_config) = ProofRequestHandler::new::<
-		_,
-		StrictAnnouncements<Litep2pNetworkBackend>,
-	>(protocol_id, genesis, fork_id, provider.clone());
+	let (handler, proofs_config) =
+		ProofRequestHandler::new::<_, Strict>(protocol_id, genesis, fork_id, provider.clone());
 	spawn.spawn("proof-request-handler", Some("networking"), handler.run());
 	let proofs = proofs_config.protocol_name.clone();
 	add_in_turns(
