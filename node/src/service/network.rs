@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The network stage of starting a node: connects to peers, then starts the tasks that need them.
 
-use super::{parts::Core, serve, statements, tasks};
+use super::{
+	parts::Core,
+	serve::{self, Strict},
+	statements, tasks,
+};
 use crate::rpc;
 use isthmus_engine::PowAnnounceValidator;
 use isthmus_primitives::{Block, BlockNumber, Hash};
-use isthmus_sync::{machine::Limits, HeaviestSync, StrictAnnouncements, SyncMetrics, SyncParts};
+use isthmus_sync::{machine::Limits, HeaviestSync, SyncMetrics, SyncParts};
 use polkadot_sdk::*;
 use sc_consensus::{DefaultImportQueue, ImportQueue};
 use sc_consensus_grandpa::SharedAuthoritySet;
@@ -28,9 +32,6 @@ use std::{
 	future::Future,
 	sync::{Arc, OnceLock},
 };
-
-/// How the protocols of announcements and requests are configured.
-pub(super) type Strict = StrictAnnouncements<Litep2pNetworkBackend>;
 
 /// What the stage needs.
 pub(super) struct Inputs<'a> {

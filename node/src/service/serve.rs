@@ -3,7 +3,7 @@
 
 use crate::client::{FullBackend, FullChain};
 use isthmus_primitives::{Block, BlockNumber, Hash};
-use isthmus_sync::{in_turn, WarpProtocols};
+use isthmus_sync::{in_turn, StrictAnnouncements, WarpProtocols};
 use polkadot_sdk::*;
 use sc_consensus_grandpa::{warp_proof::NetworkProvider, SharedAuthoritySet};
 use sc_network::{config::FullNetworkConfiguration, Litep2pNetworkBackend, NetworkBackend};
@@ -17,7 +17,10 @@ use sc_service::{Configuration, SpawnTaskHandle, TaskManager};
 use sp_blockchain::HeaderBackend;
 use std::{error::Error, sync::Arc};
 
-use super::{network::Strict, parts::Core};
+use super::parts::Core;
+
+/// How the protocols of announcements and requests are configured.
+pub(super) type Strict = StrictAnnouncements<Litep2pNetworkBackend>;
 
 /// A protocol of requests and answers.
 type Protocol =
