@@ -113,8 +113,8 @@ impl Note<'_> {
 			..
 		} = self;
 		let first = self.file.first(genesis, dataset).map_err(SdkError::from)?;
-		let begun = self.file.begin(genesis, dataset, epoch);
-		begun.map_err(SdkError::from)?;
+		let noted = self.file.begin(genesis, dataset, epoch);
+		noted.map_err(SdkError::from)?;
 		Ok(Self {
 			is_ours: is_alone && first.is_none(),
 			..self
@@ -127,8 +127,8 @@ impl Note<'_> {
 		match made {
 			Ok((dataset, epoch)) => {
 				// Whatever others did to the note meanwhile, it is there now.
-				let begun = file.begin(genesis, dataset, epoch);
-				begun.map_err(SdkError::from)?;
+				let noted = file.begin(genesis, dataset, epoch);
+				noted.map_err(SdkError::from)?;
 				if dataset != self.dataset {
 					self.take_back()?;
 				} else if self.is_ours && epoch > self.epoch {

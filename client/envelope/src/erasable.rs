@@ -251,11 +251,18 @@ impl ErasableFile {
 		epoch: u32,
 	) -> Result<(), ErasableError> {
 		let place = (genesis, dataset);
-		self.change(|contents| {
+		let is_early = |contents: &Contents| {
 			let mut drawn = contents.trees.keys();
 			let is_used = drawn.any(|(of, earlier)| *of == place && *earlier < epoch);
-			if let (false, Some(first)) = (is_used, contents.datasets.get_mut(&place)) {
-				*first = epoch.max(*first);
+			let first = contents.datasets.get(&place);
+			!is_used && first.is_some_and(|first| *first < epoch)
+		};
+		if !is_early(&self.read()?) {
+			return Ok(());
+		}
+		self.change(|contents| {
+			if is_early(contents) {
+				contents.datasets.insert(place, epoch);
 			}
 			Ok(())
 		})
