@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a command needs to talk to a chain: a connection and the account to act as.
 
-use crate::{error::Error, key_file, options::Options, report::Output, stderr::tell};
+use crate::{
+	error::Error, key_file, options::Options, report::Output, secret::without_password,
+	stderr::tell,
+};
 use isthmus_sdk::{Call, Client, Error as SdkError, Identity, Included, Pending, H256};
 use std::path::Path;
 
@@ -68,8 +71,7 @@ impl Context {
 			return opened.map_err(|error| self.options.naming_key(error));
 		}
 		if !self.client.is_development().await? {
-			// What follows is a password.
-			let key = key.split("///").next().unwrap_or_default();
+			let key = without_password(&key);
 			return Err(Error::usage(format!(
 				"{key} works only on development chains, because its secrets are public"
 			))

@@ -683,19 +683,20 @@ async fn create(
 	let call = client.create_dataset(name).await?;
 	let marked = match erasable {
 		true => {
+			let alone = erase::alone(context, identity).await?;
 			let next = client.best().await?.next_dataset(identity.id()).await?;
-			Some(Marked::new(context, identity, next, 0)?)
+			Some(Marked::new(context, identity, alone, (next, 0))?)
 		}
 		false => None,
 	};
 	let made = make(context, identity, &call).await;
-	let number = made.as_ref().map(|(_, dataset)| *dataset);
-	let keys = marked.map(|marked| marked.done(number)).transpose()?;
+	let first = made.as_ref().map(|(_, dataset)| (*dataset, 0));
+	let keys = marked
+		.map(|marked| marked.done(context, first))
+		.transpose()?;
 	let (block, dataset) = made?;
-	// What an interrupted command with --erasable may have noted for this number.
 	if let (false, Some(file)) = (erasable, &identity.erasable) {
-		file.end(client.genesis(), dataset)
-			.map_err(SdkError::from)?;
+		erase::not_erasable(file, client.genesis(), (dataset, 0))?;
 	}
 	Ok(Created {
 		block,
@@ -790,25 +791,44 @@ async fn start_epoch(
 	let call = client.start_epoch(dataset).await?;
 	let marked = match erasable {
 		true => {
+			let alone = erase::alone(context, identity).await?;
 			let entry = own(&client.best().await?, identity.id(), dataset).await?;
-			Some(Marked::new(context, identity, dataset, entry.epoch + 1)?)
+			let next = entry.epoch.saturating_add(1);
+			Some(Marked::new(context, identity, alone, (dataset, next))?)
 		}
 		false => None,
 	};
-	let sent = context.send(identity, &call).await;
-	let keys = marked.map(|marked| marked.done(sent.as_ref().map(|_| dataset)));
-	let (keys, included) = (keys.transpose()?, sent?);
-	let block = included.number();
-	let started = included.events.iter().filter_map(|event| match event {
-		Event::EpochStarted { epoch, .. } => Some(Started {
-			block,
-			dataset,
-			epoch: *epoch,
-			keys: keys.clone(),
-		}),
+	let made = started(context, identity, &call).await;
+	let next = made.as_ref().map(|(_, epoch)| (dataset, *epoch));
+	let keys = marked
+		.map(|marked| marked.done(context, next))
+		.transpose()?;
+	let (block, epoch) = made?;
+	if let (false, Some(file)) = (erasable, &identity.erasable) {
+		erase::not_erasable(file, client.genesis(), (dataset, epoch))?;
+	}
+	Ok(Lines(vec![Started {
+		block,
+		dataset,
+		epoch,
+		keys,
+	}]))
+}
+
+/// Starts an epoch. Returns its block and its number.
+async fn started(
+	context: &Context,
+	identity: &Identity,
+	call: &Call,
+) -> Result<(BlockNumber, Epoch), Error> {
+	let included = context.send(identity, call).await?;
+	let epoch = included.events.iter().find_map(|event| match event {
+		Event::EpochStarted { epoch, .. } => Some(*epoch),
 		_ => None,
 	});
-	Ok(Lines(started.collect()))
+	let epoch =
+		epoch.ok_or_else(|| Error::failed("the block has no event with the epoch's number"))?;
+	Ok((included.number(), epoch))
 }
 
 async fn set_closed(

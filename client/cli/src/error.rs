@@ -399,10 +399,7 @@ impl From<FetchError> for Error {
 fn has_no_effect(error: &SdkError) -> bool {
 	match error {
 		SdkError::Refused(_) | SdkError::Cost(_) | SdkError::InsufficientFunds { .. } => true,
-		error => matches!(
-			error.rejection(),
-			Some(Rejection::CannotPay | Rejection::PoolFull)
-		),
+		error => matches!(error.rejection(), Some(Rejection::CannotPay)),
 	}
 }
 

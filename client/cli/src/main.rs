@@ -299,8 +299,15 @@ fn with_visible_values(mut error: clap::Error) -> clap::Error {
 		ContextValue::String(text) => Some((kind, text.clone())),
 		_ => None,
 	});
+	let is_url = matches!(
+		error.get(ContextKind::InvalidArg),
+		Some(ContextValue::String(argument)) if argument.starts_with("--url")
+	);
 	for (kind, text) in context.collect::<Vec<_>>() {
-		let mut visible = text::shown(secret::shown_argument(&text));
+		let mut visible = text::shown(match (kind, is_url) {
+			(ContextKind::InvalidValue, true) => secret::shown_url(&text),
+			_ => secret::shown_argument(&text),
+		});
 		if let Some((end, _)) = visible.char_indices().nth(MOST_REPEATED) {
 			visible.truncate(end);
 			visible.push('…');

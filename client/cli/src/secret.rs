@@ -44,17 +44,34 @@ fn is_phrase(text: &str) -> bool {
 	known >= LEAST_WORDS && known * 4 >= all * 3
 }
 
-/// Returns an argument as errors show it: without a password, and not at all if it may be a secret.
+/// Returns an argument as errors show it: without a password or the query of an address, and not at all if it may be a
+/// secret.
 pub(crate) fn shown_argument(text: &str) -> String {
 	if is_likely(text) {
 		return HIDDEN.to_owned();
 	}
-	let host = text.split_once("://").map(|(_, rest)| rest);
-	let host = host.and_then(|rest| rest.split(['/', '?', '#']).next());
-	match host.is_some_and(|host| host.contains('@')) {
+	let text = match text.trim_start().starts_with("//") {
+		true => without_password(text),
+		false => text,
+	};
+	let is_address = text.contains("://") && text.contains(['?', '#']);
+	match is_address || text.contains('@') {
 		true => shown_address(text),
 		false => text.to_owned(),
 	}
+}
+
+/// Returns the value of `--url` as errors show it: never as it is, because a query may be a secret in any text.
+pub(crate) fn shown_url(text: &str) -> String {
+	match is_likely(text) {
+		true => HIDDEN.to_owned(),
+		false => shown_address(text),
+	}
+}
+
+/// Returns the name of a development account without the password that may follow it.
+pub(crate) fn without_password(key: &str) -> &str {
+	key.split("///").next().unwrap_or_default()
 }
 
 /// Reads the path of a file of secrets: a key file, or the gateway's credentials.
@@ -73,11 +90,20 @@ pub(crate) fn key(text: String) -> Result<String, &'static str> {
 	}
 }
 
-/// Returns whether a text that should be a path is a secret, or the contents of a key file.
+/// Returns whether a text that should be a path is a secret, or the contents of a key file. No secret begins like a path that
+/// says in which folder the file is.
 fn is_no_path(text: &str) -> bool {
-	let is_long = text.split_whitespace().count() >= LEAST_OF_ANY && !text.starts_with(['/', '.']);
+	if ["/", "./", "../"]
+		.iter()
+		.any(|start| text.starts_with(start))
+	{
+		return false;
+	}
+	let is_share = text.trim_start().starts_with(shares::PREFIX);
+	let is_secret = is_share || is_digits(text) || is_phrase(text);
+	let is_long = text.split_whitespace().count() >= LEAST_OF_ANY;
 	let is_json = text.trim_start().starts_with('{');
-	(is_likely(text) || is_long || is_json) && !Path::new(text).exists()
+	(is_secret || is_long || is_json) && !Path::new(text).exists()
 }
 
 /// Checks that what was typed or piped as a secret is not a key file, nor the path of one.
@@ -128,18 +154,16 @@ mod tests {
 			"",
 			"school.key",
 			"//Alice",
-			"//Alice///password",
 			"./0f0f",
 			"5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty",
 			"fact(weather/beijing, pm25) > 75 and before(2027-01-01) or after(2028-01-01)",
-			"https://example.org/a@b?c",
+			"https://example.org/a/b",
+			"file:///srv/copies",
 		] {
 			assert_eq!(shown_argument(plain), plain);
 			assert_eq!(key(plain.to_owned()).as_deref(), Ok(plain));
 		}
-		for path in [format!("./{seed}"), format!("/{}", "a b c d ".repeat(3))] {
-			assert_eq!(key(path.clone()), Ok(path));
-		}
+		assert_eq!(shown_argument("//Alice///pass@word"), "//Alice");
 		// Words of other languages, and the contents of a key file.
 		for other in [
 			"eins zwei drei vier ".repeat(3),
@@ -150,23 +174,62 @@ mod tests {
 	}
 
 	#[test]
-	fn a_password_in_an_address_is_not_shown() {
+	fn a_password_or_a_query_in_an_address_is_not_shown() {
 		for (address, expected) in [
 			("ws://user:pass@node.org:99999", "ws://node.org:99999"),
 			("http://user:pass@node.org/rpc", "http://node.org/rpc"),
+			("https://example.org/a@b?c", "https://example.org"),
+			("user:pass@node.org:9944", "node.org:9944"),
+			("//user:pass@node.org:9944", "node.org:9944"),
+			("ws://host:99999?token=SECRET", "ws://host:99999"),
+			("ws://host:99999#SECRET", "ws://host:99999"),
+			("ws://u:pa/ss@h", "ws://h"),
+			("ws://u:pa?ss@h", "ws://h"),
+			("ws://u:pa#ss@h", "ws://h"),
 		] {
 			assert_eq!(shown_argument(address), expected);
+			assert_eq!(shown_url(address), expected);
+		}
+		assert_eq!(shown_url("host:99999?token=SECRET"), "host:99999");
+		assert_eq!(shown_url(&"0f".repeat(32)), HIDDEN);
+		for plain in ["ws://::1:9944", "ws://a,ws://b", "127.0.0.1:9944", ""] {
+			assert_eq!(shown_url(plain), plain);
 		}
 	}
 
 	#[test]
+	fn a_path_that_says_its_folder_is_no_secret() {
+		let seed = "0f".repeat(32);
+		let share = format!("{}1-0102", shares::PREFIX);
+		for secret in [TWELVE, &seed, &share] {
+			assert_eq!(key(secret.to_owned()), Err(NO_PATH));
+			for path in [
+				format!("./{secret}"),
+				format!("../{secret}"),
+				format!("/backup/{secret}/new.key"),
+			] {
+				assert_eq!(key(path.clone()), Ok(path));
+			}
+		}
+		assert_eq!(key(format!(" {share}")), Err(NO_PATH));
+		let long = format!("/{}", "a b c d ".repeat(3));
+		assert_eq!(key(long.clone()), Ok(long));
+	}
+
+	#[test]
 	fn a_file_that_exists_may_have_any_name() {
-		let folder = tempfile::tempdir().unwrap();
-		let path = folder.path().join(TWELVE);
-		let path = path.to_str().unwrap();
-		assert_eq!(key(path.to_owned()), Err(NO_PATH));
-		std::fs::write(path, "").unwrap();
-		assert!(key(path.to_owned()).is_ok());
+		// A relative path, from the folder in which tests of a package run.
+		let file = tempfile::Builder::new()
+			.prefix(TWELVE)
+			.rand_bytes(0)
+			.suffix(&format!(" {}", std::process::id()))
+			.tempfile_in(".")
+			.unwrap();
+		let name = file.path().file_name().unwrap().to_str().unwrap();
+		assert!(key(name.to_owned()).is_ok());
+		let name = name.to_owned();
+		file.close().unwrap();
+		assert_eq!(key(name), Err(NO_PATH));
 	}
 
 	#[test]

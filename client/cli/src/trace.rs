@@ -216,14 +216,37 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Line>, Err
 			let mut lines: Vec<_> = lines.map(Line::Event).collect();
 			// The state is that of now. A reader owns nothing that is kept.
 			if opts.to.is_none() && !matches!(subject, Subject::Reader(_)) {
-				let (block, kept) = keepers(&context.client, &subject).await?;
-				let kept = kept.into_iter().map(ListedKeeper::from);
-				lines.extend(kept.map(|keeper| Line::Kept(block, keeper)));
+				let kept = keepers(&context.client, &subject).await;
+				let kept = kept.map(|(block, kept)| {
+					let kept = kept.into_iter().map(ListedKeeper::from);
+					kept.map(|keeper| Line::Kept(block, keeper)).collect()
+				});
+				let print = |lines: &Lines<Line>| context.output.print(lines);
+				lines = with_keepers(lines, kept.map_err(Error::from), print)?;
 			}
 			if lines.is_empty() && context.output == Output::Text {
 				tell("nothing found");
 			}
 			Ok(Lines(lines))
+		}
+	}
+}
+
+/// Adds who keeps copies to a history. If that cannot be shown, the history is printed before the error is returned: its
+/// search may have taken long.
+fn with_keepers(
+	mut history: Vec<Line>,
+	kept: Result<Vec<Line>, Error>,
+	print: impl FnOnce(&Lines<Line>) -> Result<(), Error>,
+) -> Result<Vec<Line>, Error> {
+	match kept {
+		Ok(kept) => {
+			history.extend(kept);
+			Ok(history)
+		}
+		Err(error) => {
+			print(&Lines(history))?;
+			Err(error.also("the history is whole; only who keeps copies is missing"))
 		}
 	}
 }
@@ -569,9 +592,9 @@ mod tests {
 	use super::*;
 	use isthmus_sdk::{BlockId, H256};
 
-	#[test]
-	fn chunks_in_a_row_are_one_line_of_text() {
-		let chunk = |number: BlockNumber, key: u8, index| Happening {
+	/// A chunk of a record with a short name, stored in a block.
+	fn chunk(number: BlockNumber, key: u8, index: u32) -> Happening {
+		Happening {
 			block: BlockId {
 				number,
 				hash: H256::zero(),
@@ -584,7 +607,39 @@ mod tests {
 				index,
 				content_hash: H256::zero(),
 			},
+		}
+	}
+
+	#[test]
+	fn a_history_is_printed_although_the_keepers_cannot_be_proven() {
+		let history = || -> Vec<Line> {
+			let lines = lines(vec![chunk(1, b'a', 0)], None, Output::Text);
+			lines
+				.into_iter()
+				.map(|line| Line::Event(Box::new(line)))
+				.collect()
 		};
+		let mut printed = String::new();
+		let print = |lines: &Lines<Line>| {
+			printed = lines.to_string();
+			Ok(())
+		};
+		let failed = with_keepers(history(), Err(Error::refused("not proven")), print);
+		let error = failed.err().unwrap();
+		assert_eq!(error.kind(), crate::error::Kind::Refused);
+		assert_eq!(error.message(), "not proven");
+		assert_eq!(printed, "block 1        a: chunk 0 stored");
+		// Otherwise, the caller prints it.
+		let all = with_keepers(history(), Ok(history()), |_| panic!("printed twice"));
+		assert_eq!(all.ok().map(|lines| lines.len()), Some(2));
+		// What could not be printed is an error of its own.
+		let closed = |_: &Lines<Line>| Err(Error::failed("closed"));
+		let failed = with_keepers(history(), Err(Error::refused("not proven")), closed);
+		assert_eq!(failed.err().unwrap().message(), "closed");
+	}
+
+	#[test]
+	fn chunks_in_a_row_are_one_line_of_text() {
 		let all = vec![
 			chunk(1, b'a', 0),
 			chunk(1, b'a', 1),

@@ -238,6 +238,36 @@ impl ErasableFile {
 		})
 	}
 
+	/// Makes a dataset's epochs erasable from this one on only, if [`Self::begin`] named an earlier one that was not made after
+	/// all. Does nothing if keys of an earlier one were drawn.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the file cannot be read or written.
+	pub fn postpone(
+		&self,
+		genesis: [u8; 32],
+		dataset: u32,
+		epoch: u32,
+	) -> Result<(), ErasableError> {
+		let place = (genesis, dataset);
+		let is_early = |contents: &Contents| {
+			let mut drawn = contents.trees.keys();
+			let is_used = drawn.any(|(of, earlier)| *of == place && *earlier < epoch);
+			let first = contents.datasets.get(&place);
+			!is_used && first.is_some_and(|first| *first < epoch)
+		};
+		if !is_early(&self.read()?) {
+			return Ok(());
+		}
+		self.change(|contents| {
+			if is_early(contents) {
+				contents.datasets.insert(place, epoch);
+			}
+			Ok(())
+		})
+	}
+
 	/// Notes leaves whose records are going to be removed, so that they can be erased after an interruption, too.
 	///
 	/// # Errors

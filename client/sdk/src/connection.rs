@@ -391,17 +391,37 @@ async fn dial(url: &str, silence: Duration) -> Result<Arc<RpcConnection>, Error>
 	Ok(Arc::new(connection.build_with_tokio(sender, receiver)))
 }
 
-/// Returns an address without the name, the password and the query that it may contain: a query may be a secret, too.
+/// Returns an address without the name, the password and the query that it may contain: a query may be a secret, too. A
+/// password may contain `/`, `?` and `#`, although it should not: what may be a part of one is not shown, either.
 pub fn shown(url: &str) -> String {
-	let url = url.split(['?', '#']).next().unwrap_or_default();
-	match url.split_once("://") {
-		Some((scheme, rest)) => {
-			let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-			let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
-			format!("{scheme}://{}", &rest[host..])
+	let (scheme, rest) = match url.split_once("://") {
+		Some((scheme, rest)) => (format!("{scheme}://"), rest),
+		None => (String::new(), url),
+	};
+	let is_end = |letter| matches!(letter, '/' | '?' | '#');
+	let (host, after) = rest.split_at(rest.find(is_end).unwrap_or(rest.len()));
+	let host = host.rsplit('@').next().unwrap_or_default();
+	match after.rsplit_once('@') {
+		None => {
+			let path = after.split(['?', '#']).next().unwrap_or_default();
+			format!("{scheme}{host}{path}")
 		}
-		None => url.to_owned(),
+		Some(_) if is_host(host) => format!("{scheme}{host}"),
+		Some((_, last)) => {
+			let host = last.split(is_end).next().unwrap_or_default();
+			format!("{scheme}{host}")
+		}
 	}
+}
+
+/// Returns whether a text is surely a host, with or without a port, and not the beginning of a name and a password.
+fn is_host(text: &str) -> bool {
+	let (host, port) = match text.rsplit_once(':') {
+		Some((host, port)) if !port.ends_with(']') => (host, port),
+		_ => (text, "1"),
+	};
+	let is_name = host == "localhost" || host.contains('.') || host.starts_with('[');
+	is_name && port.parse::<u16>().is_ok()
 }
 
 #[cfg(test)]
@@ -453,10 +473,23 @@ mod tests {
 		for (url, expected) in [
 			("ws://127.0.0.1:9944", "ws://127.0.0.1:9944"),
 			("wss://user:p@ss@node.org/rpc", "wss://node.org/rpc"),
-			("ws://node.org/a@b", "ws://node.org/a@b"),
+			("ws://node.org/a@b", "ws://node.org"),
+			("ws://[::1]/a@b", "ws://[::1]"),
+			("ws://[::1]:9944?a@b", "ws://[::1]:9944"),
+			("wss://node.org:443/rpc?user@secret", "wss://node.org:443"),
+			("wss://user:pass@node.org?token=se@cret", "wss://node.org"),
 			("wss://node.org/rpc?token=secret", "wss://node.org/rpc"),
 			("wss://node.org?user@secret", "wss://node.org"),
 			("node", "node"),
+			("user:pass@node.org:9944", "node.org:9944"),
+			("node.org:9944?token=secret", "node.org:9944"),
+			// Passwords with what should not be in them.
+			("ws://u:pa/ss@h", "ws://h"),
+			("ws://u:pa?ss@h:1/rpc", "ws://h:1"),
+			("ws://u:pa#ss@h?token=secret", "ws://h"),
+			("ws://u:p@s/s@h", "ws://h"),
+			("ws://u:12/34@h", "ws://h"),
+			("ada@uni.org:pa/ss@h", "h"),
 		] {
 			assert_eq!(shown(url), expected);
 		}

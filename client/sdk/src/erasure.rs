@@ -2,13 +2,32 @@
 //! Erases the keys of records, so that no one can open them any more, except those who have a copy of these keys.
 
 use crate::{
-	account::Identity, client::Client, error::Error, removal::Removal, sharing::epoch_id, types::*,
+	account::Identity, client::Client, error::Error, lock::Held, removal::Removal,
+	sharing::epoch_id, types::*, wait::Wait,
 };
 use isthmus_envelope::ErasableError;
 use std::collections::BTreeMap;
 
 /// The maximum number of leaves whose keys are erased at a time.
 pub const MAX_ERASED: u64 = 1 << 20;
+
+/// Keeps other programs of the same user on this machine from making erasable datasets and epochs of the same owner, until it
+/// is dropped. Who makes one notes its number in the file of erasable keys before, and holds this until the transaction's
+/// outcome is known: otherwise two programs may note the same number, and one of them takes the note of both back.
+#[derive(Debug)]
+pub struct Alone {
+	_held: Held,
+}
+
+impl Alone {
+	/// Waits until no other program does so. Returns `None`, and tells the user, if no lock file can be made or locked: then
+	/// no note can safely be taken back.
+	pub async fn wait(client: &Client, owner: &Identity) -> Option<Self> {
+		let name = format!("isthmus-{}-erasable.lock", owner.id());
+		let held = client.hold(Wait::OtherErasable, &name).await;
+		held.map(|held| Self { _held: held })
+	}
+}
 
 /// Leaves whose keys are going to be erased.
 #[derive(Clone, Debug, PartialEq, Eq)]

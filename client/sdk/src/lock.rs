@@ -184,6 +184,7 @@ fn command_of(process: u32) -> Option<String> {
 }
 
 /// A lock that is held, whose file is removed when it is dropped.
+#[derive(Debug)]
 pub(crate) struct Held {
 	path: PathBuf,
 	_file: File,

@@ -103,13 +103,22 @@ pub fn ist(amount: Balance) -> String {
 	Ist(amount).to_string()
 }
 
-/// Returns an error in the system's words, without the system's number for it.
+/// Returns an error in the system's words, without the system's number for it. Nothing else is left out.
 pub fn io_words(error: &impl std::fmt::Display) -> String {
+	/// What the standard library writes before the number. A parenthesis follows it.
+	const BEFORE: &str = " (os error ";
 	let text = error.to_string();
-	let mut parts = text.split(" (os error ");
+	let mut parts = text.split(BEFORE);
 	let mut words = parts.next().unwrap_or_default().to_owned();
+	let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
 	for part in parts {
-		words.push_str(part.split_once(')').map_or("", |(_, after)| after));
+		match part.split_once(')') {
+			Some((number, after)) if is_number(number) => words.push_str(after),
+			_ => {
+				words.push_str(BEFORE);
+				words.push_str(part);
+			}
+		}
 	}
 	words
 }
@@ -138,6 +147,19 @@ mod tests {
 			format!("a: {words}, and b: {words}; go on (now)")
 		);
 		assert_eq!(io_words(&"plain"), "plain");
+		for kept in [
+			"a (os error ",
+			"a (os error 2",
+			"a (os error two) is not there",
+			"a (os error ) is not there",
+			"a (os error 2 of 3, and what follows",
+		] {
+			assert_eq!(io_words(&kept), kept);
+		}
+		assert_eq!(
+			io_words(&"a (os error x (os error 2): b"),
+			"a (os error x: b"
+		);
 	}
 
 	#[test]

@@ -43,6 +43,8 @@ pub enum Wait {
 	OtherFetch,
 	/// Another program on this machine, which revokes a grant of the same owner.
 	OtherRevocation,
+	/// Another program on this machine, which makes an erasable dataset or epoch of the same owner.
+	OtherErasable,
 }
 
 /// A long wait.
@@ -81,6 +83,9 @@ impl fmt::Display for Waiting {
 			}
 			Wait::OtherFetch => "waiting for another program that fetches to the same file",
 			Wait::OtherRevocation => "waiting for another program that revokes a grant",
+			Wait::OtherErasable => {
+				"waiting for another program that makes an erasable dataset or epoch"
+			}
 		})?;
 		if let Some(holder) = &self.holder {
 			write!(f, " ({holder})")?;
@@ -92,7 +97,8 @@ impl fmt::Display for Waiting {
 				| Wait::OtherUpload
 				| Wait::OtherObject
 				| Wait::OtherFetch
-				| Wait::OtherRevocation,
+				| Wait::OtherRevocation
+				| Wait::OtherErasable,
 				_,
 			) => Ok(()),
 			(_, None) => f.write_str("; the node does not answer"),

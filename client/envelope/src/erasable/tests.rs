@@ -86,6 +86,23 @@ fn what_was_not_begun_after_all_is_taken_back() {
 	assert_eq!(file.first(GENESIS, 3).unwrap(), Some(1));
 }
 
+#[test]
+fn an_epoch_that_became_a_later_one_leaves_those_before_as_they_are() {
+	let folder = tempfile::tempdir().unwrap();
+	let file = file(&folder);
+	file.postpone(GENESIS, 3, 2).unwrap();
+	assert_eq!(file.first(GENESIS, 3).unwrap(), None);
+	file.begin(GENESIS, 3, 1).unwrap();
+	file.postpone(GENESIS, 3, 2).unwrap();
+	assert_eq!(file.first(GENESIS, 3).unwrap(), Some(2));
+	file.postpone(GENESIS, 3, 1).unwrap();
+	assert_eq!(file.first(GENESIS, 3).unwrap(), Some(2));
+	// Not if it is in use.
+	file.start(&id(3, 2)).unwrap();
+	file.postpone(GENESIS, 3, 4).unwrap();
+	assert_eq!(file.first(GENESIS, 3).unwrap(), Some(2));
+}
+
 #[cfg(unix)]
 #[test]
 fn only_its_owner_may_read_the_file() {

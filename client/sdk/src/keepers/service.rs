@@ -22,11 +22,11 @@ use isthmus_storage_proof::{
 	Proof,
 };
 use std::{
-	collections::{BTreeMap, BTreeSet, VecDeque},
+	collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
 	future::{pending, Future},
 	pin::pin,
 };
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 
 /// How many objects are copied at a time, at most: small ones, whose store is waited for most of the time.
 const COPIES: usize = 8;
@@ -217,8 +217,7 @@ pub async fn keep_until(
 		objects: BTreeMap::new(),
 		unusable: BTreeSet::new(),
 		waiting: VecDeque::new(),
-		copying: JoinSet::new(),
-		in_flight: BTreeMap::new(),
+		copying: Copying::default(),
 		listed: None,
 		refused: (0, 0),
 		proven_in: None,
@@ -234,8 +233,8 @@ pub async fn keep_until(
 			service.copy_next();
 			tokio::select! {
 				head = &mut next => { head?; break }
-				Some(copied) = service.copying.join_next() => {
-					service.copied(copied.ok());
+				Some((key, copied)) = service.copying.next() => {
+					service.copied(key, copied);
 					if service.is_settled() {
 						break;
 					}
@@ -246,8 +245,55 @@ pub async fn keep_until(
 	}
 }
 
-/// What came of copying an object: whether anything was copied.
-type Copied = (RecordKey, Result<bool, CopyError>);
+/// What came of copying an object: whether anything was copied. `None` if the task failed, which is a fault of this program.
+type Copied = Option<Result<bool, CopyError>>;
+
+/// The objects that are being copied. The tasks end when this value is dropped.
+#[derive(Default)]
+struct Copying {
+	tasks: JoinSet<Result<bool, CopyError>>,
+	/// The object of each task.
+	keys: HashMap<task::Id, RecordKey>,
+	/// The lengths of the objects.
+	in_flight: BTreeMap<RecordKey, u64>,
+}
+
+impl Copying {
+	/// Begins to copy an object of this length.
+	fn begin(
+		&mut self,
+		key: RecordKey,
+		length: u64,
+		copy: impl Future<Output = Result<bool, CopyError>> + Send + 'static,
+	) {
+		let task = self.tasks.spawn(copy);
+		self.keys.insert(task.id(), key);
+		self.in_flight.insert(key, length);
+	}
+
+	/// Waits for the next object of which nothing more is copied, however its task ended. Returns `None` if there is none.
+	/// Nothing is lost if the wait is dropped.
+	async fn next(&mut self) -> Option<(RecordKey, Copied)> {
+		loop {
+			let (task, copied) = match self.tasks.join_next_with_id().await? {
+				Ok((task, copied)) => (task, Some(copied)),
+				Err(error) => (error.id(), None),
+			};
+			if let Some(key) = self.keys.remove(&task) {
+				self.in_flight.remove(&key);
+				return Some((key, copied));
+			}
+		}
+	}
+
+	fn is_empty(&self) -> bool {
+		self.tasks.is_empty()
+	}
+
+	fn has(&self, key: &RecordKey) -> bool {
+		self.in_flight.contains_key(key)
+	}
+}
 
 /// An object of the dataset.
 struct Known {
@@ -276,10 +322,8 @@ struct Service<'a, W> {
 	unusable: BTreeSet<RecordKey>,
 	/// What is to be copied.
 	waiting: VecDeque<RecordKey>,
-	/// The objects that are being copied. The tasks end when this value is dropped.
-	copying: JoinSet<Copied>,
-	/// The lengths of these objects.
-	in_flight: BTreeMap<RecordKey, u64>,
+	/// The objects that are being copied.
+	copying: Copying,
 	/// When the dataset's objects were listed: their number, and the period.
 	listed: Option<(u32, Period)>,
 	/// The period in which proofs were refused, and how many.
@@ -396,7 +440,7 @@ impl<W: Watch> Service<'_, W> {
 		for key in keys {
 			// Also those that could not be copied in an earlier period.
 			let is_missing = self.objects.get(&key).is_some_and(|known| !known.here);
-			if is_missing && !self.in_flight.contains_key(&key) && !queued.contains(&key) {
+			if is_missing && !self.copying.has(&key) && !queued.contains(&key) {
 				self.waiting.push_back(key);
 			}
 		}
@@ -461,32 +505,25 @@ impl<W: Watch> Service<'_, W> {
 				continue;
 			};
 			let length = known.object.length();
-			if !may_begin(&self.in_flight, length) {
+			if !may_begin(&self.copying.in_flight, length) {
 				return;
 			}
 			self.waiting.pop_front();
-			self.in_flight.insert(key, length);
 			let (object, damaged) = (known.object.clone(), known.damaged);
 			let (sources, at) = (self.sources.clone(), self.keeping.at.clone());
-			self.copying.spawn(async move {
-				let copied = match damaged {
+			self.copying.begin(key, length, async move {
+				match damaged {
 					true if check(&at, &object, true, &mut |_| {}).await.is_right() => Ok(false),
 					true => copy_again(&object, &sources, &at).await.map(|()| true),
 					false => copy(&object, &sources, &at).await,
-				};
-				(key, copied)
+				}
 			});
 		}
 	}
 
-	/// Notes what came of copying an object.
-	fn copied(&mut self, copied: Option<Copied>) {
-		// A task ends only with its result, or with the program.
-		let Some((key, copied)) = copied else {
-			return;
-		};
-		self.in_flight.remove(&key);
-		let Some(known) = self.objects.get_mut(&key) else {
+	/// Notes what came of copying an object. If its task failed, it is copied again later, as if it could not be copied.
+	fn copied(&mut self, key: RecordKey, copied: Copied) {
+		let (Some(known), Some(copied)) = (self.objects.get_mut(&key), copied) else {
 			return;
 		};
 		match copied {
@@ -680,6 +717,23 @@ mod tests {
 		assert!(!may_begin(&copying(&[16 << 20; 4]), 1));
 		assert!(may_begin(&copying(&[1; 7]), 1) && !may_begin(&copying(&[1; 8]), 1));
 		assert!(!may_begin(&copying(&[u64::MAX]), u64::MAX));
+	}
+
+	#[tokio::test]
+	async fn an_object_whose_task_failed_is_not_taken_for_one_that_is_being_copied() {
+		let key = |number: u8| RecordKey::from([number; 32]);
+		let mut copying = Copying::default();
+		copying.begin(key(1), 1 << 40, async { panic!("a fault") });
+		assert!(copying.has(&key(1)) && !may_begin(&copying.in_flight, 1));
+		let failed = copying.next().await;
+		assert!(matches!(failed, Some((of, None)) if of == key(1)));
+		assert!(!copying.has(&key(1)) && may_begin(&copying.in_flight, 1 << 40));
+		assert!(copying.is_empty() && copying.keys.is_empty());
+		// It can be copied again.
+		copying.begin(key(1), 1, async { Ok(true) });
+		let copied = copying.next().await;
+		assert!(matches!(copied, Some((of, Some(Ok(true)))) if of == key(1)));
+		assert!(copying.next().await.is_none());
 	}
 
 	#[test]
