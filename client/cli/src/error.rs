@@ -574,7 +574,13 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		}
 		NothingWrong { .. } => (Kind::Refused, Some("name another record with --leaf, if one is still to come")),
 		Name(_) | InvalidSecret | InvalidAccount | InvalidDevelopmentAccount => (Kind::Usage, None),
-		Leaves(LeavesError::Backwards { .. }) => (Kind::Usage, None),
+		Leaves(LeavesError::Backwards { .. } | LeavesError::NumberOrName { .. }) => (Kind::Usage, None),
+		Leaves(LeavesError::OtherEpoch { .. } | LeavesError::NoEpoch { .. }) => {
+			(Kind::Refused, Some("name the epoch with --epoch NUMBER"))
+		}
+		Leaves(LeavesError::OthersBetween { .. } | LeavesError::ManyBetween { .. }) => {
+			(Kind::Refused, Some("to mean all between them: --all-between"))
+		}
 		Leaves(_) | Card(_) => (Kind::Refused, None),
 		PartlyErased(_) | Range(TreeError::Erased { .. }) => (Kind::Refused, None),
 		Erasable(error) => erasable_hint(error),
