@@ -26,9 +26,9 @@ isthmus authorize [OPTIONS] <REQUEST>
        isthmus authorize [OPTIONS] --to <READER> --leaves <FROM..TO>")]
 #[command(after_help = "\
 If leaves of the range were erased, each range that is left gets a grant of its own. A request for
-such a range is rejected in the same step, with a reason that names the leaves, and the grants are
-sealed to the key that its reader has registered. A request that offers a payment or asks for a firm
-term is refused instead: only its answer gets them.
+such a range is rejected in the same step, with a reason that names the leaves and its purpose, and
+the grants are sealed to the key that its reader has registered. A request that offers a payment or
+asks for a firm term is refused instead: only its answer gets them. So is one that is not final.
 
 Examples:
   isthmus authorize 3 --key school.key

@@ -635,7 +635,7 @@ mod tests {
 	fn names_are_those_of_one_epoch() {
 		let mut card = names(&["2025-01", "2025-02", "2025-03"]);
 		assert_eq!(ranged(&card, "2025-03", (0, false)), Ok((2, 3)));
-		// A card that does not say its epoch is of a dataset that may have begun another one since.
+		// A card that does not say its epoch is of a dataset that may have another epoch by now.
 		let refused = Err(LeavesError::NoEpoch { current: 1 });
 		assert_eq!(ranged(&card, "2025-03", (1, false)), refused);
 		assert_eq!(ranged(&card, "2025-03", (1, true)), Ok((2, 3)));
