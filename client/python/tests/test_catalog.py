@@ -174,7 +174,6 @@ def test_march_to_may_is_asked_for_by_name(listed: Listed) -> None:
     assert asked(listed, "2026-01..2026-02") == range(0, 2)
     grant = ("authorize", "--to", READER, "--dataset", listed.dataset, "--leaves")
     listed.isthmus("key", "publish", "--finalized")
-    listed.isthmus("key", "publish", "--finalized")
     [granted] = listed.isthmus(*grant, "2026-05..2026-06", *card, key=OWNER)
     assert (granted["scope"]["from"], granted["scope"]["to"]) == (4, 6)
 
