@@ -162,6 +162,9 @@ test(`a folder of ${FILES} files is stored, synced after changes and fetched`, {
 	// Packs are full but for the file that did not fit.
 	assert.ok(stored.packs - Math.ceil(stored.bytes / 2 ** 24) <= 1);
 	assert.equal(stored.transactions, 1);
+	// The leaf of the list opens no file, so its name is not taken for the folder.
+	const list = await isthmus.refused(REFUSED, 'authorize', '--to', reader.address, '--leaves', 'many', ...owner.key);
+	assert.match(list.error, /many is the list of a packed folder/);
 	await isthmus.ok('authorize', '--to', reader.address, '--leaves', '0..100', '--finalized', ...owner.key);
 	const fetch = ['fetch', owner.address, 'many', ...reader.key];
 	const fetched = await measured(t, [...fetch, '--folder', '-o', 'copy']);

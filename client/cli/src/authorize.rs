@@ -3,7 +3,8 @@
 
 use crate::{
 	context::Context,
-	dataset, describe,
+	dataset,
+	describe::{self, no_epoch},
 	error::Error,
 	options::Options,
 	report::Lines,
@@ -13,7 +14,7 @@ use crate::{
 use isthmus_sdk::{
 	sharing::{self, Given},
 	AccountId, BlockNumber, Condition, DatasetId, Depth, Epoch, Error as SdkError, Event, GrantId,
-	Identity, Leaves, RequestId, Seconds, State, Terms,
+	Identity, Leaves, RequestId, Scope, Seconds, State, Terms,
 };
 use serde::Serialize;
 use std::{fmt, path::PathBuf};
@@ -25,9 +26,9 @@ isthmus authorize [OPTIONS] <REQUEST>
        isthmus authorize [OPTIONS] --to <READER> --leaves <FROM..TO>")]
 #[command(after_help = "\
 If leaves of the range were erased, each range that is left gets a grant of its own. A request for
-such a range is rejected in the same step, with a reason that names the leaves, and the grants are
-sealed to the key that its reader has registered. A request that offers a payment or asks for a firm
-term is refused instead: only its answer gets them.
+such a range is rejected in the same step, with a reason that names the leaves and its purpose, and
+the grants are sealed to the key that its reader has registered. A request that offers a payment or
+asks for a firm term is refused instead: only its answer gets them. So is one that is not final.
 
 Examples:
   isthmus authorize 3 --key school.key
@@ -54,6 +55,10 @@ pub(crate) struct Opts {
 	/// Card of the dataset, for what it calls leaves: the one whose hash is on the chain
 	#[arg(long, value_name = "FILE", requires = "leaves")]
 	card: Option<PathBuf>,
+
+	/// Open also the other records between two that --leaves names
+	#[arg(long, requires = "leaves")]
+	all_between: bool,
 
 	/// Dataset, without a request [default: the owner's only one]
 	#[arg(long, value_name = "NUMBER")]
@@ -203,17 +208,30 @@ async fn unasked(
 		None => dataset::only(context, identity.id()).await?,
 	};
 	let entry = dataset::own(best, identity.id(), dataset).await?;
-	let epoch = opts.epoch.unwrap_or(entry.epoch);
-	if epoch > entry.epoch {
-		let now = entry.epoch;
-		return Err(Error::refused(format!(
-			"dataset {dataset} has no epoch {epoch} yet: it is in epoch {now}"
-		)));
+	if let Some(epoch) = opts.epoch.filter(|epoch| *epoch > entry.epoch) {
+		return Err(no_epoch(dataset, epoch, entry.epoch));
 	}
-	let (owner, leaves) = (identity.id(), (leaves, opts.card.as_deref()));
+	let asked = describe::Asked {
+		owner: identity.id(),
+		dataset,
+		epoch: opts.epoch,
+		current: entry.epoch,
+		leaves,
+		card: opts.card.as_deref(),
+		all_between: opts.all_between,
+	};
+	let scope = describe::scope(context, identity, &asked).await?;
+	if matches!(leaves, Leaves::Named { .. }) {
+		let Scope {
+			epoch, from, to, ..
+		} = scope;
+		tell(format_args!(
+			"granting leaves {from}..{to} of epoch {epoch} of dataset {dataset} to {grantee}"
+		));
+	}
 	let terms = Terms {
 		grantee: *grantee,
-		scope: describe::scope(context, identity, owner, (dataset, epoch), leaves).await?,
+		scope,
 		expiry: sharing::expiry(best, opts.term),
 		until: opts.until,
 		request: None,

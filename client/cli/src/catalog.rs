@@ -14,11 +14,13 @@ use crate::{
 	error::Error,
 	input::read_at_most,
 	options::Options,
+	progress::bar,
 	report::{Lines, Report},
 	stderr::tell,
 	text::{account, count, date, only_if, shown},
 };
 use found::Found;
+use indicatif::ProgressStyle;
 use isthmus_sdk::{
 	facts::response_hash,
 	object::Locations,
@@ -28,14 +30,23 @@ use isthmus_sdk::{
 use isthmus_tables::card::{self, Summary};
 use serde::Serialize;
 use std::{
-	collections::BTreeMap,
+	collections::{BTreeMap, BTreeSet},
 	fmt, fs, io,
 	path::{Path, PathBuf},
+	time::Duration,
 };
-use tokio::task::JoinSet;
+use tokio::{
+	task::JoinSet,
+	time::{timeout, timeout_at, Instant},
+};
 
 /// How many datasets' locations are asked at a time.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 32;
+/// How long the locations of a dataset may take together, and those of all datasets.
+const PATIENCE: Patience = Patience {
+	each: Duration::from_secs(20),
+	all: Duration::from_secs(300),
+};
 /// How many columns are shown.
 const COLUMNS: usize = 12;
 
@@ -44,7 +55,8 @@ const COLUMNS: usize = 12;
 #[command(after_help = "\
 What the chain says is proven. A card is shown if its hash is the one that the dataset's controller
 put on the chain. Cards are files that owners give to others; with --fetch, those are asked for that
-lie at a dataset's locations: HASH.jsonld, with the 64 digits of the hash.
+lie at a dataset's locations: HASH.jsonld, with the 64 digits of the hash. Anyone can publish a
+location, so without --owner only https://, s3:// and gs:// are asked, and without your credentials.
 
 With --format dcat, the datasets are printed as one document of JSON-LD, in the terms of DCAT-AP 3,
 for portals and catalogues. The policy of a dataset becomes an offer in the terms of ODRL 2.2.
@@ -202,7 +214,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 	let proven = context.client.proven().await?;
 	let entries = proven.catalog(opts.owner.as_ref()).await?;
 	if opts.fetch {
-		cards.fetch(&proven, &entries).await?;
+		cards.fetch(&proven, &entries, opts.owner.is_some()).await?;
 	}
 	let mut found: Vec<_> = entries
 		.into_iter()
@@ -286,29 +298,54 @@ impl Cards {
 		self.0.entry(response_hash(&card.text)).or_insert(card);
 	}
 
-	/// Asks the locations of the datasets whose cards are not at hand.
-	async fn fetch(&mut self, proven: &Proven, entries: &[CatalogEntry]) -> Result<(), Error> {
-		let mut wanted = Vec::new();
+	/// Asks the locations of the datasets whose cards are not at hand. Those of an owner whom the user named are asked as they
+	/// are when its records are fetched.
+	async fn fetch(
+		&mut self,
+		proven: &Proven,
+		entries: &[CatalogEntry],
+		is_named: bool,
+	) -> Result<(), Error> {
+		let (mut wanted, mut unusable) = (Vec::new(), BTreeSet::new());
 		for entry in entries {
 			let hash = match &entry.card {
 				Some(card) if !self.0.contains_key(&card.hash) => card.hash,
 				_ => continue,
 			};
 			let urls = proven.locations(&entry.owner, entry.id).await?;
-			wanted.push((hash, Locations::open(urls).usable));
-		}
-		for group in wanted.chunks(AT_ONCE) {
-			let mut asked = JoinSet::new();
-			for (hash, locations) in group.iter().cloned() {
-				asked.spawn(ask(hash, locations));
+			let opened = match is_named {
+				true => Locations::open(urls),
+				false => Locations::open_public(urls),
+			};
+			unusable.extend(opened.unusable.iter().map(ToString::to_string));
+			if !opened.usable.is_empty() {
+				wanted.push(Wanted {
+					of: format!("dataset {} of {}", entry.id, entry.owner),
+					hash,
+					locations: opened.usable,
+				});
 			}
-			for (text, told) in asked.join_all().await {
-				told.iter().for_each(tell);
-				if let Some((from, text)) = text {
-					self.add(from, text);
-				}
-			}
 		}
+		unusable.iter().for_each(tell);
+		let total = wanted.len() as u64;
+		if total > 0 {
+			let datasets = count(total, "dataset");
+			tell(format_args!("asking the locations of {datasets}"));
+		}
+		let bar = bar(total).with_style(
+			ProgressStyle::with_template("asking {wide_bar} {pos}/{len} datasets")
+				.unwrap_or_else(|_| ProgressStyle::default_bar()),
+		);
+		let told = gather(wanted, &PATIENCE, |text, told| {
+			bar.inc(1);
+			bar.suspend(|| told.iter().for_each(tell));
+			if let Some((from, text)) = text {
+				self.add(from, text);
+			}
+		});
+		let told = told.await;
+		bar.finish_and_clear();
+		told.iter().for_each(tell);
 		Ok(())
 	}
 
@@ -345,6 +382,60 @@ fn is_card(path: &Path) -> bool {
 /// Where a card came from, and its text.
 type Asked = Option<(String, Vec<u8>)>;
 
+/// A card that is not at hand.
+struct Wanted {
+	/// The dataset, in words.
+	of: String,
+	hash: [u8; 32],
+	locations: Vec<Location>,
+}
+
+/// How long is waited for what others run.
+struct Patience {
+	each: Duration,
+	all: Duration,
+}
+
+/// Asks for cards, those of several datasets at a time, and passes on each answer when it comes with what to tell the user. A
+/// dataset whose locations are slow keeps one of the places for as long as each may take, and no other dataset waits for it.
+/// Returns what to tell the user in the end.
+async fn gather(
+	wanted: Vec<Wanted>,
+	patience: &Patience,
+	mut got: impl FnMut(Asked, Vec<String>),
+) -> Option<String> {
+	let end = Instant::now() + patience.all;
+	let mut waiting = wanted.into_iter();
+	let mut asked = JoinSet::new();
+	loop {
+		for wanted in waiting.by_ref().take(AT_ONCE - asked.len()) {
+			asked.spawn(ask_within(wanted, patience.each));
+		}
+		match timeout_at(end, asked.join_next()).await {
+			Ok(Some(Ok((text, told)))) => got(text, told),
+			// It ended without an answer.
+			Ok(Some(Err(_))) => got(None, Vec::new()),
+			Ok(None) => return None,
+			Err(_) => break,
+		}
+	}
+	let left = count((asked.len() + waiting.len()) as u64, "dataset");
+	let seconds = patience.all.as_secs();
+	Some(format!(
+		"stopped after {seconds} seconds, without the cards of {left}: name an owner with --owner"
+	))
+}
+
+/// Asks for a card for as long as that may take.
+async fn ask_within(wanted: Wanted, most: Duration) -> (Asked, Vec<String>) {
+	let asked = timeout(most, ask(wanted.hash, wanted.locations)).await;
+	asked.unwrap_or_else(|_| {
+		let (of, seconds) = (wanted.of, most.as_secs());
+		let told = format!("{of}: its locations did not answer within {seconds} seconds");
+		(None, vec![told])
+	})
+}
+
 /// Asks locations for a card, one after the other. Also returns what to tell the user.
 async fn ask(hash: [u8; 32], locations: Vec<Location>) -> (Asked, Vec<String>) {
 	let name = format!("{}.jsonld", hex::encode(hash));
@@ -368,6 +459,7 @@ async fn ask(hash: [u8; 32], locations: Vec<Location>) -> (Asked, Vec<String>) {
 mod tests {
 	use super::*;
 	use crate::catalog::found::tests::{found, said};
+	use std::net::TcpListener;
 
 	#[test]
 	fn a_dataset_is_listed_with_what_its_card_says() {
@@ -433,5 +525,78 @@ mod tests {
 		);
 		let (text, told) = ask([1; 32], locations).await;
 		assert!(text.is_none() && told.is_empty(), "{told:?}");
+	}
+
+	/// A location where a card lies, and its hash.
+	fn at_hand(folder: &tempfile::TempDir, of: &str) -> Wanted {
+		let hash = response_hash(of.as_bytes());
+		let name = format!("{}.jsonld", hex::encode(hash));
+		fs::write(folder.path().join(name), of).unwrap();
+		let url = format!("file://{}", folder.path().display());
+		Wanted {
+			of: of.to_owned(),
+			hash,
+			locations: vec![Location::open(&url).unwrap()],
+		}
+	}
+
+	/// A location that takes connections, and never answers.
+	fn silent(listener: &TcpListener) -> Wanted {
+		let url = format!("http://{}", listener.local_addr().unwrap());
+		Wanted {
+			of: "dataset 7".to_owned(),
+			hash: [7; 32],
+			locations: vec![Location::open(&url).unwrap()],
+		}
+	}
+
+	#[tokio::test]
+	async fn no_dataset_waits_for_one_whose_location_is_silent() {
+		let folder = tempfile::tempdir().unwrap();
+		let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+		// All places but one are taken by silent ones, until the test is over.
+		let mut wanted: Vec<_> = (1..AT_ONCE).map(|_| silent(&listener)).collect();
+		wanted.extend((0..40).map(|number| at_hand(&folder, &format!("card {number}"))));
+		let patience = Patience {
+			each: Duration::from_secs(600),
+			all: Duration::from_secs(600),
+		};
+		let (sender, mut texts) = tokio::sync::mpsc::unbounded_channel();
+		let gathered = gather(wanted, &patience, |text, _| {
+			sender.send(text.is_some()).unwrap();
+		});
+		let all_came = async {
+			for _ in 0..40 {
+				assert_eq!(texts.recv().await, Some(true));
+			}
+		};
+		tokio::select! {
+			told = gathered => panic!("the silent ones answered: {told:?}"),
+			() = all_came => {}
+		}
+	}
+
+	#[tokio::test]
+	async fn a_dataset_whose_location_is_silent_is_named() {
+		let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+		let (text, told) = ask_within(silent(&listener), Duration::from_millis(100)).await;
+		assert!(text.is_none());
+		assert!(
+			told[0].starts_with("dataset 7: its locations did not answer"),
+			"{told:?}"
+		);
+	}
+
+	#[tokio::test]
+	async fn all_datasets_together_take_no_longer_than_they_may() {
+		let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+		let wanted = (0..AT_ONCE + 3).map(|_| silent(&listener)).collect();
+		let patience = Patience {
+			each: Duration::from_secs(600),
+			all: Duration::from_millis(100),
+		};
+		let told = gather(wanted, &patience, |_, _| panic!("nothing answers"));
+		let told = told.await.unwrap();
+		assert!(told.contains("without the cards of 35 datasets"), "{told}");
 	}
 }

@@ -83,6 +83,10 @@ enum Command {
 		#[arg(long, value_name = "FILE")]
 		card: Option<PathBuf>,
 
+		/// Erase also the keys of the other records between two that --leaves names
+		#[arg(long)]
+		all_between: bool,
+
 		/// Epoch of the leaves [default: the current one]
 		#[arg(long)]
 		epoch: Option<Epoch>,
@@ -511,14 +515,22 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 			dataset,
 			leaves,
 			card,
+			all_between,
 			epoch,
 			yes,
 		} => {
 			let owner = identity.id();
 			let now = own(&context.client.best().await?, owner, dataset).await?;
-			let place = (dataset, epoch.unwrap_or(now.epoch));
-			let leaves = (&leaves, card.as_deref());
-			let scope = describe::scope(context, identity, owner, place, leaves).await?;
+			let asked = describe::Asked {
+				owner,
+				dataset,
+				epoch,
+				current: now.epoch,
+				leaves: &leaves,
+				card: card.as_deref(),
+				all_between,
+			};
+			let scope = describe::scope(context, identity, &asked).await?;
 			Box::new(erase::run(context, identity, &scope, yes)?)
 		}
 		Command::Close { dataset } => Box::new(set_closed(context, identity, dataset, true).await?),

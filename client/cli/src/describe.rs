@@ -17,7 +17,7 @@ use isthmus_sdk::{
 	conditions::Value,
 	facts::{response_hash, Observation, SourceTerms},
 	to_hex, AccountId, BlockNumber, CardError, DatasetId, Epoch, Error as SdkError, Identity,
-	LeafNames, Leaves, PublishedCard, Scope, Seconds, State,
+	LeafNames, LeafQuery, Leaves, PublishedCard, Scope, Seconds, State,
 };
 use isthmus_tables::{
 	card::{self, Card, Files, Summary},
@@ -82,6 +82,10 @@ pub(crate) struct Opts {
 	/// What a leaf is called, such as 2=2025-03; may be repeated
 	#[arg(long, value_name = "LEAF=NAME", requires = "guess", value_parser = leaf)]
 	leaf: Vec<(u64, String)>,
+
+	/// Epoch whose leaves have these names [default: the current one]
+	#[arg(long, value_name = "NUMBER", requires = "guess")]
+	epoch: Option<Epoch>,
 
 	/// Compare the card with the hash on the chain
 	#[arg(long, conflicts_with = "guess")]
@@ -223,31 +227,62 @@ async fn confirmed(
 	Ok((said, card))
 }
 
+/// The leaves that a command is to be about.
+pub(crate) struct Asked<'a> {
+	pub(crate) owner: &'a AccountId,
+	pub(crate) dataset: DatasetId,
+	/// The epoch that is named on the command line.
+	pub(crate) epoch: Option<Epoch>,
+	/// The dataset's current epoch.
+	pub(crate) current: Epoch,
+	pub(crate) leaves: &'a Leaves,
+	pub(crate) card: Option<&'a Path>,
+	pub(crate) all_between: bool,
+}
+
 /// Returns the leaves that a command is to be about, by the names in a card if one is given.
 pub(crate) async fn scope(
 	context: &Context,
 	identity: &Identity,
-	owner: &AccountId,
-	place: (DatasetId, Epoch),
-	(leaves, card): (&Leaves, Option<&Path>),
+	asked: &Asked<'_>,
 ) -> Result<Scope, Error> {
-	let names = match card {
+	let Asked { owner, dataset, .. } = *asked;
+	let names = match asked.card {
 		Some(path) => {
-			let (said, _) = confirmed(context, path, owner, place.0).await?;
-			Some(LeafNames(said.leaves))
+			let (said, _) = confirmed(context, path, owner, dataset).await?;
+			Some(LeafNames {
+				names: said.leaves,
+				epoch: said.epoch,
+			})
 		}
 		None => None,
 	};
-	let client = &context.client;
-	Ok(client
-		.scope(identity, owner, place, leaves, names.as_ref())
-		.await?)
+	let query = LeafQuery {
+		dataset,
+		epoch: asked.epoch.unwrap_or(asked.current),
+		epoch_named: asked.epoch.is_some(),
+		leaves: asked.leaves,
+		card: names.as_ref(),
+		all_between: asked.all_between,
+	};
+	Ok(context.client.scope(identity, owner, &query).await?)
+}
+
+/// Returns the error of an epoch that a dataset has not reached.
+pub(crate) fn no_epoch(dataset: DatasetId, epoch: Epoch, current: Epoch) -> Error {
+	Error::refused(format!(
+		"dataset {dataset} has no epoch {epoch} yet: it is in epoch {current}"
+	))
 }
 
 async fn make(context: &Context, identity: &Identity, opts: Opts) -> Result<Made, Error> {
 	let best = context.client.best().await?;
 	let owner = identity.id();
 	let (_, entry) = best.dataset_of(owner, Some(opts.dataset)).await?;
+	let epoch = opts.epoch.unwrap_or(entry.epoch);
+	if epoch > entry.epoch {
+		return Err(no_epoch(opts.dataset, epoch, entry.epoch));
+	}
 	let tables = tables(&opts.guess)?;
 	let columns = tables.iter().map(|files| files.columns.len()).sum();
 	let name = entry.name.to_string();
@@ -260,6 +295,7 @@ async fn make(context: &Context, identity: &Identity, opts: Opts) -> Result<Made
 		license: opts.license,
 		date: date(now() / 86_400 * 86_400),
 		keywords: opts.keyword,
+		epoch,
 		leaves: opts.leaf.into_iter().collect(),
 		tables,
 	};

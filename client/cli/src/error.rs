@@ -541,6 +541,10 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Refused,
 			Some("check the account's funds: isthmus balance"),
 		),
+		OnlyWhenFinal(_) => (
+			Kind::Refused,
+			Some("leave --confirmations out; or reject it, and grant what is left: isthmus authorize --to READER --leaves FROM..TO"),
+		),
 		RequestGone(_) => (Kind::Refused, Some("list the open requests: isthmus requests")),
 		TooLate { .. } => (
 			Kind::Refused,
@@ -571,12 +575,28 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		}
 		NothingWrong { .. } => (Kind::Refused, Some("name another record with --leaf, if one is still to come")),
 		Name(_) | InvalidSecret | InvalidAccount | InvalidDevelopmentAccount => (Kind::Usage, None),
-		Leaves(LeavesError::Backwards { .. }) => (Kind::Usage, None),
-		Leaves(_) | Card(_) => (Kind::Refused, None),
+		Leaves(error) => leaves_hint(error),
+		Card(_) => (Kind::Refused, None),
 		PartlyErased(_) | Range(TreeError::Erased { .. }) => (Kind::Refused, None),
 		Erasable(error) => erasable_hint(error),
 		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
 		_ => (Kind::Failed, None),
+	}
+}
+
+/// Returns the kind of an error about leaves that are asked for by names, and a hint if one helps.
+fn leaves_hint(error: &LeavesError) -> (Kind, Option<&'static str>) {
+	use LeavesError::*;
+	match error {
+		Backwards { .. } | NumberOrName { .. } => (Kind::Usage, None),
+		OtherEpoch { .. } | NoEpoch { .. } => {
+			(Kind::Refused, Some("name the epoch: --epoch NUMBER"))
+		}
+		OthersBetween { .. } | ManyBetween { .. } => (
+			Kind::Refused,
+			Some("to mean all between them: --all-between"),
+		),
+		_ => (Kind::Refused, None),
 	}
 }
 

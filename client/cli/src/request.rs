@@ -212,14 +212,18 @@ async fn ask(
 			dataset::only(context, &owner).await?
 		}
 	};
-	let epoch = match opts.epoch {
-		Some(epoch) => epoch,
-		None => dataset::own(&best, &owner, dataset).await?.epoch,
+	let asked = describe::Asked {
+		owner: &owner,
+		dataset,
+		epoch: opts.epoch,
+		current: dataset::own(&best, &owner, dataset).await?.epoch,
+		leaves,
+		card: opts.card.as_deref(),
+		all_between: false,
 	};
-	let leaves = (leaves, opts.card.as_deref());
 	let ask = Ask {
 		owner,
-		scope: describe::scope(context, identity, &owner, (dataset, epoch), leaves).await?,
+		scope: describe::scope(context, identity, &asked).await?,
 		purpose: &opts.purpose,
 		code: opts.code,
 		term: opts.term,

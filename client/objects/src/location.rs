@@ -45,6 +45,13 @@ impl Location {
 	///
 	/// Returns an error if the URL or the store's settings are wrong.
 	pub fn open_with(url: &str, settings: &Settings) -> Result<Self, LocationError> {
+		Self::opened(url, |parsed| stores::open(parsed, settings))
+	}
+
+	fn opened(
+		url: &str,
+		open: impl FnOnce(&Url) -> Result<Store, LocationError>,
+	) -> Result<Self, LocationError> {
 		let parsed = Url::parse(url).map_err(|_| LocationError::NotAUrl(url.to_owned()))?;
 		let has_user = !parsed.username().is_empty() || parsed.password().is_some();
 		if has_user || parsed.query().is_some() || parsed.fragment().is_some() {
@@ -54,8 +61,20 @@ impl Location {
 			store,
 			parts,
 			folder,
-		} = stores::open(&parsed, settings)?;
+		} = open(&parsed)?;
 		Ok(Self::of(url, store, parts, folder))
+	}
+
+	/// Opens a location that anyone may have published: without credentials, in a store that the public reaches, and at no address
+	/// of this machine or of its network. Only the region of S3 is taken from this program's environment.
+	///
+	/// # Errors
+	///
+	/// Returns [`LocationError::NotPublic`] and [`LocationError::Private`] if it is another one, and the errors of
+	/// [`open`](Self::open).
+	pub fn open_public(url: &str) -> Result<Self, LocationError> {
+		let settings = Settings::of_environment().unsigned();
+		Self::opened(url, |parsed| stores::open_public(parsed, &settings))
 	}
 
 	/// Makes a location of a store. `parts` takes the parts of large objects; without it, nothing is written there.

@@ -17,8 +17,11 @@ pub enum LocationError {
 	#[error("http:// is for this machine only: use https://")]
 	NotLoopback,
 	/// The address is one of a private network, which is another machine for each reader.
-	#[error("{0} is an address of a private network, and this program does not ask what others name there: use the server's name, or another store")]
+	#[error("{0} is an address of this machine or of a private network, and this program does not ask what others name there: use the server's name, or another store")]
 	Private(String),
+	/// A store that only an owner's own readers are to ask.
+	#[error("{0}:// is asked only for an owner that you name: what all publish is fetched from https://, s3:// and gs:// only")]
+	NotPublic(String),
 	/// A store's settings cannot be used.
 	#[error("{0}")]
 	Settings(&'static str),

@@ -52,6 +52,16 @@ impl Settings {
 		std::env::vars_os().filter_map(text).collect()
 	}
 
+	/// Returns settings with which requests are not signed. Of these, only the region of S3 stays.
+	pub(crate) fn unsigned(&self) -> Self {
+		let regions = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter();
+		let regions = regions.filter_map(|name| Some((name, self.get(name)?)));
+		let skipped = ["AWS_SKIP_SIGNATURE", "GOOGLE_SKIP_SIGNATURE"];
+		let all = regions.chain(skipped.map(|name| (name, "true")));
+		all.map(|(name, value)| (name.to_owned(), value.to_owned()))
+			.collect()
+	}
+
 	fn get(&self, name: &str) -> Option<&str> {
 		self.0
 			.get(name)
@@ -266,6 +276,25 @@ mod tests {
 		// Without files, there is nothing to say.
 		let none = settings(&[("HOME", "/nowhere")]).with_profile().unwrap();
 		assert_eq!(value(&none, "AWS_ACCESS_KEY_ID"), "-");
+	}
+
+	#[test]
+	fn without_a_signature_only_the_region_stays() {
+		let all = settings(&[
+			("AWS_ACCESS_KEY_ID", "a"),
+			("AWS_SECRET_ACCESS_KEY", "geheim"),
+			("AWS_ENDPOINT_URL", "https://127.0.0.1"),
+			("AWS_PROFILE", "school"),
+			("AWS_REGION", "eu-west-1"),
+			("GOOGLE_SERVICE_ACCOUNT", "/nowhere"),
+			("HOME", "/nowhere"),
+		]);
+		let shown = format!("{:?}", all.unsigned());
+		assert_eq!(
+			shown,
+			r#"Settings(["AWS_REGION", "AWS_SKIP_SIGNATURE", "GOOGLE_SKIP_SIGNATURE"])"#
+		);
+		assert!(all.unsigned().is_unsigned());
 	}
 
 	#[test]

@@ -16,9 +16,12 @@ use object_store::{
 	path::Path,
 	BackoffConfig, ClientOptions, ObjectStore, RetryConfig,
 };
-use reqwest::redirect;
+use reqwest::{
+	dns::{Addrs, Name, Resolve, Resolving},
+	redirect,
+};
 use std::{
-	net::{Ipv4Addr, Ipv6Addr},
+	net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 	sync::Arc,
 	time::Duration,
 };
@@ -47,10 +50,23 @@ pub(crate) fn open(url: &Url, settings: &Settings) -> Result<Store, LocationErro
 		"https" if is_private(url) => Err(LocationError::Private(
 			url.host_str().unwrap_or_default().to_owned(),
 		)),
-		"https" => web(url, false),
-		"http" if is_loopback(url) => web(url, true),
+		"https" => web(url, Web::Anywhere),
+		"http" if is_loopback(url) => web(url, Web::ThisMachine),
 		"http" => Err(LocationError::NotLoopback),
 		scheme => Err(LocationError::Scheme(scheme.to_owned())),
+	}
+}
+
+/// Opens the store of a location that anyone may have published, with settings that have no credentials. Nothing is asked of it.
+pub(crate) fn open_public(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
+	match url.scheme() {
+		"s3" => s3(url, settings),
+		"gs" => gs(url, settings),
+		"https" if is_loopback(url) || is_private(url) => Err(LocationError::Private(
+			url.host_str().unwrap_or_default().to_owned(),
+		)),
+		"https" => web(url, Web::PublicOnly),
+		scheme => Err(LocationError::NotPublic(scheme.to_owned())),
 	}
 }
 
@@ -128,11 +144,11 @@ fn az(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
 }
 
 /// A web server is only read.
-fn web(url: &Url, is_plain: bool) -> Result<Store, LocationError> {
+fn web(url: &Url, web: Web) -> Result<Store, LocationError> {
 	let not = || LocationError::NotAUrl(url.to_string());
 	let builder = HttpBuilder::new()
 		.with_url(&url[..url::Position::BeforePath])
-		.with_http_connector(Web { is_plain })
+		.with_http_connector(web)
 		.with_retry(retry());
 	Ok(Store {
 		store: Arc::new(builder.build().map_err(|_| not())?),
@@ -143,9 +159,14 @@ fn web(url: &Url, is_plain: bool) -> Result<Store, LocationError> {
 
 /// Makes the clients of web servers. A server may redirect to other paths of its own, and nowhere else: another address is
 /// not what the owner published.
-#[derive(Debug)]
-struct Web {
-	is_plain: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Web {
+	/// Servers of this machine, without TLS.
+	ThisMachine,
+	/// Servers that an owner named.
+	Anywhere,
+	/// Servers that anyone named: what a name leads to is looked at, too.
+	PublicOnly,
 }
 
 impl HttpConnector for Web {
@@ -159,10 +180,14 @@ impl HttpConnector for Web {
 			}
 		};
 		// As `object_store` makes its own: a compressed answer has another length.
-		let client = reqwest::Client::builder()
+		let builder = match self {
+			Self::PublicOnly => reqwest::Client::builder().dns_resolver(Arc::new(PublicNames)),
+			Self::ThisMachine | Self::Anywhere => reqwest::Client::builder(),
+		};
+		let client = builder
 			.user_agent(concat!("isthmus/", env!("CARGO_PKG_VERSION")))
 			.connect_timeout(CONNECTING)
-			.https_only(!self.is_plain)
+			.https_only(*self != Self::ThisMachine)
 			.http1_only()
 			.redirect(redirect::Policy::custom(within))
 			.no_gzip()
@@ -175,6 +200,22 @@ impl HttpConnector for Web {
 			source: Box::new(error),
 		};
 		Ok(HttpClient::new(client.map_err(failed)?))
+	}
+}
+
+/// Finds the addresses of names, and leaves out those of this machine and of private networks.
+struct PublicNames;
+
+impl Resolve for PublicNames {
+	fn resolve(&self, name: Name) -> Resolving {
+		Box::pin(async move {
+			let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+			let public: Vec<SocketAddr> = found.filter(|found| is_public(found.ip())).collect();
+			match public.is_empty() {
+				true => Err("the name has no public address".into()),
+				false => Ok(Box::new(public.into_iter()) as Addrs),
+			}
+		})
 	}
 }
 
@@ -201,7 +242,10 @@ fn is_loopback(url: &Url) -> bool {
 	match url.host() {
 		Some(Host::Ipv4(address)) => address.is_loopback(),
 		Some(Host::Ipv6(address)) => address.is_loopback(),
-		Some(Host::Domain(name)) => name == "localhost",
+		Some(Host::Domain(name)) => {
+			let name = name.trim_end_matches('.');
+			name == "localhost" || name.ends_with(".localhost")
+		}
 		None => false,
 	}
 }
@@ -214,6 +258,15 @@ fn is_private(url: &Url) -> bool {
 		Some(Host::Ipv6(address)) => is_private_v6(address),
 		Some(Host::Domain(_)) | None => false,
 	}
+}
+
+/// Returns whether an address is one that all machines reach.
+fn is_public(address: IpAddr) -> bool {
+	let is_private = match address {
+		IpAddr::V4(address) => is_private_v4(address),
+		IpAddr::V6(address) => is_private_v6(address),
+	};
+	!is_private && !address.is_loopback()
 }
 
 fn is_private_v4(address: Ipv4Addr) -> bool {
@@ -309,6 +362,64 @@ mod tests {
 			"a.example",
 		] {
 			assert!(opened(&format!("https://{host}/x")).is_ok(), "{host}");
+		}
+	}
+
+	#[test]
+	fn of_what_anyone_publishes_only_public_stores_are_asked_and_nothing_is_signed() {
+		let keys = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")];
+		let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+		let settings: Settings = keys.into_iter().map(owned).collect();
+		let settings = settings.unsigned();
+		let opened = |url: &str| open_public(&Url::parse(url).unwrap(), &settings);
+		for url in [
+			"s3://grades/2026",
+			"gs://grades/x",
+			"https://a.example/x",
+			"https://93.184.216.34/x",
+		] {
+			assert!(opened(url).is_ok(), "{url}");
+		}
+		for url in [
+			"file:///etc",
+			"az://grades/x",
+			"http://127.0.0.1:80/x",
+			"http://a.example/x",
+		] {
+			let refused = opened(url).err();
+			assert!(
+				matches!(refused, Some(LocationError::NotPublic(_))),
+				"{url}"
+			);
+		}
+		for url in [
+			"https://127.0.0.1:9944/x",
+			"https://localhost/x",
+			"https://localhost./x",
+			"https://a.localhost/x",
+			"https://[::1]/x",
+			"https://10.0.0.1/x",
+		] {
+			let refused = opened(url).err();
+			assert!(matches!(refused, Some(LocationError::Private(_))), "{url}");
+		}
+	}
+
+	#[tokio::test]
+	async fn a_name_that_leads_to_this_machine_has_no_public_address() {
+		let resolved = PublicNames.resolve("localhost".parse().unwrap()).await;
+		let refused = resolved.err().unwrap().to_string();
+		assert!(refused.contains("no public address"), "{refused}");
+		for (address, is_it) in [
+			("93.184.216.34", true),
+			("2606:4700::1", true),
+			("127.0.0.1", false),
+			("::1", false),
+			("::ffff:127.0.0.1", false),
+			("10.0.0.1", false),
+			("fd00::1", false),
+		] {
+			assert_eq!(is_public(address.parse().unwrap()), is_it, "{address}");
 		}
 	}
 

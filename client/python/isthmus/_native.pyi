@@ -53,6 +53,7 @@ class _Offered(TypedDict):
     epoch: int | None
     leaves: str
     card: str | None
+    all_between: bool
     term: int
     until: int | None
     when: str | None

@@ -272,6 +272,7 @@ class Client:
         dataset: int | None = None,
         epoch: int | None = None,
         card: str | os.PathLike[str] | None = None,
+        all_between: bool = False,
         term: int = TERM,
         until: date | datetime | str | None = None,
         when: str | None = None,
@@ -281,7 +282,8 @@ class Client:
 
         A request is answered once it is finalized or, for chains without verifiers, once it has `confirmations` blocks.
         Without a request, `leaves` are opened for `term` blocks, and at most `until` a date, under the condition
-        `when`. They are written as in `request`.
+        `when`. They are written as in `request`. Between two records that are named, another one is refused by its name,
+        unless `all_between` is set.
         """
         if request is not None:
             if to is not None or leaves is not None:
@@ -295,6 +297,7 @@ class Client:
             "epoch": epoch,
             "leaves": settings.span(leaves),
             "card": None if card is None else os.fspath(card),
+            "all_between": all_between,
             "term": term,
             "until": settings.seconds(until),
             "when": when,

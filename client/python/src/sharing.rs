@@ -11,8 +11,8 @@ use isthmus_sdk::{
 	authorize as answering, every, revoke as revoking,
 	sharing::{self, Ask},
 	AccountId, Balance, BlockNumber, Call, Client, Condition, DatasetId, Depth, Epoch, Event,
-	GrantEntry, GrantId, Identity, LeafNames, Leaves, ProducerKind, PurposeCode, RequestId,
-	Seconds, Terms, UnknownPurpose,
+	GrantEntry, GrantId, Identity, LeafNames, LeafQuery, Leaves, ProducerKind, PurposeCode,
+	RequestId, Seconds, Terms, UnknownPurpose,
 };
 use isthmus_tables::card;
 use pyo3::{exceptions::PyValueError, prelude::*};
@@ -109,9 +109,16 @@ pub(crate) fn request(py: Python<'_>, connection: &Connection, asked: Asked) -> 
 	act(py, connection, async |client, own| {
 		let best = client.best().await?;
 		let (dataset, entry) = best.dataset_of(&owner, asked.dataset).await?;
-		let place = (dataset, asked.epoch.unwrap_or(entry.epoch));
 		let names = names(&client, &owner, dataset, card.as_deref()).await?;
-		let scope = client.scope(&own, &owner, place, &leaves, names.as_ref());
+		let query = LeafQuery {
+			dataset,
+			epoch: asked.epoch.unwrap_or(entry.epoch),
+			epoch_named: asked.epoch.is_some(),
+			leaves: &leaves,
+			card: names.as_ref(),
+			all_between: false,
+		};
+		let scope = client.scope(&own, &owner, &query);
 		let ask = Ask {
 			owner,
 			scope: scope.await?,
@@ -210,6 +217,7 @@ pub(crate) struct Offered {
 	epoch: Option<Epoch>,
 	leaves: String,
 	card: Option<PathBuf>,
+	all_between: bool,
 	term: BlockNumber,
 	until: Option<Seconds>,
 	when: Option<String>,
@@ -229,9 +237,16 @@ pub(crate) fn authorize(
 	act(py, connection, async |client, own| {
 		let best = client.best().await?;
 		let (dataset, entry) = best.dataset_of(own.id(), offered.dataset).await?;
-		let place = (dataset, offered.epoch.unwrap_or(entry.epoch));
 		let names = names(&client, own.id(), dataset, card.as_deref()).await?;
-		let scope = client.scope(&own, own.id(), place, &leaves, names.as_ref());
+		let query = LeafQuery {
+			dataset,
+			epoch: offered.epoch.unwrap_or(entry.epoch),
+			epoch_named: offered.epoch.is_some(),
+			leaves: &leaves,
+			card: names.as_ref(),
+			all_between: offered.all_between,
+		};
+		let scope = client.scope(&own, own.id(), &query);
 		let terms = Terms {
 			grantee,
 			scope: scope.await?,
@@ -358,7 +373,10 @@ async fn names(
 	let said = card::read(text, &owner.to_string(), dataset);
 	let said = said.map_err(|error| PyValueError::new_err(error.to_string()))?;
 	client.check_card(owner, dataset, text).await?;
-	Ok(Some(LeafNames(said.leaves)))
+	Ok(Some(LeafNames {
+		names: said.leaves,
+		epoch: said.epoch,
+	}))
 }
 
 fn condition(text: &str) -> PyResult<Condition> {

@@ -40,6 +40,7 @@ def test_a_card_says_what_is_in_a_dataset(card: Path, shared: Shared) -> None:
     told = json.loads(card.read_text())
     assert (told["name"], told["url"]) == ("marks", f"isthmus://{shared.owner}/0")
     assert told["creator"] == {"@type": "sc:Organization", "identifier": shared.owner, "name": "High School No. 1"}
+    assert told["isthmus:epoch"] == 0
     assert [(leaf["isthmus:number"], leaf["name"]) for leaf in told["isthmus:leaf"]] == [(0, "2025-01"), (1, "2025-02")]
     kinds = [[field.get("dataType") for field in rows["field"]] for rows in told["recordSet"]]
     assert kinds == [["cr:Int64", "sc:DateTime", None], ["sc:Text", "cr:Int64"]]

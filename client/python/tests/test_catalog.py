@@ -98,6 +98,14 @@ def test_a_card_is_fetched_from_a_location(listed: Listed, tmp_path: Path) -> No
     locate = ("dataset", "locate", listed.dataset, "--finalized")
     listed.isthmus(*locate, f"file://{tmp_path}", key=OWNER)
     assert listed.catalog("--fetch")[0]["description"] is None
+    # Of owners that no one named, folders of this machine are not asked, and each is told once.
+    shutil.copy(listed.card, tmp_path / f"{listed.hash.removeprefix('0x')}.jsonld")
+    line = [listed.shared.node.command, "--json", "catalog", "--fetch", "--search", "air"]
+    environment = os.environ | {"ISTHMUS_URL": listed.shared.node.url}
+    done = subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    descriptions = [entry["description"] for entry in map(json.loads, done.stdout.splitlines()) if entry["owner"] == listed.owner]
+    assert descriptions == [None]
+    assert done.stderr.count(f"file://{tmp_path}: file:// is asked only for an owner that you name") == 1, done.stderr
     place = tmp_path / f"{listed.hash.removeprefix('0x')}.jsonld"
     place.write_text("another")
     assert listed.catalog("--fetch")[0]["description"] is None
@@ -196,6 +204,41 @@ def test_records_that_are_not_there_are_refused(listed: Listed, tmp_path: Path) 
         asked(listed, "2026-13..2026-05", "--card", str(other))
 
 
+def test_a_number_that_is_a_year_in_the_card_is_refused(listed: Listed) -> None:
+    with pytest.raises(RuntimeError, match="2026 may be a number or a name: the card calls leaf 0 2026-01"):
+        asked(listed, "2026..2027", "--card", str(listed.card))
+    client = isthmus.connect(listed.shared.node.url, key=READER)
+    with pytest.raises(ValueError, match="2026 may be a number or a name"):
+        client.request(listed.owner, range(2026, 2027), "a study", card=listed.card, dataset=int(listed.dataset))
+    # Without the card, it is a number.
+    assert asked(listed, "2026..2027") == range(2026, 2027)
+
+
+def test_names_do_not_open_what_lies_between_them(listed: Listed, tmp_path: Path) -> None:
+    node = listed.shared.node
+    (tmp_path / "a.csv").write_bytes(b"secret\n1\n")
+    for leaf, name in ((10, "january.csv"), (11, "salaries.csv"), (12, "march.csv")):
+        place = ("--leaf", str(leaf), "--dataset", listed.dataset, "--name", name)
+        node.isthmus("store", str(tmp_path / "a.csv"), *place, "--finalized", key=OWNER)
+    listed.isthmus("key", "publish", "--finalized")
+    grant = ("authorize", "--to", READER, "--dataset", listed.dataset, "--leaves")
+    with pytest.raises(RuntimeError, match="from january.csv to march.csv also have salaries.csv"):
+        listed.isthmus(*grant, "january.csv..march.csv", key=OWNER)
+    owner = isthmus.connect(node.url, key=OWNER)
+    offered = {"to": isthmus.connect(node.url, key=READER).account, "dataset": int(listed.dataset)}
+    with pytest.raises(ValueError, match="also have salaries.csv"):
+        owner.authorize(leaves="january.csv..march.csv", **offered)
+    [granted] = listed.isthmus(*grant, "january.csv..salaries.csv", key=OWNER)
+    assert (granted["scope"]["from"], granted["scope"]["to"]) == (10, 12)
+    [granted] = listed.isthmus(*grant, "january.csv..march.csv", "--all-between", key=OWNER)
+    assert (granted["scope"]["from"], granted["scope"]["to"]) == (10, 13)
+    assert owner.authorize(leaves="january.csv..march.csv", all_between=True, **offered).leaves == range(10, 13)
+    # A record that was removed is opened by its leaf, too: its bytes stay in a block.
+    node.isthmus("remove", "salaries.csv", "--finalized", key=OWNER)
+    with pytest.raises(RuntimeError, match="also have leaf 11, whose record was removed"):
+        listed.isthmus(*grant, "january.csv..march.csv", key=OWNER)
+
+
 def test_python_asks_by_name_too(listed: Listed, tmp_path: Path) -> None:
     client = isthmus.connect(listed.shared.node.url, key=READER)
     place = {"dataset": int(listed.dataset)}
@@ -217,6 +260,32 @@ def test_python_asks_by_name_too(listed: Listed, tmp_path: Path) -> None:
     owner = isthmus.connect(listed.shared.node.url, key=OWNER)
     grant = owner.authorize(to=client.account, leaves="2026-01..2026-02", **place)
     assert grant.leaves == range(0, 2)
+
+
+def test_a_card_is_of_one_epoch(listed: Listed, tmp_path: Path) -> None:
+    """The last test but one here: a new epoch begins."""
+    listed.isthmus("dataset", "epoch", listed.dataset, "--finalized", key=OWNER)
+    card = ("--card", str(listed.card))
+    with pytest.raises(RuntimeError, match="the card names the leaves of epoch 0, and those of epoch 1 are asked for"):
+        asked(listed, "2026-03", *card)
+    with pytest.raises(RuntimeError, match="the card names the leaves of epoch 0"):
+        listed.isthmus("authorize", "--to", READER, "--dataset", listed.dataset, "--leaves", "2026-03", *card, key=OWNER)
+    assert asked(listed, "2026-03", *card, "--epoch", "0") == range(2, 3)
+    client = isthmus.connect(listed.shared.node.url, key=READER)
+    place = {"dataset": int(listed.dataset), "card": listed.card}
+    with pytest.raises(ValueError, match="the card names the leaves of epoch 0"):
+        client.request(listed.owner, "2026-03", "a study", **place)
+    request = client.request(listed.owner, "2026-03", "a study", epoch=0, **place)
+    assert (request.epoch, request.leaves) == (0, range(2, 3))
+    client.cancel(request)
+    # A card for the new epoch, and one for the old.
+    files = ("--guess", str(listed.card.with_name("measured.csv")), "--leaf", "0=2026-03")
+    for epoch, more in ((1, ()), (0, ("--epoch", "0"))):
+        made = tmp_path / f"{epoch}.jsonld"
+        listed.isthmus("dataset", "describe", listed.dataset, "--card", str(made), *files, *more, key=OWNER)
+        assert json.loads(made.read_text())["isthmus:epoch"] == epoch
+    with pytest.raises(RuntimeError, match="has no epoch 2 yet"):
+        listed.isthmus("dataset", "describe", listed.dataset, "--card", str(tmp_path / "2"), *files, "--epoch", "2", key=OWNER)
 
 
 def test_after_a_handover_the_card_is_the_new_controllers(listed: Listed) -> None:

@@ -16,14 +16,19 @@ use crate::{
 	client::Client,
 	error::Error,
 	facts::response_hash,
-	leaves::{LeafNames, Leaves, LeavesError},
+	fetch_file::is_packed_folder,
+	leaves::{LeafQuery, Leaves, LeavesError},
 	names::Names,
 	proven::Proven,
-	text::parse_key,
+	reading::Reading,
+	text::{key_name, parse_key},
 	types::*,
 };
 use isthmus_conditions::Name;
 use isthmus_light::storage;
+
+/// The largest number of leaves, from one record to another one, of which each is looked at.
+const MOST_BETWEEN: u64 = 1000;
 
 /// A dataset in the catalogue.
 #[derive(Clone, Debug)]
@@ -79,73 +84,117 @@ impl Client {
 	/// passed, and otherwise names of records, whose places are proven. A record that hides its name is found by its owner
 	/// only.
 	///
+	/// If it is the owner who names two records, each leaf between them is looked at, in the finalized state: another record there
+	/// is refused by its name, unless [all between](LeafQuery::all_between) them is meant.
+	///
 	/// # Errors
 	///
-	/// Returns a [`LeavesError`] if a name or a date is not there, or stands for no range.
+	/// Returns a [`LeavesError`] if a name or a date is not there, stands for no range or for another epoch, may be a number, or
+	/// if other records are between two that the owner names.
 	pub async fn scope(
 		&self,
 		asking: &Identity,
 		owner: &AccountId,
-		(dataset, epoch): (DatasetId, Epoch),
-		leaves: &Leaves,
-		card: Option<&LeafNames>,
+		query: &LeafQuery<'_>,
 	) -> Result<Scope, Error> {
-		let (from, to) = match (leaves, card) {
-			(Leaves::Numbers { from, to }, _) => (*from, *to),
-			(Leaves::Named { from, to }, Some(card)) => card.find(from, to)?,
+		let (from, to) = match (query.leaves, query.card) {
+			(_, Some(card)) => card.range(query)?,
+			(Leaves::Numbers { from, to }, None) => (*from, *to),
 			(Leaves::Named { from, to }, None) => {
-				let proven = self.proven().await?;
-				let place = (owner, dataset, epoch);
-				let first = self.leaf_of(&proven, asking, place, from).await?;
-				let last = match to == from {
-					true => first,
-					false => self.leaf_of(&proven, asking, place, to).await?,
-				};
-				if last < first {
-					let (from, to) = (from.clone(), to.clone());
-					return Err(LeavesError::Backwards { from, to }.into());
-				}
-				(first, last.saturating_add(1))
+				self.leaves_of(asking, owner, query, (from, to)).await?
 			}
 		};
 		Ok(Scope {
-			dataset,
-			epoch,
+			dataset: query.dataset,
+			epoch: query.epoch,
 			from,
 			to,
 		})
 	}
 
-	/// Returns the leaf of a record, which has to be in this epoch of the dataset.
+	/// Returns the leaves from one record to another one, both included.
+	async fn leaves_of(
+		&self,
+		asking: &Identity,
+		owner: &AccountId,
+		query: &LeafQuery<'_>,
+		(from, to): (&String, &String),
+	) -> Result<(u64, u64), Error> {
+		let proven = self.proven().await?;
+		let place = (owner, query.dataset, query.epoch);
+		let first = self.leaf_of(&proven, asking, place, from).await?;
+		let last = match to == from {
+			true => first,
+			false => self.leaf_of(&proven, asking, place, to).await?,
+		};
+		let (from, to) = (from.clone(), to.clone());
+		if last < first {
+			return Err(LeavesError::Backwards { from, to }.into());
+		}
+		let range = (u64::from(first), u64::from(last).saturating_add(1));
+		if asking.id() != owner || query.all_between {
+			return Ok(range);
+		}
+		let leaves = range.1.saturating_sub(range.0);
+		if leaves > MOST_BETWEEN {
+			return Err(LeavesError::ManyBetween { from, to, leaves }.into());
+		}
+		let between: Vec<Leaf> = (first..last).skip(1).collect();
+		let names = Names::new(self, asking);
+		let others: Vec<_> = proven
+			.taken(owner, (query.dataset, query.epoch), &between)
+			.await?
+			.into_iter()
+			.map(|(leaf, by)| match by {
+				LeafUse::Record(key) => key_name(&names.name(&key).unwrap_or(key)),
+				LeafUse::Spent => format!("leaf {leaf}, whose record was removed"),
+			})
+			.collect();
+		match others.is_empty() {
+			true => Ok(range),
+			false => Err(LeavesError::OthersBetween { from, to, others }.into()),
+		}
+	}
+
+	/// Returns the leaf of a record, which has to be in this epoch of the dataset. The list of a packed folder is not what its
+	/// owner means by the folder's name.
 	async fn leaf_of(
 		&self,
 		proven: &Proven,
 		asking: &Identity,
 		(owner, dataset, epoch): (&AccountId, DatasetId, Epoch),
 		name: &str,
-	) -> Result<u64, Error> {
-		let key = parse_key(name)?;
-		let mut record = None;
+	) -> Result<Leaf, Error> {
+		let named = parse_key(name)?;
+		let mut found = None;
 		if asking.id() == owner {
-			let hidden = Names::new(self, asking).key(&key);
-			record = proven.record(owner, hidden).await?;
+			let hidden = Names::new(self, asking).key(&named);
+			let record = proven.record(owner, hidden).await?;
+			found = record.map(|record| (hidden, record));
 		}
-		if record.is_none() {
-			record = proven.record(owner, key).await?;
+		if found.is_none() {
+			let record = proven.record(owner, named).await?;
+			found = record.map(|record| (named, record));
 		}
 		let name = name.to_owned();
-		match record {
-			None => Err(LeavesError::NoRecord { name }.into()),
-			Some(record) if (record.dataset, record.epoch) != (dataset, epoch) => {
-				Err(LeavesError::Elsewhere {
-					name,
-					dataset: record.dataset,
-					epoch: record.epoch,
-				}
-				.into())
+		let Some((key, record)) = found else {
+			return Err(LeavesError::NoRecord { name }.into());
+		};
+		if (record.dataset, record.epoch) != (dataset, epoch) {
+			return Err(LeavesError::Elsewhere {
+				name,
+				dataset: record.dataset,
+				epoch: record.epoch,
 			}
-			Some(record) => Ok(record.leaf.into()),
+			.into());
 		}
+		if asking.id() == owner && matches!(record.payload, Payload::Object { .. }) {
+			let reading = Reading::open(self, asking, owner, key).await?;
+			if is_packed_folder(&reading).await? {
+				return Err(LeavesError::PackedFolder { name }.into());
+			}
+		}
+		Ok(record.leaf)
 	}
 }
 
@@ -164,6 +213,24 @@ pub fn card_place(
 }
 
 impl Proven {
+	/// Returns which of these leaves of an epoch are taken, and for what.
+	async fn taken(
+		&self,
+		owner: &AccountId,
+		(dataset, epoch): (DatasetId, Epoch),
+		leaves: &[Leaf],
+	) -> Result<Vec<(Leaf, LeafUse)>, Error> {
+		let places = leaves.iter();
+		let places = places.map(|leaf| storage::leaf(&owner.0, dataset, epoch, *leaf));
+		self.load(&places.collect::<Vec<_>>()).await?;
+		let mut taken = Vec::new();
+		for leaf in leaves {
+			let entry = self.leaf(owner, dataset, epoch, *leaf).await?;
+			taken.extend(entry.map(|entry| (*leaf, entry.by)));
+		}
+		Ok(taken)
+	}
+
 	/// Returns the account that controls a dataset.
 	///
 	/// # Errors

@@ -143,6 +143,9 @@ pub enum Error {
 	/// The request is not open, or is not the one that was seen.
 	#[error("request {0} is no longer open as it was seen")]
 	RequestGone(RequestId),
+	/// Leaves of a request's range were erased, and it was not to be waited for until it is final. Nothing was sent.
+	#[error("leaves of the range were erased, and request {0} is rejected for that only once it is final: a rejection names no digest, and could meet another request")]
+	OnlyWhenFinal(RequestId),
 	/// The owner cannot pay a grant's fee.
 	#[error("a grant needs {} for its fees, but the account has {}", ist(*.needed), ist(*.free))]
 	InsufficientFunds {

@@ -5,7 +5,7 @@
 //! leaves by names, or else names of records.
 
 use crate::types::*;
-use std::{collections::BTreeMap, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 /// Leaves that are asked for.
 ///
@@ -64,6 +64,23 @@ impl FromStr for Leaves {
 	}
 }
 
+/// Leaves of a dataset that are asked for, for [`Client::scope`](crate::Client::scope).
+#[derive(Clone, Copy, Debug)]
+pub struct LeafQuery<'a> {
+	/// The dataset.
+	pub dataset: DatasetId,
+	/// The epoch.
+	pub epoch: Epoch,
+	/// Whether someone chose the epoch. Otherwise it is the current one, and need not be the one that names are about.
+	pub epoch_named: bool,
+	/// The leaves.
+	pub leaves: &'a Leaves,
+	/// What the dataset's card calls them. Without a card, names are those of records.
+	pub card: Option<&'a LeafNames>,
+	/// Whether the names of an owner's records also stand for other records between them.
+	pub all_between: bool,
+}
+
 /// Why leaves that are asked for by names or dates cannot be found.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -91,6 +108,30 @@ pub enum LeavesError {
 		/// Another one.
 		other: u64,
 	},
+	/// What is written as a number may also be a name or a year in the card.
+	#[error("{number} may be a number or a name: the card calls leaf {leaf} {}. For leaves by their numbers, leave the card out; for years, write their first and last months, such as 2019-01..2021-12", Shown(.called))]
+	NumberOrName {
+		/// The number.
+		number: u64,
+		/// A leaf that it may stand for.
+		leaf: u64,
+		/// What the card calls that leaf.
+		called: String,
+	},
+	/// The card is about the leaves of another epoch.
+	#[error("the card names the leaves of epoch {card}, and those of epoch {asked} are asked for: name epoch {card}, or use a card of epoch {asked}")]
+	OtherEpoch {
+		/// The epoch of the card.
+		card: Epoch,
+		/// The epoch that is asked for.
+		asked: Epoch,
+	},
+	/// The card does not say which epoch's leaves it names, and there are several epochs.
+	#[error("the card does not say of which epoch it names the leaves, and the dataset is in epoch {current}: name the epoch, or use a card that says it")]
+	NoEpoch {
+		/// The current epoch.
+		current: Epoch,
+	},
 	/// A leaf stands for a longer time than what is asked for.
 	#[error("leaf {leaf} is all of {}, and {} is only a part of that", Shown(.called), Shown(.asked))]
 	Partly {
@@ -110,6 +151,32 @@ pub enum LeavesError {
 		from: String,
 		/// The last date.
 		to: String,
+	},
+	/// Other records of the owner are between two that are named.
+	#[error("the leaves from {} to {} also have {}: ask for them by their numbers, or say that you mean all between", Shown(.from), Shown(.to), Others(.others))]
+	OthersBetween {
+		/// The first record's name.
+		from: String,
+		/// The last record's name.
+		to: String,
+		/// The names of the records between them; for one that was removed, its leaf.
+		others: Vec<String>,
+	},
+	/// There are too many leaves between two records to look at each.
+	#[error("{leaves} leaves are from {} to {}, which are too many to look at each: ask for them by their numbers, or say that you mean all between", Shown(.from), Shown(.to))]
+	ManyBetween {
+		/// The first record's name.
+		from: String,
+		/// The last record's name.
+		to: String,
+		/// How many leaves there are.
+		leaves: u64,
+	},
+	/// A record is the list of a packed folder, whose files are in other records.
+	#[error("{} is the list of a packed folder, and its leaf opens none of the files: ask for leaves by their numbers, with those of its packs", Shown(.name))]
+	PackedFolder {
+		/// The record's name.
+		name: String,
 	},
 	/// The last one comes before the first one.
 	#[error("{} comes before {}", Shown(.to), Shown(.from))]
@@ -137,16 +204,85 @@ pub enum LeavesError {
 	},
 }
 
+/// How many records an error names.
+const NAMED: usize = 5;
+
+/// Names records, the first few of them.
+struct Others<'a>(&'a [String]);
+
+impl fmt::Display for Others<'_> {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let named: Vec<_> = self.0.iter().take(NAMED).map(|name| Shown(name)).collect();
+		for (index, name) in named.iter().enumerate() {
+			let before = if index == 0 { "" } else { ", " };
+			write!(f, "{before}{name}")?;
+		}
+		match self.0.len().saturating_sub(NAMED) {
+			0 => Ok(()),
+			more => write!(f, " and {more} more"),
+		}
+	}
+}
+
 /// What a dataset's card calls its leaves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LeafNames(pub BTreeMap<u64, String>);
+pub struct LeafNames {
+	/// The names.
+	pub names: BTreeMap<u64, String>,
+	/// The epoch whose leaves these are; `None` if the card does not say it.
+	pub epoch: Option<Epoch>,
+}
 
 impl LeafNames {
+	/// Returns the leaves that are asked for: the first one, and one past the last.
+	///
+	/// # Errors
+	///
+	/// Returns a [`LeavesError`] if the card is not about the epoch, if a number is also a name, or if the names stand for no
+	/// range.
+	pub(crate) fn range(&self, query: &LeafQuery<'_>) -> Result<(u64, u64), LeavesError> {
+		let asked = query.epoch;
+		match self.epoch {
+			Some(card) if card != asked => return Err(LeavesError::OtherEpoch { card, asked }),
+			None if asked > 0 && !query.epoch_named => {
+				return Err(LeavesError::NoEpoch { current: asked })
+			}
+			_ => {}
+		}
+		match query.leaves {
+			Leaves::Named { from, to } => self.find(from, to),
+			Leaves::Numbers { from, to } => {
+				for number in [*from, *to] {
+					self.check_number(number)?;
+				}
+				Ok((*from, *to))
+			}
+		}
+	}
+
+	/// Checks that a number is not what the card calls a leaf, and no year of one.
+	fn check_number(&self, number: u64) -> Result<(), LeavesError> {
+		let year = format!("{number:04}");
+		let is_called = |called: &str| {
+			let is_number = called.bytes().all(|byte| byte.is_ascii_digit());
+			let is_in_year = is_date(&year) && is_date(called) && is_part(called, &year);
+			is_in_year || (is_number && called.parse() == Ok(number))
+		};
+		match self.names.iter().find(|(_, called)| is_called(called)) {
+			Some((leaf, called)) => Err(LeavesError::NumberOrName {
+				number,
+				leaf: *leaf,
+				called: called.clone(),
+			}),
+			None => Ok(()),
+		}
+	}
+
 	/// Returns the first of the leaves from one name or date to another one, both included, and one past the last.
 	///
 	/// If both are dates, such as 2026, 2026-03 or 2026-03-31, these are the leaves whose names are dates in that time:
-	/// `2026-03` is also all days of that March. They have to be one after another. Other names are those of single
-	/// leaves.
+	/// `2026-03` is also all days of that March, and `2026-01..2026-12` also the whole year. They have to be one after
+	/// another. Other names are those of single leaves.
 	///
 	/// # Errors
 	///
@@ -164,7 +300,7 @@ impl LeafNames {
 
 	/// Returns the only leaf with a name.
 	fn called(&self, name: &str) -> Result<u64, LeavesError> {
-		let mut leaves = self.0.iter().filter(|(_, called)| *called == name);
+		let mut leaves = self.names.iter().filter(|(_, called)| *called == name);
 		match (leaves.next(), leaves.next()) {
 			(Some((leaf, _)), None) => Ok(*leaf),
 			(Some((one, _)), Some((other, _))) => Err(LeavesError::Ambiguous {
@@ -182,23 +318,29 @@ impl LeafNames {
 			return Err(backwards(from, to));
 		}
 		let mut within = BTreeMap::new();
-		for (leaf, called) in self.0.iter().filter(|(_, called)| is_date(called)) {
-			for asked in [from, to] {
-				if is_part(asked, called) && asked != called {
-					return Err(LeavesError::Partly {
-						leaf: *leaf,
-						called: called.clone(),
-						asked: asked.to_owned(),
-					});
-				}
+		for (leaf, called) in self.names.iter().filter(|(_, called)| is_date(called)) {
+			// The first month of a year may stand for where the year begins, and the last one for where it ends.
+			let cuts = [
+				(
+					from,
+					is_part(from, called) && first_day(from) != first_day(called),
+				),
+				(to, is_part(to, called) && last_day(to) != last_day(called)),
+			];
+			if let Some((asked, _)) = cuts.into_iter().find(|(_, is_cut)| *is_cut) {
+				return Err(LeavesError::Partly {
+					leaf: *leaf,
+					called: called.clone(),
+					asked: asked.to_owned(),
+				});
 			}
-			// Dates are in the order of their texts, and a part of the last one belongs to it.
-			if called.as_str() >= from && (called.as_str() <= to || is_part(called, to)) {
+			if is_within(called, from, to) {
 				within.insert(*leaf, called);
 			}
 		}
 		for end in [from, to] {
-			if !within.values().any(|called| is_part(called, end)) {
+			let meets = |called: &&String| is_part(called, end) || is_part(end, called);
+			if !within.values().any(meets) {
 				return Err(self.unnamed(end));
 			}
 		}
@@ -219,7 +361,7 @@ impl LeafNames {
 	}
 
 	fn unnamed(&self, name: &str) -> LeavesError {
-		match (self.0.first_key_value(), self.0.last_key_value()) {
+		match (self.names.first_key_value(), self.names.last_key_value()) {
 			(Some((_, first)), Some((_, last))) => LeavesError::Unnamed {
 				name: name.to_owned(),
 				first: first.clone(),
@@ -257,6 +399,31 @@ fn is_part(date: &str, whole: &str) -> bool {
 	}
 }
 
+/// Returns the day with which a date begins.
+fn first_day(date: &str) -> String {
+	filled(date, "-01-01")
+}
+
+/// Returns the day with which a date ends, as if each month had 31 days.
+fn last_day(date: &str) -> String {
+	filled(date, "-12-31")
+}
+
+/// Returns a date with the month and the day that it lacks.
+fn filled(date: &str, with: &str) -> String {
+	let lacks = with.get(date.len().saturating_sub(YEAR)..);
+	format!("{date}{}", lacks.unwrap_or_default())
+}
+
+/// Returns whether a date is in the time from one to another, both included.
+fn is_within(date: &str, from: &str, to: &str) -> bool {
+	// Days are in the order of their texts.
+	first_day(date) >= first_day(from) && last_day(date) <= last_day(to)
+}
+
+/// How many characters a year has.
+const YEAR: usize = 4;
+
 #[cfg(test)]
 mod tests {
 	use super::*;
@@ -270,11 +437,12 @@ mod tests {
 	/// Leaves with these names, from the first leaf on. An empty name is none.
 	fn names(names: &[&str]) -> LeafNames {
 		let named = (0..).zip(names).filter(|(_, name)| !name.is_empty());
-		LeafNames(
-			named
+		LeafNames {
+			names: named
 				.map(|(leaf, name)| (leaf, (*name).to_owned()))
 				.collect(),
-		)
+			epoch: None,
+		}
 	}
 
 	#[test]
@@ -397,6 +565,112 @@ mod tests {
 		}
 	}
 
+	/// Asks for leaves of an epoch with a card.
+	fn ranged(
+		card: &LeafNames,
+		leaves: &str,
+		(epoch, epoch_named): (Epoch, bool),
+	) -> Result<(u64, u64), LeavesError> {
+		card.range(&LeafQuery {
+			dataset: 0,
+			epoch,
+			epoch_named,
+			leaves: &leaves.parse().unwrap(),
+			card: Some(card),
+			all_between: false,
+		})
+	}
+
+	#[test]
+	fn a_year_is_not_taken_for_the_number_of_a_leaf() {
+		let current = (0, false);
+		let years = names(&["2019", "2020", "2021", "7"]);
+		for (leaves, number, leaf) in [
+			("2019..2021", 2019, 0),
+			("0..2020", 2020, 1),
+			("3..7", 7, 3),
+		] {
+			let refused = LeavesError::NumberOrName {
+				number,
+				leaf,
+				called: years.names[&leaf].clone(),
+			};
+			assert_eq!(ranged(&years, leaves, current), Err(refused), "{leaves}");
+		}
+		let words = ranged(&years, "2019..2021", current)
+			.unwrap_err()
+			.to_string();
+		assert!(words.contains("2019-01..2021-12"), "{words}");
+		// What the error says to write is understood.
+		assert_eq!(ranged(&years, "2019-01..2021-12", current), Ok((0, 3)));
+		assert_eq!(
+			ranged(&years, "2020-01-01..2020-12-31", current),
+			Ok((1, 2))
+		);
+		assert!(matches!(
+			ranged(&years, "2019-01..2021-11", current),
+			Err(LeavesError::Partly { leaf: 2, .. })
+		));
+		assert!(matches!(
+			ranged(&years, "2019-02..2021-12", current),
+			Err(LeavesError::Partly { leaf: 0, .. })
+		));
+		// Months of a year make its number a date, too.
+		let months = names(&["2019-01", "2019-02"]);
+		assert!(matches!(
+			ranged(&months, "2019..2021", current),
+			Err(LeavesError::NumberOrName {
+				number: 2019,
+				leaf: 0,
+				..
+			})
+		));
+		assert_eq!(ranged(&months, "2019-01..2019", current), Ok((0, 2)));
+		// Other numbers are numbers.
+		assert_eq!(ranged(&years, "1..3", current), Ok((1, 3)));
+		assert_eq!(ranged(&months, "201..2020", current), Ok((201, 2020)));
+	}
+
+	#[test]
+	fn names_are_those_of_one_epoch() {
+		let mut card = names(&["2025-01", "2025-02", "2025-03"]);
+		assert_eq!(ranged(&card, "2025-03", (0, false)), Ok((2, 3)));
+		// A card that does not say its epoch is of a dataset that may have another epoch by now.
+		let refused = Err(LeavesError::NoEpoch { current: 1 });
+		assert_eq!(ranged(&card, "2025-03", (1, false)), refused);
+		assert_eq!(ranged(&card, "2025-03", (1, true)), Ok((2, 3)));
+		card.epoch = Some(0);
+		for is_named in [false, true] {
+			let refused = Err(LeavesError::OtherEpoch { card: 0, asked: 1 });
+			assert_eq!(ranged(&card, "2025-03", (1, is_named)), refused);
+			assert_eq!(ranged(&card, "2025-03", (0, is_named)), Ok((2, 3)));
+		}
+	}
+
+	#[test]
+	fn what_lies_between_two_records_is_named() {
+		let text = str::to_owned;
+		let words = |others: &[&str]| {
+			LeavesError::OthersBetween {
+				from: text("january.csv"),
+				to: text("march.csv"),
+				others: others.iter().copied().map(text).collect(),
+			}
+			.to_string()
+		};
+		let one = words(&["salaries.csv"]);
+		assert!(
+			one.starts_with("the leaves from january.csv to march.csv also have salaries.csv: "),
+			"{one}"
+		);
+		let many = words(&["a", "b", "c", "d", "e", "f", "g"]);
+		assert!(
+			many.contains("also have a, b, c, d, e and 2 more: "),
+			"{many}"
+		);
+		assert!(!words(&["\u{1b}[2J"]).contains('\u{1b}'));
+	}
+
 	#[test]
 	fn errors_do_not_steer_a_terminal() {
 		let error = names(&["\u{1b}[2J"]).find("a\u{202e}", "b").unwrap_err();
@@ -417,9 +691,9 @@ mod tests {
 			if let Ok((first, end)) = leaves.find(&from, &to) {
 				prop_assert!(first < end);
 				for leaf in first..end {
-					let name = leaves.0.get(&leaf).map_or("", String::as_str);
+					let name = leaves.names.get(&leaf).map_or("", String::as_str);
 					prop_assert!(is_date(name), "{name}");
-					prop_assert!(*name >= *from && (*name <= *to || is_part(name, &to)), "{name}");
+					prop_assert!(is_within(name, &from, &to), "{name}");
 				}
 			}
 		}

@@ -172,7 +172,7 @@ pub use isthmus_conditions as conditions;
 pub use isthmus_envelope as envelope;
 pub use isthmus_objects as objects;
 pub use isthmus_primitives::{DECIMALS, UNIT};
-pub use leaves::{LeafNames, Leaves, LeavesError};
+pub use leaves::{LeafNames, LeafQuery, Leaves, LeavesError};
 pub use lock::{holder as lock_holder, Holder};
 pub use names::Names;
 pub use outcome::Included;

@@ -2,7 +2,7 @@
 //! Objects of records: their entries on the chain, and the locations where their owner keeps them.
 
 use crate::{client::Client, error::Error, types::*};
-use isthmus_objects::{Failure, Left, Location};
+use isthmus_objects::{Failure, Left, Location, LocationError};
 
 /// The locations of a dataset that this program can use, and those that it cannot.
 #[derive(Debug, Default)]
@@ -16,9 +16,22 @@ pub struct Locations {
 impl Locations {
 	/// Opens published locations. Nothing is asked of them yet.
 	pub fn open<Url: AsRef<str>>(urls: impl IntoIterator<Item = Url>) -> Self {
+		Self::open_by(urls, Location::open)
+	}
+
+	/// Opens locations that anyone may have published, as [`Location::open_public`] does: without credentials, and at no address
+	/// of this machine or of its network. Nothing is asked of them yet.
+	pub fn open_public<Url: AsRef<str>>(urls: impl IntoIterator<Item = Url>) -> Self {
+		Self::open_by(urls, Location::open_public)
+	}
+
+	fn open_by<Url: AsRef<str>>(
+		urls: impl IntoIterator<Item = Url>,
+		open: impl Fn(&str) -> Result<Location, LocationError>,
+	) -> Self {
 		let mut locations = Self::default();
 		for url in urls {
-			match Location::open(url.as_ref()) {
+			match open(url.as_ref()) {
 				Ok(location) => locations.usable.push(location),
 				Err(error) => locations.unusable.push(Left {
 					// What was published may be anything: it is shown as text.

@@ -371,8 +371,8 @@ pub(crate) async fn answer(
 	promised: Balance,
 ) -> Result<Call, Error> {
 	let now = state.block().number;
-	let last = request.valid_until.saturating_sub(1);
 	if request.valid_until.saturating_sub(now) < LEAST_TIME {
+		let last = request.valid_until.saturating_sub(1);
 		return Err(Error::TooLate { last });
 	}
 	let needed = ANSWER_COST.saturating_add(promised);
@@ -397,9 +397,14 @@ pub(crate) async fn answer(
 	// The request's own key, not the registered one: there is nothing to ask a node for.
 	let sealed = seal(client, owner, &terms, &PublicKey::from_bytes(&request.key)?)?;
 	let call = client.add_authorize(&terms, &sealed).await?;
-	// In a later block the grant would expire before its term is over.
-	let last = last.min(now.saturating_add(TERM_SLACK));
-	Ok(call.no_later_than(last))
+	Ok(call.no_later_than(last_block(request.valid_until, now)))
+}
+
+/// Returns the last block that may include the answer to a request. In a later one the request has expired, or the grant would
+/// expire before its term is over.
+fn last_block(valid_until: BlockNumber, now: BlockNumber) -> BlockNumber {
+	let last = valid_until.saturating_sub(1);
+	last.min(now.saturating_add(TERM_SLACK))
 }
 
 /// Returns the expiry of a grant that is sent now and has to be active for at least `term` blocks.
@@ -909,6 +914,13 @@ mod tests {
 			condition: None,
 		};
 		GrantEntry { id, grant }
+	}
+
+	#[test]
+	fn an_answer_comes_before_its_request_or_its_term_ends() {
+		assert_eq!(last_block(1000, 100), 100 + TERM_SLACK);
+		assert_eq!(last_block(105, 100), 104);
+		assert_eq!(last_block(0, BlockNumber::MAX), 0);
 	}
 
 	fn renewed(grants: &[GrantEntry], epoch: Epoch) -> Vec<(u8, Epoch, u64)> {

@@ -32,6 +32,8 @@ pub struct Card {
 	pub date: String,
 	/// Words to find it by.
 	pub keywords: Vec<String>,
+	/// The epoch whose leaves have these names.
+	pub epoch: u32,
 	/// What leaves are called, such as 2025-03.
 	pub leaves: BTreeMap<u64, String>,
 	/// The kinds of files in it, with their columns.
@@ -91,6 +93,7 @@ impl Card {
 		}
 		if !self.leaves.is_empty() {
 			let leaf = |(number, name): (&u64, &String)| json!({ "@type": "isthmus:Leaf", "isthmus:number": number, "name": name });
+			card["isthmus:epoch"] = json!(self.epoch);
 			card["isthmus:leaf"] = self.leaves.iter().map(leaf).collect();
 		}
 		card
@@ -250,6 +253,8 @@ pub struct Summary {
 	pub date: Option<String>,
 	/// Words to find it by.
 	pub keywords: Vec<String>,
+	/// The epoch whose leaves have these names; `None` if the card does not say it.
+	pub epoch: Option<u32>,
 	/// What leaves are called.
 	pub leaves: BTreeMap<u64, String>,
 	/// The media types of its files.
@@ -297,6 +302,7 @@ pub fn read(text: &[u8], owner: &str, dataset: u32) -> Result<Summary, CardError
 		license: card.get("license").and_then(text),
 		date: card.get("datePublished").and_then(text),
 		keywords: of_card("keywords").iter().filter_map(text).collect(),
+		epoch: card.get("isthmus:epoch").map(epoch).transpose()?,
 		leaves: leaves(&of_card("isthmus:leaf"))?,
 		formats,
 		columns: fields
@@ -312,6 +318,12 @@ fn several(value: &Value) -> Vec<Value> {
 		Value::Array(items) => items.clone(),
 		item => vec![item.clone()],
 	}
+}
+
+/// Reads the number of an epoch.
+fn epoch(value: &Value) -> Result<u32, CardError> {
+	let number = value.as_u64().and_then(|number| number.try_into().ok());
+	number.ok_or_else(|| CardError::Lacks("the number of an epoch as \"isthmus:epoch\"".into()))
 }
 
 /// Reads the map of leaves.
@@ -369,6 +381,7 @@ mod tests {
 			license: Some("https://spdx.org/licenses/CC-BY-4.0".into()),
 			date: "2025-03-31".into(),
 			keywords: vec!["school".into()],
+			epoch: 1,
 			leaves: BTreeMap::from([(2, "2025-03".into())]),
 			tables: vec![files],
 		}
@@ -386,7 +399,10 @@ mod tests {
 		assert_eq!(json["distribution"][0]["includes"], json!(["*.csv"]));
 		assert_eq!(json["@context"]["subField"], "cr:subField");
 		let leaf = json!([{ "@type": "isthmus:Leaf", "isthmus:number": 2, "name": "2025-03" }]);
-		assert_eq!(json["isthmus:leaf"], leaf);
+		assert_eq!(
+			(&json["isthmus:leaf"], &json["isthmus:epoch"]),
+			(&leaf, &json!(1))
+		);
 		let fields = &json["recordSet"][0]["field"];
 		let source = json!({ "fileSet": { "@id": "marks" }, "extract": { "column": "mark" } });
 		assert_eq!(
@@ -406,7 +422,7 @@ mod tests {
 			leaves: BTreeMap::new(),
 			..card()
 		};
-		for field in ["license", "keywords", "isthmus:leaf"] {
+		for field in ["license", "keywords", "isthmus:leaf", "isthmus:epoch"] {
 			assert!(bare.json().get(field).is_none() && json.get(field).is_some());
 		}
 	}
@@ -421,6 +437,7 @@ mod tests {
 			license: Some("https://spdx.org/licenses/CC-BY-4.0".into()),
 			date: Some("2025-03-31".into()),
 			keywords: vec!["school".into()],
+			epoch: Some(1),
 			leaves: BTreeMap::from([(2, "2025-03".into())]),
 			formats: vec!["text/csv".into()],
 			columns: ["mark", "grid", "places"].map(str::to_owned).into(),
@@ -431,13 +448,29 @@ mod tests {
 		for field in ["keywords", "isthmus:leaf", "recordSet", "distribution"] {
 			single[field] = json[field][0].clone();
 		}
-		assert_eq!(checked(&single), Ok(said));
+		assert_eq!(checked(&single), Ok(said.clone()));
+		// Cards that were made before epochs were in them.
+		let mut older = json.clone();
+		older.as_object_mut().unwrap().remove("isthmus:epoch");
+		assert_eq!(
+			checked(&older),
+			Ok(Summary {
+				epoch: None,
+				..said
+			})
+		);
 		for (field, value, words) in [
 			("@type", json!("sc:Book"), "\"@type\": \"sc:Dataset\""),
 			("conformsTo", json!(1), "croissant/1.1"),
 			("url", json!("isthmus://5FHne/4"), "isthmus://5FHne/3"),
 			("name", json!(""), "a text as \"name\""),
 			("description", json!(["x"]), "a text as \"description\""),
+			("isthmus:epoch", json!("1"), "the number of an epoch"),
+			(
+				"isthmus:epoch",
+				json!(1_u64 << 32),
+				"the number of an epoch",
+			),
 			(
 				"isthmus:leaf",
 				json!({ "name": "x" }),

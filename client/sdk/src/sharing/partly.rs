@@ -4,7 +4,7 @@
 //! The keys in a grant open all leaves of its range, so it cannot leave any out. The reader sees the leaves that are left out by
 //! the ranges of its grants and, if it asked for them, by the reason with which its request is rejected.
 
-use super::{answer, expiry, grant, key_of, seal, settled};
+use super::{answer, expiry, grant, key_of, last_block, seal, settled};
 use crate::{
 	account::Identity,
 	call::Call,
@@ -14,7 +14,7 @@ use crate::{
 	types::*,
 };
 use isthmus_envelope::PartlyErased;
-use isthmus_sharing::terms::MAX_GRANTS_PER_READER;
+use isthmus_sharing::terms::{MAX_GRANTS_PER_READER, MAX_TEXT_SIZE};
 
 /// A call that grants a range, or what is left of it.
 #[derive(Clone, Debug)]
@@ -59,10 +59,15 @@ pub async fn grant_left(
 /// for each range that is left, for as long as the request asks and sealed to the reader's registered key. The owner takes the
 /// deposits for them. All of this happens or none.
 ///
+/// These grants answer no request, so the chain keeps neither the purpose with them nor the digest of what was agreed. The
+/// reason of the rejection names the purpose instead. A rejection names its request by the number only, which on another branch of the
+/// chain may be another request's: the request has to be final.
+///
 /// # Errors
 ///
 /// Returns [`Error::PartlyErased`] if leaves were erased, and the request offers a payment or asks for a firm term, which only
 /// its answer could get, nothing is left, or more ranges are than a reader can have grants. Returns
+/// [`Error::OnlyWhenFinal`] if leaves were erased and `depth` is another one than [`Depth::Final`],
 /// [`Error::NoEncryptionKey`] if leaves were erased and the reader has registered no key, and the errors of
 /// [`authorize`](super::authorize).
 pub async fn authorize_left(
@@ -77,6 +82,9 @@ pub async fn authorize_left(
 		Err(Error::PartlyErased(cut)) if request.offer == 0 && !request.firm => cut,
 		call => return Ok(call?.into()),
 	};
+	if depth != Depth::Final {
+		return Err(Error::OnlyWhenFinal(id));
+	}
 	let terms = Terms {
 		grantee: request.consumer,
 		scope: request.scope,
@@ -87,17 +95,28 @@ pub async fn authorize_left(
 	};
 	let given = calls(client, &best, owner, &terms, &cut).await?;
 	// The request counts as one of the grants that the reader can have, so it goes first.
-	let mut calls = vec![client.reject_request(id, &reason(&cut)).await?];
+	let mut calls = vec![client.reject_request(id, &reason(&cut, request)).await?];
 	calls.extend(given);
 	let Given { call, cut } = together(client, calls, cut).await?;
-	let call = call.no_later_than(request.valid_until.saturating_sub(1));
+	let call = call.no_later_than(last_block(request.valid_until, best.block().number));
 	Ok(Given { call, cut })
 }
 
-/// Returns the reason with which a request for leaves that were erased is rejected. It is public.
-fn reason(cut: &PartlyErased) -> String {
-	let erased = cut.erased_leaves();
-	format!("{erased} were erased; grants given with this answer open the others")
+/// Returns the reason with which a request for leaves that were erased is rejected. It is public, and all that is left of the
+/// purpose, of which it has as much as fits.
+fn reason(cut: &PartlyErased, request: &Request) -> String {
+	let (erased, code) = (cut.erased_leaves(), request.code);
+	let words = String::from_utf8_lossy(&request.purpose.0);
+	let mut reason = format!(
+		"{erased} were erased; grants given with this answer open the others; purpose {code}: {words}"
+	);
+	const MORE: &str = "...";
+	let most = MAX_TEXT_SIZE as usize;
+	if reason.len() > most {
+		reason.truncate(reason.floor_char_boundary(most - MORE.len()));
+		reason.push_str(MORE);
+	}
+	reason
 }
 
 /// Makes the calls that grant the ranges that are left, on the same terms.
@@ -142,7 +161,28 @@ async fn together(client: &Client, calls: Vec<Call>, cut: PartlyErased) -> Resul
 mod tests {
 	use super::*;
 	use isthmus_envelope::{EpochId, EpochKeys, ErasableTree, Range};
-	use isthmus_sharing::terms::MAX_TEXT_SIZE;
+
+	/// A request with this purpose.
+	fn request(code: PurposeCode, purpose: &str) -> Request {
+		Request {
+			owner: [1; 32].into(),
+			consumer: [2; 32].into(),
+			scope: Scope {
+				dataset: 0,
+				epoch: 0,
+				from: 0,
+				to: 6,
+			},
+			purpose: Text(purpose.into()),
+			code,
+			term: 500,
+			offer: 0,
+			firm: false,
+			key: Vec::new(),
+			valid_until: 1000,
+			deposit: 0,
+		}
+	}
 
 	#[test]
 	fn the_reason_of_a_rejection_fits_however_many_leaves_were_erased() {
@@ -160,11 +200,22 @@ mod tests {
 		let range = Range::new(start.into(), u64::from(u32::MAX)).unwrap();
 		let cut = EpochKeys::Erasable(tree).cut(range);
 		assert_eq!(cut.left.len(), 50);
-		let reason = reason(&cut);
-		assert!(
-			reason.contains("and 46 more ranges were erased"),
-			"{reason}"
-		);
-		assert!(reason.len() <= MAX_TEXT_SIZE as usize, "{reason}");
+		for purpose in [
+			"a study",
+			&"x".repeat(256),
+			&"ü".repeat(128),
+			&"\u{1f40b}".repeat(64),
+		] {
+			let reason = reason(&cut, &request(PurposeCode::PublicPolicy, purpose));
+			for part in [
+				"and 46 more ranges were erased",
+				"; purpose public-policy: ",
+				&purpose[..4],
+			] {
+				assert!(reason.contains(part), "{reason}");
+			}
+			assert!(reason.len() <= MAX_TEXT_SIZE as usize, "{reason}");
+			assert_eq!(reason.ends_with("..."), purpose != "a study", "{reason}");
+		}
 	}
 }
