@@ -455,6 +455,7 @@ fn anyone_can_have_a_trigger_looked_at() {
 fn conditions_are_charged_by_their_nodes() {
 	type Weights = <Test as Config>::WeightInfo;
 	type Set = fn(Option<Condition>) -> SharingCall;
+	type ByNodes = fn(u32) -> Weight;
 	with_dataset(|| {
 		let small = "after(1970-01-12T13:56:40Z)";
 		let large = [small; 8].join(" and ");
@@ -462,7 +463,7 @@ fn conditions_are_charged_by_their_nodes() {
 		let (few, many) = (nodes(small), nodes(&large));
 		assert!(few < many && many < MAX_NODES as u32, "{few}, {many}");
 		let declared = |call: SharingCall| call.get_dispatch_info().call_weight;
-		let sets: [(fn(u32) -> Weight, Set); 2] = [
+		let sets: [(ByNodes, Set); 2] = [
 			(Weights::embargo, |condition| embargo(7, condition)),
 			(Weights::withdraw_when, |condition| {
 				SharingCall::withdraw_when {
