@@ -3,6 +3,7 @@
 
 use crate::{
 	card::CardError,
+	cause::Cause,
 	handle::HandleError,
 	leaves::LeavesError,
 	refusal::{PalletError, Refusal},
@@ -675,12 +676,8 @@ macro_rules! from_subxt {
 	($($error:ty),*) => {$(
 		impl From<$error> for Error {
 			fn from(error: $error) -> Self {
-				let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-				while let Some(inner) = source {
-					if let Some(rpc) = inner.downcast_ref::<subxt::rpcs::Error>() {
-						return rpc.into();
-					}
-					source = inner.source();
+				if let Some(rpc) = error.of_connection() {
+					return rpc.into();
 				}
 				let sentence = error.to_string();
 				match is_state_gone(&sentence) {

@@ -103,6 +103,7 @@ pub mod call;
 pub mod calls;
 pub mod card;
 pub mod catalog;
+mod cause;
 mod claim;
 pub mod client;
 mod connection;
