@@ -342,8 +342,8 @@ test("requests are listed with the policy's verdict", { timeout }, async () => {
 	assert.deepEqual(verdicts, { 8: 'PurposeNotAllowed', 9: 'OfferTooLow', 10: 'Meets', 11: 'RangeTooLong' });
 	const { items } = await dataSharingApi.datasets(school.address, null, 10);
 	const policies = items.map(({ id, policy }) => [id.toNumber(), policy.isSome]).sort();
-	// The fourth dataset is that of the resumed upload.
-	assert.deepEqual(policies, [[0, true], [1, false], [2, false], [3, false]]);
+	// The last two datasets are those of the resumed upload and of the one whose epoch ended.
+	assert.deepEqual(policies, [[0, true], [1, false], [2, false], [3, false], [4, false]]);
 });
 
 test('an old query is stale, and pruned bytes are not served', { timeout }, async () => {
