@@ -1207,7 +1207,7 @@ describe('secrets in the wrong place are refused, and not shown', () => cases([
 /** Runs a command that may not enter a folder, also as root. */
 const LIMITED = 'limited() { if [ $(id -u) = 0 ]; then setpriv --bounding-set=-dac_override,-dac_read_search "$@"; else "$@"; fi; }\n';
 /** No folder takes a lock file. */
-const NO_LOCKS = 'HOME=/dev/null XDG_RUNTIME_DIR= TMPDIR=/nowhere';
+const NO_LOCKS = 'HOME=/dev/null XDG_RUNTIME_DIR= TMPDIR=/dev/null/nowhere';
 
 describe('folders for locks and settings may be missing or closed', () => cases([
 	{
@@ -1217,7 +1217,7 @@ describe('folders for locks and settings may be missing or closed', () => cases(
 	},
 	{
 		name: 'a lock file that is a link is none, in any folder',
-		script: 'mkdir -p .local/state/isthmus run tmp; lock=isthmus-$(isthmus balance //Charlie --json | grep -o \'5[0-9A-Za-z]\{46,\}\').lock\n'
+		script: 'mkdir -p .local/state/isthmus run tmp; lock=isthmus-$(isthmus balance //Charlie --json | grep -o \'5[0-9A-Za-z]\\{46,\\}\').lock\n'
 			+ 'for folder in .local/state/isthmus run tmp; do ln -s nowhere $folder/$lock; done\n'
 			+ 'HOME=$PWD XDG_RUNTIME_DIR=$PWD/run TMPDIR=$PWD/tmp isthmus transfer //Alice 1 --key //Charlie 2> err; code=$?\n'
 			+ 'grep -c "do not take turns" err; exit $code',

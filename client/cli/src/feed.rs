@@ -422,9 +422,9 @@ mod tests {
 			let words = refused(name);
 			assert_eq!(
 				words,
-				format!("{name}: no. (this machine's clock may be wrong)")
+				format!("Facts.{name}: no. (this machine's clock may be wrong)")
 			);
 		}
-		assert_eq!(refused("NotReporter"), "NotReporter: no.");
+		assert_eq!(refused("NotReporter"), "Facts.NotReporter: no.");
 	}
 }

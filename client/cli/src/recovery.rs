@@ -167,7 +167,9 @@ fn taken_by(secret: &str) -> Option<&'static str> {
 	} else if Seed::from_words(&words).is_ok() {
 		Some(RESTORE)
 	} else {
-		Account::from_uri(secret.trim()).is_ok().then_some(IMPORT)
+		// Nothing at all is the secret of a well-known account.
+		let is_account = !secret.trim().is_empty() && Account::from_uri(secret.trim()).is_ok();
+		is_account.then_some(IMPORT)
 	}
 }
 

@@ -103,7 +103,8 @@ pub fn ist(amount: Balance) -> String {
 	Ist(amount).to_string()
 }
 
-/// Returns an error in the system's words, without the system's number for it. Nothing else is left out.
+/// Returns an error in the system's words, without the system's number for it, and without the path of a temporary file
+/// that `tempfile` adds. Nothing else is left out.
 pub fn io_words(error: &impl std::fmt::Display) -> String {
 	/// What the standard library writes before the number. A parenthesis follows it.
 	const BEFORE: &str = " (os error ";
@@ -120,6 +121,8 @@ pub fn io_words(error: &impl std::fmt::Display) -> String {
 			}
 		}
 	}
+	let temporary = words.rfind(" at path \"").filter(|_| words.ends_with('"'));
+	words.truncate(temporary.unwrap_or(words.len()));
 	words
 }
 
@@ -147,6 +150,8 @@ mod tests {
 			format!("a: {words}, and b: {words}; go on (now)")
 		);
 		assert_eq!(io_words(&"plain"), "plain");
+		let of_temporary = format!("disk/key: {full} at path \"/disk/.tmp4NKaYS\"");
+		assert_eq!(io_words(&of_temporary), format!("disk/key: {words}"));
 		for kept in [
 			"a (os error ",
 			"a (os error 2",
