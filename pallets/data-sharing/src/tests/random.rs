@@ -891,7 +891,7 @@ fn sequence(seed: u64, calls: usize) {
 				}
 				promises.check();
 			}
-			if disputes.gen_ratio(1, 16) {
+			if disputes.gen_ratio(1, 4) {
 				let (reader, call) = dispute_call(&mut disputes);
 				let name = call.get_call_name();
 				if submit(reader, call).is_ok() {
