@@ -169,6 +169,19 @@ struct Gap {
 }
 
 impl State {
+	/// Returns the lowest priority among the waiting transactions, which is read once per best block. It is not kept if
+	/// nothing waits, as while the pool removes what is in a new block: all that came after would pay more.
+	fn floor(
+		&mut self,
+		at: Hash,
+		lowest: impl FnOnce() -> Option<TransactionPriority>,
+	) -> Option<TransactionPriority> {
+		let known = self.floor.filter(|(block, _)| *block == at);
+		let floor = known.map(|(_, floor)| floor).or_else(lowest)?;
+		self.floor = Some((at, floor));
+		Some(floor)
+	}
+
 	/// Notes which transactions wait for an earlier nonce at a new best block. Returns those to check again, and
 	/// those that have waited too long.
 	fn on_best_block(&mut self, waiting: impl Iterator<Item = Hash>) -> (Vec<Hash>, Vec<Hash>) {
@@ -320,9 +333,11 @@ impl FullPool {
 				return Err(PoolError::UnknownTransaction(why).into())
 			}
 		};
-		if (among_ready || valid.priority > self.floor(at))
-			&& (among_future || self.provides(&valid.requires))
-		{
+		let pays_more = || {
+			let floor = self.floor(at);
+			floor.is_none_or(|floor| valid.priority > floor)
+		};
+		if (among_ready || pays_more()) && (among_future || self.provides(&valid.requires)) {
 			return Ok(());
 		}
 		Err(if self.from_peers {
@@ -347,17 +362,10 @@ impl FullPool {
 		missing.is_empty()
 	}
 
-	/// Returns the lowest priority among the waiting transactions, which is read once per best block.
-	fn floor(&self, at: Hash) -> TransactionPriority {
-		if let Some((block, floor)) = self.state.lock().floor {
-			if block == at {
-				return floor;
-			}
-		}
-		let floor = self.inner.ready().map(|waiting| *waiting.priority()).min();
-		let floor = floor.unwrap_or_default();
-		self.state.lock().floor = Some((at, floor));
-		floor
+	/// Returns the lowest priority among the waiting transactions; `None` if none waits any more.
+	fn floor(&self, at: Hash) -> Option<TransactionPriority> {
+		let lowest = || self.inner.ready().map(|waiting| *waiting.priority()).min();
+		self.state.lock().floor(at, lowest)
 	}
 
 	/// Checks transactions again whose nonce did not fit, and everything that depends on them. Drops those that are
@@ -641,6 +649,17 @@ mod tests {
 		// Those that were not checked come first.
 		let (third, _) = state.on_best_block(hashes(0..1000));
 		assert!(third.iter().all(|hash| !second.contains(hash)));
+	}
+
+	#[test]
+	fn the_lowest_priority_of_an_empty_pool_is_not_kept() {
+		let mut state = State::default();
+		let block = Hash::from_low_u64_be;
+		assert_eq!(state.floor(block(1), || None), None);
+		assert_eq!(state.floor(block(1), || Some(5)), Some(5));
+		assert_eq!(state.floor(block(1), || Some(3)), Some(5));
+		assert_eq!(state.floor(block(2), || Some(3)), Some(3));
+		assert_eq!(state.floor(block(3), || None), None);
 	}
 
 	#[test]
