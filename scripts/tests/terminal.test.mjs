@@ -1279,7 +1279,7 @@ describe('one file of a folder goes wherever a record goes', () => cases([
 		stderr: /"sub" is a folder.*\nhint: .*--file FOLDER\/FILE/,
 	},
 	{
-		name: 'not if the record is no folder',
+		name: 'not if the record is not a folder',
 		script: 'isthmus fetch //Bob small --file a -o -',
 		code: USAGE,
 		stderr: /hint: fetch it to a file, without --folder and --file/,
@@ -1290,7 +1290,7 @@ describe('an object whose upload was interrupted does not keep its name', () => 
 	{
 		name: 'another value is stored if nothing arrived',
 		script: `export ISTHMUS_KEY=//Packer; head -c 9000000 /dev/zero > data
-			mv $STORE away; : > $STORE; isthmus store data --object --name object-1; code=$?; rm $STORE; mv away $STORE
+			mv $STORE away; : > $STORE; isthmus store data --object --name object-1 2> err; code=$?; rm $STORE; mv away $STORE
 			[ $code = 0 ] && exit 9
 			echo more >> data; isthmus store data --object --name object-1 > out && isthmus fetch //Packer object-1 -o - | cmp - data`,
 	},

@@ -384,7 +384,7 @@ impl From<FetchError> for Error {
 			FetchError::IsAFolder(_) => Self::usage(error)
 				.hint("name one of its files, as --file FOLDER/FILE, or fetch all files with --folder"),
 			FetchError::ListTooLong => Self::new(Kind::NotAuthentic, error).hint(
-				"a record of this length is no folder: fetch it to a file, without --folder and --file",
+				"a record of this length is not a folder: fetch it to a file, without --folder and --file",
 			),
 			FetchError::List(_) => Self::new(Kind::NotAuthentic, error)
 				.hint("fetch the record's bytes as they are with --raw"),

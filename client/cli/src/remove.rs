@@ -134,10 +134,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		settle(client, &identity).await?;
 	}
 	let key = opts.name.find(client, &identity, identity.id()).await?;
-	if folder.is_none() && !opts.erase {
-		if let Some(given_up) = given_up(&opts, client, &identity, key).await? {
-			return Ok(given_up);
-		}
+	if let Some(given_up) = given_up(&opts, client, &identity, key).await? {
+		return Ok(given_up);
 	}
 	let removal = match &folder {
 		Some(folder) => unfinished(&opts, client, &identity, folder).await?,
@@ -225,6 +223,9 @@ async fn given_up(
 	identity: &Identity,
 	found: RecordKey,
 ) -> Result<Option<Removed>, Error> {
+	if opts.unfinished.is_some() || opts.erase {
+		return Ok(None);
+	}
 	let best = client.best().await?;
 	if best.record(identity.id(), found).await?.is_some() {
 		return Ok(None);
