@@ -177,6 +177,10 @@ test(`a folder of ${FILES} files is stored, synced after changes and fetched`, {
 	assert.ok((await isthmus.ok('store', 'many', '--object', '--public-name', ...owner.key))[0].resumed);
 	await isthmus.ok(...fetch, '--file', pathOf(3), '-o', 'one');
 	assert.equal(readFileSync(file('one'), 'utf8'), contentOf(3));
+	const piped = await isthmus.run([...fetch, '--file', pathOf(3), '-o', '-']);
+	assert.deepEqual([piped.code, piped.stdout], [0, contentOf(3)], piped.stderr);
+	const inside = await isthmus.refused(USAGE, ...fetch, '--file', '1', '-o', '-');
+	assert.match(inside.error, /"1" is a folder/);
 	const absent = await isthmus.refused(USAGE, ...fetch, '--file', 'absent', '-o', 'none');
 	assert.match(absent.error, /the folder has no file "absent"/);
 

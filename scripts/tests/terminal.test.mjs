@@ -1249,6 +1249,62 @@ describe('folders for locks and settings may be missing or closed', () => cases(
 	},
 ]));
 
+describe('one file of a folder goes wherever a record goes', () => cases([
+	{
+		name: 'to stdout',
+		script: 'isthmus fetch //Bob docs --file a -o - | cat && isthmus fetch //Bob docs --file b -o /dev/stdout | cat',
+		stdout: /^a\nb\n$/,
+	},
+	{
+		name: 'to a FIFO',
+		script: 'mkfifo pipe; cat pipe & isthmus fetch //Bob docs --file a -o pipe && wait && [ -p pipe ]',
+		stdout: /^a\n$/,
+	},
+	{
+		name: 'to a device',
+		script: 'isthmus fetch //Bob docs --file a -o /dev/null && [ -c /dev/null ]',
+		stdout: /^$/,
+	},
+	{
+		name: 'not if the folder has no such file',
+		script: 'isthmus fetch //Bob docs --file c -o -',
+		code: USAGE,
+		stdout: /^$/,
+		stderr: /the folder has no file "c"/,
+	},
+	{
+		name: 'not if it is a folder',
+		script: 'mkdir -p tree/sub; echo x > tree/sub/x; isthmus store tree --name file-1 > out && isthmus fetch //Bob file-1 --file sub -o -',
+		code: USAGE,
+		stderr: /"sub" is a folder.*\nhint: .*--file FOLDER\/FILE/,
+	},
+	{
+		name: 'not if the record is not a folder',
+		script: 'isthmus fetch //Bob small --file a -o -',
+		code: USAGE,
+		stderr: /hint: fetch it to a file, without --folder and --file/,
+	},
+]));
+
+describe('an object whose upload was interrupted does not keep its name', () => cases([
+	{
+		name: 'another value is stored if nothing arrived',
+		script: `export ISTHMUS_KEY=//Packer; head -c 9000000 /dev/zero > data
+			mv $STORE away; : > $STORE; isthmus store data --object --name object-1 2> err; code=$?; rm $STORE; mv away $STORE
+			[ $code = 0 ] && exit 9
+			echo more >> data; isthmus store data --object --name object-1 > out && isthmus fetch //Packer object-1 -o - | cmp - data`,
+	},
+	{
+		name: 'it is removed with what arrived of it',
+		script: `export ISTHMUS_KEY=//Packer; head -c 24000000 /dev/zero > data
+			(ulimit -f 20000; isthmus store data --object --name object-2) && exit 9
+			ls $STORE/*.unfinished > /dev/null || exit 8
+			isthmus remove object-2 --yes; ls $STORE/*.unfinished 2> /dev/null && exit 7
+			echo more >> data; isthmus store data --object --name object-2 > out && isthmus fetch //Packer object-2 -o - | cmp - data`,
+		stdout: /gave up the unfinished upload of object-2/,
+	},
+]));
+
 describe('limits of the system are said', () => cases([
 	...[5, 6, 8, 12].map((files) => ({
 		name: `only ${files} open files`,

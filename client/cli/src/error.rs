@@ -379,15 +379,20 @@ impl From<FetchError> for Error {
 				Self::failed(error).hint("remove it, or choose another --output")
 			}
 			FetchError::List(FolderError::NotAFolder) => {
-				Self::usage(error).hint("fetch it to a file, without --folder")
+				Self::usage(error).hint("fetch it to a file, without --folder and --file")
 			}
+			FetchError::IsAFolder(_) => Self::usage(error)
+				.hint("name one of its files, as --file FOLDER/FILE, or fetch all files with --folder"),
+			FetchError::ListTooLong => Self::new(Kind::NotAuthentic, error).hint(
+				"a record of this length is not a folder: fetch it to a file, without --folder and --file",
+			),
 			FetchError::List(_) => Self::new(Kind::NotAuthentic, error)
 				.hint("fetch the record's bytes as they are with --raw"),
 			FetchError::TooManyCopies { .. } => Self::failed(error)
 				.hint("if you trust its owner, choose an --output on a disk with more space, or fetch single files with --file PATH"),
 			FetchError::NoSuchFile(_) => Self::usage(error)
 				.hint("fetch all of its files with --folder, and look what there is"),
-			FetchError::ListTooLong | FetchError::WrongLength(_) | FetchError::NotListed(_) => {
+			FetchError::WrongLength(_) | FetchError::NotListed(_) => {
 				Self::new(Kind::NotAuthentic, error)
 			}
 			error => Self::failed(error),
@@ -424,6 +429,9 @@ const OTHER_FOLDER: &str =
 /// The hint for a value that is not the one whose upload began.
 const OTHER_VALUE: &str = "store it under another --name, or remove the unfinished record: ";
 
+/// The hint for an object that is not the one whose upload began.
+const OTHER_UPLOAD: &str = "store it under another --name, or give up the unfinished upload: ";
+
 /// The hint for a file that changes while it is read.
 const WHOLE_HISTORY: &str = "start later with --from BLOCK, or ask a node that keeps all block bodies, as nodes do without --blocks-pruning";
 
@@ -454,6 +462,15 @@ fn naming_hint(error: &SdkError) -> Option<Hint> {
 		SdkError::Upload(ValueChanged { .. } | LengthChanged { .. }) => {
 			Hint::remove(OTHER_VALUE, None)
 		}
+		SdkError::Sending(
+			SendError::Changed { .. }
+			| SendError::LengthChanged { .. }
+			| SendError::Elsewhere { .. },
+		) => Hint::Remove {
+			before: OTHER_UPLOAD,
+			record: None,
+			after: ", and then the same command again",
+		},
 		SdkError::Upload(EpochOver { key, .. }) => Hint::Remove {
 			before: "",
 			record: Some(*key),
@@ -500,6 +517,7 @@ fn send_hint(error: &SendError) -> Option<&'static str> {
 	match error {
 		SendError::Store { failure, .. } => failure.is_passing().then_some(RESUME),
 		SendError::Journal { source, .. } => disk_hint(source),
+		SendError::NotAsLong { .. } => Some(STEADY),
 		_ => None,
 	}
 }
@@ -733,6 +751,27 @@ mod tests {
 		let error = Error::from(SdkError::from(UploadError::AlreadyStored(key)));
 		assert_eq!(error.kind, Kind::Refused);
 		assert!(error.message.starts_with("marks.csv "), "{}", error.message);
+	}
+
+	#[test]
+	fn an_object_that_cannot_be_resumed_has_a_way_out() {
+		let key = record_key("data.db").unwrap();
+		let url = "file:///srv".to_owned();
+		for error in [
+			SendError::Changed { at: 0 },
+			SendError::LengthChanged { expected: 7 },
+			SendError::Elsewhere { url },
+		] {
+			let error = Error::from(SdkError::from(error)).naming(key, Called::Name(key));
+			let hint = error.shown_hint().unwrap_or_default();
+			assert!(hint.contains("--name"), "{hint}");
+			assert!(
+				hint.ends_with(": isthmus remove data.db, and then the same command again"),
+				"{hint}"
+			);
+		}
+		let changed = SdkError::from(SendError::NotAsLong { expected: 7 });
+		assert_eq!(Error::from(changed).shown_hint().as_deref(), Some(STEADY));
 	}
 
 	#[test]

@@ -14,8 +14,8 @@ use crate::{
 	text::{account, bytes, called, count, file_name, shown, Called},
 };
 use isthmus_sdk::{
-	fetch_file_of, fetch_folder, is_folder, is_packed_folder, names, AccountId, Error as SdkError,
-	FetchFile, Identity, QueryRefusal, Reading,
+	fetch_file_of, fetch_folder, is_folder, is_packed_folder, names, write_file_of, AccountId,
+	Client, Error as SdkError, FetchError, FetchFile, Identity, QueryRefusal, Reading,
 };
 use serde::Serialize;
 use std::{
@@ -100,7 +100,7 @@ impl fmt::Display for Fetched {
 enum Target {
 	One(Output),
 	/// One file of a folder.
-	FileOf(PathBuf),
+	FileOf(Output),
 	Folder(PathBuf),
 }
 
@@ -182,18 +182,17 @@ async fn write(
 ) -> Result<Option<Fetched>, Error> {
 	let (client, owner) = (&context.client, &opts.owner);
 	let (bytes, files, output) = match target {
-		Target::One(Output::Stdout) => {
+		Target::One(Output::Stdout) | Target::FileOf(Output::Stdout) => {
 			// The bar would wipe out what the data has drawn on the terminal.
-			through(reading, io::stdout(), &mut Bar::hidden(), |error| {
-				report::stdout(&error)
-			})
-			.await?;
+			let bar = &mut Bar::hidden();
+			let failed = |error: io::Error| report::stdout(&error);
+			through(opts, (client, identity), reading, io::stdout(), bar, failed).await?;
 			return Ok(None);
 		}
-		Target::One(Output::Through(path)) => {
+		Target::One(Output::Through(path)) | Target::FileOf(Output::Through(path)) => {
 			let failed = |error: io::Error| Error::file(&path, &error);
 			let out = File::options().write(true).open(&path).map_err(failed)?;
-			through(reading, out, bar, failed).await?;
+			through(opts, (client, identity), reading, out, bar, failed).await?;
 			return Ok(None);
 		}
 		Target::One(Output::File(output)) => {
@@ -202,7 +201,7 @@ async fn write(
 			done.map_err(|error| Error::from(error).interrupted(bar.arrived()))?;
 			(reading.length(), None, output)
 		}
-		Target::FileOf(output) => {
+		Target::FileOf(Output::File(output)) => {
 			let of = (reading, opts.file.as_deref().unwrap_or_default());
 			let fetched =
 				fetch_file_of(client, identity, owner, of, &output, opts.force, bar).await?;
@@ -251,33 +250,45 @@ fn target(opts: &Opts) -> Result<Target, Error> {
 		return Ok(Target::Folder(output));
 	}
 	let output = Output::at(output, name.as_deref(), opts.force)?;
-	if opts.file.is_some() {
-		return match output {
-			Output::File(path) => Ok(Target::FileOf(path)),
-			_ => Err(Error::usage("one file of a folder is fetched into a file")
-				.hint("choose a file: --output FILE")),
-		};
-	}
 	if output == Output::Stdout && io::stdout().is_terminal() {
-		return Err(
-			Error::usage("refusing to write the record to a terminal: it may be binary")
-				.hint("write it to a file with --output FILE, or pipe it into another program"),
-		);
+		let what = match opts.file {
+			Some(_) => "file",
+			None => "record",
+		};
+		return Err(Error::usage(format!(
+			"refusing to write the {what} to a terminal: it may be binary"
+		))
+		.hint("write it to a file with --output FILE, or pipe it into another program"));
 	}
-	Ok(Target::One(output))
+	Ok(match opts.file {
+		Some(_) => Target::FileOf(output),
+		None => Target::One(output),
+	})
 }
 
-/// Writes a record to something that stays. It is not an error if the program at the other end of a pipe has
+/// Writes a record, or one file of a folder, to something that stays. It is not an error if the program at the other end of a pipe has
 /// stopped reading.
 async fn through(
+	opts: &Opts,
+	(client, identity): (&Client, &Identity),
 	reading: &Reading,
 	out: impl Write,
 	bar: &mut Bar,
 	failed: impl FnOnce(io::Error) -> Error,
 ) -> Result<(), Error> {
-	match reading.run(&mut BufWriter::new(Patient(out)), 0, bar).await {
-		Err(SdkError::Io(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-		Err(SdkError::Io(error)) => Err(failed(error)),
+	let out = &mut BufWriter::new(Patient(out));
+	let done = match &opts.file {
+		None => reading.run(out, 0, bar).await.map_err(FetchError::from),
+		Some(path) => {
+			let of = (reading, path.as_str());
+			write_file_of(client, identity, &opts.owner, of, out, bar).await
+		}
+	};
+	match done {
+		Err(FetchError::Client(SdkError::Io(error))) if error.kind() == ErrorKind::BrokenPipe => {
+			Ok(())
+		}
+		Err(FetchError::Client(SdkError::Io(error))) => Err(failed(error)),
 		done => Ok(done?),
 	}
 }

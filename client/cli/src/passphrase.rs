@@ -105,8 +105,7 @@ fn read_line(mut from: impl Read, line: &mut String) -> io::Result<()> {
 /// contain spaces.
 fn secret_of(line: &str) -> Result<Zeroizing<String>, Error> {
 	// Without this check, an empty secret would be taken for the phrase that all development chains share.
-	let line = line.strip_prefix('\u{feff}').unwrap_or(line);
-	match line.trim_end_matches(['\r', '\n']) {
+	match without_mark(line).trim_end_matches(['\r', '\n']) {
 		blank if blank.trim().is_empty() => {
 			Err(Error::usage("missing secret").hint("type it, or pipe it to stdin"))
 		}
@@ -114,9 +113,14 @@ fn secret_of(line: &str) -> Result<Zeroizing<String>, Error> {
 	}
 }
 
+/// Returns a text without the byte order mark of a file from Windows.
+fn without_mark(text: &str) -> &str {
+	text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 fn ask(text: &str, name: &str) -> Result<Zeroizing<String>, Error> {
 	match variable(name) {
-		Some(passphrase) => Ok(Zeroizing::new(passphrase)),
+		Some(passphrase) => Ok(Zeroizing::new(without_mark(&passphrase).to_owned())),
 		None => prompt(text),
 	}
 }
@@ -290,6 +294,13 @@ mod terminal {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn a_byte_order_mark_is_no_part_of_a_passphrase() {
+		for text in ["\u{feff}three plain words", "three plain words"] {
+			assert_eq!(without_mark(text), "three plain words");
+		}
+	}
 
 	#[test]
 	fn a_secret_is_a_line_without_its_end() {

@@ -60,6 +60,9 @@ pub enum FetchError {
 	/// The record is longer than a folder's list can be.
 	#[error("the record is too long for a folder's list")]
 	ListTooLong,
+	/// What the folder has at a path is a folder.
+	#[error("{0:?} is a folder of the folder, not a file")]
+	IsAFolder(String),
 	/// A file's record does not have the contents in the folder's list: another file was stored under its key.
 	#[error("{} is not the file that the folder's list names", .0.display())]
 	NotListed(PathBuf),

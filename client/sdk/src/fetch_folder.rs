@@ -16,7 +16,11 @@ use crate::{
 use packed_files::Fetch;
 pub use place::FetchedFolder;
 use place::{is_missing, place};
-use std::{fs, io::ErrorKind, path::Path};
+use std::{
+	fs,
+	io::{ErrorKind, Write},
+	path::Path,
+};
 
 /// A folder's list.
 enum Listing {
@@ -40,8 +44,12 @@ impl Listing {
 		})
 	}
 
-	/// Returns the file at a path, and where it begins in its record; `None` if there is none.
-	fn find(&self, path: &str) -> Option<(&folder::File, u64)> {
+	/// Returns the file at a path, and where it begins in its record.
+	///
+	/// # Errors
+	///
+	/// Returns [`FetchError::NoSuchFile`] if there is nothing, and [`FetchError::IsAFolder`] if there is a folder.
+	fn find(&self, path: &str) -> Result<(&folder::File, u64), FetchError> {
 		let found = match self {
 			Self::Records(files) => files
 				.iter()
@@ -53,7 +61,25 @@ impl Listing {
 				found.map(|packed| (&packed.file, packed.offset))
 			}
 		};
-		found.filter(|(file, _)| !file.folder)
+		match found.filter(|(file, _)| !file.folder) {
+			Some(found) => Ok(found),
+			None if self.has_folder(path) => Err(FetchError::IsAFolder(path.to_owned())),
+			None => Err(FetchError::NoSuchFile(path.to_owned())),
+		}
+	}
+
+	/// Returns whether a path is that of a folder: an empty one, or one with files.
+	fn has_folder(&self, path: &str) -> bool {
+		let path = path.trim_end_matches('/');
+		let is_in = |file: &folder::File| match file.path.strip_prefix(path) {
+			Some("") => file.folder,
+			Some(rest) => rest.starts_with('/'),
+			None => false,
+		};
+		match self {
+			Self::Records(files) => files.iter().any(is_in),
+			Self::Packed(list) => list.files.iter().any(|packed| is_in(&packed.file)),
+		}
 	}
 }
 
@@ -62,8 +88,8 @@ impl Listing {
 ///
 /// # Errors
 ///
-/// Returns [`FetchError::List`] if the record is not a folder's list, [`FetchError::NoSuchFile`] if it has no such file,
-/// [`FetchError::NotListed`] if the bytes are not what the list says, and the errors of [`FetchFile::run`].
+/// Returns [`FetchError::List`] if the record is not a folder's list, [`FetchError::NoSuchFile`] or
+/// [`FetchError::IsAFolder`] if it has no such file, [`FetchError::NotListed`] if the bytes are not what the list says, and the errors of [`FetchFile::run`].
 pub async fn fetch_file_of(
 	client: &Client,
 	reader: &Identity,
@@ -74,9 +100,7 @@ pub async fn fetch_file_of(
 	progress: &mut impl Progress,
 ) -> Result<FetchedFolder, FetchError> {
 	let listing = Listing::read(list, progress).await?;
-	let (file, offset) = listing
-		.find(path)
-		.ok_or_else(|| FetchError::NoSuchFile(path.to_owned()))?;
+	let (file, offset) = listing.find(path)?;
 	let fetch = Fetch {
 		client,
 		reader,
@@ -88,6 +112,33 @@ pub async fn fetch_file_of(
 		files: 1,
 		bytes: file.length,
 	})
+}
+
+/// Fetches one file of a folder and writes its bytes to something that stays, as [`fetch_file_of`] writes them to a local
+/// file. Only bytes that were checked against the chain are written, even if an error follows. Those of a file of up to
+/// 16 MiB are also compared with the folder's list before they are written, and those of a longer one after that.
+///
+/// # Errors
+///
+/// Returns the errors of [`fetch_file_of`] that are not about a local file, and [`Error::Io`](crate::Error::Io) in
+/// [`FetchError::Client`] if the bytes cannot be written.
+pub async fn write_file_of(
+	client: &Client,
+	reader: &Identity,
+	owner: &AccountId,
+	(list, path): (&Reading, &str),
+	out: &mut impl Write,
+	progress: &mut impl Progress,
+) -> Result<(), FetchError> {
+	let listing = Listing::read(list, progress).await?;
+	let (file, offset) = listing.find(path)?;
+	let fetch = Fetch {
+		client,
+		reader,
+		owner,
+		replace: false,
+	};
+	fetch.one_to(file, offset, out, progress).await
 }
 
 /// Creates the folder to fetch into, unless it is there.

@@ -2,7 +2,7 @@
 //! The list of a folder's files; see [`isthmus_sharing::folder`].
 
 use ring::digest::{Context, SHA256};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write};
 
 pub use isthmus_sharing::{folder::*, packed};
 
@@ -27,9 +27,52 @@ pub fn content_hash(mut source: impl Read) -> io::Result<[u8; 32]> {
 	Ok(hash)
 }
 
+/// Computes [`content_hash`] of what is written through it.
+pub(crate) struct Hashed<W> {
+	out: W,
+	context: Context,
+}
+
+impl<W: Write> Hashed<W> {
+	pub(crate) fn new(out: W) -> Self {
+		let context = Context::new(&SHA256);
+		Self { out, context }
+	}
+
+	/// Returns the hash of all that was written.
+	pub(crate) fn finish(self) -> [u8; 32] {
+		let mut hash = [0; 32];
+		hash.copy_from_slice(self.context.finish().as_ref());
+		hash
+	}
+}
+
+impl<W: Write> Write for Hashed<W> {
+	fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+		let written = self.out.write(bytes)?;
+		self.context.update(&bytes[..written]);
+		Ok(written)
+	}
+
+	fn flush(&mut self) -> io::Result<()> {
+		self.out.flush()
+	}
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn what_is_written_through_is_hashed() {
+		let mut out = Vec::new();
+		let mut hashed = Hashed::new(&mut out);
+		for part in [&b"a"[..], b"", b"bc"] {
+			hashed.write_all(part).unwrap();
+		}
+		assert_eq!(hashed.finish(), content_hash(&b"abc"[..]).unwrap());
+		assert_eq!(out, b"abc");
+	}
 
 	/// The vectors of FIPS 180-2, appendix B.
 	#[test]

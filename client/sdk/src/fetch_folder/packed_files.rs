@@ -6,6 +6,7 @@ use super::place::{is_missing, place_after, FetchedFolder};
 use crate::{
 	account::Identity,
 	client::Client,
+	error::Error,
 	fetch_file::{lock_part, part_name, rename_new, FetchError, FetchFile},
 	folder::{
 		self,
@@ -222,6 +223,54 @@ impl Fetch<'_> {
 		fetched
 	}
 
+	/// Fetches one file, and writes its bytes to something that stays.
+	pub(super) async fn one_to(
+		&self,
+		file: &folder::File,
+		offset: u64,
+		out: &mut impl Write,
+		progress: &mut impl Progress,
+	) -> Result<(), FetchError> {
+		let not_listed = || FetchError::NotListed(file.path.clone().into());
+		if file.length > SPAN {
+			let reading = self.whole(file, offset).await?;
+			let mut out = folder::Hashed::new(out);
+			reading.run(&mut out, 0, progress).await?;
+			return match out.finish() == file.hash {
+				true => Ok(()),
+				false => Err(not_listed()),
+			};
+		}
+		let wanted = Wanted {
+			file,
+			offset,
+			path: PathBuf::new(),
+			differs: false,
+		};
+		for span in spans(vec![wanted]) {
+			let bytes = self.span(&span).await?;
+			if bytes.len() as u64 != file.length
+				|| folder::content_hash(&*bytes).map_err(Error::from)? != file.hash
+			{
+				return Err(not_listed());
+			}
+			out.write_all(&bytes).map_err(Error::from)?;
+			progress.at(Stage::Fetching, file.length, file.length);
+		}
+		Ok(out.flush().map_err(Error::from)?)
+	}
+
+	/// Opens a file that is a record of its own.
+	async fn whole(&self, file: &folder::File, offset: u64) -> Result<Reading, FetchError> {
+		let reading = Reading::open(self.client, self.reader, self.owner, file.key)
+			.await
+			.map_err(FetchError::of_file(&file.path))?;
+		match offset == 0 && reading.length() == file.length {
+			true => Ok(reading),
+			false => Err(FetchError::WrongLength(file.path.clone())),
+		}
+	}
+
 	/// Fetches a file that is a record of its own.
 	async fn long(
 		&self,
@@ -230,12 +279,7 @@ impl Fetch<'_> {
 		progress: &mut impl Progress,
 	) -> Result<(), FetchError> {
 		let file = wanted.file;
-		let reading = Reading::open(self.client, self.reader, self.owner, file.key)
-			.await
-			.map_err(FetchError::of_file(&file.path))?;
-		if wanted.offset != 0 || reading.length() != file.length {
-			return Err(FetchError::WrongLength(file.path.clone()));
-		}
+		let reading = self.whole(file, wanted.offset).await?;
 		let fetch = FetchFile::new(&reading, &wanted.path)
 			.executable(file.executable)
 			.replace(wanted.differs)
