@@ -1286,25 +1286,6 @@ describe('one file of a folder goes wherever a record goes', () => cases([
 	},
 ]));
 
-describe('an object whose upload was interrupted does not keep its name', () => cases([
-	{
-		name: 'another value is stored if nothing arrived',
-		script: `export ISTHMUS_KEY=//Packer; head -c 9000000 /dev/zero > data
-			mv $STORE away; : > $STORE; isthmus store data --object --name object-1 2> err; code=$?; rm $STORE; mv away $STORE
-			[ $code = 0 ] && exit 9
-			echo more >> data; isthmus store data --object --name object-1 > out && isthmus fetch //Packer object-1 -o - | cmp - data`,
-	},
-	{
-		name: 'it is removed with what arrived of it',
-		script: `export ISTHMUS_KEY=//Packer; head -c 24000000 /dev/zero > data
-			(ulimit -f 20000; isthmus store data --object --name object-2) && exit 9
-			ls $STORE/*.unfinished > /dev/null || exit 8
-			isthmus remove object-2 --yes; ls $STORE/*.unfinished 2> /dev/null && exit 7
-			echo more >> data; isthmus store data --object --name object-2 > out && isthmus fetch //Packer object-2 -o - | cmp - data`,
-		stdout: /gave up the unfinished upload of object-2/,
-	},
-]));
-
 describe('limits of the system are said', () => cases([
 	...[5, 6, 8, 12].map((files) => ({
 		name: `only ${files} open files`,

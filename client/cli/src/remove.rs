@@ -13,9 +13,8 @@ use crate::{
 use isthmus_sdk::{
 	object::{delete_objects, object_of, Locations},
 	objects::Object,
-	upload::{give_up, is_unfinished},
 	BlockNumber, Client, Erasure, Error as SdkError, Identity, Included, LocalFolder, Names,
-	PalletError, RecordKey, Removal, Removed as Outcome,
+	PalletError, Removal, Removed as Outcome,
 };
 use serde::Serialize;
 use std::{fmt, path::PathBuf};
@@ -23,10 +22,9 @@ use std::{fmt, path::PathBuf};
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-An unfinished record is given up, and so is an object that was not sent to its end from this
-machine: its parts are removed at its location. Of a folder, the files' records are removed first
-and then the folder's own; run the command again if it was interrupted. The files of a folder whose
-upload was not finished are found by their paths: pass that folder with --unfinished.
+An unfinished record is given up. Of a folder, the files' records are removed first and then the
+folder's own; run the command again if it was interrupted. The files of a folder whose upload was
+not finished are found by their paths: pass that folder with --unfinished.
 
 The record's deposit comes back at once. The deposit of its leaf comes back when its epoch is over:
 at once if it is, and otherwise by `isthmus dataset free`. Nodes that keep old blocks keep the
@@ -71,8 +69,7 @@ pub(crate) struct Opts {
 /// A record that was removed.
 #[derive(Serialize)]
 pub(crate) struct Removed {
-	/// `None` if nothing was on the chain yet: the upload of an object was given up.
-	block: Option<BlockNumber>,
+	block: BlockNumber,
 	/// How many files were removed with a folder; `None` if the record was not a folder.
 	files: Option<usize>,
 	key: Key,
@@ -94,10 +91,7 @@ struct Deleted {
 
 impl fmt::Display for Removed {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		match self.block {
-			Some(block) => write!(f, "block {block}: removed {}", self.name)?,
-			None => write!(f, "gave up the unfinished upload of {}", self.name)?,
-		}
+		write!(f, "block {}: removed {}", self.block, self.name)?;
 		if let Some(files) = self.files {
 			write!(f, " with {}", count(files as u64, "file"))?;
 		}
@@ -134,9 +128,6 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		settle(client, &identity).await?;
 	}
 	let key = opts.name.find(client, &identity, identity.id()).await?;
-	if let Some(given_up) = given_up(&opts, client, &identity, key).await? {
-		return Ok(given_up);
-	}
 	let removal = match &folder {
 		Some(folder) => unfinished(&opts, client, &identity, folder).await?,
 		None if opts.alone => Removal::alone(key),
@@ -191,7 +182,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		failure: deleted.failure,
 	});
 	Ok(Removed {
-		block: Some(last.number()),
+		block: last.number(),
 		files,
 		key: Key(key),
 		name: name.to_string(),
@@ -214,56 +205,6 @@ async fn settle(client: &Client, identity: &Identity) -> Result<(), Error> {
 		));
 	}
 	Ok(())
-}
-
-/// Gives up the upload of an object that was not finished on this machine, if the chain has no such record.
-async fn given_up(
-	opts: &Opts,
-	client: &Client,
-	identity: &Identity,
-	found: RecordKey,
-) -> Result<Option<Removed>, Error> {
-	if opts.unfinished.is_some() || opts.erase {
-		return Ok(None);
-	}
-	let best = client.best().await?;
-	if best.record(identity.id(), found).await?.is_some() {
-		return Ok(None);
-	}
-	let mut unfinished = Vec::new();
-	for key in opts.name.keys(&Names::new(client, identity)) {
-		if is_unfinished(identity.id(), &key)? {
-			unfinished.push(key);
-		}
-	}
-	let Some(first) = unfinished.first().copied() else {
-		return Ok(None);
-	};
-	let name = opts.name.shown();
-	if client.is_dry_run() {
-		return Err(Error::refused(format!(
-			"{name} is not on the chain: its upload is unfinished"
-		))
-		.hint("giving it up costs nothing: run the same command without --dry-run"));
-	}
-	confirm(
-		&format!("Give up the unfinished upload of {name}?"),
-		opts.yes,
-	)?;
-	for key in &unfinished {
-		// A program that was still running may have stored it.
-		if !give_up(client, identity, key).await? {
-			return Ok(None);
-		}
-	}
-	Ok(Some(Removed {
-		block: None,
-		files: None,
-		key: Key(first),
-		name: name.to_string(),
-		objects: Vec::new(),
-		erased: None,
-	}))
 }
 
 /// Returns the objects of the records that are removed, and the locations of their dataset.

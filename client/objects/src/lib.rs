@@ -48,4 +48,4 @@ pub use settings::Settings;
 pub use source::{read_small, SILENCE};
 pub use tree::{Root, Value};
 pub use turns::Left;
-pub use upload::{forget, give_up, has_arrived, unfinished, Sent, Upload, UploadError, IN_FLIGHT};
+pub use upload::{forget, give_up, unfinished, Sent, Upload, UploadError, IN_FLIGHT};

@@ -256,17 +256,6 @@ pub fn unfinished(journal: &Path) -> io::Result<Option<String>> {
 	Ok(Journal::open(journal)?.map(|journal| journal.start.note))
 }
 
-/// Returns whether the store has a part of the unfinished upload of a journal, as far as is known. If not, resuming it would
-/// save nothing.
-///
-/// # Errors
-///
-/// Returns the error of the journal's file.
-pub fn has_arrived(journal: &Path) -> io::Result<bool> {
-	let journal = Journal::open(journal)?;
-	Ok(journal.is_some_and(|Journal { done, .. }| done.whole || !done.parts.is_empty()))
-}
-
 /// Removes the journal of an upload that is finished or given up.
 ///
 /// # Errors
@@ -280,34 +269,22 @@ pub fn forget(journal: &Path) -> io::Result<()> {
 }
 
 /// Gives up the upload of a journal: has the store forget the parts that it has, and removes the journal. `location` is
-/// asked if the upload went there, and otherwise the one that the journal names. A store that cannot be asked keeps the
-/// parts; some stores have a rule for that. An object that is whole stays: the chain may have it.
-///
-/// The next upload has another salt, so whatever it sends is encrypted under another key.
+/// asked if the upload went there. A store that cannot be asked keeps the parts; some stores have a rule for that.
 ///
 /// # Errors
 ///
 /// Returns the error of the journal's file.
-pub async fn give_up(journal: &Path, location: Option<&Location>) -> io::Result<()> {
+pub async fn give_up(journal: &Path, location: &Location) -> io::Result<()> {
 	if let Some(Journal { start, done, .. }) = Journal::open(journal)? {
-		let location = location.filter(|location| location.url() == start.url);
-		let there = location
-			.cloned()
-			.or_else(|| Location::open(&start.url).ok());
-		let is_there = done.id.is_some() || !done.sent.is_empty();
-		if let (Some(there), true, false) = (there, is_there, done.whole) {
+		let there = match start.url == location.url() {
+			true => Some(location.clone()),
+			false => Location::open(&start.url).ok(),
+		};
+		if let (Some(there), Some(id), false) = (there, done.id, done.whole) {
 			let path = there.path(&object::name(&start.header));
-			// Nothing more can be done about a failure.
-			match (there.parts(), done.id) {
-				(Ok(parts), Some(id)) => {
-					let _ = patiently(0, parts.abandon(&path, &id)).await;
-				}
-				// The only part may have arrived.
-				(Ok(_), None) => {
-					let delete = async { Ok(there.store().delete(&path).await?) };
-					let _ = patiently(0, delete).await;
-				}
-				(Err(_), _) => {}
+			if let Ok(parts) = there.parts() {
+				// Nothing more can be done about a failure.
+				let _ = patiently(0, parts.abandon(&path, &id)).await;
 			}
 		}
 	}

@@ -14,7 +14,7 @@ mod stored;
 
 pub use chunks::{CHUNK_SIZE, MAX_LENGTH, MAX_WHOLE};
 pub use kept::{keep, KeepError};
-pub use object::{give_up, is_unfinished, location_to_write};
+pub use object::location_to_write;
 pub use stored::{Done, Stored};
 
 pub(crate) use choice::{free_place, next_leaf};

@@ -124,33 +124,6 @@ async fn an_upload_to_another_place_is_refused() {
 	assert_eq!(crate::unfinished(&journal).unwrap(), None);
 }
 
-#[tokio::test]
-async fn an_upload_that_is_given_up_leaves_nothing_and_begins_again_under_another_key() {
-	// One part; several, before and after one of them arrived.
-	for (length, steps, arrives) in [(9, 0, false), (LENGTH, 1, false), (LENGTH, 3, true)] {
-		let store = Arc::new(Store::default());
-		let (location, value) = (store.at("mem://store/folder"), value(length));
-		let folder = tempfile::tempdir().unwrap();
-		let journal = folder.path().join("journal");
-		let length = Some(length as u64);
-		assert!(!crate::has_arrived(&journal).unwrap());
-		store.interrupt(Some((steps, Kill::After)));
-		send(&location, &journal, &value, length).await.unwrap_err();
-		assert_eq!(crate::has_arrived(&journal).unwrap(), arrives);
-		store.interrupt(None);
-		let second: Vec<u8> = value.iter().map(|byte| byte ^ 1).collect();
-		let refused = send(&location, &journal, &second, length).await;
-		assert!(matches!(refused, Err(UploadError::Changed { .. })));
-		crate::give_up(&journal, Some(&location)).await.unwrap();
-		assert_eq!(store.unfinished(), 0);
-		assert!(!journal.exists());
-		let sent = send(&location, &journal, &second, length).await.unwrap();
-		assert!(!sent.resumed);
-		assert_eq!(read_all(&reader(&sent.object, &[location])).await, second);
-		saw_nothing_twice(&store);
-	}
-}
-
 proptest! {
 	#![proptest_config(ProptestConfig::with_cases(48))]
 

@@ -216,7 +216,7 @@ async fn goes_on(server: &Server) {
 	forget(journal).unwrap();
 	killed(&proxy, &location, journal).await;
 	assert_eq!(server.unfinished().await, 1);
-	give_up(journal, Some(&location)).await.unwrap();
+	give_up(journal, &location).await.unwrap();
 	assert_eq!(server.unfinished().await, 0);
 	assert!(!journal.exists());
 }

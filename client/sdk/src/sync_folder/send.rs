@@ -212,7 +212,7 @@ impl Running<'_> {
 			}
 		};
 		// The object of another place opens nowhere.
-		objects::give_up(&journal, Some(&self.location)).await?;
+		objects::give_up(&journal, &self.location).await?;
 		Ok(place)
 	}
 
@@ -244,7 +244,7 @@ impl Running<'_> {
 		let sent = upload.run(source, Some(length), &mut tell).await;
 		let sent = match sent {
 			Err(error) if is_stale(&error) || changed_in(&error).is_some() => {
-				objects::give_up(&journal, Some(&self.location))
+				objects::give_up(&journal, &self.location)
 					.await
 					.map_err(Error::from)?;
 				return Err(of_send(error));

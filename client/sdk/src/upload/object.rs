@@ -4,7 +4,6 @@
 
 use super::{choice::Choice, settled, Done, Stored, Upload};
 use crate::{
-	account::Identity,
 	client::Client,
 	error::{Error, UploadError},
 	lock,
@@ -29,14 +28,12 @@ impl Upload<'_> {
 	///
 	/// Resumes an interrupted upload of this machine's user under the same key, at the leaf where it began. Objects of one
 	/// owner in one dataset are sent one after the other, because each is encrypted for a leaf that it takes at its end.
-	/// Begins again, under another key, if nothing of the interrupted upload is known to have arrived.
 	/// An object contains no name: its readers find it by its key.
 	///
 	/// # Errors
 	///
 	/// Returns [`Error::Cost`] before anything is sent if the account cannot pay for the entry, or the client's budget forbids
-	/// it; [`Error::Sending`] if the object cannot be sent, or the value was changed since parts of an interrupted upload arrived
-	/// ([`give_up`] gives that up);
+	/// it; [`Error::Sending`] if the object cannot be sent, or the value was changed since an interrupted upload;
 	/// [`UploadError::PlaceGone`] if the object's leaf was taken, or its epoch ended, while it was sent; and the errors of
 	/// [`Client::send`](crate::Client::send).
 	pub async fn run_object(
@@ -56,8 +53,8 @@ impl Upload<'_> {
 			.check_secret(owner, place.dataset, place.epoch)
 			.await?;
 		self.check_entry(place).await?;
-		if !is_noted || !objects::has_arrived(journal)? {
-			objects::give_up(journal, Some(location)).await?;
+		if !is_noted {
+			objects::give_up(journal, location).await?;
 		}
 		let (leaf, context) = (
 			place.leaf_key(client, owner)?,
@@ -66,18 +63,8 @@ impl Upload<'_> {
 		let note = note(&place);
 		let upload = objects::Upload::new(location, &leaf, &context, journal).noting(&note);
 		let mut tell = |done| progress.at(Stage::Sending, done, length.unwrap_or(done));
-		let sent = upload.run(source, length, &mut tell).await;
-		if let Err(objects::UploadError::NotAsLong { .. }) = sent {
-			// What was sent is of a value that is no more.
-			objects::give_up(journal, Some(location)).await?;
-		}
-		let sent = sent?;
-		if let Err(changed) = self.check_unchanged() {
-			// The object is of no value that there ever was. What cannot be deleted stays, and does no harm.
-			let _ = location.delete(&sent.object).await;
-			objects::forget(journal)?;
-			return Err(changed);
-		}
+		let sent = upload.run(source, length, &mut tell).await?;
+		self.check_unchanged()?;
 		let object = Object {
 			header: sent.object.header().to_bytes(),
 			length: sent.object.length(),
@@ -166,50 +153,6 @@ pub(crate) fn journal_of(owner: &AccountId, key: &RecordKey) -> Result<PathBuf, 
 	let key = content_hash(&key.0);
 	let name = format!("isthmus-{owner}-{}.upload", hex::encode(&key[..8]));
 	Ok(lock::needed(&name)?)
-}
-
-/// Returns whether this machine's user began to send a record's object and did not finish.
-///
-/// # Errors
-///
-/// Returns [`Error::Io`] if the upload's journal cannot be read.
-pub fn is_unfinished(owner: &AccountId, key: &RecordKey) -> Result<bool, Error> {
-	Ok(unfinished_at(owner, key)?.is_some())
-}
-
-/// Returns the journal and the place of the unfinished upload of an object. Without a folder for journals there is none.
-fn unfinished_at(owner: &AccountId, key: &RecordKey) -> Result<Option<(PathBuf, Place)>, Error> {
-	let Ok(journal) = journal_of(owner, key) else {
-		return Ok(None);
-	};
-	let note = objects::unfinished(&journal)?;
-	let place = note.and_then(|note| noted_place(&note, *key));
-	Ok(place.map(|place| (journal, place)))
-}
-
-/// Gives up the unfinished upload of an object of this machine's user: its parts at the location, and its journal. Returns
-/// whether there was one: none that the chain has. Waits until no other program on this machine sends an object to the
-/// same dataset, and for the account's transactions that are in flight.
-///
-/// # Errors
-///
-/// Returns [`Error::Io`] if the upload's journal cannot be read or removed, and [`Error::Connection`] if the connection is
-/// lost.
-pub async fn give_up(client: &Client, owner: &Identity, key: &RecordKey) -> Result<bool, Error> {
-	let Some((_, place)) = unfinished_at(owner.id(), key)? else {
-		return Ok(false);
-	};
-	let _held = lock_objects(client, owner.id(), place.dataset).await;
-	settled(client, owner.account.id()).await?;
-	let best = client.best().await?;
-	let is_stored = best.record(owner.id(), *key).await?.is_some();
-	// The other program may have finished it.
-	let journal = match unfinished_at(owner.id(), key)? {
-		Some((journal, _)) if !is_stored => journal,
-		_ => return Ok(false),
-	};
-	objects::give_up(&journal, None).await?;
-	Ok(true)
 }
 
 /// Returns the location to which an owner sends a dataset's next object: the first one that takes objects.
