@@ -978,7 +978,7 @@ fn sequence(seed: u64, calls: usize) {
 
 #[test]
 fn invariants_hold_whatever_is_called() {
-	sequence(1, LONG);
+	sequence(5, LONG);
 }
 
 #[test]
