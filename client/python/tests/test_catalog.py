@@ -183,7 +183,7 @@ def test_march_to_may_is_asked_for_by_name(listed: Listed) -> None:
     [
         ("2026-03..2026-09", "the card calls no leaf 2026-09: its names go from 2026-01 to 2026-06"),
         ("2026-05..2026-03", "2026-03 comes before 2026-05"),
-        ("2026-03-01..2026-04", "leaf 2 is all of 2026-03, and 2026-03-01 is only a part of that"),
+        ("2026-03-02..2026-04", "leaf 2 is all of 2026-03, and 2026-03-02 is only a part of that"),
         ("March..May", "the card calls no leaf March"),
     ],
 )
