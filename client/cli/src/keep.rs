@@ -389,7 +389,7 @@ impl Watch for &mut Reporter<'_> {
 
 	fn looked(&mut self, look: &Look) {
 		if let Some(metrics) = &mut self.metrics {
-			metrics.looked(look);
+			metrics.looked(look.clone());
 		}
 		let Look {
 			block,

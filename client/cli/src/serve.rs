@@ -273,7 +273,7 @@ impl Watch for &mut Reporter<'_> {
 		self.service
 			.is_ready(&format!("block {block}: {open}, {in_flight} in flight"));
 		if let Some(metrics) = &mut self.metrics {
-			metrics.looked(look);
+			metrics.looked(*look);
 		}
 	}
 }
