@@ -3,6 +3,7 @@
 // Encodes bytes, keys and dates for the chain's JSON, and decodes them.
 
 import { blake2b256, concat, fromDigits, toDigits, utf8 } from '../envelope/common.mjs';
+import { shown } from '../leaves/errors.mjs';
 
 /** The first bytes of what a request's digest is computed from. */
 const DIGEST_LABEL = utf8('isthmus:request1');
@@ -51,6 +52,33 @@ export function recordKey(name) {
 	const key = new Uint8Array(32);
 	key.set(bytes);
 	return key;
+}
+
+/** Reads a record's key as `keyName` writes it: a name, or `0x` and 64 hexadecimal digits, which are too long for a name. */
+export function parseKey(text) {
+	return /^0x[0-9a-fA-F]{64}$/.test(text) ? fromHex(text) : recordKey(text);
+}
+
+/** Returns the name that a record's key was made from, without change; null if it was not made from a name. */
+export function nameOf(key) {
+	const end = key.findLastIndex((byte) => byte !== 0) + 1;
+	try {
+		const name = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(key.slice(0, end));
+		recordKey(name);
+		return name;
+	} catch {
+		return null;
+	}
+}
+
+/**
+ * Returns the name that a record's key was made from, or `0x` and the key in hexadecimal digits if it was not made from a name,
+ * or if the name contains characters that a reader would not see.
+ */
+export function keyName(key) {
+	const name = nameOf(key);
+	const isVisible = name !== null && !/^\p{White_Space}|\p{White_Space}$|[^\P{White_Space} ]/u.test(name) && shown(name) === name;
+	return isVisible ? name : hex(key);
 }
 
 /** Converts a date to the chain's unit, whole seconds since 1970. */

@@ -70,3 +70,16 @@ export class Retracted extends Error {
 export class WrongContent extends Error {
 	name = 'WrongContent';
 }
+
+/** The owner has no such dataset. */
+export class NoSuchDataset extends Error {
+	name = 'NoSuchDataset';
+
+	/**
+	 * @param {string} owner
+	 * @param {number} dataset
+	 */
+	constructor(owner, dataset) {
+		super(`${owner} has no dataset ${dataset}`);
+	}
+}

@@ -10,7 +10,7 @@ import { Finality } from '../light/finality.mjs';
 import * as storage from '../light/storage.mjs';
 import { StateProof } from '../light/trie.mjs';
 import { digestOf, fromHex, hex } from './encoding.mjs';
-import { QueryRefused } from './errors.mjs';
+import { NoSuchDataset, QueryRefused } from './errors.mjs';
 
 /** How many proofs of finality to follow, one after another. Each has room for thousands of changes of the voters. */
 const PROOFS = 64;
@@ -18,6 +18,9 @@ const PROOFS = 64;
 const KEEPERS = 1000;
 /** How old the newest finalized block may be by default, in seconds. */
 const MAX_AGE = 15 * 60;
+
+/** Returns how names of sources call an account. */
+const digits = (account) => `x${hex(account.slice(0, 16)).slice(2)}`;
 
 /** The state after a finalized block. Everything that is read from it is proven. */
 class Proven {
@@ -64,6 +67,43 @@ class Proven {
 	/** Returns a dataset, or null. */
 	async dataset(owner, dataset) {
 		return this.#get(storage.datasetKey(owner, dataset), storage.dataset);
+	}
+
+	/**
+	 * Returns the card that the account which controls a dataset published: `by` whom, its `hash`, and when it was
+	 * `published`, in seconds since 1970; without a card, the latter two are null. After a dataset was taken over, the card
+	 * of its former controller counts no more.
+	 *
+	 * @throws {NoSuchDataset}
+	 */
+	async card(owner, dataset) {
+		const control = await this.#get(storage.controlKey(owner, dataset), storage.control);
+		if (control === null) throw new NoSuchDataset(this.#client.address(owner), dataset);
+		const by = control.controller;
+		const topic = equal(by, owner) ? `dataset-${dataset}` : `${digits(owner)}/${dataset}`;
+		const entry = storage.reportsKey(`${digits(by)}/cards`, topic);
+		const version = storage.factsVersionKey();
+		await this.load([entry, version]);
+		this.#checkVersion(version, storage.FACTS_VERSION, 'facts');
+		const reports = this.#proof.get(entry, storage.reports) ?? [];
+		const own = reports.find((report) => equal(report.reporter, by));
+		const hash = own?.value.hash ?? null;
+		return { by, hash, published: own?.observed ?? null };
+	}
+
+	/** Returns which of these leaves of an epoch are taken: of each its `leaf` and the key of its `record`, null if that was removed. */
+	async taken(owner, place, leaves) {
+		const keys = leaves.map((leaf) => storage.leafKey(owner, place, leaf));
+		await this.load(keys);
+		return leaves.flatMap((leaf, index) => {
+			const entry = this.#proof.get(keys[index], storage.takenLeaf);
+			return entry === null ? [] : [{ leaf, record: entry.record }];
+		});
+	}
+
+	/** Returns where a record is, `dataset`, `epoch`, `leaf` and `payload`, or null. */
+	async record(owner, key) {
+		return this.#get(storage.recordKeyOf(owner, key), storage.record);
 	}
 
 	/** Returns where a dataset's objects are, as its owner published: a list of addresses. */
