@@ -116,7 +116,7 @@ describe('on a chain', () => {
 			return { dataset: 0, epoch: 0, leaf, key, name: recordKey(name) };
 		});
 		for (const place of await Promise.all(places)) await client.store(school, master, place, utf8(`leaf ${place.leaf}`));
-		await finalized(school, client.api.tx.dataSharing.removeRecord(hex(recordKey('february')), false));
+		await finalized(school, client.api.tx.dataSharing.removeRecord(hex(recordKey('february'))));
 		card = cardOf(['2026-01', '2026-02', '2026-03', '2026-04', '2026-05']);
 	}, { timeout });
 	after(async () => {
@@ -180,10 +180,14 @@ describe('on a chain', () => {
 		const far = { dataset: 0, epoch: 0, leaf: 2_000, key: recordKey('far') };
 		await client.finalized(await client.store(school, master, far, utf8('far')));
 		await assert.rejects(askOwn('january..far'), { name: 'ManyBetween' });
+	});
+
+	test('an owner names no object, which may be the list of a packed folder', { timeout }, async () => {
+		const place = { dataset: 0, epoch: 0, leaf: 3_000, key: recordKey('listed') };
 		const object = { header: new Uint8Array(77), length: 100n, root: new Uint8Array(32) };
-		const listed = { dataset: 0, epoch: 0, leaf: 5, key: recordKey('listed') };
-		object.header.set((await client.readHeader?.(listed.key)) ?? []);
-		assert.ok(object);
+		await client.finalized(await client.storeObject(school, place, object));
+		await assert.rejects(askOwn('listed'), { name: 'AnObject', message: /^listed is an object, / });
+		assert.deepEqual(await ask('listed'), range(3_000, 3_001));
 	});
 
 	test('March to May is requested and granted by name', { timeout }, async () => {
