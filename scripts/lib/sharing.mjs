@@ -8,12 +8,7 @@
 // `proven.mjs` verifies what the node says, `records.mjs` stores, `scope.mjs` finds leaves by names and dates, `grants.mjs`
 // requests and authorises, `reading.mjs` queries and decrypts.
 
-import { Connection } from './sharing/connection.mjs';
-import { Grants } from './sharing/grants.mjs';
-import { Verified } from './sharing/proven.mjs';
 import { Reading } from './sharing/reading.mjs';
-import { Records } from './sharing/records.mjs';
-import { Scopes } from './sharing/scope.mjs';
 
 export { CardError, LeavesError, LeavesSyntaxError } from './leaves.mjs';
 export { BadProof, Malformed, NotProven } from './light/errors.mjs';
@@ -33,4 +28,4 @@ export {
 } from './sharing/errors.mjs';
 
 /** A connection to a node that can do every step of sharing data. Start with `Client.connect(url)`. */
-export class Client extends Reading(Grants(Scopes(Records(Verified(Connection))))) {}
+export class Client extends Reading {}

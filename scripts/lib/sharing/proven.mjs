@@ -9,6 +9,7 @@ import { NotProven } from '../light/errors.mjs';
 import { Finality } from '../light/finality.mjs';
 import * as storage from '../light/storage.mjs';
 import { StateProof } from '../light/trie.mjs';
+import { Connection } from './connection.mjs';
 import { digestOf, fromHex, hex } from './encoding.mjs';
 import { NoSuchDataset, QueryRefused } from './errors.mjs';
 
@@ -205,104 +206,103 @@ const settled = (promise) =>
 	);
 
 /** Adds the finalized state, with proofs, to a connection. */
-export const Verified = (Base) =>
-	class extends Base {
-		#finality = null;
-		/** The update under way, so that two at once do not follow the votes twice. */
-		#following = Promise.resolve();
+export class Verified extends Connection {
+	#finality = null;
+	/** The update under way, so that two at once do not follow the votes twice. */
+	#following = Promise.resolve();
 
-		/**
-		 * Returns the state after the newest block that the node proves to be finalized.
-		 *
-		 * @throws {NotProven} `WrongGenesis`, `NotFinal`, `Rollback`, or `OldHead` if the block is older than `maxAge` seconds. A
-		 * development chain may rest, so its blocks may be of any age.
-		 * @throws {import('../light/errors.mjs').BadProof}
-		 */
-		async proven() {
-			const following = this.#following.then(() => this.#follow());
-			this.#following = following.catch(() => undefined);
-			return new Proven(this, await following);
+	/**
+	 * Returns the state after the newest block that the node proves to be finalized.
+	 *
+	 * @throws {NotProven} `WrongGenesis`, `NotFinal`, `Rollback`, or `OldHead` if the block is older than `maxAge` seconds. A
+	 * development chain may rest, so its blocks may be of any age.
+	 * @throws {import('../light/errors.mjs').BadProof}
+	 */
+	async proven() {
+		const following = this.#following.then(() => this.#follow());
+		this.#following = following.catch(() => undefined);
+		return new Proven(this, await following);
+	}
+
+	async #follow() {
+		if (this.#finality === null) {
+			const { header, proof } = await this.rpc('isthmus_genesisProof');
+			this.#finality = new Finality(this.genesis, fromHex(header), proof.map(fromHex));
 		}
-
-		async #follow() {
-			if (this.#finality === null) {
-				const { header, proof } = await this.rpc('isthmus_genesisProof');
-				this.#finality = new Finality(this.genesis, fromHex(header), proof.map(fromHex));
-			}
-			for (let left = PROOFS; left > 0; left--) {
-				const proof = await this.rpc('isthmus_finalityProof', hex(this.#finality.head.hash));
-				if (this.#finality.follow(fromHex(proof))) return this.#recent();
-			}
-			throw new NotProven('NotFinal', "the node's proof of finality has no end");
+		for (let left = PROOFS; left > 0; left--) {
+			const proof = await this.rpc('isthmus_finalityProof', hex(this.#finality.head.hash));
+			if (this.#finality.follow(fromHex(proof))) return this.#recent();
 		}
+		throw new NotProven('NotFinal', "the node's proof of finality has no end");
+	}
 
-		/** Returns the newest finalized block, if it is recent: a node could show an old one, and hide what came since. */
-		#recent() {
-			const { head, date, isDevelopment } = this.#finality;
-			const age = date === null ? 0 : Math.floor(Date.now() / 1000) - date;
-			if (age > (this.maxAge ?? MAX_AGE) && !isDevelopment) {
-				const message = `the newest finalized block that the node proves is ${head.number}, ${Math.floor(age / 60)} minutes old`;
-				throw new NotProven('OldHead', message);
-			}
-			return head;
+	/** Returns the newest finalized block, if it is recent: a node could show an old one, and hide what came since. */
+	#recent() {
+		const { head, date, isDevelopment } = this.#finality;
+		const age = date === null ? 0 : Math.floor(Date.now() / 1000) - date;
+		if (age > (this.maxAge ?? MAX_AGE) && !isDevelopment) {
+			const message = `the newest finalized block that the node proves is ${head.number}, ${Math.floor(age / 60)} minutes old`;
+			throw new NotProven('OldHead', message);
 		}
+		return head;
+	}
 
-		/**
-		 * Looks something up in the finalized state. If it differs from what the node says of its best block, looks again in
-		 * each later finalized state, until they agree or that block is finalized. A lie costs time, and gains nothing.
-		 *
-		 * @param {() => Promise<object>} ask Asks the node. A refused query is an answer, too.
-		 * @param {(proven: Proven, said: object | null) => Promise<object>} look
-		 * @param {(answer: object) => string} summary What has to agree.
-		 */
-		async confirmed(ask, look, summary) {
-			const text = ({ answer, refusal }) => refusal ?? summary(answer);
-			const said = await settled(ask());
-			// Read after the answer: what the answer is of is not above this block.
-			const tip = (await this.api.rpc.chain.getHeader()).number.toNumber();
-			for (;;) {
-				const proven = await this.proven();
-				const shown = await settled(look(proven, said.answer ?? null));
-				if (proven.block.number >= tip || text(shown) === text(said)) {
-					if (shown.refusal) throw new QueryRefused(shown.refusal);
-					return shown.answer;
-				}
-				await this.#finalizedAfter(proven.block.number);
+	/**
+	 * Looks something up in the finalized state. If it differs from what the node says of its best block, looks again in
+	 * each later finalized state, until they agree or that block is finalized. A lie costs time, and gains nothing.
+	 *
+	 * @param {() => Promise<object>} ask Asks the node. A refused query is an answer, too.
+	 * @param {(proven: Proven, said: object | null) => Promise<object>} look
+	 * @param {(answer: object) => string} summary What has to agree.
+	 */
+	async confirmed(ask, look, summary) {
+		const text = ({ answer, refusal }) => refusal ?? summary(answer);
+		const said = await settled(ask());
+		// Read after the answer: what the answer is of is not above this block.
+		const tip = (await this.api.rpc.chain.getHeader()).number.toNumber();
+		for (;;) {
+			const proven = await this.proven();
+			const shown = await settled(look(proven, said.answer ?? null));
+			if (proven.block.number >= tip || text(shown) === text(said)) {
+				if (shown.refusal) throw new QueryRefused(shown.refusal);
+				return shown.answer;
 			}
+			await this.#finalizedAfter(proven.block.number);
 		}
+	}
 
-		/** Waits until the node says that a later block is finalized. */
-		async #finalizedAfter(number) {
-			let stop;
-			await new Promise((resolve, reject) => {
-				stop = this.api.rpc.chain.subscribeFinalizedHeads((head) => {
-					if (head.number.toNumber() > number) resolve();
-				});
-				stop.catch(reject);
+	/** Waits until the node says that a later block is finalized. */
+	async #finalizedAfter(number) {
+		let stop;
+		await new Promise((resolve, reject) => {
+			stop = this.api.rpc.chain.subscribeFinalizedHeads((head) => {
+				if (head.number.toNumber() > number) resolve();
 			});
-			(await stop)();
-		}
+			stop.catch(reject);
+		});
+		(await stop)();
+	}
 
-		/**
-		 * Returns who keeps copies of a dataset's objects, since when, and when each last proved it, in the finalized state.
-		 *
-		 * @param {string} owner
-		 * @param {number} dataset
-		 * @returns {Promise<object[]>} As `keepers` of the proven state returns them, but `account` is an address.
-		 */
-		async keepers(owner, dataset) {
-			const keepers = await (await this.proven()).keepers(this.accountBytes(owner), dataset);
-			return keepers.map((keeper) => ({ ...keeper, account: this.address(keeper.account) }));
-		}
+	/**
+	 * Returns who keeps copies of a dataset's objects, since when, and when each last proved it, in the finalized state.
+	 *
+	 * @param {string} owner
+	 * @param {number} dataset
+	 * @returns {Promise<object[]>} As `keepers` of the proven state returns them, but `account` is an address.
+	 */
+	async keepers(owner, dataset) {
+		const keepers = await (await this.proven()).keepers(this.accountBytes(owner), dataset);
+		return keepers.map((keeper) => ({ ...keeper, account: this.address(keeper.account) }));
+	}
 
-		/** Returns what a caller may know about a record, proven. */
-		async provenQuery(caller, owner, key, ask) {
-			const [callerBytes, ownerBytes] = [caller, owner].map((address) => this.accountBytes(address));
-			const look = (proven, said) => proven.query(callerBytes, ownerBytes, key, said);
-			const summary = ({ dataset, epoch, leaf, grant, payload }) => {
-				const content = hex(payload.value?.contentHash ?? payload.chunks?.manifest ?? payload.object.root);
-				return JSON.stringify([dataset, epoch, leaf, content, grant?.id, grant && hex(grant.sealedKeys)]);
-			};
-			return this.confirmed(ask, look, summary);
-		}
-	};
+	/** Returns what a caller may know about a record, proven. */
+	async provenQuery(caller, owner, key, ask) {
+		const [callerBytes, ownerBytes] = [caller, owner].map((address) => this.accountBytes(address));
+		const look = (proven, said) => proven.query(callerBytes, ownerBytes, key, said);
+		const summary = ({ dataset, epoch, leaf, grant, payload }) => {
+			const content = hex(payload.value?.contentHash ?? payload.chunks?.manifest ?? payload.object.root);
+			return JSON.stringify([dataset, epoch, leaf, content, grant?.id, grant && hex(grant.sealedKeys)]);
+		};
+		return this.confirmed(ask, look, summary);
+	}
+}
