@@ -10,7 +10,12 @@ const SHORT = { '\t': '\\t', '\r': '\\r', '\n': '\\n' };
 /** How many records an error names. */
 const NAMED = 5;
 
-/** Returns text for a terminal, with such characters escaped. */
+/**
+ * Returns text for a terminal, with such characters escaped.
+ *
+ * @param {string} text
+ * @returns {string}
+ */
 export const shown = (text) =>
 	text.replace(UNSEEN, (character) => SHORT[character] ?? `\\u{${character.codePointAt(0).toString(16)}}`);
 

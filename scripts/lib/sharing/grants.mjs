@@ -9,11 +9,17 @@ import { digestOf, hex, unixSeconds } from './encoding.mjs';
 import { AnotherRequest, EndsTooSoon } from './errors.mjs';
 import { Scopes } from './scope.mjs';
 
+/** @typedef {import('./connection.mjs').Account} Account */
+/** @typedef {import('./connection.mjs').Receipt} Receipt */
+/** @typedef {import('./proven.mjs').Scope} Scope */
+/** @typedef {import('../conditions.mjs').Condition} Condition */
+
 /**
  * Returns the digest of a request, which its answer names: on another branch of the chain, the request's number may
  * belong to another request.
  *
- * @param request The request's entry in the state.
+ * @param {any} request The request's entry in the state, from `api.query.dataSharing.requests`.
+ * @returns {string}
  */
 export function requestDigest({ owner, consumer, scope, purpose, code, term, offer, firm, key }) {
 	const parts = [owner, consumer, scope, purpose, code, term, offer, firm, key].map((part) => part.toU8a());
@@ -32,7 +38,11 @@ const TERM_SLACK = 16;
  */
 const ANSWER_LIFE = 16;
 
-/** The codes for what data is requested for, in the order of their numbers: docs/purposes.md explains them. */
+/**
+ * The codes for what data is requested for, in the order of their numbers: docs/purposes.md explains them.
+ *
+ * @type {string[]}
+ */
 export const PURPOSES = [
 	...['unspecified', 'research', 'statistics', 'service', 'compliance', 'education', 'health', 'security'],
 	...['journalism', 'public-policy', 'commercial', 'marketing'],
@@ -50,7 +60,13 @@ function numberOf(code) {
 
 /** Adds encryption keys, policies, requests and grants to a connection. */
 export class Grants extends Scopes {
-	/** Registers the account's public key. Grants to the account are sealed to it. */
+	/**
+	 * Registers the account's public key. Grants to the account are sealed to it.
+	 *
+	 * @param {Account} signer
+	 * @param {PublicKey} publicKey
+	 * @returns {Promise<Receipt>}
+	 */
 	async setEncryptionKey(signer, publicKey) {
 		return this.submit(signer, this.api.tx.dataSharing.setEncryptionKey(hex(publicKey.toBytes())));
 	}
@@ -59,6 +75,18 @@ export class Grants extends Scopes {
 	 * Publishes which requests for a dataset this account grants, and at what price. A request that is known not to meet
 	 * `condition` is refused; it is as `parse` of conditions.mjs returns it. `purposes` are codes of `PURPOSES`, by default
 	 * all: requests for others wait for the owner.
+	 *
+	 * @param {Account} signer
+	 * @param {number} dataset
+	 * @param {object} policy
+	 * @param {bigint} [policy.price] The price of a leaf and block.
+	 * @param {bigint | null} [policy.firmPrice] The price of a firm term; by default, none is offered.
+	 * @param {number} policy.longestRange
+	 * @param {number} policy.longestTerm
+	 * @param {any} policy.consumers Which consumers, as `@polkadot/api` takes them.
+	 * @param {string[] | null} [policy.purposes]
+	 * @param {Condition | null} [policy.condition]
+	 * @returns {Promise<Receipt>}
 	 */
 	async setPolicy(signer, dataset, { price = 0n, firmPrice = null, longestRange, longestTerm, consumers, purposes = null, condition = null }) {
 		const bits = purposes?.reduce((set, code) => set | (1 << numberOf(code)), 0) ?? ANY;
@@ -66,7 +94,14 @@ export class Grants extends Scopes {
 		return this.submit(signer, this.api.tx.dataSharing.setPolicy(dataset, policy, condition && toCodec(condition)));
 	}
 
-	/** Cancels a request of this account when a condition is met. Without a condition, the offer stands. */
+	/**
+	 * Cancels a request of this account when a condition is met. Without a condition, the offer stands.
+	 *
+	 * @param {Account} signer
+	 * @param {number} request
+	 * @param {Condition | null} [condition]
+	 * @returns {Promise<Receipt>}
+	 */
 	async withdrawWhen(signer, request, condition = null) {
 		return this.submit(signer, this.api.tx.dataSharing.withdrawWhen(request, condition && toCodec(condition)));
 	}
@@ -74,6 +109,12 @@ export class Grants extends Scopes {
 	/**
 	 * Puts a record of a dataset that this account controls under an embargo, stored already or not: no one else can query
 	 * it until the condition is met. Without a condition, lifts the embargo.
+	 *
+	 * @param {Account} signer
+	 * @param {Uint8Array} key
+	 * @param {number} dataset
+	 * @param {Condition | null} [condition]
+	 * @returns {Promise<Receipt>}
 	 */
 	async embargo(signer, key, dataset, condition = null) {
 		const call = this.api.tx.dataSharing.embargo(hex(key), dataset, condition && toCodec(condition));
@@ -84,13 +125,14 @@ export class Grants extends Scopes {
 	 * Requests access to a range of an owner's dataset (T_q). The receipt's `AccessRequested` event contains the
 	 * request's number.
 	 *
-	 * @param signer The consumer.
+	 * @param {Account} signer The consumer.
 	 * @param {string} owner The owner's address.
-	 * @param {{dataset: number, epoch: number, from: number, to: number}} scope
+	 * @param {Scope} scope
 	 * @param {{purpose: string, code?: string, term: number, key: PublicKey, offer?: bigint, firm?: boolean}} terms The
 	 * purpose in words, and by one of the codes in `PURPOSES`, the
 	 * term in blocks, the public key that the grant is sealed to (a new one for each request), the payment that the owner receives for a grant (after the chain's `disputeWindow`; the term must be at least as long), and whether the owner must not revoke the grant
 	 * before its term is over (the dataset's policy has to offer that).
+	 * @returns {Promise<Receipt>}
 	 */
 	async requestAccess(signer, owner, scope, { purpose, code = 'unspecified', term, key, offer = 0n, firm = false }) {
 		return this.submit(
@@ -104,13 +146,14 @@ export class Grants extends Scopes {
 	 * the authorization list. If it answers a request, waits until the request is finalized: the sealed keys are
 	 * public as soon as they are sent, and a request that is not final may yet disappear with its offer.
 	 *
-	 * @param signer The owner.
-	 * @param master The owner's `MasterSecret`.
+	 * @param {Account} signer The owner.
+	 * @param {import('../envelope.mjs').MasterSecret} master
 	 * @param {string} grantee The reader's address.
-	 * @param {{dataset: number, epoch: number, from: number, to: number}} scope
-	 * @param {{term: number, request?: number, until?: Date, condition?: object}} terms The minimum term in blocks; the
+	 * @param {Scope} scope
+	 * @param {{term: number, request?: number | null, until?: Date | null, condition?: Condition | null}} terms The minimum term in blocks; the
 	 * number of the request that this answers, if any; an earlier date on which the grant expires, if any; and the
 	 * condition under which it is good, if any, as `parse` of conditions.mjs returns it. An answer has none.
+	 * @returns {Promise<Receipt>}
 	 * @throws {RangeError} if it answers a request and has a condition, before anything is sealed.
 	 * @throws {EndsTooSoon} if the request may end before the answer is included in a block.
 	 * @throws {AnotherRequest} if the request was not made to this owner, by this reader, for this range.
@@ -141,12 +184,13 @@ export class Grants extends Scopes {
 	 * `DisputeWon` event says what came back; `DisputeLost` says that the keys are right. It must be sent before the block
 	 * that `api.query.dataSharing.payments` names.
 	 *
-	 * @param signer The reader.
+	 * @param {Account} signer The reader.
 	 * @param {number} grant
 	 * @param {number} leaf A leaf of the grant with a record. If the grant does not open at all, any of its leaves.
-	 * @param {EncryptionKeyPair} pair The pair of the request. Its seed is revealed: everyone can open this grant with it.
-	 * @param {Uint8Array} shown The record's bytes: the value or, of a large record, the manifest; `fetchValue` fetches
+	 * @param {import('../envelope.mjs').EncryptionKeyPair} pair The pair of the request. Its seed is revealed: everyone can open this grant with it.
+	 * @param {Uint8Array} [shown] The record's bytes: the value or, of a large record, the manifest; `fetchValue` fetches
 	 * them. None for an object, or if the grant does not open at all.
+	 * @returns {Promise<Receipt>}
 	 */
 	async dispute(signer, grant, leaf, pair, shown = new Uint8Array()) {
 		return this.submit(signer, this.api.tx.dataSharing.dispute(grant, leaf, hex(pair.exposeSeed()), hex(shown)));
@@ -155,8 +199,13 @@ export class Grants extends Scopes {
 	/**
 	 * Opens a grant's keys with the reader's encryption key pair, or with the secret that it is derived from.
 	 *
-	 * @param {{caller: string, owner: string, answer: object, pair: object}} grant `answer` is the result of
+	 * @param {object} grant
+	 * @param {string} grant.caller
+	 * @param {string} grant.owner
+	 * @param {{dataset: number, epoch: number, grant: import('./proven.mjs').OpenGrant | null}} grant.answer The result of
 	 * `query` or `signedQuery`.
+	 * @param {import('../envelope.mjs').EncryptionKeyPair | EncryptionSecret} grant.pair
+	 * @returns {Promise<import('../envelope.mjs').KeySet>}
 	 */
 	async openKeys({ caller, owner, answer, pair }) {
 		const { grant } = answer;

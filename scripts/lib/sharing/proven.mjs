@@ -13,6 +13,66 @@ import { Connection } from './connection.mjs';
 import { digestOf, fromHex, hex } from './encoding.mjs';
 import { NoSuchDataset, QueryRefused } from './errors.mjs';
 
+/** @typedef {{dataset: number, epoch: number, from: number, to: number}} Scope Leaves of an epoch, from one to one past the last. */
+
+/**
+ * A grant that opens a record.
+ *
+ * @typedef {object} OpenGrant
+ * @property {number} id
+ * @property {number} from The first leaf of the grant.
+ * @property {number} to One past its last leaf.
+ * @property {number} expiry The block in which it expires.
+ * @property {number | null} until The time at which it expires, in seconds since 1970.
+ * @property {Uint8Array} sealedKeys
+ */
+
+/**
+ * Where a record's bytes are. One of the three is set.
+ *
+ * @typedef {object} Payload
+ * @property {{contentHash: Uint8Array, length: number, block: number, extrinsic: number}} [value] In one call.
+ * @property {{manifest: Uint8Array, root: Uint8Array, length: number, chunkSize: number, arrived: number, block: number, extrinsic: number, lastBlock: number}} [chunks]
+ * In chunks.
+ * @property {{header: Uint8Array, length: number, root: Uint8Array, block: number, ordinal: number}} [object] Outside the chain.
+ */
+
+/** @typedef {{dataset: number, epoch: number, leaf: number, payload: Payload, deposit: bigint}} Found Where a record is. */
+/** @typedef {Found & {grant: OpenGrant | null}} Answer What a caller may know about a record. Its controller needs no grant. */
+
+/**
+ * A keeper of a dataset.
+ *
+ * @typedef {object} Keeper
+ * @property {string} location Where its copy is.
+ * @property {bigint} deposit
+ * @property {number} since The block since which it keeps.
+ * @property {number | null} proven The block of its last proof.
+ * @property {number} settled The last period that is counted.
+ * @property {number} objects From how many objects the next piece is drawn.
+ * @property {number} kept In how many periods it proved.
+ * @property {number} missed In how many it did not.
+ * @property {number} inARow In how many it did not since its last proof.
+ */
+
+/**
+ * An open request, proven.
+ *
+ * @typedef {object} OpenRequest
+ * @property {Uint8Array} owner
+ * @property {Uint8Array} consumer
+ * @property {Scope} scope
+ * @property {Uint8Array} purpose
+ * @property {number} code
+ * @property {number} term
+ * @property {bigint} offer
+ * @property {boolean} firm
+ * @property {Uint8Array} key
+ * @property {number} validUntil
+ * @property {bigint} deposit
+ * @property {string} digest
+ */
+
 /** How many proofs of finality to follow, one after another. Each has room for thousands of changes of the voters. */
 const PROOFS = 64;
 /** How many keepers of a dataset to ask for: more than it can have. */
@@ -27,16 +87,24 @@ const digits = (account) => `x${hex(account.slice(0, 16)).slice(2)}`;
 class Proven {
 	#client;
 	#proof;
-	/** The block: `number`, `hash`. */
+	/** @type {{number: number, hash: Uint8Array}} The block. */
 	block;
 
+	/**
+	 * @param {Connection} client
+	 * @param {{number: number, hash: Uint8Array, stateRoot: Uint8Array}} head
+	 */
 	constructor(client, head) {
 		this.#client = client;
 		this.#proof = new StateProof(head.stateRoot);
 		this.block = head;
 	}
 
-	/** Fetches the proof of these entries. */
+	/**
+	 * Fetches the proof of these entries.
+	 *
+	 * @param {Uint8Array[]} keys
+	 */
 	async load(keys) {
 		const version = storage.sharingVersionKey();
 		const all = [...keys, version].map(hex);
@@ -58,14 +126,25 @@ class Proven {
 		return this.#proof.get(key, read);
 	}
 
-	/** Returns an open request with its digest, or null. */
+	/**
+	 * Returns an open request with its digest, or null.
+	 *
+	 * @param {number} id
+	 * @returns {Promise<OpenRequest | null>}
+	 */
 	async request(id) {
 		const request = await this.#get(storage.requestKey(id), storage.request);
 		const digest = request && digestOf(request.signed);
 		return request && { ...request, digest };
 	}
 
-	/** Returns a dataset, or null. */
+	/**
+	 * Returns a dataset, or null.
+	 *
+	 * @param {Uint8Array} owner
+	 * @param {number} dataset
+	 * @returns {Promise<{name: Uint8Array, epoch: number, leaves: bigint, requests: bigint, grants: bigint, closed: boolean, deposit: bigint} | null>}
+	 */
 	async dataset(owner, dataset) {
 		return this.#get(storage.datasetKey(owner, dataset), storage.dataset);
 	}
@@ -75,6 +154,9 @@ class Proven {
 	 * `published`, in seconds since 1970; without a card, the latter two are null. After a dataset was taken over, the card
 	 * of its former controller counts no more.
 	 *
+	 * @param {Uint8Array} owner
+	 * @param {number} dataset
+	 * @returns {Promise<{by: Uint8Array, hash: Uint8Array | null, published: number | null}>}
 	 * @throws {NoSuchDataset}
 	 */
 	async card(owner, dataset) {
@@ -92,7 +174,15 @@ class Proven {
 		return { by, hash, published: own?.observed ?? null };
 	}
 
-	/** Returns which of these leaves of an epoch are taken: of each its `leaf` and the key of its `record`, null if that was removed. */
+	/**
+	 * Returns which of these leaves of an epoch are taken: of each its `leaf` and the key of its `record`, null if that was
+	 * removed.
+	 *
+	 * @param {Uint8Array} owner
+	 * @param {{dataset: number, epoch: number}} place
+	 * @param {number[]} leaves
+	 * @returns {Promise<{leaf: number, record: Uint8Array | null}[]>}
+	 */
 	async taken(owner, place, leaves) {
 		const keys = leaves.map((leaf) => storage.leafKey(owner, place, leaf));
 		await this.load(keys);
@@ -102,20 +192,34 @@ class Proven {
 		});
 	}
 
-	/** Returns where a record is, `dataset`, `epoch`, `leaf` and `payload`, or null. */
+	/**
+	 * Returns where a record is, or null.
+	 *
+	 * @param {Uint8Array} owner
+	 * @param {Uint8Array} key
+	 * @returns {Promise<Found | null>}
+	 */
 	async record(owner, key) {
 		return this.#get(storage.recordKeyOf(owner, key), storage.record);
 	}
 
-	/** Returns where a dataset's objects are, as its owner published: a list of addresses. */
+	/**
+	 * Returns where a dataset's objects are, as its owner published: a list of addresses.
+	 *
+	 * @param {Uint8Array} owner
+	 * @param {number} dataset
+	 * @returns {Promise<string[]>}
+	 */
 	async locations(owner, dataset) {
 		return (await this.#get(storage.locationsKey(owner, dataset), storage.locations)) ?? [];
 	}
 
 	/**
-	 * Returns who keeps copies of a dataset's objects: of each its `account` in bytes, where its copy is (`location`), the block
-	 * `since` which it keeps, the block of its last proof or null (`proven`), in how many periods it proved (`kept`) and did not
-	 * (`missed`, `inARow`), its `deposit`, and what is counted (`settled`, `objects`). That these are all is proven, too.
+	 * Returns who keeps copies of a dataset's objects. That these are all is proven, too.
+	 *
+	 * @param {Uint8Array} owner
+	 * @param {number} dataset
+	 * @returns {Promise<(Keeper & {account: Uint8Array})[]>}
 	 */
 	async keepers(owner, dataset) {
 		const prefix = storage.keepersKey(owner, dataset);
@@ -127,7 +231,13 @@ class Proven {
 		}));
 	}
 
-	/** Returns the pot from which a dataset's keepers are paid: `amount`, `keepers`, `period`, `share`; or null. */
+	/**
+	 * Returns the pot from which a dataset's keepers are paid, or null.
+	 *
+	 * @param {Uint8Array} owner
+	 * @param {number} dataset
+	 * @returns {Promise<{amount: bigint, keepers: number, period: number, share: bigint} | null>}
+	 */
 	async pot(owner, dataset) {
 		const pot = storage.potKey(owner, dataset);
 		await this.#loadKeepers([pot]);
@@ -141,7 +251,12 @@ class Proven {
 		this.#checkVersion(version, storage.KEEPERS_VERSION, 'keepers');
 	}
 
-	/** Returns an account's encryption key in bytes, or null. */
+	/**
+	 * Returns an account's encryption key in bytes, or null.
+	 *
+	 * @param {Uint8Array} account
+	 * @returns {Promise<Uint8Array | null>}
+	 */
 	async encryptionKey(account) {
 		const registered = await this.#get(storage.encryptionKeyKey(account), storage.registeredKey);
 		return registered && registered.key;
@@ -150,7 +265,11 @@ class Proven {
 	/**
 	 * Returns what a caller may know about a record, as the chain's own query does.
 	 *
-	 * @param {object | null} said The node's answer, which tells which entries to ask for.
+	 * @param {Uint8Array} caller
+	 * @param {Uint8Array} owner
+	 * @param {Uint8Array} key
+	 * @param {any} said The node's answer, or null. It tells which entries to ask for.
+	 * @returns {Promise<Answer>}
 	 * @throws {QueryRefused}
 	 */
 	async query(caller, owner, key, said) {
@@ -196,17 +315,19 @@ class Proven {
 }
 
 /** Returns what a promise brought, with a refused query as a value. */
-const settled = (promise) =>
-	promise.then(
+function settled(promise) {
+	return promise.then(
 		(answer) => ({ answer }),
 		(error) => {
 			if (error instanceof QueryRefused) return { refusal: error.name };
 			throw error;
 		},
 	);
+}
 
 /** Adds the finalized state, with proofs, to a connection. */
 export class Verified extends Connection {
+	/** @type {Finality | null} */
 	#finality = null;
 	/** The update under way, so that two at once do not follow the votes twice. */
 	#following = Promise.resolve();
@@ -251,9 +372,11 @@ export class Verified extends Connection {
 	 * Looks something up in the finalized state. If it differs from what the node says of its best block, looks again in
 	 * each later finalized state, until they agree or that block is finalized. A lie costs time, and gains nothing.
 	 *
-	 * @param {() => Promise<object>} ask Asks the node. A refused query is an answer, too.
-	 * @param {(proven: Proven, said: object | null) => Promise<object>} look
-	 * @param {(answer: object) => string} summary What has to agree.
+	 * @template Shown
+	 * @param {() => Promise<any>} ask Asks the node. A refused query is an answer, too.
+	 * @param {(proven: Proven, said: any) => Promise<Shown>} look
+	 * @param {(answer: any) => any} summary What has to agree.
+	 * @returns {Promise<Shown>}
 	 */
 	async confirmed(ask, look, summary) {
 		const text = ({ answer, refusal }) => refusal ?? summary(answer);
@@ -288,14 +411,22 @@ export class Verified extends Connection {
 	 *
 	 * @param {string} owner
 	 * @param {number} dataset
-	 * @returns {Promise<object[]>} As `keepers` of the proven state returns them, but `account` is an address.
+	 * @returns {Promise<(Keeper & {account: string})[]>} `account` is an address.
 	 */
 	async keepers(owner, dataset) {
 		const keepers = await (await this.proven()).keepers(this.accountBytes(owner), dataset);
 		return keepers.map((keeper) => ({ ...keeper, account: this.address(keeper.account) }));
 	}
 
-	/** Returns what a caller may know about a record, proven. */
+	/**
+	 * Returns what a caller may know about a record, proven.
+	 *
+	 * @param {string} caller
+	 * @param {string} owner
+	 * @param {Uint8Array} key
+	 * @param {() => Promise<any>} ask Asks the node.
+	 * @returns {Promise<Answer>}
+	 */
 	async provenQuery(caller, owner, key, ask) {
 		const [callerBytes, ownerBytes] = [caller, owner].map((address) => this.accountBytes(address));
 		const look = (proven, said) => proven.query(callerBytes, ownerBytes, key, said);

@@ -10,6 +10,11 @@ import { cidOf, fromBase64, fromHex, hex } from './encoding.mjs';
 import { QueryRefused, WrongContent } from './errors.mjs';
 import { Grants } from './grants.mjs';
 
+/** @typedef {import('./connection.mjs').Account} Account */
+/** @typedef {import('./proven.mjs').OpenGrant} OpenGrant */
+/** @typedef {import('../envelope.mjs').EncryptionKeyPair | import('../envelope.mjs').EncryptionSecret} Opener What opens grants. */
+/** @typedef {{dataset: number, epoch: number, leaf: number, grant: OpenGrant | null}} Placed Where a record is, and the grant that opens it. */
+
 /** Returns the hash by which a payload is known. */
 function content(payload) {
 	if (payload.isChunks) return { chunks: { manifest: payload.asChunks.manifest.toU8a() } };
@@ -26,6 +31,7 @@ export class Reading extends Grants {
 	 * @param {string} caller
 	 * @param {string} owner
 	 * @param {Uint8Array} key
+	 * @returns {Promise<Placed & {contentHash: Uint8Array, length: number, block: number}>}
 	 * @throws {QueryRefused} if the chain's state does not authorise the caller.
 	 */
 	async query(caller, owner, key) {
@@ -42,6 +48,10 @@ export class Reading extends Grants {
 	 * the `locations` that the owner published, and the keys sealed to the caller. All of it is proven. The bytes are at one
 	 * of the locations: check them against the hash.
 	 *
+	 * @param {string} caller
+	 * @param {string} owner
+	 * @param {Uint8Array} key
+	 * @returns {Promise<Placed & {object: {header: Uint8Array, length: number, root: Uint8Array}, locations: string[]}>}
 	 * @throws {QueryRefused} if the chain's state does not authorise the caller.
 	 */
 	async queryObject(caller, owner, key) {
@@ -83,6 +93,8 @@ export class Reading extends Grants {
 	/**
 	 * Checks fetched bytes against their hash.
 	 *
+	 * @param {Uint8Array} bytes
+	 * @param {Uint8Array} hash
 	 * @throws {WrongContent} if the bytes do not have this hash.
 	 */
 	checkContent(bytes, hash) {
@@ -95,6 +107,10 @@ export class Reading extends Grants {
 	 * Sends a node a signed query: asks where a record is, and for the keys sealed to the signer. The answer
 	 * includes a large record's manifest; `envelope.mjs` decodes the rest. It is the node's word: `provenLarge` proves it.
 	 *
+	 * @param {Account} signer
+	 * @param {string} owner
+	 * @param {Uint8Array} key
+	 * @returns {Promise<any>} As docs/formats.md describes it, with bytes in place of their encodings.
 	 * @throws {SignedQueryRefused}
 	 */
 	async signedQuery(signer, owner, key) {
@@ -115,6 +131,10 @@ export class Reading extends Grants {
 	 * Returns a large record's place, grant and manifest: the manifest comes from the answer of `signedQuery`, and the
 	 * rest, with the manifest's hash, from the chain's finalized state.
 	 *
+	 * @param {Account} signer
+	 * @param {string} owner
+	 * @param {Uint8Array} key
+	 * @returns {Promise<import('./proven.mjs').Answer & {manifest: Manifest}>}
 	 * @throws {WrongContent} if the manifest is another one.
 	 */
 	async provenLarge(signer, owner, key) {
@@ -131,6 +151,11 @@ export class Reading extends Grants {
 	/**
 	 * Sends a node a signed query for a page of a record's encrypted chunks.
 	 *
+	 * @param {Account} signer
+	 * @param {string} owner
+	 * @param {Uint8Array} key
+	 * @param {number} first
+	 * @param {number} count
 	 * @returns {Promise<Uint8Array[]>} At least one chunk.
 	 * @throws {SignedQueryRefused}
 	 */
@@ -140,7 +165,16 @@ export class Reading extends Grants {
 		return chunks.map(fromBase64);
 	}
 
-	/** Signs a query. A node answers it once, and only within the next 64 blocks. */
+	/**
+	 * Signs a query. A node answers it once, and only within the next 64 blocks.
+	 *
+	 * @param {Account} signer
+	 * @param {'sharing_query' | 'sharing_chunks'} method
+	 * @param {string} owner
+	 * @param {Uint8Array} key
+	 * @param {{first?: number, count?: number}} [page]
+	 * @returns {Promise<{method: string, request: Record<string, any>}>}
+	 */
 	async signQuery(signer, method, owner, key, page = {}) {
 		const best = await this.api.rpc.chain.getHeader();
 		const fields = {
@@ -168,6 +202,8 @@ export class Reading extends Grants {
 	/**
 	 * Sends a signed query.
 	 *
+	 * @param {{method: string, request: Record<string, any>}} query
+	 * @returns {Promise<any>}
 	 * @throws {SignedQueryRefused}
 	 */
 	async sendQuery({ method, request }) {
@@ -181,7 +217,15 @@ export class Reading extends Grants {
 		}
 	}
 
-	/** Decrypts a fetched value with its leaf key. */
+	/**
+	 * Decrypts a fetched value with its leaf key.
+	 *
+	 * @param {import('../envelope.mjs').LeafKey} leafKey
+	 * @param {string} owner
+	 * @param {Uint8Array} key
+	 * @param {Uint8Array} sealed
+	 * @returns {Promise<Uint8Array>}
+	 */
 	async decrypt(leafKey, owner, key, sealed) {
 		return decryptValue(leafKey, this.recordContext(owner, key), sealed);
 	}
@@ -189,8 +233,8 @@ export class Reading extends Grants {
 	/**
 	 * Reads a record as an authorised reader: queries it, fetches the value, opens the keys and decrypts.
 	 *
-	 * @param signer The reader.
-	 * @param pair The reader's `EncryptionSecret` or `EncryptionKeyPair`.
+	 * @param {Account} signer The reader.
+	 * @param {Opener} pair The reader's.
 	 * @param {string} owner
 	 * @param {Uint8Array} key
 	 * @returns {Promise<Uint8Array>} The plaintext.
@@ -206,6 +250,10 @@ export class Reading extends Grants {
 	/**
 	 * Reads a large record as an authorised reader, and yields its plaintext chunk by chunk.
 	 *
+	 * @param {Account} signer
+	 * @param {Opener} pair
+	 * @param {string} owner
+	 * @param {Uint8Array} key
 	 * @returns {AsyncGenerator<Uint8Array>}
 	 */
 	readLarge(signer, pair, owner, key) {
@@ -215,7 +263,14 @@ export class Reading extends Grants {
 		});
 	}
 
-	/** Reads one of the signer's own records. */
+	/**
+	 * Reads one of the signer's own records.
+	 *
+	 * @param {Account} signer
+	 * @param {import('../envelope.mjs').MasterSecret} master
+	 * @param {Uint8Array} key
+	 * @returns {Promise<Uint8Array>}
+	 */
 	async readOwn(signer, master, key) {
 		const answer = await this.query(signer.address, signer.address, key);
 		const sealed = await this.fetchValue(answer.contentHash);

@@ -48,7 +48,7 @@ export class Scopes extends Records {
 	 * there is refused by its name, unless `allBetween` says that it is meant. Objects are refused by name, because they
 	 * may be lists of packed folders.
 	 *
-	 * @param {{address: string}} signer Who asks.
+	 * @param {import('./connection.mjs').Account} signer Who asks.
 	 * @param {string} owner The owner's address.
 	 * @param {object} asked
 	 * @param {number} asked.dataset
