@@ -9,7 +9,7 @@ use crate::{
 	error::Error,
 	metrics::MetricsFile,
 	options::Options,
-	serve::{FIRST_WAIT, LONGEST_WAIT},
+	retry::Retry,
 	service::Service,
 	stderr::tell,
 	stop::{on_signals, Stop},
@@ -21,7 +21,7 @@ use isthmus_sdk::{
 };
 use metrics::Metrics;
 use serde::Serialize;
-use std::{fmt, path::PathBuf, time::Instant};
+use std::{fmt, path::PathBuf};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -286,9 +286,9 @@ async fn keep_for_ever(
 	keeping: &mut Keeping,
 	stop: &Stop,
 ) -> Result<(), Error> {
-	let mut wait = FIRST_WAIT;
+	let mut retry = Retry::begin();
 	loop {
-		let (client, began) = (&reporter.context.client, Instant::now());
+		let client = &reporter.context.client;
 		let kept = keep_until(stop.asked(), client, identity, keeping, &mut *reporter);
 		let error = match kept.await {
 			Ok(()) => return Ok(()),
@@ -302,13 +302,9 @@ async fn keep_for_ever(
 		if let Some(metrics) = &mut reporter.metrics {
 			metrics.failed();
 		}
-		if began.elapsed() > LONGEST_WAIT {
-			wait = FIRST_WAIT;
-		}
-		if stop.or(tokio::time::sleep(wait)).await.is_none() {
+		if !retry.again(stop).await {
 			return Ok(());
 		}
-		wait = (wait * 2).min(LONGEST_WAIT);
 	}
 }
 
@@ -389,7 +385,7 @@ impl Watch for &mut Reporter<'_> {
 
 	fn looked(&mut self, look: &Look) {
 		if let Some(metrics) = &mut self.metrics {
-			metrics.looked(look);
+			metrics.looked(look.clone());
 		}
 		let Look {
 			block,

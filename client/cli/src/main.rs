@@ -54,6 +54,7 @@ mod renounce;
 mod report;
 mod request;
 mod requests;
+mod retry;
 mod revoke;
 mod risk;
 mod runtime;

@@ -8,6 +8,7 @@ use std::{
 	fs::File,
 	io::{self, ErrorKind, Read},
 	path::{Path, PathBuf},
+	time::{SystemTime, UNIX_EPOCH},
 };
 
 /// A file of metrics about an account.
@@ -113,6 +114,77 @@ impl MetricsFile {
 			format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{{{labels}}} {value}\n")
 		});
 		lines.collect()
+	}
+}
+
+/// What a service counts of its work.
+pub(crate) trait Counts {
+	/// What a look at a block shows.
+	type Look;
+
+	/// Returns what was counted, with the errors where they belong.
+	fn counters(&self, errors: Metric) -> Vec<Metric>;
+
+	/// Returns what a look showed.
+	fn of_look(look: &Self::Look) -> Vec<Metric>;
+}
+
+/// The metrics of a command that runs until it is ended: what it counts since it began, its errors, and what the newest
+/// look at a block showed. The file is written with each change.
+pub(crate) struct ServiceMetrics<C: Counts> {
+	file: MetricsFile,
+	counts: C,
+	errors: u64,
+	/// The newest look, and when it was, in seconds since 1970.
+	look: Option<(C::Look, u64)>,
+}
+
+impl<C: Counts> ServiceMetrics<C> {
+	/// Begins to count.
+	pub(crate) fn begin(file: MetricsFile, counts: C) -> Self {
+		Self {
+			file,
+			counts,
+			errors: 0,
+			look: None,
+		}
+	}
+
+	/// Counts something.
+	pub(crate) fn count(&mut self, count: impl FnOnce(&mut C)) {
+		count(&mut self.counts);
+		self.write();
+	}
+
+	/// Takes over what a look at a block showed.
+	pub(crate) fn looked(&mut self, look: C::Look) {
+		let since = SystemTime::now().duration_since(UNIX_EPOCH);
+		self.look = Some((look, since.map_or(0, |since| since.as_secs())));
+		self.write();
+	}
+
+	/// Counts an error after which the command tries again.
+	pub(crate) fn failed(&mut self) {
+		self.errors += 1;
+		self.write();
+	}
+
+	fn write(&mut self) {
+		let errors = counter(
+			"errors_total",
+			"Errors after which the command tried again.",
+			self.errors,
+		);
+		let mut metrics = self.counts.counters(errors);
+		if let Some((look, looked)) = &self.look {
+			metrics.extend(C::of_look(look));
+			metrics.push(gauge(
+				"looked_timestamp_seconds",
+				"When the newest block was looked at, since 1970.",
+				looked,
+			));
+		}
+		self.file.write(&metrics);
 	}
 }
 

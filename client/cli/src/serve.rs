@@ -11,6 +11,7 @@ use crate::{
 	metrics::MetricsFile,
 	options::Options,
 	output::check_folder,
+	retry::Retry,
 	service::Service,
 	stderr::tell,
 	stop::{on_signals, Stop},
@@ -27,13 +28,7 @@ use serde::Serialize;
 use std::{
 	fmt,
 	path::{Path, PathBuf},
-	time::{Duration, Instant},
 };
-
-/// The wait before the first new attempt after an error.
-pub(crate) const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// The longest wait between attempts. Who has served for longer begins with the first wait again.
-pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -212,10 +207,9 @@ async fn serve_for_ever(
 	mut memory: Memory,
 	stop: &Stop,
 ) -> Result<(), Error> {
-	let mut wait = FIRST_WAIT;
+	let mut retry = Retry::begin();
 	loop {
-		let (client, began) = (&reporter.context.client, Instant::now());
-		let asked = stop.asked();
+		let (client, asked) = (&reporter.context.client, stop.asked());
 		let served = serve_until(asked, client, identity, limits, &mut memory, &mut reporter);
 		let error = match served.await {
 			Ok(()) => return Ok(()),
@@ -224,13 +218,9 @@ async fn serve_for_ever(
 		};
 		tell(&error);
 		reporter.failed(&error);
-		if began.elapsed() > LONGEST_WAIT {
-			wait = FIRST_WAIT;
-		}
-		if stop.or(tokio::time::sleep(wait)).await.is_none() {
+		if !retry.again(stop).await {
 			return Ok(());
 		}
-		wait = (wait * 2).min(LONGEST_WAIT);
 	}
 }
 
@@ -273,7 +263,7 @@ impl Watch for &mut Reporter<'_> {
 		self.service
 			.is_ready(&format!("block {block}: {open}, {in_flight} in flight"));
 		if let Some(metrics) = &mut self.metrics {
-			metrics.looked(look);
+			metrics.looked(*look);
 		}
 	}
 }

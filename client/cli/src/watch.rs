@@ -6,7 +6,7 @@ use crate::{
 	error::{Error, Kind},
 	options::Options,
 	paid::{look_within, Disputes, Found},
-	serve::{FIRST_WAIT, LONGEST_WAIT},
+	retry::Retry,
 	service::Service,
 	stderr::tell,
 	stop::{on_signals, Stop},
@@ -16,11 +16,7 @@ use isthmus_sdk::{
 	dispute::disputable, sharing::LEAST_TIME, AccountId, BlockNumber, GrantId, Identity, Leaf,
 };
 use serde::Serialize;
-use std::{
-	collections::BTreeMap,
-	fmt,
-	time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -95,21 +91,16 @@ async fn watch_for_ever(
 	service: &Service,
 	stop: &Stop,
 ) {
-	let (mut wait, mut looks) = (FIRST_WAIT, BTreeMap::new());
+	let (mut retry, mut looks) = (Retry::begin(), BTreeMap::new());
 	loop {
-		let began = Instant::now();
 		let Err(error) = watch(context, identity, opts, &mut looks, (service, stop)).await else {
 			return;
 		};
 		tell(format_args!("{}; trying again", error.message()));
 		service.is_in_trouble(error.message());
-		if began.elapsed() > LONGEST_WAIT {
-			wait = FIRST_WAIT;
-		}
-		if stop.or(tokio::time::sleep(wait)).await.is_none() {
+		if !retry.again(stop).await {
 			return;
 		}
-		wait = (wait * 2).min(LONGEST_WAIT);
 	}
 }
 

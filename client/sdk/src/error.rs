@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The errors of operations on the chain, converted from the node's and the libraries' errors.
 
+mod cost;
+mod node;
+mod rejection;
+mod upload;
+
+pub use cost::CostError;
+pub(crate) use node::NO_PROOF;
+pub use rejection::Rejection;
+pub use upload::UploadError;
+
 use crate::{
 	card::CardError,
-	cause::Cause,
 	handle::HandleError,
 	leaves::LeavesError,
 	refusal::{PalletError, Refusal},
 	text::{ist, key_name, NameError},
 	trust::Unproven,
 	types::{
-		AccountId, Balance, BlockNumber, Cost, DatasetId, Epoch, GrantId, Leaf, Place,
-		QueryRefusal, RecordKey, RequestId,
+		AccountId, Balance, BlockNumber, DatasetId, Epoch, GrantId, Leaf, QueryRefusal, RecordKey,
+		RequestId,
 	},
 };
 use isthmus_envelope::{
@@ -19,10 +28,7 @@ use isthmus_envelope::{
 	RecordError,
 };
 use isthmus_light::ReceiptError;
-use subxt::{
-	ext::{jsonrpsee::core::ClientError as RpcError, scale_decode},
-	utils::H256,
-};
+use subxt::utils::H256;
 
 /// Why an operation failed.
 ///
@@ -367,164 +373,11 @@ impl From<isthmus_objects::ReadError> for Error {
 	}
 }
 
-/// Why a value cannot be stored under a key.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum UploadError {
-	/// A record with this key is stored already.
-	#[error("{} is stored already", key_name(.0))]
-	AlreadyStored(RecordKey),
-	/// The value differs from the one whose upload under this key began.
-	#[error("chunk {chunk} of the value changed since its upload began")]
-	ValueChanged {
-		/// The first chunk that differs.
-		chunk: u32,
-	},
-	/// The value does not have the length of the value whose upload under this key began.
-	#[error("the length of the value changed: it was {expected} bytes when its upload began")]
-	LengthChanged {
-		/// The expected length in bytes.
-		expected: u64,
-	},
-	/// The value changed, or did not have the expected length, while it was read. Nothing was sent.
-	#[error("the value changed while it was read: it had {expected} bytes before")]
-	ChangedWhileRead {
-		/// The expected length in bytes.
-		expected: u64,
-	},
-	/// The leaf is taken. Nothing was sent.
-	#[error("leaf {} of dataset {}, epoch {}, is taken", .0.leaf, .0.dataset, .0.epoch)]
-	LeafTaken(Place),
-	/// The epoch is not the dataset's current one. Nothing was sent.
-	#[error("dataset {dataset} is in epoch {now}, and nothing can be stored in epoch {epoch}")]
-	NotCurrentEpoch {
-		/// The dataset.
-		dataset: DatasetId,
-		/// The epoch of the place.
-		epoch: Epoch,
-		/// The dataset's current epoch.
-		now: Epoch,
-	},
-	/// While an object was sent, another program took its leaf, or its epoch ended. The object was given up.
-	#[error("while the object was sent, another program took its leaf, or a new epoch began: it has to be encrypted again")]
-	PlaceGone,
-	/// Another program of the owner took the record's place at the same time. Nothing was sent.
-	#[error("another program of the same account took the place of the record")]
-	Overtaken,
-	/// The value has more chunks than a record may have.
-	#[error("the value is too long: a record has at most {maximum} bytes")]
-	TooLong {
-		/// The length of the longest value in bytes.
-		maximum: u64,
-	},
-	/// The upload started in an epoch that is over. It was interrupted before, or the epoch ended meanwhile.
-	#[error("the upload of {} started in epoch {epoch}, but the dataset is now in epoch {now}: readers revoked since then could read it. Remove the record and store it again", key_name(key))]
-	EpochOver {
-		/// The record.
-		key: RecordKey,
-		/// The record's epoch.
-		epoch: Epoch,
-		/// The dataset's current epoch.
-		now: Epoch,
-	},
-}
-
-/// Why something was not sent because of its cost. What is sent in several transactions may have been sent in part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CostError {
-	/// The account cannot pay.
-	#[error("NotEnoughFunds: this needs at least {} for fees, deposits and payments, the account has {}, and {} are missing", ist(*.needed), ist(*.free), ist(.needed.saturating_sub(*.free)))]
-	NotEnoughFunds {
-		/// What the fees, at present, the deposits and the payments need together.
-		needed: Balance,
-		/// The amount that the account can spend.
-		free: Balance,
-	},
-	/// It costs more than the client's [budget](crate::Budget) allows.
-	#[error("this would cost {}, {}", ist(*.needed), over_limit(*.needed, *.spent, *.most))]
-	TooCostly {
-		/// What it costs, at present.
-		needed: Balance,
-		/// What the client has spent so far.
-		spent: Balance,
-		/// The limit for both together.
-		most: Balance,
-	},
-	/// The client only computes costs.
-	#[error("a dry run: nothing was sent, which would cost {}", ist(.0.total()))]
-	NotSent(Cost),
-}
-
-/// Says by how much a cost is over a limit.
-fn over_limit(needed: Balance, spent: Balance, most: Balance) -> String {
-	match spent {
-		0 => format!("and the limit is {}", ist(most)),
-		spent => {
-			let over = needed.saturating_sub(most.saturating_sub(spent));
-			let (over, most, spent) = (ist(over), ist(most), ist(spent));
-			format!(
-				"which is {over} more than the limit of {most} leaves: {spent} are spent already"
-			)
-		}
-	}
-}
-
-/// Why a node's pool rejected a transaction. Nodes report this only in sentences, without a code. This is the
-/// only place that parses them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Rejection {
-	/// Another transaction of the account has, or had, the same nonce.
-	NonceTaken,
-	/// The pool is full.
-	PoolFull,
-	/// The account cannot pay the fee.
-	CannotPay,
-	/// The transaction stores bytes in an epoch that is over, or in a dataset that was removed.
-	Overtaken,
-	/// Anything else.
-	Other,
-}
-
-impl Rejection {
-	/// Parses the node's sentence.
-	fn of(sentence: &str) -> Self {
-		let says = |part| sentence.contains(part);
-		if says("outdated") || says("priority of the transaction is too low") {
-			Self::NonceTaken
-		} else if says("because of the limit") || says("exceeding limits") {
-			Self::PoolFull
-		} else if says("Inability to pay some fees") {
-			Self::CannotPay
-		} else if says("InvalidTransaction custom error") {
-			// The only reason for which this chain's runtime rejects a transaction with a code of its own.
-			Self::Overtaken
-		} else {
-			Self::Other
-		}
-	}
-}
-
 impl Error {
 	/// Returns the error of the call, if the chain refused it.
 	pub fn refusal(&self) -> Option<&PalletError> {
 		match self {
 			Error::Refused(refusal) => Some(&refusal.error),
-			_ => None,
-		}
-	}
-
-	/// Returns why a query was refused, if it was: by the chain, or by a node, which names the refusal as the chain does.
-	pub fn query_refusal(&self) -> Option<QueryRefusal> {
-		match self {
-			Error::Query(refusal) => Some(*refusal),
-			Error::Rpc {
-				reason: Some(reason),
-				..
-			} => QUERY_REFUSALS
-				.into_iter()
-				.find(|refusal| format!("{refusal:?}") == *reason),
 			_ => None,
 		}
 	}
@@ -548,23 +401,6 @@ impl Error {
 				| Error::Unconfirmed { .. }
 		)
 	}
-
-	/// Returns whether the node has pruned the bytes of a record, or does not have them yet.
-	pub fn lacks_bytes(&self) -> bool {
-		matches!(self, Error::Rpc { code, .. } if *code == BYTES_GONE)
-	}
-
-	/// Returns whether the node lies, lags or is damaged, so that another node of the same chain may do better.
-	pub fn is_of_node(&self) -> bool {
-		match self {
-			Error::Unproven(error) => matches!(
-				error,
-				Unproven::Finality(_) | Unproven::Proof(_) | Unproven::Forged(_)
-			),
-			Error::Rpc { code, .. } => [NO_PROOF, BYTES_GONE].contains(code),
-			error => matches!(error, Error::WrongContent(_) | Error::StateGone(_)),
-		}
-	}
 }
 
 /// Returns which leaves were left out, for a sentence about the others.
@@ -579,230 +415,5 @@ fn except(left_out: &[Leaf]) -> String {
 	)
 }
 
-/// The refusals of a query.
-const QUERY_REFUSALS: [QueryRefusal; 8] = [
-	QueryRefusal::UnknownRecord,
-	QueryRefusal::NotAuthorised,
-	QueryRefusal::OutOfRange,
-	QueryRefusal::Expired,
-	QueryRefusal::Revoked,
-	QueryRefusal::Incomplete,
-	QueryRefusal::Suspended,
-	QueryRefusal::Embargoed,
-];
-
-/// The code of a node that cannot prove finality, because it does not have the block that we know.
-pub(crate) const NO_PROOF: i32 = 7005;
-/// The code of a node that has pruned the bytes of a record, or does not have them yet.
-const BYTES_GONE: i32 = 7112;
-/// The code of a history that begins after the blocks that were asked for.
-const HISTORY_GONE: i32 = 7122;
-
-/// The data that a node attaches to an error.
-#[derive(Default, serde::Deserialize)]
-struct Data {
-	reason: Option<String>,
-	/// The first block of the node's history.
-	since: Option<BlockNumber>,
-}
-
-/// Returns whether a node reports that it has pruned a state. Nodes have no code for this, and `subxt` passes
-/// on some of their errors only as sentences. This is the only place that parses them.
-fn is_state_gone(sentence: &str) -> bool {
-	sentence.contains("discarded") || sentence.contains("UnknownBlock")
-}
-
-impl From<&subxt::rpcs::UserError> for Error {
-	fn from(error: &subxt::rpcs::UserError) -> Self {
-		if is_state_gone(&error.message) {
-			return Error::StateGone(error.message.clone());
-		}
-		let data = error.data.as_ref();
-		let data = data.and_then(|data| serde_json::from_str::<Data>(data.get()).ok());
-		let data = data.unwrap_or_default();
-		if let (HISTORY_GONE, Some(since)) = (error.code, data.since) {
-			return Error::HistoryGone { since };
-		}
-		Error::Rpc {
-			code: error.code,
-			message: error.message.clone(),
-			reason: data.reason,
-		}
-	}
-}
-
-impl From<&subxt::rpcs::Error> for Error {
-	fn from(error: &subxt::rpcs::Error) -> Self {
-		let of_client = match error {
-			subxt::rpcs::Error::User(error) => return error.into(),
-			subxt::rpcs::Error::Client(error) => error,
-			error => return Error::Connection(error.to_string()),
-		};
-		// The connection was lost before, and could not be made again.
-		match of_client.downcast_ref() {
-			Some(Error::Incompatible(reason)) => return Error::Incompatible(reason.clone()),
-			Some(Error::Connection(reason)) => return Error::Connection(reason.clone()),
-			Some(Error::Unreachable { url, reason }) => {
-				let (url, reason) = (url.clone(), reason.clone());
-				return Error::Unreachable { url, reason };
-			}
-			Some(Error::Gone { url, reason }) => {
-				let (url, reason) = (url.clone(), reason.clone());
-				return Error::Gone { url, reason };
-			}
-			Some(Error::Rejected { url, status }) => {
-				let (url, status) = (url.clone(), *status);
-				return Error::Rejected { url, status };
-			}
-			_ => {}
-		}
-		Error::Connection(match of_client.downcast_ref() {
-			Some(RpcError::RestartNeeded(reason)) => reason.to_string(),
-			_ => of_client.to_string(),
-		})
-	}
-}
-
-impl From<subxt::rpcs::Error> for Error {
-	fn from(error: subxt::rpcs::Error) -> Self {
-		(&error).into()
-	}
-}
-
-/// Converts the errors of `subxt`, which has an error type for each of its parts. Only three cases matter
-/// here: the connection failed, the node answered with an error, or the chain's types are not the expected
-/// ones.
-macro_rules! from_subxt {
-	($($error:ty),*) => {$(
-		impl From<$error> for Error {
-			fn from(error: $error) -> Self {
-				if let Some(rpc) = error.of_connection() {
-					return rpc.into();
-				}
-				let sentence = error.to_string();
-				match is_state_gone(&sentence) {
-					true => Error::StateGone(sentence),
-					false => Error::Incompatible(sentence),
-				}
-			}
-		}
-	)*};
-}
-
-from_subxt!(
-	subxt::error::OnlineClientError,
-	subxt::error::OnlineClientAtBlockError,
-	subxt::error::ExtrinsicError,
-	subxt::error::StorageError,
-	subxt::error::StorageValueError,
-	subxt::error::RuntimeApiError,
-	subxt::error::EventsError,
-	subxt::error::ConstantError,
-	subxt::error::DispatchErrorDecodeError
-);
-
-impl From<scale_decode::Error> for Error {
-	fn from(error: scale_decode::Error) -> Self {
-		Error::Incompatible(error.to_string())
-	}
-}
-
 #[cfg(test)]
-mod tests {
-	use super::*;
-
-	#[test]
-	fn the_sentences_of_the_pool_are_known() {
-		let sentences = [
-			(
-				"Invalid transaction: Transaction is outdated",
-				Rejection::NonceTaken,
-			),
-			(
-				"The priority of the transaction is too low (pool 5 > current 4)",
-				Rejection::NonceTaken,
-			),
-			(
-				"The transaction could not enter the pool because of the limit",
-				Rejection::PoolFull,
-			),
-			(
-				"Invalid transaction: Inability to pay some fees (e.g. account balance too low)",
-				Rejection::CannotPay,
-			),
-			(
-				"Invalid transaction: InvalidTransaction custom error",
-				Rejection::Overtaken,
-			),
-			("Transaction is temporarily banned", Rejection::Other),
-		];
-		for (sentence, rejection) in sentences {
-			let error = Error::NotAccepted(sentence.into());
-			assert_eq!(error.rejection(), Some(rejection), "{sentence}");
-		}
-		assert_eq!(Error::NotIncluded("outdated".into()).rejection(), None);
-	}
-
-	/// `subxt` passes on the node's error only as a sentence, not as the connection's error with its code.
-	#[test]
-	fn a_pruned_state_is_not_mistaken_for_another_chain() {
-		let at_block = |reason: &str| {
-			Error::from(subxt::error::OnlineClientAtBlockError::CannotGetMetadata {
-				block_hash: subxt::utils::H256::zero().into(),
-				reason: reason.into(),
-			})
-		};
-		let gone = "Client error: UnknownBlock: State already discarded for 0x00 (4003)";
-		assert!(matches!(at_block(gone), Error::StateGone(_)));
-		assert!(matches!(
-			at_block("no such version"),
-			Error::Incompatible(_)
-		));
-		let answer = |message: &str| {
-			Error::from(&subxt::rpcs::UserError {
-				code: 4003,
-				message: message.into(),
-				data: None,
-			})
-		};
-		assert!(matches!(answer(gone), Error::StateGone(_)));
-		assert!(matches!(answer("no"), Error::Rpc { code: 4003, .. }));
-	}
-
-	#[test]
-	fn a_query_is_refused_by_the_chain_or_by_a_node() {
-		let of_node = |reason: Option<&str>| Error::Rpc {
-			code: 7106,
-			message: "no".into(),
-			reason: reason.map(str::to_owned),
-		};
-		for refusal in QUERY_REFUSALS {
-			assert_eq!(Error::Query(refusal).query_refusal(), Some(refusal));
-			let named = of_node(Some(&format!("{refusal:?}")));
-			assert_eq!(named.query_refusal(), Some(refusal));
-		}
-		for other in [of_node(None), of_node(Some("Stale")), Error::InvalidSecret] {
-			assert_eq!(other.query_refusal(), None, "{other}");
-		}
-	}
-
-	#[test]
-	fn a_history_that_is_gone_says_since_when() {
-		let answer = |code, data: &str| {
-			Error::from(&subxt::rpcs::UserError {
-				code,
-				message: "no".into(),
-				data: serde_json::value::RawValue::from_string(data.into()).ok(),
-			})
-		};
-		let since = r#"{"since":9}"#;
-		let gone = answer(7122, since);
-		assert!(matches!(gone, Error::HistoryGone { since: 9 }), "{gone}");
-		assert!(matches!(answer(7121, since), Error::Rpc { .. }));
-		assert!(matches!(answer(7122, "{}"), Error::Rpc { .. }));
-		let refused = answer(7106, r#"{"reason":"NotAuthorised"}"#);
-		assert!(
-			matches!(refused, Error::Rpc { reason: Some(reason), .. } if reason == "NotAuthorised")
-		);
-	}
-}
+mod tests;

@@ -83,6 +83,17 @@ impl Listing {
 	}
 }
 
+/// Fetches a folder's list. Returns one of its files, and where that begins in its record.
+async fn file_in(
+	list: &Reading,
+	path: &str,
+	progress: &mut impl Progress,
+) -> Result<(folder::File, u64), FetchError> {
+	let listing = Listing::read(list, progress).await?;
+	let (file, offset) = listing.find(path)?;
+	Ok((file.clone(), offset))
+}
+
 /// Fetches one file of a folder into a local file. `list` is the opened record that lists the folder's files. Of a pack,
 /// only the part with the file is fetched.
 ///
@@ -99,15 +110,9 @@ pub async fn fetch_file_of(
 	replace: bool,
 	progress: &mut impl Progress,
 ) -> Result<FetchedFolder, FetchError> {
-	let listing = Listing::read(list, progress).await?;
-	let (file, offset) = listing.find(path)?;
-	let fetch = Fetch {
-		client,
-		reader,
-		owner,
-		replace,
-	};
-	fetch.one(file, offset, output, progress).await?;
+	let (file, offset) = file_in(list, path, progress).await?;
+	let fetch = Fetch::new(client, reader, owner, replace);
+	fetch.one(&file, offset, output, progress).await?;
 	Ok(FetchedFolder {
 		files: 1,
 		bytes: file.length,
@@ -130,15 +135,9 @@ pub async fn write_file_of(
 	out: &mut impl Write,
 	progress: &mut impl Progress,
 ) -> Result<(), FetchError> {
-	let listing = Listing::read(list, progress).await?;
-	let (file, offset) = listing.find(path)?;
-	let fetch = Fetch {
-		client,
-		reader,
-		owner,
-		replace: false,
-	};
-	fetch.one_to(file, offset, out, progress).await
+	let (file, offset) = file_in(list, path, progress).await?;
+	let fetch = Fetch::new(client, reader, owner, false);
+	fetch.one_to(&file, offset, out, progress).await
 }
 
 /// Creates the folder to fetch into, unless it is there.
@@ -170,12 +169,7 @@ pub async fn fetch_folder(
 	let files = match Listing::read(list, progress).await? {
 		Listing::Packed(listed) => {
 			make_output(output)?;
-			let fetch = Fetch {
-				client,
-				reader,
-				owner,
-				replace,
-			};
+			let fetch = Fetch::new(client, reader, owner, replace);
 			let hash = list.content_hash();
 			return fetch.all(&listed, &hash, output, progress).await;
 		}

@@ -1,26 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The metrics of `isthmus keep`.
 
-use crate::metrics::{counter, gauge, Metric, MetricsFile};
+use crate::metrics::{counter, gauge, Counts, Metric, MetricsFile, ServiceMetrics};
 use isthmus_sdk::{
 	keepers::{Look, Step},
 	AccountId, DatasetId,
 };
-use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What is counted since the command began.
-pub(super) struct Metrics {
-	file: MetricsFile,
+/// What a keeper has done.
+#[derive(Default)]
+pub(super) struct Kept {
 	copied: u64,
 	copied_bytes: u64,
 	not_copied: u64,
 	proven: u64,
 	not_proven: u64,
-	errors: u64,
-	look: Option<Look>,
-	/// When the newest look was, in seconds since 1970.
-	looked: u64,
 }
+
+/// The metrics of the command.
+pub(super) type Metrics = ServiceMetrics<Kept>;
 
 impl Metrics {
 	/// Begins to count what a keeper does for a dataset of an owner.
@@ -30,56 +28,32 @@ impl Metrics {
 		(owner, dataset): (&AccountId, DatasetId),
 	) -> Self {
 		let file = file.about(keeper).labelled("owner", owner);
-		Self {
-			file: file.labelled("dataset", dataset),
-			copied: 0,
-			copied_bytes: 0,
-			not_copied: 0,
-			proven: 0,
-			not_proven: 0,
-			errors: 0,
-			look: None,
-			looked: 0,
-		}
+		Self::begin(file.labelled("dataset", dataset), Kept::default())
 	}
 
 	/// Counts a step.
 	pub(super) fn did(&mut self, step: &Step) {
-		let counter = match step {
-			Step::Copied { length, .. } => {
-				self.copied_bytes = self.copied_bytes.saturating_add(*length);
-				&mut self.copied
-			}
-			Step::NotCopied { .. } => &mut self.not_copied,
-			Step::Proven { .. } => &mut self.proven,
-			Step::NotProven { .. } => &mut self.not_proven,
+		let counter: fn(&mut Kept) -> &mut u64 = match step {
+			Step::Copied { .. } => |kept| &mut kept.copied,
+			Step::NotCopied { .. } => |kept| &mut kept.not_copied,
+			Step::Proven { .. } => |kept| &mut kept.proven,
+			Step::NotProven { .. } => |kept| &mut kept.not_proven,
 			_ => return,
 		};
-		*counter += 1;
-		self.write();
+		self.count(|kept| {
+			*counter(kept) += 1;
+			if let Step::Copied { length, .. } = step {
+				kept.copied_bytes = kept.copied_bytes.saturating_add(*length);
+			}
+		});
 	}
+}
 
-	/// Takes over what a look at a block showed.
-	pub(super) fn looked(&mut self, look: &Look) {
-		self.look = Some(look.clone());
-		let since = SystemTime::now().duration_since(UNIX_EPOCH);
-		self.looked = since.map_or(0, |since| since.as_secs());
-		self.write();
-	}
+impl Counts for Kept {
+	type Look = Look;
 
-	/// Counts an error after which the command tries again.
-	pub(super) fn failed(&mut self) {
-		self.errors += 1;
-		self.write();
-	}
-
-	fn write(&mut self) {
-		let metrics = self.metrics();
-		self.file.write(&metrics);
-	}
-
-	fn metrics(&self) -> Vec<Metric> {
-		let mut metrics = vec![
+	fn counters(&self, errors: Metric) -> Vec<Metric> {
+		vec![
 			counter(
 				"copies_total",
 				"Objects copied since the start.",
@@ -105,63 +79,49 @@ impl Metrics {
 				"Attempts to prove a piece that failed since the start.",
 				self.not_proven,
 			),
-			counter(
-				"errors_total",
-				"Errors after which the command tried again.",
-				self.errors,
-			),
-		];
-		if let Some(look) = &self.look {
-			metrics.extend(of_look(look));
-			metrics.push(gauge(
-				"looked_timestamp_seconds",
-				"When the newest block was looked at, since 1970.",
-				self.looked,
-			));
-		}
-		metrics
+			errors,
+		]
 	}
-}
 
-/// Returns what the chain had at the newest look.
-fn of_look(look: &Look) -> Vec<Metric> {
-	let place = look.place.as_ref();
-	let of_place = |value: Option<u32>| value.unwrap_or_default();
-	vec![
-		gauge("block", "The newest block.", look.block),
-		gauge("period", "The period of the newest block.", look.period),
-		gauge("objects", "Objects of the dataset.", look.objects),
-		gauge(
-			"objects_copied",
-			"Objects of the dataset that are copied.",
-			look.copied,
-		),
-		gauge(
-			"place",
-			"Whether the account has a place among the keepers.",
-			u8::from(place.is_some()),
-		),
-		gauge(
-			"proven_block",
-			"The block with the last proof; 0 if there is none.",
-			of_place(place.and_then(|place| place.proven)),
-		),
-		gauge(
-			"periods_kept",
-			"Periods with a proof, for this place.",
-			of_place(place.map(|place| place.kept)),
-		),
-		gauge(
-			"periods_missed",
-			"Periods without a proof, for this place.",
-			of_place(place.map(|place| place.missed)),
-		),
-		gauge(
-			"periods_missed_in_a_row",
-			"Periods without a proof since the last one.",
-			of_place(place.map(|place| place.in_a_row)),
-		),
-	]
+	fn of_look(look: &Look) -> Vec<Metric> {
+		let place = look.place.as_ref();
+		let of_place = |value: Option<u32>| value.unwrap_or_default();
+		vec![
+			gauge("block", "The newest block.", look.block),
+			gauge("period", "The period of the newest block.", look.period),
+			gauge("objects", "Objects of the dataset.", look.objects),
+			gauge(
+				"objects_copied",
+				"Objects of the dataset that are copied.",
+				look.copied,
+			),
+			gauge(
+				"place",
+				"Whether the account has a place among the keepers.",
+				u8::from(place.is_some()),
+			),
+			gauge(
+				"proven_block",
+				"The block with the last proof; 0 if there is none.",
+				of_place(place.and_then(|place| place.proven)),
+			),
+			gauge(
+				"periods_kept",
+				"Periods with a proof, for this place.",
+				of_place(place.map(|place| place.kept)),
+			),
+			gauge(
+				"periods_missed",
+				"Periods without a proof, for this place.",
+				of_place(place.map(|place| place.missed)),
+			),
+			gauge(
+				"periods_missed_in_a_row",
+				"Periods without a proof since the last one.",
+				of_place(place.map(|place| place.in_a_row)),
+			),
+		]
+	}
 }
 
 #[cfg(test)]
@@ -200,7 +160,7 @@ mod tests {
 			objects: 2,
 			place: Some(place),
 		};
-		metrics.looked(&look);
+		metrics.looked(look.clone());
 		let read = || std::fs::read_to_string(&path).unwrap();
 		let value = |text: &str, name: &str| {
 			let start = format!(
@@ -236,7 +196,7 @@ mod tests {
 		let values = text.lines().filter(|line| !line.starts_with('#'));
 		assert_eq!((values.count(), text.lines().count()), (16, 48), "{text}");
 		// A place that is not there yet, or lost.
-		metrics.looked(&Look {
+		metrics.looked(Look {
 			place: None,
 			..look
 		});

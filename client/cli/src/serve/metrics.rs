@@ -1,73 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The metrics of `isthmus serve`.
 
-use crate::metrics::{counter, gauge, Metric, MetricsFile};
+use crate::metrics::{counter, gauge, Counts, Metric, MetricsFile, ServiceMetrics};
 use isthmus_sdk::{
 	serve::{Look, Served},
 	AccountId, Balance, UNIT,
 };
-use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What is counted since the command began.
-pub(super) struct Metrics {
-	file: MetricsFile,
+/// What became of requests.
+#[derive(Default)]
+pub(super) struct Answers {
 	answered: u64,
 	unanswered: u64,
-	errors: u64,
 	earned: Balance,
-	look: Option<Look>,
-	/// When the newest look was, in seconds since 1970.
-	looked: u64,
 }
+
+/// The metrics of the command.
+pub(super) type Metrics = ServiceMetrics<Answers>;
 
 impl Metrics {
 	/// Begins to count.
 	pub(super) fn new(file: MetricsFile, account: &AccountId) -> Self {
-		Self {
-			file: file.about(account),
-			answered: 0,
-			unanswered: 0,
-			errors: 0,
-			earned: 0,
-			look: None,
-			looked: 0,
-		}
+		Self::begin(file.about(account), Answers::default())
 	}
 
 	/// Counts the outcome of a request.
 	pub(super) fn served(&mut self, served: &Served) {
-		match &served.outcome {
+		self.count(|answers| match &served.outcome {
 			Ok(_) => {
-				self.answered += 1;
-				self.earned = self.earned.saturating_add(served.asked.offer);
+				answers.answered += 1;
+				answers.earned = answers.earned.saturating_add(served.asked.offer);
 			}
-			Err(_) => self.unanswered += 1,
-		}
-		self.write();
+			Err(_) => answers.unanswered += 1,
+		});
 	}
+}
 
-	/// Takes over what a look at a block showed.
-	pub(super) fn looked(&mut self, look: &Look) {
-		self.look = Some(*look);
-		let since = SystemTime::now().duration_since(UNIX_EPOCH);
-		self.looked = since.map_or(0, |since| since.as_secs());
-		self.write();
-	}
+/// Returns an amount in IST.
+fn ist(amount: Balance) -> String {
+	(amount as f64 / UNIT as f64).to_string()
+}
 
-	/// Counts an error after which the command tries again.
-	pub(super) fn failed(&mut self) {
-		self.errors += 1;
-		self.write();
-	}
+impl Counts for Answers {
+	type Look = Look;
 
-	fn write(&mut self) {
-		let metrics = self.metrics();
-		self.file.write(&metrics);
-	}
-
-	fn metrics(&self) -> Vec<Metric> {
-		let ist = |amount: Balance| (amount as f64 / UNIT as f64).to_string();
-		let mut metrics = vec![
+	fn counters(&self, errors: Metric) -> Vec<Metric> {
+		vec![
 			counter(
 				"answers_total",
 				"Requests granted since the start.",
@@ -78,21 +56,17 @@ impl Metrics {
 				"Requests that were reported as not granted since the start.",
 				self.unanswered,
 			),
-			counter(
-				"errors_total",
-				"Errors after which the command tried again.",
-				self.errors,
-			),
+			errors,
 			counter(
 				"earned_ist_total",
 				"Offers of the requests granted since the start.",
 				ist(self.earned),
 			),
-		];
-		let Some(look) = &self.look else {
-			return metrics;
-		};
-		metrics.extend([
+		]
+	}
+
+	fn of_look(look: &Look) -> Vec<Metric> {
+		vec![
 			gauge("block", "The best block.", look.block),
 			gauge("open_requests", "Open requests.", look.open),
 			gauge(
@@ -102,13 +76,7 @@ impl Metrics {
 			),
 			gauge("granted", "Requests granted, by the memory.", look.granted),
 			gauge("funds_ist", "What the account can spend.", ist(look.free)),
-			gauge(
-				"looked_timestamp_seconds",
-				"When the newest block was looked at, since 1970.",
-				self.looked,
-			),
-		]);
-		metrics
+		]
 	}
 }
 
@@ -123,7 +91,7 @@ mod tests {
 		let file = MetricsFile::new(path.clone(), "serve").unwrap();
 		let mut metrics = Metrics::new(file, &[1; 32].into());
 		metrics.failed();
-		metrics.looked(&Look {
+		metrics.looked(Look {
 			block: 7,
 			open: 2,
 			in_flight: 1,

@@ -42,11 +42,11 @@ const UNKNOWN: u64 = 64 << 30;
 /// Fetches files of folders.
 #[derive(Clone, Copy)]
 pub(super) struct Fetch<'a> {
-	pub(super) client: &'a Client,
-	pub(super) reader: &'a Identity,
-	pub(super) owner: &'a AccountId,
+	client: &'a Client,
+	reader: &'a Identity,
+	owner: &'a AccountId,
 	/// Whether files that are there are replaced.
-	pub(super) replace: bool,
+	replace: bool,
 }
 
 /// A file to be fetched.
@@ -75,7 +75,22 @@ impl Span<'_> {
 	}
 }
 
-impl Fetch<'_> {
+impl<'a> Fetch<'a> {
+	/// Prepares to fetch files of an owner's folders.
+	pub(super) fn new(
+		client: &'a Client,
+		reader: &'a Identity,
+		owner: &'a AccountId,
+		replace: bool,
+	) -> Self {
+		Self {
+			client,
+			reader,
+			owner,
+			replace,
+		}
+	}
+
 	/// Fetches all files of a list that are missing. Programs that fetch the same list into the same folder take turns.
 	pub(super) async fn all(
 		&self,

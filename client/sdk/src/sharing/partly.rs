@@ -4,7 +4,11 @@
 //! The keys in a grant open all leaves of its range, so it cannot leave any out. The reader sees the leaves that are left out by
 //! the ranges of its grants and, if it asked for them, by the reason with which its request is rejected.
 
-use super::{answer, expiry, grant, key_of, last_block, seal, settled};
+use super::{
+	answers::{answer, expiry, last_block, settled},
+	grant, key_of,
+	keys::seal,
+};
 use crate::{
 	account::Identity,
 	call::Call,

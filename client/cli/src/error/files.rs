@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Errors of files and folders that are stored or fetched.
+
+use super::{
+	sdk::{OTHER_NAME, STEADY},
+	Error, Hint, Kind,
+};
+use isthmus_sdk::{folder::FolderError, FetchError, UploadFolderError};
+
+impl From<UploadFolderError> for Error {
+	fn from(error: UploadFolderError) -> Self {
+		match error {
+			UploadFolderError::Client(error) => error.into(),
+			UploadFolderError::Io { path, source } => Self::file(&path, &source),
+			UploadFolderError::Changed { key, .. } => Self {
+				hints: vec![Hint::remove(OTHER_FOLDER, Some(key))],
+				..Self::failed(error)
+			},
+			UploadFolderError::ChangedWhileRead(_) => Self::failed(error).hint(STEADY),
+			UploadFolderError::NotAFolder(_) => {
+				Self::failed(error).hint("one file, or a stream, is stored with `isthmus store`")
+			}
+			UploadFolderError::NotPacked { key } => Self {
+				hints: vec![Hint::remove(OTHER_NAME, Some(key))],
+				..Self::refused(error)
+			},
+			UploadFolderError::Differs { .. } => {
+				Self::refused(error).hint("store what has changed: isthmus sync FOLDER")
+			}
+			UploadFolderError::Emptied => {
+				Self::failed(error).hint("if all of them are to go, pass --allow-empty")
+			}
+			UploadFolderError::OtherDataset { dataset } => {
+				Self::refused(error).hint(format!("name it: --dataset {dataset}"))
+			}
+			error => Self::failed(error),
+		}
+	}
+}
+
+impl From<FetchError> for Error {
+	fn from(error: FetchError) -> Self {
+		match error {
+			FetchError::Client(error) => error.into(),
+			FetchError::File { path, source } => {
+				let mut error = Self::from(source);
+				error.message = format!("{path}: {}", error.message);
+				error
+			}
+			FetchError::Io { path, source } => Self::file(&path, &source),
+			FetchError::Exists(_) => Self::failed(error)
+				.hint("choose another --output, or replace the file with --force"),
+			FetchError::Differs(_) => Self::failed(error)
+				.hint("choose another --output, or replace such files with --force"),
+			FetchError::NotAFile(_) | FetchError::NotAFolder(_) => {
+				Self::failed(error).hint("choose another --output")
+			}
+			FetchError::Foreign(_) => {
+				Self::failed(error).hint("remove it, or choose another --output")
+			}
+			FetchError::List(FolderError::NotAFolder) => {
+				Self::usage(error).hint("fetch it to a file, without --folder and --file")
+			}
+			FetchError::IsAFolder(_) => Self::usage(error)
+				.hint("name one of its files, as --file FOLDER/FILE, or fetch all files with --folder"),
+			FetchError::ListTooLong => Self::new(Kind::NotAuthentic, error).hint(
+				"a record of this length is not a folder: fetch it to a file, without --folder and --file",
+			),
+			FetchError::List(_) => Self::new(Kind::NotAuthentic, error)
+				.hint("fetch the record's bytes as they are with --raw"),
+			FetchError::TooManyCopies { .. } => Self::failed(error)
+				.hint("if you trust its owner, choose an --output on a disk with more space, or fetch single files with --file PATH"),
+			FetchError::NoSuchFile(_) => Self::usage(error)
+				.hint("fetch all of its files with --folder, and look what there is"),
+			FetchError::WrongLength(_) | FetchError::NotListed(_) => {
+				Self::new(Kind::NotAuthentic, error)
+			}
+			error => Self::failed(error),
+		}
+	}
+}
+
+/// The same for a file of a folder.
+const OTHER_FOLDER: &str =
+	"store the folder under another --name, or remove the file's record first: ";

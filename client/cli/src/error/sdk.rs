@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Errors of the SDK: the exit code of each, and what to do about it.
+
+use super::{
+	disk_hint,
+	refusal::{query_hint, refusal_hint, FUNDS, NEXT_LEAF, WITHDRAW},
+	Error, Hint, Kind,
+};
+use isthmus_sdk::{
+	envelope::{ErasableError, TreeError},
+	objects::UploadError as SendError,
+	trust::FinalityError,
+	CostError, Error as SdkError, LeavesError, PalletError, Rejection, Unproven, UploadError,
+};
+
+impl From<SdkError> for Error {
+	fn from(error: SdkError) -> Self {
+		let (kind, words) = match &error {
+			SdkError::Unproven(unproven) => unproven_hint(unproven),
+			error => classify(error),
+		};
+		let hint = words.map(|words| Hint::Words(words.into()));
+		let hint = hint.or_else(|| naming_hint(&error));
+		let message = match &error {
+			// `isthmus store` compares a value with the stored one, so the two differ.
+			SdkError::Upload(UploadError::AlreadyStored(_)) => {
+				format!("{error}, with different content")
+			}
+			error => error.to_string(),
+		};
+		let cost = match &error {
+			SdkError::Cost(CostError::NotSent(cost)) => Some(Box::new(*cost)),
+			_ => None,
+		};
+		Self {
+			hints: hint.into_iter().collect(),
+			cost,
+			no_effect: has_no_effect(&error),
+			..Self::new(kind, message)
+		}
+	}
+}
+
+/// Returns whether an error says that the transaction was refused, or not sent at all.
+fn has_no_effect(error: &SdkError) -> bool {
+	match error {
+		SdkError::Refused(_) | SdkError::Cost(_) | SdkError::InsufficientFunds { .. } => true,
+		error => matches!(error.rejection(), Some(Rejection::CannotPay)),
+	}
+}
+
+/// Returns the kind of an error, and a hint if one helps.
+fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
+	use SdkError::*;
+	match error {
+		Unreachable { .. } => (
+			Kind::Unreachable,
+			Some("start a node with `isthmus-node --dev`, or give the address of one: --url ws://HOST:PORT"),
+		),
+		Gone { .. } => (Kind::Unreachable, Some(WENT_AWAY)),
+		Rejected { status: 403, .. } => (
+			Kind::Unreachable,
+			Some("a node on the loopback interface answers only at its own address and port: forward a port of the same number, or start the node with --rpc-cors all"),
+		),
+		Rejected { .. } => (Kind::Unreachable, None),
+		Connection(_) => (Kind::Unreachable, Some(RESUME)),
+		Sending(error) => (Kind::Failed, send_hint(error)),
+		Unconfirmed { .. } => (Kind::Unreachable, Some(LOOK)),
+		NotIncluded(_) | Behind { .. } => (Kind::Refused, Some(LOOK)),
+		NotFinal { .. } => (
+			Kind::Refused,
+			Some("do not run it again, but wait until its block is finalized: isthmus status"),
+		),
+		Refused(refusal) => (Kind::Refused, refusal_hint(&refusal.error)),
+		NotAccepted(_) => (
+			Kind::Refused,
+			match error.rejection() {
+				Some(Rejection::CannotPay) => Some("the account cannot pay the fee: isthmus balance"),
+				Some(Rejection::PoolFull) => Some("the node is busy: run the same command again later"),
+				Some(Rejection::NonceTaken) => Some(SHARED),
+				Some(Rejection::Overtaken) => Some("the dataset has a new epoch, or was removed: isthmus dataset list"),
+				_ => None,
+			},
+		),
+		InsufficientFunds { .. } => (
+			Kind::Refused,
+			Some("check the account's funds: isthmus balance"),
+		),
+		OnlyWhenFinal(_) => (
+			Kind::Refused,
+			Some("leave --confirmations out; or reject it, and grant what is left: isthmus authorize --to READER --leaves FROM..TO"),
+		),
+		RequestGone(_) => (Kind::Refused, Some("list the open requests: isthmus requests")),
+		TooLate { .. } => (
+			Kind::Refused,
+			Some("a late answer would publish its keys without being paid: the reader can make a new request, or you can grant access without one: isthmus authorize --to READER --leaves FROM..TO"),
+		),
+		Query(refusal) => (Kind::Refused, query_hint(refusal)),
+		StateGone(_) => (Kind::Refused, Some(OLD_STATES)),
+		HistoryGone { .. } => (Kind::Refused, Some(WHOLE_HISTORY)),
+		NotIndexed { .. } => (Kind::Refused, Some("try again later, or ask another node: --url")),
+		NotProven { .. } => (Kind::Failed, Some(FALSE_NODE)),
+		Receipt(_) => (Kind::NotAuthentic, Some(FALSE_NODE)),
+		Upload(error) => upload_hint(error),
+		Cost(CostError::NotEnoughFunds { .. }) => (Kind::Refused, Some(FUNDS)),
+		Cost(_) => (Kind::Refused, Some("raise --max-cost, or see what it costs with --dry-run")),
+		Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
+		error if is_refusal(error) => (Kind::Refused, None),
+		Io(error) => (Kind::Failed, disk_hint(error)),
+		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
+		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
+		NotPostQuantum => (Kind::Refused, Some(NEW_KEY)),
+		OtherSecret { .. } => (Kind::NotAuthentic, Some(OTHER_SEED)),
+		NotController { .. } => (Kind::Refused, Some("who took it over acts with --for OWNER")),
+		DatasetIsOffered { .. } => (Kind::Refused, Some(WITHDRAW)),
+		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
+		NotGiven { .. } | NothingToDispute(_) => (Kind::Refused, Some("list your grants: isthmus list received")),
+		NothingWrong { left_out, .. } if !left_out.is_empty() => {
+			(Kind::Refused, Some("ask a node that keeps old blocks about the others: --url"))
+		}
+		NothingWrong { .. } => (Kind::Refused, Some("name another record with --leaf, if one is still to come")),
+		Name(_) | InvalidSecret | InvalidAccount | InvalidDevelopmentAccount => (Kind::Usage, None),
+		Leaves(error) => leaves_hint(error),
+		Card(_) => (Kind::Refused, None),
+		PartlyErased(_) | Range(TreeError::Erased { .. }) => (Kind::Refused, None),
+		Erasable(error) => erasable_hint(error),
+		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
+		_ => (Kind::Failed, None),
+	}
+}
+
+/// Returns whether an error refuses something by what is on the chain, in a sentence that says all.
+fn is_refusal(error: &SdkError) -> bool {
+	use SdkError::*;
+	matches!(
+		error,
+		NoFreeLeaf { .. }
+			| NoSuchDataset { .. }
+			| NoDataset(_)
+			| SeveralDatasets(_)
+			| NoSuchRequest { .. }
+			| AlreadyAsked(_)
+			| NoLocation(_)
+			| NotWritable { .. }
+	)
+}
+
+/// Returns the kind of an error about what a node does not prove, and a hint.
+fn unproven_hint(error: &Unproven) -> (Kind, Option<&'static str>) {
+	let hint = match error {
+		Unproven::NotLocal => return (Kind::Usage, Some("leave --trust-node out")),
+		Unproven::WrongGenesis { .. } => "ask a node of the right chain. If the chain was started again on purpose, name it: --genesis HASH",
+		Unproven::TwoChains(_) => "give only addresses of one chain, or name the right one: --genesis HASH",
+		Unproven::Finality(FinalityError::Rollback { .. }) => "the node lies, or has not caught up with its chain yet: ask another one: --url ws://HOST:PORT",
+		Unproven::UnknownStorage { .. } => "install the program's release for this chain",
+		_ => "the node lies or is damaged: ask another one: --url ws://HOST:PORT",
+	};
+	(Kind::NotAuthentic, Some(hint))
+}
+
+/// Returns the hint for an error that names something, such as the record to remove.
+fn naming_hint(error: &SdkError) -> Option<Hint> {
+	use UploadError::*;
+	Some(match error {
+		SdkError::Upload(AlreadyStored(key)) => Hint::remove(OTHER_NAME, Some(*key)),
+		SdkError::Upload(ValueChanged { .. } | LengthChanged { .. }) => {
+			Hint::remove(OTHER_VALUE, None)
+		}
+		SdkError::Upload(EpochOver { key, .. }) => Hint::Remove {
+			before: "",
+			record: Some(*key),
+			after: ", and then the same command again",
+		},
+		SdkError::Refused(refusal) if refusal.error == PalletError::KeyTaken => {
+			Hint::remove(OTHER_NAME, None)
+		}
+		SdkError::NoFreeLeaf { dataset, .. } => {
+			Hint::Words(format!("isthmus dataset epoch {dataset}").into())
+		}
+		SdkError::NoSuchDataset { owner, .. } => {
+			let list = "list the datasets: isthmus list datasets --owner";
+			Hint::Words(format!("{list} {owner}").into())
+		}
+		_ => return None,
+	})
+}
+
+/// Returns the kind of an error about a value that cannot be stored, and a hint if one helps.
+fn upload_hint(error: &UploadError) -> (Kind, Option<&'static str>) {
+	match error {
+		UploadError::ChangedWhileRead { .. } => (Kind::Failed, Some(STEADY)),
+		UploadError::ValueChanged { .. } | UploadError::LengthChanged { .. } => {
+			(Kind::Failed, None)
+		}
+		UploadError::TooLong { .. } => (
+			Kind::Refused,
+			Some("split it, and store the parts as a folder"),
+		),
+		UploadError::LeafTaken(_) => (Kind::Refused, Some(NEXT_LEAF)),
+		UploadError::NotCurrentEpoch { .. } => (
+			Kind::Refused,
+			Some("run the same command again to store in the current epoch"),
+		),
+		UploadError::Overtaken => (Kind::Refused, Some(SHARED)),
+		UploadError::PlaceGone => (Kind::Refused, Some("run the same command again")),
+		_ => (Kind::Refused, None),
+	}
+}
+
+/// Returns a hint for an object that was not sent.
+fn send_hint(error: &SendError) -> Option<&'static str> {
+	match error {
+		SendError::Store { failure, .. } => failure.is_passing().then_some(RESUME),
+		SendError::Journal { source, .. } => disk_hint(source),
+		SendError::NotAsLong { .. } => Some(STEADY),
+		SendError::Changed { .. }
+		| SendError::LengthChanged { .. }
+		| SendError::Elsewhere { .. } => Some(OTHER_UPLOAD),
+		_ => None,
+	}
+}
+
+/// Returns the kind of an error about leaves that are asked for by names, and a hint if one helps.
+fn leaves_hint(error: &LeavesError) -> (Kind, Option<&'static str>) {
+	use LeavesError::*;
+	match error {
+		Backwards { .. } | NumberOrName { .. } => (Kind::Usage, None),
+		OtherEpoch { .. } | NoEpoch { .. } => {
+			(Kind::Refused, Some("name the epoch: --epoch NUMBER"))
+		}
+		OthersBetween { .. } | ManyBetween { .. } => (
+			Kind::Refused,
+			Some("to mean all between them: --all-between"),
+		),
+		_ => (Kind::Refused, None),
+	}
+}
+
+fn erasable_hint(error: &ErasableError) -> (Kind, Option<&'static str>) {
+	use ErasableError::*;
+	match error {
+		DoesNotOpen { .. } | Missing { .. } => (
+			Kind::NotAuthentic,
+			Some("bring back the newest copy of this file; the 24 words do not bring its keys back"),
+		),
+		NotErasable { .. } => (
+			Kind::Refused,
+			Some("remove it without --erase. For what is stored from now on: isthmus dataset epoch DATASET --erasable"),
+		),
+		NoFile => (Kind::Refused, Some("use a key file: isthmus key generate")),
+		Io { error, .. } => (Kind::Failed, disk_hint(error)),
+		_ => (Kind::Failed, None),
+	}
+}
+
+/// The hint for a record that exists with other content.
+pub(super) const OTHER_NAME: &str = "store it under another --name, or remove the record first: ";
+
+/// The hint for a value that is not the one whose upload began.
+const OTHER_VALUE: &str = "store it under another --name, or remove the unfinished record: ";
+
+/// The hint for an object that is not the one whose upload began.
+pub(super) const OTHER_UPLOAD: &str = "store it under another --name: this one's unfinished upload goes on only with what it began with";
+
+/// The hint for a file that changes while it is read.
+pub(super) const STEADY: &str =
+	"run the same command again when nothing writes to it, or store a copy of it";
+
+/// The hint for a node that does not have the whole history.
+const WHOLE_HISTORY: &str = "start later with --from BLOCK, or ask a node that keeps all block bodies, as nodes do without --blocks-pruning";
+
+/// The hint for a node that has pruned a state.
+const OLD_STATES: &str = "this node keeps only the states of recent blocks: use one that runs with --state-pruning archive";
+
+/// The hint for a node that sends what is not proven.
+const FALSE_NODE: &str = "this node is faulty or lies: ask another one";
+
+/// The hint if the records of an epoch were stored with another seed.
+const OTHER_SEED: &str = "the same account is in another key file, with another seed: use that file, or bring it back from its 24 words (isthmus key restore). isthmus key verify checks a file. The keys of erasable epochs are in a file beside it, with .erasable after its name";
+
+/// The hint if a key is not a post-quantum one.
+const NEW_KEY: &str =
+	"the reader has to publish a new key: isthmus key rotate; or leave out --pq-only";
+
+/// The hint if the node that answered before does not any more.
+pub(super) const WENT_AWAY: &str = "the node went away: start it again, or give the address of another node of the same chain (--url ws://HOST:PORT), and run the same command again";
+
+/// The hint after a connection was lost.
+const RESUME: &str = "run the same command again to resume";
+
+/// The hint if a transaction was sent and may still be included.
+const LOOK: &str = "the transaction may still be included: check whether it took effect, for example with `isthmus balance`, before you run this again (`isthmus store` can always be run again)";
+
+/// The hint if another program uses the same account.
+const SHARED: &str = "another program seems to use the same account: run the same command again";

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Tests what a command says when it fails, and with which exit code.
+
+use super::{
+	sdk::{OTHER_UPLOAD, STEADY, WENT_AWAY},
+	*,
+};
+use isthmus_sdk::{
+	envelope::ErasableError, objects::UploadError as SendError, record_key, CostError,
+	Error as SdkError, PalletError, QueryRefusal, Refusal, UploadError, UploadFolderError, H256,
+};
+
+#[test]
+fn a_record_is_shown_by_its_name() {
+	let key = record_key("marks.csv").unwrap();
+	let error = Error::from(SdkError::from(UploadError::AlreadyStored(key)));
+	assert_eq!(error.kind, Kind::Refused);
+	assert!(error.message.starts_with("marks.csv "), "{}", error.message);
+}
+
+#[test]
+fn an_object_that_cannot_be_resumed_has_a_way_out() {
+	let key = record_key("data.db").unwrap();
+	let url = "file:///srv".to_owned();
+	for error in [
+		SendError::Changed { at: 0 },
+		SendError::LengthChanged { expected: 7 },
+		SendError::Elsewhere { url },
+	] {
+		let error = Error::from(SdkError::from(error)).naming(key, Called::Name(key));
+		assert_eq!(error.shown_hint().as_deref(), Some(OTHER_UPLOAD));
+	}
+	let changed = SdkError::from(SendError::NotAsLong { expected: 7 });
+	assert_eq!(Error::from(changed).shown_hint().as_deref(), Some(STEADY));
+}
+
+#[test]
+fn hints_name_what_the_user_named() {
+	let key = record_key("my marks.csv").unwrap();
+	let error =
+		Error::from(SdkError::from(UploadError::AlreadyStored(key))).naming(key, Called::Name(key));
+	let hint = error.shown_hint().unwrap();
+	assert!(hint.ends_with("isthmus remove 'my marks.csv'"), "{hint}");
+	assert!(error.says_remove());
+	let changed = UploadError::ChangedWhileRead { expected: 7 };
+	let error = Error::from(SdkError::from(changed)).about(Path::new("a/b.csv"));
+	assert!(
+		error.message.starts_with("a/b.csv: the value"),
+		"{}",
+		error.message
+	);
+	assert!(!error.says_remove());
+	let error = error.about(Path::new("a/b.csv")).also("more");
+	assert_eq!(error.message.matches("a/b.csv").count(), 1);
+	assert!(error.shown_hint().unwrap().ends_with("; more"));
+	// Errors that do not name the record.
+	let taken = Refusal {
+		error: PalletError::KeyTaken,
+		docs: String::new(),
+	};
+	for error in [
+		SdkError::Refused(taken),
+		UploadError::ValueChanged { chunk: 0 }.into(),
+		UploadError::LengthChanged { expected: 7 }.into(),
+	] {
+		let error = Error::from(error);
+		assert!(error.says_remove());
+		let shown = |error: &Error| error.shown_hint().unwrap_or_default();
+		assert!(shown(&error).ends_with("isthmus remove NAME"), "{error:?}");
+		let named = error.naming(key, Called::Name(key));
+		assert!(
+			shown(&named).ends_with("isthmus remove 'my marks.csv'"),
+			"{named:?}"
+		);
+	}
+}
+
+#[test]
+fn what_an_error_lists_is_on_lines_of_its_own() {
+	let listed = vec!["0: a".to_owned(), "1: b".to_owned()];
+	let error = Error::usage("block 7 has 2 events:")
+		.listing(listed)
+		.hint("choose one");
+	let lines = [
+		"error: block 7 has 2 events:",
+		"  0: a",
+		"  1: b",
+		"hint: choose one",
+	];
+	assert_eq!(error.lines(), lines);
+}
+
+#[test]
+fn hints_name_the_dataset_and_its_owner() {
+	let owner = isthmus_sdk::AccountId::from([1; 32]);
+	let hint = |error| Error::from(error).shown_hint().unwrap();
+	let (dataset, epoch) = (7, 0);
+	let full = hint(SdkError::NoFreeLeaf { dataset, epoch });
+	assert_eq!(full, "isthmus dataset epoch 7");
+	let unknown = hint(SdkError::NoSuchDataset { owner, dataset });
+	assert!(unknown.ends_with(&format!("--owner {owner}")), "{unknown}");
+}
+
+#[test]
+fn an_upload_in_an_ended_epoch_says_which_record_to_remove() {
+	let key = record_key("marks.csv").unwrap();
+	let (epoch, now) = (0, 1);
+	let error = Error::from(SdkError::from(UploadError::EpochOver { key, epoch, now }));
+	let hint = "isthmus remove marks.csv, and then the same command again";
+	assert_eq!(error.shown_hint().as_deref(), Some(hint));
+}
+
+#[test]
+fn a_pruned_state_is_a_refusal_with_a_way_out() {
+	let error = Error::from(SdkError::StateGone("discarded".into()));
+	assert_eq!(error.kind, Kind::Refused);
+	assert!(error
+		.shown_hint()
+		.is_some_and(|hint| hint.contains("--state-pruning archive")));
+}
+
+#[test]
+fn a_history_that_is_gone_or_false_has_a_way_out() {
+	let gone = Error::from(SdkError::HistoryGone { since: 9 });
+	assert_eq!(gone.kind, Kind::Refused);
+	assert!(gone
+		.shown_hint()
+		.is_some_and(|hint| hint.contains("--from")));
+	let (block, reason) = (9, "made up".into());
+	let lie = Error::from(SdkError::NotProven { block, reason });
+	assert_eq!(lie.kind, Kind::Failed);
+	assert!(lie
+		.shown_hint()
+		.is_some_and(|hint| hint.contains("another")));
+}
+
+#[test]
+fn what_was_sent_is_not_to_be_sent_again_without_a_look() {
+	let hash = H256::repeat_byte(7);
+	for error in [
+		SdkError::Unconfirmed { hash, last: 7 },
+		SdkError::Behind { hash, last: 7 },
+		SdkError::NotIncluded("dropped".into()),
+		SdkError::NotFinal {
+			hash,
+			block: 7,
+			reason: "timeout".into(),
+		},
+	] {
+		let is_named = !matches!(error, SdkError::NotIncluded(_));
+		let error = Error::from(error);
+		// A wallet or an explorer finds it by its hash.
+		assert_eq!(
+			error.message.contains(&"07".repeat(32)),
+			is_named,
+			"{}",
+			error.message
+		);
+		let hint = error.shown_hint().unwrap();
+		assert!(!hint.contains("run the same command again"), "{hint}");
+		assert!(hint.contains("isthmus "), "{hint}");
+	}
+}
+
+#[test]
+fn what_does_not_exist_on_the_chain_has_one_exit_code() {
+	let owner = isthmus_sdk::AccountId::from([1; 32]);
+	let refused = |name| {
+		SdkError::Refused(Refusal {
+			error: PalletError::new("DataSharing", name),
+			docs: String::new(),
+		})
+	};
+	for error in [
+		SdkError::NoSuchGrant { owner, grant: 1 },
+		SdkError::NotGiven {
+			reader: owner,
+			grant: 1,
+		},
+		SdkError::NothingToDispute(1),
+		SdkError::NoSuchDataset { owner, dataset: 1 },
+		SdkError::NoEncryptionKey(owner),
+		SdkError::Query(QueryRefusal::UnknownRecord),
+		SdkError::NoSuchBlock(7),
+		refused("UnknownGrant"),
+		refused("UnknownRequest"),
+		refused("UnknownRecord"),
+		refused("NoEncryptionKey"),
+	] {
+		assert_eq!(Error::from(error).kind, Kind::Refused);
+	}
+}
+
+#[test]
+fn a_node_that_went_away_is_no_node_that_was_never_there() {
+	let (url, reason) = ("ws://a".to_owned(), "refused".to_owned());
+	let gone = || {
+		let (url, reason) = (url.clone(), reason.clone());
+		Error::from(SdkError::Gone { url, reason })
+	};
+	assert_eq!(gone().kind, Kind::Unreachable);
+	let arrived = Some("2 of 5 files".to_owned());
+	let hint = gone().interrupted(arrived.clone()).shown_hint().unwrap();
+	assert!(!hint.contains("isthmus-node"), "{hint}");
+	assert!(hint.starts_with("the node went away: start it again, or"));
+	assert!(
+		hint.ends_with("run the same command again; 2 of 5 files arrived, and the same command goes on from there"),
+		"{hint}"
+	);
+	assert_eq!(
+		gone().interrupted(None).shown_hint().as_deref(),
+		Some(WENT_AWAY)
+	);
+	let never = Error::from(SdkError::Unreachable { url, reason });
+	assert!(never.shown_hint().unwrap().contains("isthmus-node --dev"));
+	let refused = Error::refused("no").interrupted(arrived);
+	assert_eq!(refused.shown_hint(), None);
+}
+
+#[test]
+fn what_may_still_be_included_is_not_taken_for_refused() {
+	let hash = H256::repeat_byte(7);
+	let refusal = Refusal {
+		error: PalletError::new("DataSharing", "DatasetNameTaken"),
+		docs: String::new(),
+	};
+	assert!(Error::from(SdkError::Refused(refusal)).has_no_effect());
+	let unfunded = CostError::NotEnoughFunds { needed: 2, free: 1 };
+	assert!(Error::from(SdkError::from(unfunded)).has_no_effect());
+	let reason = || "no".to_owned();
+	for error in [
+		SdkError::Unconfirmed { hash, last: 7 },
+		SdkError::Behind { hash, last: 7 },
+		SdkError::NotIncluded(reason()),
+		SdkError::NotAccepted(reason()),
+		SdkError::Connection(reason()),
+		SdkError::NotFinal {
+			hash,
+			block: 7,
+			reason: reason(),
+		},
+	] {
+		assert!(!Error::from(error).has_no_effect());
+	}
+	assert!(!Error::failed("no").has_no_effect());
+}
+
+#[test]
+fn a_full_disk_has_one_hint_wherever_it_is_met() {
+	// ENOSPC.
+	let full = || io::Error::from_raw_os_error(28);
+	let path = || std::path::PathBuf::from("school.key.erasable");
+	let erasable = ErasableError::Io {
+		path: path(),
+		error: full(),
+	};
+	let journal = SendError::Journal {
+		path: path(),
+		source: full(),
+	};
+	for error in [
+		Error::file(&path(), &full()),
+		Error::from(SdkError::from(erasable)),
+		Error::from(SdkError::from(journal)),
+		Error::from(SdkError::from(full())),
+		Error::from(UploadFolderError::Io {
+			path: path(),
+			source: full(),
+		}),
+	] {
+		assert_eq!(error.kind, Kind::Failed);
+		assert!(!error.message.contains("os error"), "{}", error.message);
+		assert_eq!(
+			error.shown_hint().as_deref(),
+			Some(FULL),
+			"{}",
+			error.message
+		);
+	}
+}
+
+#[test]
+fn a_file_that_changes_is_no_refusal_of_the_chain() {
+	let key = record_key("a").unwrap();
+	for error in [
+		Error::from(SdkError::from(UploadError::ChangedWhileRead {
+			expected: 1,
+		})),
+		Error::from(SdkError::from(UploadError::ValueChanged { chunk: 0 })),
+		Error::from(UploadFolderError::ChangedWhileRead("a".into())),
+		Error::from(UploadFolderError::Changed {
+			path: "a".into(),
+			key,
+		}),
+	] {
+		assert_eq!(error.kind, Kind::Failed);
+		assert!(error.shown_hint().is_some(), "{}", error.message);
+	}
+}
+
+#[test]
+fn a_refusal_has_the_hint_of_its_error() {
+	let hint = |pallet: &str, name: &str| {
+		let refusal = Refusal {
+			error: PalletError::new(pallet, name),
+			docs: String::new(),
+		};
+		Error::from(SdkError::Refused(refusal)).shown_hint()
+	};
+	let taken = hint("DataSharing", "LeafTaken");
+	assert_eq!(
+		taken.as_deref(),
+		Some("omit --leaf to use the next free leaf")
+	);
+	assert_eq!(hint("Balances", "LeafTaken"), None);
+	for name in ["ObservedInFuture", "ObservedTooLongAgo", "NotNewer"] {
+		let clock = hint("Facts", name).unwrap();
+		assert!(clock.contains("this machine's clock"), "{name}: {clock}");
+	}
+}
