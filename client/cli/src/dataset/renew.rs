@@ -9,7 +9,7 @@ use crate::{
 	text::count,
 };
 use isthmus_sdk::{
-	sharing::{renew, Due, Renewal},
+	sharing::{renew, Readers, Renewal},
 	AccountId, DatasetId, Epoch, GrantId, Identity,
 };
 use serde::Serialize;
@@ -89,8 +89,8 @@ pub(super) async fn run(
 			false => no_epoch(dataset, from, current),
 		});
 	}
-	let due = Due { from, except };
-	let renewal = renew(&context.client, identity, dataset, &due).await?;
+	let readers = Readers { from, except };
+	let renewal = renew(&context.client, identity, dataset, &readers).await?;
 	let renewed = Renewed::new(dataset, &renewal);
 	for skipped in &renewed.skipped {
 		skipped.warn();

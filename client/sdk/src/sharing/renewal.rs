@@ -22,7 +22,7 @@ const GRANTS_IN_ONE: usize = 128;
 
 /// Which grants of a dataset are renewed for its current epoch.
 #[derive(Clone, Debug, Default)]
-pub struct Due {
+pub struct Readers {
 	/// The earlier epoch whose grants are given again; `None` for the one before the current epoch.
 	pub from: Option<Epoch>,
 	/// Readers who get none. The chain remembers for a week which readers had a grant revoked; of readers whose revocation was
@@ -58,21 +58,21 @@ pub async fn renew(
 	client: &Client,
 	owner: &Identity,
 	dataset: DatasetId,
-	which: &Due,
+	readers: &Readers,
 ) -> Result<Renewal, Error> {
 	let _lock = client
 		.hold(Wait::OtherRevocation, &lock_name(owner.id()))
 		.await;
 	let best = client.best().await?;
 	let mut grants = every(|after| best.grants_on(owner.id(), dataset, None, after)).await?;
-	grants.retain(|entry| !which.except.contains(&entry.grant.grantee));
+	grants.retain(|entry| !readers.except.contains(&entry.grant.grantee));
 	if client.is_limited() {
 		let epoch = current_epoch(&best, owner, dataset).await?;
-		let due = to_renew(&grants, dataset, which.before(epoch), epoch);
+		let due = to_renew(&grants, dataset, readers.before(epoch), epoch);
 		let calls = stand_ins(client, &grants, &due).await?;
 		client.check_calls(&owner.account, &calls).await?;
 	}
-	renew_these(client, &best, owner, dataset, &grants, which).await
+	renew_these(client, &best, owner, dataset, &grants, readers).await
 }
 
 /// Returns the name of the lock that programs of the same user hold while they revoke and renew.
@@ -80,7 +80,7 @@ pub(super) fn lock_name(owner: &AccountId) -> String {
 	format!("isthmus-{owner}-revoke.lock")
 }
 
-impl Due {
+impl Readers {
 	/// Returns the epoch whose grants are renewed for this one.
 	fn before(&self, epoch: Epoch) -> Epoch {
 		self.from.unwrap_or(epoch.saturating_sub(1))
@@ -93,10 +93,10 @@ pub(super) async fn renew_these(
 	owner: &Identity,
 	dataset: DatasetId,
 	grants: &[GrantEntry],
-	which: &Due,
+	readers: &Readers,
 ) -> Result<Renewal, Error> {
 	let epoch = current_epoch(state, owner, dataset).await?;
-	let before = which.before(epoch);
+	let before = readers.before(epoch);
 	let mut renewal = Renewal {
 		epoch,
 		renewed: Vec::new(),

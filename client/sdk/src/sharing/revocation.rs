@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Revokes grants.
 
-use super::renewal::{current_epoch, lock_name, renew_these, renewals, Due, Renewal};
+use super::renewal::{current_epoch, lock_name, renew_these, renewals, Readers, Renewal};
 use crate::{
 	account::Identity,
 	claim::Claim,
@@ -156,7 +156,8 @@ impl Revocation {
 				.collect();
 			match moved {
 				true => Ok(Some(
-					renew_these(client, &state, owner, dataset, &grants, &Due::default()).await?,
+					renew_these(client, &state, owner, dataset, &grants, &Readers::default())
+						.await?,
 				)),
 				false => Ok(None),
 			}
