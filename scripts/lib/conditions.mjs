@@ -18,6 +18,22 @@
 //
 // and a value is { integer: bigint }, { decimal: { mantissa: bigint, scale } }, { text } or { hash: bytes }.
 
+/** @typedef {{integer: bigint} | {decimal: {mantissa: bigint, scale: number}} | {text: string} | {hash: Uint8Array}} Value */
+/** @typedef {'=' | '!=' | '<' | '<=' | '>' | '>='} Comparison */
+
+/**
+ * A condition.
+ *
+ * @typedef {{test: 'all' | 'any', parts: Condition[]}
+ *	| {test: 'not', part: Condition}
+ *	| {test: 'before' | 'after', time: number}
+ *	| {test: 'fact', source: string, topic: string, oldest: number | null, comparison: Comparison, constant: Value}
+ *	| {test: 'credential', issuer: Uint8Array, kind: string}
+ *	| {test: 'granted', owner: Uint8Array, dataset: number}
+ *	| {test: 'paid', amount: bigint}
+ *	| {test: 'count', below: number}} Condition
+ */
+
 export { encode, toCodec } from './conditions/encoding.mjs';
 export { parse, parseValue } from './conditions/parser.mjs';
 export { show, showValue } from './conditions/show.mjs';

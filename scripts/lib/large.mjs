@@ -22,6 +22,14 @@ export class EpochOver extends Error {
 	name = 'EpochOver';
 }
 
+/**
+ * What is read of a file.
+ *
+ * @typedef {object} File
+ * @property {() => Promise<{size: number}>} stat
+ * @property {(buffer: Uint8Array, offset: number, length: number, position: number) => Promise<{bytesRead: number}>} read
+ */
+
 /** Encrypts a file and yields its chunks, starting with number `from`. */
 async function* encryptChunks(encryptor, file, from = 0) {
 	const { chunkSize, chunks } = encryptor.header;
@@ -42,11 +50,11 @@ async function* encryptChunks(encryptor, file, from = 0) {
  * chunks that match their hashes are sent, so a file that changes in between reveals nothing.
  *
  * @param {import('./sharing.mjs').Client} client
- * @param signer The owner.
+ * @param {import('./sharing/connection.mjs').Account} signer The owner.
  * @param {import('./envelope.mjs').MasterSecret} master
  * @param {{dataset: number, epoch: number, leaf: number, key: Uint8Array, name?: Uint8Array}} place `name`, filled up with
  * zeros to 32 bytes, is sealed in the record for its readers; `NameCipher` makes a key that hides it.
- * @param {import('node:fs/promises').FileHandle} file
+ * @param {File} file As `node:fs/promises` opens it, or anything else with its `stat` and `read`.
  * @param {{chunkSize?: number, inEndedEpoch?: boolean, onChunk?: (arrived: number, chunks: number) => void}} [options]
  * `inEndedEpoch` resumes an upload even if its epoch is over, and goes on if it ends meanwhile. A resumed upload stays where
  * it began, whatever the place.
@@ -128,10 +136,10 @@ export async function storeFile(client, signer, master, place, file, options = {
  * Reads a record's plaintext chunk by chunk, and checks each chunk against the record's manifest.
  *
  * @param {import('./sharing.mjs').Client} client
- * @param signer The reader: the owner, or an account with a grant.
+ * @param {import('./sharing/connection.mjs').Account} signer The reader: the owner, or an account with a grant.
  * @param {string} owner
  * @param {Uint8Array} key
- * @param {(answer: object) => Promise<import('./envelope.mjs').LeafKey>} leafKeyFor Returns the record's leaf
+ * @param {(answer: import('./sharing/proven.mjs').Answer & {manifest: Manifest}) => Promise<import('./envelope.mjs').LeafKey>} leafKeyFor Returns the record's leaf
  * key for the proven answer.
  * @param {{pageChunks?: number}} [options] How many chunks to request in one page.
  * @returns {AsyncGenerator<Uint8Array>}

@@ -49,6 +49,10 @@ export const newNonce = () => webcrypto.getRandomValues(new Uint8Array(16));
  * and `message` explains the refusal.
  */
 export class SignedQueryRefused extends Error {
+	/** @type {number} */
+	code;
+
+	/** @param {{code: number, message: string, data?: {reason?: string}}} refusal */
 	constructor({ code, message, data }) {
 		super(message);
 		this.name = data?.reason ?? 'RpcError';

@@ -5,23 +5,21 @@
 // mean; its documentation is in the chain's metadata.
 //
 // The steps are in the folder `sharing/`: `connection.mjs` sends calls and waits until a block includes them,
-// `proven.mjs` verifies what the node says, `records.mjs` stores, `grants.mjs` requests and authorises, `reading.mjs` queries
-// and decrypts.
+// `proven.mjs` verifies what the node says, `records.mjs` stores, `scope.mjs` finds leaves by names and dates, `grants.mjs`
+// requests and authorises, `reading.mjs` queries and decrypts.
 
-import { Connection } from './sharing/connection.mjs';
-import { Grants } from './sharing/grants.mjs';
-import { Verified } from './sharing/proven.mjs';
 import { Reading } from './sharing/reading.mjs';
-import { Records } from './sharing/records.mjs';
 
+export { CardError, LeavesError, LeavesSyntaxError } from './leaves.mjs';
 export { BadProof, Malformed, NotProven } from './light/errors.mjs';
 export { Receipt } from './sharing/connection.mjs';
-export { cidOf, hex, recordKey } from './sharing/encoding.mjs';
+export { cidOf, hex, keyName, recordKey } from './sharing/encoding.mjs';
 export { PURPOSES, requestDigest } from './sharing/grants.mjs';
 export {
 	AnotherRequest,
 	CallRefused,
 	EndsTooSoon,
+	NoSuchDataset,
 	NotIncluded,
 	QUERY_REFUSALS,
 	QueryRefused,
@@ -30,4 +28,4 @@ export {
 } from './sharing/errors.mjs';
 
 /** A connection to a node that can do every step of sharing data. Start with `Client.connect(url)`. */
-export class Client extends Reading(Grants(Records(Verified(Connection)))) {}
+export class Client extends Reading {}

@@ -79,7 +79,7 @@ async function open(page, host) {
 
 test('what the package exports runs without Node.js', () => {
 	const { exports } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-	for (const path of Object.values(exports)) {
+	for (const { default: path } of Object.values(exports)) {
 		const { modules, missing } = needs(path.slice(1));
 		assert.deepEqual(missing, [], path);
 		for (const own of modules.filter((module) => module.startsWith('/lib/'))) {

@@ -798,6 +798,18 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	assert.equal(given.find(({ grant }) => grant === lost.grant).state, 'revoked');
 	assert.equal(given.filter(({ grantee, scope }) => grantee === otherAddress && scope.epoch === 1).length, 1);
 	assert.equal(given.find(({ grant }) => grant === kept.grant).until, 7258118400);
+	// A new epoch leaves the readers behind, and two of them get further than the one that was revoked.
+	await ok('dataset', 'epoch', '0', ...school);
+	const renew = (...more) => ['dataset', 'renew', '0', ...more, ...school];
+	assert.deepEqual((await ok(...renew('--except', other)))[0].renewed, []);
+	const [renewed] = await ok(...renew());
+	assert.deepEqual([renewed.dataset, renewed.epoch, renewed.skipped], [0, 2, []]);
+	assert.deepEqual(renewed.renewed.map(({ grantee }) => grantee), [otherAddress]);
+	assert.deepEqual((await ok(...renew('--from', '0')))[0].renewed, []);
+	assert.match((await refused(REFUSED, ...renew('--from', '2'))).error, /is in epoch 2: the grants on it need no renewal/);
+	assert.match((await refused(REFUSED, ...renew('--from', '3'))).error, /has no epoch 3 yet/);
+	const [again] = (await ok('list', 'given', ...school)).filter(({ grant }) => grant === renewed.renewed[0].grant);
+	assert.deepEqual([again.scope, again.until], [{ ...again.scope, epoch: 2, from: 0, to: 100 }, 7258118400]);
 	// Records in an earlier epoch can still be granted.
 	const [past] = await ok('authorize', '--to', other, '--leaves', '0..1', '--epoch', '0', ...school);
 	assert.equal(past.scope.epoch, 0);

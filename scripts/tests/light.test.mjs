@@ -190,12 +190,12 @@ test('an old finalized block is not read from, also at first contact', async () 
 			isthmus_genesisProof: { header: hex(first), proof: [hex(leaf)] },
 			isthmus_finalityProof: hex(steps([block, votes(block, 5, 0, [1, 2, 3])])),
 		};
-		class Node {
+		class Node extends Verified {
 			genesis = hash(first);
 			maxAge = maxAge;
 			rpc = async (method) => answers[method];
 		}
-		return new (Verified(Node))();
+		return new Node();
 	};
 	assert.equal((await client(now - 60).proven()).block.number, 5);
 	await assert.rejects(client(now - 16 * 60).proven(), { name: 'OldHead', message: /is 5, 16 minutes old/ });

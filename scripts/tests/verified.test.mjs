@@ -128,7 +128,7 @@ test('random lies over a whole session are never accepted', { timeout }, async (
 	// What an honest node answers to a client that begins at the first block.
 	const answers = new Map();
 	const said = { dataset: 0, epoch: 0, grant: { id: (await honest.query(company.address, school.address, KEY)).grant.id } };
-	class Recording {
+	class Recording extends Verified {
 		genesis = honest.genesis;
 		async rpc(method, ...params) {
 			const result = await honest.rpc(method, ...params);
@@ -141,7 +141,7 @@ test('random lies over a whole session are never accepted', { timeout }, async (
 		const answer = await proven.query(company.publicKey, school.publicKey, KEY, said);
 		return { answer, key: await proven.encryptionKey(company.publicKey), request: await proven.request(0) };
 	};
-	const truth = await session(new (Verified(Recording))(), said);
+	const truth = await session(new Recording(), said);
 	assert.deepEqual(truth.key, (await pair.publicKey()).toBytes());
 	const corpus = [...answers.values()].flatMap(texts);
 	const random = randomNumbers(15);
@@ -149,7 +149,7 @@ test('random lies over a whole session are never accepted', { timeout }, async (
 	let unchanged = 0;
 	for (let lie = 0; lie < LIES; lie++) {
 		let left = random(answers.size);
-		class Lying {
+		class Lying extends Verified {
 			genesis = honest.genesis;
 			async rpc(method, ...params) {
 				const result = answers.get(JSON.stringify([method, params]));
@@ -159,7 +159,7 @@ test('random lies over a whole session are never accepted', { timeout }, async (
 			}
 		}
 		try {
-			const shown = await session(new (Verified(Lying))(), said);
+			const shown = await session(new Lying(), said);
 			assert.deepEqual(shown, truth, `lie ${lie}`);
 			unchanged++;
 		} catch (error) {

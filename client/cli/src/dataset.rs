@@ -7,6 +7,7 @@ mod listed;
 mod own;
 mod policy;
 mod remove;
+mod renew;
 
 pub(crate) use listed::list;
 pub(crate) use own::{only, own};
@@ -20,10 +21,10 @@ use crate::{
 	options::Options,
 	recount,
 	report::Report,
-	text::shown,
+	text::{account, shown},
 };
 use changed::Changed;
-use isthmus_sdk::{BlockNumber, DatasetId, Epoch, Identity, Leaves, Location};
+use isthmus_sdk::{AccountId, BlockNumber, DatasetId, Epoch, Identity, Leaves, Location};
 use policy::PolicyOpts;
 use serde::Serialize;
 use std::{fmt, path::PathBuf};
@@ -74,6 +75,20 @@ enum Command {
 		/// be erased
 		#[arg(long)]
 		erasable: bool,
+	},
+	/// Give readers of an earlier epoch their grants again, for the current one
+	#[command(after_help = renew::HELP)]
+	Renew {
+		/// Number of the dataset
+		dataset: DatasetId,
+
+		/// Epoch whose grants are given again [default: the one before the current epoch]
+		#[arg(long, value_name = "EPOCH")]
+		from: Option<Epoch>,
+
+		/// Reader who gets no grant; may be repeated
+		#[arg(long, value_name = "ACCOUNT", value_parser = account)]
+		except: Vec<AccountId>,
 	},
 	/// Erase the keys of leaves of an erasable epoch: no one can open what is stored there any more
 	#[command(after_help = erase::HELP)]
@@ -178,6 +193,11 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		Command::Epoch { dataset, erasable } => {
 			Box::new(epoch::start_epoch(context, identity, dataset, erasable).await?)
 		}
+		Command::Renew {
+			dataset,
+			from,
+			except,
+		} => Box::new(renew::run(context, identity, dataset, from, except).await?),
 		Command::Erase {
 			dataset,
 			leaves,

@@ -9,9 +9,16 @@ use crate::{
 	stderr::tell,
 	text::{Amount, Range},
 };
-use isthmus_sdk::{revoke, sharing::Revocation, AccountId, BlockNumber, Epoch, GrantId};
+use isthmus_sdk::{
+	revoke,
+	sharing::{Renewal, Revocation},
+	AccountId, BlockNumber, Epoch, Error as SdkError, GrantId,
+};
 use serde::Serialize;
 use std::fmt;
+
+/// What to do if a revocation cannot be resumed.
+const GONE: &str = "use a node that runs with --state-pruning archive, or give the other readers their grants: isthmus dataset renew DATASET";
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -20,7 +27,8 @@ Revoking a grant on the dataset's current epoch starts a new epoch, with keys th
 reader never had, and renews the other readers' grants for it. The revoked reader keeps its other
 grants on earlier epochs, and the command lists them. If a reader's grant cannot be renewed, for
 example because the reader has no encryption key, the command names the reader and skips it. Run
-the command again to retry, or to resume after an interruption.
+the command again to retry, or to resume after an interruption. Once the node no longer has the
+state of that time, `isthmus dataset renew` does that.
 
 If the reader paid for a term that is not over, your account pays back the rest of the term in the
 same step. As long as the reader can dispute the grant, the payment is held, and all of it goes back.
@@ -55,7 +63,7 @@ struct Revoked {
 
 /// A grant that was not renewed.
 #[derive(Serialize)]
-struct Skipped {
+pub(crate) struct Skipped {
 	grantee: AccountId,
 	reason: String,
 	/// What the grant was for: a reader may have several.
@@ -63,10 +71,34 @@ struct Skipped {
 	scope: Range,
 }
 
+/// Returns the grants that were not renewed.
+pub(crate) fn skipped(renewal: &Renewal) -> Vec<Skipped> {
+	let skipped = renewal.skipped.iter();
+	let skipped = skipped.map(|(terms, reason)| Skipped {
+		grantee: terms.grantee,
+		reason: reason.to_string(),
+		scope: (&terms.scope).into(),
+	});
+	skipped.collect()
+}
+
+impl Skipped {
+	/// Prints why the grant was not renewed to stderr.
+	pub(crate) fn warn(&self) {
+		let Self {
+			grantee,
+			reason,
+			scope,
+		} = self;
+		tell(format_args!(
+			"skipped the grant of {scope} to {grantee}: {reason}"
+		));
+	}
+}
+
 impl Revoked {
 	fn new(grant: GrantId, revocation: &Revocation) -> Self {
 		let renewal = revocation.renewal.as_ref();
-		let skipped = renewal.iter().flat_map(|renewal| &renewal.skipped);
 		Self {
 			block: revocation.included.as_ref().map(|block| block.number()),
 			epoch: renewal.map(|renewal| renewal.epoch),
@@ -75,28 +107,15 @@ impl Revoked {
 			overtaken: revocation.overtaken,
 			refunded: Amount(revocation.refunded()),
 			renewed: renewal.map_or(0, |renewal| renewal.renewed.len()),
-			skipped: skipped
-				.map(|(terms, reason)| Skipped {
-					grantee: terms.grantee,
-					reason: reason.to_string(),
-					scope: (&terms.scope).into(),
-				})
-				.collect(),
+			skipped: renewal.map_or_else(Vec::new, skipped),
 			reader: revocation.grant.grantee,
 		}
 	}
 
 	/// Prints what needs the owner's attention to stderr.
 	fn warn(&self) {
-		for Skipped {
-			grantee,
-			reason,
-			scope,
-		} in &self.skipped
-		{
-			tell(format_args!(
-				"skipped the grant of {scope} to {grantee}: {reason}"
-			));
+		for skipped in &self.skipped {
+			skipped.warn();
 		}
 		if self.overtaken {
 			tell(format_args!(
@@ -143,7 +162,11 @@ impl fmt::Display for Revoked {
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
-	let revocation = revoke(&context.client, &identity, opts.grant).await?;
+	let revocation = revoke(&context.client, &identity, opts.grant).await;
+	let revocation = revocation.map_err(|error| match error {
+		gone @ SdkError::StateGone(_) => Error::from(gone).hint(GONE),
+		error => error.into(),
+	})?;
 	let revoked = Revoked::new(opts.grant, &revocation);
 	revoked.warn();
 	let printed = context.output.print(&revoked);

@@ -565,6 +565,112 @@ mod tests {
 		}
 	}
 
+	/// Leaves that the vectors ask for.
+	#[derive(serde::Deserialize)]
+	#[serde(rename_all = "camelCase")]
+	struct AskedVector {
+		leaves: String,
+		epoch: Epoch,
+		is_named: bool,
+		range: Option<(u64, u64)>,
+		error: Option<String>,
+		sentence: Option<String>,
+	}
+
+	#[derive(serde::Deserialize)]
+	struct CardVector {
+		leaves: BTreeMap<u64, String>,
+		epoch: Option<Epoch>,
+		asked: Vec<AskedVector>,
+	}
+
+	#[derive(serde::Deserialize)]
+	struct TextVector {
+		text: String,
+		numbers: Option<(u64, u64)>,
+		names: Option<(String, String)>,
+	}
+
+	#[derive(serde::Deserialize)]
+	#[serde(rename_all = "camelCase")]
+	struct Vectors {
+		syntax_error: String,
+		texts: Vec<TextVector>,
+		cards: Vec<CardVector>,
+		errors: Vec<serde_json::Value>,
+	}
+
+	/// Returns the error that the vectors name, with these details.
+	fn error(named: &str, details: &serde_json::Value) -> LeavesError {
+		let text = |field: &str| details[field].as_str().unwrap().to_owned();
+		let number = |field: &str| details[field].as_u64().unwrap();
+		let (from, to) = (|| text("from"), || text("to"));
+		match named {
+			"OthersBetween" => LeavesError::OthersBetween {
+				from: from(),
+				to: to(),
+				others: serde_json::from_value(details["others"].clone()).unwrap(),
+			},
+			"ManyBetween" => LeavesError::ManyBetween {
+				from: from(),
+				to: to(),
+				leaves: number("leaves"),
+			},
+			"Backwards" => backwards(&from(), &to()),
+			"NoRecord" => LeavesError::NoRecord { name: text("name") },
+			"Elsewhere" => LeavesError::Elsewhere {
+				name: text("name"),
+				dataset: number("dataset").try_into().unwrap(),
+				epoch: number("epoch").try_into().unwrap(),
+			},
+			other => panic!("the vectors have an unknown error {other}"),
+		}
+	}
+
+	/// The JavaScript library gives the same answers, in the same words.
+	#[test]
+	fn the_vectors_pass() {
+		let vectors: Vectors =
+			serde_json::from_str(include_str!("../vectors-leaves.json")).unwrap();
+		assert_eq!(LeavesSyntaxError.to_string(), vectors.syntax_error);
+		assert!(vectors.texts.len() >= 30 && vectors.cards.len() >= 16);
+		for vector in vectors.texts {
+			let numbers = vector
+				.numbers
+				.map(|(from, to)| Leaves::Numbers { from, to });
+			let names = vector.names.map(|(from, to)| named(&from, &to));
+			let expected = numbers.or(names).ok_or(LeavesSyntaxError);
+			assert_eq!(vector.text.parse(), expected, "{:?}", vector.text);
+		}
+		for CardVector {
+			leaves,
+			epoch,
+			asked,
+		} in vectors.cards
+		{
+			let card = LeafNames {
+				names: leaves,
+				epoch,
+			};
+			for vector in asked {
+				let place = (vector.epoch, vector.is_named);
+				let found = ranged(&card, &vector.leaves, place);
+				assert_eq!(found.clone().ok(), vector.range, "{}", vector.leaves);
+				let refused = found.err();
+				let sentence = refused.as_ref().map(LeavesError::to_string);
+				assert_eq!(sentence, vector.sentence, "{}", vector.leaves);
+				let shown = refused.map(|error| format!("{error:?}"));
+				let name = shown.as_deref().and_then(|shown| shown.split(' ').next());
+				assert_eq!(name, vector.error.as_deref(), "{}", vector.leaves);
+			}
+		}
+		for vector in vectors.errors {
+			let named = vector["error"].as_str().unwrap();
+			let sentence = error(named, &vector["details"]).to_string();
+			assert_eq!(sentence, vector["sentence"], "{named}");
+		}
+	}
+
 	/// Asks for leaves of an epoch with a card.
 	fn ranged(
 		card: &LeafNames,

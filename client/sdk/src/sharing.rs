@@ -15,7 +15,7 @@ pub use asking::{publish, request, Ask};
 pub use isthmus_sharing::terms::{LEAST_TIME, TERM_SLACK};
 pub use keys::{epoch_id, open, seal};
 pub use partly::{authorize_left, grant_left, Given};
-pub use renewal::{renew, Renewal};
+pub use renewal::{renew, Readers, Renewal};
 pub use revocation::{revoke, Revocation};
 
 use crate::{

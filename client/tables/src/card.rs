@@ -503,6 +503,62 @@ mod tests {
 		}
 	}
 
+	/// Returns what a card says, as the vectors write it.
+	fn told(said: &Summary) -> Map<String, Value> {
+		let leaves = said.leaves.iter();
+		let leaves: Map<_, _> = leaves
+			.map(|(leaf, name)| (leaf.to_string(), json!(name)))
+			.collect();
+		let told = json!({
+			"name": said.name,
+			"description": said.description,
+			"license": said.license,
+			"date": said.date,
+			"keywords": said.keywords,
+			"epoch": said.epoch,
+			"leaves": leaves,
+			"formats": said.formats,
+			"columns": said.columns,
+		});
+		told.as_object().unwrap().clone()
+	}
+
+	/// The JavaScript library reads the same cards, and refuses the same in the same words.
+	#[test]
+	fn the_vectors_pass() {
+		let vectors: Value = serde_json::from_str(include_str!("../vectors-cards.json")).unwrap();
+		let card = vectors["card"].as_object().unwrap();
+		let checked = |card: &Map<String, Value>| {
+			read(json!(card).to_string().as_bytes(), "5FHne", 3).map(|said| told(&said))
+		};
+		let says = vectors["says"].as_object().unwrap();
+		assert_eq!(checked(card).as_ref(), Ok(says));
+		let changes = vectors["changes"].as_array().unwrap();
+		assert!(changes.len() >= 30);
+		for change in changes {
+			let mut other = card.clone();
+			let field = change["field"].as_str().unwrap();
+			match change.get("value") {
+				Some(value) => other.insert(field.to_owned(), value.clone()),
+				None => other.remove(field),
+			};
+			let expected = match change["says"].as_object() {
+				Some(now) => {
+					let mut says = says.clone();
+					says.extend(now.clone());
+					Ok(says)
+				}
+				None => Err(change["sentence"].as_str().unwrap().to_owned()),
+			};
+			let read = checked(&other).map_err(|error| error.to_string());
+			assert_eq!(read, expected, "{change}");
+		}
+		for text in vectors["notJson"].as_array().unwrap() {
+			let read = read(text.as_str().unwrap().as_bytes(), "5FHne", 3);
+			assert!(matches!(read, Err(CardError::Json(_))), "{text}");
+		}
+	}
+
 	proptest! {
 		/// A card that was damaged on its way is read, or refused.
 		#[test]

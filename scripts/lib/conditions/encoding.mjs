@@ -49,7 +49,12 @@ const ENCODED = {
 	count: ({ below }) => variant(9, little(below, 4)),
 };
 
-/** Encodes a condition in SCALE. */
+/**
+ * Encodes a condition in SCALE.
+ *
+ * @param {import('../conditions.mjs').Condition} node
+ * @returns {Uint8Array}
+ */
 export function encode(node) {
 	return ENCODED[node.test](node);
 }
@@ -78,7 +83,12 @@ const CODEC = {
 	count: ({ below }) => ({ CountBelow: below }),
 };
 
-/** Returns a condition as @polkadot/api encodes it by the types of the chain's metadata. */
+/**
+ * Returns a condition as @polkadot/api encodes it by the types of the chain's metadata.
+ *
+ * @param {import('../conditions.mjs').Condition} node
+ * @returns {Record<string, unknown>}
+ */
 export function toCodec(node) {
 	return CODEC[node.test](node);
 }

@@ -2,12 +2,19 @@
 
 /** Where a text is not a condition, and what was expected there. */
 export class SyntaxError extends Error {
-	/** The text. */
+	/** @type {string} The text. */
 	text;
-	/** The place: indices into the string, `end` behind it. Both are the same at the end of the text. */
+	/** @type {number} The place: indices into the string, `end` behind it. Both are the same at the end of the text. */
 	start;
+	/** @type {number} */
 	end;
 
+	/**
+	 * @param {string} expected
+	 * @param {string} text
+	 * @param {number} start
+	 * @param {number} end
+	 */
 	constructor(expected, text, start, end) {
 		super(expected);
 		this.name = 'SyntaxError';

@@ -282,9 +282,16 @@ const wellFormed = (text) => text.replace(/\p{Surrogate}/gu, '\ufffd');
  * Parses a condition.
  *
  * @param {string} text
+ * @returns {import('../conditions.mjs').Condition}
  * @throws {SyntaxError} It says what was expected, and where.
  */
 export const parse = (text) => new Parser(wellFormed(text)).whole();
 
-/** Parses a value, written as in a condition. */
+/**
+ * Parses a value, written as in a condition.
+ *
+ * @param {string} text
+ * @returns {import('../conditions.mjs').Value}
+ * @throws {SyntaxError}
+ */
 export const parseValue = (text) => new Parser(wellFormed(text)).value();

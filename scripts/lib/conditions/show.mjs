@@ -36,7 +36,12 @@ function showText(text) {
 	return `"${shown.join('')}"`;
 }
 
-/** Shows a value as it is written in a condition. */
+/**
+ * Shows a value as it is written in a condition.
+ *
+ * @param {import('../conditions.mjs').Value} value
+ * @returns {string}
+ */
 export function showValue(value) {
 	if ('integer' in value) return String(value.integer);
 	if ('decimal' in value) return showDecimal(value.decimal);
@@ -62,7 +67,12 @@ const SHOWN = {
 	count: ({ below }) => `count < ${below}`,
 };
 
-/** Returns a condition in its canonical form. */
+/**
+ * Returns a condition in its canonical form.
+ *
+ * @param {import('../conditions.mjs').Condition} node
+ * @returns {string}
+ */
 export function show(node) {
 	return SHOWN[node.test](node);
 }

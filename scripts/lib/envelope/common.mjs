@@ -11,7 +11,12 @@ import { hexToBytes } from '@noble/hashes/utils';
 export { webcrypto };
 export const { subtle } = webcrypto;
 
-/** Computes a BLAKE2b-256 hash, as the chain does of headers, calls, requests and values. */
+/**
+ * Computes a BLAKE2b-256 hash, as the chain does of headers, calls, requests and values.
+ *
+ * @param {Uint8Array} data
+ * @returns {Uint8Array}
+ */
 export const blake2b256 = (data) => blake2b(data, { dkLen: 32 });
 
 /** Encodes text in UTF-8. */
@@ -22,6 +27,14 @@ export const utf8 = (text) => new TextEncoder().encode(text);
  * `LeafOutsideRange`); `details` contains the values (`{ expected, got }`).
  */
 export class EnvelopeError extends Error {
+	/** @type {Record<string, any>} */
+	details;
+
+	/**
+	 * @param {string} name
+	 * @param {string} message
+	 * @param {Record<string, any>} [details]
+	 */
 	constructor(name, message, details = {}) {
 		super(message);
 		this.name = name;
@@ -47,7 +60,12 @@ export function integer(value, size, what) {
 	return out.subarray(8 - size);
 }
 
-/** Concatenates bytes. */
+/**
+ * Concatenates bytes.
+ *
+ * @param {...ArrayLike<number>} parts
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
 export function concat(...parts) {
 	const out = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
 	let at = 0;

@@ -9,6 +9,10 @@ import { cryptoKeyPairOf, readSuite, SUITE_X25519, SUITES } from './keys.mjs';
 import { epochIdBytes } from './master.mjs';
 import { KeySet, NODE_KEY_LEN } from './tree.mjs';
 
+/** @import { EncryptionKeyPair, PublicKey } from './keys.mjs' */
+/** @import { EpochId } from './master.mjs' */
+/** @import { EpochRoot, Range } from './tree.mjs' */
+
 /** The format's version, the first byte of every sealed grant. */
 export const GRANT_VERSION = 2;
 /** Length of what precedes the encapsulated key, in bytes: the version, the suite and the recipient's identifier. */

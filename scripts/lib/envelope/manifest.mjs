@@ -71,9 +71,14 @@ export class Manifest {
 
 /** A Merkle tree with all its levels. It returns proofs for many leaves without computing the tree again for each. */
 export class ChunkTree {
+	/** @type {Uint8Array[][]} */
 	#levels;
 
-	/** Computes the tree over these leaves. There must be at least one. */
+	/**
+	 * Computes the tree over these leaves. There must be at least one.
+	 *
+	 * @param {Uint8Array[]} leaves
+	 */
 	static async of(leaves) {
 		const tree = new ChunkTree();
 		tree.#levels = [leaves];
@@ -87,12 +92,17 @@ export class ChunkTree {
 		return tree;
 	}
 
-	/** The root of the tree. */
+	/** @returns {Uint8Array} The root of the tree. */
 	get root() {
 		return this.#levels.at(-1)[0];
 	}
 
-	/** Returns the siblings on the path from a leaf to the root, from the bottom up. */
+	/**
+	 * Returns the siblings on the path from a leaf to the root, from the bottom up.
+	 *
+	 * @param {number} index
+	 * @returns {Uint8Array[]}
+	 */
 	proof(index) {
 		return this.#levels
 			.slice(0, -1)

@@ -8,10 +8,21 @@ import { concat, EnvelopeError, equal, sha256 } from './common.mjs';
 const LEAF_PREFIX = [0];
 const NODE_PREFIX = [1];
 
-/** Hashes an entry to a leaf of the tree. A large record has an entry for each chunk. */
+/**
+ * Hashes an entry to a leaf of the tree. A large record has an entry for each chunk.
+ *
+ * @param {Uint8Array} entry
+ * @returns {Promise<Uint8Array>}
+ */
 export const leafHash = (entry) => sha256(concat(LEAF_PREFIX, entry));
 
-/** Computes the parent of two nodes. */
+/**
+ * Computes the parent of two nodes.
+ *
+ * @param {Uint8Array} left
+ * @param {Uint8Array} right
+ * @returns {Promise<Uint8Array>}
+ */
 export const nodeHash = (left, right) => sha256(concat(NODE_PREFIX, left, right));
 
 /** Returns the number of leaves in the left subtree of a tree with `count` leaves: the largest power of two below it. */

@@ -27,14 +27,22 @@ export class NameCipher {
 		return cipher;
 	}
 
-	/** Returns the key of the record with this name, which is filled up with zeros to 32 bytes. */
+	/**
+	 * Returns the key of the record with this name, which is filled up with zeros to 32 bytes.
+	 *
+	 * @param {Uint8Array} name
+	 */
 	async key(name) {
 		let [left, right] = halves(bytes(name, NAME_LEN, 'a name'));
 		for (const round of ROUNDS) [left, right] = [right, await this.#mixed(left, round, right)];
 		return concat(left, right);
 	}
 
-	/** Returns the name of the record with this key. If the key was not made from a name, the result is random bytes. */
+	/**
+	 * Returns the name of the record with this key. If the key was not made from a name, the result is random bytes.
+	 *
+	 * @param {Uint8Array} key
+	 */
 	async name(key) {
 		let [left, right] = halves(bytes(key, NAME_LEN, 'a key'));
 		for (const round of [...ROUNDS].reverse()) [left, right] = [await this.#mixed(right, round, left), left];

@@ -18,6 +18,8 @@ import {
 } from './common.mjs';
 import { secretOf } from './tree.mjs';
 
+/** @import { LeafKey } from './tree.mjs' */
+
 /** The format's version, the first byte of the header of a record without a name. */
 export const RECORD_VERSION = 1;
 /** The first byte of the header of a record that contains its name. */
@@ -52,6 +54,10 @@ export class Header {
 	static NAMED_LEN = Header.LEN + NAME_LEN + TAG_LEN;
 
 	/**
+	 * @param {number} chunkSize
+	 * @param {number} length
+	 * @param {Uint8Array} salt
+	 * @param {Uint8Array} commitment
 	 * @param {Uint8Array} [name] The sealed name, if the record contains one.
 	 * @throws {EnvelopeError} `ChunkSize`, `TooManyChunks`
 	 */
@@ -128,7 +134,11 @@ export class Header {
 		return new Header(view.getUint32(1), length, copy(record, 13, 45), copy(record, 45, 77), name);
 	}
 
-	/** Returns the length of a chunk's plaintext in bytes. The ciphertext is `TAG_LEN` bytes longer. */
+	/**
+	 * Returns the length of a chunk's plaintext in bytes. The ciphertext is `TAG_LEN` bytes longer.
+	 *
+	 * @param {number} chunk
+	 */
 	chunkLen(chunk) {
 		const { chunks } = this;
 		if (!Number.isInteger(chunk) || chunk < 0 || chunk >= chunks) {
@@ -258,12 +268,12 @@ export class Encryptor {
 		return encryptorWithSalt(leafKey, context, chunkSize, length, random(), name);
 	}
 
-	/** The header, which precedes the chunks. */
+	/** @returns {Header} The header, which precedes the chunks. */
 	get header() {
 		return this.#chunks.header;
 	}
 
-	/** The number of plaintext bytes in the next chunk; undefined if all chunks are encrypted. */
+	/** @returns {number | undefined} The number of plaintext bytes in the next chunk; undefined if all chunks are encrypted. */
 	get nextLen() {
 		return this.#next < this.header.chunks ? this.header.chunkLen(this.#next) : undefined;
 	}
@@ -326,7 +336,7 @@ export class Decryptor {
 		return decryptor;
 	}
 
-	/** The record's header. It is known to be authentic after the first chunk has been decrypted. */
+	/** @returns {Header} The record's header. It is known to be authentic after the first chunk has been decrypted. */
 	get header() {
 		return this.#chunks.header;
 	}

@@ -6,6 +6,8 @@
 
 import { bytes, concat, copy, EnvelopeError, hkdf, hmacSha256, integer, utf8 } from './common.mjs';
 
+/** @import { EpochId } from './master.mjs' */
+
 /** Height of the tree: a leaf is this many steps below the root. */
 export const HEIGHT = 32;
 /** The number of leaves. */
@@ -44,7 +46,11 @@ export class Range {
 		Object.freeze(this);
 	}
 
-	/** Returns whether a leaf is in the range. */
+	/**
+	 * Returns whether a leaf is in the range.
+	 *
+	 * @param {number} leaf
+	 */
 	contains(leaf) {
 		return this.start <= leaf && leaf < this.end;
 	}
@@ -91,6 +97,7 @@ export class LeafKey {
 		secretOf = (leafKey) => leafKey.#secret;
 	}
 
+	/** @param {Uint8Array} secret */
 	constructor(secret) {
 		this.#secret = bytes(secret, NODE_KEY_LEN, "a leaf's key");
 	}
@@ -131,7 +138,12 @@ export class KeySet {
 		return concat(...this.#keys);
 	}
 
-	/** Decodes the result of `toBytes` for the same range. */
+	/**
+	 * Decodes the result of `toBytes` for the same range.
+	 *
+	 * @param {Range} range
+	 * @param {Uint8Array} encoded
+	 */
 	static fromBytes(range, encoded) {
 		const expected = range.cover().length * NODE_KEY_LEN;
 		if (encoded.length !== expected) {

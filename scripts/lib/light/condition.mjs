@@ -38,9 +38,12 @@ const pick = (reader, list) => {
 	return chosen;
 };
 
+/** Reads the value of a fact. */
+export const value = (reader) => pick(reader, VALUES)(reader);
+
 const fact = (reader) => ({
 	...{ test: 'fact', source: name(reader), topic: name(reader), oldest: reader.option((reader) => reader.u32()) },
-	...{ comparison: pick(reader, COMPARISONS), constant: pick(reader, VALUES)(reader) },
+	...{ comparison: pick(reader, COMPARISONS), constant: value(reader) },
 });
 
 const parts = (reader, read) => {

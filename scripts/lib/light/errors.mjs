@@ -4,6 +4,10 @@
 
 /** What a node says is not proven. `name` says why: `WrongGenesis`, `NotFinal`, `Rollback` or `UnknownStorage`. */
 export class NotProven extends Error {
+	/**
+	 * @param {string} name
+	 * @param {string} message
+	 */
 	constructor(name, message) {
 		super(message);
 		this.name = name;

@@ -5,7 +5,7 @@
 
 import { blake2AsU8a, xxhashAsU8a } from '@polkadot/util-crypto';
 import { concat, utf8 } from '../envelope/common.mjs';
-import { condition } from './condition.mjs';
+import { condition, value as factValue } from './condition.mjs';
 import { Malformed } from './errors.mjs';
 import { little } from './scale.mjs';
 
@@ -15,11 +15,16 @@ const SHARING = 'DataSharing';
 /** The version of the keepers pallet's storage that this library knows: `isthmus_storage_proof::state::STORAGE_VERSION`. */
 export const KEEPERS_VERSION = 0;
 const KEEPERS = 'Keepers';
+/** The version of the facts pallet's storage that this library knows: `isthmus_conditions::facts::STORAGE_VERSION`. */
+export const FACTS_VERSION = 1;
+const FACTS = 'Facts';
 
 const key = (pallet, entry, ...parts) =>
 	concat(xxhashAsU8a(utf8(pallet), 128), xxhashAsU8a(utf8(entry), 128), ...parts);
 /** A part of a key that anyone may choose. */
 const chosen = (part) => concat(blake2AsU8a(part, 128), part);
+/** A name of a source or a topic in a key. It has at most 48 bytes, so its length takes one byte. */
+const chosenName = (name) => chosen(concat([utf8(name).length << 2], utf8(name)));
 /** A part of a key that the chain counts. */
 const counted = (number, size) => concat(xxhashAsU8a(little(number, size), 64), little(number, size));
 
@@ -37,6 +42,12 @@ export const requestKey = (id) => key(SHARING, 'Requests', counted(id, 8));
 export const grantKey = (id) => key(SHARING, 'Grants', counted(id, 8));
 export const grantsOnKey = (owner, { dataset, epoch }, reader) =>
 	key(SHARING, 'AuthorizationList', chosen(owner), counted(dataset, 4), counted(epoch, 4), chosen(reader));
+
+export const leafKey = (owner, { dataset, epoch }, leaf) =>
+	key(SHARING, 'Leaves', chosen(owner), counted(dataset, 4), counted(epoch, 4), counted(leaf, 4));
+
+export const factsVersionKey = () => key(FACTS, ':__STORAGE_VERSION__:');
+export const reportsKey = (source, topic) => key(FACTS, 'Reports', chosenName(source), chosenName(topic));
 
 export const keepersVersionKey = () => key(KEEPERS, ':__STORAGE_VERSION__:');
 /** The beginning of the keys of a dataset's keepers. */
@@ -132,6 +143,21 @@ export function request(reader) {
 	const signed = reader.since(from);
 	return { ...request, signed, validUntil: reader.u32(), deposit: reader.u128() };
 }
+
+/** Reads what has taken a leaf: the key of its record, or null if that was removed. */
+export const takenLeaf = (reader) => {
+	const use = reader.u8();
+	if (use > 1) throw new Malformed('a leaf is taken by something of an unknown kind');
+	const record = use === 0 ? reader.bytes(32) : null;
+	return { record, deposit: reader.u128() };
+};
+
+/** Reads the last reports about a topic, one of each account. */
+export const reports = (reader) =>
+	reader.list((reader) => ({
+		...{ reporter: reader.bytes(32), value: factValue(reader), observed: Number(reader.u64()) },
+		...{ response: reader.bytes(32), deposit: reader.u128() },
+	}));
 
 /** Reads an account's registered encryption key. */
 export const registeredKey = (reader) => ({ key: reader.blob(), deposit: reader.u128() });

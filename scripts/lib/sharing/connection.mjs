@@ -9,22 +9,32 @@ import { NotProven } from '../light/errors.mjs';
 import { hex } from './encoding.mjs';
 import { CallRefused, NotIncluded, Retracted } from './errors.mjs';
 
+/** @typedef {import('@polkadot/keyring/types').KeyringPair} Account An account with its secret, which signs. */
+/** @typedef {import('@polkadot/api/types').SubmittableExtrinsic<'promise'>} Call A call, from `api.tx`. */
+
 /** A call that was included in a block. The block may still be reverted: see `Connection.finalized`. */
 export class Receipt {
-	/** The block's number. */
+	/** @type {number} The block's number. */
 	block;
-	/** The block's hash, in hex. */
+	/** @type {string} The block's hash, in hex. */
 	blockHash;
-	/** The call's events. */
+	/** @type {import('@polkadot/types/interfaces').Event[]} The call's events. */
 	events;
 
+	/** @param {import('@polkadot/api').SubmittableResult} result */
 	constructor(result) {
 		this.block = result.blockNumber.toNumber();
 		this.blockHash = result.status.value.toHex();
 		this.events = result.events.map(({ event }) => event);
 	}
 
-	/** Returns the data of the call's first event with this pallet and name. */
+	/**
+	 * Returns the data of the call's first event with this pallet and name. Its fields are values of `@polkadot/api`.
+	 *
+	 * @param {string} section
+	 * @param {string} method
+	 * @returns {any}
+	 */
 	event(section, method) {
 		const event = this.events.find((event) => event.section === section && event.method === method);
 		if (!event) throw new Error(`block ${this.block} has no event ${section}.${method} of this call`);
@@ -34,11 +44,11 @@ export class Receipt {
 
 /** A connection to a node. */
 export class Connection {
-	/** The underlying `@polkadot/api` instance, for everything that this library does not cover. */
+	/** @type {ApiPromise} The underlying `@polkadot/api` instance, for everything that this library does not cover. */
 	api;
-	/** The hash of the chain's first block. */
+	/** @type {Uint8Array} The hash of the chain's first block. */
 	genesis;
-	/** How old the newest finalized block may be that is read from, in seconds. */
+	/** @type {number | undefined} How old the newest finalized block may be that is read from, in seconds. */
 	maxAge;
 	#provider;
 	#keyring = new Keyring({ type: 'sr25519' });
@@ -48,13 +58,17 @@ export class Connection {
 	/**
 	 * Connects to a node.
 	 *
+	 * @template {Connection} Connected
+	 * @this {new () => Connected}
 	 * @param {string} url The node's WebSocket address, for example `ws://127.0.0.1:9944`.
 	 * @param {{genesis?: Uint8Array, maxAge?: number}} [chain] The hash of the chain's first block. Without it, the node says
 	 * which chain it is, and is believed. `maxAge` is how old the newest finalized block may be that is read from, in seconds,
 	 * by default 15 minutes.
+	 * @returns {Promise<Connected>}
 	 * @throws {NotProven} `WrongGenesis` if the node's chain is another one.
 	 */
-	static async connect(url, { genesis, maxAge } = {}) {
+	static async connect(url, chain = {}) {
+		const { genesis, maxAge } = chain;
 		const client = new this();
 		client.maxAge = maxAge;
 		await client.#open(url);
@@ -85,22 +99,43 @@ export class Connection {
 		await this.api.disconnect();
 	}
 
-	/** Returns the account for a secret: a derivation path such as `//Bob`, a phrase, or a hex seed. */
+	/**
+	 * Returns the account for a secret: a derivation path such as `//Bob`, a phrase, or a hex seed.
+	 *
+	 * @param {string} secret
+	 * @returns {Account}
+	 */
 	account(secret) {
 		return this.#keyring.addFromUri(secret);
 	}
 
-	/** Returns the 32 bytes of an address. */
+	/**
+	 * Returns the 32 bytes of an address.
+	 *
+	 * @param {string} address
+	 * @returns {Uint8Array}
+	 */
 	accountBytes(address) {
 		return this.#keyring.decodeAddress(address);
 	}
 
-	/** Returns the address of an account of 32 bytes. */
+	/**
+	 * Returns the address of an account of 32 bytes.
+	 *
+	 * @param {Uint8Array} account
+	 * @returns {string}
+	 */
 	address(account) {
 		return this.#keyring.encodeAddress(account);
 	}
 
-	/** Calls a JSON-RPC method that `@polkadot/api` does not know. */
+	/**
+	 * Calls a JSON-RPC method that `@polkadot/api` does not know.
+	 *
+	 * @param {string} method
+	 * @param {...any} params
+	 * @returns {Promise<any>}
+	 */
 	async rpc(method, ...params) {
 		return this.#provider.send(method, params);
 	}
@@ -109,9 +144,9 @@ export class Connection {
 	 * Signs a call, sends it, and waits until it is included in a block. To wait until that block can no longer be
 	 * reverted, call `finalized`.
 	 *
-	 * @param signer An account from `account`.
-	 * @param call A call from `api.tx`.
-	 * @param {{era?: number}} options `era` is the number of blocks for which the transaction is valid, 64 by default.
+	 * @param {Account} signer An account from `account`.
+	 * @param {Call} call A call from `api.tx`.
+	 * @param {{era?: number}} [options] `era` is the number of blocks for which the transaction is valid, 64 by default.
 	 * @returns {Promise<Receipt>}
 	 * @throws {CallRefused} if the chain refuses the call.
 	 * @throws {NotIncluded} if the transaction is not included in a block.
@@ -141,7 +176,12 @@ export class Connection {
 		});
 	}
 
-	/** Converts a dispatch error of a block to a `CallRefused` with the name and documentation from the chain's metadata. */
+	/**
+	 * Converts a dispatch error of a block to a `CallRefused` with the name and documentation from the chain's metadata.
+	 *
+	 * @param {import('@polkadot/types/interfaces').DispatchError} dispatchError
+	 * @param {number} block
+	 */
 	refusal(dispatchError, block) {
 		if (dispatchError.isModule) {
 			const { name, docs } = this.api.registry.findMetaError(dispatchError.asModule);

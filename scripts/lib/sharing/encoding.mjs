@@ -3,6 +3,7 @@
 // Encodes bytes, keys and dates for the chain's JSON, and decodes them.
 
 import { blake2b256, concat, fromDigits, toDigits, utf8 } from '../envelope/common.mjs';
+import { shown } from '../leaves/errors.mjs';
 
 /** The first bytes of what a request's digest is computed from. */
 const DIGEST_LABEL = utf8('isthmus:request1');
@@ -10,12 +11,22 @@ const DIGEST_LABEL = utf8('isthmus:request1');
 /** Computes the digest of a request from the bytes of what its consumer signed, up to the key. */
 export const digestOf = (signed) => hex(blake2b256(concat(DIGEST_LABEL, signed)));
 
-/** Encodes bytes in hex, with the prefix `0x`. */
+/**
+ * Encodes bytes in hex, with the prefix `0x`.
+ *
+ * @param {Uint8Array} bytes
+ * @returns {`0x${string}`}
+ */
 export function hex(bytes) {
 	return `0x${toDigits(bytes)}`;
 }
 
-/** Decodes hex, with or without the prefix `0x`. */
+/**
+ * Decodes hex, with or without the prefix `0x`.
+ *
+ * @param {string} text
+ * @returns {Uint8Array}
+ */
 export function fromHex(text) {
 	return fromDigits(text.replace(/^0x/, ''));
 }
@@ -34,6 +45,7 @@ export function fromBase64(text) {
  * (https://github.com/multiformats/cid).
  *
  * @param {Uint8Array} hash
+ * @returns {string}
  */
 export function cidOf(hash) {
 	// Version 1, raw bytes (0x55), BLAKE2b-256 (0xb220 as a varint), 32 bytes.
@@ -43,7 +55,12 @@ export function cidOf(hash) {
 	return `b${digits.map((digit) => 'abcdefghijklmnopqrstuvwxyz234567'[digit]).join('')}`;
 }
 
-/** Makes a record's key from a name of 1 to 32 bytes, without control characters, by padding it with zeros. */
+/**
+ * Makes a record's key from a name of 1 to 32 bytes, without control characters, by padding it with zeros.
+ *
+ * @param {string} name
+ * @returns {Uint8Array}
+ */
 export function recordKey(name) {
 	const bytes = new TextEncoder().encode(name);
 	if (name === '' || /\p{Cc}/u.test(name)) throw new RangeError(`a record cannot be called ${JSON.stringify(name)}`);
@@ -51,6 +68,46 @@ export function recordKey(name) {
 	const key = new Uint8Array(32);
 	key.set(bytes);
 	return key;
+}
+
+/**
+ * Reads a record's key as `keyName` writes it: a name, or `0x` and 64 hexadecimal digits, which are too long for a name.
+ *
+ * @param {string} text
+ * @returns {Uint8Array}
+ */
+export function parseKey(text) {
+	return /^0x[0-9a-fA-F]{64}$/.test(text) ? fromHex(text) : recordKey(text);
+}
+
+/**
+ * Returns the name that a record's key was made from, without change; null if it was not made from a name.
+ *
+ * @param {Uint8Array} key
+ * @returns {string | null}
+ */
+export function nameOf(key) {
+	const end = key.findLastIndex((byte) => byte !== 0) + 1;
+	try {
+		const name = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(key.slice(0, end));
+		recordKey(name);
+		return name;
+	} catch {
+		return null;
+	}
+}
+
+/**
+ * Returns the name that a record's key was made from, or `0x` and the key in hexadecimal digits if it was not made from a name,
+ * or if the name contains characters that a reader would not see.
+ *
+ * @param {Uint8Array} key
+ * @returns {string}
+ */
+export function keyName(key) {
+	const name = nameOf(key);
+	const isVisible = name !== null && !/^\p{White_Space}|\p{White_Space}$|[^\P{White_Space} ]/u.test(name) && shown(name) === name;
+	return isVisible ? name : hex(key);
 }
 
 /** Converts a date to the chain's unit, whole seconds since 1970. */

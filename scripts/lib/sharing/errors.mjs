@@ -8,6 +8,14 @@
  * call, if one does.
  */
 export class CallRefused extends Error {
+	/** @type {number | undefined} */
+	block;
+
+	/**
+	 * @param {string} name
+	 * @param {string} message
+	 * @param {number} [block]
+	 */
 	constructor(name, message, block) {
 		super(message);
 		this.name = name;
@@ -15,7 +23,11 @@ export class CallRefused extends Error {
 	}
 }
 
-/** A sentence for each reason to refuse a query. The metadata contains only the reasons' names. */
+/**
+ * A sentence for each reason to refuse a query. The metadata contains only the reasons' names.
+ *
+ * @type {Record<string, string>}
+ */
 export const QUERY_REFUSALS = {
 	UnknownRecord: 'The owner has no record with this key.',
 	NotAuthorised: "The caller has no grant on the record's epoch of its dataset.",
@@ -30,6 +42,7 @@ export const QUERY_REFUSALS = {
 
 /** The chain refused a query. `name` is the reason's name (`NotAuthorised`), and `message` explains it. */
 export class QueryRefused extends Error {
+	/** @param {string} name */
 	constructor(name) {
 		super(QUERY_REFUSALS[name] ?? name);
 		this.name = name;
@@ -45,6 +58,7 @@ const NOT_INCLUDED = {
 
 /** A transaction was not included in a block. `name` is the last state that the node reported (`Usurped`). */
 export class NotIncluded extends Error {
+	/** @param {string} name */
 	constructor(name) {
 		super(NOT_INCLUDED[name] ?? `The transaction was not included in a block: ${name}.`);
 		this.name = name;
@@ -69,4 +83,17 @@ export class Retracted extends Error {
 /** A node returned bytes that do not match the requested hash. */
 export class WrongContent extends Error {
 	name = 'WrongContent';
+}
+
+/** The owner has no such dataset. */
+export class NoSuchDataset extends Error {
+	name = 'NoSuchDataset';
+
+	/**
+	 * @param {string} owner
+	 * @param {number} dataset
+	 */
+	constructor(owner, dataset) {
+		super(`${owner} has no dataset ${dataset}`);
+	}
 }

@@ -13,11 +13,22 @@ use crate::{
 	trust::Unproven,
 	tx::Pending,
 	types::*,
+	wait::Wait,
 };
 use std::collections::HashSet;
 
 /// The maximum number of grants in a transaction: at 3.2 kB each, they stay far below the length of a block.
 const GRANTS_IN_ONE: usize = 128;
+
+/// Which grants of a dataset are renewed for its current epoch.
+#[derive(Clone, Debug, Default)]
+pub struct Readers {
+	/// The earlier epoch whose grants are given again; `None` for the one before the current epoch.
+	pub from: Option<Epoch>,
+	/// Readers who get none. The chain remembers for a week which readers had a grant revoked; of readers whose revocation was
+	/// earlier, it may still have other grants.
+	pub except: Vec<AccountId>,
+}
 
 /// The outcome of renewing the grants of a dataset whose epoch has ended.
 #[derive(Debug)]
@@ -34,9 +45,11 @@ pub struct Renewal {
 	pub ended: Option<Error>,
 }
 
-/// Renews grants: those on the epoch before a dataset's current one are given again for the current one,
-/// unless that has already been done. Readers with a revoked grant on the earlier epoch get none. A reader
-/// who cannot be given a grant, for example because it withdrew its encryption key, does not stop the others.
+/// Renews grants: those on an earlier epoch of a dataset are given again for the current one, unless that has already been
+/// done. Readers with a revoked grant on the earlier epoch or on one since then get none, as long as the chain remembers it. A
+/// reader who cannot be given a grant, for example because it withdrew its encryption key, does not stop the others.
+///
+/// Programs of the same user on the same machine revoke and renew one after another.
 ///
 /// # Errors
 ///
@@ -45,10 +58,33 @@ pub async fn renew(
 	client: &Client,
 	owner: &Identity,
 	dataset: DatasetId,
+	readers: &Readers,
 ) -> Result<Renewal, Error> {
+	let _lock = client
+		.hold(Wait::OtherRevocation, &lock_name(owner.id()))
+		.await;
 	let best = client.best().await?;
-	let grants = every(|after| best.grants_on(owner.id(), dataset, None, after)).await?;
-	renew_these(client, &best, owner, dataset, &grants).await
+	let mut grants = every(|after| best.grants_on(owner.id(), dataset, None, after)).await?;
+	grants.retain(|entry| !readers.except.contains(&entry.grant.grantee));
+	if client.is_limited() {
+		let epoch = current_epoch(&best, owner, dataset).await?;
+		let due = to_renew(&grants, dataset, readers.before(epoch), epoch);
+		let calls = stand_ins(client, &grants, &due).await?;
+		client.check_calls(&owner.account, &calls).await?;
+	}
+	renew_these(client, &best, owner, dataset, &grants, readers).await
+}
+
+/// Returns the name of the lock that programs of the same user hold while they revoke and renew.
+pub(super) fn lock_name(owner: &AccountId) -> String {
+	format!("isthmus-{owner}-revoke.lock")
+}
+
+impl Readers {
+	/// Returns the epoch whose grants are renewed for this one.
+	fn before(&self, epoch: Epoch) -> Epoch {
+		self.from.unwrap_or(epoch.saturating_sub(1))
+	}
 }
 
 pub(super) async fn renew_these(
@@ -57,8 +93,10 @@ pub(super) async fn renew_these(
 	owner: &Identity,
 	dataset: DatasetId,
 	grants: &[GrantEntry],
+	readers: &Readers,
 ) -> Result<Renewal, Error> {
 	let epoch = current_epoch(state, owner, dataset).await?;
+	let before = readers.before(epoch);
 	let mut renewal = Renewal {
 		epoch,
 		renewed: Vec::new(),
@@ -66,8 +104,8 @@ pub(super) async fn renew_these(
 		last: None,
 		ended: None,
 	};
-	for part in to_renew(grants, dataset, epoch).chunks(GRANTS_IN_ONE) {
-		if let Err(error) = renew_part(client, state, owner, part, &mut renewal).await {
+	for part in to_renew(grants, dataset, before, epoch).chunks(GRANTS_IN_ONE) {
+		if let Err(error) = renew_part(client, state, owner, (before, part), &mut renewal).await {
 			renewal.ended = Some(error);
 			break;
 		}
@@ -80,12 +118,12 @@ async fn renew_part(
 	client: &Client,
 	state: &State,
 	owner: &Identity,
-	part: &[Terms],
+	(before, part): (Epoch, &[Terms]),
 	renewal: &mut Renewal,
 ) -> Result<(), Error> {
 	let (mut sealed, mut calls) = (Vec::new(), Vec::new());
 	for terms in part {
-		match renewed(client, state, owner, terms).await {
+		match renewed(client, state, owner, before, terms).await {
 			Ok(call) => {
 				sealed.push(terms.clone());
 				calls.push(call);
@@ -110,18 +148,22 @@ async fn renewed(
 	client: &Client,
 	state: &State,
 	owner: &Identity,
+	before: Epoch,
 	terms: &Terms,
 ) -> Result<Call, Error> {
 	let Scope { dataset, epoch, .. } = terms.scope;
-	let before = epoch.saturating_sub(1);
 	let is_there = client.confirmed(state, &true, async |proven| {
 		// A state before the new epoch does not show a revocation that began it.
 		let has_epoch = proven.dataset(owner.id(), dataset).await?;
 		if has_epoch.is_none_or(|dataset| dataset.epoch < epoch) {
 			return Ok(false);
 		}
-		let grants = proven.grants_on(owner.id(), dataset, before, &terms.grantee);
-		Ok(is_due(terms, &grants.await?))
+		let mut grants = Vec::new();
+		for earlier in before..epoch {
+			let on = proven.grants_on(owner.id(), dataset, earlier, &terms.grantee);
+			grants.extend(on.await?);
+		}
+		Ok(is_due(terms, before, &grants))
 	});
 	match is_there.await? {
 		true => grant(client, state, owner, terms).await,
@@ -145,6 +187,16 @@ pub(super) async fn renewals(
 			entry.grant.state = GrantState::Revoked;
 		}
 	}
+	let next = current.saturating_add(1);
+	stand_ins(client, &grants, &to_renew(&grants, dataset, current, next)).await
+}
+
+/// Makes transactions that cost what the renewal of these grants will cost. They renew nothing, because they hold no keys.
+async fn stand_ins(
+	client: &Client,
+	grants: &[GrantEntry],
+	due: &[Terms],
+) -> Result<Vec<Call>, Error> {
 	// Keys for the same leaves are as long in each epoch.
 	let length = |terms: &Terms| {
 		let same = grants.iter().map(|entry| &entry.grant).find(|grant| {
@@ -155,7 +207,7 @@ pub(super) async fn renewals(
 		same.map_or(0, |grant| grant.sealed_keys.len())
 	};
 	let mut transactions = Vec::new();
-	for part in to_renew(&grants, dataset, current.saturating_add(1)).chunks(GRANTS_IN_ONE) {
+	for part in due.chunks(GRANTS_IN_ONE) {
 		let mut calls = Vec::new();
 		for terms in part {
 			calls.push(client.add_authorize(terms, &vec![0; length(terms)]).await?);
@@ -176,17 +228,19 @@ pub(super) async fn current_epoch(
 	Ok(entry.epoch)
 }
 
-/// Returns whether a reader's grants on the epoch before these terms' include one that gives the same, and none that
-/// was revoked.
-fn is_due(terms: &Terms, grants: &[GrantEntry]) -> bool {
+/// Returns whether a reader's grants on the epochs from an earlier one to that of these terms include one on the former that
+/// gives the same, and none that was revoked.
+fn is_due(terms: &Terms, before: Epoch, grants: &[GrantEntry]) -> bool {
 	let revoked = |entry: &GrantEntry| entry.grant.state == GrantState::Revoked;
-	!grants.iter().any(revoked) && grants.iter().any(|entry| is_renewal(terms, &entry.grant))
+	let same = |entry: &GrantEntry| is_renewal(terms, before, &entry.grant);
+	!grants.iter().any(revoked) && grants.iter().any(same)
 }
 
-/// Returns whether a grant on the epoch before these terms' gives the same.
-fn is_renewal(terms: &Terms, grant: &Grant) -> bool {
+/// Returns whether a grant on an earlier epoch than these terms' gives the same.
+fn is_renewal(terms: &Terms, before: Epoch, grant: &Grant) -> bool {
 	let Scope { from, to, .. } = grant.scope;
 	!grant.state.has_ended()
+		&& grant.scope.epoch == before
 		&& (from, to) == (terms.scope.from, terms.scope.to)
 		&& (grant.expiry, grant.until) == (terms.expiry, terms.until)
 		&& condition(grant) == terms.condition.as_ref()
@@ -197,12 +251,12 @@ fn condition(grant: &Grant) -> Option<&Condition> {
 	grant.condition.as_ref().map(|attached| &attached.condition)
 }
 
-/// Returns the grants to give on a dataset's current epoch: those on the epoch before it that have not ended and that the
-/// current one lacks, under the same conditions, except those of revoked readers.
-fn to_renew(grants: &[GrantEntry], dataset: DatasetId, epoch: Epoch) -> Vec<Terms> {
-	let Some(before) = epoch.checked_sub(1) else {
+/// Returns the grants to give on a dataset's current epoch: those on an earlier one that have not ended and that the
+/// current one lacks, under the same conditions, except those of readers who were revoked on it or since.
+fn to_renew(grants: &[GrantEntry], dataset: DatasetId, before: Epoch, epoch: Epoch) -> Vec<Terms> {
+	if before >= epoch {
 		return Vec::new();
-	};
+	}
 	let on = |epoch| {
 		grants
 			.iter()
@@ -215,7 +269,8 @@ fn to_renew(grants: &[GrantEntry], dataset: DatasetId, epoch: Epoch) -> Vec<Term
 		let reader = grant.grantee.0;
 		(reader, from, to, grant.expiry, grant.until, condition)
 	};
-	let revoked: HashSet<[u8; 32]> = on(before)
+	let revoked: HashSet<[u8; 32]> = (before..epoch)
+		.flat_map(on)
 		.filter(|grant| grant.state == GrantState::Revoked)
 		.map(|grant| grant.grantee.0)
 		.collect();
@@ -303,7 +358,11 @@ mod tests {
 	}
 
 	fn renewed(grants: &[GrantEntry], epoch: Epoch) -> Vec<(u8, Epoch, u64)> {
-		to_renew(grants, 3, epoch)
+		renewed_from(grants, epoch.saturating_sub(1), epoch)
+	}
+
+	fn renewed_from(grants: &[GrantEntry], before: Epoch, epoch: Epoch) -> Vec<(u8, Epoch, u64)> {
+		to_renew(grants, 3, before, epoch)
 			.into_iter()
 			.map(|terms| (terms.grantee.0[0], terms.scope.epoch, terms.scope.to))
 			.collect()
@@ -332,31 +391,61 @@ mod tests {
 			condition: "after(2027-01-01)".parse().expect("it is a condition"),
 			deposit: 0,
 		});
-		let terms = to_renew(std::slice::from_ref(&suspended), 3, 1);
+		let terms = to_renew(std::slice::from_ref(&suspended), 3, 0, 1);
 		assert_eq!(terms[0].condition.as_ref(), condition(&suspended.grant));
-		assert!(is_due(&terms[0], std::slice::from_ref(&suspended)));
+		assert!(is_due(&terms[0], 0, std::slice::from_ref(&suspended)));
 		let without = Terms {
 			condition: None,
 			..terms[0].clone()
 		};
-		assert!(!is_due(&without, &[suspended]));
+		assert!(!is_due(&without, 0, &[suspended]));
 		// Other epochs and datasets do not matter.
 		assert_eq!(renewed(&grants, 0), []);
 		assert_eq!(renewed(&grants, 2), [(5, 2, 20)]);
-		assert_eq!(to_renew(&grants, 4, 1), []);
+		assert_eq!(to_renew(&grants, 4, 0, 1), []);
+	}
+
+	#[test]
+	fn an_epoch_that_nobody_was_granted_lies_between() {
+		use GrantState::*;
+		let mut grants = vec![
+			entry(0, 5, 0, 10, Active),
+			entry(1, 6, 0, 10, Active),
+			entry(2, 7, 0, 10, Active),
+		];
+		assert_eq!(renewed(&grants, 2), []);
+		let all = [(5, 2, 10), (6, 2, 10), (7, 2, 10)];
+		assert_eq!(renewed_from(&grants, 0, 2), all);
+		// Who was revoked since then gets none, and who has a grant already no other one.
+		grants.push(entry(3, 6, 1, 5, Revoked));
+		grants.push(entry(4, 7, 2, 10, Active));
+		assert_eq!(renewed_from(&grants, 0, 2), [(5, 2, 10)]);
+		let [terms] = &to_renew(&grants, 3, 0, 2)[..] else {
+			panic!("one grant is due");
+		};
+		assert!(is_due(terms, 0, &grants[..1]));
+		assert!(!is_due(terms, 1, &grants[..1]));
+		assert!(!is_due(
+			terms,
+			0,
+			&[grants[0].clone(), entry(5, 5, 1, 3, Revoked)]
+		));
+		// The current epoch and later ones are none to renew from.
+		assert_eq!(renewed_from(&grants, 2, 2), []);
+		assert_eq!(renewed_from(&grants, 3, 2), []);
 	}
 
 	#[test]
 	fn a_reader_with_a_revoked_grant_is_not_renewed_whatever_the_node_leaves_out() {
 		use GrantState::*;
 		let active = entry(1, 7, 0, 10, Active);
-		let [terms] = &to_renew(std::slice::from_ref(&active), 3, 1)[..] else {
+		let [terms] = &to_renew(std::slice::from_ref(&active), 3, 0, 1)[..] else {
 			panic!("one grant is due");
 		};
-		assert!(is_due(terms, std::slice::from_ref(&active)));
-		assert!(!is_due(terms, &[active, entry(2, 7, 0, 5, Revoked)]));
-		assert!(!is_due(terms, &[entry(1, 7, 0, 10, Revoked)]));
-		assert!(!is_due(terms, &[entry(1, 7, 0, 11, Active)]));
-		assert!(!is_due(terms, &[]));
+		assert!(is_due(terms, 0, std::slice::from_ref(&active)));
+		assert!(!is_due(terms, 0, &[active, entry(2, 7, 0, 5, Revoked)]));
+		assert!(!is_due(terms, 0, &[entry(1, 7, 0, 10, Revoked)]));
+		assert!(!is_due(terms, 0, &[entry(1, 7, 0, 11, Active)]));
+		assert!(!is_due(terms, 0, &[]));
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Revokes grants.
 
-use super::renewal::{current_epoch, renew_these, renewals, Renewal};
+use super::renewal::{current_epoch, lock_name, renew_these, renewals, Readers, Renewal};
 use crate::{
 	account::Identity,
 	claim::Claim,
@@ -56,8 +56,9 @@ pub struct Revocation {
 /// needs the state of the revocation's block and the node has pruned it. Errors after the revocation are in
 /// the [`Revocation`].
 pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Revocation, Error> {
-	let name = format!("isthmus-{}-revoke.lock", owner.id());
-	let _lock = client.hold(Wait::OtherRevocation, &name).await;
+	let _lock = client
+		.hold(Wait::OtherRevocation, &lock_name(owner.id()))
+		.await;
 	let best = client.best().await?;
 	let grant = best
 		.grant(id)
@@ -155,7 +156,8 @@ impl Revocation {
 				.collect();
 			match moved {
 				true => Ok(Some(
-					renew_these(client, &state, owner, dataset, &grants).await?,
+					renew_these(client, &state, owner, dataset, &grants, &Readers::default())
+						.await?,
 				)),
 				false => Ok(None),
 			}
