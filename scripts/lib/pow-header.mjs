@@ -53,22 +53,23 @@ export async function difficultyAbove(rpc, hash, above) {
 }
 
 /**
- * Resolves when one chain is heavier than another by at least `lead`. A test in which a chain must win lets it lead by
- * more than the other side can find until it hears of that chain: on a busy machine, one side may stand still meanwhile.
+ * Lets one side of a split network win: the other side's nodes stop mining, and when this resolves, their chain is the lighter
+ * one. It stays so until all are connected, also if the heavier side stands still meanwhile, as it may on a busy machine. They
+ * mine again after `miner_start`.
  *
  * @param {object} heavier A node's RPC connection, on the chain that is to win.
- * @param {object} lighter A node's RPC connection, on the other chain.
+ * @param {object[]} lighter The RPC connections of all nodes on the other chain.
  * @param {number} above Only blocks with higher numbers are counted.
- * @param {bigint} lead The difference of the difficulties: the number of hashes that it takes on average to find it.
  * @returns {Promise<{tips: {number: number, hash: string}[], weights: bigint[]}>} The best block and the total difficulty
- * above that number, of the heavier chain first.
+ * above that number, of the heavier chain's node first. Of two last blocks of the same weight, each node keeps its own.
  */
-export function leads(heavier, lighter, above, lead) {
-	return until(`one side leads by a difficulty of ${lead}`, async () => {
-		const sides = [heavier, lighter];
+export async function outweighs(heavier, lighter, above) {
+	await Promise.all(lighter.map((rpc) => rpc.call('miner_stop')));
+	const sides = [heavier, ...lighter];
+	return until('one side has the heavier chain', async () => {
 		const tips = await Promise.all(sides.map((rpc) => rpc.best()));
 		const weights = await Promise.all(sides.map((rpc, side) => difficultyAbove(rpc, tips[side].hash, above)));
-		return weights[0] >= weights[1] + lead && { tips, weights };
+		return weights.slice(1).every((weight) => weight < weights[0]) && { tips, weights };
 	});
 }
 

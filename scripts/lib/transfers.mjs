@@ -21,7 +21,8 @@ export async function transfer(member, from, to, amount) {
 	const call = api.tx.balances.transferKeepAlive(account(to).address, amount);
 	const included = new Promise((resolve, reject) => {
 		call.signAndSend(account(from), { era: 0, nonce: -1 }, ({ isError, status }) => {
-			if (status.isInBlock) resolve(status.asInBlock.toHex());
+			// The API may skip states: `Finalized` may be the first that it reports.
+			if (status.isInBlock || status.isFinalized) resolve(status.value.toHex());
 			else if (isError) reject(new Error(`the transfer ended as ${status.type}`));
 		}).catch(reject);
 	});

@@ -120,7 +120,8 @@ async function showsTheKeeper(owner, keeper, block) {
 before(
 	async () => {
 		folder = mkdtempSync(join(tmpdir(), 'isthmus-keepers-'));
-		node = await LocalNode.start({ args: ['--dev'], basePath: join(folder, 'node') });
+		// Only transactions make blocks, so that no period ends before it is to.
+		node = await LocalNode.start({ args: ['--dev', '--heartbeat', '3600'], basePath: join(folder, 'node') });
 		client = await Client.connect(node.url);
 	},
 	{ timeout },

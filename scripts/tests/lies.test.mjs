@@ -25,7 +25,7 @@ const LONG = process.env.ISTHMUS_LONG === '1';
 const LIES = LONG ? 10_000 : 150;
 /** Ends a hung test, in milliseconds. */
 const timeout = LONG ? 4 * 3600_000 : 600_000;
-/** How long a command may wait for what a lie makes it wait for, such as a block that never comes, in milliseconds. */
+/** How long a command may wait after a lie for what that makes it wait for, such as a block that never comes, in milliseconds. */
 const PATIENCE = 5000;
 const TRUTH = 'name,mark\nAda,97\n';
 const [DONE, FAILED, UNREACHABLE, REFUSED, NOT_AUTHENTIC] = [0, 1, 3, 4, 5];
@@ -47,14 +47,18 @@ let commands;
 /** What the liar may put in the place of something else: its own keys, and another record. */
 let swaps;
 
-/** Runs the command until it exits or, with `patience`, for that number of milliseconds: `code` is null if it still waits then. */
-async function run(args, { url = node.url, patience } = {}) {
+/**
+ * Runs the command until it exits or, with `given`, until the time that it resolves to is over: `code` is null if the command
+ * still waits then.
+ */
+async function run(args, { url = node.url, given } = {}) {
 	const env = { ...process.env, HOME: folder, ISTHMUS_URL: url, ISTHMUS_GENESIS: hex(client.genesis), ISTHMUS_KEY: '' };
 	const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
 	const [out, err] = [[], []];
 	child.stdout.on('data', (data) => out.push(data));
 	child.stderr.on('data', (data) => err.push(data));
-	const late = patience && setTimeout(() => child.kill(), patience);
+	let late;
+	given?.then((patience) => (late = setTimeout(() => child.kill(), patience)));
 	const [code] = await once(child, 'close');
 	clearTimeout(late);
 	return { code, stdout: String(Buffer.concat(out)), stderr: String(Buffer.concat(err)) };
@@ -141,10 +145,10 @@ async function check(transaction) {
  * Runs a command against the liar.
  *
  * @param {(method: string, result: unknown) => unknown} answer Returns the liar's answer.
- * @param {number} [patience] How long to wait for the command, in milliseconds.
+ * @param {Promise<number>} [given] Resolves with how long to wait for the command from then on, in milliseconds.
  * @returns What came of it, and the transactions that the command showed.
  */
-async function runLied(args, answer, patience) {
+async function runLied(args, answer, given) {
 	const shown = [];
 	// Nor does it lie about the kind of the chain: on another kind, the accounts of this test are refused.
 	const isLeftOut = (method, params) => (
@@ -156,7 +160,7 @@ async function runLied(args, answer, patience) {
 		return method === SUBMIT ? Object.assign(new Error('kept by the liar'), { code: 1010 }) : undefined;
 	});
 	liar.setLie((method, params, result) => (result === undefined || isLeftOut(method, params) ? result : answer(method, result)));
-	const ended = await run(args, { url: liar.url, patience });
+	const ended = await run(args, { url: liar.url, given });
 	liar.tellTruth();
 	return { ...ended, shown };
 }
@@ -180,6 +184,8 @@ test('random lies make no command accept, seal or store anything false', { timeo
 		const at = random(commands.length);
 		let left = random(answers[at]);
 		let told = null;
+		let tell;
+		const given = new Promise((resolve) => (tell = () => resolve(PATIENCE)));
 		const stale = random(4) === 0;
 		const { code, stdout, stderr, shown } = await runLied(commands[at], (method, result) => {
 			if (left-- !== 0) return result;
@@ -189,8 +195,9 @@ test('random lies make no command accept, seal or store anything false', { timeo
 			if (JSON.stringify(swapped) !== JSON.stringify(result) && random(3) > 0) said = swapped;
 			else if (stale && others.length > 0) said = others[random(others.length)];
 			told = { method, said };
+			tell();
 			return said;
-		}, PATIENCE);
+		}, given);
 		const what = `lie ${lie}, isthmus ${commands[at].join(' ')}: ${JSON.stringify(told)?.slice(0, 500)}\n${stderr}`;
 		const isExpected = [null, DONE, FAILED, UNREACHABLE, REFUSED, NOT_AUTHENTIC].includes(code);
 		assert.ok(isExpected, `exit code ${code}: ${what}`);

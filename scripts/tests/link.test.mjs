@@ -81,6 +81,9 @@ test('a connection that is held waits until it is released, and a hold is for ne
 	t.after(() => link.close());
 	link.open();
 	const before = await through(t, link);
+	// Only when something came back, the link has taken the connection.
+	before.write('first');
+	await once(before, 'data');
 	link.hold();
 	const held = await through(t, link);
 	const answers = [];

@@ -14,9 +14,16 @@ import { test } from 'node:test';
 import { full, hashimoto, light, makeCache, makeDataset, Miner, nonceHex, seedHash, seedHashOf } from '../lib/ethash.mjs';
 import { call, post } from '../lib/get-work.mjs';
 import { freePort, LocalNode, runToEnd } from '../lib/node.mjs';
+import { until } from '../lib/rpc.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 600_000;
+/** Returns work on the block with this number. For a moment after a block, a node still gives the work on it. */
+const workOn = (url, number) => until(`work on block ${number}`, async () => {
+	const { result } = await post(url, 'eth_getWork');
+	return Number(result?.[3]) === number && result;
+});
+
 /** How many blocks the miner mines. */
 const BLOCKS = 10;
 const ALICE = '0xd43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d';
@@ -69,7 +76,7 @@ test('other programs can mine', { timeout }, async (t) => {
 		assert.equal(await call(rpc, 'eth_mining'), true);
 		for (let number = 1; number <= BLOCKS; number++) {
 			const port = number % 2 ? rpc : miners;
-			const work = await call(port, 'eth_getWork');
+			const work = await workOn(port, number);
 			assert.equal(work.length, 4);
 			for (const part of work.slice(0, 3)) assert.match(part, /^0x[0-9a-f]{64}$/);
 			assert.equal(work[3], `0x${number.toString(16)}`);
@@ -90,7 +97,7 @@ test('other programs can mine', { timeout }, async (t) => {
 	});
 
 	await t.test('a seal for a replaced template still counts', async () => {
-		const old = await call(miners, 'eth_getWork');
+		const old = await workOn(miners, BLOCKS + 1);
 		// A template lives for five seconds; the next one is for the same block.
 		while ((await call(miners, 'eth_getWork'))[0] === old[0]) await once(notices, 'received');
 		const [renewed, late] = [await call(miners, 'eth_getWork'), miner.search(old)];
@@ -125,7 +132,7 @@ test('other programs can mine', { timeout }, async (t) => {
 	});
 
 	await t.test('the port accepts what ethminer sends', async () => {
-		const work = await call(miners, 'eth_getWork');
+		const work = await workOn(miners, Number((await call(rpc, 'chain_getHeader')).number) + 1);
 		const [nonce, powHash, mixDigest] = miner.search(work);
 		// ethminer 0.19 sends HTTP/1.0 and a Host header without a port, and leaves out `jsonrpc` when it submits a seal.
 		const body = JSON.stringify({ id: 40, method: 'eth_submitWork', params: [nonce, powHash, mixDigest] });
@@ -145,8 +152,10 @@ test('other programs can mine', { timeout }, async (t) => {
 		const height = Number((await call(rpc, 'chain_getHeader')).number);
 		for (const url of [rpc, miners]) {
 			assert.equal(Number(await call(url, 'eth_blockNumber')), height);
-			const pending = await call(url, 'eth_getBlockByNumber', 'pending', false);
-			assert.equal(Number(pending.number), height + 1);
+			const pending = await until('the next block is pending', async () => {
+				const block = await call(url, 'eth_getBlockByNumber', 'pending', false);
+				return Number(block?.number) === height + 1 && block;
+			});
 			assert.equal(pending.difficulty, '0x400');
 			const block = await call(url, 'eth_getBlockByNumber', '0x1', true);
 			assert.equal(block.hash, await call(rpc, 'chain_getBlockHash', 1));
@@ -183,13 +192,11 @@ test('other programs can mine', { timeout }, async (t) => {
 		const height = Number(await call(rpc, 'eth_blockNumber'));
 		// The built-in miner makes the next blocks, until one has the new settings.
 		await call(rpc, 'miner_start', 1);
-		let block;
-		do {
-			await once(notices, 'received');
-			block = await call(rpc, 'eth_getBlockByNumber', 'latest', false);
-		} while (Number(block.number) <= height || block.miner !== bob);
-		assert.equal(block.extraData, hex(Buffer.from('rig 1')));
-		assert.ok(Number(block.gasLimit) < 20_000_000);
+		await until('a block has all of them', async () => {
+			const block = await call(rpc, 'eth_getBlockByNumber', 'latest', false);
+			return Number(block.number) > height && block.miner === bob && block.extraData === hex(Buffer.from('rig 1'))
+				&& Number(block.gasLimit) < 20_000_000;
+		});
 		await call(rpc, 'miner_stop');
 		assert.equal((await call(rpc, 'miner_settings')).threads, 0);
 		for (const [method, param] of [

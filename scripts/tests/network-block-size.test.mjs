@@ -69,7 +69,8 @@ test('a full block of 8 MiB reaches four nodes', { timeout }, async (t) => {
 		// that removes a very long, non-existent key from the state.
 		const long = hex(randomBytes(MAX_BLOCK - MAX_NORMAL - ROOM));
 		await send(api.tx.sudo.sudo(api.tx.system.killStorage([long])));
-		assert.equal((await alice.rpc.call('author_pendingExtrinsics')).length, sizes.length + 1);
+		const pending = async () => (await alice.rpc.call('author_pendingExtrinsics')).length;
+		await until('all of them are in the pool', async () => (await pending()) === sizes.length + 1);
 	}
 
 	/** Lets Alice mine, and returns the block that includes all of the transactions, if there is one. */

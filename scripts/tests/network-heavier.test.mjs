@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeChain } from '../lib/made-chain.mjs';
 import { Network, step } from '../lib/network.mjs';
-import { leads } from '../lib/pow-header.mjs';
+import { outweighs } from '../lib/pow-header.mjs';
 import { until } from '../lib/rpc.mjs';
 import { identities } from '../lib/spec.mjs';
 import { balanceAt, transfer } from '../lib/transfers.mjs';
@@ -25,8 +25,6 @@ const HEAVIER = { blocks: 100, interval: 1 };
 const LONGER = { blocks: 140, interval: 600 };
 /** The hash rates of each half's two miners, in hashes per second. */
 const HASH_RATES = [4000, 2000];
-/** What the half with the longer chain finds in half a minute: by so much its chain is the lighter. */
-const LEAD = 30n * BigInt(2 * HASH_RATES[1]);
 /** The age of the genesis block, in seconds. It is older than all other blocks. */
 const AGE = 2 * LONGER.blocks * LONGER.interval;
 
@@ -53,7 +51,8 @@ test('the heavier of two chains wins, although it is shorter', { timeout }, asyn
 		groups: ([alice, bob, charlie, dave]) => [[alice, bob], [charlie, dave]],
 	});
 	t.after(() => network.stop());
-	const [alice, , charlie] = network.members;
+	const [alice, , charlie, dave] = network.members;
+	const longerHalf = [charlie, dave].map(({ rpc }) => rpc);
 
 	await step(t, network, 'each half mines on its own chain, and finalizes nothing', async () => {
 		await Promise.all([alice.rpc.bestFrom(HEAVIER.blocks + 1), charlie.rpc.bestFrom(LONGER.blocks + 1)]);
@@ -68,7 +67,7 @@ test('the heavier of two chains wins, although it is shorter', { timeout }, asyn
 	});
 
 	await step(t, network, "all follow the heavier chain, which includes both halves' transactions", async (t) => {
-		const { tips, weights } = await leads(alice.rpc, charlie.rpc, 0, LEAD);
+		const { tips, weights } = await outweighs(alice.rpc, longerHalf, 0);
 		const [heavier, longer] = tips;
 		t.diagnostic(`numbers ${heavier.number} and ${longer.number}, total difficulties ${weights}`);
 		assert.ok(heavier.number < longer.number, 'the heavier chain is shorter');
@@ -79,6 +78,11 @@ test('the heavier of two chains wins, although it is shorter', { timeout }, asyn
 		const settledHash = await alice.rpc.hashAt(settled);
 		assert.notEqual(await charlie.rpc.hashAt(settled), settledHash);
 		await network.connect(...network.members);
+		await until('the other half has gone over to it', async () => {
+			const hashes = await Promise.all(longerHalf.map((rpc) => rpc.hashAt(settled)));
+			return hashes.every((hash) => hash === settledHash);
+		});
+		await Promise.all(longerHalf.map((rpc) => rpc.call('miner_start')));
 		// When finality has passed the height of both chains, every node has the heavier chain's block.
 		await network.finalizedFrom(longer.number + 1);
 		for (const { name, rpc } of network.members) {

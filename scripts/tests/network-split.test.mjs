@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { Network, step } from '../lib/network.mjs';
-import { leads } from '../lib/pow-header.mjs';
+import { outweighs } from '../lib/pow-header.mjs';
 import { until } from '../lib/rpc.mjs';
 import { hex, recordKey } from '../lib/sharing.mjs';
 import { identities } from '../lib/spec.mjs';
@@ -19,8 +19,6 @@ const timeout = 600_000;
 const HEALING = 120_000;
 /** The nodes' hash rates. The first two nodes are the heavier side. */
 const HASH_RATES = [4000, 4000, 1000, 1000];
-/** What the lighter side finds in a quarter of a minute: by so much the other side leads before the network heals. */
-const LEAD = 15n * BigInt(HASH_RATES[2] + HASH_RATES[3]);
 /** A difficulty that yields a block every 0.8 seconds on average on the heavier side, and every 3 seconds on the other. */
 const DIFFICULTY = '0x1800';
 const MIB = 1024 * 1024;
@@ -90,7 +88,7 @@ test('a network split during an upload becomes one again', { timeout, skip }, as
 		let number = common;
 		for (let size = 0; size <= ANSWER; size += await bodySize(alice, number)) number += 1;
 		await until('the lighter side has that number of blocks too', async () => (await charlie.rpc.best()).number > number);
-		const { tips } = await leads(alice.rpc, charlie.rpc, common, LEAD);
+		const { tips } = await outweighs(alice.rpc, [charlie, dave].map(({ rpc }) => rpc), common);
 		top = await alice.rpc.header(await alice.rpc.hashAt(number));
 		t.diagnostic(`common block ${common}, ${number} ends the large ones, tips ${tips.map((tip) => tip.number)}`);
 	});

@@ -70,7 +70,7 @@ test('an account acts for another one, within the limits of its kind of proxy', 
 		new Promise((resolve, reject) => {
 			const sent = call.signAndSend(signer, ({ events, status, dispatchError }) => {
 				if (dispatchError) reject(new Error(dispatchError.toString()));
-				else if (status.isInBlock) sent.then((end) => end()).then(() => resolve(events));
+				else if (status.isInBlock || status.isFinalized) sent.then((end) => end()).then(() => resolve(events));
 			});
 			sent.catch(reject);
 		});

@@ -17,7 +17,7 @@ import { Client } from '../lib/sharing.mjs';
 
 const LONG = process.env.ISTHMUS_LONG === '1';
 /** Ends hung tests, in milliseconds. It does not test speed. */
-const timeout = LONG ? 3_600_000 : 300_000;
+const timeout = LONG ? 3_600_000 : 600_000;
 const [FAILED, USAGE, REFUSED] = [1, 2, 4];
 /** How many files there are, and how many in each folder. */
 const [FILES, IN_ONE] = LONG ? [100_000, 1000] : [400, 40];

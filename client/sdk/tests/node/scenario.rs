@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Starts the node that all scenarios share, and makes accounts for each of them.
 
+use crate::liar::draw;
 use isthmus_sdk::*;
 use std::{
 	net::TcpListener,
@@ -62,9 +63,12 @@ impl Node {
 	}
 }
 
-/// Returns two free ports, which differ.
+/// Returns two free ports, which differ, of those that the system gives to no other connection before the node listens.
 fn free_ports() -> [u16; 2] {
-	let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+	let mut random = u64::from(std::process::id());
+	let mut free = std::iter::repeat_with(|| 10_000 + draw(&mut random, 20_000) as u16)
+		.filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
+	let listeners = [(); 2].map(|()| free.next().unwrap());
 	listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
