@@ -4,7 +4,7 @@
 use crate::{
 	justifications::Justifications,
 	ledger::{ChainLedger, HashedHeader},
-	machine::{Action, Limits, Machine, Offence, Outcome, Time},
+	machine::{Action, Ledger as _, Limits, Machine, Offence, Outcome, Time},
 	metrics::SyncMetrics,
 	spares::{Spares, Trial, Verdict},
 	thinning::thin_out,
@@ -249,7 +249,9 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 			self.spares.ended(&trial, verdict);
 			match verdict {
 				Verdict::Good => self.justifications.ended(&trial.hash, true),
-				Verdict::Bad => self.machine.drop_peer(trial.peer, Offence::BadJustification),
+				Verdict::Bad => self
+					.machine
+					.drop_peer(trial.peer, Offence::BadJustification),
 				Verdict::Useless => {}
 			}
 		}

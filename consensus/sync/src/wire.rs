@@ -17,9 +17,7 @@ use crate::{
 };
 use codec::Encode;
 use futures::future::BoxFuture;
-use isthmus_engine::{
-	BlockError, ChainClient, PeerCheck, ProvedHeader, HEADERS_BELOW, SEALS_KEPT,
-};
+use isthmus_engine::{BlockError, ChainClient, PeerCheck, ProvedHeader, HEADERS_BELOW, SEALS_KEPT};
 use isthmus_primitives::{digest::MAX_HEADER_BYTES, Block, Hash, Header, TotalDifficulty};
 use isthmus_rules::Rejection;
 use polkadot_sdk::*;

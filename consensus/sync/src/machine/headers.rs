@@ -299,7 +299,9 @@ impl<L: Ledger> Machine<L> {
 			return;
 		};
 		let ahead = match top {
-			Some((_, number)) if number >= best.1.saturating_add(HEADERS_AHEAD as u32) => HEADERS_AHEAD,
+			Some((_, number)) if number >= best.1.saturating_add(HEADERS_AHEAD as u32) => {
+				HEADERS_AHEAD
+			}
 			Some((tip, number)) if self.main.has(number, &tip) => self.main.up_to(number),
 			Some((tip, _)) => self.tree.chain(&tip).count(),
 			None => 0,
