@@ -18,7 +18,9 @@ use crate::{
 use codec::Encode;
 use futures::future::BoxFuture;
 use isthmus_engine::{BlockError, ChainClient, PeerCheck, ProvedHeader, HEADERS_BELOW, SEALS_KEPT};
-use isthmus_primitives::{digest::MAX_HEADER_BYTES, Block, Hash, Header, TotalDifficulty};
+use isthmus_primitives::{
+	digest::MAX_HEADER_BYTES, params::EthashSizes, Block, Hash, Header, TotalDifficulty,
+};
 use isthmus_rules::Rejection;
 use polkadot_sdk::*;
 use sc_consensus::IncomingBlock;
@@ -388,6 +390,14 @@ impl<C: ChainClient> Wire<C> {
 					state: None,
 				}),
 			});
+		}
+		// With development sizes, reading the uncles takes longer than hashing them.
+		if self.check.chain().parameters().ethash == EthashSizes::Full {
+			let blocks = arrived.iter().filter_map(|arrival: &Arrived| {
+				let IncomingBlock { header, body, .. } = &*arrival.block;
+				Some((header.as_ref()?, body.as_deref()?))
+			});
+			self.check.hash_uncles(blocks);
 		}
 		Ok(arrived)
 	}
