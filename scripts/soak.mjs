@@ -3,7 +3,7 @@
 // The `scripts/soak` command: a network under constant trouble, and the checks of what it must survive.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -172,12 +172,14 @@ async function main() {
 	if (!(hours > 0) || !(nodes >= 4) || !Number.isInteger(seed) || positionals.length > 1) {
 		throw new Error('expected scripts/soak [HOURS] [--nodes NODES] [--seed SEED], with at least 4 nodes: see scripts/soak --help');
 	}
+	const [load] = loadavg();
 	const figures = await soak({ seconds: hours * 3600, nodes, seed, log: (text) => process.stderr.write(`${text}\n`) });
 	const { stdout } = await runToEnd(['--version']);
 	const written = page({
 		...figures,
 		command: ['scripts/soak', ...process.argv.slice(2)].join(' '),
 		machine: `${cpus().length} cores of ${cpus()[0].model.trim()}`,
+		load,
 		node: stdout.trim(),
 		date: new Date().toISOString().slice(0, 10),
 	});

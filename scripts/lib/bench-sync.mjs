@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Measures how fast a new node gets a chain of small blocks from one peer on this machine: by warp sync, and from
-// genesis. The chain is made in advance, with forks and uncles, and each of its blocks is final.
+// genesis. The chain is made in advance, with forks and uncles, and each of its blocks is final. If PROFILE names a folder,
+// the sync from genesis is measured once more with `perf`.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,6 +10,7 @@ import { join } from 'node:path';
 import { makeChain } from './made-chain.mjs';
 import { PeakMemory } from './memory.mjs';
 import { LocalNode, processorTime } from './node.mjs';
+import { Profile } from './profile.mjs';
 import { Rpc, until } from './rpc.mjs';
 import { identities, writeSpec } from './spec.mjs';
 
@@ -26,25 +28,30 @@ async function start(spec, basePath, args = []) {
 	return { node, rpc: await Rpc.connect(node.url), stop: () => node.stop() };
 }
 
-/** Has a new node sync from the source, and prints how long that took from the moment that it learnt of the peer. */
-async function measure(name, folder, spec, source, args) {
+/**
+ * Has a new node sync from the source, and prints how long that took from the moment that it learnt of the peer. With
+ * samples in the file `samples`, if one is named.
+ */
+async function measure(name, folder, spec, source, args, samples) {
 	const fresh = await start(spec, join(folder, name), ['--reserved-only', ...args]);
 	try {
 		const peerId = await source.rpc.call('system_localPeerId');
 		const memory = new PeakMemory(fresh.node.pid);
-		const before = processorTime(fresh.node);
+		const profile = samples && (await Profile.start(fresh.node.pid, samples));
+		const [before, sourceBefore] = [processorTime(fresh.node), processorTime(source.node)];
 		await fresh.rpc.call('system_addReservedPeer', `/ip4/127.0.0.1/tcp/${source.node.peerPort}/p2p/${peerId}`);
 		const started = performance.now();
 		await until('all blocks are synced', async () => (await fresh.rpc.best()).number >= blocks, PATIENCE);
 		const seconds = (performance.now() - started) / 1000;
-		const used = processorTime(fresh.node) - before;
+		const [used, sourceUsed] = [processorTime(fresh.node) - before, processorTime(source.node) - sourceBefore];
 		const log = readFileSync(fresh.node.logPath, 'utf8');
 		const begins = /history begins with block #(\d+)/.exec(log);
 		console.log(
 			`${name.padEnd(8)}  ${seconds.toFixed(1)} s to block #${blocks}, ${(blocks / seconds).toFixed(0)} blocks/s, ` +
-				`${used.toFixed(1)} s of a core, ${memory.end().toFixed(0)} MiB at the peak` +
+				`${used.toFixed(1)} s of a core, and ${sourceUsed.toFixed(1)} s of the peer's, ${memory.end().toFixed(0)} MiB at the peak` +
 				(begins ? `, history from #${begins[1]}` : ''),
 		);
+		if (profile) console.log(await profile.end());
 	} finally {
 		await fresh.rpc.disconnect();
 		await fresh.stop();
@@ -68,6 +75,9 @@ for (const ethash of SIZES) {
 		source = await start(spec, join(folder, 'source'));
 		await measure('warp', folder, spec, source, ['--sync', 'warp']);
 		await measure('genesis', folder, spec, source, []);
+		if (process.env.PROFILE) {
+			await measure('profiled', folder, spec, source, [], join(process.env.PROFILE, `sync-${ethash}.perf`));
+		}
 	} finally {
 		await source?.rpc.disconnect();
 		await source?.stop();

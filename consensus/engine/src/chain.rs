@@ -458,7 +458,7 @@ impl<C: ChainClient> Chain<C> {
 			.client
 			.block_body(hash)?
 			.ok_or(CheckError::MissingBody(hash))?;
-		self.uncles(header.parent_hash, body)
+		self.uncles(header.parent_hash, &body)
 	}
 
 	/// Returns the uncles that a body on `parent` names. A body that the runtime cannot read names none.
@@ -472,14 +472,15 @@ impl<C: ChainClient> Chain<C> {
 	pub(crate) fn uncles(
 		&self,
 		parent: Hash,
-		mut body: Vec<OpaqueExtrinsic>,
+		body: &[OpaqueExtrinsic],
 	) -> Result<Vec<Header>, CheckError> {
 		// The first byte of an extrinsic has its kind in the two highest bits (0 for a bare one), and its version.
-		body.retain(|extrinsic| {
+		let is_bare = |extrinsic: &&OpaqueExtrinsic| {
 			let first = extrinsic.inner().first();
 			first.is_none_or(|byte| byte >> 6 == 0)
-		});
-		let uncles = self.client.runtime_api().uncles(parent, body)?;
+		};
+		let bare = body.iter().filter(is_bare).cloned().collect();
+		let uncles = self.client.runtime_api().uncles(parent, bare)?;
 		Ok(uncles.unwrap_or_default())
 	}
 }

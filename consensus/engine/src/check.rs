@@ -165,7 +165,7 @@ impl<C: ChainClient> Chain<C> {
 		}
 		let body = body.ok_or(CheckError::MissingBody(header.hash))?;
 		// A body that the runtime cannot read names no uncles, so H_o does not match it.
-		let uncles = self.uncles(header.parent_hash, body.to_vec())?;
+		let uncles = self.uncles(header.parent_hash, body)?;
 		let (ancestors, included) = self.ancestry(header.parent_hash)?;
 		let ancestry = Ancestry {
 			ancestors: &ancestors,

@@ -60,6 +60,11 @@ impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
 		}
 	}
 
+	/// Returns the import that blocks are passed on to.
+	pub fn inner(&self) -> &I {
+		&self.inner
+	}
+
 	/// Makes a finalized block that comes with its state the first one of this node's history. Total difficulties
 	/// count from it.
 	fn begin_history(&self, block: &mut BlockImportParams<Block>) -> Result<(), CheckError> {
@@ -109,10 +114,13 @@ impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
 
 		// Comparing with the client's best block is not enough: once finality has moved to another fork,
 		// that is the finalized block until a block is imported above it.
-		let best = self.select_chain.heaviest_above(info.finalized_hash)?;
+		let best = match self.select_chain.best_above(info.finalized_hash)? {
+			Some(best) => best,
+			None => chain.standing(info.finalized_hash)?,
+		};
 		let best = chain
 			.standing_of_new(&header, arrival)?
-			.is_better_than(&chain.standing(best)?)
+			.is_better_than(&best)
 			&& chain.descends_from(header.parent_hash, info.finalized_hash)?;
 		block.fork_choice = Some(ForkChoiceStrategy::Custom(best));
 		Ok(())

@@ -121,6 +121,7 @@ pub use miner::{CpuMiner, MAX_THREADS};
 pub use peer_check::{PeerCheck, ProvedChain, ProvedHeader};
 pub use rate_limit::RateLimitedLog;
 pub use refusals::{Refusals, Refused};
+pub use seal_memo::SEALS_KEPT;
 pub use sealer::{Job, Mined, Sealer};
 pub use select_chain::HeaviestChain;
 pub use verifier::PowVerifier;

@@ -10,7 +10,11 @@ use crate::{
 	rate_limit::RateLimitedLog,
 	refusals::Refused,
 };
-use isthmus_primitives::{digest::PowHeader, Hash, Header, TotalDifficulty};
+use isthmus_primitives::{
+	digest::{uncles_hash, PowHeader},
+	params::{MAX_UNCLES, MAX_UNCLE_GENERATIONS},
+	Hash, Header, TotalDifficulty,
+};
 use isthmus_rules::{self as rules, HeaderError, Parent, Rejection};
 use polkadot_sdk::*;
 use sp_runtime::OpaqueExtrinsic;
@@ -82,6 +86,50 @@ impl<C: ChainClient> PeerCheck<C> {
 	pub fn body(&self, header: &Header, body: &[OpaqueExtrinsic]) -> Result<(), BlockError> {
 		rules::validate_extrinsics_root(header, body)
 			.map_err(|error| self.rejected(header, Rejection::from(error).into()))
+	}
+
+	/// Computes the light hashes of the uncles that these blocks name, several at a time. The import, which checks the uncles,
+	/// then finds the results; otherwise it would compute each when it comes to it.
+	///
+	/// What cannot be read here is left to the import.
+	pub fn hash_uncles<'a>(
+		&self,
+		blocks: impl IntoIterator<Item = (&'a Header, &'a [OpaqueExtrinsic])>,
+	) {
+		let at = self.chain.client().info().best_hash;
+		let mut uncles = Vec::new();
+		for (header, body) in blocks {
+			uncles.extend(self.named_uncles(at, header, body).unwrap_or_default());
+		}
+		// The import reports the same error.
+		let _ = self.chain.hashimoto_each(&uncles);
+	}
+
+	/// Returns those uncles of a block that pass the rules which need no other block. The runtime after the block `at` reads
+	/// the body.
+	fn named_uncles(
+		&self,
+		at: Hash,
+		header: &Header,
+		body: &[OpaqueExtrinsic],
+	) -> Option<Vec<PowHeader>> {
+		let committed = read(header).ok()?.pre.uncles_hash;
+		if committed == uncles_hash(&[]) {
+			return None;
+		}
+		let named = self.chain.uncles(at, body).ok()?;
+		if named.len() > MAX_UNCLES as usize || uncles_hash(&named) != committed {
+			return None;
+		}
+		let passes = |uncle: &PowHeader| {
+			// For the number of another epoch, that epoch's cache would be made.
+			let generations = header.number.checked_sub(uncle.number);
+			generations.is_some_and(|n| (1..=MAX_UNCLE_GENERATIONS).contains(&n))
+				&& rules::validate_static(self.chain.parameters(), uncle).is_ok()
+				&& rules::validate_seal_quick(uncle).is_ok()
+		};
+		let uncles = named.iter().filter_map(|uncle| read(uncle).ok());
+		Some(uncles.filter(passes).collect())
 	}
 
 	/// Checks consecutive headers, lowest first, against every rule for headers. `parent` is the parent of the

@@ -8,7 +8,10 @@ use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 
 /// The number of headers whose results are kept, at 160 bytes each.
-const KEPT: usize = 1024;
+///
+/// A node that syncs checks the headers of thousands of blocks before it imports the first of them. If it did not keep the
+/// results until then, the import would compute each of them again, and one at a time.
+pub const SEALS_KEPT: usize = 16_384;
 
 /// Hashimoto's results for recent headers, by the header's hash. That hash covers the seal hash, the nonce
 /// and the number, so it determines the result.
@@ -46,7 +49,7 @@ impl SealMemo {
 		if results.works.insert(header, work).is_none() {
 			results.order.push_back(header);
 		}
-		if results.order.len() > KEPT {
+		if results.order.len() > SEALS_KEPT {
 			if let Some(oldest) = results.order.pop_front() {
 				results.works.remove(&oldest);
 			}
@@ -65,7 +68,7 @@ mod tests {
 			mix_hash: Hash::zero(),
 			result: Hash::zero(),
 		};
-		let headers = KEPT as u64 + 1;
+		let headers = SEALS_KEPT as u64 + 1;
 		for number in 0..headers {
 			memo.insert(Hash::from_low_u64_be(number), work);
 		}

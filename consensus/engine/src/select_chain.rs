@@ -45,6 +45,16 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 	///
 	/// Returns the database's error.
 	pub(crate) fn heaviest_above(&self, base: Hash) -> Result<Hash, CheckError> {
+		let best = self.best_above(base)?;
+		Ok(best.map_or(base, |best| best.hash))
+	}
+
+	/// Returns the best leaf that is `base` or descends from it, with its place in the fork choice.
+	///
+	/// # Errors
+	///
+	/// Returns the database's error.
+	pub(crate) fn best_above(&self, base: Hash) -> Result<Option<Standing>, CheckError> {
 		let blockchain = self.backend.blockchain();
 		let mut best: Option<Standing> = None;
 		// While a block is being written, it is already a leaf in place of its parent, but it cannot be
@@ -52,7 +62,11 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 		// outdated answer: a verifier that cannot find its target does not vote in that round, and if it
 		// is the only one, the round never ends.)
 		let best_block = self.chain.client().info().best_hash;
-		for leaf in blockchain.leaves()?.into_iter().chain([best_block]) {
+		let mut leaves = blockchain.leaves()?;
+		if !leaves.contains(&best_block) {
+			leaves.push(best_block);
+		}
+		for leaf in leaves {
 			if !self.chain.knows(leaf)? || !self.chain.descends_from(leaf, base)? {
 				continue;
 			}
@@ -61,7 +75,7 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 				best = Some(standing);
 			}
 		}
-		Ok(best.map_or(base, |best| best.hash))
+		Ok(best)
 	}
 
 	fn expect_header(&self, hash: Hash) -> Result<Header, ConsensusError> {

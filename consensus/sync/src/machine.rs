@@ -13,7 +13,8 @@ mod types;
 
 pub use types::{
 	Action, Arrival, Base, Census, Checked, Direction, Failure, Head, Ledger, Limits, Link,
-	Offence, Outcome, Place, Problem, Proved, Time, HEADERS_PER_REQUEST, MAX_ANSWER, MIN_BUDGET,
+	Offence, Outcome, Place, Problem, Proved, Time, HEADERS_AHEAD, HEADERS_PER_REQUEST, MAX_ANSWER,
+	MIN_BUDGET,
 };
 
 use failed::FailedBlocks;

@@ -9,15 +9,18 @@ use crate::{
 	answer::{is_reasonable, MAX_JUSTIFICATION},
 	ledger::HashedHeader,
 	machine::{
-		Arrival, Base, Checked, Direction, Failure, Link, Problem, Proved, HEADERS_PER_REQUEST,
+		Arrival, Base, Checked, Direction, Failure, Link, Problem, Proved, HEADERS_AHEAD,
+		HEADERS_PER_REQUEST,
 	},
 	warp::{ProofStep, StateStep, Target},
 	LOG_TARGET,
 };
 use codec::Encode;
 use futures::future::BoxFuture;
-use isthmus_engine::{BlockError, ChainClient, PeerCheck, ProvedHeader, HEADERS_BELOW};
-use isthmus_primitives::{digest::MAX_HEADER_BYTES, Block, Hash, Header, TotalDifficulty};
+use isthmus_engine::{BlockError, ChainClient, PeerCheck, ProvedHeader, HEADERS_BELOW, SEALS_KEPT};
+use isthmus_primitives::{
+	digest::MAX_HEADER_BYTES, params::EthashSizes, Block, Hash, Header, TotalDifficulty,
+};
 use isthmus_rules::Rejection;
 use polkadot_sdk::*;
 use sc_consensus::IncomingBlock;
@@ -36,6 +39,10 @@ const GRANDPA: ConsensusEngineId = *b"FRNK";
 const MAX_HEADERS_ANSWER: usize = HEADERS_PER_REQUEST as usize * (MAX_HEADER_BYTES + 128);
 /// How many answers are decoded and checked at the same time.
 const WORKERS: usize = 2;
+
+// The import must find the results for the seals that were checked this far ahead of it, also while there is a fork.
+const _: () = assert!(SEALS_KEPT >= 2 * HEADERS_AHEAD);
+
 /// A block that arrived.
 pub(crate) type Arrived = Arrival<Box<IncomingBlock<Block>>>;
 /// The result of a check of headers.
@@ -383,6 +390,14 @@ impl<C: ChainClient> Wire<C> {
 					state: None,
 				}),
 			});
+		}
+		// With development sizes, reading the uncles takes longer than hashing them.
+		if self.check.chain().parameters().ethash == EthashSizes::Full {
+			let blocks = arrived.iter().filter_map(|arrival: &Arrived| {
+				let IncomingBlock { header, body, .. } = &*arrival.block;
+				Some((header.as_ref()?, body.as_deref()?))
+			});
+			self.check.hash_uncles(blocks);
 		}
 		Ok(arrived)
 	}

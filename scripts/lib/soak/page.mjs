@@ -3,7 +3,7 @@
 // The page of a soak's figures, docs/soak.md.
 
 /** Returns the page in Markdown, for the figures that `soak` returns. */
-export function page({ command, machine, node, date, ...figures }) {
+export function page({ command, machine, load, node, date, ...figures }) {
 	const rows = [
 		['nodes, each of which mines and votes', figures.nodes],
 		['duration', `${(figures.seconds / 60).toFixed(1)} minutes`],
@@ -36,7 +36,7 @@ The soak ends with these checks: all nodes have one finalized chain, every recor
 finalized can be read by its owner and its reader, and the node that is never killed has grown by at most ${memory} MiB and
 ${handles} handles.
 
-Run on ${date} with \`${command}\`, ${node}, on ${machine}.
+Run on ${date} with \`${command}\`, ${node}, on ${machine}, whose load was ${load.toFixed(1)} before the run.
 ${faults}
 
 | | |

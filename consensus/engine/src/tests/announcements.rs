@@ -159,7 +159,7 @@ fn a_header_that_is_repeated_is_hashed_once() {
 	// When the announced block arrives, the result for its seal is already known.
 	chain.check_header(&good, u64::MAX).unwrap();
 	assert_eq!(chain.light_hashes(), 1);
-	// The memo is bounded: a thousand other headers displace this one.
+	// Nor is it computed again after a thousand other headers, as when a node syncs.
 	for byte in 0..4 {
 		draft.pre.beneficiary = AccountId::new([byte; 32]);
 		for gas_used in 0..256 {
@@ -169,7 +169,7 @@ fn a_header_that_is_repeated_is_hashed_once() {
 	}
 	assert_eq!(chain.light_hashes(), 1 + 1024);
 	chain.check_header(&good, u64::MAX).unwrap();
-	assert_eq!(chain.light_hashes(), 1 + 1025);
+	assert_eq!(chain.light_hashes(), 1 + 1024);
 }
 
 /// Returns a sealed header with this number on an unknown parent.

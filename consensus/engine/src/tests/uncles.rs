@@ -2,7 +2,7 @@
 //! Tests which blocks the next block may name as its uncles.
 
 use super::mock::*;
-use crate::{BlockTree, Chain};
+use crate::{BlockTree, Chain, PeerCheck};
 use isthmus_primitives::{
 	params::{ChainParameters, Miners},
 	AccountId, Hash, Header,
@@ -94,7 +94,7 @@ fn only_bare_extrinsics_are_decoded_to_find_uncles() {
 	for kind in [0x84, 0x45] {
 		body.push(OpaqueExtrinsic::from_blob(vec![kind, 1, 2, 3]));
 	}
-	assert_eq!(chain.uncles(blocks[2], body).unwrap(), [uncle]);
+	assert_eq!(chain.uncles(blocks[2], &body).unwrap(), [uncle]);
 }
 
 #[test]
@@ -127,4 +127,39 @@ fn on_a_bound_chain_blocks_and_uncles_have_an_admitted_beneficiary() {
 	let judged = chain.check_body(&header, &checked, Some(&nephew.body()), u64::MAX);
 	let refused = judged.unwrap_err().to_string();
 	assert!(refused.contains("only verifiers may mine"), "{refused}");
+}
+
+#[test]
+fn uncles_that_were_hashed_ahead_are_not_hashed_when_their_block_is_checked() {
+	let chain = chain(parameters());
+	let blocks = blocks(&chain, 8);
+	let check = PeerCheck::new(chain.clone());
+	let hash = |draft: &Draft, header: &Header| check.hash_uncles([(header, &draft.body()[..])]);
+	let uncles = vec![brother(&chain, blocks[6], 1), brother(&chain, blocks[7], 2)];
+	let nephew = Draft::on(&chain, blocks[8], 13).naming(uncles.clone());
+	let header = nephew.mine();
+	hash(&nephew, &header);
+	assert_eq!(chain.light_hashes(), 2);
+	let checked = chain.check_header(&header, u64::MAX).unwrap();
+	assert_eq!(chain.light_hashes(), 3);
+	chain
+		.check_body(&header, &checked, Some(&nephew.body()), u64::MAX)
+		.unwrap();
+	assert_eq!(chain.light_hashes(), 3);
+
+	// No work is done for what can be seen to be invalid: a body that is not the header's, too many uncles, one that is too
+	// old, one without a seal, and none.
+	let other = Draft::on(&chain, blocks[8], 13).naming(vec![brother(&chain, blocks[5], 3)]);
+	hash(&other, &header);
+	let many = (4..7).map(|byte| brother(&chain, blocks[7], byte));
+	let many = Draft::on(&chain, blocks[8], 13).naming(many.collect());
+	let old = Draft::on(&chain, blocks[8], 13).naming(vec![brother(&chain, blocks[0], 7)]);
+	let mut unsealed = brother(&chain, blocks[7], 8);
+	unsealed.digest.pop();
+	let unsealed = Draft::on(&chain, blocks[8], 13).naming(vec![unsealed]);
+	let none = Draft::on(&chain, blocks[8], 13);
+	for draft in [many, old, unsealed, none] {
+		hash(&draft, &draft.mine());
+	}
+	assert_eq!(chain.light_hashes(), 3);
 }

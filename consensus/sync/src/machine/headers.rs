@@ -10,7 +10,7 @@ use super::{
 	peer::{Claim, Job, Peer},
 	types::{
 		Action, Base, Checked, Direction, Failure, Ledger, Link, Offence, Place, Problem,
-		HEADERS_PER_REQUEST,
+		HEADERS_AHEAD, HEADERS_PER_REQUEST,
 	},
 	Machine,
 };
@@ -21,8 +21,6 @@ use std::time::Duration;
 const DEEP: usize = 1024;
 /// A claim at most this far above what we know of the peer's chain is proved by walking down.
 const NEAR: BlockNumber = HEADERS_PER_REQUEST;
-/// The maximum number of a peer's proved headers whose blocks are not in the database.
-const WINDOW: usize = 4096;
 /// The maximum time for which a header from the future is kept.
 const PATIENCE: Duration = Duration::from_secs(45);
 
@@ -301,12 +299,14 @@ impl<L: Ledger> Machine<L> {
 			return;
 		};
 		let ahead = match top {
-			Some((_, number)) if number >= best.1.saturating_add(WINDOW as u32) => WINDOW,
+			Some((_, number)) if number >= best.1.saturating_add(HEADERS_AHEAD as u32) => {
+				HEADERS_AHEAD
+			}
 			Some((tip, number)) if self.main.has(number, &tip) => self.main.up_to(number),
 			Some((tip, _)) => self.tree.chain(&tip).count(),
 			None => 0,
 		};
-		if ahead >= WINDOW {
+		if ahead >= HEADERS_AHEAD {
 			// Go on when some of these blocks are in the database.
 			return;
 		}

@@ -9,6 +9,8 @@ pub type Time = Duration;
 
 /// The maximum number of headers that one request asks for. Substrate answers with no more.
 pub const HEADERS_PER_REQUEST: u32 = 128;
+/// The maximum number of a peer's proved headers whose blocks are not in the database.
+pub const HEADERS_AHEAD: usize = 4096;
 /// The maximum size of an answer, in bytes: the network's own limit for a response.
 pub const MAX_ANSWER: u64 = 16 * 1024 * 1024;
 /// The smallest budget, in bytes: two requests that the next block needs, and two others.
