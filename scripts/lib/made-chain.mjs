@@ -30,7 +30,6 @@ function adversaryPath() {
  * @param {number} [order.bodyBytes] The number of bytes of transactions in each block of the best chain.
  * @param {number} [order.finalizeEvery] Finalize the best chain each time it has grown by this number of blocks; 0 for
  * never. Alice must be the chain's only verifier.
- * @param {number} [order.falsify] The number of a block that gets a false proof that it is final; no block above it gets one.
  * @param {number} [order.changeEvery] Change Alice's vote key each time the best chain has grown by this number of blocks; 0
  * for never. Two sessions later a new set of voters begins.
  * @param {number} [order.timeout] How long that may take, in milliseconds.
@@ -41,7 +40,7 @@ export function makeChain(spec, basePath, order) {
 	const { blocks, interval, forkEvery = 0, seed = 1, bodyBytes = 0, timeout = TIMEOUT } = order;
 	const options = {
 		...{ blocks, interval, seed, 'fork-every': forkEvery, 'body-bytes': bodyBytes },
-		...{ 'finalize-every': order.finalizeEvery ?? 0, falsify: order.falsify ?? 0, 'change-every': order.changeEvery ?? 0 },
+		...{ 'finalize-every': order.finalizeEvery ?? 0, 'change-every': order.changeEvery ?? 0 },
 	};
 	const args = ['make-chain', '--chain', spec, '--base-path', basePath];
 	for (const [name, value] of Object.entries(options)) args.push(`--${name}`, String(value));

@@ -60,11 +60,6 @@ impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
 		}
 	}
 
-	/// Returns the import that blocks are passed on to.
-	pub fn inner(&self) -> &I {
-		&self.inner
-	}
-
 	/// Makes a finalized block that comes with its state the first one of this node's history. Total difficulties
 	/// count from it.
 	fn begin_history(&self, block: &mut BlockImportParams<Block>) -> Result<(), CheckError> {

@@ -72,11 +72,6 @@ impl Justifications {
 		Some(needed.number)
 	}
 
-	/// Returns the number of the lowest block whose justification is needed.
-	pub(crate) fn lowest(&self) -> Option<BlockNumber> {
-		self.0.iter().map(|needed| needed.number).min()
-	}
-
 	/// Returns whom to ask for which justification now. The lowest block comes first: a set of verifiers is
 	/// announced by the one before it.
 	pub(crate) fn next(

@@ -15,7 +15,6 @@
 //! | a block that two peers have is not left to one of them | `machine/bodies.rs` |
 //! | bytes that are not an announcement cost their sender the connection | `announcements.rs` |
 //! | a peer that asks without end makes no other peer wait | `turns.rs` |
-//! | a false justification costs its sender the connection, and nothing that other peers gave | `spares.rs` |
 //! | a block that cannot be imported is tried again, less and less often | `machine/failed.rs` |
 //!
 //! A node that is started with `--sync warp` first fetches the state of a finalized block instead of the blocks from
@@ -32,7 +31,6 @@ mod justifications;
 mod ledger;
 pub mod machine;
 mod metrics;
-mod spares;
 mod strategy;
 mod thinning;
 mod turns;
@@ -44,7 +42,7 @@ mod wire;
 pub use announcements::StrictAnnouncements;
 pub use ledger::ChainLedger;
 pub use metrics::SyncMetrics;
-pub use strategy::{Finalize, HeaviestSync, SyncParts};
+pub use strategy::{HeaviestSync, SyncParts};
 pub use turns::in_turn;
 pub use warp_wire::WarpProtocols;
 

@@ -4,16 +4,15 @@
 use crate::{
 	justifications::Justifications,
 	ledger::{ChainLedger, HashedHeader},
-	machine::{Action, Ledger as _, Limits, Machine, Offence, Outcome, Time},
+	machine::{Action, Limits, Machine, Offence, Outcome, Time},
 	metrics::SyncMetrics,
-	spares::{Spares, Trial, Verdict},
 	thinning::thin_out,
 	warp_wire::WarpProtocols,
 	warping::{Step, Warping},
 	wire::{Answer, Wire},
 	LOG_TARGET,
 };
-use futures::{channel::oneshot, future::BoxFuture, FutureExt};
+use futures::{future::BoxFuture, FutureExt};
 use isthmus_engine::{Chain, ChainClient, PeerCheck, RateLimitedLog};
 use isthmus_primitives::{Block, BlockNumber, Hash, Header};
 use polkadot_sdk::*;
@@ -29,21 +28,14 @@ use sc_network_sync::{
 	SyncState, SyncStatus,
 };
 use sp_blockchain::Error as ClientError;
-use sp_consensus::{BlockOrigin, Error as ConsensusError};
-use sp_consensus_grandpa::GRANDPA_ENGINE_ID;
-use sp_runtime::Justification;
+use sp_consensus::BlockOrigin;
 use std::{any::Any, sync::Arc, time::Instant};
-use tokio::runtime::Handle;
 
 const HEADERS: StrategyKey = StrategyKey::new("headers");
 const BODIES: StrategyKey = StrategyKey::new("bodies");
 const CHECK: StrategyKey = StrategyKey::new("check");
 const JUSTIFICATION: StrategyKey = StrategyKey::new("justification");
 const WARP: StrategyKey = StrategyKey::new("warp");
-
-/// Finalizes a block by a justification.
-pub type Finalize =
-	Arc<dyn Fn(Hash, BlockNumber, Justification) -> Result<(), ConsensusError> + Send + Sync>;
 
 /// What a sync needs.
 pub struct SyncParts<C> {
@@ -56,8 +48,6 @@ pub struct SyncParts<C> {
 	/// Where to ask for proofs of finality and for state, if the node is to begin with a finalized block instead of
 	/// genesis.
 	pub warp: Option<WarpProtocols>,
-	/// Finalizes a block by a justification that came with it.
-	pub finalize: Finalize,
 	/// Announces a block to peers.
 	pub announce: Box<dyn Fn(Hash) + Send>,
 	/// The metrics, if any are exported.
@@ -70,14 +60,10 @@ pub struct HeaviestSync<C: ChainClient> {
 	wire: Wire<C>,
 	/// The warp sync, until it is over.
 	warp: Option<Warping<C>>,
-	finalize: Finalize,
 	announce: Box<dyn Fn(Hash) + Send>,
 	metrics: Option<SyncMetrics>,
 	protocol: ProtocolName,
 	justifications: Justifications,
-	spares: Spares,
-	/// The justification that is being tried, and where its result arrives.
-	trial: Option<(Trial, oneshot::Receiver<Result<(), ConsensusError>>)>,
 	started: Instant,
 	warnings: RateLimitedLog,
 	actions: Vec<SyncingAction<Block>>,
@@ -96,7 +82,6 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 			downloader,
 			limits,
 			warp,
-			finalize,
 			announce,
 			metrics,
 		} = parts;
@@ -106,13 +91,10 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 			machine: Machine::new(ChainLedger::new(chain.clone()), limits),
 			warp: warp.and_then(|protocols| Warping::begin(chain, wire.clone(), protocols)),
 			wire,
-			finalize,
 			announce,
 			metrics,
 			protocol,
 			justifications: Justifications::default(),
-			spares: Spares::default(),
-			trial: None,
 			started: Instant::now(),
 			warnings: RateLimitedLog::default(),
 			actions: Vec::new(),
@@ -169,7 +151,6 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 					false => BlockOrigin::NetworkBroadcast,
 				};
 				let mut blocks: Vec<_> = blocks.into_iter().map(|(block, _)| *block).collect();
-				blocks.iter().for_each(|block| self.spares.keep(block));
 				if catching_up {
 					thin_out(&mut blocks);
 				}
@@ -231,53 +212,6 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 		}
 	}
 
-	/// Tries the justifications that came with blocks which are imported, but not final.
-	fn try_spares(&mut self) {
-		if let Some((trial, mut result)) = self.trial.take() {
-			let verdict = match result.try_recv() {
-				Ok(None) => {
-					self.trial = Some((trial, result));
-					return;
-				}
-				// The result is here, so the finalized block is that of now.
-				Ok(Some(result)) => {
-					Verdict::of(&result, trial.number, self.machine.ledger().finalized())
-				}
-				// It was not tried.
-				Err(_) => Verdict::Useless,
-			};
-			self.spares.ended(&trial, verdict);
-			match verdict {
-				Verdict::Good => self.justifications.ended(&trial.hash, true),
-				Verdict::Bad => self
-					.machine
-					.drop_peer(trial.peer, Offence::BadJustification),
-				Verdict::Useless => {}
-			}
-		}
-		self.spares.finalized(self.machine.ledger().finalized());
-		let Some(trial) = self.spares.next(self.justifications.lowest()) else {
-			return;
-		};
-		let (sender, result) = oneshot::channel();
-		let (wire, finalize) = (self.wire.clone(), self.finalize.clone());
-		let (hash, number) = (trial.hash, trial.number);
-		let justification = (GRANDPA_ENGINE_ID, trial.justification.clone());
-		let work = async move {
-			let tried = wire.work(move |_| finalize(hash, number, justification));
-			if let Some(tried) = tried.await {
-				// If it fails, the sync has ended.
-				let _ = sender.send(tried);
-			}
-		};
-		// It may be of a peer that has left, so it is not among the requests to peers. Outside of a runtime, as in a test,
-		// it is not tried.
-		if let Ok(runtime) = Handle::try_current() {
-			runtime.spawn(work);
-		}
-		self.trial = Some((trial, result));
-	}
-
 	/// Tells the operator if no peer keeps the blocks that are needed.
 	fn warn_of_lost_bodies(&self) {
 		let Some(number) = self.machine.lost() else {
@@ -294,7 +228,6 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 
 	/// Takes the result of an import, as far as it is not the state machine's business.
 	fn note_import(&mut self, (result, hash): &BlockResult) -> Outcome {
-		self.spares.imported(*hash, result);
 		let error = match result {
 			Ok(BlockImportStatus::ImportedKnown(..)) => return Outcome::Imported,
 			Ok(BlockImportStatus::ImportedUnknown(number, aux, peer)) => {
@@ -477,7 +410,6 @@ impl<C: ChainClient + ProofProvider<Block>> SyncingStrategy<Block> for HeaviestS
 			self.resume_warp();
 			return Ok(std::mem::take(&mut self.actions));
 		}
-		self.try_spares();
 		let now = self.now();
 		for action in self.machine.poll(now) {
 			self.act(action);

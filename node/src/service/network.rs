@@ -6,13 +6,12 @@ use super::{
 	serve::{self, Strict},
 	statements, tasks,
 };
-use crate::{client::FullGrandpaImport, rpc};
-use futures::executor::block_on;
+use crate::rpc;
 use isthmus_engine::PowAnnounceValidator;
 use isthmus_primitives::{Block, BlockNumber, Hash};
-use isthmus_sync::{machine::Limits, Finalize, HeaviestSync, SyncMetrics, SyncParts};
+use isthmus_sync::{machine::Limits, HeaviestSync, SyncMetrics, SyncParts};
 use polkadot_sdk::*;
-use sc_consensus::{DefaultImportQueue, ImportQueue, JustificationImport as _};
+use sc_consensus::{DefaultImportQueue, ImportQueue};
 use sc_consensus_grandpa::SharedAuthoritySet;
 use sc_network::{
 	config::FullNetworkConfiguration, service::traits::NetworkService, Litep2pNetworkBackend,
@@ -263,7 +262,6 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 			parallel: config.network.max_parallel_downloads as usize,
 		},
 		warp: config.network.sync_mode.is_warp().then_some(warp),
-		finalize: finalize_with(core.block_import.inner().clone()),
 		announce: announce_with(announcer.clone()),
 		metrics: config
 			.prometheus_registry()
@@ -317,14 +315,6 @@ fn serve_blocks(
 	let protocol = request_response_config;
 	serve::add_in_turns(net_config, protocol, "block-request-turns", peers, &spawn);
 	downloader
-}
-
-/// Returns what finalizes a block by its justification.
-fn finalize_with(import: FullGrandpaImport) -> Finalize {
-	Arc::new(move |hash, number, justification| {
-		let mut import = import.clone();
-		block_on(import.import_justification(hash, number, justification))
-	})
 }
 
 /// Returns what announces blocks, once the sync's service is there.

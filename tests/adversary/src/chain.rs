@@ -35,8 +35,6 @@ pub struct ChainOptions {
 	/// Finalize the best chain each time it has grown by this number of blocks; 0 for never. The last block of each set of
 	/// voters is finalized, too.
 	pub finalize_every: BlockNumber,
-	/// The number of the block whose proof that it is final is false, after which no other block has one; 0 for none.
-	pub falsify: BlockNumber,
 	/// Change the verifier's vote key each time the best chain has grown by this number of blocks; 0 for never.
 	pub change_every: BlockNumber,
 }
@@ -128,15 +126,11 @@ pub async fn make(
 		})?;
 		must_change &= first.is_some_and(|first| !made.body.contains(&first));
 		let ends_set = Voter::ends_set(&made.header);
+		let is_final = ends_set || is_due(index, options.finalize_every);
 		let (hash, number) = (made.header.hash(), made.header.number);
-		let is_above_false = options.falsify != 0 && number >= options.falsify;
-		let is_final = ends_set || (is_due(index, options.finalize_every) && !is_above_false);
 		tip = maker
 			.import(made, is_final.then(|| voter.justify(hash, number)))
 			.await?;
-		if number == options.falsify {
-			maker.finalize_falsely(tip)?;
-		}
 		if ends_set {
 			voter.begin_set();
 		}

@@ -18,7 +18,6 @@ use isthmus_primitives::{
 };
 use isthmus_rules::{self as rules, Parent};
 use polkadot_sdk::*;
-use sc_client_api::Finalizer as _;
 use sc_consensus::{
 	BlockImport, BlockImportParams, ImportResult, StateAction, StorageChanges as ImportChanges,
 };
@@ -26,11 +25,10 @@ use sp_api::{ApiExt, CallApiAt, CallContext, Core, ProvideRuntimeApi, StorageCha
 use sp_block_builder::BlockBuilder as _;
 use sp_blockchain::HeaderBackend;
 use sp_consensus::BlockOrigin;
-use sp_consensus_grandpa::GRANDPA_ENGINE_ID;
 use sp_runtime::{
 	generic::DigestItem,
 	transaction_validity::{InvalidTransaction, TransactionValidityError},
-	Digest, Justification, Justifications, OpaqueExtrinsic,
+	Digest, Justifications, OpaqueExtrinsic,
 };
 use std::path::Path;
 
@@ -313,21 +311,12 @@ impl Maker {
 	///
 	/// Returns the error of the database.
 	pub fn finalize(&self, hash: Hash) -> Result<(), MakeError> {
-		self.finalize_with(hash, None)
-	}
-
-	/// Finalizes a block, and stores a proof of it that proves nothing. A node with this database serves it to others.
-	///
-	/// # Errors
-	///
-	/// Returns the error of the database.
-	pub fn finalize_falsely(&self, hash: Hash) -> Result<(), MakeError> {
-		self.finalize_with(hash, Some((GRANDPA_ENGINE_ID, b"false".to_vec())))
-	}
-
-	fn finalize_with(&self, hash: Hash, proof: Option<Justification>) -> Result<(), MakeError> {
-		let client = &self.parts.core.client;
-		Ok(client.finalize_block(hash, proof, false)?)
+		use polkadot_sdk::sc_client_api::Finalizer;
+		self.parts
+			.core
+			.client
+			.finalize_block(hash, None, false)
+			.map_err(MakeError::from)
 	}
 
 	/// Returns whether the adversary is this block's beneficiary.

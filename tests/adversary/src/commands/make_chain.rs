@@ -51,10 +51,6 @@ pub(crate) struct Options {
 	#[arg(long, default_value = "0")]
 	finalize_every: u32,
 
-	/// The number of a block that gets a false proof that it is final; no block above it gets one. 0 for none.
-	#[arg(long, default_value = "0")]
-	falsify: u32,
-
 	/// Change the vote key of the only verifier, Alice, each time the best chain has grown by this number of blocks; 0 for
 	/// never. A new set of voters begins two sessions later. The database must have no blocks yet.
 	#[arg(long, default_value = "0")]
@@ -70,7 +66,6 @@ pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
 		seed: options.seed,
 		body_bytes: options.body_bytes,
 		finalize_every: options.finalize_every,
-		falsify: options.falsify,
 		change_every: options.change_every,
 	};
 	let summary = make(&maker, chain, |number| {
