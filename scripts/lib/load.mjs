@@ -14,7 +14,7 @@ const IN_FLIGHT = 200;
 const POOL_FULL = 1016;
 /** How long to wait before a refused transaction is sent again, in milliseconds. */
 const RETRY_AFTER = 250;
-/** After this many blocks without one of the awaited transactions, the missing ones are lost. */
+/** After this many blocks without one of the awaited transactions, the missing ones are lost, unless they are in the pool. */
 const BLOCKS_WITHOUT_ANY = 20;
 
 /** A program that keeps a processor busy until its parent is gone. */
@@ -114,7 +114,8 @@ export async function included(url, batches) {
 		let left = await missing();
 		let { number: seen } = await rpc.best();
 		let progress = seen;
-		while (left > 0 && seen < progress + BLOCKS_WITHOUT_ANY) {
+		const isPending = async () => (await rpc.call('author_pendingExtrinsics')).length > 0;
+		while (left > 0 && (seen < progress + BLOCKS_WITHOUT_ANY || (await isPending()))) {
 			({ number: seen } = await rpc.bestFrom(seen + 1));
 			const now = await missing();
 			if (now !== left) progress = seen;

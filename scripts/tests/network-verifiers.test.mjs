@@ -132,7 +132,7 @@ test('one verifier is admitted by vote, and another removed', { timeout }, async
 
 	await step(t, network, 'a node joins by warp sync: the votes of each set prove the next', async () => {
 		const warped = await network.add(['--sync', 'warp']);
-		// Where its history begins is known only when it has begun.
+		// Where its history begins is known only when it has started.
 		const { number } = await warped.rpc.finalizedFrom(1);
 		await first.rpc.finalizedFrom(number);
 		assert.equal(await warped.rpc.hashAt(number), await first.rpc.hashAt(number));

@@ -364,12 +364,15 @@ impl Client {
 		let health: Health = self.request("system_health", rpc_params![]).await?;
 		let name: String = self.request("system_name", rpc_params![]).await?;
 		let version: String = self.request("system_version", rpc_params![]).await?;
+		// In this order, so that the finalized block is not above the best one: both go on meanwhile.
+		let finalized = self.finalized().await?.block();
+		let best = self.best().await?.block();
 		Ok(Status {
 			chain: self.request("system_chain", rpc_params![]).await?,
 			genesis: self.genesis().into(),
 			node: format!("{name} {version}"),
-			best: self.best().await?.block(),
-			finalized: self.finalized().await?.block(),
+			best,
+			finalized,
 			peers: health.peers,
 			syncing: health.is_syncing,
 		})

@@ -179,10 +179,16 @@ async fn slow_workers_are_disconnected() {
 	let mut worker = Worker::log_in(&port).await;
 	worker.write(b"{").await;
 	assert_eq!(worker.read().await, None);
-	// One that is silent.
+	// One that is silent. On a busy machine, it is disconnected before its login is answered.
 	let port = serve(limits(long, long, short));
-	let mut worker = Worker::log_in(&port).await;
-	assert_eq!(worker.read().await, None);
+	let mut worker = Worker::connect(&port).await;
+	if worker
+		.ask("eth_submitLogin", json!(["rig"]))
+		.await
+		.is_some()
+	{
+		assert_eq!(worker.read().await, None);
+	}
 }
 
 #[tokio::test]
