@@ -109,7 +109,7 @@ def test_what_is_left_of_a_range_with_erased_leaves_is_granted(
     for leaf in range(3):
         archive.store(b"a letter", f"letter-{leaf}", leaf=leaf)
     shared.node.isthmus("dataset", "erase", "0", "--leaves", "1..2", "--yes", key=key)
-    with pytest.raises(Exception, match=r"leaves 1\.\.2 were erased, and 0\.\.1 and 2\.\.3 are left"):
+    with pytest.raises(isthmus.Refused, match=r"leaves 1\.\.2 were erased, and 0\.\.1 and 2\.\.3 are left"):
         archive.authorize(to=company.account, leaves="0..3")
     given = archive.authorize_left(to=company.account, leaves="0..3")
     assert [(grant.leaves, grant.reader) for grant in given] == [(range(leaf, leaf + 1), company.account) for leaf in (0, 2)]
