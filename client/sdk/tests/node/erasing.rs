@@ -310,11 +310,10 @@ async fn serve_grants_what_is_left_of_a_range() {
 	})
 	.await
 	.unwrap();
-	served.sort_by_key(|(request, _)| *request);
-	let [(first, Err(Error::PartlyErased(_))), (second, Ok(included))] = &served[..] else {
+	let [(request, Ok(included))] = &served[..] else {
 		panic!("{served:?}");
 	};
-	assert_eq!((*first, *second), (paid, asked));
+	assert_eq!(*request, asked);
 	assert_eq!(granted(included), [(0, 1), (2, 4), (5, 6)]);
 	assert!(included
 		.events
