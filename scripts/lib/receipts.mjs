@@ -2,16 +2,25 @@
 
 // Receipts: a block's data-sharing events as the leaves of a Merkle tree whose root is in the block's header. A second
 // implementation, independent of `primitives/sharing/src/history.rs`; both pass the same vectors. docs/formats.md
-// describes the layout.
+// describes the layout. And receipts of keepers, as `client/light/src/kept.rs` checks them.
 
-import { concat, integer, utf8 } from './envelope/common.mjs';
+import { compare, concat, equal, integer, utf8 } from './envelope/common.mjs';
 import { leafHash, verify } from './envelope/merkle.mjs';
+import { Malformed, NotProven } from './light/errors.mjs';
+import { Finality, header, step } from './light/finality.mjs';
+import { Reader } from './light/scale.mjs';
+import { keeper as readKeeper, keeperKey, KEEPERS_VERSION, keepersVersionKey } from './light/storage.mjs';
+import { StateProof } from './light/trie.mjs';
 
 /** The first bytes of every leaf's entry. */
 const LABEL = utf8('isthmus/receipt/v1');
 /** The first bytes of the digest item: a consensus item (SCALE variant 4) of the engine `rcpt`, 36 bytes long. */
 const ITEM = '0x047263707490';
 const ITEM_LENGTH = 36;
+/** The first bytes of a keeper's receipt. */
+const KEEPER_LABEL = utf8('isthmus/keeper-receipt/v1');
+/** The largest number of parts of the state in a keeper's receipt. */
+const MOST_PARTS = 256;
 
 /**
  * Returns the number of a block's data-sharing events and the root over them, or undefined if the header has none.
@@ -51,4 +60,74 @@ export function receiptBytes(transaction, event) {
  */
 export async function verifyReceipt({ count, root }, index, { transaction, event }, path) {
 	await verify(root, count, index, await leafHash(receiptBytes(transaction, event)), path);
+}
+
+/** Reads a keeper's receipt. */
+function readKeeperReceipt(bytes) {
+	if (!equal(bytes.slice(0, KEEPER_LABEL.length), KEEPER_LABEL)) throw new Malformed('this is no receipt of a keeper');
+	const reader = new Reader(bytes.slice(KEEPER_LABEL.length));
+	const blobs = () => reader.list((reader) => reader.blob());
+	const raw = (read) => {
+		const from = reader.at;
+		const value = read();
+		return { value, bytes: reader.since(from) };
+	};
+	const first = raw(() => header(reader));
+	const voters = blobs();
+	const steps = raw(() => reader.list(step));
+	const [owner, dataset, keeper, parts] = [reader.bytes(32), reader.u32(), reader.bytes(32), blobs()];
+	reader.end();
+	return { first, voters, steps, owner, dataset, keeper, parts };
+}
+
+/** Checks that parts of a state prove these entries, that each part is needed, and that they are in order. */
+function checkParts(root, parts, keys) {
+	const proofOf = (some) => {
+		const proof = new StateProof(root);
+		proof.add(some);
+		for (const key of keys) proof.value(key);
+		return proof;
+	};
+	const isOrdered = parts.every((part, index) => index === 0 || compare(parts[index - 1], part) < 0);
+	if (!isOrdered || parts.length > MOST_PARTS) throw new Malformed('the parts of the state are not in order, or too many');
+	const proof = proofOf(parts);
+	for (const part of parts) {
+		let isNeeded = false;
+		try {
+			proofOf(parts.filter((other) => other !== part));
+		} catch {
+			isNeeded = true;
+		}
+		if (!isNeeded) throw new Malformed('a part of the state proves nothing');
+	}
+	return proof;
+}
+
+/**
+ * Checks a receipt of a keeper, without a node: `isthmus receipt --keeper` writes it.
+ *
+ * @param {Uint8Array} bytes The file.
+ * @param {Uint8Array} genesis The hash of the chain's first block.
+ * @returns {{owner: Uint8Array, dataset: number, keeper: Uint8Array, block: number, date: number | null, entry: import('./sharing/proven.mjs').Keeper}}
+ * What the state after the block `block` says of the keeper.
+ * @throws {NotProven} `WrongGenesis`, `NotFinal`, `UnknownStorage`, or `NoKeeper`.
+ * @throws {Malformed}
+ * @throws {import('./light/errors.mjs').BadProof}
+ */
+export function verifyKeeperReceipt(bytes, genesis) {
+	const { first, voters, steps, owner, dataset, keeper, parts } = readKeeperReceipt(bytes);
+	const finality = new Finality(genesis, first.bytes, voters);
+	// A step that repeats a known block would not be looked at.
+	const numbers = [first.value, ...steps.value.map(({ header }) => header)].map(({ number }) => number);
+	if (numbers.some((number, index) => index > 0 && number <= numbers[index - 1])) {
+		throw new Malformed('the blocks of the receipt are not in order');
+	}
+	finality.follow(concat(steps.bytes, [1]));
+	const [key, versionKey] = [keeperKey(owner, dataset, keeper), keepersVersionKey()];
+	const proof = checkParts(finality.head.stateRoot, parts, [key, versionKey]);
+	const version = proof.get(versionKey, (reader) => reader.u16()) ?? 0;
+	if (version !== KEEPERS_VERSION) throw new NotProven('UnknownStorage', `the chain keeps keepers in version ${version}`);
+	const entry = proof.get(key, readKeeper);
+	if (entry === null) throw new NotProven('NoKeeper', 'the account of the receipt keeps no copy');
+	return { owner, dataset, keeper, block: finality.head.number, date: finality.date, entry };
 }

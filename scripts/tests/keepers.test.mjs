@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tests `isthmus keep` against a real node: copies of objects in folders, proofs that the runtime verifies, a damaged copy. And
-// how the JavaScript client reads keepers from the state, and that it knows if some are left out.
+// how the JavaScript client reads keepers from the state, that it knows if some are left out, and receipts of keepers.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -16,14 +16,15 @@ import { decode, little } from '../lib/light/scale.mjs';
 import { keeper, keeperOf, KEEPERS_VERSION, keepersKey } from '../lib/light/storage.mjs';
 import { StateProof } from '../lib/light/trie.mjs';
 import { LocalNode } from '../lib/node.mjs';
+import { verifyKeeperReceipt } from '../lib/receipts.mjs';
 import { until } from '../lib/rpc.mjs';
-import { Client } from '../lib/sharing.mjs';
+import { Client, hex } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 600_000;
 /** The number of blocks in a period on a development chain. */
 const PERIOD = 20;
-const [DONE, FAILED] = [0, 1];
+const [DONE, FAILED, USAGE, REFUSED, NOT_AUTHENTIC] = [0, 1, 2, 4, 5];
 
 /** The command: $ISTHMUS_CLI, or `isthmus` beside the node. */
 const program = process.env.ISTHMUS_CLI ?? join(dirname(process.env.ISTHMUS_NODE ?? ''), 'isthmus');
@@ -117,6 +118,37 @@ async function showsTheKeeper(owner, keeper, block) {
 	assert.deepEqual([pot.keepers, pot.amount], [1, pot.share * 99n]);
 }
 
+/** Checks that a receipt proves the keeper and the block of its last proof, without a node, and not with a bit changed. */
+async function hasAReceipt(owner, keeper, block) {
+	const of = ['--keeper', keeper.address, '--owner', owner.address, '--dataset', '0'];
+	const [written] = await ok('receipt', ...of, '-o', 'keeper.receipt');
+	assert.deepEqual([written.event, written.output], [null, 'keeper.receipt']);
+	const path = join(folder, 'keeper.receipt');
+	const receipt = new Uint8Array(readFileSync(path));
+	const genesis = ['--genesis', hex(client.genesis)];
+	const [proved] = await ok('verify', path, ...genesis);
+	const { owner: of_, dataset, keeper: account, kept, proven, block: after, development } = proved;
+	assert.deepEqual([of_, dataset, account, kept, proven, development], [owner.address, 0, keeper.address, 1, block, true]);
+	assert.ok(after === written.block && after >= block);
+	const read = verifyKeeperReceipt(receipt, client.genesis);
+	assert.deepEqual([client.address(read.keeper), read.entry.proven, read.block], [keeper.address, block, after]);
+	// Who keeps nothing gets none, and the block of an event is not named beside a keeper.
+	const none = await run('receipt', '--keeper', owner.address, ...of.slice(2));
+	assert.equal(none.code, REFUSED);
+	assert.match(none.stderr, /keeps no copy of dataset 0/);
+	assert.equal((await run('receipt', '7', ...of)).code, USAGE);
+	for (let bit = 5; bit < receipt.length * 8; bit += 11) {
+		const flipped = receipt.slice();
+		flipped[bit >> 3] ^= 1 << (bit & 7);
+		const names = ['Malformed', 'WrongGenesis', 'NotFinal', 'BadProof', 'NoKeeper', 'UnknownStorage'];
+		assert.throws(() => verifyKeeperReceipt(flipped, client.genesis), (error) => names.includes(error.name), `bit ${bit}`);
+		if (bit % 1100 !== 5) continue;
+		writeFileSync(path, flipped);
+		const { code, stderr } = await run('verify', path, ...genesis);
+		assert.equal(code, NOT_AUTHENTIC, `bit ${bit}: ${stderr}`);
+	}
+}
+
 before(
 	async () => {
 		folder = mkdtempSync(join(tmpdir(), 'isthmus-keepers-'));
@@ -161,6 +193,7 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 	);
 
 	await showsTheKeeper(owner, keeper, proved.block);
+	await hasAReceipt(owner, keeper, proved.block);
 
 	// All of the copy is wrong: it says so, copies it again, and proves.
 	await nextPeriod();

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus receipt`: writes a file that proves an event to anyone, without a node.
+//! `isthmus receipt`: writes a file that proves an event, or what an account keeps, to anyone, without a node.
 
 use crate::{
 	context::Context,
 	error::Error,
+	keepers::ListedKeeper,
 	options::Options,
 	output::Output,
 	progress::Bar,
 	report,
-	text::{bytes, count, shown},
+	text::{account, bytes, count, shown},
 	trace::text,
 };
 use isthmus_sdk::{
 	history::{history, ProvenEvent},
-	receipt::receipt,
-	BlockNumber,
+	receipt::{keeper_receipt, receipt},
+	AccountId, BlockNumber, DatasetId,
 };
 use serde::Serialize;
 use std::{
@@ -31,18 +32,36 @@ Commands that change the chain print the block, and `isthmus trace` shows the bl
 events. The receipt contains the event, the block's header, and the verifiers' votes from the
 chain's first block on. Anyone checks it with `isthmus verify`.
 
+With --keeper, it proves what the newest finalized state says of an account that keeps a copy of a
+dataset's objects: where, since when, and the block of its last proof.
+
 Examples:
   isthmus receipt 1042
-  isthmus receipt 1042 --event 2 --output grant.receipt")]
+  isthmus receipt 1042 --event 2 --output grant.receipt
+  isthmus receipt --keeper 5DAAnr... --owner 5FHneW46... --dataset 0")]
 pub(crate) struct Opts {
 	/// Block of the event
-	block: BlockNumber,
+	#[arg(required_unless_present = "keeper")]
+	block: Option<BlockNumber>,
 
 	/// Number of the event among the data-sharing events of the block, from 0 [default: the only one]
 	#[arg(long, value_name = "NUMBER")]
 	event: Option<u32>,
 
-	/// File to write, an existing folder to write the file into, or - for stdout [default: BLOCK-EVENT.receipt]
+	/// Account that keeps a copy, which is proven in place of an event
+	#[arg(long, value_name = "ACCOUNT", value_parser = account, conflicts_with_all = ["block", "event"])]
+	keeper: Option<AccountId>,
+
+	/// Owner of the dataset that it keeps [default: your own account]
+	#[arg(long, value_name = "ACCOUNT", value_parser = account, requires = "keeper")]
+	owner: Option<AccountId>,
+
+	/// Number of the dataset that it keeps [default: the only one]
+	#[arg(long, requires = "keeper")]
+	dataset: Option<DatasetId>,
+
+	/// File to write, an existing folder to write the file into, or - for stdout [default: BLOCK-EVENT.receipt, or
+	/// keeper-DATASET-BLOCK.receipt]
 	#[arg(long, short, value_name = "FILE")]
 	output: Option<PathBuf>,
 
@@ -56,7 +75,8 @@ pub(crate) struct Opts {
 pub(crate) struct Written {
 	block: BlockNumber,
 	bytes: u64,
-	event: u32,
+	/// The event's number; `None` if the receipt is a keeper's.
+	event: Option<u32>,
 	output: String,
 	#[serde(skip)]
 	text: String,
@@ -71,55 +91,111 @@ impl fmt::Display for Written {
 
 /// Runs the command. Returns `None` if the receipt was written to stdout.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Written>, Error> {
-	let named = opts.output.filter(|output| !output.as_os_str().is_empty());
+	let named = opts.output.as_deref();
+	let named = named.filter(|output| !output.as_os_str().is_empty());
 	// An output that cannot be written is reported before the command connects.
-	if let Some(output) = &named {
-		target(
-			output,
-			opts.block,
+	if let Some(output) = named {
+		let name = file_name(
+			opts.block.unwrap_or_default(),
 			opts.event.unwrap_or_default(),
-			opts.force,
-		)?;
+		);
+		target(output, &name, opts.force)?;
 	}
 	let context = Context::connect(options).await?;
+	let made = match (&opts.keeper, opts.block) {
+		(Some(keeper), _) => of_keeper(&context, &opts, keeper).await?,
+		(None, Some(block)) => of_event(&context, block, opts.event).await?,
+		(None, None) => return Err(Error::usage("missing block")),
+	};
+	let named = named.unwrap_or(Path::new(&made.name));
+	let output = match target(named, &made.name, opts.force)? {
+		Output::Stdout => {
+			report::write(&made.receipt)?;
+			return Ok(None);
+		}
+		Output::Through(path) => write(&path, &made.receipt, File::options().write(true))?,
+		Output::File(path) => {
+			let mut options = File::options();
+			options.write(true).create(true).truncate(true);
+			write(&path, &made.receipt, options.create_new(!opts.force))?
+		}
+	};
+	Ok(Some(Written {
+		block: made.block,
+		bytes: made.receipt.len() as u64,
+		event: made.event,
+		output,
+		text: made.text,
+	}))
+}
+
+/// A receipt that was made.
+struct Made {
+	receipt: Vec<u8>,
+	/// What its file is called by default.
+	name: String,
+	block: BlockNumber,
+	event: Option<u32>,
+	text: String,
+}
+
+/// Makes the receipt of what the state says of a keeper.
+async fn of_keeper(context: &Context, opts: &Opts, keeper: &AccountId) -> Result<Made, Error> {
 	let client = &context.client;
-	let block = opts.block;
+	let owner = match opts.owner {
+		Some(owner) => owner,
+		None => *context.identity().await?.id(),
+	};
+	let best = client.best().await?;
+	let (dataset, _) = best.dataset_of(&owner, opts.dataset).await?;
+	let keepers = client.proven().await?.keepers(&owner).await?;
+	let mut keepers = keepers.into_iter();
+	let kept = keepers.find(|kept| (kept.dataset, kept.account) == (dataset, *keeper));
+	let kept = kept.ok_or_else(|| {
+		Error::refused(format!(
+			"{keeper} keeps no copy of dataset {dataset} of {owner} in the finalized state"
+		))
+		.hint(format!("list them: isthmus list keepers --owner {owner}"))
+	})?;
+	let listed = ListedKeeper::from(kept);
+	let receipt = keeper_receipt(client, &owner, dataset, keeper).await?;
+	let block = receipt.steps.last().map_or(0, |step| step.header.number);
+	Ok(Made {
+		receipt: receipt.to_bytes(),
+		name: format!("keeper-{dataset}-{block}.receipt"),
+		block,
+		event: None,
+		text: format!("{} {}", listed.account(), listed.standing()),
+	})
+}
+
+/// Makes the receipt of an event.
+async fn of_event(
+	context: &Context,
+	block: BlockNumber,
+	number: Option<u32>,
+) -> Result<Made, Error> {
+	let client = &context.client;
 	let found = history(client, None, block, block, &mut Bar::new()).await?;
 	if found.since > block {
 		return Err(isthmus_sdk::Error::HistoryGone { since: found.since }.into());
 	}
-	let event = choose(block, found.events, opts.event)?;
-	let named = named.unwrap_or_else(|| file_name(block, event.index).into());
-	let target = target(&named, block, event.index, opts.force)?;
-	let written = receipt(client, &event).await?.to_bytes();
-	let output = match target {
-		Output::Stdout => {
-			report::write(&written)?;
-			return Ok(None);
-		}
-		Output::Through(path) => write(&path, &written, File::options().write(true))?,
-		Output::File(path) => {
-			let mut options = File::options();
-			options.write(true).create(true).truncate(true);
-			write(&path, &written, options.create_new(!opts.force))?
-		}
-	};
-	Ok(Some(Written {
+	let event = choose(block, found.events, number)?;
+	Ok(Made {
+		receipt: receipt(client, &event).await?.to_bytes(),
+		name: file_name(block, event.index),
 		block,
-		bytes: written.len() as u64,
-		event: event.index,
-		output,
+		event: Some(event.index),
 		text: text(&event.event),
-	}))
+	})
 }
 
 fn file_name(block: BlockNumber, event: u32) -> String {
 	format!("{block}-{event}.receipt")
 }
 
-fn target(output: &Path, block: BlockNumber, event: u32, force: bool) -> Result<Output, Error> {
-	let name = file_name(block, event);
-	Output::at(output.to_owned(), Some(Path::new(&name)), force)
+fn target(output: &Path, name: &str, force: bool) -> Result<Output, Error> {
+	Output::at(output.to_owned(), Some(Path::new(name)), force)
 }
 
 /// Writes a file, and returns its path as text.

@@ -11,6 +11,7 @@ use crate::{
 	metrics::MetricsFile,
 	options::Options,
 	output::check_folder,
+	report::Lines,
 	retry::Retry,
 	service::Service,
 	stderr::tell,
@@ -20,8 +21,8 @@ use crate::{
 use isthmus_sdk::{
 	every,
 	serve::{serve_until, Limits, Look, Memory, MemoryError, Served, Watch},
-	AccountId, Balance, BlockNumber, Client, DatasetId, Error as SdkError, Identity, PalletError,
-	RequestId,
+	AccountId, Balance, BlockNumber, Client, DatasetId, Error as SdkError, Event, Identity,
+	Included, PalletError, RequestId, Text,
 };
 use metrics::Metrics;
 use serde::Serialize;
@@ -47,6 +48,9 @@ beforehand.
 Only the current epoch of a dataset is granted, and nothing to a reader whose grant on the dataset
 was revoked in the last week: those requests are left for you to answer. A policy can select
 consumers by their kind, which is what they declared when they registered.
+
+A request for a range with erased leaves that offers nothing is rejected with a reason that names
+them, and what is left is granted in the same step. Your account pays the deposits of these grants.
 
 Example:
   isthmus dataset policy 0 --longest-term 10000 --key school.key
@@ -276,20 +280,38 @@ fn print(context: &Context, served: Served) {
 	} = served;
 	match outcome {
 		Ok(included) => {
-			let granted = Granted {
+			if let Some(reason) = reason(&included, request) {
+				let consumer = asked.consumer;
+				tell(format_args!(
+					"request {request} of {consumer} is rejected, and what is left is granted: {reason}"
+				));
+			}
+			// Of a range with erased leaves, several are left.
+			let granted = included.events.iter().filter_map(Event::granted);
+			let granted = granted.map(|granted| Granted {
 				block: included.number(),
 				consumer: asked.consumer,
-				paid: Amount(asked.offer),
+				paid: Amount(granted.paid),
 				request,
-				scope: (&asked.scope).into(),
-			};
+				scope: (&granted.terms.scope).into(),
+			});
 			// The request is granted already, so a full disk under the log does not stop the command.
-			if let Err(error) = context.output.print(&granted) {
+			if let Err(error) = context.output.print(&Lines(granted.collect())) {
 				context.output.fail(&error);
 			}
 		}
 		Err(error) => tell(refused(request, &asked.consumer, &error)),
 	}
+}
+
+/// Returns the reason with which a transaction rejects a request.
+fn reason(included: &Included, id: RequestId) -> Option<&Text> {
+	included.events.iter().find_map(|event| match event {
+		Event::RequestRejected {
+			request, reason, ..
+		} if *request == id => Some(reason),
+		_ => None,
+	})
 }
 
 /// Returns why a request was not granted.

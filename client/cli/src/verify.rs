@@ -4,14 +4,16 @@
 use crate::{
 	error::{Error, Kind},
 	input::read_at_most,
+	keepers::ListedKeeper,
 	options::Options,
+	report::Report,
 	stderr::tell,
 	text::date,
 	trace::text,
 };
 use isthmus_sdk::{
-	receipt::{Proved, Receipt},
-	to_hex, Event,
+	receipt::{kept, KeeperReceipt, Proved, ProvedKeeper, Receipt, ReceiptError},
+	to_hex, AccountId, Event,
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -98,38 +100,124 @@ impl fmt::Display for Verified {
 	}
 }
 
-/// Runs the command.
-pub(crate) fn run(opts: &Opts, options: &Options) -> Result<Verified, Error> {
-	let wrong = |error| {
-		Error::new(
-			Kind::NotAuthentic,
-			format!("{}: {error}", opts.file.display()),
-		)
-	};
-	let receipt = Receipt::read(&read_at_most(&opts.file, LONGEST, "a receipt")?).map_err(wrong)?;
-	let trust = options.trust()?;
-	let own = receipt.genesis();
-	let (genesis, address) = match (trust.genesis, trust.address_of(&own.0)) {
-		// What this machine remembers is not needed then.
-		(Some(genesis), known) => (genesis, known.ok().flatten()),
-		(None, Ok(Some(address))) => (own.0, Some(address)),
-		(None, Ok(None)) => {
-			return Err(Error::usage(format!(
-				"the receipt is about a chain that is not known here: it begins with block {}",
-				to_hex(&own.0)
-			))
-			.hint("if that is the right chain, name it: --genesis HASH or --chain-spec FILE"))
+/// What a keeper's receipt proves.
+pub(crate) struct VerifiedKeeper {
+	keeper: ListedKeeper,
+	proved: ProvedKeeper,
+	genesis: String,
+	/// An address at which this machine knows the chain.
+	address: Option<String>,
+}
+
+impl VerifiedKeeper {
+	fn hash(&self) -> String {
+		to_hex(self.proved.header.hash().as_bytes())
+	}
+}
+
+impl Serialize for VerifiedKeeper {
+	fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+		let mut json = serde_json::to_value(&self.keeper).map_err(serde::ser::Error::custom)?;
+		if let Value::Object(fields) = &mut json {
+			let proved = &self.proved;
+			let owner = AccountId::from(proved.owner).to_string();
+			fields.insert("address".into(), self.address.clone().into());
+			fields.insert("block".into(), proved.header.number.into());
+			fields.insert("development".into(), proved.is_development.into());
+			fields.insert("genesis".into(), self.genesis.clone().into());
+			fields.insert("hash".into(), self.hash().into());
+			fields.insert("owner".into(), owner.into());
+			fields.insert("timestamp".into(), proved.timestamp().into());
 		}
-		(None, Err(error)) => return Err(Error::failed(error)),
-	};
-	let proved = receipt.verify(genesis.into()).map_err(wrong)?;
+		json.serialize(serializer)
+	}
+}
+
+impl fmt::Display for VerifiedKeeper {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self { keeper, proved, .. } = self;
+		writeln!(f, "keeper {}", keeper.account())?;
+		writeln!(f, "       {}", keeper.standing())?;
+		writeln!(f, "owner  {}", AccountId::from(proved.owner))?;
+		write!(f, "place  the state after block {}", proved.header.number)?;
+		if let Some(timestamp) = proved.timestamp() {
+			write!(f, "\ndate   {}", date(timestamp))?;
+		}
+		write!(f, "\nblock  {}", self.hash())?;
+		write!(f, "\nchain  {}", self.genesis)?;
+		match &self.address {
+			Some(address) => write!(f, ", at {address}"),
+			None => Ok(()),
+		}
+	}
+}
+
+/// Runs the command.
+pub(crate) fn run(opts: &Opts, options: &Options) -> Result<Box<dyn Report>, Error> {
+	let bytes = read_at_most(&opts.file, LONGEST, "a receipt")?;
+	Ok(match KeeperReceipt::is_one(&bytes) {
+		true => Box::new(of_keeper(opts, options, &bytes)?),
+		false => Box::new(of_event(opts, options, &bytes)?),
+	})
+}
+
+/// Returns the error of a receipt that proves nothing.
+fn wrong(opts: &Opts, error: ReceiptError) -> Error {
+	let words = format!("{}: {error}", opts.file.display());
+	Error::new(Kind::NotAuthentic, words)
+}
+
+/// Returns the hash of the first block of the chain that a receipt has to be about, and an address at which this machine knows
+/// that chain. The receipt says that it is about the chain that begins with the block `own`.
+fn chain(options: &Options, own: [u8; 32]) -> Result<([u8; 32], Option<String>), Error> {
+	let trust = options.trust()?;
+	match (trust.genesis, trust.address_of(&own)) {
+		// What this machine remembers is not needed then.
+		(Some(genesis), known) => Ok((genesis, known.ok().flatten())),
+		(None, Ok(Some(address))) => Ok((own, Some(address))),
+		(None, Ok(None)) => Err(Error::usage(format!(
+			"the receipt is about a chain that is not known here: it begins with block {}",
+			to_hex(&own)
+		))
+		.hint("if that is the right chain, name it: --genesis HASH or --chain-spec FILE")),
+		(None, Err(error)) => Err(Error::failed(error)),
+	}
+}
+
+/// Warns of a chain on which anyone can make receipts.
+fn warn(is_development: bool) {
+	if is_development {
+		tell("warning: the chain's verifiers are development accounts, whose secrets are public: anyone can make such a receipt");
+	}
+}
+
+/// Checks the receipt of a keeper.
+fn of_keeper(opts: &Opts, options: &Options, bytes: &[u8]) -> Result<VerifiedKeeper, Error> {
+	let receipt = KeeperReceipt::read(bytes).map_err(|error| wrong(opts, error))?;
+	let (genesis, address) = chain(options, receipt.genesis().0)?;
+	let proved = receipt.verify(genesis.into());
+	let proved = proved.map_err(|error| wrong(opts, error))?;
+	let keeper = kept(&proved)?.into();
+	warn(proved.is_development);
+	Ok(VerifiedKeeper {
+		keeper,
+		proved,
+		genesis: to_hex(&genesis),
+		address,
+	})
+}
+
+/// Checks the receipt of an event.
+fn of_event(opts: &Opts, options: &Options, bytes: &[u8]) -> Result<Verified, Error> {
+	let receipt = Receipt::read(bytes).map_err(|error| wrong(opts, error))?;
+	let (genesis, address) = chain(options, receipt.genesis().0)?;
+	let proved = receipt.verify(genesis.into());
+	let proved = proved.map_err(|error| wrong(opts, error))?;
 	let event = Event::from_bytes(&proved.event.event).ok_or_else(|| {
 		Error::failed("the event has a layout that this program does not know")
 			.hint("install the program's release for this chain")
 	})?;
-	if proved.is_development {
-		tell("warning: the chain's verifiers are development accounts, whose secrets are public: anyone can make such a receipt");
-	}
+	warn(proved.is_development);
 	Ok(Verified {
 		event,
 		proved,

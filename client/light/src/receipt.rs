@@ -4,7 +4,7 @@
 
 use crate::{
 	finality::{date, Finality, FinalityError, Step},
-	BlockNumber, Hash, Header,
+	BlockNumber, Hash, Header, ProofError,
 };
 use alloc::vec::Vec;
 use codec::{Decode, DecodeAll, Encode};
@@ -35,6 +35,12 @@ pub enum ReceiptError {
 	/// A header does not lead to the next one.
 	#[error("NotAncestor: block {0} of the receipt does not lead to the finalized block")]
 	NotAncestor(BlockNumber),
+	/// The state that a keeper's receipt is about is not proven.
+	#[error(transparent)]
+	State(#[from] ProofError),
+	/// The account keeps no copy.
+	#[error("NoKeeper: the account of the receipt keeps no copy after block {0}")]
+	NoKeeper(BlockNumber),
 	/// The block commits to no events.
 	#[error("NoEvents: block {0} of the receipt commits to no events")]
 	NoEvents(BlockNumber),
@@ -122,21 +128,8 @@ impl Receipt {
 	///
 	/// Returns why the receipt proves nothing.
 	pub fn verify(self, genesis: Hash) -> Result<Proved, ReceiptError> {
-		let mut finality = Finality::begin(genesis, &self.first.encode(), self.voters)?;
-		// A step that repeats a known block would not be looked at.
-		let mut before = self.first.number;
-		for Step { header, .. } in &self.steps {
-			if header.number <= before {
-				return Err(ReceiptError::Malformed);
-			}
-			before = header.number;
-		}
-		let mut is_development = false;
-		for (index, step) in self.steps.iter().enumerate() {
-			is_development |= finality.is_development();
-			finality.advance(step.clone(), index + 1 == self.steps.len())?;
-		}
-		let header = ancestor(finality.head(), self.headers)?;
+		let (head, is_development) = finalized(genesis, &self.first, self.voters, self.steps)?;
+		let header = ancestor(head, self.headers)?;
 		let number = header.number;
 		let receipts = read_receipts(header.digest()).ok().flatten();
 		let receipts = receipts.ok_or(ReceiptError::NoEvents(number))?;
@@ -156,9 +149,35 @@ impl Receipt {
 	}
 }
 
+/// Follows the votes from a chain's first block. Returns the block at which they end, and whether all voters were development
+/// accounts at some time.
+pub(crate) fn finalized(
+	genesis: Hash,
+	first: &Header,
+	voters: Vec<Vec<u8>>,
+	steps: Vec<Step>,
+) -> Result<(Header, bool), ReceiptError> {
+	let mut finality = Finality::begin(genesis, &first.encode(), voters)?;
+	// A step that repeats a known block would not be looked at.
+	let mut before = first.number;
+	for Step { header, .. } in &steps {
+		if header.number <= before {
+			return Err(ReceiptError::Malformed);
+		}
+		before = header.number;
+	}
+	let mut is_development = false;
+	let last = steps.len();
+	for (index, step) in steps.into_iter().enumerate() {
+		is_development |= finality.is_development();
+		finality.advance(step, index + 1 == last)?;
+	}
+	Ok((finality.head().clone(), is_development))
+}
+
 /// Returns the first of these headers, each of which leads to the next, and the last to the finalized block.
-fn ancestor(head: &Header, headers: Vec<Header>) -> Result<Header, ReceiptError> {
-	let mut next = head.clone();
+fn ancestor(head: Header, headers: Vec<Header>) -> Result<Header, ReceiptError> {
+	let mut next = head;
 	for header in headers.into_iter().rev() {
 		let is_parent =
 			next.parent_hash == header.hash() && header.number.checked_add(1) == Some(next.number);

@@ -18,6 +18,7 @@ use sp_trie::{
 };
 use std::collections::BTreeMap;
 
+mod kept;
 mod receipt;
 
 /// The true entries of a state.

@@ -283,12 +283,80 @@ class Client:
         A request is answered once it is finalized or, for chains without verifiers, once it has `confirmations` blocks.
         Without a request, `leaves` are opened for `term` blocks, and at most `until` a date, under the condition
         `when`. They are written as in `request`. Between two records that are named, another one is refused by its name,
-        unless `all_between` is set.
+        unless `all_between` is set. A range in which leaves were erased is refused: `authorize_left` grants what is left.
         """
+        [grant] = self._give(
+            False,
+            request,
+            to=to,
+            leaves=leaves,
+            dataset=dataset,
+            epoch=epoch,
+            card=card,
+            all_between=all_between,
+            term=term,
+            until=until,
+            when=when,
+            confirmations=confirmations,
+        )
+        return grant
+
+    def authorize_left(
+        self,
+        request: Request | int | None = None,
+        *,
+        to: str | None = None,
+        leaves: range | int | str | None = None,
+        dataset: int | None = None,
+        epoch: int | None = None,
+        card: str | os.PathLike[str] | None = None,
+        all_between: bool = False,
+        term: int = TERM,
+        until: date | datetime | str | None = None,
+        when: str | None = None,
+        confirmations: int | None = None,
+    ) -> list[Grant]:
+        """Grants what `authorize` does and, of a range in which leaves were erased, what is left: a grant for each range.
+
+        A request for such a range is rejected in the same step, once it is final, with a reason that names the erased
+        leaves. One that offers a payment or asks for a firm term is refused, because only its answer is paid for.
+        """
+        return self._give(
+            True,
+            request,
+            to=to,
+            leaves=leaves,
+            dataset=dataset,
+            epoch=epoch,
+            card=card,
+            all_between=all_between,
+            term=term,
+            until=until,
+            when=when,
+            confirmations=confirmations,
+        )
+
+    def _give(
+        self,
+        left: bool,
+        request: Request | int | None,
+        *,
+        to: str | None,
+        leaves: range | int | str | None,
+        dataset: int | None,
+        epoch: int | None,
+        card: str | os.PathLike[str] | None,
+        all_between: bool,
+        term: int,
+        until: date | datetime | str | None,
+        when: str | None,
+        confirmations: int | None,
+    ) -> list[Grant]:
+        """Gives grants, and with `left` several."""
         if request is not None:
             if to is not None or leaves is not None:
                 raise ValueError("a request is granted as it asks: pass it alone, or pass to= and leaves=")
-            return Grant.of(_native.answer(self._connection, _number(request), confirmations))
+            return [Grant.of(grant) for grant in _native.answer(self._connection, _number(request), confirmations, left)]
         if to is None or leaves is None:
             raise ValueError("pass a request, or to= and leaves=")
         offered: _native._Offered = {
@@ -301,8 +369,9 @@ class Client:
             "term": term,
             "until": settings.seconds(until),
             "when": when,
+            "left": left,
         }
-        return Grant.of(_native.authorize(self._connection, offered))
+        return [Grant.of(grant) for grant in _native.authorize(self._connection, offered)]
 
     def grants(self) -> list[Grant]:
         """Lists the grants that the account gave and received."""

@@ -9,7 +9,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	authorize as answering, every, revoke as revoking,
-	sharing::{self, Ask},
+	sharing::{self, Ask, Given},
 	AccountId, Balance, BlockNumber, Call, Client, Condition, DatasetId, Depth, Epoch, Event,
 	GrantEntry, GrantId, Identity, LeafNames, LeafQuery, Leaves, ProducerKind, PurposeCode,
 	RequestId, Seconds, Terms, UnknownPurpose,
@@ -192,19 +192,23 @@ pub(crate) fn requests(
 	})
 }
 
-/// Grants a request exactly as it asks, and returns the grant.
+/// Grants a request exactly as it asks or, with `left`, what is left of a range with erased leaves. Returns the grants.
 #[pyfunction]
 pub(crate) fn answer(
 	py: Python<'_>,
 	connection: &Connection,
 	request: RequestId,
 	confirmations: Option<BlockNumber>,
-) -> PyResult<Grant> {
+	left: bool,
+) -> PyResult<Vec<Grant>> {
 	let depth = confirmations.map_or(Depth::Final, Depth::Blocks);
 	act(py, connection, async |client, own| {
 		let open = client.best().await?.request_to(own.id(), request).await?;
-		let call = answering(&client, &own, request, &open, depth).await?;
-		granted(connection, &client, &own, &call).await
+		let given = match left {
+			true => sharing::authorize_left(&client, &own, request, &open, depth).await?,
+			false => Given::from(answering(&client, &own, request, &open, depth).await?),
+		};
+		granted(connection, &client, &own, &given.call).await
 	})
 }
 
@@ -221,15 +225,17 @@ pub(crate) struct Offered {
 	term: BlockNumber,
 	until: Option<Seconds>,
 	when: Option<String>,
+	/// Whether to grant what is left of a range with erased leaves.
+	left: bool,
 }
 
-/// Grants access that no one asked for, and returns the grant.
+/// Grants access that no one asked for, and returns the grants.
 #[pyfunction]
 pub(crate) fn authorize(
 	py: Python<'_>,
 	connection: &Connection,
 	offered: Offered,
-) -> PyResult<Grant> {
+) -> PyResult<Vec<Grant>> {
 	let grantee = account(&offered.reader)?;
 	let condition = offered.when.as_deref().map(condition).transpose()?;
 	let leaves = self::leaves(&offered.leaves)?;
@@ -255,24 +261,34 @@ pub(crate) fn authorize(
 			request: None,
 			condition: condition.clone(),
 		};
-		let call = sharing::grant(&client, &best, &own, &terms).await?;
-		granted(connection, &client, &own, &call).await
+		let given = match offered.left {
+			true => sharing::grant_left(&client, &best, &own, &terms).await?,
+			false => Given::from(sharing::grant(&client, &best, &own, &terms).await?),
+		};
+		granted(connection, &client, &own, &given.call).await
 	})
 }
 
-/// Sends a call that gives a grant, and returns the grant.
+/// Sends a call that gives grants, and returns them.
 async fn granted(
 	connection: &Connection,
 	client: &Client,
 	own: &Identity,
 	call: &Call,
-) -> Result<Grant, Raised> {
+) -> Result<Vec<Grant>, Raised> {
 	let included = connection.send(client, own, call).await?;
-	let granted = included.events.iter().find_map(Event::granted);
-	let id = granted.ok_or_else(|| no_event("the grant"))?.grant;
-	let grant = client.at(included.block.hash).await?.grant(id).await?;
-	let grant = grant.ok_or_else(|| no_event("the grant"))?;
-	Ok(Grant::from(GrantEntry { id, grant }))
+	let state = client.at(included.block.hash).await?;
+	let mut grants = Vec::new();
+	for granted in included.events.iter().filter_map(Event::granted) {
+		let id = granted.grant;
+		let grant = state.grant(id).await?;
+		let grant = grant.ok_or_else(|| no_event("the grant"))?;
+		grants.push(Grant::from(GrantEntry { id, grant }));
+	}
+	match grants.is_empty() {
+		true => Err(no_event("the grant")),
+		false => Ok(grants),
+	}
 }
 
 /// A grant that was revoked.

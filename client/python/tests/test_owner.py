@@ -96,6 +96,33 @@ def test_access_is_granted_without_a_request_and_requests_end(shared: Shared, ow
         owner.revoke(10_000)
 
 
+def test_what_is_left_of_a_range_with_erased_leaves_is_granted(
+    shared: Shared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISTHMUS_PASSPHRASE", "three plain words")
+    key, company = str(tmp_path / "archive.key"), shared.connect()
+    [made] = shared.node.isthmus("key", "generate", key, key=COMPANY)
+    shared.node.isthmus("transfer", made["account"], "1000", key="//Alice")
+    shared.node.isthmus("register", "Archive", "--kind", "other", key=key)
+    shared.node.isthmus("dataset", "create", "letters", "--erasable", key=key)
+    archive = isthmus.connect(shared.node.url, key=key, passphrase="three plain words")
+    for leaf in range(3):
+        archive.store(b"a letter", f"letter-{leaf}", leaf=leaf)
+    shared.node.isthmus("dataset", "erase", "0", "--leaves", "1..2", "--yes", key=key)
+    with pytest.raises(isthmus.Refused, match=r"leaves 1\.\.2 were erased, and 0\.\.1 and 2\.\.3 are left"):
+        archive.authorize(to=company.account, leaves="0..3")
+    given = archive.authorize_left(to=company.account, leaves="0..3")
+    assert [(grant.leaves, grant.reader) for grant in given] == [(range(leaf, leaf + 1), company.account) for leaf in (0, 2)]
+    assert company.open(archive.account, 0, "letter-2").read() == b"a letter"
+    # A request is rejected, and what is left of it granted.
+    asked = company.request(archive.account, "1..4", "a study")
+    assert [grant.leaves for grant in archive.authorize_left(asked)] == [range(2, 4)]
+    assert archive.requests() == []
+    # Where nothing was erased, there is one grant.
+    [whole] = archive.authorize_left(to=company.account, leaves="5..9")
+    assert whole.leaves == range(5, 9)
+
+
 def test_what_is_refused_is_pythons_kind_of_error(shared: Shared, owner: isthmus.Client, place: int) -> None:
     company = shared.connect()
     with pytest.raises(PermissionError, match="Only a registered producer"):

@@ -209,6 +209,23 @@ impl Client {
 		bytes(&proof)
 	}
 
+	/// Asks the node for the parts of the state after a block that prove these entries.
+	pub(crate) async fn state_proof(
+		&self,
+		keys: &[Vec<u8>],
+		block: H256,
+	) -> Result<Vec<Vec<u8>>, Error> {
+		#[derive(Deserialize)]
+		struct Read {
+			proof: Vec<String>,
+		}
+		let keys: Vec<_> = keys.iter().map(|key| to_hex(key)).collect();
+		let read: Read = self
+			.request("state_getReadProof", rpc_params![keys, block])
+			.await?;
+		nodes(&read.proof)
+	}
+
 	/// Follows the node's proofs of finality as far as they go, and passes on each that was verified.
 	pub(crate) async fn follow(
 		&self,
@@ -484,18 +501,10 @@ impl Proven {
 			.iter()
 			.chain([&version])
 			.filter(|key| proof.value(key).is_err())
-			.map(|key| to_hex(key))
+			.cloned()
 			.collect();
-		#[derive(Deserialize)]
-		struct Read {
-			proof: Vec<String>,
-		}
 		for part in missing.chunks(AT_ONCE) {
-			let read: Read = self
-				.client
-				.request("state_getReadProof", rpc_params![part, self.block.hash])
-				.await?;
-			proof.add(nodes(&read.proof)?);
+			proof.add(self.client.state_proof(part, self.block.hash).await?);
 		}
 		for key in keys {
 			proof.value(key).map_err(Unproven::from)?;

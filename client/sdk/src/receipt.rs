@@ -3,14 +3,16 @@
 //! them.
 
 use crate::{
-	client::Client, error::Error, event::Event, history::ProvenEvent, types::*, wait::Wait,
+	client::Client, error::Error, event::Event, history::ProvenEvent, keepers::Kept,
+	proven::check_version, types::*, wait::Wait,
 };
 use codec::DecodeAll;
-use isthmus_light::{keep_until, Finality, Hash, Header, Step, Steps};
+use isthmus_light::{keep_until, needed, Finality, Hash, Header, Step, Steps};
+use isthmus_storage_proof::state::STORAGE_VERSION;
 use serde::Deserialize;
 use subxt::rpcs::rpc_params;
 
-pub use isthmus_light::{Proved, Receipt, ReceiptError};
+pub use isthmus_light::{KeeperReceipt, Proved, ProvedKeeper, Receipt, ReceiptError};
 
 /// The engine whose votes finalize blocks, as nodes name it.
 const GRANDPA: [u8; 4] = *b"FRNK";
@@ -59,6 +61,56 @@ pub async fn receipt(client: &Client, event: &ProvenEvent) -> Result<Receipt, Er
 		true => Ok(receipt),
 		false => Err(ReceiptError::NotAncestor(number).into()),
 	}
+}
+
+/// Makes the receipt of a keeper: of what the state after a finalized block says of an account that keeps a copy of a dataset's
+/// objects, with the block of its last proof. [`kept`] reads what it proves.
+///
+/// # Errors
+///
+/// Returns [`Error::Receipt`] if the node's proofs are wrong, or if the account keeps no copy
+/// ([`ReceiptError::NoKeeper`]).
+pub async fn keeper_receipt(
+	client: &Client,
+	owner: &AccountId,
+	dataset: DatasetId,
+	keeper: &AccountId,
+) -> Result<KeeperReceipt, Error> {
+	let number = client.proven().await?.block().number;
+	let (first, voters) = client.first_voters().await?;
+	let steps = steps(client, &first, &voters, number).await?;
+	let first = Header::decode_all(&mut &first[..]).map_err(|_| ReceiptError::Malformed)?;
+	let head = steps.last().map_or(&first, |step| &step.header);
+	let keys = KeeperReceipt::keys(&owner.0, dataset, &keeper.0);
+	let parts = client.state_proof(&keys, head.hash().0.into()).await?;
+	let proof = needed(head.state_root, &parts, &keys).map_err(ReceiptError::from)?;
+	let receipt = KeeperReceipt {
+		first,
+		voters,
+		steps,
+		owner: owner.0,
+		dataset,
+		keeper: keeper.0,
+		proof,
+	};
+	kept(&receipt.clone().verify(Hash::from(client.genesis()))?)?;
+	Ok(receipt)
+}
+
+/// Reads what a keeper's receipt proves.
+///
+/// # Errors
+///
+/// Returns [`Error::Unproven`] if this program does not know the version of the keepers' storage, and [`Error::Receipt`] if the
+/// entry is none of a keeper.
+pub fn kept(proved: &ProvedKeeper) -> Result<Kept, Error> {
+	check_version("keepers", Some(proved.version), STORAGE_VERSION)?;
+	let keeper = Keeper::decode_all(&mut &proved.entry[..]);
+	Ok(Kept {
+		dataset: proved.dataset,
+		account: proved.keeper.into(),
+		keeper: keeper.map_err(|_| ReceiptError::Malformed)?,
+	})
 }
 
 /// Returns the votes from the first block to the first block that is voted for and not before block `number`. Waits until

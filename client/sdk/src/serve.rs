@@ -7,6 +7,9 @@
 //! grant that answers a request closes it in the same step, so a second one is refused, however often the
 //! program is restarted.
 //!
+//! A request for a range with erased leaves that offers no payment is rejected, and what is left is granted
+//! ([`sharing::authorize_left`]).
+//!
 //! Sealed keys are public in the transaction, so the reader has them even if the chain refuses the call.
 //! Therefore we never send an answer that is known to fail, and we retry a refused answer only a few times.
 
@@ -75,7 +78,8 @@ pub struct Served {
 	pub request: RequestId,
 	/// The request.
 	pub asked: Request,
-	/// The transaction of the grant, or why there is none. If a retry is possible, it follows after a while.
+	/// The transaction of the grant, or why there is none. If a retry is possible, it follows after a while. If leaves of the
+	/// range were erased, the transaction rejects the request, and has a grant for each range that is left.
 	pub outcome: Result<Included, Error>,
 }
 
@@ -394,7 +398,7 @@ impl<W: Watch> Server<'_, W> {
 		submitted
 	}
 
-	/// Makes the answer to a request.
+	/// Makes the answer to a request. If leaves of its range were erased, that rejects it and grants what is left.
 	async fn answer(
 		&self,
 		best: &State,
@@ -433,7 +437,9 @@ impl<W: Watch> Server<'_, W> {
 		let in_flight = self.memory.in_flight() as Balance;
 		let promised = in_flight.saturating_mul(sharing::ANSWER_COST);
 		let kept = promised.saturating_add(limits.reserve);
-		sharing::answer(client, best, owner, id, request, kept).await
+		let depth = limits.depth;
+		let given = sharing::answer_left(client, best, owner, (id, request), depth, kept).await?;
+		Ok(given.call)
 	}
 
 	/// Reports the outcome of an answer that was in flight.

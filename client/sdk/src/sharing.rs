@@ -9,11 +9,12 @@ mod partly;
 mod renewal;
 mod revocation;
 
-pub(crate) use answers::{answer, is_open, ANSWER_COST};
 pub use answers::{authorize, digest, expiry};
+pub(crate) use answers::{is_open, ANSWER_COST};
 pub use asking::{publish, request, Ask};
 pub use isthmus_sharing::terms::{LEAST_TIME, TERM_SLACK};
 pub use keys::{epoch_id, open, seal};
+pub(crate) use partly::answer_left;
 pub use partly::{authorize_left, grant_left, Given};
 pub use renewal::{renew, Readers, Renewal};
 pub use revocation::{revoke, Revocation};

@@ -64,7 +64,8 @@ const votes = (reader) => ({
 	...{ round: reader.u64(), target: reader.bytes(32), number: reader.u32() },
 	...{ precommits: reader.list(vote), ancestries: reader.list(header) },
 });
-const step = (reader) => ({ header: header(reader), votes: votes(reader) });
+/** Reads a block, and the votes for it. */
+export const step = (reader) => ({ header: header(reader), votes: votes(reader) });
 const steps = (reader) => ({ steps: reader.list(step), isFinished: reader.bool() });
 
 /** Returns the voters of the blocks after this one, or null if they do not change. */

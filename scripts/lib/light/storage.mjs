@@ -52,6 +52,7 @@ export const reportsKey = (source, topic) => key(FACTS, 'Reports', chosenName(so
 export const keepersVersionKey = () => key(KEEPERS, ':__STORAGE_VERSION__:');
 /** The beginning of the keys of a dataset's keepers. */
 export const keepersKey = (owner, dataset) => key(KEEPERS, 'Keepers', chosen(owner), counted(dataset, 4));
+export const keeperKey = (owner, dataset, account) => concat(keepersKey(owner, dataset), chosen(account));
 /** Returns the keeper's account from the end of an entry's key. */
 export const keeperOf = (entryKey) => entryKey.slice(-32);
 export const potKey = (owner, dataset) => key(KEEPERS, 'Pots', chosen(owner), counted(dataset, 4));

@@ -82,7 +82,20 @@ pub async fn authorize_left(
 	depth: Depth,
 ) -> Result<Given, Error> {
 	let best = settled(client, id, request, depth).await?;
-	let cut = match answer(client, &best, owner, id, request, 0).await {
+	answer_left(client, &best, owner, (id, request), depth, 0).await
+}
+
+/// Does the same as [`authorize_left`], for a request that is settled. `promised` is what the owner has to keep: the cost of the
+/// answers in flight.
+pub(crate) async fn answer_left(
+	client: &Client,
+	best: &State,
+	owner: &Identity,
+	(id, request): (RequestId, &Request),
+	depth: Depth,
+	promised: Balance,
+) -> Result<Given, Error> {
+	let cut = match answer(client, best, owner, id, request, promised).await {
 		Err(Error::PartlyErased(cut)) if request.offer == 0 && !request.firm => cut,
 		call => return Ok(call?.into()),
 	};
@@ -92,16 +105,22 @@ pub async fn authorize_left(
 	let terms = Terms {
 		grantee: request.consumer,
 		scope: request.scope,
-		expiry: expiry(&best, request.term),
+		expiry: expiry(best, request.term),
 		until: None,
 		request: None,
 		condition: None,
 	};
-	let given = calls(client, &best, owner, &terms, &cut).await?;
+	let given = calls(client, best, owner, &terms, &cut).await?;
 	// The request counts as one of the grants that the reader can have, so it goes first.
 	let mut calls = vec![client.reject_request(id, &reason(&cut, request)).await?];
 	calls.extend(given);
 	let Given { call, cut } = together(client, calls, cut).await?;
+	// Besides the fee, the owner pays the deposits.
+	let needed = client.cost(&call).await?.total().saturating_add(promised);
+	let free = best.funds(owner.account.id()).await?.free;
+	if free < needed {
+		return Err(Error::InsufficientFunds { needed, free });
+	}
 	let call = call.no_later_than(last_block(request.valid_until, best.block().number));
 	Ok(Given { call, cut })
 }

@@ -5,6 +5,7 @@
 use crate::scenario::*;
 use isthmus_sdk::{
 	envelope::{decrypt_value, EpochKeys, ErasableFile, RecordContext, TreeError},
+	serve::{serve, Limits, Memory, Served},
 	sharing::epoch_id,
 	*,
 };
@@ -281,6 +282,43 @@ async fn a_request_for_a_range_with_erased_leaves_gets_what_is_left() {
 	assert_eq!(granted(&included), [(0, 1), (2, 4), (5, 6)]);
 	let best = client.best().await.unwrap();
 	assert_eq!(best.request(asked).await.unwrap(), None);
+	holed.is_read().await;
+}
+
+#[tokio::test]
+async fn serve_grants_what_is_left_of_a_range() {
+	let holed = Holed::new(["//holed-serve//school", "//holed-serve//reader"]).await;
+	let Holed { client, school, .. } = &holed;
+	let policy = Policy {
+		price: 0,
+		firm_price: None,
+		longest_range: 10,
+		longest_term: 10_000,
+		consumers: ConsumerKinds::ALL,
+		purposes: PurposeCodes::ALL,
+	};
+	let set = client.set_policy(0, policy, None).await.unwrap();
+	send(client, school, set).await;
+	let (asked, _) = holed.ask(0).await;
+	let limits = Limits {
+		grants: Some(1),
+		..Limits::default()
+	};
+	let (mut served, mut memory) = (Vec::new(), Memory::default());
+	serve(client, school, &limits, &mut memory, |one: Served| {
+		served.push((one.request, one.outcome));
+	})
+	.await
+	.unwrap();
+	let [(request, Ok(included))] = &served[..] else {
+		panic!("{served:?}");
+	};
+	assert_eq!(*request, asked);
+	assert_eq!(granted(included), [(0, 1), (2, 4), (5, 6)]);
+	assert!(included
+		.events
+		.iter()
+		.any(|event| matches!(event, Event::RequestRejected { request, .. } if *request == asked)));
 	holed.is_read().await;
 }
 

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A keeper's receipt is believed as it was made, and not with a single bit changed.
+
+use super::*;
+
+const OWNER: [u8; 32] = [7; 32];
+const KEEPER: [u8; 32] = [8; 32];
+const DATASET: u32 = 3;
+
+/// A state in which an account keeps a copy, among others.
+fn state() -> State {
+	let mut entries = Entries::new();
+	entries.insert(storage::keepers_version(), 0u16.encode());
+	for other in 0..40u8 {
+		let keeper = storage::keeper(&OWNER, DATASET, &[other; 32]);
+		entries.insert(keeper, vec![other; 60]);
+	}
+	State::new(&entries)
+}
+
+/// Returns a chain's first block, and the receipt of a keeper after a change of the voters.
+fn made_of(keeper: [u8; 32]) -> (Hash, KeeperReceipt) {
+	let honest = Honest::new(&[&[1, 2, 3, 4], &[2, 3, 4, 5]]);
+	let state = state();
+	let mut head = block(17, Hash::repeat_byte(3), Vec::new());
+	head.state_root = state.root;
+	let keys = KeeperReceipt::keys(&OWNER, DATASET, &keeper);
+	let newest = Step {
+		justification: votes(&head, 1, &[2, 3, 5]),
+		header: head,
+	};
+	let receipt = KeeperReceipt {
+		voters: honest.first_proof(),
+		first: honest.genesis.clone(),
+		steps: vec![honest.steps[0].clone(), newest],
+		owner: OWNER,
+		dataset: DATASET,
+		keeper,
+		proof: needed(state.root, &state.prove(&keys), &keys).unwrap(),
+	};
+	(honest.genesis.hash(), receipt)
+}
+
+/// Reads and checks a receipt.
+fn check(genesis: Hash, bytes: &[u8]) -> Result<ProvedKeeper, ReceiptError> {
+	KeeperReceipt::read(bytes)?.verify(genesis)
+}
+
+#[test]
+fn a_receipt_proves_what_the_state_has_of_a_keeper() {
+	let (genesis, receipt) = made_of(KEEPER);
+	let bytes = receipt.to_bytes();
+	assert!(KeeperReceipt::is_one(&bytes) && Receipt::read(&bytes).is_err());
+	let proved = check(genesis, &bytes).unwrap();
+	assert_eq!(proved.header, receipt.steps[1].header);
+	assert_eq!(
+		(proved.owner, proved.dataset, proved.keeper),
+		(OWNER, DATASET, KEEPER)
+	);
+	assert_eq!((proved.version, proved.entry), (0, vec![8; 60]));
+	assert!(!proved.is_development);
+	assert_eq!(receipt.genesis(), genesis);
+}
+
+#[test]
+fn who_keeps_nothing_gets_no_receipt() {
+	let (genesis, receipt) = made_of([0xee; 32]);
+	let refused = check(genesis, &receipt.to_bytes()).unwrap_err();
+	assert_eq!(refused, ReceiptError::NoKeeper(17));
+}
+
+#[test]
+fn every_flipped_bit_of_a_keepers_receipt_is_refused_by_name() {
+	let (genesis, receipt) = made_of(KEEPER);
+	let bytes = receipt.to_bytes();
+	let mut names = std::collections::BTreeSet::new();
+	for bit in 0..bytes.len() * 8 {
+		let mut flipped = bytes.clone();
+		flipped[bit / 8] ^= 1 << (bit % 8);
+		let refused = check(genesis, &flipped).expect_err(&format!("bit {bit} does not matter"));
+		let text = refused.to_string();
+		let name = text.split(": ").next().unwrap().to_owned();
+		assert!(
+			name.chars().all(|c| c.is_ascii_alphabetic() || c == ' '),
+			"{text}"
+		);
+		names.insert(name);
+	}
+	for name in [
+		"NotAReceipt",
+		"Malformed",
+		"WrongGenesis",
+		"NotFinal",
+		"BadProof",
+	] {
+		assert!(names.contains(name), "{name} is not among {names:?}");
+	}
+	for length in 0..bytes.len() {
+		assert!(check(genesis, &bytes[..length]).is_err(), "{length} bytes");
+	}
+}
+
+#[test]
+fn a_keepers_receipt_has_no_part_that_proves_nothing() {
+	let (genesis, made) = made_of(KEEPER);
+	let attempt = |change: fn(&mut KeeperReceipt)| {
+		let mut receipt = made.clone();
+		change(&mut receipt);
+		check(genesis, &receipt.to_bytes()).unwrap_err()
+	};
+	let more = attempt(|receipt| receipt.proof.push(vec![0xff; 40]));
+	assert_eq!(more, ReceiptError::Malformed);
+	let twice = attempt(|receipt| receipt.proof.insert(0, receipt.proof[0].clone()));
+	assert_eq!(twice, ReceiptError::Malformed);
+	let turned = attempt(|receipt| receipt.proof.reverse());
+	assert_eq!(turned, ReceiptError::Malformed);
+	let less = attempt(|receipt| drop(receipt.proof.pop()));
+	assert!(matches!(less, ReceiptError::State(_)), "{less:?}");
+	let none = attempt(|receipt| receipt.steps.clear());
+	assert!(matches!(none, ReceiptError::State(_)), "{none:?}");
+}
