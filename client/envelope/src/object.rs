@@ -342,14 +342,16 @@ mod tests {
 	#[test]
 	fn objects_with_one_mark_and_leaf_have_keys_of_their_own() {
 		let mark = [6; MARK_LEN];
-		let ciphers =
-			[0, 1].map(|_| ObjectCipher::marked(&leaf(9), &context(4), &mark).unwrap());
+		let ciphers = [0, 1].map(|_| ObjectCipher::marked(&leaf(9), &context(4), &mark).unwrap());
 		let [first, second] = ciphers
 			.each_ref()
 			.map(|cipher| cipher.header(4).unwrap().to_bytes());
 		assert_eq!(first[..SALT_AT + MARK_LEN], second[..SALT_AT + MARK_LEN]);
 		assert_eq!(first[SALT_AT..][..MARK_LEN], mark);
-		assert_ne!(first[SALT_AT + MARK_LEN..COMMITMENT_AT], second[SALT_AT + MARK_LEN..COMMITMENT_AT]);
+		assert_ne!(
+			first[SALT_AT + MARK_LEN..COMMITMENT_AT],
+			second[SALT_AT + MARK_LEN..COMMITMENT_AT]
+		);
 		assert_ne!(first[COMMITMENT_AT..], second[COMMITMENT_AT..]);
 		let [one, other] = ciphers
 			.each_ref()

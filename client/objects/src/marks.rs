@@ -110,7 +110,11 @@ impl Location {
 		self.parts()?;
 		let name = hex::encode(salt);
 		for ending in ENDINGS {
-			gone(self.store().delete(&self.path(&format!("{name}{ending}"))).await)?;
+			gone(
+				self.store()
+					.delete(&self.path(&format!("{name}{ending}")))
+					.await,
+			)?;
 		}
 		Ok(())
 	}

@@ -31,10 +31,13 @@ async fn attempts_at_one_leaf_have_names_and_keys_of_their_own_and_are_found_by_
 	];
 	let [one, other] = &objects;
 	assert_ne!(one.header().salt(), other.header().salt());
-	assert_ne!(one.header().to_bytes()[45..], other.header().to_bytes()[45..]);
+	assert_ne!(
+		one.header().to_bytes()[45..],
+		other.header().to_bytes()[45..]
+	);
 	for (object, value) in objects.iter().zip([&first, &second]) {
 		assert!(object.name().starts_with(&"ab".repeat(16)));
-		let read = read_all(&reader(object, &[location.clone()])).await;
+		let read = read_all(&reader(object, std::slice::from_ref(&location))).await;
 		assert_eq!(&read, value);
 	}
 	// Of an attempt that was killed, and of other programs.
@@ -51,7 +54,10 @@ async fn attempts_at_one_leaf_have_names_and_keys_of_their_own_and_are_found_by_
 		lengths.iter().sum::<u64>(),
 		4 + one.length() + other.length() + 2 * list
 	);
-	for marked in found.iter().filter(|marked| marked.salt != *one.header().salt()) {
+	for marked in found
+		.iter()
+		.filter(|marked| marked.salt != *one.header().salt())
+	{
 		assert_eq!(marked.mark(), MARK);
 		location.delete_marked(&marked.salt).await.unwrap();
 		location.delete_marked(&marked.salt).await.unwrap();
