@@ -208,7 +208,7 @@ def _number(options: Any, name: str, default: int | None) -> int | None:
 
 def _is_set(options: Any, name: str) -> bool:
     """Returns whether an option is set to true."""
-    text = options.get(name, "false").lower()
+    text: str = options.get(name, "false").lower()
     if text not in ("true", "false"):
         raise ValueError(f"expected true or false as the option {name}: {text!r}")
     return text == "true"
