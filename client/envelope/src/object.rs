@@ -127,8 +127,8 @@ impl ObjectCipher {
 		Ok(Self::with_salt(leaf, context, *derive::random()?))
 	}
 
-	/// Starts a new object whose salt, and so its name, begins with a mark. The other half of the salt is random: as many
-	/// objects as there are may have the same mark and leaf, and each has a key of its own.
+	/// Starts a new object whose salt, and so its name, begins with a mark. The other half of the salt is random: any
+	/// number of objects may have the same mark and leaf, and each has a key of its own.
 	///
 	/// # Errors
 	///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Objects that are found by how their names begin, so that what an interrupted program has left can be deleted although
-//! nobody knows its headers any more.
+//! no program knows its headers any more.
 
 use crate::{
 	failure::Failure,

@@ -19,6 +19,8 @@ from .handle import RecordHandle
 Tell = Callable[[Progress], object]
 #: For how many blocks a grant lasts by default, as in the command.
 TERM = 10_000
+#: What is said of a data frame whose leaves could not be spent.
+UNSPENT = "a reader has paid for leaves whose keys the tasks had: what is stored there next can be read by them"
 
 
 def connect(
@@ -222,7 +224,9 @@ class Client:
 
         Raises LookupError if nothing is left of it.
         """
-        _native.give_up_frame(self._connection, left.dataset, left.mark)
+        _, spent = _native.give_up_frame(self._connection, left.dataset, left.mark)
+        if not spent:
+            settings.log.warning(UNSPENT)
 
     def remove(self, name: str, *, alone: bool = False, progress: Tell | None = None) -> int | None:
         """Removes a record of the account, or a folder with its files; with `alone`, only the record itself.

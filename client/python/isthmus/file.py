@@ -44,7 +44,7 @@ class Window:
         return self.pack.read(self.start + offset, length) if length > 0 else b""
 
     def files(self) -> None:
-        """A file in a pack is no folder."""
+        """A file in a pack lists no files."""
 
     def handle(self) -> tuple[bytes, bytes]:
         """Returns the two parts of the handle of the record."""

@@ -25,7 +25,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from . import _native
-from .client import Client, connect
+from .client import UNSPENT, Client, connect
 from .filesystem import IsthmusFileSystem
 
 #: For how many partitions leaves are planned, unless the option `parts` says otherwise.
@@ -122,8 +122,7 @@ class IsthmusWriter(DataSourceArrowWriter):
 
     def _ended(self, spent: bool) -> None:
         if not spent:
-            words = "a reader has paid for leaves whose keys the tasks had: what is stored there next can be read by them"
-            log.warning(words)
+            log.warning(UNSPENT)
         _kept(self._mark).unlink(missing_ok=True)
 
 

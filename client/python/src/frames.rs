@@ -9,7 +9,7 @@ use crate::{
 	told::Told,
 };
 use isthmus_sdk::{
-	frame::{leftovers, Ended, FrameAsked, Part},
+	frame::{self, Ended, FrameAsked, Part},
 	parse_key, record_key, to_hex, BlockNumber, DatasetId, Epoch, Frame, Leaf, Names,
 };
 use pyo3::{
@@ -184,7 +184,7 @@ pub(crate) fn frames_left(
 ) -> PyResult<Vec<Leftover>> {
 	let told = Told::new(None);
 	let left = connection.act(py, &told, async |client, owner| {
-		Ok(leftovers(&client, &owner, dataset).await?)
+		Ok(frame::frames_left(&client, &owner, dataset).await?)
 	})?;
 	let seconds = |at: SystemTime| {
 		let since = at.duration_since(UNIX_EPOCH);
@@ -215,7 +215,7 @@ pub(crate) fn give_up_frame(
 ) -> PyResult<How> {
 	let told = Told::new(None);
 	connection.act(py, &told, async |client, owner| {
-		let left = leftovers(&client, &owner, dataset).await?;
+		let left = frame::frames_left(&client, &owner, dataset).await?;
 		let left = left.iter().find(|left| left.mark() == mark);
 		let none =
 			|| PyLookupError::new_err(format!("no frame with the mark {mark} left anything"));

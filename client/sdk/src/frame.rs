@@ -15,7 +15,7 @@
 //! can be opened by a task that kept its keys.
 //!
 //! The names of a frame's objects begin with its mark, which its owner recognises. So what is left of a program that was
-//! killed is [found](leftovers()) in the store, and can be deleted.
+//! killed is [found](frames_left) in the store, and can be deleted.
 
 mod commit;
 mod end;
@@ -27,7 +27,7 @@ mod plan;
 pub use commit::StoredFrame;
 pub use end::Ended;
 pub use error::FrameError;
-pub use leftovers::{leftovers, Leftover};
+pub use leftovers::{frames_left, Leftover};
 pub use plan::FrameAsked;
 
 use crate::{reading::context_on, types::*};
@@ -42,7 +42,7 @@ pub const MAX_PARTS: u16 = 256;
 const VERSION: u8 = 1;
 /// What a mark is derived by. No file has such a path, because of its colon.
 const MARK_PATH: &str = "frame:mark";
-/// How many bytes of a mark say what it is for. The others show its owner that it is one.
+/// How many bytes of a mark name a frame. The others show its owner that it is one of its own.
 const SAID: usize = 10;
 
 /// A frame that is being stored: what its tasks, and the program that commits it, need to know. Nothing in it is secret.

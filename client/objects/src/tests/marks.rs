@@ -20,7 +20,7 @@ async fn attempts_at_one_leaf_have_names_and_keys_of_their_own_and_are_found_by_
 	let folder = tempfile::tempdir().unwrap();
 	let at = folder.path().join("new");
 	let location = Location::open(&folder_url(&at)).unwrap();
-	// There is no folder yet.
+	// The folder is not there yet.
 	assert_eq!(location.marked(|_| true).await.unwrap(), []);
 	location.set_mark(&MARK).await.unwrap();
 	let journal = folder.path().join("journal");

@@ -34,7 +34,7 @@ impl Frame {
 	///
 	/// Returns [`FrameError::OtherOwner`] if the frame is another account's, and the errors of
 	/// [`Client::send`](crate::Client::send) and of the store. Then it can be ended again, also as a
-	/// [leftover](super::leftovers()).
+	/// [leftover](super::Leftover).
 	pub async fn abort(&self, client: &Client, owner: &Identity) -> Result<Ended, FrameError> {
 		self.check_owner(client, owner)?;
 		self.leaves.end(client, owner).await
@@ -65,7 +65,8 @@ impl Leaves {
 		})
 	}
 
-	/// Spends the leaves that are free. Returns whether none is left.
+	/// Spends the leaves that are free, and waits until that is final: what is deleted then must not come onto the chain in another
+	/// fork. Returns whether none is left.
 	async fn spend(&self, client: &Client, owner: &Identity) -> Result<bool, Error> {
 		let mut tries = 0;
 		loop {
@@ -77,8 +78,8 @@ impl Leaves {
 				return Ok(true);
 			}
 			let all = client.batch(&calls).await?;
-			let sent = client.send(&owner.account, &all).await;
-			match sent {
+			let sent = async { client.submit(&owner.account, &all).await?.finalized().await };
+			match sent.await {
 				Ok(_) => return Ok(true),
 				Err(error) if is_paid_for(&error) => return Ok(false),
 				Err(error) if is_taken(&error) && tries < TRIES => tries += 1,

@@ -63,7 +63,7 @@ impl Leftover {
 ///
 /// Returns [`Error::NoSuchDataset`], [`Error::Sending`] if a location does not list its objects, and the errors of
 /// [`Client::proven`].
-pub async fn leftovers(
+pub async fn frames_left(
 	client: &Client,
 	owner: &Identity,
 	dataset: DatasetId,
