@@ -323,7 +323,7 @@ def test_a_write_task_holds_the_keys_of_its_own_objects_and_nothing_else(
     url = f"isthmus://{museum.account}/{dataset}/frame"
     source = isthmus.spark.IsthmusDataSource({"path": url, "key": key, "parts": "4"})
     content = pyarrow.table({"id": range(10), "name": [f"picture {number}" for number in range(10)]})
-    schema = StructType().add("id", "bigint").add("name", "string")
+    schema = StructType().add("id", "long").add("name", "string")
     writer = source.writer(schema, False)
     # Spark copies the same bytes to every task.
     sent = cloudpickle.dumps(writer)
