@@ -24,6 +24,8 @@ pub const SEALED_CHUNK: usize = 1 << 20;
 pub const CHUNK: usize = SEALED_CHUNK - TAG_LEN;
 /// Maximum length of an object's plaintext in bytes: 2^20 chunks, 1 TiB less 16 MiB.
 pub const MAX_LENGTH: u64 = record::FORMAT_MAX_CHUNKS * CHUNK as u64;
+/// Length of a [mark](ObjectCipher::marked), in bytes.
+pub const MARK_LEN: usize = 16;
 /// HKDF info of the key that encrypts the chunks.
 pub const KEY_LABEL: &[u8] = header::OBJECT.key;
 /// HKDF info of the commitment to the leaf's key.
@@ -123,6 +125,22 @@ impl ObjectCipher {
 	/// Returns an error if the system provides no randomness for the salt.
 	pub fn new(leaf: &LeafKey, context: &RecordContext) -> Result<Self, RandomError> {
 		Ok(Self::with_salt(leaf, context, *derive::random()?))
+	}
+
+	/// Starts a new object whose salt, and so its name, begins with a mark. The other half of the salt is random: any
+	/// number of objects may have the same mark and leaf, and each has a key of its own.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the system provides no randomness for the salt.
+	pub fn marked(
+		leaf: &LeafKey,
+		context: &RecordContext,
+		mark: &[u8; MARK_LEN],
+	) -> Result<Self, RandomError> {
+		let mut salt = *derive::random()?;
+		salt[..MARK_LEN].copy_from_slice(mark);
+		Ok(Self::with_salt(leaf, context, salt))
 	}
 
 	/// Opens the object with this header, to decrypt it or to resume its encryption.
@@ -318,6 +336,31 @@ mod tests {
 			ObjectHeader::read(&bytes),
 			Err(RecordError::ChunkSize { .. })
 		));
+	}
+
+	/// Two attempts of a task store different bytes at one leaf, under one mark and record key.
+	#[test]
+	fn objects_with_one_mark_and_leaf_have_keys_of_their_own() {
+		let mark = [6; MARK_LEN];
+		let ciphers = [0, 1].map(|_| ObjectCipher::marked(&leaf(9), &context(4), &mark).unwrap());
+		let [first, second] = ciphers
+			.each_ref()
+			.map(|cipher| cipher.header(4).unwrap().to_bytes());
+		assert_eq!(first[..SALT_AT + MARK_LEN], second[..SALT_AT + MARK_LEN]);
+		assert_eq!(first[SALT_AT..][..MARK_LEN], mark);
+		assert_ne!(
+			first[SALT_AT + MARK_LEN..COMMITMENT_AT],
+			second[SALT_AT + MARK_LEN..COMMITMENT_AT]
+		);
+		assert_ne!(first[COMMITMENT_AT..], second[COMMITMENT_AT..]);
+		let [one, other] = ciphers
+			.each_ref()
+			.map(|cipher| sealed(cipher, 0, true, b"same"));
+		assert_ne!(one[..4], other[..4]);
+		let read = ObjectHeader::read(&first).unwrap();
+		let reader = ObjectCipher::open(&leaf(9), &context(4), &read).unwrap();
+		assert_eq!(reader.unseal(0, true, &mut one.clone()).unwrap(), b"same");
+		assert!(reader.unseal(0, true, &mut other.clone()).is_err());
 	}
 
 	/// With the same leaf and salt, a record and an object have different keys and commitments.

@@ -8,6 +8,7 @@
 //! - [`Reader`] reads a value, or a range of it, from several locations.
 //! - [`copy()`] copies an object from one location to another, without keys, and [`prove()`] proves a piece of one.
 //! - [`check()`] tells what a location has of an object, without keys. [`Location::delete`] deletes it there.
+//! - [`Location::marked`] finds objects whose names begin with a mark, also those that no one knows any more.
 //!
 //! An object `NAME` lies in a location's folder under that name, with the list `NAME.b3` of its chunks' BLAKE3 chaining
 //! values beside it if it has several chunks. `docs/formats.md` describes both.
@@ -24,6 +25,7 @@ mod failure;
 mod journal;
 mod location;
 mod location_error;
+mod marks;
 mod object;
 mod parts;
 mod read;
@@ -41,6 +43,7 @@ pub use copy::{copy, copy_again, prove, CopyError};
 pub use failure::Failure;
 pub use location::Location;
 pub use location_error::LocationError;
+pub use marks::{Mark, Marked};
 pub use object::{Object, ObjectError};
 pub use parts::Parts;
 pub use read::{ReadError, Reader};

@@ -111,6 +111,11 @@ impl Location {
 		self.parts.as_ref().ok_or(Failure::ReadOnly)
 	}
 
+	/// Returns the folder of all objects.
+	pub(crate) fn folder(&self) -> &Path {
+		&self.folder
+	}
+
 	/// Returns the path of an object.
 	pub(crate) fn path(&self, name: &str) -> Path {
 		self.folder.clone().join(name)
@@ -138,7 +143,7 @@ impl Location {
 }
 
 /// Returns whether something was there that an operation needed.
-fn gone(done: object_store::Result<()>) -> Result<bool, Failure> {
+pub(crate) fn gone(done: object_store::Result<()>) -> Result<bool, Failure> {
 	match done.map_err(Failure::from) {
 		Ok(()) => Ok(true),
 		Err(Failure::Missing) => Ok(false),

@@ -3,6 +3,7 @@
 
 mod copies;
 mod interrupted;
+mod marks;
 mod reading;
 mod store;
 

@@ -13,7 +13,7 @@ use crate::{
 };
 use bytes::Bytes;
 use isthmus_envelope::{
-	object::{CHUNK, MAX_LENGTH, SEALED_CHUNK},
+	object::{CHUNK, MARK_LEN, MAX_LENGTH, SEALED_CHUNK},
 	record::TAG_LEN,
 	LeafKey, ObjectCipher, RecordContext, RecordError,
 };
@@ -128,6 +128,7 @@ pub struct Upload<'a> {
 	context: &'a RecordContext,
 	journal: &'a Path,
 	note: &'a str,
+	mark: Option<&'a [u8; MARK_LEN]>,
 }
 
 impl<'a> Upload<'a> {
@@ -145,6 +146,15 @@ impl<'a> Upload<'a> {
 			context,
 			journal,
 			note: "",
+			mark: None,
+		}
+	}
+
+	/// Has the name of a new object begin with a mark, by which [`Location::marked`] finds it. The rest of the name is random.
+	pub fn marked(self, mark: &'a [u8; MARK_LEN]) -> Self {
+		Self {
+			mark: Some(mark),
+			..self
 		}
 	}
 
@@ -235,7 +245,11 @@ impl<'a> Upload<'a> {
 		if length.is_some_and(|length| length > MAX_LENGTH) {
 			return Err(UploadError::TooLong);
 		}
-		let cipher = ObjectCipher::new(self.leaf, self.context).map_err(RecordError::from)?;
+		let cipher = match self.mark {
+			Some(mark) => ObjectCipher::marked(self.leaf, self.context, mark),
+			None => ObjectCipher::new(self.leaf, self.context),
+		};
+		let cipher = cipher.map_err(RecordError::from)?;
 		let start = Start {
 			header: cipher.header(0)?,
 			url: self.location.url().to_owned(),

@@ -17,7 +17,7 @@ pandas, pyarrow, DuckDB and other tools read `isthmus://OWNER/DATASET/RECORD`: s
 
 from ._native import NotAuthentic, Refused
 from .client import Client, connect
-from .entries import Dataset, Event, Grant, Progress, Receipt, Record, Request, Revoked, Stored, Verified
+from .entries import Dataset, Event, Grant, LeftFrame, Progress, Receipt, Record, Request, Revoked, Stored, Verified
 from .file import RecordFile
 from .handle import RecordHandle
 from .receipts import verify
@@ -27,6 +27,7 @@ __all__ = [
     "Dataset",
     "Event",
     "Grant",
+    "LeftFrame",
     "NotAuthentic",
     "Progress",
     "Receipt",

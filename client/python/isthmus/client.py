@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from . import _native, settings
-from .entries import Dataset, Event, Grant, Progress, Receipt, Record, Request, Revoked, Stored
-from .file import NamedRecord, RecordFile
+from .entries import Dataset, Event, Grant, LeftFrame, Progress, Receipt, Record, Request, Revoked, Stored
+from .file import NamedRecord, RecordFile, Window
 from .handle import RecordHandle
 
 #: What is called with the progress of a long call. An exception that it raises ends the call.
 Tell = Callable[[Progress], object]
 #: For how many blocks a grant lasts by default, as in the command.
 TERM = 10_000
+#: What is said of a data frame whose leaves could not be spent.
+UNSPENT = "a reader has paid for leaves whose keys the tasks had: what is stored there next can be read by them"
 
 
 def connect(
@@ -118,9 +120,12 @@ class Client:
 
     def handle_of(self, file: RecordFile, *, url: str | Sequence[str] | None = None) -> RecordHandle:
         """Returns the handle of a record that is open."""
-        entry, secret = file._reading.handle()
+        reading = file._reading
+        entry, secret = reading.handle()
+        start, length = (reading.start, reading.size) if isinstance(reading, Window) else (0, None)
         urls = tuple(self._settings["urls"] if url is None else settings.urls(url))
-        return RecordHandle(urls, self._settings["timeout"], self.genesis, file.owner, file.name, entry, secret)
+        timeout = self._settings["timeout"]
+        return RecordHandle(urls, timeout, self.genesis, file.owner, file.name, entry, secret, start, length)
 
     def datasets(self, owner: str | None = None) -> list[Dataset]:
         """Lists the datasets of an owner: by default, of this account."""
@@ -206,6 +211,22 @@ class Client:
             raise TypeError(f"expected a path, bytes or a binary file, not {type(source).__name__}")
         stored = _native.store(self._connection, what, _teller(progress))
         return Stored(owner=self._or_self(None), **stored)
+
+    def frames_left(self, dataset: int) -> list[LeftFrame]:
+        """Lists what data frames have left in the store of a dataset of this account that are not on the chain.
+
+        Their jobs were killed, or are still at work: see `LeftFrame.modified`.
+        """
+        return [LeftFrame.of(dataset, entry) for entry in _native.frames_left(self._connection, dataset)]
+
+    def give_up_frame(self, left: LeftFrame) -> None:
+        """Deletes what a data frame has left in the store, and spends its leaves. Its job can no longer store it.
+
+        Raises LookupError if nothing is left of it.
+        """
+        _, spent = _native.give_up_frame(self._connection, left.dataset, left.mark)
+        if not spent:
+            settings.log.warning(UNSPENT)
 
     def remove(self, name: str, *, alone: bool = False, progress: Tell | None = None) -> int | None:
         """Removes a record of the account, or a folder with its files; with `alone`, only the record itself.

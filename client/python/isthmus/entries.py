@@ -160,6 +160,30 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class LeftFrame:
+    """What a data frame that was not stored has left in the store: its job was killed, or is still at work."""
+
+    dataset: int
+    #: What the names of its objects begin with.
+    mark: str
+    location: str
+    #: The leaves whose keys its tasks have.
+    leaves: range
+    #: How many objects there are, whole or in part, and how many bytes they have.
+    objects: int
+    size: int
+    #: When the last one of them was written.
+    modified: datetime
+
+    @classmethod
+    def of(cls, dataset: int, entry: dict[str, Any]) -> LeftFrame:
+        first = entry.pop("leaf")
+        leaves = range(first, first + entry.pop("parts"))
+        modified = datetime.fromtimestamp(entry.pop("modified"), timezone.utc)
+        return cls(dataset=dataset, leaves=leaves, modified=modified, **entry)
+
+
+@dataclass(frozen=True)
 class Revoked:
     """A grant that was revoked."""
 

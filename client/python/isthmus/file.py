@@ -27,7 +27,57 @@ class Opener(Protocol):
     @property
     def name(self) -> str: ...
 
-    def reading(self) -> _native.Reading: ...
+    def reading(self) -> _native.Reading | Window: ...
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of a record that is read, as if it were all of it."""
+
+    pack: _native.Reading
+    start: int
+    size: int
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Returns bytes of the part from an offset on: fewer at its end, and none after it."""
+        length = min(length, self.size - offset)
+        return self.pack.read(self.start + offset, length) if length > 0 else b""
+
+    def files(self) -> None:
+        """A file in a pack lists no files."""
+
+    def handle(self) -> tuple[bytes, bytes]:
+        """Returns the two parts of the handle of the record."""
+        return self.pack.handle()
+
+    @property
+    def owner(self) -> str:
+        return self.pack.owner
+
+    @property
+    def key(self) -> str:
+        return self.pack.key
+
+    @property
+    def content_hash(self) -> str:
+        return self.pack.content_hash
+
+    @property
+    def chunk_size(self) -> int:
+        return self.pack.chunk_size
+
+
+@dataclass(frozen=True)
+class PackedFile:
+    """A file in the pack of a folder, which is a part of a record."""
+
+    pack: NamedRecord
+    name: str
+    start: int
+    length: int
+
+    def reading(self) -> Window:
+        return Window(self.pack.reading(), self.start, self.length)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any
 from fsspec.spec import AbstractFileSystem
 
 from .client import Client, connect
-from .file import RecordFile
+from .file import NamedRecord, PackedFile, RecordFile
 
 #: The longest name of a record, in bytes.
 LONGEST_NAME = 32
@@ -146,7 +146,10 @@ class IsthmusFileSystem(AbstractFileSystem):
         """Does the same in the list of a stored folder."""
         for file in files:
             if file["path"] == below and not file["folder"]:
-                return self.client.open(owner, number, file["record"])
+                record = NamedRecord(self.client, owner, number, file["record"])
+                if file["offset"] is None:
+                    return RecordFile(record)
+                return RecordFile(PackedFile(record, below.rpartition("/")[2], file["offset"], file["size"]))
         start = f"{below}/" if below else ""
         inside = [file | {"path": file["path"][len(start) :]} for file in files if file["path"].startswith(start)]
         is_folder = not below or any(file["path"] == below for file in files)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from . import _native, settings
-from .file import RecordFile
+from .file import RecordFile, Window
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ class RecordHandle:
     entry: bytes = field(repr=False)
     #: The key that opens the record.
     secret: bytes = field(repr=False)
+    #: Where the file begins in the record, and its length, if the record is a pack of a folder.
+    start: int = 0
+    length: int | None = None
 
     def open(self) -> RecordFile:
         """Opens the record as a file. Its bytes are fetched by their hashes, and checked.
@@ -39,8 +42,10 @@ class RecordHandle:
         """
         return RecordFile(self)
 
-    def reading(self) -> _native.Reading:
-        return _native.Reading.with_handle(_connection(self.urls, self.timeout, self.genesis), self.entry, self.secret)
+    def reading(self) -> _native.Reading | Window:
+        connection = _connection(self.urls, self.timeout, self.genesis)
+        reading = _native.Reading.with_handle(connection, self.entry, self.secret)
+        return reading if self.length is None else Window(reading, self.start, self.length)
 
 
 @lru_cache(maxsize=8)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared tables in Spark: `spark.read.format("isthmus")`, from PySpark 4 on.
+"""Shared tables in Spark: `spark.read.format("isthmus")` and `frame.write.format("isthmus")`, from PySpark 4 on.
 
     isthmus.spark.register(spark)
     marks = spark.read.format("isthmus").load("isthmus://OWNER/DATASET/2025-03.parquet")
@@ -15,6 +15,21 @@ the records that the account may read are loaded. Options:
 The driver opens the grant, and makes a task of each row group of a Parquet file and of each CSV file. A task gets the
 handle of its record: the record's key, and neither the account nor another record's key. The columns of
 `spark.read.schema(…)` are all that a task fetches of a Parquet file.
+
+A data frame is stored in a dataset of the account that has a location:
+
+    marks.write.format("isthmus").mode("append").option("parts", 8).save("isthmus://OWNER/DATASET/NAME")
+
+It becomes a packed folder of Parquet files, one for each partition, of which all or none is on the chain. Options besides
+`url` and `key`:
+
+- `parts` is for how many partitions leaves are planned, 32 by default and at most 256. More partitions fail, and the leaves
+  that are not used are spent.
+- `leaf` is the leaf of the first partition, by default the next one that is free.
+- `publicName` shows the name to everyone: otherwise readers find the folder by its key.
+
+A task gets the keys of this frame's leaves and the address of the store, and has the store's credentials in its environment.
+It has neither an account nor another key. `Client.frames_left` finds what a driver that was killed has left in the store.
 """
 
 from __future__ import annotations
@@ -34,6 +49,7 @@ from .client import Client, connect
 from .file import RecordFile
 from .filesystem import IsthmusFileSystem
 from .handle import RecordHandle
+from .spark_writer import IsthmusWriter, plan
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -42,7 +58,7 @@ FORMATS = ("parquet", "csv")
 
 
 def register(spark: SparkSession) -> None:
-    """Makes `spark.read.format("isthmus")` known to a session."""
+    """Makes the format `isthmus` known to a session, for reading and for writing."""
     spark.dataSource.register(IsthmusDataSource)
 
 
@@ -72,6 +88,9 @@ class IsthmusDataSource(DataSource):
         # Spark sends this object to the tasks, and they need none of it.
         self.options = {}
         return IsthmusReader(schema, partitions)
+
+    def writer(self, schema: StructType, overwrite: bool) -> IsthmusWriter:
+        return plan(self.options, schema, overwrite)
 
 
 class IsthmusReader(DataSourceReader):

@@ -2,8 +2,8 @@
 //! The SDK's errors as Python's: the kind that a Python program expects, with the SDK's sentence.
 
 use isthmus_sdk::{
-	envelope::key_file::KeyFileError, io_words, upload::KeepError, CardError, Error, LeavesError,
-	PalletError, QueryRefusal, UploadError, UploadFolderError,
+	envelope::key_file::KeyFileError, io_words, objects, upload::KeepError, CardError, Error,
+	FrameError, LeavesError, PalletError, QueryRefusal, UploadError, UploadFolderError,
 };
 use pyo3::{
 	create_exception,
@@ -138,6 +138,25 @@ impl From<UploadFolderError> for Raised {
 			error @ (UploadFolderError::Names(_) | UploadFolderError::List(_)) => {
 				PyValueError::new_err(error.to_string())
 			}
+			error => Refused::new_err(error.to_string()),
+		})
+	}
+}
+
+impl From<FrameError> for Raised {
+	fn from(error: FrameError) -> Self {
+		Self(match error {
+			// What the input raised is raised again.
+			FrameError::Client(Error::Sending(objects::UploadError::Read(error))) => error.into(),
+			FrameError::Client(error) => raised(error),
+			error @ (FrameError::Parts { .. }
+			| FrameError::NoSuchPart { .. }
+			| FrameError::Malformed
+			| FrameError::Empty(_)
+			| FrameError::List(_)
+			| FrameError::Location(_)) => PyValueError::new_err(error.to_string()),
+			FrameError::OtherOwner => PyPermissionError::new_err(error.to_string()),
+			FrameError::WrongKey(_) => NotAuthentic::new_err(error.to_string()),
 			error => Refused::new_err(error.to_string()),
 		})
 	}

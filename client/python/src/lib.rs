@@ -7,6 +7,7 @@
 mod connection;
 mod entries;
 mod error;
+mod frames;
 mod history;
 mod per_process;
 mod reading;
@@ -23,6 +24,7 @@ mod native {
 	use super::{
 		connection::Connection,
 		error::{NotAuthentic, Refused},
+		frames::{abort_frame, commit_frame, frames_left, give_up_frame, plan_frame, store_part},
 		history::{receipt, trace, verify},
 		reading::Reading,
 		sharing::{

@@ -9,8 +9,8 @@ use crate::{
 	runtime::wait,
 };
 use isthmus_sdk::{
-	folder, is_folder, names, parse_key, record_key, to_hex, AccountId, DatasetId, Error, Handle,
-	Leaf, RecordKey,
+	folder, is_folder, is_packed_folder, names, parse_key, record_key, to_hex, AccountId,
+	DatasetId, Error, Handle, Leaf, RecordKey,
 };
 use pyo3::{exceptions::PyFileNotFoundError, prelude::*, types::PyBytes};
 use zeroize::Zeroizing;
@@ -114,13 +114,14 @@ impl Reading {
 		Ok(PyBytes::new(py, &wait(py, read)?))
 	}
 
-	/// Returns the folder's files; `None` if the record is not a folder.
+	/// Returns the folder's files, packed or not; `None` if the record is not a folder.
 	fn files(&self, py: Python<'_>) -> PyResult<Option<Vec<File>>> {
 		let reading = self.here(py)?;
 		let listed = wait(py, || async move {
 			let is_list = async {
 				let is_short = reading.length() <= folder::MAX_LENGTH as u64;
-				Ok::<_, Error>(is_short && is_folder(reading).await?)
+				let is_list = is_short && is_folder(reading).await?;
+				Ok::<_, Error>(is_list || (is_short && is_packed_folder(reading).await?))
 			};
 			if !is_list.await.map_err(raised)? {
 				return Ok(None);
@@ -131,8 +132,14 @@ impl Reading {
 		let Some(bytes) = listed else {
 			return Ok(None);
 		};
-		let files = folder::from_bytes(&bytes);
-		let files = files.map_err(|error| NotAuthentic::new_err(error.to_string()))?;
+		let wrong = |error: folder::FolderError| NotAuthentic::new_err(error.to_string());
+		if bytes.starts_with(folder::packed::LABEL) {
+			let list = folder::packed::from_bytes(&bytes).map_err(wrong)?;
+			let files = list.files.into_iter();
+			let files = files.map(|packed| File::packed(packed, &self.key));
+			return Ok(Some(files.collect()));
+		}
+		let files = folder::from_bytes(&bytes).map_err(wrong)?;
 		Ok(Some(files.into_iter().map(File::from).collect()))
 	}
 }

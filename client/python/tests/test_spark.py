@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import isthmus
 import pytest
@@ -16,11 +17,15 @@ pytestmark = pytest.mark.long
 pytest.importorskip("pyspark")
 
 import isthmus.spark  # noqa: E402
+import isthmus.spark_writer  # noqa: E402
 import pyarrow.parquet  # noqa: E402
 from pyspark import cloudpickle  # noqa: E402
-from pyspark.sql import SparkSession  # noqa: E402
+from isthmus.filesystem import IsthmusFileSystem  # noqa: E402
+from pyspark.sql import DataFrame, SparkSession  # noqa: E402
 from pyspark.sql.types import StructType  # noqa: E402
 
+#: How many characters a row of text has.
+TEXT = 128
 MONTHS, ROWS, GROUP = ("2025-03", "2025-04", "2025-05", "2025-06"), 100_000, 40_000
 
 
@@ -155,3 +160,192 @@ def test_mistakes_are_said(shared: Shared, stored: str, monkeypatch: pytest.Monk
         plan(path=f"{stored}/2025-06.parquet")
     with pytest.raises(FileNotFoundError):
         plan(path=f"{stored}/none.parquet")
+
+
+class Lake:
+    """A dataset of the school, with a folder for its objects."""
+
+    def __init__(self, shared: Shared, folder: Path) -> None:
+        self.folder = folder
+        self.school = shared.connect(SCHOOL)
+        self.dataset = self.school.create_dataset("lake").number
+        self.school.locate(self.dataset, folder.as_uri())
+        self.url = f"isthmus://{shared.owner}/{self.dataset}"
+
+    def save(self, frame: DataFrame, name: str, **options: str) -> None:
+        frame.write.format("isthmus").mode("append").options(key=SCHOOL, **options).save(f"{self.url}/{name}")
+
+    def records(self) -> dict[str, isthmus.Record]:
+        return {record.key: record for record in self.school.records(dataset=self.dataset)}
+
+    def files(self) -> set[str]:
+        return {file.name for file in self.folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def lake(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    return Lake(shared, tmp_path_factory.mktemp("lake"))
+
+
+def text(spark: SparkSession, rows: int, partitions: int) -> DataFrame:
+    """Makes rows of text that cannot be guessed from each other."""
+    return spark.range(0, rows, numPartitions=partitions).selectExpr("id", "sha2(cast(id as string), 512) text")
+
+
+def check_text(spark: SparkSession, url: str, rows: int) -> DataFrame:
+    """Reads text back, and checks that each row is there once."""
+    read = spark.read.format("isthmus").option("key", SCHOOL).load(url)
+    right = "count_if(text = sha2(cast(id as string), 512))"
+    [found] = read.selectExpr("count(*)", "count(distinct id)", right, "sum(length(text))").collect()
+    assert tuple(found) == (rows, rows, rows, rows * TEXT)
+    return read
+
+
+def test_a_gibibyte_is_stored_by_two_workers_in_one_transaction(spark: SparkSession, lake: Lake) -> None:
+    rows, parts = (1 << 30) // TEXT, 8
+
+    def with_worker(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
+        for batch in batches:
+            # A worker's folder is its own. The rows are stored where they are made.
+            worker = pyarrow.array([os.getcwd()] * batch.num_rows)
+            yield pyarrow.RecordBatch.from_arrays([*batch.columns, worker], ["id", "text", "worker"])
+
+    frame = text(spark, rows, parts).mapInArrow(with_worker, "id bigint, text string, worker string")
+    before = lake.records()
+    lake.save(frame, "gibibyte", parts=str(parts))
+    new = [record for key, record in lake.records().items() if key not in before]
+    # The parts, and the list of them.
+    assert len(new) == parts + 1 and len({record.block for record in new}) == 1
+    assert sum(record.encrypted_size for record in new) > 1 << 29
+    assert len(lake.files()) == 2 * parts + 1
+    read = check_text(spark, f"{lake.url}/gibibyte", rows)
+    assert read.select("worker").distinct().count() == 2
+
+
+def test_a_worker_that_is_killed_in_the_middle_leaves_nothing_half_registered(
+    spark: SparkSession, lake: Lake, tmp_path: Path
+) -> None:
+    rows, parts = 3 * (100 << 20) // TEXT, 3
+    once, folder = str(tmp_path / "killed"), str(lake.folder)
+
+    def kill_once(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
+        import signal
+        import time
+
+        from pyspark import TaskContext
+
+        size = 0
+        for batch in batches:
+            yield batch
+            size += batch.nbytes
+            if size < 85 << 20 or TaskContext.get().partitionId() != 1 or os.path.exists(once):
+                continue
+            # The first row group is on its way to the store.
+            until = time.monotonic() + 300
+            while not any(name.endswith(".unfinished") for name in os.listdir(folder)):
+                assert time.monotonic() < until
+                time.sleep(0.02)
+            open(once, "x").close()
+            # This process was forked by one that the worker has started.
+            with open(f"/proc/{os.getppid()}/stat") as stat:
+                os.kill(int(stat.read().rpartition(")")[2].split()[1]), signal.SIGKILL)
+
+    frame = text(spark, rows, parts).mapInArrow(kill_once, "id bigint, text string")
+    before, stored = lake.records(), lake.files()
+    lake.save(frame, "survivor")
+    assert os.path.exists(once)
+    new = [record for key, record in lake.records().items() if key not in before]
+    assert len(new) == parts + 1 and len({record.block for record in new}) == 1
+    # What the killed attempt had sent is gone.
+    assert len(lake.files() - stored) == 2 * parts + 1
+    assert lake.school.frames_left(lake.dataset) == []
+    check_text(spark, f"{lake.url}/survivor", rows)
+
+
+def test_a_job_that_fails_registers_nothing_and_leaves_nothing(spark: SparkSession, lake: Lake) -> None:
+    def broken(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
+        from pyspark import TaskContext
+
+        yield from batches
+        if TaskContext.get().partitionId() == 1:
+            raise ArithmeticError("the input is lost")
+
+    before, stored = lake.records(), lake.files()
+    with pytest.raises(Exception, match="ArithmeticError: the input is lost"):
+        lake.save(text(spark, 1000, 2).mapInArrow(broken, "id bigint, text string"), "broken")
+    with pytest.raises(Exception, match="ValueError: the frame was planned for 2 parts, and this is part 2"):
+        lake.save(text(spark, 1000, 3), "broken", parts="2")
+    assert (lake.records(), lake.files()) == (before, stored)
+    # The name is free.
+    lake.save(text(spark, 1000, 2), "broken")
+    check_text(spark, f"{lake.url}/broken", 1000)
+
+
+def test_frames_are_read_by_others_and_mistakes_are_said(shared: Shared, spark: SparkSession, lake: Lake) -> None:
+    lake.save(text(spark, 1000, 2), "shown", publicName="true", leaf="1000", parts="3")
+    leaves = sorted(record.leaf for record in lake.records().values() if record.leaf >= 1000)
+    assert leaves == [1000, 1001, 1003]
+    company = shared.connect()
+    lake.school.authorize(to=company.account, leaves="1000..1004", dataset=lake.dataset)
+    read = spark.read.format("isthmus").option("key", COMPANY).load(f"{lake.url}/shown")
+    assert read.count() == 1000 and read.rdd.getNumPartitions() == 2
+    lake.save(spark.range(0), "empty")
+    empty = spark.read.format("isthmus").option("key", SCHOOL).load(f"{lake.url}/empty")
+    assert empty.schema.simpleString() == "struct<id:bigint>" and empty.count() == 0
+    frame = spark.range(10)
+    with pytest.raises(Exception, match="FileExistsError: shown is stored already"):
+        lake.save(frame, "shown", publicName="true")
+    with pytest.raises(Exception, match="nothing is overwritten"):
+        frame.write.format("isthmus").mode("overwrite").option("key", SCHOOL).save(f"{lake.url}/shown")
+    with pytest.raises(Exception, match="PermissionError: only .* stores in its datasets"):
+        frame.write.format("isthmus").mode("append").option("key", COMPANY).save(f"{lake.url}/other")
+    with pytest.raises(Exception, match="expected a number as the option parts: 'many'"):
+        lake.save(frame, "other", parts="many")
+    with pytest.raises(Exception, match="expected save"):
+        lake.save(frame, "other/deeper")
+
+
+def test_a_write_task_holds_the_keys_of_its_own_objects_and_nothing_else(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    passphrase, key = "three plain words", str(tmp_path / "museum.key")
+    monkeypatch.setenv("ISTHMUS_PASSPHRASE", passphrase)
+    monkeypatch.setenv("ISTHMUS_URL", shared.node.url)
+    shared.node.isthmus("key", "generate", key, key=COMPANY)
+    museum = isthmus.connect(key=key)
+    assert museum.account
+    shared.node.isthmus("transfer", museum.account, "100", key=COMPANY)
+    museum.register("Museum of Keys", kind="government")
+    dataset = museum.create_dataset("frames").number
+    (tmp_path / "store").mkdir()
+    museum.locate(dataset, (tmp_path / "store").as_uri())
+    earlier = museum.store(b"not the tasks' own", "earlier", dataset=dataset, object=False)
+    url = f"isthmus://{museum.account}/{dataset}/frame"
+    source = isthmus.spark.IsthmusDataSource({"path": url, "key": key, "parts": "4"})
+    content = pyarrow.table({"id": range(10), "name": [f"picture {number}" for number in range(10)]})
+    schema = StructType().add("id", "long").add("name", "string")
+    writer = source.writer(schema, False)
+    # Spark copies the same bytes to every task.
+    sent = cloudpickle.dumps(writer)
+    # Leaves 1 to 4: the nodes of leaf 1, of 2 and 3, and of leaf 4.
+    assert len(writer._keys) == 3 * 32 and sent.count(writer._keys) == 1
+    handle = museum.handle(museum.account, dataset, earlier.name)
+    node = shared.node.url
+    for secret in (handle.secret, passphrase.encode(), key.encode(), node.encode(), Path(key).read_bytes()[:64]):
+        assert secret not in sent
+    messages = []
+    with monkeypatch.context() as task:
+        # Nothing of the account is needed where a task runs.
+        for name in ("ISTHMUS_PASSPHRASE", "ISTHMUS_URL", "HOME"):
+            task.delenv(name)
+        for number, rows in ((0, content.slice(0, 6)), (1, content.slice(0, 0)), (2, content.slice(6))):
+            task.setattr(isthmus.spark_writer, "_partition", lambda number=number: number)
+            there = cloudpickle.loads(sent)
+            messages.append(cloudpickle.loads(cloudpickle.dumps(there.write(iter(rows.to_batches())))))
+    assert messages[1].part is None
+    cloudpickle.loads(sent).commit(messages)
+    files = IsthmusFileSystem(client=museum)
+    parts = [pyarrow.parquet.read_table(files.open(path)) for path in files.find(url)]
+    assert pyarrow.concat_tables(parts).equals(content)
+    # What the driver connects with was kept for its commit, and is gone.
+    assert not list(Path(os.environ["HOME"]).rglob("isthmus-frame-*"))

@@ -65,6 +65,7 @@
 //! - [`Handle`] opens one record without an account, for programs that work on behalf of a reader.
 //! - [`Upload::run_object`] stores a value outside the chain, at a location of the owner's choice; [`mod@object`] has what
 //!   the chain says about objects, and [`mod@objects`] sends, reads and checks them.
+//! - [`mod@frame`] stores a table as objects that the tasks of a cluster send, in one transaction.
 //! - [`mod@keepers`] keeps copies of datasets' objects, and proves it to the chain.
 //! - [`mod@names`] hides the names of records from the chain, and finds records by them.
 //! - [`sharing`] seals, revokes and renews grants, and [`mod@serve`] answers requests automatically.
@@ -117,6 +118,7 @@ pub mod fetch_file;
 pub mod fetch_folder;
 pub mod file;
 pub mod folder;
+pub mod frame;
 pub mod handle;
 pub mod history;
 pub mod keepers;
@@ -168,6 +170,7 @@ pub use error::{CostError, Error, Rejection, UploadError};
 pub use event::{Event, Granted};
 pub use fetch_file::{is_folder, is_packed_folder, FetchError, FetchFile};
 pub use fetch_folder::{fetch_file_of, fetch_folder, write_file_of, FetchedFolder};
+pub use frame::{Frame, FrameError};
 pub use handle::{Handle, HandleError};
 pub use isthmus_conditions as conditions;
 pub use isthmus_envelope as envelope;

@@ -599,8 +599,13 @@ fn part(piece: &[u8], start: u64, from: u64, to: u64) -> &[u8] {
 
 /// Returns the place that a record's chunks are bound to.
 pub(crate) fn context(client: &Client, owner: &AccountId, key: RecordKey) -> RecordContext {
+	context_on(client.genesis(), owner, key)
+}
+
+/// Does the same for a record of a chain, without a client.
+pub(crate) fn context_on(genesis: [u8; 32], owner: &AccountId, key: RecordKey) -> RecordContext {
 	RecordContext {
-		genesis: client.genesis(),
+		genesis,
 		owner: owner.0,
 		key: key.0,
 		version: FIRST_VERSION,

@@ -337,7 +337,11 @@ impl KeySet {
 	}
 
 	/// Reads what [`Self::to_bytes`] wrote for the same range.
-	pub(crate) fn from_bytes(range: Range, bytes: &[u8]) -> Result<Self, TreeError> {
+	///
+	/// # Errors
+	///
+	/// Returns [`TreeError::KeysLength`] if the bytes are too many or too few for the range.
+	pub fn from_bytes(range: Range, bytes: &[u8]) -> Result<Self, TreeError> {
 		let expected = range.cover().len() * NODE_KEY_LEN;
 		if bytes.len() != expected {
 			return Err(TreeError::KeysLength {
