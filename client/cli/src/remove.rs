@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus remove`: removes a record, or a folder with its files.
+//! `isthmus remove`: removes a record, or a folder with its files, or gives up an unfinished upload.
+
+mod give_up;
+
+pub(crate) use give_up::way_out;
 
 use crate::{
 	confirm::confirm,
@@ -22,9 +26,10 @@ use std::{fmt, path::PathBuf};
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-An unfinished record is given up. Of a folder, the files' records are removed first and then the
-folder's own; run the command again if it was interrupted. The files of a folder whose upload was
-not finished are found by their paths: pass that folder with --unfinished.
+An unfinished record is given up, and so is an object that was not sent to its end from this
+machine: what arrived of it is deleted at its location. Of a folder, the files' records are removed
+first and then the folder's own; run the command again if it was interrupted. The files of a folder
+whose upload was not finished are found by their paths: pass that folder with --unfinished.
 
 The record's deposit comes back at once. The deposit of its leaf comes back when its epoch is over:
 at once if it is, and otherwise by `isthmus dataset free`. Nodes that keep old blocks keep the
@@ -69,7 +74,8 @@ pub(crate) struct Opts {
 /// A record that was removed.
 #[derive(Serialize)]
 pub(crate) struct Removed {
-	block: BlockNumber,
+	/// `None` if nothing was on the chain: the upload of an object was given up.
+	block: Option<BlockNumber>,
 	/// How many files were removed with a folder; `None` if the record was not a folder.
 	files: Option<usize>,
 	key: Key,
@@ -91,7 +97,10 @@ struct Deleted {
 
 impl fmt::Display for Removed {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		write!(f, "block {}: removed {}", self.block, self.name)?;
+		match self.block {
+			Some(block) => write!(f, "block {block}: removed {}", self.name)?,
+			None => write!(f, "gave up the unfinished upload of {}", self.name)?,
+		}
 		if let Some(files) = self.files {
 			write!(f, " with {}", count(files as u64, "file"))?;
 		}
@@ -102,9 +111,13 @@ impl fmt::Display for Removed {
 		} in &self.objects
 		{
 			let (location, gone) = (shown(location), count(*gone as u64, "object"));
-			match failure.as_ref().map(shown) {
-				None => write!(f, "\n  {location}: deleted {gone}")?,
-				Some(failure) => {
+			match (self.block, failure.as_ref().map(shown)) {
+				(None, None) => write!(f, "\n  {location}: deleted what had arrived")?,
+				(None, Some(failure)) => {
+					write!(f, "\n  {location}: what had arrived stays there: {failure}")?
+				}
+				(Some(_), None) => write!(f, "\n  {location}: deleted {gone}")?,
+				(Some(_), Some(failure)) => {
 					write!(f, "\n  {location}: deleted {gone}, and not all: {failure}")?
 				}
 			}
@@ -128,6 +141,11 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		settle(client, &identity).await?;
 	}
 	let key = opts.name.find(client, &identity, identity.id()).await?;
+	if folder.is_none() {
+		if let Some(removed) = give_up::instead_of_removal(&opts, client, &identity, key).await? {
+			return Ok(removed);
+		}
+	}
 	let removal = match &folder {
 		Some(folder) => unfinished(&opts, client, &identity, folder).await?,
 		None if opts.alone => Removal::alone(key),
@@ -160,6 +178,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		true => Some(located(context, &identity, &removal, name).await?),
 		false => None,
 	};
+	give_up::forget(client, &identity, key).await?;
 	if let (Some(erasure), false) = (&erasure, client.is_dry_run()) {
 		erasure.intend(client, &identity)?;
 	}
@@ -182,7 +201,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		failure: deleted.failure,
 	});
 	Ok(Removed {
-		block: last.number(),
+		block: Some(last.number()),
 		files,
 		key: Key(key),
 		name: name.to_string(),
