@@ -167,7 +167,7 @@ pub use erasure::Erasure;
 pub use error::{CostError, Error, Rejection, UploadError};
 pub use event::{Event, Granted};
 pub use fetch_file::{is_folder, is_packed_folder, FetchError, FetchFile};
-pub use fetch_folder::{fetch_file_of, fetch_folder, write_file_of, FetchedFolder};
+pub use fetch_folder::{fetch_file_of, fetch_folder, list_files, write_file_of, FetchedFolder};
 pub use handle::{Handle, HandleError};
 pub use isthmus_conditions as conditions;
 pub use isthmus_envelope as envelope;
