@@ -2,8 +2,10 @@
 //! `isthmus remove`: removes a record, or a folder with its files, or gives up an unfinished upload.
 
 mod give_up;
+mod removed;
 
 pub(crate) use give_up::way_out;
+pub(crate) use removed::Removed;
 
 use crate::{
 	confirm::confirm,
@@ -12,16 +14,15 @@ use crate::{
 	options::Options,
 	progress::Bar,
 	stderr::tell,
-	text::{called, count, operand, shown, Called, Key},
+	text::{called, count, operand, Called, Key},
 };
 use isthmus_sdk::{
 	object::{delete_objects, object_of, Locations},
 	objects::Object,
-	BlockNumber, Client, Erasure, Error as SdkError, Identity, Included, LocalFolder, Names,
-	PalletError, Removal, Removed as Outcome,
+	Client, Erasure, Error as SdkError, Identity, Included, LocalFolder, Names, PalletError,
+	Removal, Removed as Outcome,
 };
-use serde::Serialize;
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -71,64 +72,6 @@ pub(crate) struct Opts {
 	yes: bool,
 }
 
-/// A record that was removed.
-#[derive(Serialize)]
-pub(crate) struct Removed {
-	/// `None` if nothing was on the chain: the upload of an object was given up.
-	block: Option<BlockNumber>,
-	/// How many files were removed with a folder; `None` if the record was not a folder.
-	files: Option<usize>,
-	key: Key,
-	name: String,
-	/// What became of the record's object, by location.
-	objects: Vec<Deleted>,
-	/// How many keys were erased; `None` if none had to be.
-	erased: Option<usize>,
-}
-
-/// What became of the objects at a location.
-#[derive(Serialize)]
-struct Deleted {
-	location: String,
-	gone: usize,
-	/// Why one was not deleted there; `None` if all are gone.
-	failure: Option<String>,
-}
-
-impl fmt::Display for Removed {
-	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		match self.block {
-			Some(block) => write!(f, "block {block}: removed {}", self.name)?,
-			None => write!(f, "gave up the unfinished upload of {}", self.name)?,
-		}
-		if let Some(files) = self.files {
-			write!(f, " with {}", count(files as u64, "file"))?;
-		}
-		for Deleted {
-			location,
-			gone,
-			failure,
-		} in &self.objects
-		{
-			let (location, gone) = (shown(location), count(*gone as u64, "object"));
-			match (self.block, failure.as_ref().map(shown)) {
-				(None, None) => write!(f, "\n  {location}: deleted what had arrived")?,
-				(None, Some(failure)) => {
-					write!(f, "\n  {location}: what had arrived stays there: {failure}")?
-				}
-				(Some(_), None) => write!(f, "\n  {location}: deleted {gone}")?,
-				(Some(_), Some(failure)) => {
-					write!(f, "\n  {location}: deleted {gone}, and not all: {failure}")?
-				}
-			}
-		}
-		if let Some(erased) = self.erased {
-			write!(f, "\n  erased {}", count(erased as u64, "key"))?;
-		}
-		Ok(())
-	}
-}
-
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> {
 	let folder = opts.unfinished.as_deref().map(LocalFolder::open);
@@ -142,8 +85,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	}
 	let key = opts.name.find(client, &identity, identity.id()).await?;
 	if folder.is_none() {
-		if let Some(removed) = give_up::instead_of_removal(&opts, client, &identity, key).await? {
-			return Ok(removed);
+		let how = (opts.erase, opts.yes);
+		let given_up = give_up::instead_of_removal(client, &identity, (opts.name, key), how);
+		if let Some(given_up) = given_up.await? {
+			return Ok(given_up);
 		}
 	}
 	let removal = match &folder {
@@ -195,17 +140,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		Some((objects, locations)) => delete_objects(&objects, locations).await,
 		None => Vec::new(),
 	};
-	let objects = objects.into_iter().map(|deleted| Deleted {
-		location: deleted.location,
-		gone: deleted.gone,
-		failure: deleted.failure,
-	});
 	Ok(Removed {
 		block: Some(last.number()),
 		files,
 		key: Key(key),
 		name: name.to_string(),
-		objects: objects.collect(),
+		objects: objects.into_iter().map(Into::into).collect(),
 		erased: erased.transpose().map_err(|error| {
 			Error::from(error).also(
 				"the record is removed, and its key is not erased: run the same command again",

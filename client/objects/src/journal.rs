@@ -84,7 +84,7 @@ impl Said {
 }
 
 impl Journal {
-	/// Opens the journal of an unfinished upload to go on with it; `None` if there is none that can be used. Removes a line that
+	/// Opens the journal of an unfinished upload to resume it; `None` if there is none that can be used. Removes a line that
 	/// was not written to its end, so no other program may have the journal open.
 	pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
 		let Some(Said {

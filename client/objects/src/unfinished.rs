@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Uploads that were interrupted and may not go on: what their journals say, and how they are given up.
+//! Uploads that were interrupted and may not go on: what is in their journals, and how they are given up.
 //!
 //! Journals are only read here, and removed. What was sent under an object's keys stays encrypted under them alone, because
 //! the next upload has another salt.

@@ -217,7 +217,7 @@ pub(crate) async fn hold(path: PathBuf) -> Option<Held> {
 pub(crate) enum NotHeld {
 	/// A program holds it: another one, if that can be found out.
 	Busy(Option<Holder>),
-	/// There is no file that could be locked.
+	/// No file could be locked.
 	NoLock,
 }
 

@@ -8,13 +8,13 @@
 
 mod choice;
 mod chunks;
-mod give_up;
+mod given_up;
 mod kept;
 mod object;
 mod stored;
 
 pub use chunks::{CHUNK_SIZE, MAX_LENGTH, MAX_WHOLE};
-pub use give_up::{give_up, unfinished, GiveUpError, GivenUp, Unfinished};
+pub use given_up::{give_up, unfinished, GiveUpError, GivenUp, Unfinished};
 pub use kept::{keep, KeepError};
 pub use object::location_to_write;
 pub use stored::{Done, Stored};

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Gives up uploads of objects that were interrupted on this machine.
 
-use super::{Deleted, Opts, Removed};
+use super::removed::{Deleted, Removed};
 use crate::{
 	confirm::confirm,
 	error::{Error, Kind},
 	stderr::tell,
-	text::{operand, Key},
+	text::{operand, Called, Key},
 };
 use isthmus_sdk::{
 	objects::UploadError as SendError,
@@ -17,10 +17,10 @@ use isthmus_sdk::{
 /// Gives up the unfinished uploads of a name, if the chain has no record of it. Returns `None` if there is none, or all that
 /// there were have been finished meanwhile.
 pub(super) async fn instead_of_removal(
-	opts: &Opts,
 	client: &Client,
 	identity: &Identity,
-	found: RecordKey,
+	(called, found): (Called, RecordKey),
+	(erases, yes): (bool, bool),
 ) -> Result<Option<Removed>, Error> {
 	let owner = identity.id();
 	if client.best().await?.record(owner, found).await?.is_some() {
@@ -28,7 +28,7 @@ pub(super) async fn instead_of_removal(
 	}
 	// The name may be public in one upload and hidden in another.
 	let mut uploads = Vec::new();
-	for key in opts.name.keys(&Names::new(client, identity)) {
+	for key in called.keys(&Names::new(client, identity)) {
 		uploads.extend(unfinished(client, owner, &key)?);
 	}
 	if uploads.is_empty() {
@@ -37,22 +37,22 @@ pub(super) async fn instead_of_removal(
 	if client.is_dry_run() {
 		return Err(SdkError::from(CostError::NotSent(Cost::default())).into());
 	}
-	let name = opts.name.shown();
-	let question = match opts.erase {
+	let name = called.shown();
+	let question = match erases {
 		true => {
 			format!("Give up the unfinished upload of {name}, and erase what opens it for ever?")
 		}
 		false => format!("Give up the unfinished upload of {name}?"),
 	};
-	confirm(&question, opts.yes)?;
+	confirm(&question, yes)?;
 	let (mut first, mut objects, mut erased) = (None, Vec::new(), 0);
 	for upload in &uploads {
 		let key = upload.place.key;
 		// A program that was still running may have finished it: then the record stays, and so does its key.
-		let Some(given_up) = give_up(client, identity, &key, opts.erase).await? else {
+		let Some(given_up) = give_up(client, identity, &key, erases).await? else {
 			continue;
 		};
-		if opts.erase && given_up.erased.is_none() {
+		if erases && given_up.erased.is_none() {
 			let leaf = given_up.place.leaf;
 			tell(format_args!(
 				"leaf {leaf} has another record by now, so its key is not erased"
@@ -68,19 +68,23 @@ pub(super) async fn instead_of_removal(
 		key: Key(key),
 		name: name.to_string(),
 		objects,
-		erased: opts.erase.then_some(erased),
+		erased: erases.then_some(erased),
 	}))
 }
 
-/// Forgets what this machine noted to resume the upload of a record that is going to be removed.
+/// Forgets what this machine noted to resume the upload of a record that is going to be removed. An update of a packed folder
+/// has notes of its own, which the next one sorts out.
 pub(super) async fn forget(
 	client: &Client,
 	identity: &Identity,
 	key: RecordKey,
 ) -> Result<(), Error> {
-	match client.is_dry_run() {
-		true => Ok(()),
-		false => Ok(give_up(client, identity, &key, false).await.map(|_| ())?),
+	if client.is_dry_run() {
+		return Ok(());
+	}
+	match give_up(client, identity, &key, false).await {
+		Ok(_) | Err(GiveUpError::PackedFolder) => Ok(()),
+		Err(error) => Err(error.into()),
 	}
 }
 

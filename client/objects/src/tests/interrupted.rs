@@ -214,7 +214,7 @@ async fn what_a_store_does_not_delete_is_told_and_not_resumed() {
 	let length = Some(LENGTH as u64);
 	send(&location, &journal, &first, length).await.unwrap_err();
 	store.interrupt(None);
-	// The URL is of no scheme that this program could open by itself.
+	// The URL is of no scheme that this program can open.
 	let given_up = crate::give_up(&journal, None, Whole::Deleted)
 		.await
 		.unwrap()

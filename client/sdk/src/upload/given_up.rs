@@ -120,7 +120,7 @@ pub async fn give_up(
 	let _objects = hold(&objects_lock(owner.id(), seen.place.dataset))?;
 	let _record = hold(&record_lock(owner.id(), key))?;
 	settled(client, owner.account.id()).await?;
-	// Another program may have finished it, or begun again, before the locks were taken.
+	// Another program may have finished it, or started again, before the locks were taken.
 	let Some(now) = unfinished(client, owner.id(), key)? else {
 		return Ok(None);
 	};
