@@ -1263,8 +1263,19 @@ describe('one file of a folder goes wherever a record goes', () => cases([
 		script: 'isthmus fetch //Bob docs --file c -o -',
 		code: USAGE,
 		stdout: /^$/,
-		stderr: /the folder has no file "c"/,
+		stderr: /the folder has no file "c"\nhint: list its files: isthmus list files NAME --owner OWNER/,
 	},
+	{
+		name: 'by a path as a shell completes it',
+		script: 'isthmus fetch //Bob docs --file ./a -o - && isthmus fetch //Bob docs --file a/ -o - && isthmus fetch //Bob docs --file .//b && cat b',
+		stdout: /^a\na\n.*b\n$/s,
+	},
+	...[['/a', /did you mean a\?/], ['x/../a', /without `\.\.`/], ['.', /such as june\/beach\.jpg/]].map(([path, stderr]) => ({
+		name: `not by the path ${path}`,
+		script: `${OFFLINE} isthmus fetch //Bob docs --file ${path} -o -`,
+		code: USAGE,
+		stderr,
+	})),
 	{
 		name: 'not if it is a folder',
 		script: 'mkdir -p tree/sub; echo x > tree/sub/x; isthmus store tree --name file-1 > out && isthmus fetch //Bob file-1 --file sub -o -',
@@ -1276,6 +1287,35 @@ describe('one file of a folder goes wherever a record goes', () => cases([
 		script: 'isthmus fetch //Bob small --file a -o -',
 		code: USAGE,
 		stderr: /hint: fetch it to a file, without --folder and --file/,
+	},
+]));
+
+describe('the files of a folder are listed without fetching them', () => cases([
+	{
+		name: 'as a shell reads their paths',
+		script: `mkdir -p "tree/my files" tree/empty; printf 12345 > "tree/my files/it's"; echo x > tree/-x; isthmus store tree --name tree-1 > out
+			isthmus list files tree-1 && isthmus list files tree-1 --owner //Bob --json`,
+		stdout: [
+			/^-x\nempty\/\n'my files\/it'\\''s'\n/,
+			/\{"bytes":5,"executable":false,"folder":false,"hash":"0x5994471abb01112afcc18159f6cc74b4f511b99806da59b3caf5a9c173cacfc5","path":"my files\/it's"\}/,
+		],
+	},
+	{
+		name: 'of a packed folder, too',
+		script: 'export ISTHMUS_KEY=//Packer; isthmus store ../docs --object --name tree-2 > out && isthmus list files tree-2',
+		stdout: /^a\nb\n$/,
+	},
+	{
+		name: 'not of a record that is not a folder',
+		script: 'isthmus list files small',
+		code: USAGE,
+		stderr: /error: the record is not a folder/,
+	},
+	{
+		name: 'not without a name, which nothing else takes',
+		script: `${OFFLINE} isthmus list files; [ $? = ${USAGE} ] && ${OFFLINE} isthmus list records small`,
+		code: USAGE,
+		stderr: /required arguments were not provided[^]*only `list files` takes a name/,
 	},
 ]));
 
