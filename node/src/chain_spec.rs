@@ -126,17 +126,36 @@ pub fn load(id: &str) -> Result<ChainSpec, SpecError> {
 }
 
 /// The parts of a specification's file that are checked before the runtime builds the genesis state, where a
-/// fault would be a panic.
+/// fault would be a panic. Those that are only named here are read by `sc_chain_spec`, which passes over all others: a
+/// misspelt `plannedChanges` would leave the chain without them.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Outline {
 	chain_type: Option<ChainType>,
 	genesis: Genesis,
 	#[serde(default)]
 	planned_changes: Vec<Value>,
+	#[serde(rename = "name")]
+	_name: Option<IgnoredAny>,
+	#[serde(rename = "id")]
+	_id: Option<IgnoredAny>,
+	#[serde(rename = "bootNodes")]
+	_boot_nodes: Option<IgnoredAny>,
+	#[serde(rename = "telemetryEndpoints")]
+	_telemetry_endpoints: Option<IgnoredAny>,
+	#[serde(rename = "protocolId")]
+	_protocol_id: Option<IgnoredAny>,
+	#[serde(rename = "forkId")]
+	_fork_id: Option<IgnoredAny>,
+	#[serde(rename = "properties")]
+	_properties: Option<IgnoredAny>,
+	#[serde(rename = "consensusEngine")]
+	_consensus_engine: Option<IgnoredAny>,
+	#[serde(rename = "codeSubstitutes")]
+	_code_substitutes: Option<IgnoredAny>,
 }
 
-/// A genesis in its plain or in its raw form.
+/// A genesis in its plain or in its raw form. Others, and unknown ones, are left to `sc_chain_spec`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Genesis {
@@ -150,11 +169,15 @@ struct RawGenesis {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RuntimeGenesis {
 	patch: Option<Config>,
 	config: Option<Config>,
+	#[serde(rename = "code")]
+	_code: Option<IgnoredAny>,
 }
 
+/// What the runtime makes a state of. It refuses what it does not know.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Config {
@@ -184,7 +207,9 @@ struct Session {
 	keys: Option<Vec<(String, IgnoredAny, SessionKeys)>>,
 }
 
+/// The runtime would pass over other keys.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SessionKeys {
 	grandpa: String,
 }
@@ -267,7 +292,7 @@ fn check_superuser(
 	Outline {
 		chain_type,
 		genesis,
-		planned_changes: _,
+		..
 	}: &Outline,
 ) -> Result<(), SpecError> {
 	let sudo = genesis.config().and_then(|config| config.sudo.as_ref());

@@ -15,6 +15,7 @@ use sp_blockchain::HeaderBackend;
 use std::{
 	ffi::OsString,
 	io::{stdout, Write},
+	path::Path,
 };
 
 impl SubstrateCli for Cli {
@@ -57,7 +58,7 @@ pub fn run() -> sc_cli::Result<()> {
 	output::report_full_files()?;
 	let mut cli =
 		arguments::parse(std::env::args_os()).unwrap_or_else(|error| output::exit(&error));
-	let Some(command) = cli.subcommand.take() else {
+	let Some(mut command) = cli.subcommand.take() else {
 		output::check_file_size()?;
 		let runner = Runner::new(&cli, &cli.run)?;
 		let options = service::Options {
@@ -70,11 +71,28 @@ pub fn run() -> sc_cli::Result<()> {
 		};
 		return runner.node(|config| service::new_full(config, options));
 	};
+	use_standard_streams(&mut command);
 	if prints(&command) {
 		output::check_open()?;
 	}
 	run_command(&cli, command)?;
 	output::flush()
+}
+
+/// Takes `-` for stdin or stdout, as without a file. The framework's commands take it for a file's name.
+fn use_standard_streams(command: &mut Command) {
+	let file = match command {
+		Command::ExportChainSpec(cmd) => &mut cmd.output,
+		Command::ExportBlocks(cmd) => &mut cmd.output,
+		Command::ImportBlocks(cmd) => &mut cmd.input,
+		Command::Key(_)
+		| Command::PurgeChain(_)
+		| Command::ChainInfo(_)
+		| Command::CheckState(_) => return,
+	};
+	if file.as_deref() == Some(Path::new("-")) {
+		*file = None;
+	}
 }
 
 /// Returns whether a subcommand serves only to print something.
@@ -172,4 +190,34 @@ pub fn configuration(
 ) -> sc_cli::Result<Configuration> {
 	let cli = arguments::parse(args)?;
 	cli.create_configuration(&cli.run, tokio)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_dash_is_a_standard_stream() {
+		let file = |args: &[&str]| {
+			let args = ["isthmus-node"].iter().chain(args).map(OsString::from);
+			let mut command = arguments::parse(args).unwrap().subcommand.unwrap();
+			use_standard_streams(&mut command);
+			match command {
+				Command::ExportChainSpec(cmd) => cmd.output,
+				Command::ExportBlocks(cmd) => cmd.output,
+				Command::ImportBlocks(cmd) => cmd.input,
+				other => panic!("{other:?}"),
+			}
+		};
+		for args in [
+			&["export-blocks"][..],
+			&["import-blocks"],
+			&["export-chain-spec", "--output"],
+		] {
+			let named = |name| file(&[args, &[name]].concat());
+			assert_eq!(named("-"), None);
+			assert_eq!(named("./-").as_deref(), Some(Path::new("./-")));
+			assert_eq!(named("blocks").as_deref(), Some(Path::new("blocks")));
+		}
+	}
 }

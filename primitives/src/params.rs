@@ -48,7 +48,7 @@ pub const GAS_PER_BYTE: u64 = 2;
 	Serialize,
 	Deserialize,
 )]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum DifficultyRule {
 	/// Homestead's rule D(H): the parent's difficulty, adjusted to the time since the parent.
 	Homestead {

@@ -365,8 +365,20 @@ describe('errors and their hints', () => {
 	});
 
 	test('an account without funds cannot pay', { timeout }, async () => {
-		const poor = await refused(REFUSED, 'register', 'School', '--key', '//HintPoor');
-		assert.match(poor.hint, /isthmus balance/);
+		// Each may be an account's first transaction.
+		for (const args of [
+			['register', 'School'],
+			['key', 'publish'],
+			['key', 'rotate'],
+			['transfer', owner.address, '1'],
+			['request', owner.address, '--leaves', '0..1', '--purpose', 'p'],
+			['facts', 'create', 'poor', '--reporters', owner.address, '--fresh', '1d'],
+			['dataset', 'accept', owner.address, '0'],
+		]) {
+			const poor = await refused(REFUSED, ...args, '--key', '//HintPoor');
+			assert.match(poor.error, /^NotEnoughFunds: this needs at least [\d.]+ IST for .*, the account has 0 IST, and [\d.]+ IST are missing$/, args.join(' '));
+			assert.match(poor.hint, /isthmus balance/);
+		}
 	});
 
 	test('an account that is not a producer cannot store', { timeout }, async () => {

@@ -139,11 +139,26 @@ test('says what is wrong with the file of a chain specification', { timeout }, a
 		[[{ ...change, ethash: 'full' }], [], /`ethash` cannot change at a height: remove it from the change/],
 		[[change], [change], /the planned change from block 5 does not begin after the last one of genesis, from block 5/],
 		[[], [{ fromBlock: 5, blockReward: 1 }], /names `blockReward`, which a node cannot change alone/],
+		[[], [{ fromBlock: 5, minimumDificulty: '0x400' }], /unknown field `minimumDificulty`, expected one of `fromBlock`/],
 	]) {
 		const plain = JSON.parse(stdout);
 		plain.genesis.runtimeGenesis.patch.proofOfWork.parameters.changes = changes;
 		const chain = file('changes.json', JSON.stringify({ ...plain, plannedChanges }));
 		await refuses(['export-chain-spec', '--chain', chain], sentence);
+	}
+	// A misspelt field would leave a rule out.
+	for (const [name, field] of [
+		['plannedChange', (spec) => spec],
+		['plannedChanges', ({ genesis }) => genesis.runtimeGenesis],
+		['proofOfwork', ({ genesis }) => genesis.runtimeGenesis.patch],
+		['planedChanges', ({ genesis }) => genesis.runtimeGenesis.patch.proofOfWork.parameters],
+	]) {
+		const plain = JSON.parse(stdout);
+		field(plain)[name] = [change];
+		const chain = file('misspelt.json', JSON.stringify(plain));
+		const sentence = new RegExp(`unknown field \`${name}\`, expected (one of )?\``);
+		await refuses(['export-chain-spec', '--chain', chain, '--raw'], sentence);
+		if (name === 'plannedChange') await refuses(['--chain', chain, '--tmp', ...QUIET], sentence);
 	}
 	const zero = edited('zero.json', (genesis) => Object.assign(genesis.verifiers, { sessionBlocks: 0 }));
 	await refuses(['--chain', zero, '--tmp', ...QUIET], /verifiers\.sessionBlocks is 0: a session has at least one block/);
@@ -400,6 +415,8 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 	const exported = await runToEnd(['export-blocks', blocks, ...at]);
 	assert.equal(exported.code, 0, exported.stderr);
 	assert.doesNotMatch(exported.stderr, /Essential task|failed/);
+	const printed = await runToEnd(['export-blocks', '-', ...at]);
+	assert.equal(printed.stdout, readFileSync(blocks, 'utf8'));
 	const { stdout: info } = await runToEnd(['chain-info', ...at]);
 	assert.ok(info.endsWith('}\n'));
 
@@ -419,6 +436,10 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 	const imported = await runToEnd(['import-blocks', blocks, ...at]);
 	assert.equal(imported.code, 0, imported.stderr);
 	assert.doesNotMatch(imported.stderr, /Essential task|failed/);
+	// `-` is stdin, and no file.
+	const piped = await shell(t, `isthmus-node import-blocks - ${at.join(' ')} < ${blocks} && ls -A`);
+	assert.equal(piped.code, 0, piped.stderr);
+	assert.doesNotMatch(piped.stdout, /^-$/m);
 });
 
 test('reads no database that is not there, and makes none', { timeout }, async (t) => {

@@ -1266,8 +1266,19 @@ describe('one file of a folder goes wherever a record goes', () => cases([
 		script: 'isthmus fetch //Bob docs --file c -o -',
 		code: USAGE,
 		stdout: /^$/,
-		stderr: /the folder has no file "c"/,
+		stderr: /the folder has no file "c"\nhint: list its files: isthmus list files NAME --owner OWNER/,
 	},
+	{
+		name: 'by a path as a shell completes it',
+		script: 'isthmus fetch //Bob docs --file ./a -o - && isthmus fetch //Bob docs --file a/ -o - && isthmus fetch //Bob docs --file .//b && cat b',
+		stdout: /^a\na\n.*b\n$/s,
+	},
+	...[['/a', /did you mean a\?/], ['x/../a', /without `\.\.`/], ['.', /such as june\/beach\.jpg/]].map(([path, stderr]) => ({
+		name: `not by the path ${path}`,
+		script: `${OFFLINE} isthmus fetch //Bob docs --file ${path} -o -`,
+		code: USAGE,
+		stderr,
+	})),
 	{
 		name: 'not if it is a folder',
 		script: 'mkdir -p tree/sub; echo x > tree/sub/x; isthmus store tree --name file-1 > out && isthmus fetch //Bob file-1 --file sub -o -',
@@ -1279,6 +1290,88 @@ describe('one file of a folder goes wherever a record goes', () => cases([
 		script: 'isthmus fetch //Bob small --file a -o -',
 		code: USAGE,
 		stderr: /hint: fetch it to a file, without --folder and --file/,
+	},
+]));
+
+describe('the files of a folder are listed without fetching them', () => cases([
+	{
+		name: 'as a shell reads their paths',
+		script: `mkdir -p "tree/my files" tree/empty; printf 12345 > "tree/my files/it's"; echo x > tree/-x; isthmus store tree --name tree-1 > out
+			isthmus list files tree-1 && isthmus list files tree-1 --owner //Bob --json`,
+		stdout: [
+			/^-x\nempty\/\n'my files\/it'\\''s'\n/,
+			/\{"bytes":5,"executable":false,"folder":false,"hash":"0x5994471abb01112afcc18159f6cc74b4f511b99806da59b3caf5a9c173cacfc5","path":"my files\/it's"\}/,
+		],
+	},
+	{
+		name: 'of a packed folder, too',
+		script: 'export ISTHMUS_KEY=//Packer; isthmus store ../docs --object --name tree-2 > out && isthmus list files tree-2',
+		stdout: /^a\nb\n$/,
+	},
+	{
+		name: 'not of a record that is not a folder',
+		script: 'isthmus list files small',
+		code: USAGE,
+		stderr: /error: the record is not a folder/,
+	},
+	{
+		name: 'not without a name, which nothing else takes',
+		script: `${OFFLINE} isthmus list files; [ $? = ${USAGE} ] && ${OFFLINE} isthmus list records small`,
+		code: USAGE,
+		stderr: /required arguments were not provided[^]*only `list files` takes a name/,
+	},
+]));
+
+/** Stores a part of an object, and then changes its file. `$1` is its name. */
+const INTERRUPTED_OBJECT = `export ISTHMUS_KEY=//Packer
+	begin() { head -c 24000000 /dev/zero > $1; (ulimit -f 20000; exec isthmus store $1 --object 2> err); [ $? = 0 ] && exit 9
+		ls $STORE/*.unfinished > /dev/null || exit 8; echo more >> $1; }
+	hinted() { grep -o 'isthmus remove 0x[0-9a-f]*' err; }
+`;
+
+describe('an object whose upload was interrupted does not keep its name', () => cases([
+	{
+		name: 'the error says how to give it up, and then it is stored',
+		script: `${INTERRUPTED_OBJECT}begin object-1; isthmus store object-1 --object 2> err; [ $? = 1 ] || exit 7; cat err >&2
+			$(hinted) --yes || exit 6; ls $STORE/*.unfinished 2> /dev/null && exit 5
+			isthmus store object-1 --object > out && isthmus fetch //Packer object-1 -o - | cmp - object-1`,
+		stdout: /^gave up the unfinished upload of 0x\w{64}\n {2}file:\/\/\S+: deleted what had arrived\n$/,
+		stderr: /had 24000000 bytes when its upload began.*\nhint: store it under another --name, or give the unfinished upload up: isthmus remove 0x\w{64}, and then the same command again/,
+	},
+	{
+		name: 'it is found by its name, and a dry run does nothing',
+		script: `${INTERRUPTED_OBJECT}begin object-2; isthmus remove object-2 --dry-run || exit 7; ls $STORE/*.unfinished > /dev/null || exit 6
+			isthmus remove object-2 --yes --json; ls $STORE/*.unfinished 2> /dev/null && exit 5; isthmus remove object-2 --yes`,
+		code: REFUSED,
+		stdout: /"block":null,.*"name":"object-2","objects":\[\{"location":"file:.*","gone":1,"failure":null\}\],"erased":null/,
+		stderr: /list your records: isthmus list records/,
+	},
+	{
+		name: 'a record with the same name that is public stays',
+		script: `${INTERRUPTED_OBJECT}echo x > object-3; isthmus store object-3 --public-name > out; begin object-3
+			isthmus store object-3 --object 2> err; $(hinted) --yes && isthmus fetch //Packer object-3 -o -`,
+		stdout: /^gave up .*\n.*\nx\n$/,
+	},
+	{
+		name: 'not while another program stores objects in the same dataset',
+		script: `${INTERRUPTED_OBJECT}begin object-4; mkfifo pipe; isthmus store pipe --name object-5 --object > out 2>&1 & exec 3> pipe
+			lock=$(ls $HOME/.local/state/isthmus/isthmus-5*-objects-0.lock 2> /dev/null)
+			until [ "$lock" ] && ! flock -n $lock true; do lock=$(ls $HOME/.local/state/isthmus/isthmus-5*-objects-0.lock 2> /dev/null); done
+			isthmus remove object-4 --yes; code=$?; echo x >&3; exec 3>&-; wait
+			ls $STORE/*.unfinished > /dev/null && isthmus remove object-4 --yes > out && exit $code`,
+		code: REFUSED,
+		stderr: /another program stores this record, or objects in the same dataset \(`isthmus store pipe .*process \d+\)\nhint: end that program, or wait/,
+	},
+	{
+		name: 'its key is erased if that is wanted',
+		script: `${INTERRUPTED_OBJECT}export ISTHMUS_PASSPHRASE=$PASSPHRASE ISTHMUS_KEY=$KEY STORE=$PWD/store; mkdir store
+			number=$(isthmus dataset create erasable-objects --erasable --json | grep -o '"dataset":[0-9]*' | cut -d: -f2)
+			isthmus dataset locate $number file://$STORE --finalized > out
+			head -c 24000000 /dev/zero > object-6; (ulimit -f 20000; exec isthmus store object-6 --object --dataset $number 2> err)
+			ls $STORE/*.unfinished > /dev/null || exit 8
+			isthmus remove object-6 --erase --yes; ls -A $STORE
+			isthmus store object-6 --object --dataset $number > out && isthmus fetch $(isthmus key inspect $KEY | awk '/^account/ { print $2 }') object-6 -o - | cmp - object-6`,
+		stdout: /^gave up the unfinished upload of object-6\n.*deleted what had arrived\n {2}erased 1 key\n$/,
 	},
 ]));
 

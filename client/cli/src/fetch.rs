@@ -11,7 +11,7 @@ use crate::{
 	progress::Bar,
 	report::{self, Patient},
 	stderr::tell,
-	text::{account, bytes, called, count, file_name, shown, Called},
+	text::{account, bytes, called, count, file_name, path_in_folder, shown, Called},
 };
 use isthmus_sdk::{
 	fetch_file_of, fetch_folder, is_folder, is_packed_folder, names, write_file_of, AccountId,
@@ -58,8 +58,8 @@ pub(crate) struct Opts {
 	#[arg(long)]
 	folder: bool,
 
-	/// Fetch one file of a folder, by its path in the folder
-	#[arg(long, value_name = "PATH", conflicts_with = "folder")]
+	/// Fetch one file of a folder, by its path in the folder, as `isthmus list files` shows it
+	#[arg(long, value_name = "PATH", value_parser = path_in_folder, conflicts_with = "folder")]
 	file: Option<String>,
 
 	/// Fetch the record's bytes as they are, even if they are a folder's list of files
@@ -123,10 +123,18 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>,
 }
 
 /// Why nothing was fetched.
-enum Failed {
+pub(crate) enum Failed {
 	/// No record has the name. The grants that are to show the hidden names may have wrong keys.
 	Unknown(Error),
 	Other(Error),
+}
+
+impl Failed {
+	/// Returns the error, whatever it is about.
+	pub(crate) fn error(self) -> Error {
+		let (Self::Unknown(error) | Self::Other(error)) = self;
+		error
+	}
 }
 
 impl<Inner: Into<Error>> From<Inner> for Failed {
@@ -141,27 +149,11 @@ async fn fetch(
 	(context, identity): (&Context, &Identity),
 	target: Target,
 ) -> Result<Option<Fetched>, Failed> {
-	let (client, owner) = (&context.client, &opts.owner);
-	let key = opts.name.find(client, identity, owner).await?;
-	let opened = match opts.name {
-		Called::Name(name) => names::open_found(client, identity, owner, name, key).await,
-		Called::Key(key) => Reading::open(client, identity, owner, key).await,
-	};
-	let reading = match opened {
-		Ok(reading) => reading,
-		Err(error) => {
-			let is_unknown = matches!(error, SdkError::Query(QueryRefusal::UnknownRecord));
-			let explained = access::explain((context, identity), owner, key, error).await;
-			return Err(match (opts.name, is_unknown) {
-				(Called::Name(_), true) => Failed::Unknown(explained),
-				_ => Failed::Other(explained),
-			});
-		}
-	};
+	let reading = open((context, identity), &opts.owner, opts.name).await?;
 	let is_plain = !opts.folder && !opts.raw && opts.file.is_none();
 	if is_plain && (is_folder(&reading).await? || is_packed_folder(&reading).await?) {
 		return Err(Error::usage("the record is a folder").hint(
-			"fetch its files with --folder --output FOLDER, one of them with --file PATH, or only the list of them with --raw",
+			"fetch its files with --folder --output FOLDER, or one of them with --file PATH; list them with `isthmus list files`",
 		).into());
 	}
 	let mut bar = Bar::new();
@@ -170,6 +162,31 @@ async fn fetch(
 		tell(format_args!("left for another location: {left}"));
 	}
 	Ok(fetched?)
+}
+
+/// Finds a record and opens it.
+pub(crate) async fn open(
+	(context, identity): (&Context, &Identity),
+	owner: &AccountId,
+	called: Called,
+) -> Result<Reading, Failed> {
+	let client = &context.client;
+	let key = called.find(client, identity, owner).await?;
+	let opened = match called {
+		Called::Name(name) => names::open_found(client, identity, owner, name, key).await,
+		Called::Key(key) => Reading::open(client, identity, owner, key).await,
+	};
+	match opened {
+		Ok(reading) => Ok(reading),
+		Err(error) => {
+			let is_unknown = matches!(error, SdkError::Query(QueryRefusal::UnknownRecord));
+			let explained = access::explain((context, identity), owner, key, error).await;
+			Err(match (called, is_unknown) {
+				(Called::Name(_), true) => Failed::Unknown(explained),
+				_ => Failed::Other(explained),
+			})
+		}
+	}
 }
 
 /// Writes the record, or the files of a folder, to the target.

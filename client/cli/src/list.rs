@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus list`: lists datasets, records, grants and keepers.
+//! `isthmus list`: lists datasets, records, the files of folders, grants and keepers.
+
+mod files;
 
 use crate::{
 	context::Context,
@@ -9,7 +11,7 @@ use crate::{
 	options::Options,
 	report::{Lines, Report},
 	stderr::tell,
-	text::{account, bytes, end, good_while, Amount, Key, Range},
+	text::{account, bytes, called, end, good_while, Amount, Called, Key, Range},
 };
 use isthmus_sdk::{
 	every, names, to_hex, AccountId, BlockNumber, DatasetId, EmbargoEntry, Epoch, GrantEntry,
@@ -24,12 +26,17 @@ use std::{collections::BTreeMap, fmt};
 Examples:
   isthmus list records --key school.key
   isthmus list records --owner //Bob --names --key company.key
+  isthmus list files photos-2025 --owner //Bob --key company.key
   isthmus list received --key company.key
   isthmus list datasets --owner //Bob
   isthmus list keepers --owner //Bob")]
 pub(crate) struct Opts {
 	/// What to list
 	what: What,
+
+	/// Name of the folder whose files are listed, or 0x and 64 hexadecimal digits
+	#[arg(value_parser = called, required_if_eq("what", "files"))]
+	name: Option<Called>,
 
 	/// Account whose entries are listed [default: that of --key]
 	#[arg(long, value_name = "ACCOUNT", value_parser = account)]
@@ -47,6 +54,8 @@ enum What {
 	Datasets,
 	/// Records of a producer
 	Records,
+	/// Files of a stored folder, without fetching them
+	Files,
 	/// Embargoes on records of a producer
 	Embargoes,
 	/// Grants that a producer gave
@@ -196,8 +205,13 @@ impl fmt::Display for Grant {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
+	let of_folder = match (opts.what, opts.name) {
+		(What::Files, name) => name,
+		(_, Some(_)) => return Err(Error::usage("only `list files` takes a name")),
+		(_, None) => None,
+	};
 	let context = &Context::connect(options).await?;
-	let identity = match opts.owner.is_none() || opts.names {
+	let identity = match opts.owner.is_none() || opts.names || of_folder.is_some() {
 		true => Some(context.identity().await?),
 		false => None,
 	};
@@ -208,7 +222,13 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		(None, Some(identity)) => *identity.id(),
 		(None, None) => return Err(Error::usage("missing --owner")),
 	};
+	if let (Some(folder), Some(identity)) = (of_folder, &identity) {
+		return Ok(Box::new(
+			files::list((context, identity), &owner, folder).await?,
+		));
+	}
 	Ok(match opts.what {
+		What::Files => return Err(Error::usage("missing the name of a folder")),
 		What::Datasets => Box::new(dataset::list(context, &owner).await?),
 		What::Records => Box::new(records(context, &owner, identity.as_ref()).await?),
 		What::Embargoes => Box::new(embargoes(context, &owner, identity.as_ref()).await?),

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus remove`: removes a record, or a folder with its files.
+//! `isthmus remove`: removes a record, or a folder with its files, or gives up an unfinished upload.
+
+mod give_up;
+mod removed;
+
+pub(crate) use give_up::way_out;
+pub(crate) use removed::Removed;
 
 use crate::{
 	confirm::confirm,
@@ -8,23 +14,23 @@ use crate::{
 	options::Options,
 	progress::Bar,
 	stderr::tell,
-	text::{called, count, operand, shown, Called, Key},
+	text::{called, count, operand, Called, Key},
 };
 use isthmus_sdk::{
 	object::{delete_objects, object_of, Locations},
 	objects::Object,
-	BlockNumber, Client, Erasure, Error as SdkError, Identity, Included, LocalFolder, Names,
-	PalletError, Removal, Removed as Outcome,
+	Client, Erasure, Error as SdkError, Identity, Included, LocalFolder, Names, PalletError,
+	Removal, Removed as Outcome,
 };
-use serde::Serialize;
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-An unfinished record is given up. Of a folder, the files' records are removed first and then the
-folder's own; run the command again if it was interrupted. The files of a folder whose upload was
-not finished are found by their paths: pass that folder with --unfinished.
+An unfinished record is given up, and so is an object that was not sent to its end from this
+machine: what arrived of it is deleted at its location. Of a folder, the files' records are removed
+first and then the folder's own; run the command again if it was interrupted. The files of a folder
+whose upload was not finished are found by their paths: pass that folder with --unfinished.
 
 The record's deposit comes back at once. The deposit of its leaf comes back when its epoch is over:
 at once if it is, and otherwise by `isthmus dataset free`. Nodes that keep old blocks keep the
@@ -66,56 +72,6 @@ pub(crate) struct Opts {
 	yes: bool,
 }
 
-/// A record that was removed.
-#[derive(Serialize)]
-pub(crate) struct Removed {
-	block: BlockNumber,
-	/// How many files were removed with a folder; `None` if the record was not a folder.
-	files: Option<usize>,
-	key: Key,
-	name: String,
-	/// What became of the record's object, by location.
-	objects: Vec<Deleted>,
-	/// How many keys were erased; `None` if none had to be.
-	erased: Option<usize>,
-}
-
-/// What became of the objects at a location.
-#[derive(Serialize)]
-struct Deleted {
-	location: String,
-	gone: usize,
-	/// Why one was not deleted there; `None` if all are gone.
-	failure: Option<String>,
-}
-
-impl fmt::Display for Removed {
-	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		write!(f, "block {}: removed {}", self.block, self.name)?;
-		if let Some(files) = self.files {
-			write!(f, " with {}", count(files as u64, "file"))?;
-		}
-		for Deleted {
-			location,
-			gone,
-			failure,
-		} in &self.objects
-		{
-			let (location, gone) = (shown(location), count(*gone as u64, "object"));
-			match failure.as_ref().map(shown) {
-				None => write!(f, "\n  {location}: deleted {gone}")?,
-				Some(failure) => {
-					write!(f, "\n  {location}: deleted {gone}, and not all: {failure}")?
-				}
-			}
-		}
-		if let Some(erased) = self.erased {
-			write!(f, "\n  erased {}", count(erased as u64, "key"))?;
-		}
-		Ok(())
-	}
-}
-
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> {
 	let folder = opts.unfinished.as_deref().map(LocalFolder::open);
@@ -128,6 +84,13 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		settle(client, &identity).await?;
 	}
 	let key = opts.name.find(client, &identity, identity.id()).await?;
+	if folder.is_none() {
+		let how = (opts.erase, opts.yes);
+		let given_up = give_up::instead_of_removal(client, &identity, (opts.name, key), how);
+		if let Some(given_up) = given_up.await? {
+			return Ok(given_up);
+		}
+	}
 	let removal = match &folder {
 		Some(folder) => unfinished(&opts, client, &identity, folder).await?,
 		None if opts.alone => Removal::alone(key),
@@ -160,6 +123,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		true => Some(located(context, &identity, &removal, name).await?),
 		false => None,
 	};
+	give_up::forget(client, &identity, key).await?;
 	if let (Some(erasure), false) = (&erasure, client.is_dry_run()) {
 		erasure.intend(client, &identity)?;
 	}
@@ -176,17 +140,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		Some((objects, locations)) => delete_objects(&objects, locations).await,
 		None => Vec::new(),
 	};
-	let objects = objects.into_iter().map(|deleted| Deleted {
-		location: deleted.location,
-		gone: deleted.gone,
-		failure: deleted.failure,
-	});
 	Ok(Removed {
-		block: last.number(),
+		block: Some(last.number()),
 		files,
 		key: Key(key),
 		name: name.to_string(),
-		objects: objects.collect(),
+		objects: objects.into_iter().map(Into::into).collect(),
 		erased: erased.transpose().map_err(|error| {
 			Error::from(error).also(
 				"the record is removed, and its key is not erased: run the same command again",

@@ -9,6 +9,7 @@ use crate::{
 	output::{is_open_file, is_standard, kind},
 	packed::{self, skipped_in, Synced},
 	progress::Bar,
+	remove::way_out,
 	report::Patient,
 	stderr::tell,
 	text::{bytes, called, condition, count, operand, quoted, shown, Called, Key},
@@ -370,12 +371,17 @@ async fn store_object(
 		stored => stored,
 	};
 	let stored = stored.map_err(|error| {
+		let way_out = way_out(&error, record.key);
 		let error = Error::from(error).interrupted(bar.arrived());
-		match is_stdin(&opts.path) {
+		let error = match is_stdin(&opts.path) {
 			true => error,
 			false => error.about(&opts.path),
 		}
-		.naming(record.key, record.called)
+		.naming(record.key, record.called);
+		match way_out {
+			Some(way_out) => error.hint(way_out),
+			None => error,
+		}
 	})?;
 	Ok(Stored {
 		block: stored.done.now().map(|included| included.number()),

@@ -84,6 +84,22 @@ pub(crate) fn called(text: &str) -> Result<Called, String> {
 		})
 }
 
+/// Reads the path of a file in a stored folder. What a shell completes, such as `./a`, `a//b` or `a/`, is the path that it means.
+pub(crate) fn path_in_folder(text: &str) -> Result<String, String> {
+	let names = || text.split('/').filter(|name| !matches!(*name, "" | "."));
+	let exact = names().collect::<Vec<_>>().join("/");
+	let expected = "expected the path of a file in the folder, such as june/beach.jpg";
+	match (text.starts_with('/'), names().any(|name| name == "..")) {
+		(_, true) => Err(format!("{expected}, without `..`")),
+		(true, false) if !exact.is_empty() => Err(format!(
+			"{expected}, which does not begin with `/`: did you mean {}?",
+			quoted(&exact)
+		)),
+		_ if exact.is_empty() => Err(expected.to_owned()),
+		_ => Ok(exact),
+	}
+}
+
 /// Returns the name of the file that a record is fetched to by default: the record's name, if that names a file
 /// in the current folder.
 pub(crate) fn file_name(called: Called) -> Option<PathBuf> {
@@ -391,6 +407,33 @@ mod tests {
 		}
 		let json = serde_json::to_string(&called("a").unwrap().shown()).unwrap();
 		assert_eq!(json, format!("\"0x61{}\"", "0".repeat(62)));
+	}
+
+	#[test]
+	fn a_path_in_a_folder_is_taken_as_it_is_meant() {
+		for (text, path) in [
+			("a", "a"),
+			("./a", "a"),
+			("a//b", "a/b"),
+			("./a/./b/", "a/b"),
+			(".hidden", ".hidden"),
+			("a b/…", "a b/…"),
+			("-", "-"),
+		] {
+			assert_eq!(path_in_folder(text).as_deref(), Ok(path));
+		}
+		for (text, words) in [
+			("", "such as"),
+			("/", "such as"),
+			(".", "such as"),
+			("a/../b", "without `..`"),
+			("/..", "without `..`"),
+			("/a/b", "did you mean a/b?"),
+			("//my files/", "did you mean 'my files'?"),
+		] {
+			let refused = path_in_folder(text).unwrap_err();
+			assert!(refused.contains(words), "{text:?}: {refused}");
+		}
 	}
 
 	#[test]

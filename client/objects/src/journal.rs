@@ -54,9 +54,19 @@ pub(crate) struct Journal {
 	pub(crate) done: Done,
 }
 
-impl Journal {
-	/// Opens the journal of an unfinished upload; `None` if there is none that can be used.
-	pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
+/// What a journal says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+	pub(crate) start: Start,
+	pub(crate) done: Done,
+	/// The length of the lines that were written to their end, in bytes.
+	length: u64,
+}
+
+impl Said {
+	/// Reads the journal of an unfinished upload; `None` if there is none that can be used. The file stays as it is: another
+	/// program may be writing to it.
+	pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
 		let text = match fs::read_to_string(path) {
 			Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
 			Err(error) if error.kind() == ErrorKind::InvalidData => return Ok(None),
@@ -64,11 +74,29 @@ impl Journal {
 		};
 		// A line that was not written to its end did not happen.
 		let whole = text.rfind('\n').map_or(0, |end| end + 1);
-		let Some((start, done)) = boot().and_then(|boot| read(&text[..whole], &boot)) else {
+		let said = boot().and_then(|boot| read(&text[..whole], &boot));
+		Ok(said.map(|(start, done)| Self {
+			start,
+			done,
+			length: whole as u64,
+		}))
+	}
+}
+
+impl Journal {
+	/// Opens the journal of an unfinished upload to resume it; `None` if there is none that can be used. Removes a line that
+	/// was not written to its end, so no other program may have the journal open.
+	pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
+		let Some(Said {
+			start,
+			done,
+			length,
+		}) = Said::read(path)?
+		else {
 			return Ok(None);
 		};
 		let file = OpenOptions::new().append(true).open(path)?;
-		file.set_len(whole as u64)?;
+		file.set_len(length)?;
 		Ok(Some(Self { file, start, done }))
 	}
 
@@ -268,6 +296,27 @@ mod tests {
 			let again = Journal::open(&path).unwrap().unwrap();
 			assert_eq!(again.done, read.done);
 		}
+	}
+
+	/// A program that only looks does not take away what another one is writing.
+	#[test]
+	fn a_look_at_a_journal_changes_nothing() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("journal");
+		assert_eq!(Said::read(&path).unwrap(), None);
+		assert!(!path.exists());
+		let mut journal = Journal::create(&path, start()).unwrap();
+		journal.started("id".into()).unwrap();
+		journal.file.write_all(b"sent 0 0101").unwrap();
+		let bytes = fs::read(&path).unwrap();
+		let said = Said::read(&path).unwrap().unwrap();
+		assert_eq!((&said.start, &said.done), (&journal.start, &journal.done));
+		assert_eq!(fs::read(&path).unwrap(), bytes);
+		// The line is written to its end.
+		journal.file.write_all("01".repeat(30).as_bytes()).unwrap();
+		journal.file.write_all(b"\n").unwrap();
+		let said = Said::read(&path).unwrap().unwrap();
+		assert_eq!(said.done.sent[&0], [[1; 32]]);
 	}
 
 	#[test]

@@ -4,7 +4,7 @@
 //!
 //! This crate knows nothing of the chain: it takes an object's header, length and root, locations and keys.
 //!
-//! - [`Upload`] sends a value to a [`Location`] in one pass, and goes on after it was interrupted.
+//! - [`Upload`] sends a value to a [`Location`] in one pass, and goes on after it was interrupted; [`give_up()`] gives that up.
 //! - [`Reader`] reads a value, or a range of it, from several locations.
 //! - [`copy()`] copies an object from one location to another, without keys, and [`prove()`] proves a piece of one.
 //! - [`check()`] tells what a location has of an object, without keys. [`Location::delete`] deletes it there.
@@ -36,6 +36,7 @@ mod stores;
 mod tests;
 mod tree;
 mod turns;
+mod unfinished;
 mod upload;
 
 pub use check::{check, Checked};
@@ -51,4 +52,5 @@ pub use settings::Settings;
 pub use source::{read_small, SILENCE};
 pub use tree::{Root, Value};
 pub use turns::Left;
-pub use upload::{forget, give_up, unfinished, Sent, Upload, UploadError, IN_FLIGHT};
+pub use unfinished::{forget, give_up, unfinished, GivenUp, Unfinished, Whole};
+pub use upload::{Sent, Upload, UploadError, IN_FLIGHT};

@@ -132,12 +132,16 @@ impl Location {
 	///
 	/// Returns why the store did not delete it.
 	pub async fn delete(&self, object: &Object) -> Result<bool, Failure> {
-		let name = object.name();
+		self.delete_named(&object.name()).await
+	}
+
+	/// Deletes the object with this name and its list. Returns whether the object was there.
+	pub(crate) async fn delete_named(&self, name: &str) -> Result<bool, Failure> {
 		self.parts()?;
 		// The list goes last: while it is there, another attempt finds both.
-		let there = gone(self.store.head(&self.path(&name)).await.map(|_| ()))?;
-		gone(self.store.delete(&self.path(&name)).await)?;
-		gone(self.store.delete(&self.list_path(&name)).await)?;
+		let there = gone(self.store.head(&self.path(name)).await.map(|_| ()))?;
+		gone(self.store.delete(&self.path(name)).await)?;
+		gone(self.store.delete(&self.list_path(name)).await)?;
 		Ok(there)
 	}
 }

@@ -133,7 +133,7 @@ pub struct Upload<'a> {
 
 impl<'a> Upload<'a> {
 	/// Prepares to send a value, encrypted under the leaf's key for this place. The journal's file is there until
-	/// [`forget`] removes it, once the chain has the object.
+	/// [`forget`](crate::forget) removes it, once the chain has the object. No other program may use it meanwhile.
 	pub fn new(
 		location: &'a Location,
 		leaf: &'a LeafKey,
@@ -158,7 +158,7 @@ impl<'a> Upload<'a> {
 		}
 	}
 
-	/// Writes a note of the caller into the journal, for [`unfinished`].
+	/// Writes a note of the caller into the journal, for [`unfinished`](crate::unfinished).
 	pub fn noting(self, note: &'a str) -> Self {
 		Self { note, ..self }
 	}
@@ -259,50 +259,6 @@ impl<'a> Upload<'a> {
 		};
 		Journal::create(self.journal, start).map_err(failed)
 	}
-}
-
-/// Returns the note in the journal of an unfinished upload; `None` if none can be resumed.
-///
-/// # Errors
-///
-/// Returns the error of the journal's file.
-pub fn unfinished(journal: &Path) -> io::Result<Option<String>> {
-	Ok(Journal::open(journal)?.map(|journal| journal.start.note))
-}
-
-/// Removes the journal of an upload that is finished or given up.
-///
-/// # Errors
-///
-/// Returns the error of the journal's file.
-pub fn forget(journal: &Path) -> io::Result<()> {
-	match std::fs::remove_file(journal) {
-		Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-		_ => Ok(()),
-	}
-}
-
-/// Gives up the upload of a journal: has the store forget the parts that it has, and removes the journal. `location` is
-/// asked if the upload went there. A store that cannot be asked keeps the parts; some stores have a rule for that.
-///
-/// # Errors
-///
-/// Returns the error of the journal's file.
-pub async fn give_up(journal: &Path, location: &Location) -> io::Result<()> {
-	if let Some(Journal { start, done, .. }) = Journal::open(journal)? {
-		let there = match start.url == location.url() {
-			true => Some(location.clone()),
-			false => Location::open(&start.url).ok(),
-		};
-		if let (Some(there), Some(id), false) = (there, done.id, done.whole) {
-			let path = there.path(&object::name(&start.header));
-			if let Ok(parts) = there.parts() {
-				// Nothing more can be done about a failure.
-				let _ = patiently(0, parts.abandon(&path, &id)).await;
-			}
-		}
-	}
-	forget(journal)
 }
 
 /// Returns how many chunks a part has.

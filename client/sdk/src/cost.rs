@@ -6,7 +6,7 @@ use crate::{
 	budget::Purse,
 	call::Call,
 	client::Client,
-	error::Error,
+	error::{CostError, Error, Rejection},
 	state::State,
 	types::{AccountId, Balance, Cost, Place, RecordKey},
 };
@@ -116,6 +116,29 @@ impl Client {
 	pub(crate) async fn check_cost(&self, account: &AccountId, cost: Cost) -> Result<(), Error> {
 		let free = self.best().await?.funds(account).await?.free;
 		Ok(self.purse().check(cost, free)?)
+	}
+
+	/// Says what is missing, if the node rejects a transaction because its account cannot pay for it: the node only says that it
+	/// cannot. Returns other errors as they are.
+	pub(crate) async fn with_missing_funds(
+		&self,
+		account: &AccountId,
+		call: &Call,
+		error: Error,
+	) -> Error {
+		if error.rejection() != Some(Rejection::CannotPay) {
+			return error;
+		}
+		let look = async {
+			let free = self.best().await?.funds(account).await?.free;
+			Ok::<_, Error>((self.cost(call).await?.total(), free))
+		};
+		match look.await {
+			Ok((needed, free)) if free < needed => {
+				CostError::NotEnoughFunds { needed, free }.into()
+			}
+			_ => error,
+		}
 	}
 
 	/// Checks that an account can, and may, send these calls, each as a transaction. Asks nothing of the node if there is

@@ -83,6 +83,23 @@ impl Listing {
 	}
 }
 
+/// Returns the files of a folder, and the empty folders in it, as its list has them. `list` is the opened record that lists
+/// them. Nothing of the files themselves is fetched.
+///
+/// # Errors
+///
+/// Returns [`FetchError::List`] or [`FetchError::ListTooLong`] if the record is not a folder's list, and the errors of
+/// [`Reading::run`].
+pub async fn list_files(
+	list: &Reading,
+	progress: &mut impl Progress,
+) -> Result<Vec<folder::File>, FetchError> {
+	Ok(match Listing::read(list, progress).await? {
+		Listing::Records(files) => files,
+		Listing::Packed(list) => list.files.into_iter().map(|packed| packed.file).collect(),
+	})
+}
+
 /// Fetches a folder's list. Returns one of its files, and where that begins in its record.
 async fn file_in(
 	list: &Reading,

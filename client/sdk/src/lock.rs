@@ -212,6 +212,33 @@ pub(crate) async fn hold(path: PathBuf) -> Option<Held> {
 	}
 }
 
+/// Why a lock was not taken.
+#[derive(Debug)]
+pub(crate) enum NotHeld {
+	/// A program holds it: another one, if that can be found out.
+	Busy(Option<Holder>),
+	/// No file could be locked.
+	NoLock,
+}
+
+/// Takes the lock of a file that can be [at this path](path), unless it is held.
+pub(crate) fn try_hold(path: &Path) -> Result<Held, NotHeld> {
+	for _ in 0..TRIES {
+		let file = open(path).ok_or(NotHeld::NoLock)?;
+		match file.try_lock() {
+			Ok(()) if is_own(&file, path).unwrap_or(false) => {
+				let path = path.to_owned();
+				return Ok(Held { path, _file: file });
+			}
+			// The program that held the lock has removed its file.
+			Ok(()) => {}
+			Err(TryLockError::WouldBlock) => return Err(NotHeld::Busy(holder(path))),
+			Err(TryLockError::Error(_)) => return Err(NotHeld::NoLock),
+		}
+	}
+	Err(NotHeld::Busy(None))
+}
+
 /// Returns whether the opened file is the one at the path, has no other name, and belongs to the user who
 /// owns new files.
 #[cfg(unix)]

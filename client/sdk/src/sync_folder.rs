@@ -181,6 +181,12 @@ impl<'a> SyncFolder<'a> {
 	}
 }
 
+/// Returns whether this machine's user began to store packs of a folder and did not finish.
+pub(crate) fn is_begun(client: &Client, owner: &AccountId, key: &RecordKey) -> bool {
+	let journal = Journal::of(&client.genesis(), owner, key);
+	journal.is_ok_and(|journal| journal.is_there())
+}
+
 /// Returns whether to begin again after an error: the connection was lost, another program of the owner took a place or
 /// stored another version of the folder, or an interrupted upload could not be resumed and was given up.
 fn may_go_on(error: &Error) -> bool {

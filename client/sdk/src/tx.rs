@@ -79,8 +79,8 @@ impl Client {
 	/// # Errors
 	///
 	/// Returns [`Error::Refused`] if the call is known to fail, [`Error::NotAccepted`] if the node rejects
-	/// the transaction, for example because the account cannot pay, [`Error::TooLate`] if too few blocks
-	/// are left until the call's last block, and [`Error::Cost`] if the [budget](Self::set_budget) forbids it.
+	/// the transaction, [`Error::TooLate`] if too few blocks are left until the call's last block, and [`Error::Cost`] if the
+	/// account cannot pay or the [budget](Self::set_budget) forbids it.
 	pub async fn submit(&self, account: &Account, call: &Call) -> Result<Pending, Error> {
 		let make = |_| async { Ok((call.clone(), ())) };
 		let (pending, ()) = self.submit_made(account, make).await?;
@@ -156,7 +156,7 @@ impl Client {
 			allowed?;
 			let (nonce, hash, last) = (signed.nonce, signed.hash, signed.last);
 			// Noted first: whatever ends this program after sending, the others count the transaction in.
-			turn.note(nonce, call.claims);
+			turn.note(nonce, call.claims.clone());
 			match self.watch(signed, *account.id()).await {
 				Ok(pending) => {
 					turn.accepted(nonce);
@@ -180,12 +180,13 @@ impl Client {
 				Err(error) => {
 					turn.forget(nonce);
 					self.forget_anchor().await;
-					return Err(match error {
+					let error = match error {
 						Error::Rpc { message, .. } | Error::StateGone(message) => {
 							Error::NotAccepted(message)
 						}
 						error => error,
-					});
+					};
+					return Err(self.with_missing_funds(account.id(), &call, error).await);
 				}
 			}
 		}

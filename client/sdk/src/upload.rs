@@ -8,11 +8,13 @@
 
 mod choice;
 mod chunks;
+mod given_up;
 mod kept;
 mod object;
 mod stored;
 
 pub use chunks::{CHUNK_SIZE, MAX_LENGTH, MAX_WHOLE};
+pub use given_up::{give_up, unfinished, GiveUpError, GivenUp, Unfinished};
 pub use kept::{keep, KeepError};
 pub use object::location_to_write;
 pub use stored::{Done, Stored};
@@ -365,13 +367,9 @@ impl<'a> Upload<'a> {
 		client.check_cost(owner.account.id(), cost).await
 	}
 
-	/// Waits until no other program on this machine stores a large value under the same key.
+	/// Waits until no other program on this machine stores a large value or an object under the same key.
 	async fn lock(&self) -> Option<lock::Held> {
-		let name = format!(
-			"isthmus-{}-{}.lock",
-			self.owner.id(),
-			hex::encode(&content_hash(&self.choice.place.key.0)[..8])
-		);
+		let name = record_lock(self.owner.id(), &self.choice.place.key);
 		self.client.hold(Wait::OtherUpload, &name).await
 	}
 
@@ -559,6 +557,12 @@ impl<P: Progress> Progress for Progressed<'_, P> {
 	fn files(&mut self, done: u64, total: u64) {
 		self.progress.files(done, total);
 	}
+}
+
+/// Returns the name of the lock of a record that is being stored.
+fn record_lock(owner: &AccountId, key: &RecordKey) -> String {
+	let key = content_hash(&key.0);
+	format!("isthmus-{owner}-{}.lock", hex::encode(&key[..8]))
 }
 
 /// Waits for all transactions of an account that are in flight when this is called.

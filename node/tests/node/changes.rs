@@ -2,7 +2,7 @@
 //! Tests how a specification's changes of the rules are read, and which names of protocols they lead to.
 
 use isthmus_node::{
-	chain_spec::{self, ChainSpec},
+	chain_spec::{self, ChainSpec, SpecError},
 	changes::{self, FaultyChanges},
 };
 use isthmus_primitives::params::{ChangesError, DifficultyRule, RuleChange};
@@ -118,5 +118,79 @@ fn faulty_changes_are_named() {
 	for malformed in [unknown, json!(7), json!({ "minimumDifficulty": "0x400" })] {
 		let error = changes::check(&[malformed], &[]).unwrap_err();
 		assert!(matches!(error, FaultyChanges::Malformed(_)), "{error}");
+	}
+}
+
+/// Writes a development chain's specification that was edited, and loads it.
+fn load_edited(edit: impl FnOnce(&mut Value)) -> Result<ChainSpec, SpecError> {
+	let text = chain_spec::load("dev").unwrap().as_json(false).unwrap();
+	let mut json: Value = serde_json::from_str(&text).unwrap();
+	edit(&mut json);
+	let folder = tempfile::tempdir().unwrap();
+	let path = folder.path().join("chain.json");
+	std::fs::write(&path, json.to_string()).unwrap();
+	chain_spec::load(path.to_str().unwrap())
+}
+
+/// A misspelt field would leave a rule out without a word.
+#[test]
+fn a_field_that_no_one_reads_is_refused() {
+	let change = || json!([{ "fromBlock": 9, "minimumDifficulty": "0x400" }]);
+	let refused = |edit: fn(&mut Value, Value), field: &str| {
+		let refused = load_edited(|spec| edit(spec, change())).map(|_| ());
+		match refused {
+			Err(SpecError::Malformed { reason, .. }) => {
+				assert!(
+					reason.starts_with(&format!("unknown field `{field}`")),
+					"{reason}"
+				);
+			}
+			other => panic!("{field}: {other:?}"),
+		}
+	};
+	refused(
+		|spec, change| spec["plannedChange"] = change,
+		"plannedChange",
+	);
+	refused(
+		|spec, change| spec["planned_changes"] = change,
+		"planned_changes",
+	);
+	refused(|spec, _| spec["bootnodes"] = json!([]), "bootnodes");
+	// In the wrong place.
+	refused(
+		|spec, change| spec["genesis"]["runtimeGenesis"]["plannedChanges"] = change,
+		"plannedChanges",
+	);
+	refused(
+		|spec, _| {
+			let session = &mut spec["genesis"]["runtimeGenesis"]["patch"]["session"];
+			session["keys"][0][2]["babe"] = "x".into();
+		},
+		"babe",
+	);
+	assert!(load_edited(|spec| spec["genesis"]["plannedChanges"] = change()).is_err());
+	// All that a specification may have.
+	let all = load_edited(|spec| {
+		spec["plannedChanges"] = change();
+		spec["forkId"] = "x".into();
+		spec["consensusEngine"] = Value::Null;
+		spec["codeSubstitutes"] = json!({});
+		spec["telemetryEndpoints"] = Value::Null;
+	});
+	assert_eq!(changes::planned(&all.unwrap()).unwrap().len(), 1);
+}
+
+#[test]
+fn a_change_with_a_field_that_no_one_reads_is_refused() {
+	for change in [
+		json!({ "fromBlock": 9, "minimumDificulty": "0x400" }),
+		json!({ "fromBlock": 9, "difficultyRule": { "homestead": { "bomb": false, "bombs": true } } }),
+	] {
+		let refused = load_edited(|spec| spec["plannedChanges"] = json!([change])).map(|_| ());
+		let Err(SpecError::Changes { error, .. }) = refused else {
+			panic!("{change}");
+		};
+		assert!(error.to_string().contains("unknown field `"), "{error}");
 	}
 }

@@ -71,7 +71,7 @@ impl From<FetchError> for Error {
 			FetchError::TooManyCopies { .. } => Self::failed(error)
 				.hint("if you trust its owner, choose an --output on a disk with more space, or fetch single files with --file PATH"),
 			FetchError::NoSuchFile(_) => Self::usage(error)
-				.hint("fetch all of its files with --folder, and look what there is"),
+				.hint("list its files: isthmus list files NAME --owner OWNER"),
 			FetchError::WrongLength(_) | FetchError::NotListed(_) => {
 				Self::new(Kind::NotAuthentic, error)
 			}

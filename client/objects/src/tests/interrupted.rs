@@ -5,7 +5,7 @@ use super::{
 	store::{Kill, Store},
 	*,
 };
-use crate::Failure;
+use crate::{Failure, Whole};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -118,10 +118,118 @@ async fn an_upload_to_another_place_is_refused() {
 		.unwrap_err();
 	let refused = send(&store.at("mem://two/folder"), &journal, b"x", None).await;
 	assert!(matches!(refused, Err(UploadError::Elsewhere { url }) if url == "mem://one/folder"));
-	let note = crate::unfinished(&journal).unwrap();
-	assert_eq!(note.as_deref(), Some(""));
+	let unfinished = crate::unfinished(&journal).unwrap().unwrap();
+	assert_eq!(
+		(unfinished.note.as_str(), unfinished.url.as_str()),
+		("", "mem://one/folder")
+	);
+	assert!(!unfinished.whole);
 	forget(&journal).unwrap();
 	assert_eq!(crate::unfinished(&journal).unwrap(), None);
+}
+
+/// Wherever an upload was interrupted, also after the store put its parts together: it is given up with all that the store has
+/// of it, and another value gets another name, so it is encrypted under another key.
+#[tokio::test]
+async fn an_upload_that_is_given_up_leaves_nothing_and_begins_again_under_another_key() {
+	for length in [9, LENGTH] {
+		for kind in [Kill::Before, Kill::After] {
+			for step in 0..=6 {
+				let store = Arc::new(Store::default());
+				let (location, first) = (store.at("mem://store/folder"), value(length));
+				let folder = tempfile::tempdir().unwrap();
+				let journal = folder.path().join("journal");
+				store.interrupt(Some((step, kind)));
+				send(&location, &journal, &first, Some(length as u64))
+					.await
+					.ok();
+				store.interrupt(None);
+				let unfinished = crate::unfinished(&journal).unwrap().unwrap();
+				let given_up = crate::give_up(&journal, Some(&location), Whole::Deleted).await;
+				let given_up = given_up.unwrap().unwrap();
+				assert_eq!(
+					(given_up.failure, given_up.object),
+					(None, unfinished.object)
+				);
+				assert_eq!(
+					(store.unfinished(), store.objects().await),
+					(0, Vec::new()),
+					"{step} {kind:?}"
+				);
+				assert!(!journal.exists());
+				let second: Vec<u8> = first.iter().map(|byte| byte ^ 1).collect();
+				let sent = send(&location, &journal, &second, Some(length as u64))
+					.await
+					.unwrap();
+				assert!(!sent.resumed);
+				assert_eq!(read_all(&reader(&sent.object, &[location])).await, second);
+				saw_nothing_twice(&store);
+			}
+		}
+	}
+}
+
+#[tokio::test]
+async fn an_object_that_the_chain_may_have_stays() {
+	let store = Arc::new(Store::default());
+	let (location, value) = (store.at("mem://store/folder"), value(LENGTH));
+	let folder = tempfile::tempdir().unwrap();
+	let journal = folder.path().join("journal");
+	let sent = send(&location, &journal, &value, None).await.unwrap();
+	assert!(crate::unfinished(&journal).unwrap().unwrap().whole);
+	let other = crate::tests::sent(&location, &value).await;
+	crate::give_up(&journal, Some(&location), Whole::Stays)
+		.await
+		.unwrap();
+	assert!(!journal.exists());
+	for object in [&sent.object, &other] {
+		assert_eq!(
+			read_all(&reader(object, std::slice::from_ref(&location))).await,
+			value
+		);
+	}
+	// What is given up is one upload, and no other object of the location.
+	send(&location, &journal, &value, None).await.unwrap();
+	crate::give_up(&journal, Some(&location), Whole::Deleted)
+		.await
+		.unwrap();
+	assert_eq!(store.objects().await.len(), 4);
+	assert_eq!(
+		crate::give_up(&journal, Some(&location), Whole::Deleted)
+			.await
+			.unwrap(),
+		None
+	);
+}
+
+/// The journal goes first: if the program ends before the store is asked, or the store does not answer, nothing goes on as
+/// if the store still had the parts.
+#[tokio::test]
+async fn what_a_store_does_not_delete_is_told_and_not_resumed() {
+	let store = Arc::new(Store::default());
+	let (location, first) = (store.at("mem://store/folder"), value(LENGTH));
+	let folder = tempfile::tempdir().unwrap();
+	let journal = folder.path().join("journal");
+	store.interrupt(Some((3, Kill::Before)));
+	let length = Some(LENGTH as u64);
+	send(&location, &journal, &first, length).await.unwrap_err();
+	store.interrupt(None);
+	// The URL is of no scheme that this program can open.
+	let given_up = crate::give_up(&journal, None, Whole::Deleted)
+		.await
+		.unwrap()
+		.unwrap();
+	assert!(
+		matches!(given_up.failure, Some(Failure::Unusable(_))),
+		"{given_up:?}"
+	);
+	assert_eq!(given_up.url, "mem://store/folder");
+	assert!(!journal.exists());
+	assert_eq!(store.unfinished(), 1);
+	let sent = send(&location, &journal, &first, length).await.unwrap();
+	assert!(!sent.resumed);
+	assert_eq!(read_all(&reader(&sent.object, &[location])).await, first);
+	saw_nothing_twice(&store);
 }
 
 proptest! {

@@ -85,6 +85,13 @@ impl Store {
 		parts.keys().filter(|(_, part)| *part == usize::MAX).count()
 	}
 
+	/// Returns the names of all objects and lists.
+	pub(super) async fn objects(&self) -> Vec<String> {
+		let all: Vec<_> = self.inner.list(None).collect().await;
+		let names = all.into_iter().map(|found| found.unwrap().location);
+		names.map(|name| name.to_string()).collect()
+	}
+
 	/// Forgets all unfinished uploads.
 	pub(super) fn drop_uploads(&self) {
 		self.parts.lock().unwrap().clear();

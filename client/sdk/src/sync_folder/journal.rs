@@ -115,6 +115,11 @@ impl Journal {
 		Ok(Self(lock::needed(&name(genesis, owner, key))?))
 	}
 
+	/// Returns whether there is one.
+	pub(super) fn is_there(&self) -> bool {
+		self.0.exists()
+	}
+
 	/// Returns what is noted.
 	pub(super) fn read(&self) -> Result<Noted, Error> {
 		let bytes = file::read(&self.0, LONGEST)?.unwrap_or_default();

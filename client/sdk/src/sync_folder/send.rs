@@ -185,11 +185,11 @@ impl Running<'_> {
 	/// free one.
 	pub(super) async fn allocate(&mut self, key: RecordKey, resumes: bool) -> Result<Place, Error> {
 		let (client, owner) = (self.asked.client, self.asked.owner);
-		let journal = journal_of(owner.id(), &key)?;
+		let journal = journal_of(client, owner.id(), &key)?;
 		let best = client.best().await?;
 		let turn = Turn::take(client, owner.account.id()).await?;
 		let taken: BTreeSet<Leaf> = self.sent.values().map(|sent| sent.place.leaf).collect();
-		let noted = objects::unfinished(&journal)?.and_then(|text| noted_place(&text, key));
+		let noted = objects::unfinished(&journal)?.and_then(|found| noted_place(&found.note, key));
 		if let Some(place) = noted.filter(|_| resumes) {
 			let is_here = place == self.place(key, place.leaf)
 				&& place.leaf >= self.next
@@ -212,7 +212,7 @@ impl Running<'_> {
 			}
 		};
 		// The object of another place opens nowhere.
-		objects::give_up(&journal, &self.location).await?;
+		objects::give_up(&journal, Some(&self.location), objects::Whole::Stays).await?;
 		Ok(place)
 	}
 
@@ -229,7 +229,7 @@ impl Running<'_> {
 			source,
 			length,
 		} = job;
-		let journal = journal_of(owner.id(), &place.key)?;
+		let journal = journal_of(client, owner.id(), &place.key)?;
 		let (leaf, context) = (
 			place.leaf_key(client, owner)?,
 			place.context(client, owner.id()),
@@ -244,7 +244,7 @@ impl Running<'_> {
 		let sent = upload.run(source, Some(length), &mut tell).await;
 		let sent = match sent {
 			Err(error) if is_stale(&error) || changed_in(&error).is_some() => {
-				objects::give_up(&journal, &self.location)
+				objects::give_up(&journal, Some(&self.location), objects::Whole::Stays)
 					.await
 					.map_err(Error::from)?;
 				return Err(of_send(error));
@@ -266,6 +266,7 @@ impl Running<'_> {
 	/// Removes the journal of an object that is sent whole.
 	pub(super) fn forget(&self, sent: &Sent) -> Result<(), Error> {
 		Ok(objects::forget(&journal_of(
+			self.asked.client,
 			self.asked.owner.id(),
 			&sent.place.key,
 		)?)?)

@@ -45,8 +45,9 @@ impl Upload<'_> {
 	) -> Result<Stored, Error> {
 		let (client, owner) = (self.client, self.owner);
 		let _held = lock_objects(client, owner.id(), self.choice.place.dataset).await;
+		let _alone = self.lock().await;
 		settled(client, owner.account.id()).await?;
-		let journal = &journal_of(owner.id(), &self.choice.place.key)?;
+		let journal = &journal_of(client, owner.id(), &self.choice.place.key)?;
 		let (place, is_noted) = self.object_place(journal).await?;
 		self.choice.place = place;
 		client
@@ -54,7 +55,7 @@ impl Upload<'_> {
 			.await?;
 		self.check_entry(place).await?;
 		if !is_noted {
-			objects::give_up(journal, location).await?;
+			objects::give_up(journal, Some(location), objects::Whole::Stays).await?;
 		}
 		let (leaf, context) = (
 			place.leaf_key(client, owner)?,
@@ -122,7 +123,7 @@ impl Upload<'_> {
 		let (client, owner) = (self.client, self.owner);
 		let turn = Turn::take(client, owner.account.id()).await?;
 		let noted = objects::unfinished(journal)?;
-		let noted = noted.and_then(|text| noted_place(&text, self.choice.place.key));
+		let noted = noted.and_then(|found| noted_place(&found.note, self.choice.place.key));
 		let fits = |place: &Place| {
 			place.dataset == self.choice.place.dataset
 				&& (self.choice.any_leaf || *place == self.choice.place)
@@ -144,13 +145,23 @@ pub(crate) async fn lock_objects(
 	owner: &AccountId,
 	dataset: DatasetId,
 ) -> Option<lock::Held> {
-	let name = format!("isthmus-{owner}-objects-{dataset}.lock");
-	client.hold(Wait::OtherObject, &name).await
+	client
+		.hold(Wait::OtherObject, &objects_lock(owner, dataset))
+		.await
 }
 
-/// Returns the path of the journal of a record's upload.
-pub(crate) fn journal_of(owner: &AccountId, key: &RecordKey) -> Result<PathBuf, Error> {
-	let key = content_hash(&key.0);
+/// Returns the name of the lock of a dataset's objects.
+pub(super) fn objects_lock(owner: &AccountId, dataset: DatasetId) -> String {
+	format!("isthmus-{owner}-objects-{dataset}.lock")
+}
+
+/// Returns the path of the journal of a record's upload to the client's chain.
+pub(crate) fn journal_of(
+	client: &Client,
+	owner: &AccountId,
+	key: &RecordKey,
+) -> Result<PathBuf, Error> {
+	let key = content_hash(&[client.genesis(), key.0].concat());
 	let name = format!("isthmus-{owner}-{}.upload", hex::encode(&key[..8]));
 	Ok(lock::needed(&name)?)
 }

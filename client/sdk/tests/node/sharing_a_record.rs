@@ -20,10 +20,26 @@ async fn a_refusal_has_the_name_and_the_sentence_of_the_metadata() {
 		refusal.docs.starts_with("Only a registered producer"),
 		"{refusal}"
 	);
+}
+
+/// Whatever an account's first transaction is, the error says what is missing, and not what the node's pool says.
+#[tokio::test]
+async fn an_account_without_funds_learns_what_is_missing() {
+	let client = connect().await;
+	let [stranger] = accounts(&client, ["//penniless//stranger"]).await;
+	let key = stranger.encryption.fresh().unwrap().public_key();
 	let penniless = Account::from_seed([7; 32]).unwrap();
-	let refused = client.send(&penniless, &create).await;
-	let rejection = refused.unwrap_err().rejection();
-	assert_eq!(rejection, Some(Rejection::CannotPay));
+	for call in [
+		client.create_dataset("marks").await.unwrap(),
+		client.register(ProducerKind::School, "Poor").await.unwrap(),
+		client.set_encryption_key(&key).await.unwrap(),
+	] {
+		let refused = client.send(&penniless, &call).await.unwrap_err();
+		assert!(
+			matches!(refused, Error::Cost(CostError::NotEnoughFunds { needed, free: 0 }) if needed > 0),
+			"{refused:?}"
+		);
+	}
 }
 
 #[tokio::test]
