@@ -57,6 +57,12 @@ impl std::fmt::Debug for Pending {
 	}
 }
 
+/// Why a call that has to be rehearsed is not sent: the node executes it after all others of its account.
+const EARLIER: &str = "earlier transactions of the account are in flight, and it is answered after them";
+/// Why a call that has to be rehearsed is not sent: the node says neither that it fails nor that it succeeds.
+const NOT_REHEARSED: &str =
+	"the node does not say that the answer succeeds, and its keys would be public if it failed";
+
 /// A signed transaction.
 struct Signed {
 	/// The transaction in hexadecimal digits, as nodes expect it.
@@ -120,7 +126,7 @@ impl Client {
 	where
 		Made: Future<Output = Result<(Call, Extra), Error>>,
 	{
-		let mut attempt = 0;
+		let (mut attempt, mut waited) = (0, false);
 		loop {
 			let mut turn = Turn::take(self, account.id()).await?;
 			let (call, extra) = make(turn.notes().clone()).await?;
@@ -132,6 +138,16 @@ impl Client {
 			if let Some(nonce) = turn.notes().claimed(&waits_for) {
 				drop(turn);
 				self.passed(account.id(), nonce.saturating_add(1)).await?;
+				continue;
+			}
+			if call.rehearsed && !turn.notes().is_first() {
+				if waited {
+					return Err(Error::Withheld(EARLIER));
+				}
+				let end = turn.notes().nonce();
+				drop(turn);
+				self.passed(account.id(), end).await?;
+				waited = true;
 				continue;
 			}
 			attempt += 1;
@@ -151,7 +167,10 @@ impl Client {
 				allowed = self.check_cost(account.id(), cost).await;
 			}
 			if may_rehearse(&allowed) && turn.notes().is_first() && !call.is_direct() {
-				self.rehearse(&signed, &at).await?;
+				let works = self.rehearse(&signed, &at).await?;
+				if call.rehearsed && !works {
+					return Err(Error::Withheld(NOT_REHEARSED));
+				}
 			}
 			allowed?;
 			let (nonce, hash, last) = (signed.nonce, signed.hash, signed.last);
@@ -209,27 +228,28 @@ impl Client {
 		Ok(Balance::from_le_bytes(fee).saturating_add(self.tip()))
 	}
 
-	/// Executes a transaction on the best block's state, and discards the changes.
+	/// Executes a transaction on the best block's state, and discards the changes. Returns whether its call succeeds, as far as
+	/// the node says.
 	///
 	/// # Errors
 	///
 	/// Returns [`Error::Refused`] if its call fails. What else goes wrong is left for the node to report when
 	/// the transaction is sent.
-	async fn rehearse(&self, signed: &Signed, at: &State) -> Result<(), Error> {
+	async fn rehearse(&self, signed: &Signed, at: &State) -> Result<bool, Error> {
 		let called = self.state_call("BlockBuilder_apply_extrinsic", &signed.text);
 		let answer = match called.await {
 			Ok(answer) => answer,
 			Err(error) if error.is_connection() => return Err(error),
-			Err(_) => return Ok(()),
+			Err(_) => return Ok(false),
 		};
-		// The transaction was valid (0), and its call failed (1).
+		// The transaction was valid (0), and its call failed (1) or succeeded (0).
 		match &answer[..] {
 			[0, 1, error @ ..] => {
 				let metadata = at.inner().metadata();
 				let error = DispatchError::decode_from(error, metadata)?;
 				Err(Error::Refused(error.into()))
 			}
-			_ => Ok(()),
+			answer => Ok(answer == [0, 0]),
 		}
 	}
 
