@@ -132,6 +132,11 @@ async function hasAReceipt(owner, keeper, block) {
 	assert.ok(after === written.block && after >= block);
 	const read = verifyKeeperReceipt(receipt, client.genesis);
 	assert.deepEqual([client.address(read.keeper), read.entry.proven, read.block], [keeper.address, block, after]);
+	assert.deepEqual([read.isDevelopment, read.periodLength], [true, PERIOD]);
+	const { settled, inARow, periodLength, uncounted } = proved;
+	const over = Math.floor(after / PERIOD) - 1;
+	assert.deepEqual([settled, inARow, periodLength], [read.entry.settled, 0, PERIOD]);
+	assert.equal(uncounted, Math.max(over - settled, 0));
 	// Who keeps nothing gets none, and the block of an event is not named beside a keeper.
 	const none = await run('receipt', '--keeper', owner.address, ...of.slice(2));
 	assert.equal(none.code, REFUSED);

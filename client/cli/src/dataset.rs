@@ -92,8 +92,7 @@ enum Command {
 		#[arg(long, value_name = "ACCOUNT", value_parser = account)]
 		except: Vec<AccountId>,
 
-		/// Do not ask on the terminal whether these readers get grants, and renew also if the chain may
-		/// have forgotten a revocation
+		/// Do not ask on the terminal, and renew also if the chain may have forgotten a revocation
 		#[arg(long, short)]
 		yes: bool,
 	},

@@ -290,7 +290,9 @@ fn print(context: &Context, served: Served) {
 		Ok(included) => {
 			if let Some(reason) = reason(&included, request) {
 				let consumer = asked.consumer;
-				tell(format_args!("request {request} of {consumer} is rejected: {reason}"));
+				tell(format_args!(
+					"request {request} of {consumer} is rejected: {reason}"
+				));
 			}
 			let granted = included.events.iter().filter_map(Event::granted);
 			let granted = granted.map(|granted| Granted {

@@ -400,7 +400,10 @@ impl<W: Watch> Server<'_, W> {
 			Ok(_) | Err(Error::Unconfirmed { .. }) => {}
 			Err(error)
 				if error.is_connection()
-					|| matches!(error, Error::TooLate { .. } | Error::Io(_) | Error::Withheld(_)) =>
+					|| matches!(
+						error,
+						Error::TooLate { .. } | Error::Io(_) | Error::Withheld(_)
+					) =>
 			{
 				self.memory.take_back(id)?;
 			}
@@ -473,7 +476,12 @@ impl<W: Watch> Server<'_, W> {
 			return Ok(());
 		};
 		let saved = match &outcome {
-			Ok(included) if included.events.iter().any(|event| event.granted().is_some()) => {
+			Ok(included)
+				if included
+					.events
+					.iter()
+					.any(|event| event.granted().is_some()) =>
+			{
 				self.memory.granted_one(request)
 			}
 			Ok(_) => self.memory.rejected_one(request),

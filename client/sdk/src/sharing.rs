@@ -9,8 +9,8 @@ mod partly;
 mod renewal;
 mod revocation;
 
-pub use answers::{authorize, digest, expiry};
 pub(crate) use answers::{answer, is_open, ANSWER_COST};
+pub use answers::{authorize, digest, expiry};
 pub use asking::{publish, request, Ask};
 pub use isthmus_sharing::terms::{LEAST_TIME, TERM_SLACK};
 pub use keys::{epoch_id, open, seal};

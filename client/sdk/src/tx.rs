@@ -58,7 +58,8 @@ impl std::fmt::Debug for Pending {
 }
 
 /// Why a call that has to be rehearsed is not sent: the node executes it after all others of its account.
-const EARLIER: &str = "earlier transactions of the account are in flight, and it is answered after them";
+const EARLIER: &str =
+	"earlier transactions of the account are in flight, and it is answered after them";
 /// Why a call that has to be rehearsed is not sent: the node says neither that it fails nor that it succeeds.
 const NOT_REHEARSED: &str =
 	"the node does not say that the answer succeeds, and its keys would be public if it failed";

@@ -27,7 +27,12 @@ impl Metrics {
 	/// Counts the outcome of a request.
 	pub(super) fn served(&mut self, served: &Served) {
 		self.count(|answers| match &served.outcome {
-			Ok(included) if included.events.iter().any(|event| event.granted().is_some()) => {
+			Ok(included)
+				if included
+					.events
+					.iter()
+					.any(|event| event.granted().is_some()) =>
+			{
 				answers.answered += 1;
 				answers.earned = answers.earned.saturating_add(served.asked.offer);
 			}

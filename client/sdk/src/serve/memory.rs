@@ -185,7 +185,11 @@ impl Memory {
 
 	/// Returns what the answers in flight cost their owner.
 	pub(super) fn promised(&self) -> Balance {
-		let costs = self.noted.sent.values().map(|sent| sent.cost.max(ANSWER_COST));
+		let costs = self
+			.noted
+			.sent
+			.values()
+			.map(|sent| sent.cost.max(ANSWER_COST));
 		costs.fold(0, Balance::saturating_add)
 	}
 
@@ -393,7 +397,10 @@ mod tests {
 		memory.send(9, sent(420), 0, true).unwrap();
 		memory.rejected_one(9).unwrap();
 		assert_eq!((memory.granted(), memory.in_flight()), (0, 0));
-		memory.look(&HashSet::new(), &HashSet::new(), 401).1.unwrap();
+		memory
+			.look(&HashSet::new(), &HashSet::new(), 401)
+			.1
+			.unwrap();
 		assert!(!memory.is_given_up(7) && memory.noted.waiting.is_empty());
 	}
 

@@ -326,7 +326,9 @@ mod tests {
 			firm: true,
 			..free.clone()
 		};
-		let how = |cut: &PartlyErased, request| automatic(cut, request).map_err(|error| error.to_string());
+		let how = |cut: &PartlyErased, request| {
+			automatic(cut, request).map_err(|error| error.to_string())
+		};
 		assert_eq!(how(&cut(0, 2), &free), Ok(Automatic::Grant));
 		let several = how(&cut(0, 6), &free).unwrap_err();
 		assert!(several.contains("isthmus authorize"), "{several}");

@@ -177,7 +177,9 @@ fn is_crowded(grants: &[GrantEntry], dataset: DatasetId, before: Epoch, epoch: E
 			*counts.entry((grantee.0, scope.epoch)).or_insert(0u32) += 1;
 		}
 	}
-	counts.into_values().any(|count| count >= MAX_GRANTS_PER_READER)
+	counts
+		.into_values()
+		.any(|count| count >= MAX_GRANTS_PER_READER)
 }
 
 /// Returns the name of the lock that programs of the same user hold while they revoke and renew.
