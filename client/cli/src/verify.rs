@@ -250,3 +250,17 @@ fn of_event(opts: &Opts, options: &Options, bytes: &[u8]) -> Result<Verified, Er
 		address,
 	})
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn what_a_receipt_does_not_count_is_said() {
+		assert_eq!(not_counted(Some(0), 7), None);
+		let said = |uncounted| not_counted(uncounted, 7).unwrap_or_default();
+		assert_eq!(said(Some(1)), "1 period since is not counted");
+		assert_eq!(said(Some(3)), "3 periods since are not counted");
+		assert_eq!(said(None), "periods after period 7 are not counted");
+	}
+}

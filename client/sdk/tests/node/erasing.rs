@@ -250,8 +250,12 @@ async fn a_request_for_a_range_with_erased_leaves_gets_what_is_left() {
 		"{:?}",
 		refused.err()
 	);
+	let seen = client.best().await.unwrap();
 	let reject = client.reject_request(paid, "").await.unwrap();
 	send(client, school, reject).await;
+	// Who waits for the answer learns that there is none.
+	let answer = dispute::answered(client, &holed.reader, &seen, paid).await;
+	assert!(matches!(answer, Ok(None)), "{answer:?}");
 
 	let (asked, request) = holed.ask(0).await;
 	let refused = authorize(client, school, asked, &request, Depth::Final).await;
