@@ -135,18 +135,11 @@ impl Client {
 				Some(owner) => self.act_for(owner, call).await?,
 				None => call,
 			};
-			let waits_for = [&call.claims[..], &call.yields_to].concat();
-			if let Some(nonce) = turn.notes().claimed(&waits_for) {
+			if let Some(end) = comes_after(&call, turn.notes()) {
 				drop(turn);
-				self.passed(account.id(), nonce.saturating_add(1)).await?;
-				continue;
-			}
-			if call.rehearsed && !turn.notes().is_first() {
-				if waited {
+				if call.rehearsed && waited {
 					return Err(Error::Withheld(EARLIER));
 				}
-				let end = turn.notes().nonce();
-				drop(turn);
 				self.passed(account.id(), end).await?;
 				waited = true;
 				continue;
@@ -168,10 +161,7 @@ impl Client {
 				allowed = self.check_cost(account.id(), cost).await;
 			}
 			if may_rehearse(&allowed) && turn.notes().is_first() && !call.is_direct() {
-				let works = self.rehearse(&signed, &at).await?;
-				if call.rehearsed && !works {
-					return Err(Error::Withheld(NOT_REHEARSED));
-				}
+				self.rehearse(&signed, &at, call.rehearsed).await?;
 			}
 			allowed?;
 			let (nonce, hash, last) = (signed.nonce, signed.hash, signed.last);
@@ -229,19 +219,19 @@ impl Client {
 		Ok(Balance::from_le_bytes(fee).saturating_add(self.tip()))
 	}
 
-	/// Executes a transaction on the best block's state, and discards the changes. Returns whether its call succeeds, as far as
-	/// the node says.
+	/// Executes a transaction on the best block's state, and discards the changes.
 	///
 	/// # Errors
 	///
 	/// Returns [`Error::Refused`] if its call fails. What else goes wrong is left for the node to report when
-	/// the transaction is sent.
-	async fn rehearse(&self, signed: &Signed, at: &State) -> Result<bool, Error> {
+	/// the transaction is sent, unless the call `must_succeed`: then [`Error::Withheld`] is returned.
+	async fn rehearse(&self, signed: &Signed, at: &State, must_succeed: bool) -> Result<(), Error> {
 		let called = self.state_call("BlockBuilder_apply_extrinsic", &signed.text);
 		let answer = match called.await {
 			Ok(answer) => answer,
 			Err(error) if error.is_connection() => return Err(error),
-			Err(_) => return Ok(false),
+			Err(_) if must_succeed => return Err(Error::Withheld(NOT_REHEARSED)),
+			Err(_) => return Ok(()),
 		};
 		// The transaction was valid (0), and its call failed (1) or succeeded (0).
 		match &answer[..] {
@@ -250,7 +240,9 @@ impl Client {
 				let error = DispatchError::decode_from(error, metadata)?;
 				Err(Error::Refused(error.into()))
 			}
-			answer => Ok(answer == [0, 0]),
+			[0, 0] => Ok(()),
+			_ if must_succeed => Err(Error::Withheld(NOT_REHEARSED)),
+			_ => Ok(()),
 		}
 	}
 
@@ -351,6 +343,16 @@ impl Client {
 			}
 		}
 	}
+}
+
+/// Returns the nonce before which all transactions of the account have to be in blocks before a call is sent, if any have to.
+fn comes_after(call: &Call, notes: &Notes) -> Option<u64> {
+	if call.rehearsed && !notes.is_first() {
+		return Some(notes.nonce());
+	}
+	let waits_for = [&call.claims[..], &call.yields_to].concat();
+	let claimed = notes.claimed(&waits_for);
+	claimed.map(|nonce| nonce.saturating_add(1))
 }
 
 /// Returns whether a node may get a transaction to rehearse. The transaction is signed, so the node could send it: it does

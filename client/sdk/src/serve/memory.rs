@@ -385,7 +385,7 @@ mod tests {
 		assert!(memory.is_given_up(7));
 		memory.refused(7, 10).unwrap();
 		assert!(!memory.is_due(7, BlockNumber::MAX));
-		// Nor is one whose outcome nobody heard of, also after a restart.
+		// Nor is one whose outcome is not known, also after a restart.
 		memory.send(8, sent(20), 0, true).unwrap();
 		drop(memory);
 		let mut memory = Memory::in_file(&path, &[2; 32], &owner).unwrap();

@@ -168,7 +168,7 @@ fn shows_no_end(then: Result<Option<Dataset>, Error>, before: Epoch) -> Result<b
 	}
 }
 
-/// Returns whether a reader has as many grants on one of these epochs as it can have: another one takes the place of one that was
+/// Returns whether a reader has no place left for grants on one of these epochs: another one takes the place of one that was
 /// revoked.
 fn is_crowded(grants: &[GrantEntry], dataset: DatasetId, before: Epoch, epoch: Epoch) -> bool {
 	let mut counts = HashMap::new();
@@ -601,7 +601,7 @@ mod tests {
 			assert!(shows_no_end(Ok(Some(dataset(epoch))), 2).unwrap());
 		}
 		assert!(shows_no_end(Ok(None), 2).unwrap());
-		// The epoch had ended, or nobody knows.
+		// The epoch had ended, or no one can say.
 		assert!(!shows_no_end(Ok(Some(dataset(3))), 2).unwrap());
 		assert!(!shows_no_end(Err(Error::StateGone("pruned".into())), 2).unwrap());
 		assert!(!shows_no_end(Err(Error::NoSuchBlock(7)), 2).unwrap());
