@@ -135,11 +135,8 @@ impl Client {
 				Some(owner) => self.act_for(owner, call).await?,
 				None => call,
 			};
-			if let Some(end) = comes_after(&call, turn.notes()) {
+			if let Some(end) = comes_after(&call, turn.notes(), waited)? {
 				drop(turn);
-				if call.rehearsed && waited {
-					return Err(Error::Withheld(EARLIER));
-				}
 				self.passed(account.id(), end).await?;
 				waited = true;
 				continue;
@@ -345,14 +342,17 @@ impl Client {
 	}
 }
 
-/// Returns the nonce before which all transactions of the account have to be in blocks before a call is sent, if any have to.
-fn comes_after(call: &Call, notes: &Notes) -> Option<u64> {
-	if call.rehearsed && !notes.is_first() {
-		return Some(notes.nonce());
+/// Returns the nonce before which all transactions of the account have to be in blocks before a call is sent, if any have to. One
+/// that has to be rehearsed waits once for all others.
+fn comes_after(call: &Call, notes: &Notes, waited: bool) -> Result<Option<u64>, Error> {
+	match call.rehearsed && !notes.is_first() {
+		true if waited => return Err(Error::Withheld(EARLIER)),
+		true => return Ok(Some(notes.nonce())),
+		false => {}
 	}
 	let waits_for = [&call.claims[..], &call.yields_to].concat();
 	let claimed = notes.claimed(&waits_for);
-	claimed.map(|nonce| nonce.saturating_add(1))
+	Ok(claimed.map(|nonce| nonce.saturating_add(1)))
 }
 
 /// Returns whether a node may get a transaction to rehearse. The transaction is signed, so the node could send it: it does
