@@ -61,7 +61,7 @@ pub async fn grant_left(
 /// Makes a call that grants what a request asks for, as [`authorize`](super::authorize) does. If leaves of the range were
 /// erased, no grant can answer the request: the call then rejects it, with a reason that names these leaves, and gives a grant
 /// for each range that is left, for as long as the request asks and sealed to the reader's registered key. The owner takes the
-/// deposits for them. All of this happens or none.
+/// deposits for them. All of this happens or none. The call is sent only if the node has just executed it without an error.
 ///
 /// These grants answer no request, so the chain keeps neither the purpose with them nor the digest of what was agreed. The
 /// reason of the rejection names the purpose instead. A rejection names its request by the number only, which on another branch of the
@@ -116,7 +116,7 @@ pub(crate) async fn answer_part(
 		Automatic::Grant => {
 			let asked = (id, request);
 			let given = grants_left(client, best, owner, asked, (cut, depth), promised).await?;
-			Ok(given.call.only_rehearsed())
+			Ok(given.call)
 		}
 		Automatic::Reject if depth == Depth::Final => {
 			let call = client.reject_request(id, &why_none(&cut)).await?;
@@ -172,6 +172,8 @@ async fn grants_left(
 		return Err(Error::InsufficientFunds { needed, free });
 	}
 	let call = call.no_later_than(last_block(request.valid_until, best.block().number));
+	// Its keys are public even if the chain refuses it.
+	let call = call.only_rehearsed();
 	Ok(Given { call, cut })
 }
 
