@@ -184,7 +184,7 @@ fn a_field_that_no_one_reads_is_refused() {
 #[test]
 fn a_change_with_a_field_that_no_one_reads_is_refused() {
 	for change in [
-		json!({ "fromBlock": 9, "minimumDificulty": "0x400" }),
+		json!({ "fromBlock": 9, "minDifficulty": "0x400" }),
 		json!({ "fromBlock": 9, "difficultyRule": { "homestead": { "bomb": false, "bombs": true } } }),
 	] {
 		let refused = load_edited(|spec| spec["plannedChanges"] = json!([change])).map(|_| ());
