@@ -110,6 +110,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 		return Err(Error::failed(left));
 	}
 	if usable.is_empty() {
+		context
+			.client
+			.best()
+			.await?
+			.dataset(&owner, dataset)
+			.await?;
 		return Err(Error::refused(format!(
 			"dataset {dataset} of {owner} has no locations"
 		)));
