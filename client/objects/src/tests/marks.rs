@@ -2,7 +2,7 @@
 //! Objects whose names begin with a mark: attempts of one task never share a key, and what they leave is found.
 
 use super::*;
-use crate::{check, give_up, Mark};
+use crate::{check, give_up, Mark, Whole};
 use std::fs;
 
 const MARK: Mark = [0xab; 16];
@@ -94,7 +94,9 @@ async fn an_attempt_that_fails_and_gives_up_leaves_nothing() {
 	let failed = upload.run(source, None, &mut |_| {}).await;
 	assert!(matches!(failed, Err(UploadError::Read(_))));
 	assert_eq!(location.marked(|_| true).await.unwrap().len(), 1);
-	give_up(&journal, &location).await.unwrap();
+	give_up(&journal, Some(&location), Whole::Deleted)
+		.await
+		.unwrap();
 	assert_eq!(location.marked(|_| true).await.unwrap(), []);
 	assert!(!journal.exists());
 }

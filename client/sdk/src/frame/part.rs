@@ -4,7 +4,7 @@
 use super::{Frame, FrameError, Part};
 use crate::{error::Error, types::*};
 use isthmus_envelope::{KeySet, LeafKey};
-use isthmus_objects::{give_up, Location, Mark, Sent, Upload};
+use isthmus_objects::{give_up, Location, Mark, Sent, Upload, Whole};
 use ring::digest::{Context, SHA256};
 use std::{
 	io::{self, Read},
@@ -67,7 +67,8 @@ impl Frame {
 				Ok((object, hash))
 			}
 			Err(error) => {
-				give_up(&journal, location).await.map_err(Error::from)?;
+				// What cannot be deleted is found by its mark when the frame is given up.
+				let _ = give_up(&journal, Some(location), Whole::Deleted).await;
 				Err(error.into())
 			}
 		}
