@@ -1009,6 +1009,13 @@ describe('disks may be full, read-only or gone', () => cases([
 		mount: true,
 	},
 	{
+		name: 'a folder whose files are all there needs none',
+		script: 'mkdir disk d; mount -t tmpfs none disk; echo a > d/a; isthmus store d --name in-15 && isthmus sync d --name in-16 --key //Packer || exit 9\n'
+			+ 'for again in no yes; do isthmus fetch //Bob in-15 --folder -o disk/out && isthmus fetch //Packer in-16 --folder -o disk/packed --key //Packer || exit 8\n'
+			+ '[ $again = yes ] || mount -o remount,ro disk || exit 7; done',
+		mount: true,
+	},
+	{
 		name: 'a folder: the error names the file',
 		script: `${FULL} cat /dev/zero > disk/more 2> /dev/null; mkdir disk/out; isthmus fetch //Bob docs --folder -o disk/out`,
 		code: FAILED,

@@ -10,7 +10,7 @@ use crate::{
 use isthmus_sdk::{
 	object::{object_of, Locations},
 	objects::check,
-	AccountId, DatasetId,
+	AccountId, DatasetId, Error as SdkError,
 };
 use serde::Serialize;
 use std::fmt;
