@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -236,6 +236,13 @@ test('a pack that is missing or damaged does not stop the files of others', { ti
 	assert.deepEqual(readdirSync(file('lossy')).sort(), whole.sort());
 	await isthmus.ok(...fetch);
 	assert.deepEqual(contents('packed-copy'), contents('packed'));
+	// One that is cut short keeps back only files in it.
+	truncateSync(file(`lossy/${packs[0]}`), 2 ** 20);
+	rmSync(file('packed-copy'), { recursive: true });
+	const cut = await isthmus.refused(FAILED, ...fetch);
+	assert.ok(cut.listed.length > 0 && cut.listed.every((line) => missing.includes(line[0])), cut.listed.join());
+	const rest = [...contents('packed')].filter(([name]) => !cut.listed.some((line) => line[0] === name));
+	assert.deepEqual([...contents('packed-copy')], rest);
 });
 
 test('what is not used any more is packed again, and its objects are deleted', { timeout }, async () => {
