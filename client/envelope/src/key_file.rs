@@ -109,10 +109,11 @@ pub enum KeyFileError {
 
 /// Returns whether text that begins with a character of ASCII is in UTF-16: with a byte order mark, or without one.
 pub fn is_utf16(text: &[u8]) -> bool {
-	matches!(
-		text,
-		[0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1.., ..] | [1.., 0, ..]
-	)
+	match text {
+		[0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
+		[first, second, ..] => (*first == 0) != (*second == 0),
+		_ => false,
+	}
 }
 
 /// The secrets that a key file holds.
