@@ -110,12 +110,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 		return Err(Error::failed(left));
 	}
 	if usable.is_empty() {
-		context
-			.client
-			.best()
-			.await?
-			.dataset(&owner, dataset)
-			.await?;
+		let best = context.client.best().await?;
+		let there = best.dataset(&owner, dataset).await?;
+		there.ok_or(SdkError::NoSuchDataset { owner, dataset })?;
 		return Err(Error::refused(format!(
 			"dataset {dataset} of {owner} has no locations"
 		)));
