@@ -843,7 +843,7 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	// It stays as long as the company can dispute what it got back.
 	await ok('renounce', String(granted.grant), ...company.key);
 	await ok('remove', 'marks.csv', ...school);
-	assert.match((await refused(REFUSED, ...fetch, 'out2')).error, /no record with this key/);
+	assert.match((await refused(REFUSED, ...fetch, 'out2')).error, /no record with this name/);
 });
 
 test('a reader who got wrong keys gets its money back, and cannot complain about right ones', { timeout }, async () => {
@@ -944,6 +944,7 @@ test('a value is stored as an object in two folders, and a wrong byte in one is 
 	const names = readdirSync(folders[0]).sort();
 	assert.equal(names.length, 2);
 	for (const name of names) copyFileSync(join(folders[0], name), join(folders[1], name));
+	assert.match((await refused(REFUSED, 'check', owner.address, '99')).error, /has no dataset 99$/);
 	const [checked] = await ok('check', owner.address, '0');
 	assert.deepEqual(checked.locations.map(({ right }) => right), [1, 1]);
 	// A byte of the second MiB.
@@ -1045,7 +1046,9 @@ test('a folder and stdin are stored and fetched', { timeout }, async () => {
 	assert.equal(statSync(file('copy/run.sh')).mode & 0o777, 0o700);
 	assert.equal(statSync(file('copy/large')).mode & 0o777, 0o600);
 	writeFileSync(file('copy/run.sh'), 'changed');
-	assert.match((await refused(FAILED, 'fetch', ...copy)).error, /differs/);
+	const differs = await refused(FAILED, 'fetch', ...copy);
+	assert.equal(differs.error, '1 of 4 files were not fetched');
+	assert.match(differs.listed.join(), /^run\.sh: copy\/run\.sh already exists and differs$/);
 
 	const bytes = randomFillSync(Buffer.alloc(1_500_000));
 	const piped = await run(['store', '-', '--name', 'piped', ...key], { input: bytes });

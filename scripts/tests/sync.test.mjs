@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -181,7 +181,7 @@ test(`a folder of ${FILES} files is stored, synced after changes and fetched`, {
 	assert.deepEqual([piped.code, piped.stdout], [0, contentOf(3)], piped.stderr);
 	const inside = await isthmus.refused(USAGE, ...fetch, '--file', '1', '-o', '-');
 	assert.match(inside.error, /"1" is a folder/);
-	const absent = await isthmus.refused(USAGE, ...fetch, '--file', 'absent', '-o', 'none');
+	const absent = await isthmus.refused(REFUSED, ...fetch, '--file', 'absent', '-o', 'none');
 	assert.match(absent.error, /the folder has no file "absent"/);
 
 	// One file has changed.
@@ -210,6 +210,39 @@ test(`a folder of ${FILES} files is stored, synced after changes and fetched`, {
 	await isthmus.ok('remove', 'many', '--objects', '--finalized', ...owner.key);
 	assert.deepEqual(await isthmus.ok('list', 'records', ...owner.key), []);
 	assert.deepEqual(readdirSync(file('store')), []);
+});
+
+test('a pack that is missing or damaged does not stop the files of others', { timeout }, async () => {
+	const owner = await producer('//LossyOwner', 'lossy');
+	mkdirSync(file('packed'));
+	// Each file fills a pack of its own, and the two small ones share one.
+	const large = (letter) => letter.repeat(12 * 2 ** 20);
+	for (const name of ['a', 'b', 'c']) writeFileSync(file(`packed/${name}`), large(name));
+	for (const name of ['y', 'z']) writeFileSync(file(`packed/${name}`), name);
+	const [stored] = await isthmus.ok('store', 'packed', '--object', '--finalized', ...owner.key);
+	const fetch = ['fetch', owner.address, 'packed', '--folder', '-o', 'packed-copy', ...owner.key];
+	const whole = readdirSync(file('lossy'));
+	const packs = objectsIn('lossy').filter((name) => statSync(file(`lossy/${name}`)).size > 2 ** 20);
+	assert.ok(packs.length >= 3 && stored.packs >= 3);
+	renameSync(file(`lossy/${packs[0]}`), file('kept-away'));
+	const { error, listed, hint } = await isthmus.refused(FAILED, ...fetch);
+	assert.match(error, /^[123] of 5 files were not fetched$/);
+	for (const line of listed) assert.match(line, /^[abcyz]: no location has the object; file:.*: it is not there$/);
+	assert.match(hint, /the same command again .*isthmus check \S+ 0$/);
+	const missing = listed.map((line) => line[0]);
+	assert.deepEqual(readdirSync(file('packed-copy')).sort(), ['a', 'b', 'c', 'y', 'z'].filter((name) => !missing.includes(name)));
+	// It is there again, and the same command fetches the rest.
+	renameSync(file('kept-away'), file(`lossy/${packs[0]}`));
+	assert.deepEqual(readdirSync(file('lossy')).sort(), whole.sort());
+	await isthmus.ok(...fetch);
+	assert.deepEqual(contents('packed-copy'), contents('packed'));
+	// One that is cut short keeps back only files in it.
+	truncateSync(file(`lossy/${packs[0]}`), 2 ** 20);
+	rmSync(file('packed-copy'), { recursive: true });
+	const cut = await isthmus.refused(FAILED, ...fetch);
+	assert.ok(cut.listed.length > 0 && cut.listed.every((line) => missing.includes(line[0])), cut.listed.join());
+	const rest = [...contents('packed')].filter(([name]) => !cut.listed.some((line) => line[0] === name));
+	assert.deepEqual([...contents('packed-copy')], rest);
 });
 
 test('what is not used any more is packed again, and its objects are deleted', { timeout }, async () => {

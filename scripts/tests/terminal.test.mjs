@@ -225,6 +225,13 @@ describe('what is read need not be a regular file', () => cases([
 		stderr: [/skipped.*d\/pipe/, /skipped.*d\/link/, /skipped.*d\/whole/],
 	},
 	{
+		name: 'a link to a folder is followed, and not said to be skipped',
+		script: 'mkdir d; echo a > d/a; ln -s d current; isthmus store current --name in-12 --json\n'
+			+ 'isthmus store "$PWD/current" --name in-13 --dry-run && isthmus sync current --name in-14 --key //Packer',
+		stdout: [/"files":1,/, /"skipped":\[\]/, /stored 1 file/],
+		not: { stderr: /skipped/ },
+	},
+	{
 		name: 'an empty file, a sparse file and a file with odd modes are fetched as they were stored',
 		script: 'mkdir d; : > d/empty; truncate -s 2M d/sparse; echo s > d/suid; chmod 4755 d/suid\n'
 			+ 'isthmus store d --name in-10 && isthmus fetch //Bob in-10 --folder -o out && diff -r d out && [ -x out/suid ]'
@@ -420,22 +427,22 @@ describe('what is written to need not be a regular file', () => cases([
 	},
 	{
 		name: 'a FIFO where a file of a folder has to be is not waited for',
-		script: 'mkdir out; mkfifo out/b; isthmus fetch //Bob docs --folder -o out; code=$?; [ -p out/b ] && exit $code',
+		script: 'mkdir out; mkfifo out/b; isthmus fetch //Bob docs --folder -o out; code=$?; [ -p out/b ] && cat out/a && exit $code',
 		code: FAILED,
-		stderr: /out\/b is not a regular file/,
+		stderr: /error: 1 of 2 files were not fetched\n {2}b: out\/b is not a regular file\nhint: .*the same command again/,
 	},
 	{
 		name: 'a link where a file of a folder has to be is not followed',
 		script: 'mkdir out; echo b > far; ln -s ../far out/b; isthmus fetch //Bob docs --folder -o out; code=$?\n'
 			+ '[ -L out/b ] && exit $code',
 		code: FAILED,
-		stderr: /out\/b is not a regular file/,
+		stderr: /error: 1 of 2 files were not fetched\n {2}b: out\/b is not a regular file\nhint: .*the same command again/,
 	},
 	{
 		name: 'a device where a file of a folder has to be is not replaced',
 		script: 'mkdir out; mknod out/b c 1 3; isthmus fetch //Bob docs --folder -o out; code=$?; [ -c out/b ] && exit $code',
 		code: FAILED,
-		stderr: /out\/b is not a regular file/,
+		stderr: /error: 1 of 2 files were not fetched\n {2}b: out\/b is not a regular file\nhint: .*the same command again/,
 		devices: true,
 	},
 	{
@@ -882,7 +889,7 @@ assert store.wait() == 0
 		script: 'isthmus fetch //Bob docs --folder -o out && echo z > out/a\n'
 			+ 'isthmus fetch //Bob docs --folder -o out; [ $? = 1 ] && [ $(cat out/a) = z ] || exit 9\n'
 			+ 'isthmus fetch //Bob docs --folder -o out --force && [ $(cat out/a) = a ] && [ $(ls -A out | wc -l) = 2 ]',
-		stderr: /already exists and differs\nhint: .*--force/,
+		stderr: /a: out\/a already exists and differs\nhint: .*--force/,
 	},
 	{
 		name: 'a share that is missing is said',
@@ -999,6 +1006,13 @@ describe('disks may be full, read-only or gone', () => cases([
 		code: FAILED,
 		stdout: /^$/,
 		stderr: /error: disk\/\.odd: No space left on device/,
+		mount: true,
+	},
+	{
+		name: 'a folder whose files are all there needs none',
+		script: 'mkdir disk d; mount -t tmpfs none disk; echo a > d/a; isthmus store d --name in-15 && isthmus sync d --name in-16 --key //Packer || exit 9\n'
+			+ 'for again in no yes; do isthmus fetch //Bob in-15 --folder -o disk/out && isthmus fetch //Packer in-16 --folder -o disk/packed --key //Packer || exit 8\n'
+			+ '[ $again = yes ] || mount -o remount,ro disk || exit 7; done',
 		mount: true,
 	},
 	{
@@ -1264,7 +1278,7 @@ describe('one file of a folder goes wherever a record goes', () => cases([
 	{
 		name: 'not if the folder has no such file',
 		script: 'isthmus fetch //Bob docs --file c -o -',
-		code: USAGE,
+		code: REFUSED,
 		stdout: /^$/,
 		stderr: /the folder has no file "c"\nhint: list its files: isthmus list files NAME --owner OWNER/,
 	},
@@ -1493,9 +1507,10 @@ for port in (web.server_port, gone.getsockname()[1]):
 		script: 'mkdir d; echo a > d/first; echo b > d/second; isthmus store d --name rec-1\n'
 			+ 'gone=$(isthmus list records --json | python3 -c \'import json, sys; r = [json.loads(l) for l in sys.stdin]\n'
 			+ 'l = next(x["leaf"] for x in r if x["name"] == "rec-1"); print(next(x["key"] for x in r if x["leaf"] == l - 1))\')\n'
-			+ 'isthmus remove $gone --alone && isthmus fetch //Bob rec-1 --folder -o out',
+			+ 'isthmus remove $gone --alone && isthmus fetch //Bob rec-1 --folder -o out; code=$?; cat out/first; exit $code',
 		code: REFUSED,
-		stderr: /error: second: the owner has no record with this key/,
+		stdout: /^a$/m,
+		stderr: /error: 1 of 2 files were not fetched\n {2}second: the owner has no record with this key\nhint: .*the same command again/,
 	},
 ]));
 

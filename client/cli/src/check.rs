@@ -10,7 +10,7 @@ use crate::{
 use isthmus_sdk::{
 	object::{object_of, Locations},
 	objects::check,
-	AccountId, DatasetId,
+	AccountId, DatasetId, Error as SdkError,
 };
 use serde::Serialize;
 use std::fmt;
@@ -110,6 +110,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 		return Err(Error::failed(left));
 	}
 	if usable.is_empty() {
+		let best = context.client.best().await?;
+		let there = best.dataset(&owner, dataset).await?;
+		there.ok_or(SdkError::NoSuchDataset { owner, dataset })?;
 		return Err(Error::refused(format!(
 			"dataset {dataset} of {owner} has no locations"
 		)));

@@ -188,6 +188,12 @@ impl Error {
 		self
 	}
 
+	/// Says that no record has the name that was given, instead of the key that it stands for.
+	pub(crate) fn of_name(mut self) -> Self {
+		self.message = "the owner has no record with this name".into();
+		self
+	}
+
 	/// Returns whether the hint says what to remove.
 	pub(crate) fn says_remove(&self) -> bool {
 		let is_remove = |hint: &Hint| matches!(hint, Hint::Remove { .. });
@@ -236,7 +242,12 @@ impl Error {
 	/// Returns the lines of the text.
 	fn lines(&self) -> Vec<String> {
 		let mut lines = vec![format!("error: {}", self.message)];
-		lines.extend(self.listed.iter().map(|line| format!("  {line}")));
+		let shown = self.listed.iter().take(MOST_LISTED);
+		lines.extend(shown.map(|line| format!("  {line}")));
+		let more = self.listed.len().saturating_sub(MOST_LISTED);
+		if more > 0 {
+			lines.push(format!("  and {more} more"));
+		}
 		lines.extend(self.shown_hint().map(|hint| format!("hint: {hint}")));
 		lines
 	}
@@ -302,6 +313,9 @@ fn disk_hint(error: &io::Error) -> Option<&'static str> {
 		_ => None,
 	}
 }
+
+/// How many of the lines that an error lists are shown as text. In JSON all of them are.
+const MOST_LISTED: usize = 20;
 
 /// The hint for a full disk.
 const FULL: &str = "free some space, and run the same command again";

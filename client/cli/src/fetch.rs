@@ -31,6 +31,7 @@ use std::{
 Every byte is checked against the chain before it is written. A file is written as
 OUT.isthmus-HASH until it is complete, and then renamed to OUT. Run the same command again to
 resume an interrupted download. A FIFO or a device is written to as it is, and a link is followed.
+A file of a folder that cannot be fetched does not stop the others: it is named at the end.
 
 If keys do not open the record, or no record is found by its name, the command checks the grants
 that you paid for and can still dispute, and disputes those with wrong keys: the payment comes back.
@@ -182,7 +183,7 @@ pub(crate) async fn open(
 			let is_unknown = matches!(error, SdkError::Query(QueryRefusal::UnknownRecord));
 			let explained = access::explain((context, identity), owner, key, error).await;
 			Err(match (called, is_unknown) {
-				(Called::Name(_), true) => Failed::Unknown(explained),
+				(Called::Name(_), true) => Failed::Unknown(explained.of_name()),
 				_ => Failed::Other(explained),
 			})
 		}
@@ -227,8 +228,17 @@ async fn write(
 		Target::Folder(output) => {
 			let fetched =
 				fetch_folder(client, identity, owner, reading, &output, opts.force, bar).await;
-			let fetched =
-				fetched.map_err(|error| Error::from(error).interrupted(bar.arrived_files()))?;
+			let fetched = fetched.map_err(|error| {
+				let is_of_object = error.is_of_object();
+				let error = Error::from(error).interrupted(bar.arrived_files());
+				match is_of_object {
+					true => error.also(format!(
+						"see what the locations lack: isthmus check {owner} {}",
+						reading.answer().dataset
+					)),
+					false => error,
+				}
+			})?;
 			(fetched.bytes, Some(fetched.files), output)
 		}
 	};

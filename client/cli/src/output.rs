@@ -8,7 +8,7 @@ use isthmus_sdk::{
 };
 use std::{
 	fs::{self, FileType},
-	io::ErrorKind,
+	io::{self, ErrorKind},
 	path::{Path, PathBuf},
 };
 
@@ -142,8 +142,17 @@ pub(crate) fn check_is_folder(path: &Path) -> Result<(), Error> {
 	}
 	match tempfile::tempfile_in(existing) {
 		Ok(_) => Ok(()),
+		// Nothing has to be written if all is there.
+		Err(error) if existing == path && is_read_only(&error) => Ok(()),
 		Err(error) => Err(Error::file(path, &error)),
 	}
+}
+
+fn is_read_only(error: &io::Error) -> bool {
+	matches!(
+		error.kind(),
+		ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+	)
 }
 
 #[cfg(unix)]

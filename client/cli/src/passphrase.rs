@@ -2,7 +2,10 @@
 //! Asks for passphrases and secrets, without showing them.
 
 use crate::{error::Error, options::variable, report::Patient, secret};
-use isthmus_sdk::{envelope::key_file::MIN_PASSPHRASE, Shown};
+use isthmus_sdk::{
+	envelope::key_file::{is_utf16, MIN_PASSPHRASE},
+	Shown,
+};
 use std::{
 	io::{self, ErrorKind, IsTerminal, Read},
 	path::Path,
@@ -95,8 +98,11 @@ fn read_line(mut from: impl Read, line: &mut String) -> io::Result<()> {
 			Err(error) => return Err(error),
 		}
 	}
-	let text = std::str::from_utf8(&bytes)
-		.map_err(|_| io::Error::new(ErrorKind::InvalidData, "what was typed is not UTF-8"))?;
+	let wrong = |words: &str| io::Error::new(ErrorKind::InvalidData, words);
+	if is_utf16(&bytes) {
+		return Err(wrong("it is in UTF-16, so save it as UTF-8"));
+	}
+	let text = std::str::from_utf8(&bytes).map_err(|_| wrong("what was typed is not UTF-8"))?;
 	line.push_str(text);
 	Ok(())
 }
@@ -299,6 +305,14 @@ mod tests {
 	fn a_byte_order_mark_is_no_part_of_a_passphrase() {
 		for text in ["\u{feff}three plain words", "three plain words"] {
 			assert_eq!(without_mark(text), "three plain words");
+		}
+	}
+
+	#[test]
+	fn a_line_in_utf16_is_said_to_be_one() {
+		for text in [&b"\xff\xfea\0b\0\n\0"[..], b"a\0b\0\n\0", b"\0a\0b\0\n"] {
+			let error = read_line(text, &mut String::new()).unwrap_err();
+			assert!(error.to_string().contains("UTF-16"), "{error}");
 		}
 	}
 

@@ -69,6 +69,9 @@ pub enum KeyFileError {
 	/// The file is longer than a key file can be.
 	#[error("not a key file: it is longer than {MAX_LENGTH} bytes")]
 	TooLong,
+	/// The file is text of another encoding, as some editors and shells of Windows write it.
+	#[error("not a key file as it is: it is in UTF-16, so save it as UTF-8")]
+	Utf16,
 	/// The file has a version that this library does not know.
 	#[error("not a key file that this version reads: its format is {got}, expected {VERSION}")]
 	UnknownVersion {
@@ -102,6 +105,15 @@ pub enum KeyFileError {
 	/// Reading or writing the file failed.
 	#[error(transparent)]
 	Io(#[from] io::Error),
+}
+
+/// Returns whether text that begins with a character of ASCII is in UTF-16: with a byte order mark, or without one.
+pub fn is_utf16(text: &[u8]) -> bool {
+	match text {
+		[0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
+		[first, second, ..] => (*first == 0) != (*second == 0),
+		_ => false,
+	}
 }
 
 /// The secrets that a key file holds.
@@ -306,7 +318,8 @@ impl KeyFile {
 	/// # Errors
 	///
 	/// Returns [`KeyFileError::Io`] if the file cannot be read, and [`KeyFileError::Json`],
-	/// [`KeyFileError::TooLong`] or [`KeyFileError::UnknownVersion`] if it is not a key file of this version.
+	/// [`KeyFileError::TooLong`], [`KeyFileError::Utf16`] or [`KeyFileError::UnknownVersion`] if it is not a key file of this
+	/// version.
 	pub fn read(path: &Path) -> Result<Self, KeyFileError> {
 		let mut bytes = Vec::new();
 		let file = fs::File::open(path)?;
@@ -318,6 +331,9 @@ impl KeyFile {
 	}
 
 	fn from_json(bytes: &[u8]) -> Result<Self, KeyFileError> {
+		if is_utf16(bytes) {
+			return Err(KeyFileError::Utf16);
+		}
 		// Editors of Windows put a byte order mark before the text.
 		let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
 		let file: Self = serde_json::from_slice(text)?;

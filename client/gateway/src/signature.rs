@@ -10,6 +10,9 @@ use percent_encoding::{utf8_percent_encode, AsciiSet, NON_ALPHANUMERIC};
 use ring::{digest, hmac};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// What is said of a signature that programs make if nothing else is set.
+const VERSION_2: &str =
+	"it is of version 2, and only version 4 is known: set signature_version to s3v4";
 /// How many seconds a program's clock may differ.
 const SKEW: i64 = 15 * 60;
 /// The longest time for which an address may be signed, in seconds: a week.
@@ -133,7 +136,10 @@ fn mac(key: &[u8], message: &[u8]) -> Vec<u8> {
 /// Reads `Authorization: AWS4-HMAC-SHA256 Credential=…,SignedHeaders=…,Signature=…`.
 fn in_header<'a>(request: Signed<'a>, header: &'a str) -> Result<Signature<'a>, SignatureError> {
 	let rest = header.strip_prefix(ALGORITHM);
-	let rest = rest.ok_or(Malformed("only AWS4-HMAC-SHA256 is known"))?;
+	let rest = rest.ok_or(Malformed(match header.starts_with("AWS ") {
+		true => VERSION_2,
+		false => "only AWS4-HMAC-SHA256 is known",
+	}))?;
 	let field = |name: &str| {
 		let mut fields = rest
 			.split(',')
@@ -174,6 +180,9 @@ fn in_query(request: Signed<'_>) -> Result<Signature<'_>, SignatureError> {
 		"the address lacks X-Amz-Credential, -Date, -Expires, -SignedHeaders or -Signature",
 	);
 	match field("X-Amz-Algorithm") {
+		None if field("AWSAccessKeyId").is_some() && field("Signature").is_some() => {
+			return Err(Malformed(VERSION_2))
+		}
 		None => return Err(SignatureError::Missing),
 		Some(ALGORITHM) => {}
 		Some(_) => return Err(Malformed("only AWS4-HMAC-SHA256 is known")),
@@ -450,6 +459,29 @@ mod tests {
 		for bad in ["0", "-1", "604801", "x", "99999999999999999999"] {
 			assert!(matches!(ask(bad, right, now()), Err(Malformed(_))), "{bad}");
 		}
+	}
+
+	#[test]
+	fn signatures_of_version_2_are_named() {
+		let header = checked("/", &[], &[], "AWS other:signature", now());
+		assert_eq!(header, Err(Malformed(VERSION_2)));
+		let (query, headers) = (
+			query(&[
+				("AWSAccessKeyId", KEY),
+				("Signature", "vjbyPxybdZaNmGa%2ByT272YEAiv4="),
+				("Expires", "1369440000"),
+			]),
+			HeaderMap::new(),
+		);
+		let (method, path) = ("GET", "/test.txt");
+		let request = Signed {
+			method,
+			path,
+			query: &query,
+			headers: &headers,
+		};
+		let presigned = check(request, &credentials(), now());
+		assert_eq!(presigned, Err(Malformed(VERSION_2)));
 	}
 
 	#[test]

@@ -111,6 +111,21 @@ impl Failure {
 		)
 	}
 
+	/// Returns whether it may be about this object alone: the store answered, and may well have others.
+	pub fn is_of_object(&self) -> bool {
+		use Failure::*;
+		self.is_content() || matches!(self, Denied | File(_) | Refused(_) | Other)
+	}
+
+	/// Returns whether it may be about some bytes of the object, so that others of them can be read.
+	pub fn is_of_bytes(&self) -> bool {
+		use Failure::*;
+		matches!(
+			self,
+			Length { .. } | Wrong(_) | CutShort | File(_) | Refused(_) | Other
+		)
+	}
+
 	/// Returns whether the same request may succeed later, although nothing was corrected.
 	pub fn is_passing(&self) -> bool {
 		use Failure::*;

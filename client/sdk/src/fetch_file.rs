@@ -11,10 +11,11 @@ use crate::{
 	lock::{self, is_own},
 	progress::Progress,
 	reading::Reading,
-	types::Payload,
+	types::{Payload, QueryRefusal},
 	wait::Wait,
 };
 use isthmus_envelope::on_disk;
+use isthmus_objects::{Left, ReadError};
 use std::{
 	ffi::OsString,
 	fs::{self, File, OpenOptions},
@@ -79,6 +80,14 @@ pub enum FetchError {
 		/// How many bytes are free, as far as is known.
 		free: u64,
 	},
+	/// Some files of a folder were not fetched. All others are there.
+	#[error("{} of {files} files were not fetched", number(.failed))]
+	Incomplete {
+		/// Those that were not, in groups of the same reason.
+		failed: Vec<NotFetched>,
+		/// How many files there are.
+		files: usize,
+	},
 	/// The folder has no file at a path.
 	#[error("the folder has no file {0:?}")]
 	NoSuchFile(String),
@@ -95,7 +104,61 @@ pub enum FetchError {
 	Client(#[from] Error),
 }
 
+/// Files of a folder that were not fetched, all for the same reason.
+#[derive(Debug)]
+pub struct NotFetched {
+	/// Their paths in the folder.
+	pub paths: Vec<String>,
+	/// Why they were not fetched.
+	pub error: FetchError,
+}
+
+fn number(failed: &[NotFetched]) -> usize {
+	failed.iter().map(|failed| failed.paths.len()).sum()
+}
+
 impl FetchError {
+	/// Returns whether an error is about one file of a folder, so that others may well be fetched. A lost connection, a full
+	/// disk, a missing grant and a store that cannot be used would stop all of them.
+	pub(crate) fn is_of_file(&self) -> bool {
+		match self {
+			Self::Exists(_)
+			| Self::Differs(_)
+			| Self::Foreign(_)
+			| Self::Name(_)
+			| Self::NotAFile(_)
+			| Self::NotAFolder(_)
+			| Self::NotListed(_)
+			| Self::WrongLength(_) => true,
+			Self::Io { source, .. } => !is_of_disk(source),
+			Self::File { source, .. } | Self::Client(source) => is_of_record(source),
+			_ => false,
+		}
+	}
+
+	/// Returns whether an error may be about some bytes of an object, so that others of them can be read.
+	pub(crate) fn is_of_bytes(&self) -> bool {
+		self.left().iter().any(|left| left.failure.is_of_bytes())
+	}
+
+	/// Returns whether the locations lack an object, or have something else.
+	pub fn is_of_object(&self) -> bool {
+		match self {
+			Self::Incomplete { failed, .. } => {
+				failed.iter().any(|failed| failed.error.is_of_object())
+			}
+			error => error.left().iter().any(|left| left.failure.is_of_object()),
+		}
+	}
+
+	/// Returns the locations that an object could not be read from.
+	fn left(&self) -> &[Left] {
+		match self {
+			Self::File { source, .. } | Self::Client(source) => left(source),
+			_ => &[],
+		}
+	}
+
 	/// Names the file of a folder that an error is about. A lost connection is about no file.
 	pub(crate) fn of_file(path: &str) -> impl FnOnce(Error) -> Self + '_ {
 		move |source| match source.is_connection() {
@@ -121,6 +184,45 @@ impl FetchError {
 			error => error,
 		}
 	}
+}
+
+/// Returns the locations that an object could not be read from.
+fn left(error: &Error) -> &[Left] {
+	match error {
+		Error::Object(ReadError::NoneLeft(left)) => left,
+		_ => &[],
+	}
+}
+
+/// Returns whether an error is about one record, so that others may well be read.
+fn is_of_record(error: &Error) -> bool {
+	if let Some(refusal) = error.query_refusal() {
+		return matches!(
+			refusal,
+			QueryRefusal::UnknownRecord
+				| QueryRefusal::OutOfRange
+				| QueryRefusal::Incomplete
+				| QueryRefusal::Embargoed
+		);
+	}
+	match error {
+		Error::Object(_) => left(error).iter().any(|left| left.failure.is_of_object()),
+		Error::Io(error) => !is_of_disk(error),
+		Error::WrongContent(_)
+		| Error::Malformed { .. }
+		| Error::Record(_)
+		| Error::Grant(_)
+		| Error::Erasable(_) => true,
+		error => error.lacks_bytes(),
+	}
+}
+
+/// Returns whether nothing else can be written either.
+fn is_of_disk(error: &io::Error) -> bool {
+	matches!(
+		error.kind(),
+		ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
+	)
 }
 
 /// Fetches a record into a file.

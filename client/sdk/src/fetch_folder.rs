@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Fetches a folder: first its list of files, then each file that is missing.
 
+mod failures;
 mod packed_files;
 pub(crate) mod place;
 
@@ -13,6 +14,7 @@ use crate::{
 	reading::Reading,
 	types::AccountId,
 };
+use failures::Failures;
 use packed_files::Fetch;
 pub use place::FetchedFolder;
 use place::{is_missing, place};
@@ -167,13 +169,16 @@ fn make_output(output: &Path) -> Result<(), FetchError> {
 
 /// Fetches the files of a folder into a local folder. `list` is the opened record that lists them. Existing
 /// files with the right bytes are not fetched again, and others are replaced if `replace` is set; interrupted
-/// downloads are resumed.
+/// downloads are resumed. A file that cannot be fetched does not stop the others.
 ///
 /// # Errors
 ///
-/// Returns [`FetchError::List`] if the record is not a folder's list, [`FetchError::Differs`] if a file
-/// exists with different bytes and is not replaced, [`FetchError::NotAFile`] if something else is where a file has to be,
-/// [`FetchError::NotAFolder`] if a link or a file is where a folder has to be, and the errors of [`FetchFile::run`].
+/// Returns [`FetchError::List`] if the record is not a folder's list, [`FetchError::NotAFolder`] if a file is where the folder
+/// has to be, and the errors of [`FetchFile::run`] that are about more than one file, for example about the connection or a
+/// full disk. Returns [`FetchError::Incomplete`] with the errors about single files when all others are there:
+/// [`FetchError::Differs`] if a file exists with different bytes and is not replaced, [`FetchError::NotAFile`] if something
+/// else is where a file has to be, [`FetchError::NotAFolder`] if a link or a file is where a folder has to be, and the other
+/// errors of [`FetchFile::run`].
 pub async fn fetch_folder(
 	client: &Client,
 	reader: &Identity,
@@ -193,29 +198,39 @@ pub async fn fetch_folder(
 		Listing::Records(files) => files,
 	};
 	make_output(output)?;
+	let mut failures = Failures::default();
 	for (done, file) in (0u64..).zip(&files) {
 		progress.files(done, files.len() as u64);
 		progress.file(&file.path);
-		let path = place(output, &file.path)?;
-		let Some(differs) = is_missing(&path, file, replace)? else {
-			continue;
-		};
-		let reading = Reading::open(client, reader, owner, file.key)
-			.await
-			.map_err(FetchError::of_file(&file.path))?;
-		if reading.length() != file.length {
-			return Err(FetchError::WrongLength(file.path.clone()));
-		}
-		FetchFile::new(&reading, &path)
-			.part_in(output)
-			.executable(file.executable)
-			.replace(differs)
-			.expecting(file.hash)
-			.run(progress)
-			.await?;
+		let fetched = fetch_record((client, reader, owner), file, output, replace, progress).await;
+		failures.of(file, fetched)?;
 	}
-	Ok(FetchedFolder {
-		files: files.iter().filter(|file| !file.folder).count(),
-		bytes: files.iter().map(|file| file.length).sum(),
-	})
+	failures.fetched(files.iter())
+}
+
+/// Fetches one file of a folder, which is a record, unless it is there.
+async fn fetch_record(
+	(client, reader, owner): (&Client, &Identity, &AccountId),
+	file: &folder::File,
+	output: &Path,
+	replace: bool,
+	progress: &mut impl Progress,
+) -> Result<(), FetchError> {
+	let path = place(output, &file.path)?;
+	let Some(differs) = is_missing(&path, file, replace)? else {
+		return Ok(());
+	};
+	let reading = Reading::open(client, reader, owner, file.key)
+		.await
+		.map_err(FetchError::of_file(&file.path))?;
+	if reading.length() != file.length {
+		return Err(FetchError::WrongLength(file.path.clone()));
+	}
+	FetchFile::new(&reading, &path)
+		.part_in(output)
+		.executable(file.executable)
+		.replace(differs)
+		.expecting(file.hash)
+		.run(progress)
+		.await
 }

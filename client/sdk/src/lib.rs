@@ -168,7 +168,7 @@ pub use dispute::{dispute, Checked, Complaint};
 pub use erasure::Erasure;
 pub use error::{CostError, Error, Rejection, UploadError};
 pub use event::{Event, Granted};
-pub use fetch_file::{is_folder, is_packed_folder, FetchError, FetchFile};
+pub use fetch_file::{is_folder, is_packed_folder, FetchError, FetchFile, NotFetched};
 pub use fetch_folder::{fetch_file_of, fetch_folder, list_files, write_file_of, FetchedFolder};
 pub use frame::{Frame, FrameError};
 pub use handle::{Handle, HandleError};

@@ -5,7 +5,7 @@ use super::{
 	sdk::{OTHER_NAME, STEADY},
 	Error, Hint, Kind,
 };
-use isthmus_sdk::{folder::FolderError, FetchError, UploadFolderError};
+use isthmus_sdk::{folder::FolderError, FetchError, NotFetched, QueryRefusal, UploadFolderError};
 
 impl From<UploadFolderError> for Error {
 	fn from(error: UploadFolderError) -> Self {
@@ -70,7 +70,8 @@ impl From<FetchError> for Error {
 				.hint("fetch the record's bytes as they are with --raw"),
 			FetchError::TooManyCopies { .. } => Self::failed(error)
 				.hint("if you trust its owner, choose an --output on a disk with more space, or fetch single files with --file PATH"),
-			FetchError::NoSuchFile(_) => Self::usage(error)
+			FetchError::Incomplete { failed, files } => incomplete(failed, files),
+			FetchError::NoSuchFile(_) => Self::refused(error)
 				.hint("list its files: isthmus list files NAME --owner OWNER"),
 			FetchError::WrongLength(_) | FetchError::NotListed(_) => {
 				Self::new(Kind::NotAuthentic, error)
@@ -79,6 +80,54 @@ impl From<FetchError> for Error {
 		}
 	}
 }
+
+/// Names the files of a folder that were not fetched. The code is that of the first one, unless bytes are wrong.
+fn incomplete(failed: Vec<NotFetched>, files: usize) -> Error {
+	let mut lines = Vec::new();
+	let mut hints = Vec::new();
+	let mut kind = None;
+	for NotFetched { paths, error } in failed {
+		let is_gone = matches!(&error, FetchError::Client(error) if error.query_refusal() == Some(QueryRefusal::UnknownRecord));
+		let error = match is_gone {
+			true => Error::from(error)
+				.hint("ask the owner to store the folder again: the record of a file was removed"),
+			false => Error::from(error),
+		};
+		kind = match error.kind {
+			Kind::NotAuthentic => Some(Kind::NotAuthentic),
+			first => kind.or(Some(first)),
+		};
+		let line = |path: &String| format!("{path}: {}", error.message);
+		lines.extend(paths.iter().map(line));
+		for hint in error.hints {
+			if !hints.contains(&hint) && hints.len() < MOST_HINTS {
+				hints.push(hint);
+			}
+		}
+	}
+	let failed = lines.len();
+	let error = Error {
+		hints,
+		..Error::new(
+			kind.unwrap_or(Kind::Failed),
+			format!("{failed} of {} not fetched", were(files)),
+		)
+	};
+	error
+		.listing(lines)
+		.also("the same command again fetches only what is missing")
+}
+
+/// Returns a number of files with the verb.
+fn were(files: usize) -> String {
+	match files {
+		1 => "1 file was".into(),
+		files => format!("{files} files were"),
+	}
+}
+
+/// How many hints are shown about files that were not fetched.
+const MOST_HINTS: usize = 3;
 
 /// The same for a file of a folder.
 const OTHER_FOLDER: &str =

@@ -7,7 +7,8 @@ use super::{
 };
 use isthmus_sdk::{
 	envelope::ErasableError, objects::UploadError as SendError, record_key, CostError,
-	Error as SdkError, PalletError, QueryRefusal, Refusal, UploadError, UploadFolderError, H256,
+	Error as SdkError, FetchError, NotFetched, PalletError, QueryRefusal, Refusal, UploadError,
+	UploadFolderError, H256,
 };
 
 #[test]
@@ -88,6 +89,49 @@ fn what_an_error_lists_is_on_lines_of_its_own() {
 		"hint: choose one",
 	];
 	assert_eq!(error.lines(), lines);
+}
+
+#[test]
+fn files_that_were_not_fetched_are_named_up_to_a_bound() {
+	let group = |paths: &[&str], error| NotFetched {
+		paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+		error,
+	};
+	let failed = vec![
+		group(
+			&["a", "b"],
+			SdkError::from(QueryRefusal::UnknownRecord).into(),
+		),
+		group(&["c"], FetchError::Differs("out/c".into())),
+	];
+	let error = Error::from(FetchError::Incomplete { failed, files: 9 });
+	assert_eq!(error.kind, Kind::Refused);
+	let lines = [
+		"error: 3 of 9 files were not fetched",
+		"  a: the owner has no record with this key",
+		"  b: the owner has no record with this key",
+		"  c: out/c already exists and differs",
+	];
+	assert_eq!(error.lines()[..4], lines);
+	let hint = error.shown_hint().unwrap();
+	assert!(hint.contains("--force"), "{hint}");
+	assert!(hint.ends_with("the same command again fetches only what is missing"));
+
+	// What is wrong is worse than what is not there.
+	let many: Vec<String> = (0..25).map(|number| number.to_string()).collect();
+	let failed = vec![
+		group(&["z"], FetchError::Differs("out/z".into())),
+		NotFetched {
+			paths: many,
+			error: FetchError::NotListed("out/0".into()),
+		},
+	];
+	let error = Error::from(FetchError::Incomplete { failed, files: 30 });
+	assert_eq!(error.kind, Kind::NotAuthentic);
+	assert_eq!(error.listed.len(), 26);
+	let lines = error.lines();
+	assert_eq!(lines.len(), 1 + 20 + 1 + 1);
+	assert_eq!(lines[21], "  and 6 more");
 }
 
 #[test]

@@ -334,3 +334,26 @@ fn bytes_that_are_not_text_are_not_a_key_file() {
 	fs::write(&path, [0xff; 4]).unwrap();
 	assert!(matches!(KeyFile::read(&path), Err(KeyFileError::Json(_))));
 }
+
+#[test]
+fn a_file_in_utf16_is_told_from_one_that_is_no_key_file() {
+	let folder = tempfile::tempdir().unwrap();
+	let path = folder.path().join("key");
+	let text = "{\"isthmusKey\": 2}";
+	let units = || text.encode_utf16();
+	let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
+	let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
+	for bytes in [
+		[&[0xff, 0xfe][..], &little].concat(),
+		[&[0xfe, 0xff][..], &big].concat(),
+		little,
+		big,
+	] {
+		std::fs::write(&path, &bytes).unwrap();
+		assert!(matches!(KeyFile::read(&path), Err(KeyFileError::Utf16)));
+	}
+	for bytes in [&b""[..], b"{", b"{}", b"\0", b"\0\0", text.as_bytes()] {
+		std::fs::write(&path, bytes).unwrap();
+		assert!(matches!(KeyFile::read(&path), Err(KeyFileError::Json(_))));
+	}
+}

@@ -2,7 +2,10 @@
 //! Fetches files out of packs. Files that lie beside each other are fetched together. They are written to a folder of
 //! their own first, and get their names when all of them are on the disk.
 
-use super::place::{is_missing, place_after, FetchedFolder};
+use super::{
+	failures::Failures,
+	place::{is_missing, place_after, FetchedFolder},
+};
 use crate::{
 	account::Identity,
 	client::Client,
@@ -19,7 +22,7 @@ use crate::{
 	wait::Wait,
 };
 use futures::{stream, StreamExt};
-use isthmus_envelope::on_disk;
+use isthmus_envelope::{object::CHUNK, on_disk};
 use std::{
 	collections::BTreeSet,
 	fs::{self, DirBuilder, File, OpenOptions},
@@ -67,7 +70,36 @@ struct Span<'a> {
 	files: Vec<Wanted<'a>>,
 }
 
-impl Span<'_> {
+impl<'a> Span<'a> {
+	/// Puts files of one pack together, which are in the order of their offsets.
+	fn of(files: Vec<Wanted<'a>>) -> Self {
+		let end = |wanted: &Wanted<'_>| wanted.offset.saturating_add(wanted.file.length);
+		Self {
+			start: files.first().map_or(0, |first| first.offset),
+			end: files.iter().map(end).max().unwrap_or_default(),
+			files,
+		}
+	}
+
+	/// Parts the files in two, near the middle of their bytes.
+	///
+	/// # Errors
+	///
+	/// Returns the span as it is if it has one file, or if its bytes would be read together anyway.
+	fn halves(mut self) -> Result<[Self; 2], Self> {
+		let length = self.end.saturating_sub(self.start);
+		if self.files.len() < 2 || length <= CHUNK as u64 {
+			return Err(self);
+		}
+		let middle = self.start.saturating_add(length / 2);
+		let before = |wanted: &Wanted<'_>| wanted.offset < middle;
+		let at = self.files.partition_point(before);
+		let second = self
+			.files
+			.split_off(at.clamp(1, self.files.len().saturating_sub(1)));
+		Ok([Self::of(self.files), Self::of(second)])
+	}
+
 	/// Returns the key of the pack; `None` if the files are empty and in no pack.
 	fn key(&self) -> Option<RecordKey> {
 		let first = self.files.first().filter(|_| self.end > self.start);
@@ -105,16 +137,55 @@ impl<'a> Fetch<'a> {
 		let held = self
 			.client
 			.patiently_locked(Wait::OtherFetch, Some(lock), held);
-		let _held = held.await?;
-		let fetched = self.missing(list, lock, output, progress).await;
+		let _held = match held.await {
+			// Nothing has to be written if all is there.
+			Err(error) if is_denied(&error) => {
+				let mut failures = Failures::default();
+				let wanted = self.look(list, output, &mut failures)?;
+				return match wanted.is_empty() {
+					true => failures.fetched(list.files.iter().map(|packed| &packed.file)),
+					false => Err(error),
+				};
+			}
+			held => held?,
+		};
+		let mut failures = Failures::default();
+		let fetched = self
+			.missing(list, lock, output, &mut failures, progress)
+			.await;
 		// The error of fetching is the one to report.
 		let _ = fs::remove_file(lock);
 		fetched?;
-		let files = || list.files.iter().map(|packed| &packed.file);
-		Ok(FetchedFolder {
-			files: files().filter(|file| !file.folder).count(),
-			bytes: files().fold(0, |all, file| all.saturating_add(file.length)),
-		})
+		failures.fetched(list.files.iter().map(|packed| &packed.file))
+	}
+
+	/// Finds the files of a list that are missing, and makes the folders that they lie in.
+	fn look<'b>(
+		&self,
+		list: &'b List,
+		output: &Path,
+		failures: &mut Failures,
+	) -> Result<Vec<Wanted<'b>>, FetchError> {
+		let mut missing = Vec::new();
+		let mut last = "";
+		for Packed { file, offset, .. } in &list.files {
+			let place = place_after(output, &file.path, last);
+			let Some(path) = failures.of(file, place)? else {
+				continue;
+			};
+			last = &file.path;
+			let found = is_missing(&path, file, self.replace);
+			let Some(Some(differs)) = failures.of(file, found)? else {
+				continue;
+			};
+			missing.push(Wanted {
+				file,
+				offset: *offset,
+				path,
+				differs,
+			});
+		}
+		Ok(missing)
 	}
 
 	async fn missing(
@@ -122,27 +193,11 @@ impl<'a> Fetch<'a> {
 		list: &List,
 		lock: &Path,
 		output: &Path,
+		failures: &mut Failures,
 		progress: &mut impl Progress,
 	) -> Result<(), FetchError> {
-		let (mut short, mut long) = (Vec::new(), Vec::new());
-		let mut last = "";
-		for Packed { file, offset, .. } in &list.files {
-			let path = place_after(output, &file.path, last)?;
-			last = &file.path;
-			let Some(differs) = is_missing(&path, file, self.replace)? else {
-				continue;
-			};
-			let files = match file.length > SPAN {
-				true => &mut long,
-				false => &mut short,
-			};
-			files.push(Wanted {
-				file,
-				offset: *offset,
-				path,
-				differs,
-			});
-		}
+		let missing = self.look(list, output, failures)?.into_iter();
+		let (long, short): (Vec<_>, Vec<_>) = missing.partition(|wanted| wanted.file.length > SPAN);
 		let short = spans(short);
 		let mut all = Written::default();
 		short.iter().for_each(|span| all.add(span));
@@ -150,11 +205,12 @@ impl<'a> Fetch<'a> {
 		all.check(all.length, output)?;
 		if !short.is_empty() {
 			let parts = Parts::create(lock)?;
-			self.spans(short, &parts, progress).await?;
+			self.spans(short, &parts, failures, progress).await?;
 		}
 		for wanted in &long {
 			progress.file(&wanted.file.path);
-			self.long(wanted, Some(output), progress).await?;
+			let fetched = self.long(wanted, Some(output), progress).await;
+			failures.of(wanted.file, fetched)?;
 		}
 		Ok(())
 	}
@@ -164,27 +220,54 @@ impl<'a> Fetch<'a> {
 		&self,
 		spans: Vec<Span<'_>>,
 		parts: &Parts,
+		failures: &mut Failures,
 		progress: &mut impl Progress,
 	) -> Result<(), FetchError> {
 		let total = spans.iter().map(|span| span.end - span.start).sum();
 		let mut written = Written::default();
 		let mut fetched = stream::iter(spans)
-			.map(|span| async {
-				let bytes = self.span(&span).await?;
-				Ok::<_, FetchError>((span, bytes))
-			})
+			.map(|span| self.as_far_as_possible(span))
 			.buffered(AT_ONCE)
 			.boxed_local();
 		while let Some(next) = fetched.next().await {
-			let (span, bytes) = next?;
-			// The list may name packs that are not there.
-			let before = written.length;
-			written.add(&span);
-			written.check(written.length - before, &parts.0)?;
-			parts.write(&span, &bytes)?;
-			progress.at(Stage::Fetching, written.fetched, total);
+			for (span, bytes) in next? {
+				// The list may name packs that are not there.
+				let before = written.length;
+				written.add(&span);
+				written.check(written.length - before, &parts.0)?;
+				match bytes {
+					Ok(bytes) => parts.write(&span, &bytes, failures)?,
+					Err(error) => {
+						failures.add(span.files.iter().map(|wanted| wanted.file), error)?
+					}
+				}
+				progress.at(Stage::Fetching, written.fetched, total);
+			}
 		}
 		parts.sync()
+	}
+
+	/// Fetches the bytes of a span. If some of them cannot be read, fetches those of its parts that can.
+	///
+	/// # Errors
+	///
+	/// Returns an error that is not about these files alone.
+	async fn as_far_as_possible<'b>(
+		&self,
+		span: Span<'b>,
+	) -> Result<Vec<(Span<'b>, Result<Vec<u8>, FetchError>)>, FetchError> {
+		let (mut left, mut fetched) = (vec![span], Vec::new());
+		while let Some(span) = left.pop() {
+			match self.span(&span).await {
+				Err(error) if !error.is_of_file() => return Err(error),
+				Err(error) if error.is_of_bytes() => match span.halves() {
+					Ok([first, second]) => left.extend([second, first]),
+					Err(span) => fetched.push((span, Err(error))),
+				},
+				bytes => fetched.push((span, bytes)),
+			}
+		}
+		Ok(fetched)
 	}
 
 	/// Fetches the bytes of a span.
@@ -229,13 +312,21 @@ impl<'a> Fetch<'a> {
 			.client
 			.patiently_locked(Wait::OtherFetch, Some(lock), held);
 		let _held = held.await?;
+		let mut failures = Failures::default();
 		let fetched = async {
 			let parts = Parts::create(lock)?;
-			self.spans(spans(vec![wanted]), &parts, progress).await
+			let spans = spans(vec![wanted]);
+			self.spans(spans, &parts, &mut failures, progress).await
 		};
 		let fetched = fetched.await;
 		let _ = fs::remove_file(lock);
-		fetched
+		fetched?;
+		// There is one file only.
+		match failures.first() {
+			None => Ok(()),
+			Some(FetchError::Client(source)) => Err(FetchError::of_file(&file.path)(source)),
+			Some(error) => Err(error),
+		}
 	}
 
 	/// Fetches one file, and writes its bytes to something that stays.
@@ -307,6 +398,17 @@ impl<'a> Fetch<'a> {
 	}
 }
 
+/// Returns whether nothing may be written to a folder.
+fn is_denied(error: &FetchError) -> bool {
+	let FetchError::Io { source, .. } = error else {
+		return false;
+	};
+	matches!(
+		source.kind(),
+		ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+	)
+}
+
 /// Puts files together that are fetched together: those of one pack that are beside each other, or nearly.
 fn spans(mut files: Vec<Wanted<'_>>) -> Vec<Span<'_>> {
 	files.sort_by_key(|wanted| (wanted.file.key, wanted.offset));
@@ -326,11 +428,7 @@ fn spans(mut files: Vec<Wanted<'_>>) -> Vec<Span<'_>> {
 				span.end = span.end.max(end);
 				span.files.push(wanted);
 			}
-			_ => spans.push(Span {
-				start,
-				end,
-				files: vec![wanted],
-			}),
+			_ => spans.push(Span::of(vec![wanted])),
 		}
 	}
 	spans
@@ -428,35 +526,61 @@ impl Parts {
 		Ok(Self(path))
 	}
 
-	/// Writes the files of a span, and gives them their names when they are on the disk.
-	fn write(&self, span: &Span<'_>, bytes: &[u8]) -> Result<(), FetchError> {
+	/// Writes the files of a span, and gives them their names when they are on the disk. Notes those that are not what the list
+	/// says, or cannot be written.
+	fn write(
+		&self,
+		span: &Span<'_>,
+		bytes: &[u8],
+		failures: &mut Failures,
+	) -> Result<(), FetchError> {
+		let mut whole = Vec::new();
 		for (number, wanted) in span.files.iter().enumerate() {
-			let Wanted { file, path, .. } = wanted;
-			// A span is at most 16 MiB, so its places fit.
-			let start = wanted.offset.saturating_sub(span.start) as usize;
-			let part = start
-				.checked_add(file.length as usize)
-				.and_then(|end| bytes.get(start..end))
-				.ok_or_else(|| FetchError::WrongLength(file.path.clone()))?;
-			if folder::content_hash(part).map_err(FetchError::io(path))? != file.hash {
-				return Err(FetchError::NotListed(path.clone()));
+			let written = self.write_checked(number, wanted, (span.start, bytes));
+			if failures.of(wanted.file, written)?.is_some() {
+				whole.push((number, wanted));
 			}
-			self.write_one(number, wanted, part)
-				.map_err(FetchError::io(path))?;
 		}
 		self.sync()?;
-		for (number, Wanted { path, differs, .. }) in span.files.iter().enumerate() {
-			let part = self.part(number);
-			let renamed = match differs {
-				true => fs::rename(part, path),
-				false => rename_new(&part, path),
-			};
-			renamed.map_err(|error| match error.kind() {
-				ErrorKind::AlreadyExists => FetchError::Exists(path.clone()),
-				_ => FetchError::io(path)(error),
-			})?;
+		for (number, wanted) in whole {
+			failures.of(wanted.file, self.rename(number, wanted))?;
 		}
 		Ok(())
+	}
+
+	/// Writes a file out of the bytes that begin at `start` of its pack, if they are what the list says.
+	fn write_checked(
+		&self,
+		number: usize,
+		wanted: &Wanted<'_>,
+		(start, bytes): (u64, &[u8]),
+	) -> Result<(), FetchError> {
+		let Wanted { file, path, .. } = wanted;
+		// A span is at most 16 MiB, so its places fit.
+		let start = wanted.offset.saturating_sub(start) as usize;
+		let part = start
+			.checked_add(file.length as usize)
+			.and_then(|end| bytes.get(start..end))
+			.ok_or_else(|| FetchError::WrongLength(file.path.clone()))?;
+		if folder::content_hash(part).map_err(FetchError::io(path))? != file.hash {
+			return Err(FetchError::NotListed(path.clone()));
+		}
+		self.write_one(number, wanted, part)
+			.map_err(FetchError::io(path))
+	}
+
+	/// Gives a file its name.
+	fn rename(&self, number: usize, wanted: &Wanted<'_>) -> Result<(), FetchError> {
+		let Wanted { path, differs, .. } = wanted;
+		let part = self.part(number);
+		let renamed = match differs {
+			true => fs::rename(part, path),
+			false => rename_new(&part, path),
+		};
+		renamed.map_err(|error| match error.kind() {
+			ErrorKind::AlreadyExists => FetchError::Exists(path.clone()),
+			_ => FetchError::io(path)(error),
+		})
 	}
 
 	fn part(&self, number: usize) -> PathBuf {
@@ -604,19 +728,59 @@ mod tests {
 		};
 		let write = |bytes: &[u8]| {
 			let parts = Parts::create(&at("lock")).unwrap();
-			parts.write(&all(), bytes)
+			let mut failures = Failures::default();
+			parts.write(&all(), bytes, &mut failures).unwrap();
+			failures.first()
 		};
-		assert!(
-			matches!(write(b"firstsecons"), Err(FetchError::NotListed(path)) if path == at("b"))
-		);
+		let is_b = |path: &PathBuf| *path == at("b");
+		assert!(matches!(write(b"firstsecons"), Some(FetchError::NotListed(path)) if is_b(&path)));
+		// The other one is there.
+		assert_eq!(fs::read(at("a")).unwrap(), b"first");
+		assert!(!at("b").exists());
+		fs::remove_file(at("a")).unwrap();
 		assert!(matches!(
 			write(b"firstsecon"),
-			Err(FetchError::WrongLength(_))
+			Some(FetchError::WrongLength(_))
 		));
-		assert!(!at("a").exists());
-		write(b"firstsecond").unwrap();
+		fs::remove_file(at("a")).unwrap();
+		assert!(write(b"firstsecond").is_none());
 		assert_eq!(fs::read(at("b")).unwrap(), b"second");
-		assert!(matches!(write(b"firstsecond"), Err(FetchError::Exists(_))));
+		assert!(matches!(write(b"firstsecond"), Some(FetchError::Exists(_))));
 		assert!(!at("lock.parts").exists());
+	}
+
+	#[test]
+	fn a_span_is_parted_near_its_middle_down_to_what_is_read_together() {
+		let of = |length: u64| folder::File {
+			length,
+			..file(1, b"")
+		};
+		let chunk = CHUNK as u64;
+		let (long, small) = (of(3 * chunk), of(10));
+		let at = |file, offset| wanted(file, offset, PathBuf::new());
+		let all = || {
+			Span::of(vec![
+				at(&long, 0),
+				at(&small, 3 * chunk),
+				at(&small, 3 * chunk + 10),
+			])
+		};
+		let Ok([first, second]) = all().halves() else {
+			panic!("it has two halves")
+		};
+		assert_eq!(
+			(first.start, first.end, first.files.len()),
+			(0, 3 * chunk, 1)
+		);
+		let bounds = (second.start, second.end, second.files.len());
+		assert_eq!(bounds, (3 * chunk, 3 * chunk + 20, 2));
+		assert!(first.halves().is_err());
+		assert!(second.halves().is_err());
+		// Files that begin before the middle, but for one.
+		let same = Span::of(vec![at(&long, 0), at(&long, 0)]);
+		let Ok([first, second]) = same.halves() else {
+			panic!("it has two halves")
+		};
+		assert_eq!((first.files.len(), second.files.len()), (1, 1));
 	}
 }

@@ -22,7 +22,7 @@ pub struct FetchedFolder {
 ///
 /// # Errors
 ///
-/// Returns [`FetchError::Differs`] if another file is there and may not be replaced.
+/// Returns [`FetchError::Differs`] if another file is there and may not be replaced, and [`FetchError::Io`] if that cannot be read.
 pub(super) fn is_missing(
 	path: &Path,
 	listed: &folder::File,
@@ -33,7 +33,16 @@ pub(super) fn is_missing(
 		return Ok(None);
 	}
 	let differs = exists(path)?;
-	match differs && is_fetched(path, listed)? {
+	let is_fetched = match differs {
+		true => is_fetched(path, listed),
+		false => Ok(false),
+	};
+	let is_fetched = match is_fetched {
+		// What cannot be read can still be replaced.
+		Err(_) if replace => false,
+		is_fetched => is_fetched?,
+	};
+	match is_fetched {
 		true => Ok(None),
 		false if differs && !replace => Err(FetchError::Differs(path.to_owned())),
 		false => Ok(Some(differs)),
@@ -53,9 +62,7 @@ fn exists(path: &Path) -> Result<bool, FetchError> {
 
 /// Returns whether a file contains what the folder's list says.
 fn is_fetched(path: &Path, listed: &folder::File) -> Result<bool, FetchError> {
-	let Ok((file, stamp)) = Stamp::open(path) else {
-		return Ok(false);
-	};
+	let (file, stamp) = Stamp::open(path).map_err(FetchError::io(path))?;
 	let hash = || folder::content_hash(&file).map_err(FetchError::io(path));
 	Ok(stamp.length() == listed.length && hash()? == listed.hash)
 }

@@ -30,7 +30,7 @@ pub(crate) struct LocalFile {
 }
 
 impl LocalFolder {
-	/// Finds the files and the empty folders in a folder and its subfolders. Links are not followed.
+	/// Finds the files and the empty folders in a folder and its subfolders. Links in it are not followed; `folder` may be one.
 	///
 	/// # Errors
 	///
@@ -55,7 +55,9 @@ impl LocalFolder {
 					continue;
 				}
 			};
-			let (is_folder, is_root) = (entry.file_type().is_dir(), entry.depth() == 0);
+			let is_root = entry.depth() == 0;
+			// A link to the folder that was named is followed.
+			let is_folder = is_root || entry.file_type().is_dir();
 			if !is_folder && !entry.file_type().is_file() {
 				skipped.push(entry.into_path());
 				continue;

@@ -144,6 +144,18 @@ fn links_are_skipped() {
 	assert_eq!(opened.skipped(), [link]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_to_the_folder_is_followed() {
+	let folder = tempfile::tempdir().unwrap();
+	let (there, link) = (folder.path().join("there"), folder.path().join("link"));
+	std::fs::create_dir(&there).unwrap();
+	std::fs::write(there.join("a"), "a").unwrap();
+	std::os::unix::fs::symlink(&there, &link).unwrap();
+	let opened = LocalFolder::open(&link).unwrap();
+	assert_eq!((opened.len(), opened.skipped()), (1, &[][..]));
+}
+
 #[test]
 fn what_is_no_folder_is_not_taken_for_an_empty_one() {
 	let folder = tempfile::tempdir().unwrap();

@@ -93,10 +93,11 @@ async fn a_folder_is_stored_fetched_and_removed() {
 	}
 	fs::write(output.path().join("b"), "changed").unwrap();
 	let refused = fetch().await;
-	assert!(
-		matches!(refused, Err(FetchError::Differs(_))),
-		"{refused:?}"
-	);
+	let Err(FetchError::Incomplete { failed, files: 4 }) = refused else {
+		panic!("{refused:?}");
+	};
+	assert_eq!(failed[0].paths, ["b"]);
+	assert!(matches!(failed[0].error, FetchError::Differs(_)));
 
 	let removal = Removal::find(&client, &school, place.key, &mut ())
 		.await
