@@ -5,6 +5,8 @@ jobs that end in every way."""
 from __future__ import annotations
 
 import io
+import shutil
+import threading
 import random
 from pathlib import Path
 

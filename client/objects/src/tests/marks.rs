@@ -21,7 +21,7 @@ async fn attempts_at_one_leaf_have_names_and_keys_of_their_own_and_are_found_by_
 	let at = folder.path().join("new");
 	let location = Location::open(&folder_url(&at)).unwrap();
 	// The folder is not there yet.
-	assert_eq!(location.marked(|_| true).await.unwrap(), []);
+	assert_eq!(location.marked(&[], &[]).await.unwrap(), []);
 	location.set_mark(&MARK).await.unwrap();
 	let journal = folder.path().join("journal");
 	let (first, second) = (value(CHUNK + 7), value(CHUNK + 8));
@@ -45,7 +45,7 @@ async fn attempts_at_one_leaf_have_names_and_keys_of_their_own_and_are_found_by_
 	fs::write(at.join(format!("{killed}.unfinished")), b"part").unwrap();
 	fs::write(at.join("ab".repeat(16)), b"no object").unwrap();
 	let stranger = sent(&location, b"another mark").await;
-	let found = location.marked(|mark| *mark == MARK).await.unwrap();
+	let found = location.marked(&MARK, &MARK).await.unwrap();
 	let lengths: Vec<u64> = found.iter().map(|marked| marked.length).collect();
 	let list = 2 * 32;
 	assert_eq!(lengths.len(), 4);
@@ -62,12 +62,12 @@ async fn attempts_at_one_leaf_have_names_and_keys_of_their_own_and_are_found_by_
 		location.delete_marked(&marked.salt).await.unwrap();
 		location.delete_marked(&marked.salt).await.unwrap();
 	}
-	let left = location.marked(|mark| *mark == MARK).await.unwrap();
+	let left = location.marked(&MARK, &MARK).await.unwrap();
 	assert_eq!(left.len(), 1);
 	for object in [one, &stranger] {
 		assert!(check(&location, object, true, &mut |_| {}).await.is_right());
 	}
-	assert_eq!(location.marked(|_| true).await.unwrap().len(), 2);
+	assert_eq!(location.marked(&[], &[]).await.unwrap().len(), 2);
 }
 
 /// A source that fails after its first part, as a task does whose input is lost.
@@ -93,10 +93,10 @@ async fn an_attempt_that_fails_and_gives_up_leaves_nothing() {
 	let upload = Upload::new(&location, &leaf, &CONTEXT, &journal).marked(&MARK);
 	let failed = upload.run(source, None, &mut |_| {}).await;
 	assert!(matches!(failed, Err(UploadError::Read(_))));
-	assert_eq!(location.marked(|_| true).await.unwrap().len(), 1);
+	assert_eq!(location.marked(&[], &[]).await.unwrap().len(), 1);
 	give_up(&journal, Some(&location), Whole::Deleted)
 		.await
 		.unwrap();
-	assert_eq!(location.marked(|_| true).await.unwrap(), []);
+	assert_eq!(location.marked(&[], &[]).await.unwrap(), []);
 	assert!(!journal.exists());
 }

@@ -242,7 +242,8 @@ impl Frame {
 		spends: bool,
 	) -> Result<Included, Error> {
 		let taken: BTreeSet<Leaf> = entries.iter().map(|(place, _)| place.leaf).collect();
-		let (taken, key, dataset, mark) = (&taken, self.list, self.leaves.dataset, &self.leaves.mark);
+		let (taken, key, dataset, mark) =
+			(&taken, self.list, self.leaves.dataset, &self.leaves.mark);
 		let make = |notes| async move {
 			let best = client.best().await?;
 			if best.record(owner.id(), key).await?.is_some() {
@@ -280,5 +281,5 @@ impl Frame {
 /// Returns whether something else has one of the leaves.
 fn is_taken(error: &Error) -> bool {
 	matches!(error, Error::Upload(UploadError::PlaceGone))
-		|| error.refusal() == Some(PalletError::LeafTaken)
+		|| matches!(error.refusal(), Some(PalletError::LeafTaken))
 }

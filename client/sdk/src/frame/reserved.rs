@@ -258,7 +258,13 @@ mod tests {
 		let folder = tempfile::tempdir().unwrap();
 		let path = folder.path().join("frames");
 		assert_eq!(read(&path).unwrap(), []);
-		let notes = [noted(), Reserved { is_ended: true, ..noted() }];
+		let notes = [
+			noted(),
+			Reserved {
+				is_ended: true,
+				..noted()
+			},
+		];
 		write(&path, &notes).unwrap();
 		assert_eq!(read(&path).unwrap(), notes);
 		write(&path, &notes[..1]).unwrap();

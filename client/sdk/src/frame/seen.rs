@@ -170,7 +170,13 @@ mod tests {
 
 	#[test]
 	fn a_frame_is_stored_if_its_list_is() {
-		let stored = || [Some(Taken::Own([1; 32])), Some(Taken::Spent), Some(Taken::Own([2; 32]))];
+		let stored = || {
+			[
+				Some(Taken::Own([1; 32])),
+				Some(Taken::Spent),
+				Some(Taken::Own([2; 32])),
+			]
+		};
 		let whole = seen(stored(), true);
 		assert!(whole.is_stored && whole.is_fenced && whole.is_spent());
 		assert_eq!(whole.salts, [[1; 32], [2; 32]].into());
@@ -184,7 +190,14 @@ mod tests {
 	#[test]
 	fn another_record_at_a_parts_leaf_is_exposed() {
 		let key = RecordKey::from([3; 32]);
-		let seen = seen([Some(Taken::Foreign(key)), Some(Taken::Spent), Some(Taken::Spent)], true);
+		let seen = seen(
+			[
+				Some(Taken::Foreign(key)),
+				Some(Taken::Spent),
+				Some(Taken::Spent),
+			],
+			true,
+		);
 		assert!(!seen.is_stored && !seen.is_spent() && !seen.is_free);
 		assert_eq!(seen.exposed, [Exposed { leaf: 7, key }]);
 		assert!(seen.exposed[0].to_string().ends_with("0303 at leaf 7"));
