@@ -6,9 +6,9 @@ use crate::{
 	location_error::LocationError,
 	object::Object,
 	parts::Parts,
+	patience::patiently,
 	settings::Settings,
 	stores::{self, Store},
-	upload::patiently,
 };
 use object_store::{path::Path, ObjectStore, ObjectStoreExt};
 use std::sync::Arc;

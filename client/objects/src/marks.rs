@@ -2,7 +2,7 @@
 //! Objects that are found by how their names begin, so that what an interrupted program has left can be deleted although
 //! no program knows its headers any more.
 
-use crate::{failure::Failure, location::Location, upload::patiently};
+use crate::{failure::Failure, location::Location, patience::patiently};
 use futures::{
 	stream::{self, BoxStream},
 	StreamExt, TryStreamExt,

@@ -22,18 +22,18 @@
 mod commit;
 mod end;
 mod error;
+mod exposed;
 mod leftovers;
 mod part;
 mod plan;
-pub(crate) mod reserved;
 mod seen;
 
 pub use commit::StoredFrame;
 pub use end::Ended;
 pub use error::FrameError;
+pub use exposed::Exposed;
 pub use leftovers::{frames_left, Leftover};
 pub use plan::FrameAsked;
-pub use seen::Exposed;
 
 use crate::{reading::context_on, types::*};
 use codec::{DecodeAll, Encode};

@@ -138,6 +138,7 @@ pub mod receipt;
 mod recent;
 pub mod refusal;
 pub mod removal;
+mod reserved;
 pub mod serve;
 #[cfg(test)]
 mod shapes;

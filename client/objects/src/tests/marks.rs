@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Objects whose names begin with a mark: attempts of one task never share a key, and what they leave is found.
 
-use super::*;
-use crate::{check, give_up, Mark, Whole};
-use std::fs;
+use super::{
+	store::{Fault, Store},
+	*,
+};
+use crate::{check, give_up, Failure, Mark, Whole};
+use futures::FutureExt;
+use object_store::ObjectStoreExt;
+use std::{fs, sync::Arc};
 
 const MARK: Mark = [0xab; 16];
 
@@ -99,4 +104,50 @@ async fn an_attempt_that_fails_and_gives_up_leaves_nothing() {
 		.unwrap();
 	assert_eq!(location.marked(&[], &[]).await.unwrap(), []);
 	assert!(!journal.exists());
+}
+
+#[tokio::test]
+async fn a_bucket_is_asked_for_the_names_of_a_mark_and_for_no_more() {
+	let store = Arc::new(Store::default());
+	let location = store.at("s3://bucket/folder");
+	let name = |mark: &str, rest: &str| format!("{}{}", mark.repeat(16), rest.repeat(16));
+	let own = [name("ab", "01"), name("ab", "ff")];
+	let others = [name("aa", "01"), name("ac", "00")];
+	let mut paths: Vec<_> = own
+		.iter()
+		.chain(&others)
+		.map(|name| location.path(name))
+		.collect();
+	// An object in another folder inside this one.
+	paths.push(location.path(&"ab".repeat(16)).join(name("ab", "02")));
+	for path in paths {
+		location.store().put(&path, "x".into()).await.unwrap();
+	}
+	// After its last name, the store says nothing more.
+	store.fail(0, Fault::Silent);
+	let names = async |first: &[u8], last: &[u8]| {
+		let found = location.marked(first, last).await?;
+		Ok::<_, Failure>(
+			found
+				.iter()
+				.map(|found| hex::encode(found.salt))
+				.collect::<Vec<_>>(),
+		)
+	};
+	assert_eq!(names(&MARK, &MARK).await.unwrap(), own);
+	let [before, _] = others;
+	let [first, second] = own;
+	assert_eq!(
+		names(&[0xaa], &[0xab]).await.unwrap(),
+		[before, first, second]
+	);
+	// Names are not in order there, so it is asked for more: nothing comes.
+	for (location, first) in [
+		(&location, &[0xac][..]),
+		(&store.at("s3://bucket--x-s3/folder"), &MARK[..]),
+	] {
+		let waiting = location.marked(first, first);
+		assert!(waiting.now_or_never().is_none());
+	}
+	assert!(location.marked(&[], &[]).now_or_never().is_none());
 }

@@ -2,12 +2,8 @@
 //! Puts a frame on the chain: all parts and their list, in one transaction.
 
 use super::{
-	end::is_paid_for,
-	error::at,
-	part::entry,
-	part_id, reserved,
-	seen::{Exposed, View},
-	Frame, FrameError, Part,
+	end::is_paid_for, error::at, exposed::Exposed, part::entry, part_id, seen::View, Frame,
+	FrameError, Part,
 };
 use crate::{
 	account::Identity,
@@ -21,6 +17,7 @@ use crate::{
 	object::of_entry,
 	outcome::Included,
 	refusal::PalletError,
+	reserved,
 	sharing::epoch_id,
 	types::*,
 	upload::free_place_of,
@@ -84,7 +81,11 @@ impl Frame {
 	) -> Result<StoredFrame, FrameError> {
 		self.check_owner(client, owner)?;
 		let _alone = self.leaves.alone(client, owner.id()).await;
-		reserved::check(client, owner.id(), &self.leaves.mark)?;
+		// It was planned on this machine, and not given up.
+		let noted = reserved::of(client, owner.id(), &self.leaves.mark)?;
+		if noted.is_none_or(|noted| noted.is_ended()) {
+			return Err(FrameError::GivenUp);
+		}
 		let location = Location::open(&self.leaves.location)?;
 		let (dataset, epoch) = (self.leaves.dataset, self.leaves.epoch);
 		client.check_secret(owner, dataset, epoch).await?;

@@ -3,8 +3,8 @@
 
 use super::{
 	error::{at, FrameError},
-	reserved,
-	seen::{Exposed, View},
+	exposed::Exposed,
+	seen::View,
 	Frame, Leaves,
 };
 use crate::{
@@ -174,14 +174,6 @@ impl Leaves {
 			}
 		}
 		Ok(())
-	}
-}
-
-/// Returns the salt of a record's object; `None` if it is no object.
-pub(super) fn salt_of(key: RecordKey, record: &Record) -> Option<[u8; 32]> {
-	match &record.payload {
-		Payload::Object { object, .. } => Some(*of_entry(key, object).ok()?.header().salt()),
-		Payload::Value { .. } | Payload::Chunks { .. } => None,
 	}
 }
 

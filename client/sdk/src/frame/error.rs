@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Why a frame is not stored.
 
-use super::Exposed;
+use super::exposed::Exposed;
 use crate::{error::Error, types::BlockNumber};
 use isthmus_objects::{Failure, LocationError, UploadError};
 use isthmus_sharing::folder::FolderError;

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Finds what frames have left in the store whose programs were killed.
 
-use super::{
-	end::{salt_of, Ended},
-	error::at,
-	read_mark, FrameError, Leaves,
-};
+use super::{end::Ended, error::at, read_mark, seen::salt_of, FrameError, Leaves};
 use crate::{
 	account::Identity, client::Client, error::Error, object::Locations, sharing::epoch_id,
 	state::every, types::*, upload::own_locations,

@@ -3,13 +3,14 @@
 
 use super::{
 	error::{at, FrameError},
-	mark_of, part_id, read_mark, reserved, Frame, Leaves, MAX_PARTS,
+	mark_of, part_id, read_mark, Frame, Leaves, MAX_PARTS,
 };
 use crate::{
 	account::Identity,
 	client::Client,
 	error::{Error, UploadError},
 	note::Notes,
+	reserved::{self, Reserved},
 	sharing::epoch_id,
 	sync_folder::pack_key,
 	turn::Turn,
@@ -169,7 +170,8 @@ async fn reserved_leaves(
 		mark: mark_of(keys, first, asked.parts, random),
 		location: location.url().to_owned(),
 	};
-	reserved::reserve(client, owner.id(), &leaves).await?;
+	let noted = Reserved::new(client.genesis(), &at(first), asked.parts, leaves.mark);
+	reserved::reserve(client, owner.id(), noted).await?;
 	Ok(leaves)
 }
 

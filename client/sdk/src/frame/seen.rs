@@ -1,25 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Looks at what has a frame's leaves.
 
-use super::{end::salt_of, Leaves};
-use crate::{error::Error, proven::Proven, state::State, text::to_hex, types::*};
-use std::{collections::BTreeSet, fmt};
+use super::{exposed::Exposed, Leaves};
+use crate::{error::Error, object::of_entry, proven::Proven, state::State, types::*};
+use isthmus_light::storage;
+use std::collections::BTreeSet;
 use subxt::utils::H256;
-
-/// A record that is no part of a frame, at a leaf whose key the frame's tasks had: they could open it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exposed {
-	/// The leaf.
-	pub leaf: Leaf,
-	/// The record's key.
-	pub key: RecordKey,
-}
-
-impl fmt::Display for Exposed {
-	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		write!(f, "record {} at leaf {}", to_hex(&self.key.0), self.leaf)
-	}
-}
 
 /// The chain after a block: as the node says, or with proofs.
 #[derive(Clone, Copy)]
@@ -88,6 +74,27 @@ impl View<'_> {
 		}
 	}
 
+	/// Fetches the proofs of leaves at once.
+	async fn load(
+		self,
+		owner: &AccountId,
+		places: impl Iterator<Item = Place>,
+	) -> Result<(), Error> {
+		let Self::Proven(proven) = self else {
+			return Ok(());
+		};
+		let keys = places.map(|place| {
+			let Place {
+				dataset,
+				epoch,
+				leaf,
+				..
+			} = place;
+			storage::leaf(&owner.0, dataset, epoch, leaf)
+		});
+		proven.load(&keys.collect::<Vec<_>>()).await
+	}
+
 	async fn leaf(self, owner: &AccountId, place: &Place) -> Result<Option<TakenLeaf>, Error> {
 		let Place {
 			dataset,
@@ -124,6 +131,8 @@ impl Leaves {
 			is_fenced: is_over,
 			..Seen::default()
 		};
+		let places = (0..=self.parts).map(|number| self.place(H256::zero(), number));
+		view.load(owner, places).await?;
 		for number in 0..=self.parts {
 			let is_list = number == self.parts;
 			let place = self.place(H256::zero(), number);
@@ -147,6 +156,14 @@ impl Leaves {
 			Some(salt) => Taken::Own(salt),
 			None => Taken::Foreign(key),
 		}
+	}
+}
+
+/// Returns the salt of a record's object; `None` if it is no object.
+pub(super) fn salt_of(key: RecordKey, record: &Record) -> Option<[u8; 32]> {
+	match &record.payload {
+		Payload::Object { object, .. } => Some(*of_entry(key, object).ok()?.header().salt()),
+		Payload::Value { .. } | Payload::Chunks { .. } => None,
 	}
 }
 

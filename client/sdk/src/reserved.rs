@@ -6,7 +6,6 @@
 //! until nothing can take its leaves any more, whatever happens to the programs. So it outlasts a program that was killed,
 //! and also a frame whose leaves cannot be spent.
 
-use super::{FrameError, Leaves};
 use crate::{client::Client, error::Error, lock, types::*, wait::Wait};
 use isthmus_envelope::on_disk::sync_name;
 use isthmus_objects::Mark;
@@ -35,17 +34,23 @@ pub(crate) struct Reserved {
 }
 
 impl Reserved {
-	fn new(genesis: [u8; 32], leaves: &Leaves) -> Self {
+	/// Makes the note of a frame from the place of its first part on.
+	pub(crate) fn new(genesis: [u8; 32], place: &Place, parts: u16, mark: Mark) -> Self {
 		Self {
 			genesis,
-			dataset: leaves.dataset,
-			epoch: leaves.epoch,
-			first: leaves.first,
-			parts: leaves.parts,
-			mark: leaves.mark,
+			dataset: place.dataset,
+			epoch: place.epoch,
+			first: place.leaf,
+			parts,
+			mark,
 			until: None,
 			is_ended: false,
 		}
+	}
+
+	/// Returns whether it was given up, so that it is not committed any more.
+	pub(crate) fn is_ended(&self) -> bool {
+		self.is_ended
 	}
 
 	/// Returns whether a place has one of the leaves.
@@ -56,12 +61,12 @@ impl Reserved {
 	}
 
 	/// Returns whether no transaction can commit the frame after a finalized block, if no program commits it now.
-	pub(super) fn is_safe_after(&self, block: BlockNumber) -> bool {
+	pub(crate) fn is_safe_after(&self, block: BlockNumber) -> bool {
 		self.until.is_none_or(|until| block > until)
 	}
 
 	/// Returns the last block that may include a transaction that commits the frame.
-	pub(super) fn until(&self) -> Option<BlockNumber> {
+	pub(crate) fn until(&self) -> Option<BlockNumber> {
 		self.until
 	}
 
@@ -82,7 +87,7 @@ pub(crate) fn others(
 }
 
 /// Returns the note of a frame; `None` if its leaves are not noted on this machine.
-pub(super) fn of(
+pub(crate) fn of(
 	client: &Client,
 	owner: &AccountId,
 	mark: &Mark,
@@ -92,21 +97,12 @@ pub(super) fn of(
 	Ok(all.find(|noted| noted.is_of(genesis, mark)))
 }
 
-/// Checks that a frame may be committed: it was planned on this machine, and not given up.
-pub(super) fn check(client: &Client, owner: &AccountId, mark: &Mark) -> Result<(), FrameError> {
-	match of(client, owner, mark)? {
-		Some(noted) if !noted.is_ended => Ok(()),
-		_ => Err(FrameError::GivenUp),
-	}
-}
-
 /// Notes a frame's leaves. Forgets frames of the dataset's earlier epochs, in which nothing is stored any more.
-pub(super) async fn reserve(
+pub(crate) async fn reserve(
 	client: &Client,
 	owner: &AccountId,
-	leaves: &Leaves,
+	noted: Reserved,
 ) -> Result<(), Error> {
-	let noted = Reserved::new(client.genesis(), leaves);
 	change(client, owner, |all| {
 		all.retain(|other| {
 			(other.genesis, other.dataset) != (noted.genesis, noted.dataset)
@@ -118,7 +114,7 @@ pub(super) async fn reserve(
 }
 
 /// Notes that a transaction may commit the frame until a block.
-pub(super) async fn sent(
+pub(crate) async fn sent(
 	client: &Client,
 	owner: &AccountId,
 	mark: &Mark,
@@ -134,7 +130,7 @@ pub(super) async fn sent(
 }
 
 /// Notes that the frame is not committed any more.
-pub(super) async fn end(client: &Client, owner: &AccountId, mark: &Mark) -> Result<(), Error> {
+pub(crate) async fn end(client: &Client, owner: &AccountId, mark: &Mark) -> Result<(), Error> {
 	let genesis = client.genesis();
 	change(client, owner, |all| {
 		for noted in all.iter_mut().filter(|noted| noted.is_of(genesis, mark)) {
@@ -145,7 +141,7 @@ pub(super) async fn end(client: &Client, owner: &AccountId, mark: &Mark) -> Resu
 }
 
 /// Forgets a frame whose leaves nothing can take any more, or whose keys no task got.
-pub(super) async fn release(client: &Client, owner: &AccountId, mark: &Mark) -> Result<(), Error> {
+pub(crate) async fn release(client: &Client, owner: &AccountId, mark: &Mark) -> Result<(), Error> {
 	let genesis = client.genesis();
 	change(client, owner, |all| {
 		all.retain(|noted| !noted.is_of(genesis, mark));
