@@ -19,7 +19,6 @@ use isthmus_envelope::{
 };
 use object_store::{path::Path as StorePath, ObjectStoreExt};
 use std::{
-	future::Future,
 	io::{self, Read},
 	path::{Path, PathBuf},
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
