@@ -39,7 +39,7 @@ impl Frame {
 	///
 	/// Notes on this machine that the leaves are planned, until the frame is committed or given up: no program of this user
 	/// stores anything else there, or plans them for another frame, also if this one is killed. Leaves the frame's mark in
-	/// the store, and so no other machine plans a frame there. But a program on another machine that stores a record, or
+	/// the store, which other machines find that plan a frame later. But a program on another machine that stores a record, or
 	/// synchronises a folder, looks at the chain alone, and may take a leaf: then the frame cannot be committed.
 	///
 	/// Waits until no other program of this machine sends an object to the dataset, because that has a leaf already.
