@@ -8,8 +8,8 @@ use super::{
 	Frame, Leaves,
 };
 use crate::{
-	account::Identity, call::Call, client::Client, error::Error, lock::Held, object::of_entry,
-	refusal::PalletError, state::State, types::*, upload::settled, wait::Wait,
+	account::Identity, call::Call, client::Client, error::Error, lock::Held, refusal::PalletError,
+	reserved, state::State, types::*, upload::settled, wait::Wait,
 };
 use isthmus_envelope::random_bytes;
 use isthmus_objects::Location;
