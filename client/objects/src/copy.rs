@@ -7,10 +7,11 @@ use crate::{
 	location::Location,
 	object::{offset, Object},
 	parts::blocking,
+	patience::patiently,
 	source::{self, SILENCE},
 	tree::{self, Value},
 	turns::{Left, Turns},
-	upload::{part_chunks, patiently, IN_FLIGHT},
+	upload::{part_chunks, IN_FLIGHT},
 };
 use bytes::Bytes;
 use futures::{stream, StreamExt};

@@ -28,6 +28,7 @@ mod location_error;
 mod marks;
 mod object;
 mod parts;
+mod patience;
 mod read;
 mod settings;
 mod source;

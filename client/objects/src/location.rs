@@ -6,6 +6,7 @@ use crate::{
 	location_error::LocationError,
 	object::Object,
 	parts::Parts,
+	patience::patiently,
 	settings::Settings,
 	stores::{self, Store},
 };
@@ -139,10 +140,18 @@ impl Location {
 	pub(crate) async fn delete_named(&self, name: &str) -> Result<bool, Failure> {
 		self.parts()?;
 		// The list goes last: while it is there, another attempt finds both.
-		let there = gone(self.store.head(&self.path(name)).await.map(|_| ()))?;
-		gone(self.store.delete(&self.path(name)).await)?;
-		gone(self.store.delete(&self.list_path(name)).await)?;
+		let path = self.path(name);
+		let head = async { gone(self.store.head(&path).await.map(|_| ())) };
+		let there = patiently(0, head).await?;
+		self.delete_at(&path).await?;
+		self.delete_at(&self.list_path(name)).await?;
 		Ok(there)
+	}
+
+	/// Deletes a file, if it is there. Waits as long as for a small object.
+	pub(crate) async fn delete_at(&self, path: &Path) -> Result<(), Failure> {
+		let delete = async { gone(self.store.delete(path).await) };
+		patiently(0, delete).await.map(|_| ())
 	}
 }
 

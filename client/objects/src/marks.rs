@@ -2,13 +2,13 @@
 //! Objects that are found by how their names begin, so that what an interrupted program has left can be deleted although
 //! no program knows its headers any more.
 
-use crate::{
-	failure::Failure,
-	location::{gone, Location},
-	upload::patiently,
+use crate::{failure::Failure, location::Location, patience::patiently};
+use futures::{
+	stream::{self, BoxStream},
+	StreamExt, TryStreamExt,
 };
 use isthmus_envelope::object::MARK_LEN;
-use object_store::ObjectStoreExt;
+use object_store::{path::Path, ObjectMeta, ObjectStoreExt};
 use std::{collections::BTreeMap, time::SystemTime};
 
 /// What the names of objects that belong together begin with. It is half of an object's salt.
@@ -17,6 +17,9 @@ pub type Mark = [u8; MARK_LEN];
 /// What the names of an object's files end with: the object itself, its list, and one that a program is writing, or was
 /// interrupted at.
 const ENDINGS: [&str; 3] = ["", ".b3", ".unfinished"];
+
+/// A list of files.
+type Listed<'a> = BoxStream<'a, object_store::Result<ObjectMeta>>;
 
 /// An object that a location has, whole or in part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,30 +51,29 @@ fn salt_of(file: &str) -> Option<[u8; 32]> {
 }
 
 impl Location {
-	/// Returns the objects here whose marks are wanted, in the order of their names. Asks the store for all names in the
-	/// location's folder. Parts of an unfinished object that a bucket keeps for it are not listed: buckets have rules that
-	/// delete those.
+	/// Returns the objects here whose salts begin with what is from `first` to `last`, in the order of their names: with one
+	/// mark, if it is both, and all of them, if both are empty. Buckets that list names in order are asked for these alone. Waits for each page
+	/// of a list as long as for a small object. Parts of an unfinished object that a bucket keeps for it are not listed: buckets have
+	/// rules that delete those.
 	///
 	/// # Errors
 	///
 	/// Returns why the store did not list them.
-	pub async fn marked(&self, wanted: impl Fn(&Mark) -> bool) -> Result<Vec<Marked>, Failure> {
-		let list = async {
-			let folder = self.folder();
-			match self.store().list_with_delimiter(Some(folder)).await {
-				Ok(listed) => Ok(listed.objects),
-				Err(error) => match Failure::from(error) {
-					// There is no such folder yet.
-					Failure::Missing => Ok(Vec::new()),
-					failure => Err(failure),
-				},
-			}
-		};
+	pub async fn marked(&self, first: &[u8], last: &[u8]) -> Result<Vec<Marked>, Failure> {
 		let mut found: BTreeMap<[u8; 32], Marked> = BTreeMap::new();
-		for meta in patiently(0, list).await? {
-			let Some(salt) = meta.location.filename().and_then(salt_of) else {
+		// Digits and the dot of an ending come before this letter.
+		let end = self.path(&format!("{}g", hex::encode(last)));
+		let mut listed = self.listed(first);
+		while let Some(meta) = patiently(0, next(&mut listed)).await? {
+			if self.lists_in_order() && !last.is_empty() && meta.location > end {
+				break;
+			}
+			let Some(salt) = self.salt_at(&meta.location) else {
 				continue;
 			};
+			if salt[..].cmp(first).is_lt() || salt[..].iter().take(last.len()).cmp(last).is_gt() {
+				continue;
+			}
 			let modified = SystemTime::from(meta.last_modified);
 			let entry = found.entry(salt).or_insert(Marked {
 				salt,
@@ -81,8 +83,45 @@ impl Location {
 			entry.length = entry.length.saturating_add(meta.size);
 			entry.modified = entry.modified.max(modified);
 		}
-		let all = found.into_values();
-		Ok(all.filter(|object| wanted(&object.mark())).collect())
+		Ok(found.into_values().collect())
+	}
+
+	/// Lists the files here, from those on whose names begin with what `first` is in digits, if the store can begin there.
+	fn listed(&self, first: &[u8]) -> Listed<'_> {
+		let folder = Some(self.folder());
+		if self.url().starts_with("file:") {
+			// Other folders inside this one may be closed to this program.
+			let listed = async move {
+				let listed = self.store().list_with_delimiter(folder).await;
+				listed.map(|listed| stream::iter(listed.objects.into_iter().map(Ok)))
+			};
+			return stream::once(listed).try_flatten().boxed();
+		}
+		match first {
+			[] => self.store().list(folder),
+			first => {
+				let offset = self.path(&hex::encode(first));
+				self.store().list_with_offset(folder, &offset)
+			}
+		}
+	}
+
+	/// Returns the salt in the name of a file, if it is an object's in this folder itself.
+	fn salt_at(&self, path: &Path) -> Option<[u8; 32]> {
+		let name = path.filename()?;
+		salt_of(name).filter(|_| self.path(name) == *path)
+	}
+
+	/// Returns whether the store lists names in order. Folders of this machine do not, nor do directory buckets of S3.
+	fn lists_in_order(&self) -> bool {
+		match self.url().split_once("://") {
+			Some(("s3", rest)) => {
+				let bucket = rest.split('/').next().unwrap_or_default();
+				!bucket.ends_with("--x-s3")
+			}
+			Some(("gs" | "az", _)) => true,
+			_ => false,
+		}
 	}
 
 	/// Writes an empty file here whose name begins with a mark, so that [`marked`](Self::marked) finds the mark before there
@@ -110,13 +149,22 @@ impl Location {
 		self.parts()?;
 		let name = hex::encode(salt);
 		for ending in ENDINGS {
-			gone(
-				self.store()
-					.delete(&self.path(&format!("{name}{ending}")))
-					.await,
-			)?;
+			self.delete_at(&self.path(&format!("{name}{ending}")))
+				.await?;
 		}
 		Ok(())
+	}
+}
+
+/// Returns the next file of a list; `None` at its end.
+async fn next(listed: &mut Listed<'_>) -> Result<Option<ObjectMeta>, Failure> {
+	match listed.next().await.transpose() {
+		Ok(meta) => Ok(meta),
+		Err(error) => match Failure::from(error) {
+			// There is no such folder yet.
+			Failure::Missing => Ok(None),
+			failure => Err(failure),
+		},
 	}
 }
 

@@ -6,6 +6,7 @@ use crate::{
 	location::Location,
 	object::{offset, Object},
 	parts::blocking,
+	patience::SLOWEST,
 	tree::{self, Value},
 };
 use futures::StreamExt;
@@ -20,9 +21,6 @@ use std::{
 
 /// How long a store may be silent.
 pub const SILENCE: Duration = Duration::from_secs(30);
-/// The slowest connection that is waited for, in bytes a second.
-pub(crate) const SLOWEST: u64 = 32 << 10;
-
 /// How long it may take until a store sends at that speed.
 const STARTING: Duration = Duration::from_secs(10);
 

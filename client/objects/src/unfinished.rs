@@ -9,7 +9,7 @@ use crate::{
 	journal::{Done, Said},
 	location::Location,
 	object,
-	upload::patiently,
+	patience::patiently,
 };
 use std::{fs, io, path::Path};
 

@@ -8,7 +8,7 @@ use crate::{
 	location::Location,
 	object::{self, Object},
 	parts::Parts,
-	source::SLOWEST,
+	patience::patiently,
 	tree::{self, Value},
 };
 use bytes::Bytes;
@@ -19,11 +19,9 @@ use isthmus_envelope::{
 };
 use object_store::{path::Path as StorePath, ObjectStoreExt};
 use std::{
-	future::Future,
 	io::{self, Read},
 	path::{Path, PathBuf},
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
-	time::Duration,
 };
 use tokio::task::JoinSet;
 
@@ -37,8 +35,6 @@ const PART: u32 = 8;
 const STREAM_PART: u32 = 32;
 /// The parts that a store puts together, at most (S3).
 const MAX_PARTS: u64 = 10_000;
-/// How long a store may take for a part: this long, and a second for each [`SLOWEST`] bytes.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why a value was not sent.
 #[derive(Debug, thiserror::Error)]
@@ -513,18 +509,6 @@ impl Sender {
 			Ok(put.map(|_| ())?)
 		};
 		patiently(size, put).await
-	}
-}
-
-/// Waits for a store as long as `size` bytes may take.
-pub(crate) async fn patiently<T>(
-	size: usize,
-	asked: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-	let patience = PATIENCE + Duration::from_secs(size as u64 / SLOWEST);
-	match tokio::time::timeout(patience, asked).await {
-		Ok(done) => done,
-		Err(_) => Err(Failure::Stalled(patience)),
 	}
 }
 

@@ -20,7 +20,19 @@ Tell = Callable[[Progress], object]
 #: For how many blocks a grant lasts by default, as in the command.
 TERM = 10_000
 #: What is said of a data frame whose leaves could not be spent.
-UNSPENT = "a reader has paid for leaves whose keys the tasks had: what is stored there next can be read by them"
+UNSPENT = (
+    "a reader has paid for leaves whose keys the tasks had, so they are not spent. Programs of this user on this machine do not use "
+    "them until the dataset has a new epoch: begin one before another machine stores in the dataset"
+)
+
+
+def tell_exposed(spent: bool, exposed: list[tuple[int, str]]) -> None:
+    """Says which leaves of a data frame are not its own, or may become another record's."""
+    if exposed:
+        named = ", ".join(f"record {key} at leaf {leaf}" for leaf, key in exposed)
+        settings.log.warning("the workers of this job could open records of other programs: %s", named)
+    elif not spent:
+        settings.log.warning(UNSPENT)
 
 
 def connect(
@@ -222,11 +234,11 @@ class Client:
     def give_up_frame(self, left: LeftFrame) -> None:
         """Deletes what a data frame has left in the store, and spends its leaves. Its job can no longer store it.
 
-        Raises LookupError if nothing is left of it.
+        Waits until it is proven that the frame cannot come onto the chain any more. What the tasks could open of other programs'
+        records is logged as a warning. Raises LookupError if nothing is left of it.
         """
-        _, spent = _native.give_up_frame(self._connection, left.dataset, left.mark)
-        if not spent:
-            settings.log.warning(UNSPENT)
+        _, spent, exposed = _native.give_up_frame(self._connection, left.dataset, left.mark)
+        tell_exposed(spent, exposed)
 
     def remove(self, name: str, *, alone: bool = False, progress: Tell | None = None) -> int | None:
         """Removes a record of the account, or a folder with its files; with `alone`, only the record itself.

@@ -26,10 +26,12 @@ It becomes a packed folder of Parquet files, one for each partition, of which al
 - `parts` is for how many partitions leaves are planned, 32 by default and at most 256. More partitions fail, and the leaves
   that are not used are spent.
 - `leaf` is the leaf of the first partition, by default the next one that is free.
+- `genesis` and `maxCost` are those of `isthmus.connect`. The commit always waits until it is final.
 - `publicName` shows the name to everyone: otherwise readers find the folder by its key.
 
 A task gets the keys of this frame's leaves and the address of the store, and has the store's credentials in its environment.
-It has neither an account nor another key. `Client.frames_left` finds what a driver that was killed has left in the store.
+It has neither an account nor another key. What another machine stores at one of these leaves meanwhile, tasks can open: it is
+named in a warning. `Client.frames_left` finds what a driver that was killed has left in the store.
 """
 
 from __future__ import annotations

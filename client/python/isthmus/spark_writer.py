@@ -25,7 +25,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from . import _native
-from .client import UNSPENT, Client, connect
+from .client import Client, connect, tell_exposed
 from .filesystem import IsthmusFileSystem
 
 #: For how many partitions leaves are planned, unless the option `parts` says otherwise.
@@ -49,7 +49,14 @@ def plan(options: Any, schema: StructType, overwrite: bool) -> IsthmusWriter:
     dataset, _, name = below.partition("/")
     if not name or "/" in name:
         raise ValueError(f"expected save('isthmus://OWNER/DATASET/NAME'), not {options.get('path')!r}")
-    client = connect(options.get("url"), key=options.get("key"))
+    client = connect(
+        options.get("url"),
+        key=options.get("key"),
+        genesis=options.get("genesis"),
+        max_cost=options.get("maxcost"),
+        # A frame is only left alone when it is final.
+        finalized=True,
+    )
     if owner != client.account:
         raise PermissionError(f"only {owner} stores in its datasets, and this account is {client.account}")
     what: _native._ToPlan = {
@@ -62,7 +69,8 @@ def plan(options: Any, schema: StructType, overwrite: bool) -> IsthmusWriter:
     planned = _native.plan_frame(client._connection, what)
     _keep(planned["mark"], client)
     log.info("storing %s from leaf %s on, as objects %s…", name, planned["leaf"], planned["mark"])
-    return IsthmusWriter(schema, planned["frame"], planned["keys"], planned["mark"], what["parts"])
+    columns = to_arrow_schema(schema, timezone="UTC")
+    return IsthmusWriter(columns, planned["frame"], planned["keys"], planned["mark"], what["parts"])
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ class IsthmusWriter(DataSourceArrowWriter):
     stays there, in a file.
     """
 
-    def __init__(self, schema: StructType, frame: bytes, keys: bytes, mark: str, parts: int) -> None:
+    def __init__(self, schema: pyarrow.Schema, frame: bytes, keys: bytes, mark: str, parts: int) -> None:
         self._schema = schema
         self._frame = frame
         self._keys = keys
@@ -103,39 +111,46 @@ class IsthmusWriter(DataSourceArrowWriter):
         log.info("stored %s partitions in block %s: %s", len(parts), committed["block"], committed["key"])
         if committed["left"]:
             log.warning("objects %s… may be left in the store: %s", self._mark, committed["left"])
-        self._ended(committed["spent"])
+        self._ended(committed["spent"], committed["exposed"])
 
     def abort(self, messages: Sequence[WriterCommitMessage | None]) -> None:
         """Deletes what all attempts of all tasks stored."""
-        stored, spent = _native.abort_frame(self._client()._connection, self._frame)
+        stored, spent, exposed = _native.abort_frame(self._client()._connection, self._frame)
         if stored:
             log.warning("the data frame is on the chain, although the job failed after that")
-        self._ended(spent)
+        self._ended(spent, exposed)
 
     def _client(self) -> Client:
         """Connects as the account that planned the frame."""
+        path = _kept(self._mark)
         try:
-            kept = json.loads(_kept(self._mark).read_text())
+            kept = json.loads(path.read_text())
         except FileNotFoundError:
-            return connect()
+            words = (
+                f"{path} is not there, which says how the driver connects: a data frame is committed on the machine, and by the user "
+                "and with the HOME, that planned it. Client.frames_left finds what it has stored, and give_up_frame deletes that"
+            )
+            raise RuntimeError(words) from None
         return Client(kept)
 
-    def _ended(self, spent: bool) -> None:
-        if not spent:
-            log.warning(UNSPENT)
+    def _ended(self, spent: bool, exposed: list[tuple[int, str]]) -> None:
+        tell_exposed(spent, exposed)
         _kept(self._mark).unlink(missing_ok=True)
 
 
 class Parquet:
-    """A partition as a Parquet file, which is made while it is read: nothing is written to a disk."""
+    """A partition as a Parquet file, which is made while it is read: nothing is written to a disk.
 
-    def __init__(self, batches: Iterator[pyarrow.RecordBatch], schema: StructType) -> None:
+    All partitions have the columns that the driver computed, also those without rows.
+    """
+
+    def __init__(self, batches: Iterator[pyarrow.RecordBatch], columns: pyarrow.Schema) -> None:
         self._batches = (batch for batch in batches if batch.num_rows)
         self._next = next(self._batches, None)
         #: Whether there are no rows.
         self.is_empty = self._next is None
         self._made = _Made()
-        columns = self._next.schema if self._next else to_arrow_schema(schema, timezone="UTC")
+        self._columns = columns
         self._writer: pyarrow.parquet.ParquetWriter | None = pyarrow.parquet.ParquetWriter(self._made, columns)
 
     def read(self, size: int = -1) -> bytes:
@@ -152,7 +167,8 @@ class Parquet:
             size += self._next.nbytes
             self._next = next(self._batches, None)
         if group:
-            table = pyarrow.Table.from_batches(group)
+            # Spark makes batches in the time zone of the session, for example.
+            table = pyarrow.Table.from_batches(group).cast(self._columns)
             writer.write_table(table, row_group_size=table.num_rows)
         else:
             writer.close()

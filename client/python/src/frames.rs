@@ -9,7 +9,7 @@ use crate::{
 	told::Told,
 };
 use isthmus_sdk::{
-	frame::{self, Ended, FrameAsked, Part},
+	frame::{self, Ended, Exposed, FrameAsked, Part},
 	parse_key, record_key, to_hex, BlockNumber, DatasetId, Epoch, Frame, Leaf, Names,
 };
 use pyo3::{
@@ -54,6 +54,7 @@ pub(crate) struct Committed {
 	size: u64,
 	location: String,
 	spent: bool,
+	exposed: Vec<Other>,
 	left: Option<String>,
 }
 
@@ -70,11 +71,20 @@ pub(crate) struct Leftover {
 	modified: u64,
 }
 
-/// How a frame that was not committed ended: whether it is on the chain after all, and whether its leaves are spent.
-type How = (bool, bool);
+/// A record of another program that tasks could open: its leaf and its key.
+type Other = (Leaf, String);
+
+/// How a frame that was not committed ended: whether it is on the chain after all, whether its leaves are spent, and which records
+/// of others have some.
+type How = (bool, bool, Vec<Other>);
 
 fn how(ended: Ended) -> How {
-	(ended.is_stored, ended.is_spent)
+	(ended.is_stored, ended.is_spent, others(&ended.exposed))
+}
+
+fn others(exposed: &[Exposed]) -> Vec<Other> {
+	let other = |exposed: &Exposed| (exposed.leaf, to_hex(&exposed.key.0));
+	exposed.iter().map(other).collect()
 }
 
 /// Plans a frame.
@@ -146,10 +156,9 @@ pub(crate) fn commit_frame(
 		let path = paths.get(usize::from(number));
 		path.cloned().unwrap_or_default()
 	};
-	let (told, finalized) = (Told::new(None), connection.is_finalized());
+	let told = Told::new(None);
 	let stored = connection.act(py, &told, async |client, owner| {
-		let stored = frame.commit(&client, &owner, &parts, path, finalized).await;
-		Ok(stored?)
+		Ok(frame.commit(&client, &owner, &parts, path).await?)
 	})?;
 	Ok(Committed {
 		block: stored.done.number(),
@@ -161,6 +170,7 @@ pub(crate) fn commit_frame(
 		size: stored.bytes,
 		location: stored.location,
 		spent: stored.is_spent,
+		exposed: others(&stored.exposed),
 		left: stored.left,
 	})
 }

@@ -5,6 +5,8 @@ jobs that end in every way."""
 from __future__ import annotations
 
 import io
+import shutil
+import threading
 import random
 from pathlib import Path
 
@@ -41,8 +43,10 @@ def place(owner: isthmus.Client, request: pytest.FixtureRequest, store: Path) ->
     return dataset
 
 
-def plan(owner: isthmus.Client, dataset: int, leaf: int | None = None, parts: int = PARTS) -> _native._Planned:
-    name = f"frame {dataset}"
+def plan(
+    owner: isthmus.Client, dataset: int, leaf: int | None = None, parts: int = PARTS, name: str = "frame"
+) -> _native._Planned:
+    name = f"{name} {dataset}"
     what: _native._ToPlan = {"name": name, "dataset": dataset, "leaf": leaf, "parts": parts, "public_name": False}
     return _native.plan_frame(owner._connection, what)
 
@@ -54,6 +58,17 @@ def write(planned: _native._Planned, number: int, content: bytes) -> bytes:
 def commit(owner: isthmus.Client, planned: _native._Planned, parts: list[bytes]) -> dict:
     paths = [f"part-{number}" for number in range(PARTS)]
     return _native.commit_frame(owner._connection, planned["frame"], parts, paths)
+
+
+def abort(owner: isthmus.Client, planned: _native._Planned) -> tuple[bool, bool, list[tuple[int, str]]]:
+    return _native.abort_frame(owner._connection, planned["frame"])
+
+
+def elsewhere(folder: Path) -> Path:
+    """Returns the home of a user on another machine, who has the same account."""
+    home = folder / "elsewhere"
+    home.mkdir()
+    return home
 
 
 def test_one_attempt_of_each_part_is_stored_in_one_transaction(
@@ -75,7 +90,7 @@ def test_one_attempt_of_each_part_is_stored_in_one_transaction(
         commit(owner, planned, [first, second])
     committed = commit(owner, planned, [second, third])
     assert (committed["leaf"], committed["parts"], committed["size"]) == (1, 2, len(large) + 5)
-    assert committed["spent"] and committed["left"] is None
+    assert committed["spent"] and committed["left"] is None and committed["exposed"] == []
     records = {record.leaf: record for record in owner.records(dataset=place)}
     assert sorted(records) == [0, 1, 3, 5] and {records[leaf].block for leaf in (1, 3, 5)} == {committed["block"]}
     assert records[5].name == f"frame {place}" and records[5].key == committed["key"]
@@ -110,13 +125,13 @@ def test_a_frame_that_is_aborted_leaves_nothing(owner: isthmus.Client, place: in
         _native.store_part(planned["frame"], planned["keys"], 0, Lost())
     with pytest.raises(ValueError, match="planned for 4 parts, and this is part 4"):
         write(planned, PARTS, b"one too many")
-    assert _native.abort_frame(owner._connection, planned["frame"]) == (False, True)
+    assert abort(owner, planned) == (False, True, [])
     assert list(store.iterdir()) == [] and owner.records(dataset=place) == []
-    with pytest.raises(isthmus.Refused, match="it is not there"):
+    with pytest.raises(isthmus.Refused, match="it was given up"):
         commit(owner, planned, [part])
-    assert _native.abort_frame(owner._connection, planned["frame"]) == (False, True)
-    # The next frame gets other leaves.
-    assert plan(owner, place)["leaf"] == PARTS
+    assert abort(owner, planned) == (False, True, [])
+    # The next frame gets other leaves: those of the parts and of the list are spent.
+    assert plan(owner, place)["leaf"] == PARTS + 1
 
 
 def test_what_a_killed_driver_leaves_is_found_and_given_up(owner: isthmus.Client, place: int, store: Path) -> None:
@@ -134,7 +149,7 @@ def test_what_a_killed_driver_leaves_is_found_and_given_up(owner: isthmus.Client
     assert list(store.iterdir()) == [foreign] and owner.frames_left(place) == []
     with pytest.raises(LookupError, match="no frame with the mark"):
         owner.give_up_frame(left)
-    with pytest.raises(isthmus.Refused, match="it is not there"):
+    with pytest.raises(isthmus.Refused, match="it was given up"):
         commit(owner, planned, [part])
     assert owner.records(dataset=place) == []
 
@@ -143,22 +158,152 @@ def test_a_frame_that_is_stored_is_not_aborted_any_more(owner: isthmus.Client, p
     planned = plan(owner, place)
     committed = commit(owner, planned, [write(planned, 0, b"stored")])
     # As when the answer of the node was lost, and Spark aborts the job.
-    assert _native.abort_frame(owner._connection, planned["frame"]) == (True, True)
+    assert abort(owner, planned) == (True, True, [])
     assert owner.open(owner.account, place, committed["key"]).files() is not None
     assert len(list(store.iterdir())) == 2
 
 
-def test_a_place_that_another_program_took_is_said(owner: isthmus.Client, place: int) -> None:
-    planned = plan(owner, place, leaf=10)
-    parts = [write(planned, 0, b"stored")]
-    owner.store(b"in between", f"{place} between", dataset=place, leaf=10, object=False)
+def test_nothing_else_takes_the_leaves_of_a_frame(
+    owner: isthmus.Client, place: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    planned = plan(owner, place)
+    assert planned["leaf"] == 0
+    with pytest.raises(isthmus.Refused, match="leaf 2 of dataset .* is taken, or planned for a data frame"):
+        owner.store(b"there", f"{place} there", dataset=place, leaf=2, object=False)
+    # Leaf 4 is the list's.
+    for number, is_object in ((PARTS + 1, False), (PARTS + 2, True)):
+        assert owner.store(b"between", f"{place} {number}", dataset=place, object=is_object).leaf == number
+    with pytest.raises(isthmus.Refused, match="leaf 3 of dataset .* is taken, or planned"):
+        plan(owner, place, leaf=3)
+    # As when the driver of the first one was killed, and its job is run again.
+    again = plan(owner, place)
+    assert again["leaf"] == PARTS + 3
+    with monkeypatch.context() as patch:
+        patch.setenv("HOME", str(elsewhere(tmp_path)))
+        # Another machine finds both marks in the store.
+        third = plan(owner, place)
+        assert third["leaf"] == 2 * PARTS + 4
+        with pytest.raises(isthmus.Refused, match="planned elsewhere"):
+            commit(owner, planned, [])
+    committed = commit(owner, planned, [write(planned, 0, b"stored")])
+    assert committed["spent"] and committed["exposed"] == []
+    assert abort(owner, again) == (False, True, [])
+    # The mark of the third frame is in the store, and its leaves are not spent.
+    assert plan(owner, place, name="later")["leaf"] == 3 * PARTS + 5
+
+
+def test_records_that_tasks_could_open_are_named(
+    owner: isthmus.Client, place: int, store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first, second = plan(owner, place), plan(owner, place, name="second")
+    parts = [write(first, 0, b"stored")]
+    with monkeypatch.context() as patch:
+        # Another machine does not know what is planned here, and stores where it likes.
+        patch.setenv("HOME", str(elsewhere(tmp_path)))
+        foreign = {
+            leaf: owner.store(b"foreign", f"{place} {leaf}", dataset=place, leaf=leaf, object=is_object).key
+            for leaf, is_object in ((1, False), (2, True), (PARTS + 1, True), (2 * PARTS + 1, True))
+        }
+    committed = commit(owner, first, parts)
+    assert not committed["spent"] and committed["exposed"] == [(1, foreign[1]), (2, foreign[2])]
+    lost = write(second, 0, b"lost")
+    named = f"could open them: record {foreign[PARTS + 1]} at leaf {PARTS + 1}"
+    with pytest.raises(isthmus.Refused, match=named):
+        commit(owner, second, [lost])
+    # The other record has the leaf of the second frame's list. That is no frame, and no task has its key.
+    assert abort(owner, second) == (False, False, [(PARTS + 1, foreign[PARTS + 1])])
+    # What is left are the first frame's part and list, and the other machine's objects.
+    assert len(list(store.iterdir())) == 5 and owner.frames_left(place) == []
+    assert abort(owner, first)[0] and len(list(store.iterdir())) == 5
+
+
+def test_another_frame_at_the_same_leaves_is_not_this_one(
+    owner: isthmus.Client, place: int, store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    planned = plan(owner, place)
+    write(planned, 0, b"stored")
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    with monkeypatch.context() as patch:
+        patch.setenv("HOME", str(elsewhere(tmp_path)))
+        for file in list(store.iterdir()):
+            shutil.move(file, hidden)
+        other = plan(owner, place)
+        assert other["leaf"] == planned["leaf"]
+        committed = commit(owner, other, [write(other, 0, b"the other frame")])
+    for file in list(hidden.iterdir()):
+        shutil.move(file, store)
+    stored, spent, exposed = abort(owner, planned)
+    assert (stored, spent) == (False, False) and [leaf for leaf, _ in exposed] == [0]
+    # Nothing of the frame that is stored was deleted.
+    assert len(list(store.iterdir())) == 2
+    files = IsthmusFileSystem(client=owner)
+    assert files.cat_file(f"{owner.account}/{place}/{committed['key']}/part-0") == b"the other frame"
+
+
+def test_a_commit_after_the_end_by_another_machine_fails(
+    owner: isthmus.Client, place: int, store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    planned = plan(owner, place)
+    part = write(planned, 0, b"stored")
+    kept = tmp_path / "kept"
+    shutil.copytree(store, kept)
+    [left] = owner.frames_left(place)
+    with monkeypatch.context() as patch:
+        patch.setenv("HOME", str(elsewhere(tmp_path)))
+        owner.give_up_frame(left)
+    assert list(store.iterdir()) == []
+    # As if the commit had looked at its parts before they were deleted.
+    shutil.copytree(kept, store, dirs_exist_ok=True)
     with pytest.raises(isthmus.Refused, match="another program took its leaf"):
-        commit(owner, planned, parts)
-    with pytest.raises(isthmus.Refused, match="leaf 10 of dataset .* is taken"):
-        plan(owner, place, leaf=8)
-    # Without a leaf, the frame goes where all of it fits.
-    assert plan(owner, place, parts=2)["leaf"] == 0
-    assert _native.abort_frame(owner._connection, planned["frame"])[1]
+        commit(owner, planned, [part])
+    assert owner.records(dataset=place) == []
+    assert abort(owner, planned) == (False, True, []) and list(store.iterdir()) == []
+
+
+def test_a_frame_is_committed_or_aborted_and_never_half_of_both(
+    owner: isthmus.Client, place: int, store: Path
+) -> None:
+    planned = plan(owner, place)
+    parts = [write(planned, 0, b"stored")]
+    committed: list[dict] = []
+
+    def race() -> None:
+        try:
+            committed.append(commit(owner, planned, parts))
+        except isthmus.Refused as refused:
+            assert "it was given up" in str(refused)
+
+    thread = threading.Thread(target=race)
+    thread.start()
+    ended = abort(owner, planned)
+    thread.join()
+    # Which of them is first is luck. Whichever it is, the other one knows.
+    assert ended == (bool(committed), True, [])
+    assert len(list(store.iterdir())) == len(owner.records(dataset=place)) == 2 * len(committed)
+    assert owner.frames_left(place) == []
+
+
+def test_leaves_that_a_reader_has_paid_for_stay_planned(
+    shared: Shared, owner: isthmus.Client, place: int, store: Path
+) -> None:
+    reader = shared.connect()
+    owner.authorize(reader.request(owner.account, "0..100", "a study", dataset=place, offer=1))
+    planned = plan(owner, place)
+    write(planned, 0, b"stored")
+    # Nothing can be spent there. No commit was made, and so none can be on its way.
+    assert abort(owner, planned) == (False, False, [])
+    assert list(store.iterdir()) == []
+    with pytest.raises(isthmus.Refused, match="it was given up"):
+        commit(owner, planned, [])
+    assert owner.store(b"next", f"{place} next", dataset=place, object=False).leaf == PARTS + 1
+    second = plan(owner, place)
+    assert second["leaf"] == PARTS + 2
+    committed = commit(owner, second, [write(second, 0, b"stored")])
+    assert not committed["spent"] and committed["exposed"] == [] and committed["left"] is None
+    # The leaves that no part took stay planned.
+    assert owner.store(b"last", f"{place} last", dataset=place, object=False).leaf == 2 * PARTS + 3
+    assert abort(owner, second) == (True, False, [])
 
 
 def test_mistakes_are_said(shared: Shared, owner: isthmus.Client, place: int) -> None:

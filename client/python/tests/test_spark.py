@@ -7,6 +7,8 @@ import io
 import os
 import sys
 from collections.abc import Iterator
+from datetime import date, datetime, timezone
+from decimal import Decimal
 from pathlib import Path
 
 import isthmus
@@ -226,7 +228,8 @@ def test_a_worker_that_is_killed_in_the_middle_leaves_nothing_half_registered(
     spark: SparkSession, lake: Lake, tmp_path: Path
 ) -> None:
     rows, parts = 3 * (100 << 20) // TEXT, 3
-    once, folder = str(tmp_path / "killed"), str(lake.folder)
+    once, folder, sent = str(tmp_path / "killed"), str(lake.folder), str(tmp_path / "sent")
+    before, stored = lake.records(), lake.files()
 
     def kill_once(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
         import signal
@@ -234,6 +237,12 @@ def test_a_worker_that_is_killed_in_the_middle_leaves_nothing_half_registered(
 
         from pyspark import TaskContext
 
+        until = time.monotonic() + 300
+        if TaskContext.get().partitionId() != 1:
+            # Only the partition whose worker is killed has sent anything before that.
+            while not os.path.exists(once):
+                assert time.monotonic() < until
+                time.sleep(0.02)
         size = 0
         for batch in batches:
             yield batch
@@ -241,25 +250,82 @@ def test_a_worker_that_is_killed_in_the_middle_leaves_nothing_half_registered(
             if size < 85 << 20 or TaskContext.get().partitionId() != 1 or os.path.exists(once):
                 continue
             # The first row group is on its way to the store.
-            until = time.monotonic() + 300
-            while not any(name.endswith(".unfinished") for name in os.listdir(folder)):
+            while True:
+                unfinished = [name for name in os.listdir(folder) if name.endswith(".unfinished")]
+                if unfinished:
+                    break
                 assert time.monotonic() < until
                 time.sleep(0.02)
+            with open(sent, "x") as file:
+                file.write("\n".join(unfinished))
             open(once, "x").close()
             # This process was forked by one that the worker has started.
             with open(f"/proc/{os.getppid()}/stat") as stat:
                 os.kill(int(stat.read().rpartition(")")[2].split()[1]), signal.SIGKILL)
 
     frame = text(spark, rows, parts).mapInArrow(kill_once, "id bigint, text string")
-    before, stored = lake.records(), lake.files()
     lake.save(frame, "survivor")
+    [killed] = Path(sent).read_text().splitlines()
     assert os.path.exists(once)
     new = [record for key, record in lake.records().items() if key not in before]
     assert len(new) == parts + 1 and len({record.block for record in new}) == 1
-    # What the killed attempt had sent is gone.
+    # What the killed attempt had sent is gone, and no part of the frame.
+    name = killed.removesuffix(".unfinished")
+    assert not any(file.startswith(name) for file in lake.files())
     assert len(lake.files() - stored) == 2 * parts + 1
     assert lake.school.frames_left(lake.dataset) == []
     check_text(spark, f"{lake.url}/survivor", rows)
+
+
+def test_columns_of_all_kinds_are_the_same_in_every_partition(spark: SparkSession, lake: Lake) -> None:
+    columns = """id bigint, at timestamp, day date, price decimal(20, 3), raw binary, tags array<string>,
+        place struct<name: string, at: struct<x: double, y: float>>, marks map<string, int>"""
+    at = datetime(2026, 3, 29, 1, 30, 0, 7, tzinfo=timezone.utc)
+    day, price = date(1969, 12, 31), Decimal("-12345678901234567.125")
+    place = ("north", (0.5, None))
+    full = (1, at, day, price, b"\x00\xff", ["a", None, ""], place, {"a": 1, "b": None})
+    rows = [full, (2, *[None] * 7), (3, *[None] * 5, (None, None), {}), (4, *full[1:])]
+    before = spark.conf.get("spark.sql.session.timeZone")
+    try:
+        # The batches have this zone, and the files have UTC.
+        spark.conf.set("spark.sql.session.timeZone", "Asia/Kathmandu")
+        frame = spark.createDataFrame(rows, columns).repartitionByRange(4, "id")
+        lake.save(frame.filter("id < 4"), "kinds", parts="4")
+        lake.save(frame.filter("id > 4"), "no-rows", parts="4")
+        read = spark.read.format("isthmus").option("key", SCHOOL)
+        expected = frame.filter("id < 4").orderBy("id").collect()
+        kinds = read.load(f"{lake.url}/kinds")
+        assert kinds.orderBy("id").collect() == expected
+        none = read.load(f"{lake.url}/no-rows")
+        assert none.count() == 0 and none.schema == kinds.schema
+        assert kinds.schema.simpleString() == frame.schema.simpleString()
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", before)
+
+
+def test_a_partition_has_the_columns_of_the_driver_and_not_those_of_its_batches() -> None:
+    columns = pyarrow.schema([("at", pyarrow.timestamp("us", tz="UTC")), ("text", pyarrow.string())])
+    batch = pyarrow.record_batch(
+        {
+            "at": pyarrow.array([0, None], pyarrow.timestamp("us", tz="Asia/Kathmandu")),
+            "text": pyarrow.array([None, "a"], pyarrow.large_string()),
+        }
+    )
+    for batches in ([batch], [batch.slice(0, 0)], []):
+        parquet, content = isthmus.spark_writer.Parquet(iter(batches), columns), b""
+        assert parquet.is_empty == (not sum(batch.num_rows for batch in batches))
+        while piece := parquet.read():
+            content += piece
+        table = pyarrow.parquet.read_table(io.BytesIO(content))
+        assert table.schema.equals(columns) and table.num_rows == sum(batch.num_rows for batch in batches)
+
+
+def test_a_driver_that_planned_nothing_here_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    writer = isthmus.spark_writer.IsthmusWriter(pyarrow.schema([]), b"", b"", "ab" * 16, 1)
+    for end in (writer.commit, writer.abort):
+        with pytest.raises(RuntimeError, match="with the HOME, that planned it.*frames_left"):
+            end([])
 
 
 def test_a_job_that_fails_registers_nothing_and_leaves_nothing(spark: SparkSession, lake: Lake) -> None:
@@ -329,9 +395,12 @@ def test_a_write_task_holds_the_keys_of_its_own_objects_and_nothing_else(
     sent = cloudpickle.dumps(writer)
     # Leaves 1 to 4: the nodes of leaf 1, of 2 and 3, and of leaf 4.
     assert len(writer._keys) == 3 * 32 and sent.count(writer._keys) == 1
-    handle = museum.handle(museum.account, dataset, earlier.name)
+    # Leaf 5 is the list's, so this is the leaf after the frame's.
+    later = museum.store(b"nor is this", "later", dataset=dataset, object=False)
+    assert later.leaf == 6
+    others = [museum.handle(museum.account, dataset, record.name).secret for record in (earlier, later)]
     node = shared.node.url
-    for secret in (handle.secret, passphrase.encode(), key.encode(), node.encode(), Path(key).read_bytes()[:64]):
+    for secret in (*others, passphrase.encode(), key.encode(), node.encode(), Path(key).read_bytes()[:64]):
         assert secret not in sent
     messages = []
     with monkeypatch.context() as task:

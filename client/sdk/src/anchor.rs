@@ -6,7 +6,7 @@ use isthmus_sharing::terms::LEAST_TIME;
 use std::time::{Duration, Instant};
 
 /// How many blocks a transaction stays valid by default. This is at least half an hour.
-const LIFETIME: BlockNumber = 256;
+pub(crate) const LIFETIME: BlockNumber = 256;
 /// The shortest lifetime, in blocks, that we accept for a transaction that must be included by a given block.
 const SHORTEST_LIFETIME: BlockNumber = 8;
 /// How far the anchor may be behind the best block: deep enough that a reorganisation is unlikely to replace

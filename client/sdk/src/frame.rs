@@ -11,8 +11,10 @@
 //!    [packed folder](crate::folder::packed), in which each part is a file, and is read and removed like one.
 //!    Or it [aborts](Frame::abort) the frame, and what the attempts stored is deleted.
 //!
-//! A leaf whose key a task had holds a part of the frame or nothing: those that no part took are spent. So no later record
-//! can be opened by a task that kept its keys.
+//! While a frame is planned, no program of this user on this machine stores anything else at its leaves. In the end, those that
+//! no part took are spent, so no later record can be opened by a task that kept its keys. Programs on other machines do not know
+//! of the frame before its mark is in the store, and only those that plan frames look for it there. If one of them stores
+//! a record at such a leaf, tasks could open it: commit and abort say [which](Exposed).
 //!
 //! The names of a frame's objects begin with its mark, which its owner recognises. So what is left of a program that was
 //! killed is [found](frames_left) in the store, and can be deleted.
@@ -20,13 +22,16 @@
 mod commit;
 mod end;
 mod error;
+mod exposed;
 mod leftovers;
 mod part;
 mod plan;
+mod seen;
 
 pub use commit::StoredFrame;
 pub use end::Ended;
 pub use error::FrameError;
+pub use exposed::Exposed;
 pub use leftovers::{frames_left, Leftover};
 pub use plan::FrameAsked;
 

@@ -82,6 +82,7 @@
 //! on the file `isthmus-ADDRESS.lock`, and note in it what they have sent: no two transactions get the same
 //! number, and none claims what another one in flight has, such as a leaf. The file is in
 //! `$HOME/.local/state/isthmus` or, if none can be made there, in `$XDG_RUNTIME_DIR` or the folder for temporary files.
+//! Leaves that are planned for a [frame](mod@frame) are noted in `isthmus-OWNER.frames` there, and are not chosen either.
 //! If there is none, or its file system has no locks, [`Notice::NoTurns`] says so, and the programs go on.
 //!
 //! Programs on different machines learn from the chain that they were overtaken. An [`Upload`] then goes on, at
@@ -138,6 +139,7 @@ pub mod receipt;
 mod recent;
 pub mod refusal;
 pub mod removal;
+mod reserved;
 pub mod serve;
 #[cfg(test)]
 mod shapes;

@@ -283,6 +283,25 @@ impl Client {
 		self.patiently(Wait::FinalState, confirmed).await
 	}
 
+	/// Waits until a block with this number is finalized, and returns the state after it or a later one, with proofs.
+	pub(crate) async fn proven_since(&self, number: BlockNumber) -> Result<Proven, Error> {
+		let proven = async {
+			let mut heads = None;
+			loop {
+				let proven = self.proven().await?;
+				if proven.block.number >= number {
+					return Ok(proven);
+				}
+				let heads = match &mut heads {
+					Some(heads) => heads,
+					none => none.insert(self.final_heads().await?),
+				};
+				heads.next().await?;
+			}
+		};
+		self.patiently(Wait::FinalState, proven).await
+	}
+
 	/// Returns whether a record that the node showed in the state `tip` is proven. If the finalized state does not have it
 	/// yet, waits until it has, or until the block of `tip` is finalized.
 	pub(crate) async fn is_stored(

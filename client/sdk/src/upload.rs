@@ -19,7 +19,7 @@ pub use kept::{keep, KeepError};
 pub use object::location_to_write;
 pub use stored::{Done, Stored};
 
-pub(crate) use choice::{free_place, next_leaf};
+pub(crate) use choice::{free_place, free_place_of, next_leaf};
 pub(crate) use chunks::read_whole;
 pub(crate) use object::{journal_of, lock_objects, note, noted_place, own_locations};
 pub(crate) use stored::complete;

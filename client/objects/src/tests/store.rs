@@ -275,7 +275,12 @@ impl ObjectStore for Store {
 	}
 
 	fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-		self.inner.list(prefix)
+		let fault = *self.fault.lock().unwrap();
+		let listed = self.inner.list(prefix);
+		match fault {
+			Some((_, Fault::Silent)) => listed.chain(stream::pending()).boxed(),
+			_ => listed,
+		}
 	}
 
 	async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {

@@ -31,8 +31,8 @@ pub enum UploadError {
 		/// The expected length in bytes.
 		expected: u64,
 	},
-	/// The leaf is taken. Nothing was sent.
-	#[error("leaf {} of dataset {}, epoch {}, is taken", .0.leaf, .0.dataset, .0.epoch)]
+	/// The leaf is taken, or [planned](crate::frame) for a frame whose tasks have its key. Nothing was sent.
+	#[error("leaf {} of dataset {}, epoch {}, is taken, or planned for a data frame", .0.leaf, .0.dataset, .0.epoch)]
 	LeafTaken(Place),
 	/// The epoch is not the dataset's current one. Nothing was sent.
 	#[error("dataset {dataset} is in epoch {now}, and nothing can be stored in epoch {epoch}")]

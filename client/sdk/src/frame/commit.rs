@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Puts a frame on the chain: all parts and their list, in one transaction.
 
-use super::{end::is_paid_for, error::at, part::entry, part_id, Frame, FrameError, Part};
+use super::{
+	end::is_paid_for, error::at, exposed::Exposed, part::entry, part_id, seen::View, Frame,
+	FrameError, Part,
+};
 use crate::{
 	account::Identity,
+	anchor::LIFETIME,
 	client::Client,
 	error::{Error, UploadError},
 	folder::{
@@ -12,10 +16,11 @@ use crate::{
 	},
 	object::of_entry,
 	outcome::Included,
+	refusal::PalletError,
+	reserved,
 	sharing::epoch_id,
-	tx::Pending,
 	types::*,
-	upload::free_place,
+	upload::free_place_of,
 };
 use isthmus_envelope::{EpochKeys, ObjectCipher};
 use isthmus_objects::{check, Location};
@@ -34,8 +39,11 @@ pub struct StoredFrame {
 	pub bytes: u64,
 	/// Where the objects are.
 	pub location: String,
-	/// Whether no later record can have a leaf whose key tasks had. A reader's payment for the range prevents it.
+	/// Whether only records of the frame have, or ever can have, a leaf whose key tasks had. A reader's payment for the range
+	/// prevents it, and another program that took one of the leaves. Programs of this machine do not take those that are left.
 	pub is_spent: bool,
+	/// The records of other programs that took such leaves: the frame's tasks could open them.
+	pub exposed: Vec<Exposed>,
 	/// Why objects of attempts that are no part of the frame may be left in the store, if they may.
 	pub left: Option<String>,
 }
@@ -54,23 +62,30 @@ pub(super) struct Checked {
 impl Frame {
 	/// Stores the entries of parts, one attempt of each, and of their list, in one transaction. In the list, the file of a
 	/// part has the path that `path` returns for its number. Before that, looks whether each part is in the store and
-	/// is encrypted with the key of its leaf. Then deletes what other attempts stored.
+	/// is encrypted with the key of its leaf. Waits until it is proven that the frame is stored, by a finalized block, and then
+	/// deletes what other attempts stored. Only the machine that planned the frame commits it.
 	///
 	/// # Errors
 	///
 	/// Nothing is on the chain after an error, but after one of the [connection](Error::is_connection): [`abort`](Self::abort)
 	/// finds out. Returns [`FrameError::NotThere`], [`FrameError::WrongKey`] or [`FrameError::Twice`] for a part that cannot be
-	/// committed; [`UploadError::PlaceGone`] if another program took one of the leaves, or began an epoch; and the errors of
-	/// [`Client::send`](crate::Client::send).
+	/// committed; [`FrameError::GivenUp`] if it was given up or planned on another machine; [`FrameError::Exposed`] if another
+	/// program took one of the leaves; [`UploadError::PlaceGone`] if one began an epoch; [`FrameError::NotProven`]; and the
+	/// errors of [`Client::send`](crate::Client::send) and of [`Client::proven`].
 	pub async fn commit(
 		&self,
 		client: &Client,
 		owner: &Identity,
 		parts: &[Part],
 		path: impl Fn(u16) -> String,
-		finalized: bool,
 	) -> Result<StoredFrame, FrameError> {
 		self.check_owner(client, owner)?;
+		let _alone = self.leaves.alone(client, owner.id()).await;
+		// It was planned on this machine, and not given up.
+		let noted = reserved::of(client, owner.id(), &self.leaves.mark)?;
+		if noted.is_none_or(|noted| noted.is_ended()) {
+			return Err(FrameError::GivenUp);
+		}
 		let location = Location::open(&self.leaves.location)?;
 		let (dataset, epoch) = (self.leaves.dataset, self.leaves.epoch);
 		client.check_secret(owner, dataset, epoch).await?;
@@ -95,13 +110,19 @@ impl Frame {
 			.map(|part| (part.place, part.object.clone()))
 			.collect();
 		entries.push((place, entry(&list)));
-		let (mut pending, is_spent) = self.enter(client, owner, &entries).await?;
-		let done = match finalized {
-			true => pending.finalized().await?,
-			false => pending.included().await?,
-		};
+		let done = self.enter(client, owner, &entries).await?;
+		let proven = client.proven_since(done.number()).await?;
+		let view = View::Proven(&proven);
+		let seen = self.leaves.seen(view, owner.id(), Some(self.list)).await?;
+		let list_salt = *list.header().salt();
+		if !seen.is_stored || !seen.salts.contains(&list_salt) {
+			return Err(FrameError::NotProven);
+		}
+		if !seen.is_free {
+			reserved::release(client, owner.id(), &self.leaves.mark).await?;
+		}
 		let salts = checked.iter().map(|part| part.salt);
-		let kept = salts.chain([*list.header().salt()]).collect();
+		let kept = salts.chain([list_salt]).collect();
 		let cleaned = self.leaves.clean(&location, &kept).await;
 		let lengths = checked.iter().map(|part| part.file.length);
 		Ok(StoredFrame {
@@ -110,7 +131,8 @@ impl Frame {
 			parts: checked.len(),
 			bytes: lengths.fold(0, u64::saturating_add),
 			location: location.url().to_owned(),
-			is_spent,
+			is_spent: seen.is_spent(),
+			exposed: seen.exposed,
 			left: cleaned.err().map(|error| error.to_string()),
 		})
 	}
@@ -186,32 +208,43 @@ impl Frame {
 		List { packs, files }
 	}
 
-	/// Sends the transaction with all entries, which also spends the leaves that no part took. If a reader has paid for the
-	/// range, no leaf of it can be spent. Also returns whether they are spent.
+	/// Stores all entries, and spends the leaves that no part took. If a reader has paid for the range, no leaf of it can be spent.
+	/// Says so if other programs took leaves.
 	async fn enter(
 		&self,
 		client: &Client,
 		owner: &Identity,
 		entries: &[(Place, Object)],
-	) -> Result<(Pending, bool), Error> {
-		match self.submit(client, owner, entries, true).await {
-			Err(error) if is_paid_for(&error) => {
-				Ok((self.submit(client, owner, entries, false).await?, false))
+	) -> Result<Included, FrameError> {
+		let entered = match self.submit(client, owner, entries, true).await {
+			Err(error) if is_paid_for(&error) => self.submit(client, owner, entries, false).await,
+			done => done,
+		};
+		match entered {
+			Err(error) if is_taken(&error) => {
+				let best = client.best().await?;
+				let view = View::Best(&best);
+				let seen = self.leaves.seen(view, owner.id(), Some(self.list)).await?;
+				match seen.exposed.is_empty() {
+					true => Err(error.into()),
+					false => Err(FrameError::Exposed(seen.exposed)),
+				}
 			}
-			sent => Ok((sent?, true)),
+			done => Ok(done?),
 		}
 	}
 
-	/// Submits that transaction, unless a place was taken meanwhile.
+	/// Sends that transaction, unless a place was taken meanwhile, and waits until it is final.
 	async fn submit(
 		&self,
 		client: &Client,
 		owner: &Identity,
 		entries: &[(Place, Object)],
 		spends: bool,
-	) -> Result<Pending, Error> {
+	) -> Result<Included, Error> {
 		let taken: BTreeSet<Leaf> = entries.iter().map(|(place, _)| place.leaf).collect();
-		let (taken, key, dataset) = (&taken, self.list, self.leaves.dataset);
+		let (taken, key, dataset, mark) =
+			(&taken, self.list, self.leaves.dataset, &self.leaves.mark);
 		let make = |notes| async move {
 			let best = client.best().await?;
 			if best.record(owner.id(), key).await?.is_some() {
@@ -224,7 +257,7 @@ impl Frame {
 			let mut calls = Vec::new();
 			for (place, object) in entries {
 				let at = (*place, false);
-				match free_place(client, owner, &best, &notes, at).await {
+				match free_place_of(client, owner, &best, &notes, Some(mark), at).await {
 					Err(Error::Upload(UploadError::LeafTaken(_))) => {
 						return Err(UploadError::PlaceGone.into());
 					}
@@ -235,9 +268,19 @@ impl Frame {
 			if spends {
 				calls.extend(self.leaves.spending(client, owner, &best, taken).await?);
 			}
-			Ok((client.batch(&calls).await?, ()))
+			let call = client.batch(&calls).await?;
+			// It is signed for a block that is not much later than this one.
+			let until = best.block().number.saturating_add(2 * LIFETIME);
+			reserved::sent(client, owner.id(), mark, until).await?;
+			Ok((call, ()))
 		};
-		let (pending, ()) = client.submit_made(&owner.account, make).await?;
-		Ok(pending)
+		let (mut pending, ()) = client.submit_made(&owner.account, make).await?;
+		pending.finalized().await
 	}
+}
+
+/// Returns whether something else has one of the leaves.
+fn is_taken(error: &Error) -> bool {
+	matches!(error, Error::Upload(UploadError::PlaceGone))
+		|| matches!(error.refusal(), Some(PalletError::LeafTaken))
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Ends a frame: spends the leaves that no part took, and deletes the objects that no record names.
+//! Ends a frame: spends its leaves, and deletes the objects that no record names.
 
 use super::{
 	error::{at, FrameError},
+	exposed::Exposed,
+	seen::View,
 	Frame, Leaves,
 };
 use crate::{
-	account::Identity, call::Call, client::Client, error::Error, object::of_entry,
-	refusal::PalletError, state::State, types::*, upload::settled,
+	account::Identity, call::Call, client::Client, error::Error, lock::Held, refusal::PalletError,
+	reserved, state::State, types::*, upload::settled, wait::Wait,
 };
 use isthmus_envelope::random_bytes;
 use isthmus_objects::Location;
@@ -18,26 +20,30 @@ use subxt::utils::H256;
 const TRIES: u32 = 3;
 
 /// How a frame that was not committed ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
 	/// Whether the frame is on the chain after all: then nothing of it was deleted.
 	pub is_stored: bool,
-	/// Whether no later record can have a leaf whose key tasks had. A reader's payment for the range prevents it.
+	/// Whether only records of the frame have, or ever can have, a leaf whose key tasks had. A reader's payment for the range
+	/// prevents it, and another program that took one of the leaves. Programs of this machine do not take those that are left.
 	pub is_spent: bool,
+	/// The records of other programs that took such leaves: the frame's tasks could open them.
+	pub exposed: Vec<Exposed>,
 }
 
 impl Frame {
-	/// Ends a frame that is not to be committed, or whose commit failed. Spends its leaves, and then deletes all that its
-	/// tasks have stored. If its commit took effect all the same, because only the answer was lost, the frame stays.
+	/// Ends a frame that is not to be committed, or whose commit failed. Spends its leaves, waits until it is proven that it
+	/// cannot be committed any more, and then deletes all that its tasks have stored. If its commit took effect all the
+	/// same, because only the answer was lost, the frame stays. Waits for a commit of this machine that is not done.
 	///
 	/// # Errors
 	///
-	/// Returns [`FrameError::OtherOwner`] if the frame is another account's, and the errors of
-	/// [`Client::send`](crate::Client::send) and of the store. Then it can be ended again, also as a
-	/// [leftover](super::Leftover).
+	/// Returns [`FrameError::OtherOwner`] if the frame is another account's, [`FrameError::MayBeStored`] if a commit may be on
+	/// its way, and the errors of [`Client::send`](crate::Client::send), of [`Client::proven`] and of the store. Then it
+	/// can be ended again, also as a [leftover](super::Leftover).
 	pub async fn abort(&self, client: &Client, owner: &Identity) -> Result<Ended, FrameError> {
 		self.check_owner(client, owner)?;
-		self.leaves.end(client, owner).await
+		self.leaves.end(client, owner, Some(self.list)).await
 	}
 
 	/// Checks that a frame is of this account and chain.
@@ -50,24 +56,54 @@ impl Frame {
 }
 
 impl Leaves {
-	/// Spends the leaves, and then deletes all objects with the mark that no record names.
-	pub(super) async fn end(&self, client: &Client, owner: &Identity) -> Result<Ended, FrameError> {
-		// A commit whose answer was lost has to be in a block, or gone.
+	/// Waits until no other program of this machine commits or ends the frame.
+	pub(super) async fn alone(&self, client: &Client, owner: &AccountId) -> Option<Held> {
+		let name = format!("isthmus-{owner}-{}.frame.lock", hex::encode(self.mark));
+		client.hold(Wait::OtherUpload, &name).await
+	}
+
+	/// Spends the leaves, and then deletes all objects with the mark that no record names. Deletes nothing before it is proven,
+	/// by a finalized block, that the frame is not on the chain and cannot come onto it: something has the leaf of its list, or
+	/// the epoch is over, or no commit of it was made, or none can be in a block any more.
+	pub(super) async fn end(
+		&self,
+		client: &Client,
+		owner: &Identity,
+		list: Option<RecordKey>,
+	) -> Result<Ended, FrameError> {
+		let alone = self.alone(client, owner.id()).await;
 		settled(client, owner.account.id()).await?;
 		let location = Location::open(&self.location)?;
-		let is_spent = self.spend(client, owner).await?;
+		reserved::end(client, owner.id(), &self.mark).await?;
+		let noted = reserved::of(client, owner.id(), &self.mark)?;
+		let spent = self.spend(client, owner).await?;
 		let best = client.best().await?;
-		let kept = self.stored(&best, owner.id()).await?;
+		let since = best.block().number.max(spent.unwrap_or_default());
+		let proven = client.proven_since(since).await?;
+		let seen = self.seen(View::Proven(&proven), owner.id(), list).await?;
+		// Only the machine that planned it commits it.
+		let known = noted.as_ref().filter(|_| alone.is_some());
+		let is_safe = known.is_some_and(|noted| noted.is_safe_after(proven.block().number));
+		if !seen.is_fenced && !is_safe {
+			let until = known.and_then(|noted| noted.until());
+			return Err(FrameError::MayBeStored { until });
+		}
+		let shown = self.seen(View::Best(&best), owner.id(), list).await?;
+		let kept = seen.salts.union(&shown.salts).copied().collect();
 		self.clean(&location, &kept).await?;
+		if !seen.is_free {
+			reserved::release(client, owner.id(), &self.mark).await?;
+		}
 		Ok(Ended {
-			is_stored: !kept.is_empty(),
-			is_spent,
+			is_stored: seen.is_stored,
+			is_spent: seen.is_spent(),
+			exposed: seen.exposed,
 		})
 	}
 
-	/// Spends the leaves that are free, and waits until that is final: what is deleted then must not come onto the chain in another
-	/// fork. Returns whether none is left.
-	async fn spend(&self, client: &Client, owner: &Identity) -> Result<bool, Error> {
+	/// Spends the leaves that are free, also that of the list, and waits until that is final. Returns the block. Spends none if
+	/// a reader has paid for one.
+	async fn spend(&self, client: &Client, owner: &Identity) -> Result<Option<BlockNumber>, Error> {
 		let mut tries = 0;
 		loop {
 			let best = client.best().await?;
@@ -75,13 +111,13 @@ impl Leaves {
 				.spending(client, owner, &best, &BTreeSet::new())
 				.await?;
 			if calls.is_empty() {
-				return Ok(true);
+				return Ok(None);
 			}
 			let all = client.batch(&calls).await?;
 			let sent = async { client.submit(&owner.account, &all).await?.finalized().await };
 			match sent.await {
-				Ok(_) => return Ok(true),
-				Err(error) if is_paid_for(&error) => return Ok(false),
+				Ok(done) => return Ok(Some(done.number())),
+				Err(error) if is_paid_for(&error) => return Ok(None),
 				Err(error) if is_taken(&error) && tries < TRIES => tries += 1,
 				Err(error) => return Err(error),
 			}
@@ -89,7 +125,7 @@ impl Leaves {
 	}
 
 	/// Makes the calls that spend the leaves that are free: a record is put there and removed again, and the leaf stays taken
-	/// until its epoch is over. After that, nothing is stored in it. Leaves out those of parts that are committed now.
+	/// until its epoch is over. After that, nothing is stored in it. Leaves out those of records that are committed now.
 	pub(super) async fn spending(
 		&self,
 		client: &Client,
@@ -102,7 +138,7 @@ impl Leaves {
 		if entry.is_none_or(|entry| entry.epoch != self.epoch) {
 			return Ok(calls);
 		}
-		for number in 0..self.parts {
+		for number in 0..=self.parts {
 			let place = self.place(random_bytes()?.into(), number);
 			let Place { key, leaf, .. } = place;
 			let is_used = committed.contains(&leaf);
@@ -120,25 +156,6 @@ impl Leaves {
 		Ok(calls)
 	}
 
-	/// Returns the salts of the objects at these leaves.
-	pub(super) async fn stored(
-		&self,
-		best: &State,
-		owner: &AccountId,
-	) -> Result<BTreeSet<[u8; 32]>, Error> {
-		let mut salts = BTreeSet::new();
-		for number in 0..=self.parts {
-			let Place { leaf, .. } = self.place(H256::zero(), number);
-			let taken = best.leaf(owner, self.dataset, self.epoch, leaf).await?;
-			let Some(LeafUse::Record(key)) = taken.map(|taken| taken.by) else {
-				continue;
-			};
-			let record = best.record(owner, key).await?;
-			salts.extend(record.and_then(|record| salt_of(key, &record)));
-		}
-		Ok(salts)
-	}
-
 	/// Deletes all objects with the mark but those that are kept. The mark itself goes last: while it is there, what another
 	/// attempt has to delete is found.
 	pub(super) async fn clean(
@@ -147,7 +164,7 @@ impl Leaves {
 		kept: &BTreeSet<[u8; 32]>,
 	) -> Result<(), Error> {
 		let failed = |failure| at(location.url(), failure);
-		let found = location.marked(|mark| *mark == self.mark).await;
+		let found = location.marked(&self.mark, &self.mark).await;
 		let found = found.map_err(failed)?;
 		// It is the first one by its name, which ends with zeros.
 		for object in found.iter().rev() {
@@ -157,14 +174,6 @@ impl Leaves {
 			}
 		}
 		Ok(())
-	}
-}
-
-/// Returns the salt of a record's object; `None` if it is no object.
-pub(super) fn salt_of(key: RecordKey, record: &Record) -> Option<[u8; 32]> {
-	match &record.payload {
-		Payload::Object { object, .. } => Some(*of_entry(key, object).ok()?.header().salt()),
-		Payload::Value { .. } | Payload::Chunks { .. } => None,
 	}
 }
 

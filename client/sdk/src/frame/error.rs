@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Why a frame is not stored.
 
-use crate::error::Error;
+use super::exposed::Exposed;
+use crate::{error::Error, types::BlockNumber};
 use isthmus_objects::{Failure, LocationError, UploadError};
 use isthmus_sharing::folder::FolderError;
 
@@ -36,6 +37,21 @@ pub enum FrameError {
 	/// The frame is not this account's, or is on another chain.
 	#[error("the frame was planned by another account, or on another chain")]
 	OtherOwner,
+	/// The frame was given up, or is stored already, or was planned on another machine.
+	#[error("no frame with this mark waits for its commit on this machine: it was given up, is stored already, or was planned elsewhere. Plan it again")]
+	GivenUp,
+	/// Records of other programs took leaves of the frame, and its tasks have the keys of those leaves.
+	#[error("nothing was registered: other programs stored records at leaves that were planned for this frame, and the workers of this job could open them: {}. Store those records again in a new epoch if they must not", list(.0))]
+	Exposed(Vec<Exposed>),
+	/// The frame may still come onto the chain.
+	#[error("nothing was deleted, because the frame may still come onto the chain{}", until.map_or_else(|| ": give it up again on the machine that planned it, or when the dataset has a new epoch".into(), |until| format!(": give it up again after block {until}")))]
+	MayBeStored {
+		/// The last block that may have it, if it is known.
+		until: Option<BlockNumber>,
+	},
+	/// A node said that the frame is stored, and cannot prove it.
+	#[error("the node said that the frame is stored, and its finalized state does not prove it: nothing was deleted. Abort the frame, which finds out, with another node")]
+	NotProven,
 	/// Two attempts at one part were to be committed.
 	#[error("part {0} is there twice: one attempt of each part is committed")]
 	Twice(u16),
@@ -67,6 +83,12 @@ impl From<UploadError> for FrameError {
 	fn from(error: UploadError) -> Self {
 		Self::Client(error.into())
 	}
+}
+
+/// Names records.
+fn list(exposed: &[Exposed]) -> String {
+	let named: Vec<String> = exposed.iter().map(Exposed::to_string).collect();
+	named.join(", ")
 }
 
 /// Returns the error of a store.

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Finds what frames have left in the store whose programs were killed.
 
-use super::{
-	end::{salt_of, Ended},
-	error::at,
-	read_mark, FrameError, Leaves,
-};
+use super::{end::Ended, error::at, read_mark, seen::salt_of, FrameError, Leaves};
 use crate::{
 	account::Identity, client::Client, error::Error, object::Locations, sharing::epoch_id,
 	state::every, types::*, upload::own_locations,
@@ -52,12 +48,13 @@ impl Leftover {
 	///
 	/// Returns the errors of [`Frame::abort`](super::Frame::abort).
 	pub async fn give_up(&self, client: &Client, owner: &Identity) -> Result<Ended, FrameError> {
-		self.leaves.end(client, owner).await
+		self.leaves.end(client, owner, None).await
 	}
 }
 
 /// Returns what frames of a dataset have left at its locations: objects that have a mark of this owner, and that no record
-/// names. Only the owner can tell those from objects of others.
+/// names. Only the owner can tell those from objects of others. Which records there are is the node's word:
+/// [`Leftover::give_up`] deletes only what is proven to have none.
 ///
 /// # Errors
 ///
@@ -104,7 +101,7 @@ async fn left_at(
 	epochs: &[(Epoch, EpochKeys)],
 	known: &BTreeSet<[u8; 32]>,
 ) -> Result<Vec<Leftover>, Error> {
-	let found = location.marked(|_| true).await;
+	let found = location.marked(&[], &[]).await;
 	let found = found.map_err(|failure| at(location.url(), failure))?;
 	let mut frames: BTreeMap<Mark, Option<Leftover>> = BTreeMap::new();
 	for object in found {

@@ -128,7 +128,7 @@ async fn attempts_at_a_part_are_objects_of_their_own_and_any_of_them_can_be_comm
 	let salt = |part: &Part| part.object.header[13..45].to_vec();
 	assert!(salt(&parts[0]).starts_with(&frame.leaves.mark));
 	assert_ne!(salt(&parts[0]), salt(&parts[1]));
-	assert_eq!(location.marked(|_| true).await.unwrap().len(), 3);
+	assert_eq!(location.marked(&[], &[]).await.unwrap().len(), 3);
 	let keys = keys(5);
 	let mut checked = Vec::new();
 	for part in &parts[1..] {
@@ -162,7 +162,7 @@ async fn attempts_at_a_part_are_objects_of_their_own_and_any_of_them_can_be_comm
 	let kept = [salt(&parts[1]), salt(&parts[2])].map(|salt| salt.try_into().unwrap());
 	location.set_mark(&frame.leaves.mark).await.unwrap();
 	frame.leaves.clean(&location, &kept.into()).await.unwrap();
-	let left = location.marked(|_| true).await.unwrap();
+	let left = location.marked(&[], &[]).await.unwrap();
 	let left: std::collections::BTreeSet<_> = left.iter().map(|object| object.salt).collect();
 	assert_eq!(left, kept.into());
 }
@@ -254,7 +254,7 @@ async fn what_cannot_be_a_part_leaves_nothing_in_the_store() {
 			parts: PARTS
 		})
 	));
-	assert_eq!(location.marked(|_| true).await.unwrap(), []);
+	assert_eq!(location.marked(&[], &[]).await.unwrap(), []);
 	let (read_only, opened) = self::frame("https://store.example/marks");
 	let refused = read_only.store_part(&opened, 0, Cursor::new("marks")).await;
 	assert!(matches!(

@@ -8,11 +8,13 @@ use crate::{
 	error::{Error, UploadError},
 	note::Notes,
 	reading::context,
+	reserved,
 	sharing::epoch_id,
 	state::State,
 	types::*,
 };
 use isthmus_envelope::{LeafKey, RecordContext};
+use isthmus_objects::Mark;
 
 /// Where a value may be stored.
 pub(super) struct Choice {
@@ -72,8 +74,8 @@ impl Choice {
 	}
 }
 
-/// Returns a place if its leaf is free by a state and the transactions in flight; otherwise, if `any_leaf` is set, the
-/// next one whose leaf is.
+/// Returns a place if its leaf is free by a state and the transactions in flight, and not [planned](crate::frame) for a
+/// frame; otherwise, if `any_leaf` is set, the next one whose leaf is.
 ///
 /// # Errors
 ///
@@ -83,13 +85,27 @@ pub(crate) async fn free_place(
 	identity: &Identity,
 	best: &State,
 	notes: &Notes,
+	asked: (Place, bool),
+) -> Result<Place, Error> {
+	free_place_of(client, identity, best, notes, None, asked).await
+}
+
+/// Does the same as [`free_place`] for the frame with a mark, which may have the leaves that are planned for it.
+pub(crate) async fn free_place_of(
+	client: &Client,
+	identity: &Identity,
+	best: &State,
+	notes: &Notes,
+	frame: Option<&Mark>,
 	(mut place, any_leaf): (Place, bool),
 ) -> Result<Place, Error> {
 	let owner = identity.id();
+	let planned = reserved::others(client.genesis(), owner, frame)?;
 	let Place { dataset, epoch, .. } = place;
 	let id = epoch_id(client, owner, dataset, epoch);
 	let erased = identity.erased_leaves(&id)?;
 	while erased.has(place.leaf)
+		|| planned.iter().any(|planned| planned.has(&place))
 		|| notes.claimed(&[Claim::leaf(&place)]).is_some()
 		|| best
 			.leaf(owner, dataset, epoch, place.leaf)
