@@ -89,7 +89,7 @@ pub enum UploadError {
 		/// The location.
 		url: String,
 	},
-	/// Another program has given the upload up, or begun another one, since this one was sent.
+	/// Another program has given the upload up, or started another one, since this one was sent.
 	#[error(
 		"another program has given this upload up: nothing on the chain points to what was sent"
 	)]
