@@ -126,10 +126,16 @@ fn files(folder: &Path) -> usize {
 async fn an_object_whose_record_is_stored_stays() {
 	let ended = Ended::new("//given-up//stored").await;
 	assert!(ended.said.contains("\nwhole\nentering "), "{}", ended.said);
-	assert!(ended.is_unfinished());
-	assert_eq!(ended.give_up(true).await.unwrap(), None);
-	assert_eq!(files(ended.store.path()), 1);
-	assert!(!ended.is_unfinished() && ended.has_key());
+	// The record is found by its leaf and by its key, also if the upload went to another dataset (`1 0 0`).
+	let elsewhere = ended.said.replace(" n3020302030\n", " n3120302030\n");
+	assert_ne!(elsewhere, ended.said);
+	for said in [&ended.said, &elsewhere] {
+		fs::write(&ended.journal, said).unwrap();
+		assert!(ended.is_unfinished());
+		assert_eq!(ended.give_up(true).await.unwrap(), None);
+		assert_eq!(files(ended.store.path()), 1);
+		assert!(!ended.is_unfinished() && ended.has_key());
+	}
 }
 
 /// Neither the best block nor what is proven has a record, and this machine's notes may be gone.
@@ -157,6 +163,23 @@ async fn an_object_whose_record_may_still_be_stored_stays_with_its_key() {
 		"{refused:?}"
 	);
 	assert!(ended.is_unfinished() && ended.has_key());
+	// It is the list of a packed folder whose packs were sent.
+	let packs = ended.journal.with_extension("packs");
+	fs::write(&packs, "").unwrap();
+	let refused = ended.give_up(false).await;
+	assert!(
+		matches!(refused, Err(GiveUpError::PackedFolder)),
+		"{refused:?}"
+	);
+	fs::remove_file(&packs).unwrap();
+	// Another program stores an object in the dataset.
+	let lock = format!("isthmus-{}-objects-0.lock", ended.school.id());
+	let lock = fs::File::create(ended.journal.with_file_name(lock)).unwrap();
+	lock.lock().unwrap();
+	let refused = ended.give_up(false).await;
+	assert!(matches!(refused, Err(GiveUpError::Busy(_))), "{refused:?}");
+	drop(lock);
+	assert_eq!(files(ended.store.path()), 1);
 	let given_up = ended.give_up(false).await.unwrap().unwrap();
 	assert_eq!((given_up.failure, given_up.erased), (None, None));
 	assert_eq!(files(ended.store.path()), 0);
