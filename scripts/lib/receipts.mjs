@@ -9,7 +9,7 @@ import { leafHash, verify } from './envelope/merkle.mjs';
 import { Malformed, NotProven } from './light/errors.mjs';
 import { Finality, header, step } from './light/finality.mjs';
 import { Reader } from './light/scale.mjs';
-import { keeper as readKeeper, keeperKey, KEEPERS_VERSION, keepersVersionKey } from './light/storage.mjs';
+import { keeper as readKeeper, keeperKey, KEEPERS_VERSION, keepersPeriodKey, keepersVersionKey } from './light/storage.mjs';
 import { StateProof } from './light/trie.mjs';
 
 /** The first bytes of every leaf's entry. */
@@ -21,6 +21,8 @@ const ITEM_LENGTH = 36;
 const KEEPER_LABEL = utf8('isthmus/keeper-receipt/v1');
 /** The largest number of parts of the state in a keeper's receipt. */
 const MOST_PARTS = 256;
+/** The most bytes that these parts have together. */
+const MOST_BYTES = 256 * 1024;
 
 /**
  * Returns the number of a block's data-sharing events and the root over them, or undefined if the header has none.
@@ -89,7 +91,10 @@ function checkParts(root, parts, keys) {
 		return proof;
 	};
 	const isOrdered = parts.every((part, index) => index === 0 || compare(parts[index - 1], part) < 0);
-	if (!isOrdered || parts.length > MOST_PARTS) throw new Malformed('the parts of the state are not in order, or too many');
+	const length = parts.reduce((sum, part) => sum + part.length, 0);
+	if (!isOrdered || parts.length > MOST_PARTS || length > MOST_BYTES) {
+		throw new Malformed('the parts of the state are not in order, or too many');
+	}
 	const proof = proofOf(parts);
 	for (const part of parts) {
 		let isNeeded = false;
@@ -108,8 +113,10 @@ function checkParts(root, parts, keys) {
  *
  * @param {Uint8Array} bytes The file.
  * @param {Uint8Array} genesis The hash of the chain's first block.
- * @returns {{owner: Uint8Array, dataset: number, keeper: Uint8Array, block: number, date: number | null, entry: import('./sharing/proven.mjs').Keeper}}
- * What the state after the block `block` says of the keeper.
+ * @returns {{owner: Uint8Array, dataset: number, keeper: Uint8Array, block: number, date: number | null, entry: import('./sharing/proven.mjs').Keeper, periodLength: number | null, isDevelopment: boolean}}
+ * What the state after the block `block` says of the keeper, how many blocks a period has, or null if that is the runtime's default,
+ * and whether the voters were all development accounts at some time: their secrets are public, so anyone can make such a receipt.
+ * The chain counts a period that was missed only when the keeper proves, leaves or is reported: those that are over since `entry.settled` are not counted.
  * @throws {NotProven} `WrongGenesis`, `NotFinal`, `UnknownStorage`, or `NoKeeper`.
  * @throws {Malformed}
  * @throws {import('./light/errors.mjs').BadProof}
@@ -123,11 +130,13 @@ export function verifyKeeperReceipt(bytes, genesis) {
 		throw new Malformed('the blocks of the receipt are not in order');
 	}
 	finality.follow(concat(steps.bytes, [1]));
-	const [key, versionKey] = [keeperKey(owner, dataset, keeper), keepersVersionKey()];
-	const proof = checkParts(finality.head.stateRoot, parts, [key, versionKey]);
+	const [key, versionKey, periodKey] = [keeperKey(owner, dataset, keeper), keepersVersionKey(), keepersPeriodKey()];
+	const proof = checkParts(finality.head.stateRoot, parts, [key, versionKey, periodKey]);
 	const version = proof.get(versionKey, (reader) => reader.u16()) ?? 0;
 	if (version !== KEEPERS_VERSION) throw new NotProven('UnknownStorage', `the chain keeps keepers in version ${version}`);
 	const entry = proof.get(key, readKeeper);
 	if (entry === null) throw new NotProven('NoKeeper', 'the account of the receipt keeps no copy');
-	return { owner, dataset, keeper, block: finality.head.number, date: finality.date, entry };
+	const periodLength = proof.get(periodKey, (reader) => reader.u32());
+	const { head, date, wasDevelopment: isDevelopment } = finality;
+	return { owner, dataset, keeper, block: head.number, date, entry, periodLength, isDevelopment };
 }

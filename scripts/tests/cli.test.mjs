@@ -814,7 +814,9 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	await ok('dataset', 'epoch', '0', ...school);
 	const renew = (...more) => ['dataset', 'renew', '0', ...more, ...school];
 	assert.deepEqual((await ok(...renew('--except', other)))[0].renewed, []);
-	const [renewed] = await ok(...renew());
+	const renewal = await run(['--json', ...renew()]);
+	assert.match(renewal.stderr, new RegExp(`^due: .* to ${otherAddress}$`, 'm'));
+	const renewed = JSON.parse(renewal.stdout);
 	assert.deepEqual([renewed.dataset, renewed.epoch, renewed.skipped], [0, 2, []]);
 	assert.deepEqual(renewed.renewed.map(({ grantee }) => grantee), [otherAddress]);
 	assert.deepEqual((await ok(...renew('--from', '0')))[0].renewed, []);

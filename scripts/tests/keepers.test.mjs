@@ -118,7 +118,7 @@ async function showsTheKeeper(owner, keeper, block) {
 	assert.deepEqual([pot.keepers, pot.amount], [1, pot.share * 99n]);
 }
 
-/** Checks that a receipt proves the keeper and the block of its last proof, without a node, and not with a bit changed. */
+/** Checks that a receipt proves the keeper and the block of its last proof, without a node. */
 async function hasAReceipt(owner, keeper, block) {
 	const of = ['--keeper', keeper.address, '--owner', owner.address, '--dataset', '0'];
 	const [written] = await ok('receipt', ...of, '-o', 'keeper.receipt');
@@ -132,21 +132,22 @@ async function hasAReceipt(owner, keeper, block) {
 	assert.ok(after === written.block && after >= block);
 	const read = verifyKeeperReceipt(receipt, client.genesis);
 	assert.deepEqual([client.address(read.keeper), read.entry.proven, read.block], [keeper.address, block, after]);
+	assert.deepEqual([read.isDevelopment, read.periodLength], [true, PERIOD]);
+	const { settled, inARow, periodLength, uncounted } = proved;
+	const over = Math.floor(after / PERIOD) - 1;
+	assert.deepEqual([settled, inARow, periodLength], [read.entry.settled, 0, PERIOD]);
+	assert.equal(uncounted, Math.max(over - settled, 0));
 	// Who keeps nothing gets none, and the block of an event is not named beside a keeper.
 	const none = await run('receipt', '--keeper', owner.address, ...of.slice(2));
 	assert.equal(none.code, REFUSED);
 	assert.match(none.stderr, /keeps no copy of dataset 0/);
 	assert.equal((await run('receipt', '7', ...of)).code, USAGE);
-	for (let bit = 5; bit < receipt.length * 8; bit += 11) {
-		const flipped = receipt.slice();
-		flipped[bit >> 3] ^= 1 << (bit & 7);
-		const names = ['Malformed', 'WrongGenesis', 'NotFinal', 'BadProof', 'NoKeeper', 'UnknownStorage'];
-		assert.throws(() => verifyKeeperReceipt(flipped, client.genesis), (error) => names.includes(error.name), `bit ${bit}`);
-		if (bit % 1100 !== 5) continue;
-		writeFileSync(path, flipped);
-		const { code, stderr } = await run('verify', path, ...genesis);
-		assert.equal(code, NOT_AUTHENTIC, `bit ${bit}: ${stderr}`);
-	}
+	// light.test.mjs flips all bits of a receipt that is always the same.
+	const flipped = receipt.slice();
+	flipped[receipt.length - 5] ^= 1;
+	writeFileSync(path, flipped);
+	const { code, stderr } = await run('verify', path, ...genesis);
+	assert.equal(code, NOT_AUTHENTIC, stderr);
 }
 
 before(

@@ -12,12 +12,15 @@ import { parse } from '../lib/conditions.mjs';
 import { condition } from '../lib/light/condition.mjs';
 import { Finality } from '../lib/light/finality.mjs';
 import { decode, little } from '../lib/light/scale.mjs';
-import { control, controlKey, SHARING_VERSION, votersKey } from '../lib/light/storage.mjs';
+import { control, controlKey, keeperKey, keepersPeriodKey, keepersVersionKey, SHARING_VERSION, votersKey } from '../lib/light/storage.mjs';
 import { StateProof } from '../lib/light/trie.mjs';
 import { hex } from '../lib/sharing/encoding.mjs';
+import { verifyKeeperReceipt } from '../lib/receipts.mjs';
 import { Verified } from '../lib/sharing/proven.mjs';
 
-const secret = (seed) => new Uint8Array(32).fill(seed);
+/** The secret of the development account //Alice, which is public. */
+const ALICE = Uint8Array.from(Buffer.from('abf8e5bdbe30c65656c0a3cbd181ff8a56294a69dfedd27982aace4a76909115', 'hex'));
+const secret = (seed) => (seed === ALICE ? ALICE : new Uint8Array(32).fill(seed));
 /** A compact integer of up to 14 bits. */
 const compact = (value) => (value < 64 ? [value << 2] : little((value << 2) | 1, 2));
 const list = (items) => concat(compact(items.length), ...items);
@@ -203,4 +206,88 @@ test('an old finalized block is not read from, also at first contact', async () 
 	assert.equal((await client(now - 16 * 60, 3600).proven()).block.number, 5);
 	// A clock that is behind the chain's.
 	assert.equal((await client(now + 60).proven()).block.number, 5);
+});
+
+/** Returns the first byte of a node of a trie with these nibbles, and what continues their number. */
+const counted = (kind, count) => (count < 63 ? [kind | count] : [kind | 63, count - 63]);
+
+/** Builds the trie of some entries, whose keys are given in nibbles. Returns all its nodes, the root last. */
+function trie(entries) {
+	const packed = (nibbles) => Uint8Array.from(Buffer.from((nibbles.length % 2 ? '0' : '') + nibbles.join(''), 'hex'));
+	const build = (some) => {
+		const [{ nibbles: path, value }] = some;
+		if (some.length === 1) return [concat(counted(0x40, path.length), packed(path), blob(value))];
+		const shared = path.findIndex((nibble, index) => some.some(({ nibbles }) => nibbles[index] !== nibble));
+		const below = [];
+		let present = 0;
+		const nodes = [];
+		for (let child = 0; child < 16; child++) {
+			const rest = some.filter(({ nibbles }) => parseInt(nibbles[shared], 16) === child);
+			if (rest.length === 0) continue;
+			const built = build(rest.map(({ nibbles, value }) => ({ nibbles: nibbles.slice(shared + 1), value })));
+			present |= 1 << child;
+			const root = built.at(-1);
+			below.push(blob(root.length < 32 ? root : hash(root)));
+			nodes.push(...built.filter((node) => node.length >= 32));
+		}
+		return [...nodes, concat(counted(0x80, shared), packed(path.slice(0, shared)), little(present, 2), ...below)];
+	};
+	return build(entries.map(([key, value]) => ({ nibbles: [...Buffer.from(key).toString('hex')], value })));
+}
+
+/** Makes the receipt of a keeper, which is always the same: with these first voters, a change of voters, and the block 17. */
+function keeperReceipt(seeds) {
+	const [owner, keeper] = [secret(7), secret(8)];
+	const entry = concat(blob(utf8('s3://copies')), little(1, 16), little(2, 4), [1], little(9, 4), ...[3, 1, 2, 0, 0].map((n) => little(n, 4)));
+	const entries = [[keeperKey(owner, 3, keeper), entry], [keepersVersionKey(), little(0, 2)], [keepersPeriodKey(), little(3, 4)]];
+	const parts = trie(entries);
+	const voting = concat([0x7f, 1], votersKey(), blob(voters(seeds)));
+	const genesis = header(0, new Uint8Array(32), [], hash(voting));
+	const tenth = header(10, hash(genesis), [change([2])]);
+	const newest = header(17, hash(tenth), [], hash(parts.at(-1)));
+	const followed = [[tenth, votes(tenth, 10, 0, seeds)], [newest, votes(newest, 17, 1, [2])]];
+	const make = (parts) => concat(
+		utf8('isthmus/keeper-receipt/v1'),
+		genesis,
+		list([blob(voting)]),
+		list(followed.map((step) => concat(...step))),
+		owner,
+		little(3, 4),
+		keeper,
+		list(parts.map(blob)),
+	);
+	return { genesis: hash(genesis), make, parts: parts.toSorted((one, other) => Buffer.compare(one, other)) };
+}
+
+test('the receipt of a keeper proves its entry and the length of periods, and no bit of it can be changed', () => {
+	const { genesis, make, parts } = keeperReceipt([1]);
+	const receipt = make(parts);
+	const proved = verifyKeeperReceipt(receipt, genesis);
+	assert.deepEqual([proved.block, proved.entry.proven, proved.entry.settled, proved.periodLength], [17, 9, 3, 3]);
+	assert.equal(proved.isDevelopment, false);
+	const names = {};
+	for (let bit = 0; bit < receipt.length * 8; bit++) {
+		const flipped = receipt.slice();
+		flipped[bit >> 3] ^= 1 << (bit & 7);
+		assert.throws(() => verifyKeeperReceipt(flipped, genesis), ({ name }) => {
+			names[name] = (names[name] ?? 0) + 1;
+			return true;
+		}, `bit ${bit}`);
+	}
+	// Each bit is refused for one reason, always the same.
+	assert.deepEqual(names, { BadProof: 2846, Malformed: 353, NoKeeper: 544, NotFinal: 4763, WrongGenesis: 774 });
+	// What proves nothing, and more than is looked at.
+	const refused = (parts) => assert.throws(() => verifyKeeperReceipt(make(parts), genesis), { name: 'Malformed' });
+	refused([...parts, new Uint8Array(40).fill(255)]);
+	refused([...parts].reverse());
+	refused([...parts, new Uint8Array(8_000).fill(255)]);
+	refused(Array.from({ length: 63 }, (_, index) => new Uint8Array(8_000).fill(index)));
+});
+
+test('a receipt of a keeper says whether its voters were development accounts at some time', () => {
+	const { genesis, make, parts } = keeperReceipt([ALICE]);
+	// The last voters are others.
+	assert.equal(verifyKeeperReceipt(make(parts), genesis).isDevelopment, true);
+	const mixed = keeperReceipt([ALICE, 1]);
+	assert.equal(verifyKeeperReceipt(mixed.make(mixed.parts), mixed.genesis).isDevelopment, false);
 });

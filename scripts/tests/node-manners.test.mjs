@@ -139,7 +139,7 @@ test('says what is wrong with the file of a chain specification', { timeout }, a
 		[[{ ...change, ethash: 'full' }], [], /`ethash` cannot change at a height: remove it from the change/],
 		[[change], [change], /the planned change from block 5 does not begin after the last one of genesis, from block 5/],
 		[[], [{ fromBlock: 5, blockReward: 1 }], /names `blockReward`, which a node cannot change alone/],
-		[[], [{ fromBlock: 5, minimumDificulty: '0x400' }], /unknown field `minimumDificulty`, expected one of `fromBlock`/],
+		[[], [{ fromBlock: 5, minDifficulty: '0x400' }], /unknown field `minDifficulty`, expected one of `fromBlock`/],
 	]) {
 		const plain = JSON.parse(stdout);
 		plain.genesis.runtimeGenesis.patch.proofOfWork.parameters.changes = changes;
@@ -151,7 +151,7 @@ test('says what is wrong with the file of a chain specification', { timeout }, a
 		['plannedChange', (spec) => spec],
 		['plannedChanges', ({ genesis }) => genesis.runtimeGenesis],
 		['proofOfwork', ({ genesis }) => genesis.runtimeGenesis.patch],
-		['planedChanges', ({ genesis }) => genesis.runtimeGenesis.patch.proofOfWork.parameters],
+		['changed', ({ genesis }) => genesis.runtimeGenesis.patch.proofOfWork.parameters],
 	]) {
 		const plain = JSON.parse(stdout);
 		field(plain)[name] = [change];

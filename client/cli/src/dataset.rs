@@ -24,7 +24,9 @@ use crate::{
 	text::{account, shown},
 };
 use changed::Changed;
-use isthmus_sdk::{AccountId, BlockNumber, DatasetId, Epoch, Identity, Leaves, Location};
+use isthmus_sdk::{
+	sharing::Readers, AccountId, BlockNumber, DatasetId, Epoch, Identity, Leaves, Location,
+};
 use policy::PolicyOpts;
 use serde::Serialize;
 use std::{fmt, path::PathBuf};
@@ -89,6 +91,10 @@ enum Command {
 		/// Reader who gets no grant; may be repeated
 		#[arg(long, value_name = "ACCOUNT", value_parser = account)]
 		except: Vec<AccountId>,
+
+		/// Do not ask on the terminal, and renew also if the chain may have forgotten a revocation
+		#[arg(long, short)]
+		yes: bool,
 	},
 	/// Erase the keys of leaves of an erasable epoch: no one can open what is stored there any more
 	#[command(after_help = erase::HELP)]
@@ -197,7 +203,15 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 			dataset,
 			from,
 			except,
-		} => Box::new(renew::run(context, identity, dataset, from, except).await?),
+			yes,
+		} => {
+			let readers = Readers {
+				from,
+				except,
+				all: yes,
+			};
+			Box::new(renew::run(context, identity, dataset, readers).await?)
+		}
 		Command::Erase {
 			dataset,
 			leaves,

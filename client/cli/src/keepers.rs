@@ -11,6 +11,8 @@ use std::fmt;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ListedKeeper {
 	dataset: DatasetId,
+	/// How many periods in a row it has missed, as far as they are counted.
+	in_a_row: u32,
 	/// In how many periods it proved.
 	kept: u32,
 	keeper: AccountId,
@@ -19,6 +21,8 @@ pub(crate) struct ListedKeeper {
 	missed: u32,
 	/// The block of its last proof.
 	proven: Option<BlockNumber>,
+	/// The last period that is counted.
+	settled: u32,
 	since: BlockNumber,
 }
 
@@ -31,11 +35,13 @@ impl From<Kept> for ListedKeeper {
 		} = kept;
 		Self {
 			dataset,
+			in_a_row: keeper.in_a_row,
 			kept: keeper.kept,
 			keeper: account,
 			location: keeper.location.to_string(),
 			missed: keeper.missed,
 			proven: keeper.proven,
+			settled: keeper.settled,
 			since: keeper.since,
 		}
 	}
@@ -63,6 +69,11 @@ impl ListedKeeper {
 			missed => format!("; missed {}", count(*missed, "period")),
 		};
 		format!("keeps dataset {dataset} at {location} since block {since}; {proofs}{missed}")
+	}
+
+	/// Returns the last period that is counted.
+	pub(crate) fn settled(&self) -> u32 {
+		self.settled
 	}
 
 	/// Returns the account.

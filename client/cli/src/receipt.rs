@@ -14,7 +14,8 @@ use crate::{
 };
 use isthmus_sdk::{
 	history::{history, ProvenEvent},
-	receipt::{keeper_receipt, receipt},
+	keepers::Kept,
+	receipt::{keeper_receipt, kept, receipt},
 	AccountId, BlockNumber, DatasetId,
 };
 use serde::Serialize;
@@ -149,16 +150,17 @@ async fn of_keeper(context: &Context, opts: &Opts, keeper: &AccountId) -> Result
 	let best = client.best().await?;
 	let (dataset, _) = best.dataset_of(&owner, opts.dataset).await?;
 	let keepers = client.proven().await?.keepers(&owner).await?;
-	let mut keepers = keepers.into_iter();
-	let kept = keepers.find(|kept| (kept.dataset, kept.account) == (dataset, *keeper));
-	let kept = kept.ok_or_else(|| {
-		Error::refused(format!(
+	let is_it = |kept: &Kept| (kept.dataset, kept.account) == (dataset, *keeper);
+	if !keepers.iter().any(is_it) {
+		return Err(Error::refused(format!(
 			"{keeper} keeps no copy of dataset {dataset} of {owner} in the finalized state"
 		))
-		.hint(format!("list them: isthmus list keepers --owner {owner}"))
-	})?;
-	let listed = ListedKeeper::from(kept);
+		.hint(format!("list them: isthmus list keepers --owner {owner}")));
+	}
 	let receipt = keeper_receipt(client, &owner, dataset, keeper).await?;
+	// What the receipt says: the state may have changed since the look above.
+	let proved = receipt.clone().verify(client.genesis().into());
+	let listed = ListedKeeper::from(kept(&proved.map_err(isthmus_sdk::Error::from)?)?);
 	let block = receipt.steps.last().map_or(0, |step| step.header.number);
 	Ok(Made {
 		receipt: receipt.to_bytes(),

@@ -49,8 +49,10 @@ Only the current epoch of a dataset is granted, and nothing to a reader whose gr
 was revoked in the last week: those requests are left for you to answer. A policy can select
 consumers by their kind, which is what they declared when they registered.
 
-A request for a range with erased leaves that offers nothing is rejected with a reason that names
-them, and what is left is granted in the same step. Your account pays the deposits of these grants.
+A request for a range with erased leaves is left for you, too. With --left, it is rejected if no
+grant can answer it, because it offers a payment or nothing is left; the reason is public, and names
+the leaves. If it offers nothing and one range is left, that is granted in the same step. Your
+account pays the deposit of this grant, and such an answer is sent once.
 
 Example:
   isthmus dataset policy 0 --longest-term 10000 --key school.key
@@ -91,6 +93,10 @@ pub(crate) struct Opts {
 	/// Also grant epochs before the current one
 	#[arg(long)]
 	earlier_epochs: bool,
+
+	/// Also answer requests for ranges with erased leaves, whose grants take deposits of your account
+	#[arg(long)]
+	left: bool,
 
 	/// Also grant to readers whose grant on the dataset was revoked
 	#[arg(long)]
@@ -141,6 +147,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		reserve: opts.reserve,
 		depth: authorize::depth(opts.confirmations),
 		earlier_epochs: opts.earlier_epochs,
+		left: opts.left,
 		revoked_readers: opts.revoked_readers,
 	};
 	let memory = match &opts.memory {
@@ -277,16 +284,16 @@ fn print(context: &Context, served: Served) {
 		request,
 		asked,
 		outcome,
+		given_up,
 	} = served;
 	match outcome {
 		Ok(included) => {
 			if let Some(reason) = reason(&included, request) {
 				let consumer = asked.consumer;
 				tell(format_args!(
-					"request {request} of {consumer} is rejected, and what is left is granted: {reason}"
+					"request {request} of {consumer} is rejected: {reason}"
 				));
 			}
-			// Of a range with erased leaves, several are left.
 			let granted = included.events.iter().filter_map(Event::granted);
 			let granted = granted.map(|granted| Granted {
 				block: included.number(),
@@ -295,12 +302,22 @@ fn print(context: &Context, served: Served) {
 				request,
 				scope: (&granted.terms.scope).into(),
 			});
+			let granted: Vec<_> = granted.collect();
+			if granted.is_empty() {
+				return;
+			}
 			// The request is granted already, so a full disk under the log does not stop the command.
-			if let Err(error) = context.output.print(&Lines(granted.collect())) {
+			if let Err(error) = context.output.print(&Lines(granted)) {
 				context.output.fail(&error);
 			}
 		}
-		Err(error) => tell(refused(request, &asked.consumer, &error)),
+		Err(error) => {
+			let refused = refused(request, &asked.consumer, &error);
+			match given_up {
+				true => tell(format_args!("{refused}; it is not answered again")),
+				false => tell(refused),
+			}
+		}
 	}
 }
 

@@ -8,11 +8,11 @@ use crate::{
 	options::Options,
 	report::Report,
 	stderr::tell,
-	text::date,
+	text::{count, date},
 	trace::text,
 };
 use isthmus_sdk::{
-	receipt::{kept, KeeperReceipt, Proved, ProvedKeeper, Receipt, ReceiptError},
+	receipt::{kept, uncounted, KeeperReceipt, Proved, ProvedKeeper, Receipt, ReceiptError},
 	to_hex, AccountId, Event,
 };
 use serde::{Serialize, Serializer};
@@ -113,6 +113,25 @@ impl VerifiedKeeper {
 	fn hash(&self) -> String {
 		to_hex(self.proved.header.hash().as_bytes())
 	}
+
+	/// Returns how many periods since the last one that is counted are over; `None` if that is not proven.
+	fn uncounted(&self) -> Option<u32> {
+		uncounted(&self.proved, self.keeper.settled())
+	}
+}
+
+/// Says how many periods since the last one that is counted are over. The chain counts a period that was missed only when the
+/// keeper proves, leaves or is reported.
+fn not_counted(uncounted: Option<u32>, settled: u32) -> Option<String> {
+	match uncounted {
+		Some(0) => None,
+		Some(1) => Some("1 period since is not counted".into()),
+		Some(periods) => Some(format!(
+			"{} since are not counted",
+			count(periods, "period")
+		)),
+		None => Some(format!("periods after period {settled} are not counted")),
+	}
 }
 
 impl Serialize for VerifiedKeeper {
@@ -127,7 +146,9 @@ impl Serialize for VerifiedKeeper {
 			fields.insert("genesis".into(), self.genesis.clone().into());
 			fields.insert("hash".into(), self.hash().into());
 			fields.insert("owner".into(), owner.into());
+			fields.insert("periodLength".into(), proved.period_length.into());
 			fields.insert("timestamp".into(), proved.timestamp().into());
+			fields.insert("uncounted".into(), self.uncounted().into());
 		}
 		json.serialize(serializer)
 	}
@@ -137,7 +158,11 @@ impl fmt::Display for VerifiedKeeper {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		let Self { keeper, proved, .. } = self;
 		writeln!(f, "keeper {}", keeper.account())?;
-		writeln!(f, "       {}", keeper.standing())?;
+		write!(f, "       {}", keeper.standing())?;
+		if let Some(text) = not_counted(self.uncounted(), keeper.settled()) {
+			write!(f, "; {text}")?;
+		}
+		writeln!(f)?;
 		writeln!(f, "owner  {}", AccountId::from(proved.owner))?;
 		write!(f, "place  the state after block {}", proved.header.number)?;
 		if let Some(timestamp) = proved.timestamp() {
@@ -224,4 +249,18 @@ fn of_event(opts: &Opts, options: &Options, bytes: &[u8]) -> Result<Verified, Er
 		genesis: to_hex(&genesis),
 		address,
 	})
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn what_a_receipt_does_not_count_is_said() {
+		assert_eq!(not_counted(Some(0), 7), None);
+		let said = |uncounted| not_counted(uncounted, 7).unwrap_or_default();
+		assert_eq!(said(Some(1)), "1 period since is not counted");
+		assert_eq!(said(Some(3)), "3 periods since are not counted");
+		assert_eq!(said(None), "periods after period 7 are not counted");
+	}
 }

@@ -18,8 +18,10 @@ use sp_runtime::traits::Header as _;
 
 /// The first bytes of a keeper's receipt: the format and its version.
 const LABEL: &[u8; 25] = b"isthmus/keeper-receipt/v1";
-/// The largest number of parts of the state: two entries have at most 64 on their way each, and a value.
+/// The largest number of parts of the state: three entries have at most 64 on their way each, and a value.
 const MOST: usize = 256;
+/// The most bytes that these parts have together. Which of them are needed is found out by leaving each of them out.
+const MOST_BYTES: usize = 256 * 1024;
 
 /// What proves a keeper's entry.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -36,7 +38,8 @@ pub struct KeeperReceipt {
 	pub dataset: DatasetId,
 	/// The keeper.
 	pub keeper: Account,
-	/// The parts of the state that prove the entry and the version of the keepers' storage, in the order of their bytes.
+	/// The parts of the state that prove the entry, the version of the keepers' storage and the length of their periods, in the
+	/// order of their bytes.
 	pub proof: Vec<Vec<u8>>,
 }
 
@@ -55,6 +58,8 @@ pub struct ProvedKeeper {
 	pub version: u16,
 	/// The entry.
 	pub entry: Vec<u8>,
+	/// How many blocks a period has; `None` if the state has no length, and it is the runtime's default.
+	pub period_length: Option<u32>,
 	/// Whether the voters were all development accounts at some time. Their secrets are public, so anyone can make such
 	/// a receipt.
 	pub is_development: bool,
@@ -68,11 +73,13 @@ impl ProvedKeeper {
 }
 
 impl KeeperReceipt {
-	/// Returns the keys of the entries that are proven: of the keeper, and of the version of the storage.
-	pub fn keys(owner: &Account, dataset: DatasetId, keeper: &Account) -> [Vec<u8>; 2] {
+	/// Returns the keys of the entries that are proven: of the keeper, of the version of the storage, and of the length of
+	/// periods.
+	pub fn keys(owner: &Account, dataset: DatasetId, keeper: &Account) -> [Vec<u8>; 3] {
 		[
 			storage::keeper(owner, dataset, keeper),
 			storage::keepers_version(),
+			storage::keepers_period(),
 		]
 	}
 
@@ -123,17 +130,20 @@ impl KeeperReceipt {
 		let root = *header.state_root();
 		// Each part is needed and has its place, so that no other file proves the same.
 		let has_order = self.proof.is_sorted_by(|one, next| one < next);
-		if !has_order || self.proof.len() > MOST || needed(root, &self.proof, &keys)? != self.proof
+		if !has_order
+			|| is_too_large(&self.proof)
+			|| needed(root, &self.proof, &keys)? != self.proof
 		{
 			return Err(ReceiptError::Malformed);
 		}
 		let mut proof = Proof::new(root);
 		proof.add(self.proof);
-		let [entry, version] = &keys;
+		let [entry, version, period] = &keys;
 		let entry = proof.value(entry)?;
 		Ok(ProvedKeeper {
 			entry: entry.ok_or(ReceiptError::NoKeeper(header.number))?,
 			version: proof.get(version)?.unwrap_or_default(),
+			period_length: proof.get(period)?,
 			header,
 			owner,
 			dataset,
@@ -143,12 +153,21 @@ impl KeeperReceipt {
 	}
 }
 
+/// Returns whether there are more parts of a state, or larger ones, than some entries need.
+fn is_too_large(parts: &[Vec<u8>]) -> bool {
+	parts.len() > MOST || parts.iter().map(Vec::len).sum::<usize>() > MOST_BYTES
+}
+
 /// Returns those of some parts of a state without which these entries are not proven, in the order of their bytes.
 ///
 /// # Errors
 ///
-/// Returns a [`ProofError`] if the entries are not proven.
+/// Returns a [`ProofError`] if the entries are not proven, and [`ProofError::Malformed`] if there are more than 256 parts, or
+/// they have more than 256 KiB.
 pub fn needed(root: Hash, parts: &[Vec<u8>], keys: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, ProofError> {
+	if is_too_large(parts) {
+		return Err(ProofError::Malformed);
+	}
 	let mut parts = parts.to_vec();
 	parts.sort_unstable();
 	parts.dedup();

@@ -124,7 +124,7 @@ pub(crate) fn store_part<'py>(
 	};
 	let store = || async move {
 		let stored = frame.store_part(&keys, number, stream).await;
-		Ok(stored.map_err(Raised::from)?)
+		stored.map_err(|error| PyErr::from(Raised::from(error)))
 	};
 	let part: Part = wait(py, store)?;
 	Ok(PyBytes::new(py, &part.to_bytes()))

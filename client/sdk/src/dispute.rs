@@ -258,7 +258,7 @@ pub async fn answered(
 ) -> Result<Option<GrantEntry>, Error> {
 	let asked = seen.request(id).await?;
 	let agreement = Some(digest(&asked.ok_or(Error::RequestGone(id))?));
-	let mut heads = client.heads().await?;
+	let (mut heads, mut finals) = (client.heads().await?, client.final_heads().await?);
 	let mut gone = None;
 	let answer = async {
 		loop {
@@ -281,7 +281,11 @@ pub async fn answered(
 					return Ok(None);
 				}
 			}
-			heads.next().await?;
+			// The block that closed the request may be finalized, and no other one follow it.
+			tokio::select! {
+				head = heads.next() => head?,
+				head = finals.next() => head?,
+			};
 		}
 	};
 	client.patiently(Wait::Answer, answer).await

@@ -153,6 +153,14 @@ pub enum Error {
 	/// Leaves of a request's range were erased, and it was not to be waited for until it is final. Nothing was sent.
 	#[error("leaves of the range were erased, and request {0} is rejected for that only once it is final: a rejection names no digest, and could meet another request")]
 	OnlyWhenFinal(RequestId),
+	/// The chain may have forgotten that readers of an earlier epoch had a grant revoked. Nothing was sent.
+	#[error("grants of readers who had another one revoked may be among those on epoch {epoch} of dataset {dataset}: the chain remembers a revocation for a week, and the node cannot show that this epoch ended later")]
+	RevocationsForgotten {
+		/// The dataset.
+		dataset: DatasetId,
+		/// The earlier epoch.
+		epoch: Epoch,
+	},
 	/// The owner cannot pay a grant's fee.
 	#[error("a grant needs {} for its fees, but the account has {}", ist(*.needed), ist(*.free))]
 	InsufficientFunds {

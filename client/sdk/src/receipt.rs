@@ -8,7 +8,7 @@ use crate::{
 };
 use codec::DecodeAll;
 use isthmus_light::{keep_until, needed, Finality, Hash, Header, Step, Steps};
-use isthmus_storage_proof::state::STORAGE_VERSION;
+use isthmus_storage_proof::{periods, state::STORAGE_VERSION};
 use serde::Deserialize;
 use subxt::rpcs::rpc_params;
 
@@ -113,6 +113,19 @@ pub fn kept(proved: &ProvedKeeper) -> Result<Kept, Error> {
 	})
 }
 
+/// Returns how many periods are over of those after the last one that a keeper's receipt [counts](Keeper::settled) as kept or
+/// missed. The chain counts a period that was missed only when the keeper proves, leaves or is reported. `None` if the receipt
+/// does not prove how long periods are.
+pub fn uncounted(proved: &ProvedKeeper, settled: u32) -> Option<u32> {
+	uncounted_at(proved.header.number, proved.period_length?, settled)
+}
+
+/// Returns how many periods of a length are over at a block, after one that is counted.
+fn uncounted_at(block: BlockNumber, length: u32, settled: u32) -> Option<u32> {
+	let period = periods::of(block, length)?;
+	Some(period.saturating_sub(1).saturating_sub(settled))
+}
+
 /// Returns the votes from the first block to the first block that is voted for and not before block `number`. Waits until
 /// there is one.
 async fn steps(
@@ -175,4 +188,19 @@ async fn nearest(
 		}
 	}
 	Ok((steps, headers))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn the_period_of_the_block_and_those_that_are_counted_are_not_missing() {
+		// Block 17 is in period 5, which is not over.
+		for (settled, expected) in [(0, 4), (3, 1), (4, 0), (5, 0)] {
+			assert_eq!(uncounted_at(17, 3, settled), Some(expected), "{settled}");
+		}
+		assert_eq!(uncounted_at(0, 3, 0), Some(0));
+		assert_eq!(uncounted_at(17, 0, 0), None);
+	}
 }

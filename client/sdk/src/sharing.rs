@@ -9,14 +9,14 @@ mod partly;
 mod renewal;
 mod revocation;
 
+pub(crate) use answers::{answer, is_open, ANSWER_COST};
 pub use answers::{authorize, digest, expiry};
-pub(crate) use answers::{is_open, ANSWER_COST};
 pub use asking::{publish, request, Ask};
 pub use isthmus_sharing::terms::{LEAST_TIME, TERM_SLACK};
 pub use keys::{epoch_id, open, seal};
-pub(crate) use partly::answer_left;
+pub(crate) use partly::answer_part;
 pub use partly::{authorize_left, grant_left, Given};
-pub use renewal::{renew, Readers, Renewal};
+pub use renewal::{renew, renewable, Readers, Renewable, Renewal};
 pub use revocation::{revoke, Revocation};
 
 use crate::{

@@ -7,6 +7,10 @@ use isthmus_node::{
 };
 use isthmus_primitives::params::{ChangesError, DifficultyRule, RuleChange};
 use serde_json::{json, Value};
+use std::{
+	fs,
+	sync::atomic::{AtomicUsize, Ordering},
+};
 
 /// Returns a development chain's specification with this table and fork identifier.
 fn spec(planned: &Value, fork: Option<&str>) -> ChainSpec {
@@ -126,10 +130,13 @@ fn load_edited(edit: impl FnOnce(&mut Value)) -> Result<ChainSpec, SpecError> {
 	let text = chain_spec::load("dev").unwrap().as_json(false).unwrap();
 	let mut json: Value = serde_json::from_str(&text).unwrap();
 	edit(&mut json);
-	let folder = tempfile::tempdir().unwrap();
-	let path = folder.path().join("chain.json");
-	std::fs::write(&path, json.to_string()).unwrap();
-	chain_spec::load(path.to_str().unwrap())
+	static WRITTEN: AtomicUsize = AtomicUsize::new(0);
+	let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+	let path = format!("{}/edited-{number}.json", env!("CARGO_TARGET_TMPDIR"));
+	fs::write(&path, json.to_string()).unwrap();
+	let loaded = chain_spec::load(&path);
+	fs::remove_file(&path).unwrap();
+	loaded
 }
 
 /// A misspelt field would leave a rule out without a word.
@@ -184,7 +191,7 @@ fn a_field_that_no_one_reads_is_refused() {
 #[test]
 fn a_change_with_a_field_that_no_one_reads_is_refused() {
 	for change in [
-		json!({ "fromBlock": 9, "minimumDificulty": "0x400" }),
+		json!({ "fromBlock": 9, "minDifficulty": "0x400" }),
 		json!({ "fromBlock": 9, "difficultyRule": { "homestead": { "bomb": false, "bombs": true } } }),
 	] {
 		let refused = load_edited(|spec| spec["plannedChanges"] = json!([change])).map(|_| ());

@@ -125,6 +125,8 @@ export class Finality {
 	#voters;
 	/** The newest block that is proven to be finalized: `number`, `hash`, `stateRoot`. */
 	head;
+	/** Whether all voters were development accounts at one of the steps that were followed. */
+	wasDevelopment = false;
 
 	/**
 	 * Begins with a chain's first block.
@@ -168,7 +170,10 @@ export class Finality {
 		const { steps: all, isFinished } = decode(proof, steps);
 		const before = [this.head, this.#voters, this.#setId];
 		try {
-			all.forEach((step, index) => this.#advance(step, isFinished && index + 1 === all.length));
+			all.forEach((step, index) => {
+				this.wasDevelopment ||= this.isDevelopment;
+				this.#advance(step, isFinished && index + 1 === all.length);
+			});
 		} catch (error) {
 			[this.head, this.#voters, this.#setId] = before;
 			throw error;

@@ -50,6 +50,8 @@ export const factsVersionKey = () => key(FACTS, ':__STORAGE_VERSION__:');
 export const reportsKey = (source, topic) => key(FACTS, 'Reports', chosenName(source), chosenName(topic));
 
 export const keepersVersionKey = () => key(KEEPERS, ':__STORAGE_VERSION__:');
+/** The key of the length of keepers' periods. There is none if it is the runtime's default. */
+export const keepersPeriodKey = () => key(KEEPERS, 'PeriodLength');
 /** The beginning of the keys of a dataset's keepers. */
 export const keepersKey = (owner, dataset) => key(KEEPERS, 'Keepers', chosen(owner), counted(dataset, 4));
 export const keeperKey = (owner, dataset, account) => concat(keepersKey(owner, dataset), chosen(account));

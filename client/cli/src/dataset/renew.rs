@@ -2,26 +2,31 @@
 //! `isthmus dataset renew`: gives the readers of an earlier epoch their grants again, for the current one.
 
 use crate::{
+	confirm::confirm,
 	context::Context,
 	describe::no_epoch,
 	error::Error,
 	revoke::{skipped, Skipped},
-	text::count,
+	stderr::tell,
+	text::{count, Range},
 };
 use isthmus_sdk::{
-	sharing::{renew, Readers, Renewal},
+	sharing::{renew, renewable, Readers, Renewable, Renewal},
 	AccountId, DatasetId, Epoch, GrantId, Identity,
 };
 use serde::Serialize;
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 /// What to know before grants are renewed.
 pub(crate) const HELP: &str = "\
 `isthmus revoke` renews the grants of the other readers. Use this if it was interrupted and cannot
 be resumed, because its node no longer has the state of that time, or after `isthmus dataset epoch`.
 Grants that a reader has on the current epoch already are not given again. Readers with a revoked
-grant on the earlier epoch or on one since then get none. The chain forgets a revocation after a
-week: name such a reader with --except, if it has other grants. `isthmus list given` shows them.
+grant on the earlier epoch or on one since then get none.
+
+The chain forgets a revocation after a week. If the node cannot show that the earlier epoch ended
+later than that, as a node that prunes states cannot, the command lists the readers and refuses:
+name those who may not read any more with --except, or pass --yes if all of them may.
 
 Examples:
   isthmus dataset renew 0 --key school.key
@@ -70,17 +75,40 @@ impl fmt::Display for Renewed {
 	}
 }
 
+/// Lists the readers who are due, and asks whether they get grants. If the chain may have forgotten that one of them had a grant
+/// revoked, and nothing on the command line says that this was looked into, [`renew`] refuses.
+fn ask(
+	context: &Context,
+	dataset: DatasetId,
+	due: &Renewable,
+	readers: &Readers,
+) -> Result<(), Error> {
+	if due.terms.is_empty() || readers.all {
+		return Ok(());
+	}
+	for terms in &due.terms {
+		let (range, reader) = (Range::from(&terms.scope), terms.grantee);
+		tell(format_args!("due: {range} to {reader}"));
+	}
+	if due.may_have_forgotten && readers.except.is_empty() {
+		return Ok(());
+	}
+	let named: HashSet<[u8; 32]> = due.terms.iter().map(|terms| terms.grantee.0).collect();
+	let (named, epoch) = (count(named.len() as u64, "reader"), due.epoch);
+	let question = format!("give {named} grants on epoch {epoch} of dataset {dataset}?");
+	confirm(&question, context.client.is_dry_run())
+}
+
 /// Renews the grants. Prints those that were given before it reports what stopped it.
 pub(super) async fn run(
 	context: &Context,
 	identity: &Identity,
 	dataset: DatasetId,
-	from: Option<Epoch>,
-	except: Vec<AccountId>,
+	readers: Readers,
 ) -> Result<Renewed, Error> {
 	let best = context.client.best().await?;
 	let current = super::own(&best, identity.id(), dataset).await?.epoch;
-	if let Some(from) = from.filter(|from| *from >= current) {
+	if let Some(from) = readers.from.filter(|from| *from >= current) {
 		return Err(match from == current {
 			true => Error::refused(format!(
 				"dataset {dataset} is in epoch {current}: the grants on it need no renewal"
@@ -89,7 +117,13 @@ pub(super) async fn run(
 			false => no_epoch(dataset, from, current),
 		});
 	}
-	let readers = Readers { from, except };
+	let due = renewable(&context.client, identity, dataset, &readers).await?;
+	// What was asked about is renewed, also if another epoch began meanwhile.
+	let readers = Readers {
+		from: Some(due.before),
+		..readers
+	};
+	ask(context, dataset, &due, &readers)?;
 	let renewal = renew(&context.client, identity, dataset, &readers).await?;
 	let renewed = Renewed::new(dataset, &renewal);
 	for skipped in &renewed.skipped {

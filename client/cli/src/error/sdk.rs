@@ -13,6 +13,9 @@ use isthmus_sdk::{
 	CostError, Error as SdkError, LeavesError, PalletError, Rejection, Unproven, UploadError,
 };
 
+/// What to do if the chain may have forgotten a revocation.
+const FORGOTTEN: &str = "who of them may still read? `isthmus list given` shows what they have, and `isthmus trace dataset` the revocations; name those who may not with --except, or pass --yes if all may";
+
 impl From<SdkError> for Error {
 	fn from(error: SdkError) -> Self {
 		let (kind, words) = match &error {
@@ -90,6 +93,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Refused,
 			Some("leave --confirmations out; or reject it, and grant what is left: isthmus authorize --to READER --leaves FROM..TO"),
 		),
+		RevocationsForgotten { .. } => (Kind::Refused, Some(FORGOTTEN)),
 		RequestGone(_) => (Kind::Refused, Some("list the open requests: isthmus requests")),
 		TooLate { .. } => (
 			Kind::Refused,

@@ -40,11 +40,10 @@ impl From<folder::File> for Listed {
 
 impl fmt::Display for Listed {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		// As a shell reads it, so that it can be passed to `fetch --file`.
-		match self.folder {
-			true => f.write_str(&quoted(&format!("{}/", self.path))),
-			false => f.write_str(&quoted(&self.path)),
-		}
+		// As a shell reads it, so that it can be passed to `fetch --file`, which would take a dash at its start for an option.
+		let here = if self.path.starts_with('-') { "./" } else { "" };
+		let end = if self.folder { "/" } else { "" };
+		f.write_str(&quoted(&format!("{here}{}{end}", self.path)))
 	}
 }
 
@@ -89,6 +88,8 @@ mod tests {
 		);
 		assert_eq!(listed("my marks.csv", false).to_string(), "'my marks.csv'");
 		assert_eq!(listed("$(x)", true).to_string(), "'$(x)/'");
+		assert_eq!(listed("-x", false).to_string(), "./-x");
+		assert_eq!(listed("a/-x", false).to_string(), "a/-x");
 		assert_eq!(listed("a", true).hash, None);
 		assert_eq!(
 			listed("a", false).hash,

@@ -27,11 +27,17 @@ impl Metrics {
 	/// Counts the outcome of a request.
 	pub(super) fn served(&mut self, served: &Served) {
 		self.count(|answers| match &served.outcome {
-			Ok(_) => {
+			Ok(included)
+				if included
+					.events
+					.iter()
+					.any(|event| event.granted().is_some()) =>
+			{
 				answers.answered += 1;
 				answers.earned = answers.earned.saturating_add(served.asked.offer);
 			}
-			Err(_) => answers.unanswered += 1,
+			// One that was rejected, too.
+			Ok(_) | Err(_) => answers.unanswered += 1,
 		});
 	}
 }

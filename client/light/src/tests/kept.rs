@@ -6,11 +6,14 @@ use super::*;
 const OWNER: [u8; 32] = [7; 32];
 const KEEPER: [u8; 32] = [8; 32];
 const DATASET: u32 = 3;
+/// The length of a period.
+const PERIOD: u32 = 3;
 
 /// A state in which an account keeps a copy, among others.
 fn state() -> State {
 	let mut entries = Entries::new();
 	entries.insert(storage::keepers_version(), 0u16.encode());
+	entries.insert(storage::keepers_period(), PERIOD.encode());
 	for other in 0..40u8 {
 		let keeper = storage::keeper(&OWNER, DATASET, &[other; 32]);
 		entries.insert(keeper, vec![other; 60]);
@@ -59,6 +62,7 @@ fn a_receipt_proves_what_the_state_has_of_a_keeper() {
 	);
 	assert_eq!((proved.version, proved.entry), (0, vec![8; 60]));
 	assert!(!proved.is_development);
+	assert_eq!(proved.period_length, Some(PERIOD));
 	assert_eq!(receipt.genesis(), genesis);
 }
 
@@ -110,6 +114,17 @@ fn a_keepers_receipt_has_no_part_that_proves_nothing() {
 	};
 	let more = attempt(|receipt| receipt.proof.push(vec![0xff; 40]));
 	assert_eq!(more, ReceiptError::Malformed);
+	let large = attempt(|receipt| {
+		let large = vec![0xff; 256 * 1024];
+		receipt.proof.push(large);
+	});
+	assert_eq!(large, ReceiptError::Malformed);
+	let many = attempt(|receipt| {
+		receipt.proof = (0..=256u32)
+			.map(|part| part.to_be_bytes().to_vec())
+			.collect();
+	});
+	assert_eq!(many, ReceiptError::Malformed);
 	let twice = attempt(|receipt| receipt.proof.insert(0, receipt.proof[0].clone()));
 	assert_eq!(twice, ReceiptError::Malformed);
 	let turned = attempt(|receipt| receipt.proof.reverse());

@@ -151,9 +151,11 @@ async fn an_upload_that_is_given_up_leaves_nothing_and_begins_again_under_anothe
 					(given_up.failure, given_up.object),
 					(None, unfinished.object)
 				);
+				// No one knows the name of an upload that the store began just before the end.
+				let unknown = length == LENGTH && (step, kind) == (0, Kill::After);
 				assert_eq!(
 					(store.unfinished(), store.objects().await),
-					(0, Vec::new()),
+					(usize::from(unknown), Vec::new()),
 					"{step} {kind:?}"
 				);
 				assert!(!journal.exists());

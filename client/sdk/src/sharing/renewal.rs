@@ -15,7 +15,11 @@ use crate::{
 	types::*,
 	wait::Wait,
 };
-use std::collections::HashSet;
+use isthmus_sharing::terms::MAX_GRANTS_PER_READER;
+use std::{
+	collections::{HashMap, HashSet},
+	ops::RangeInclusive,
+};
 
 /// The maximum number of grants in a transaction: at 3.2 kB each, they stay far below the length of a block.
 const GRANTS_IN_ONE: usize = 128;
@@ -28,6 +32,23 @@ pub struct Readers {
 	/// Readers who get none. The chain remembers for a week which readers had a grant revoked; of readers whose revocation was
 	/// earlier, it may still have other grants.
 	pub except: Vec<AccountId>,
+	/// Whether to renew also if the chain may have forgotten revocations and `except` names no one: all readers who are
+	/// [due](renewable) are known to be meant.
+	pub all: bool,
+}
+
+/// The grants that [`renew`] would give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewable {
+	/// The earlier epoch, whose grants are given again.
+	pub before: Epoch,
+	/// The current epoch, for which they are given.
+	pub epoch: Epoch,
+	/// The terms of the grants.
+	pub terms: Vec<Terms>,
+	/// Whether readers may be among them who had a grant revoked: the chain remembers a revocation for a week, and it cannot be
+	/// shown that the earlier epoch ended later than that.
+	pub may_have_forgotten: bool,
 }
 
 /// The outcome of renewing the grants of a dataset whose epoch has ended.
@@ -53,7 +74,9 @@ pub struct Renewal {
 ///
 /// # Errors
 ///
-/// Returns [`Error::NoSuchDataset`] if the owner has no such dataset, and connection errors.
+/// Returns [`Error::NoSuchDataset`] if the owner has no such dataset, [`Error::RevocationsForgotten`] if the chain
+/// [may have forgotten](Renewable::may_have_forgotten) who had a grant revoked, and [`Readers`] neither excepts someone nor says
+/// that all are meant, and connection errors.
 pub async fn renew(
 	client: &Client,
 	owner: &Identity,
@@ -64,15 +87,99 @@ pub async fn renew(
 		.hold(Wait::OtherRevocation, &lock_name(owner.id()))
 		.await;
 	let best = client.best().await?;
-	let mut grants = every(|after| best.grants_on(owner.id(), dataset, None, after)).await?;
-	grants.retain(|entry| !readers.except.contains(&entry.grant.grantee));
+	let (grants, due) = look(client, &best, owner, dataset, readers).await?;
+	if due.may_have_forgotten && !readers.all && readers.except.is_empty() {
+		let epoch = due.before;
+		return Err(Error::RevocationsForgotten { dataset, epoch });
+	}
 	if client.is_limited() {
-		let epoch = current_epoch(&best, owner, dataset).await?;
-		let due = to_renew(&grants, dataset, readers.before(epoch), epoch);
-		let calls = stand_ins(client, &grants, &due).await?;
+		let calls = stand_ins(client, &grants, &due.terms).await?;
 		client.check_calls(&owner.account, &calls).await?;
 	}
 	renew_these(client, &best, owner, dataset, &grants, readers).await
+}
+
+/// Returns the grants that [`renew`] would give, and whether the chain may have forgotten revocations of their readers. For
+/// this, a node that keeps old states is believed; one that prunes them cannot show that an epoch ended less than a week ago.
+///
+/// # Errors
+///
+/// Returns [`Error::NoSuchDataset`] if the owner has no such dataset, and connection errors.
+pub async fn renewable(
+	client: &Client,
+	owner: &Identity,
+	dataset: DatasetId,
+	readers: &Readers,
+) -> Result<Renewable, Error> {
+	let best = client.best().await?;
+	Ok(look(client, &best, owner, dataset, readers).await?.1)
+}
+
+/// Returns the grants on a dataset of readers who are not excepted, and those that are to be renewed.
+async fn look(
+	client: &Client,
+	best: &State,
+	owner: &Identity,
+	dataset: DatasetId,
+	readers: &Readers,
+) -> Result<(Vec<GrantEntry>, Renewable), Error> {
+	let mut grants = every(|after| best.grants_on(owner.id(), dataset, None, after)).await?;
+	grants.retain(|entry| !readers.except.contains(&entry.grant.grantee));
+	let epoch = current_epoch(best, owner, dataset).await?;
+	let before = readers.before(epoch);
+	let terms = to_renew(&grants, dataset, before, epoch);
+	let may_have_forgotten = !terms.is_empty()
+		&& (is_crowded(&grants, dataset, before, epoch)
+			|| !is_remembered(client, best, owner, (dataset, before)).await?);
+	let due = Renewable {
+		before,
+		epoch,
+		terms,
+		may_have_forgotten,
+	};
+	Ok((grants, due))
+}
+
+/// Returns whether the chain remembers all revocations of grants on an epoch that is over, and on later ones: an epoch's grants
+/// are not revoked before its end, because a revocation ends it.
+async fn is_remembered(
+	client: &Client,
+	best: &State,
+	owner: &Identity,
+	(dataset, before): (DatasetId, Epoch),
+) -> Result<bool, Error> {
+	let memory: BlockNumber = best.constant("GrantMemory")?;
+	let Some(then) = best.block().number.checked_sub(memory) else {
+		return Ok(true);
+	};
+	let entry = async {
+		let state = client.at_number(then).await?;
+		state.dataset(owner.id(), dataset).await
+	};
+	shows_no_end(entry.await, before)
+}
+
+/// Returns whether an earlier state shows that an epoch was not over then. A node that lacks the state shows nothing.
+fn shows_no_end(then: Result<Option<Dataset>, Error>, before: Epoch) -> Result<bool, Error> {
+	match then {
+		Ok(entry) => Ok(entry.is_none_or(|entry| entry.epoch <= before)),
+		Err(Error::StateGone(_) | Error::NoSuchBlock(_)) => Ok(false),
+		Err(error) => Err(error),
+	}
+}
+
+/// Returns whether a reader has no place left for grants on one of these epochs: another one takes the place of one that was
+/// revoked.
+fn is_crowded(grants: &[GrantEntry], dataset: DatasetId, before: Epoch, epoch: Epoch) -> bool {
+	let mut counts = HashMap::new();
+	for Grant { scope, grantee, .. } in grants.iter().map(|entry| &entry.grant) {
+		if scope.dataset == dataset && (before..=epoch).contains(&scope.epoch) {
+			*counts.entry((grantee.0, scope.epoch)).or_insert(0u32) += 1;
+		}
+	}
+	counts
+		.into_values()
+		.any(|count| count >= MAX_GRANTS_PER_READER)
 }
 
 /// Returns the name of the lock that programs of the same user hold while they revoke and renew.
@@ -159,8 +266,8 @@ async fn renewed(
 			return Ok(false);
 		}
 		let mut grants = Vec::new();
-		for earlier in before..epoch {
-			let on = proven.grants_on(owner.id(), dataset, earlier, &terms.grantee);
+		for one in looked_at(before, epoch) {
+			let on = proven.grants_on(owner.id(), dataset, one, &terms.grantee);
 			grants.extend(on.await?);
 		}
 		Ok(is_due(terms, before, &grants))
@@ -228,6 +335,12 @@ pub(super) async fn current_epoch(
 	Ok(entry.epoch)
 }
 
+/// Returns the epochs in which a revocation keeps a reader from a renewal. The last one is the one that grants are given for: it
+/// may be over, too, by the time that the last of them are sent.
+fn looked_at(before: Epoch, epoch: Epoch) -> RangeInclusive<Epoch> {
+	before..=epoch
+}
+
 /// Returns whether a reader's grants on the epochs from an earlier one to that of these terms include one on the former that
 /// gives the same, and none that was revoked.
 fn is_due(terms: &Terms, before: Epoch, grants: &[GrantEntry]) -> bool {
@@ -269,7 +382,7 @@ fn to_renew(grants: &[GrantEntry], dataset: DatasetId, before: Epoch, epoch: Epo
 		let reader = grant.grantee.0;
 		(reader, from, to, grant.expiry, grant.until, condition)
 	};
-	let revoked: HashSet<[u8; 32]> = (before..epoch)
+	let revoked: HashSet<[u8; 32]> = looked_at(before, epoch)
 		.flat_map(on)
 		.filter(|grant| grant.state == GrantState::Revoked)
 		.map(|grant| grant.grantee.0)
@@ -447,5 +560,68 @@ mod tests {
 		assert!(!is_due(terms, 0, &[entry(1, 7, 0, 10, Revoked)]));
 		assert!(!is_due(terms, 0, &[entry(1, 7, 0, 11, Active)]));
 		assert!(!is_due(terms, 0, &[]));
+	}
+
+	#[test]
+	fn a_reader_who_is_revoked_between_two_parts_is_not_renewed() {
+		use GrantState::*;
+		let mut grants = vec![entry(0, 5, 0, 10, Active), entry(1, 6, 0, 10, Active)];
+		let terms = to_renew(&grants, 3, 0, 1);
+		assert_eq!(terms.len(), 2);
+		// After the first part, the second reader's grant on the ended epoch is revoked, or another one on the new epoch, which
+		// ends with it.
+		for epoch in [0, 1] {
+			assert!(looked_at(0, 1).contains(&epoch));
+			grants.push(entry(2, 6, epoch, 4, Revoked));
+			let of = |reader| {
+				let all = grants.iter();
+				let of = all.filter(|entry| entry.grant.grantee.0[0] == reader);
+				of.cloned().collect::<Vec<_>>()
+			};
+			assert!(is_due(&terms[0], 0, &of(5)));
+			assert!(!is_due(&terms[1], 0, &of(6)));
+			assert_eq!(renewed(&grants, 1), [(5, 1, 10)]);
+			grants.pop();
+		}
+	}
+
+	#[test]
+	fn a_state_of_a_week_ago_shows_whether_revocations_are_remembered() {
+		let dataset = |epoch| Dataset {
+			name: Text::default(),
+			epoch,
+			leaves: 0,
+			requests: 0,
+			grants: 0,
+			closed: false,
+			deposit: 0,
+		};
+		// The dataset was in this epoch or in an earlier one, or it was not there yet.
+		for epoch in [0, 2] {
+			assert!(shows_no_end(Ok(Some(dataset(epoch))), 2).unwrap());
+		}
+		assert!(shows_no_end(Ok(None), 2).unwrap());
+		// The epoch had ended, or no one can say.
+		assert!(!shows_no_end(Ok(Some(dataset(3))), 2).unwrap());
+		assert!(!shows_no_end(Err(Error::StateGone("pruned".into())), 2).unwrap());
+		assert!(!shows_no_end(Err(Error::NoSuchBlock(7)), 2).unwrap());
+		let lost = shows_no_end(Err(Error::Connection("lost".into())), 2);
+		assert!(matches!(lost, Err(Error::Connection(_))), "{lost:?}");
+	}
+
+	#[test]
+	fn a_revocation_may_be_forgotten_early_if_its_reader_has_all_places() {
+		use GrantState::*;
+		let most = u64::from(MAX_GRANTS_PER_READER);
+		let mut grants: Vec<_> = (1..most).map(|to| entry(to, 5, 1, to, Active)).collect();
+		grants.push(entry(100, 5, 0, 4, Active));
+		grants.push(entry(101, 6, 1, 4, Active));
+		assert!(!is_crowded(&grants, 3, 0, 2));
+		grants.push(entry(102, 5, 1, 4, Expired));
+		assert!(is_crowded(&grants, 3, 0, 2));
+		assert!(is_crowded(&grants, 3, 1, 2));
+		// Earlier epochs and other datasets do not matter.
+		assert!(!is_crowded(&grants, 3, 2, 3));
+		assert!(!is_crowded(&grants, 4, 0, 2));
 	}
 }

@@ -2,10 +2,10 @@
 //! A record is removed with its key. Afterwards nothing that anyone keeps opens its bytes, which are still in a block:
 //! not the owner's seed, not the file of erasable keys, and not a grant that was not fetched before.
 
-use crate::scenario::*;
+use crate::{scenario::*, serving::reports};
 use isthmus_sdk::{
 	envelope::{decrypt_value, EpochKeys, ErasableFile, RecordContext, TreeError},
-	serve::{serve, Limits, Memory, Served},
+	serve::Limits,
 	sharing::epoch_id,
 	*,
 };
@@ -250,8 +250,12 @@ async fn a_request_for_a_range_with_erased_leaves_gets_what_is_left() {
 		"{:?}",
 		refused.err()
 	);
+	let seen = client.best().await.unwrap();
 	let reject = client.reject_request(paid, "").await.unwrap();
 	send(client, school, reject).await;
+	// Who waits for the answer learns that there is none.
+	let answer = dispute::answered(client, &holed.reader, &seen, paid).await;
+	assert!(matches!(answer, Ok(None)), "{answer:?}");
 
 	let (asked, request) = holed.ask(0).await;
 	let refused = authorize(client, school, asked, &request, Depth::Final).await;
@@ -299,27 +303,51 @@ async fn serve_grants_what_is_left_of_a_range() {
 	};
 	let set = client.set_policy(0, policy, None).await.unwrap();
 	send(client, school, set).await;
-	let (asked, _) = holed.ask(0).await;
+	let (paid, _) = holed.ask(UNIT).await;
+	let several = ask(client, &holed.reader, school.id(), scope(0, 0, 0, 5), 0).await;
+	let asked = ask(client, &holed.reader, school.id(), scope(0, 0, 0, 2), 0).await;
+	// By default, all are left for the owner.
+	for served in reports(client, school, &Limits::default(), 3).await {
+		assert!(
+			matches!(served.outcome, Err(Error::PartlyErased(_))) && !served.given_up,
+			"{served:?}"
+		);
+	}
 	let limits = Limits {
-		grants: Some(1),
+		left: true,
 		..Limits::default()
 	};
-	let (mut served, mut memory) = (Vec::new(), Memory::default());
-	serve(client, school, &limits, &mut memory, |one: Served| {
-		served.push((one.request, one.outcome));
-	})
-	.await
-	.unwrap();
-	let [(request, Ok(included))] = &served[..] else {
-		panic!("{served:?}");
+	let served = reports(client, school, &limits, 3).await;
+	let ids: Vec<_> = served.iter().map(|one| one.request).collect();
+	assert_eq!(ids, [paid, several, asked]);
+	let reason = |included: &Included, id: RequestId| {
+		included.events.iter().find_map(|event| match event {
+			Event::RequestRejected {
+				request, reason, ..
+			} if *request == id => Some(reason.to_string()),
+			_ => None,
+		})
 	};
-	assert_eq!(*request, asked);
-	assert_eq!(granted(included), [(0, 1), (2, 4), (5, 6)]);
-	assert!(included
-		.events
-		.iter()
-		.any(|event| matches!(event, Event::RequestRejected { request, .. } if *request == asked)));
-	holed.is_read().await;
+	// No grant can answer one that is paid for.
+	let rejected = served[0].outcome.as_ref().unwrap();
+	assert_eq!(
+		reason(rejected, paid).as_deref(),
+		Some("leaves 1..2 and 4..5 were erased; ask for the ranges that are left")
+	);
+	assert_eq!(granted(rejected), []);
+	// The reader could make several grants fail, whose keys would be public.
+	assert!(
+		matches!(served[1].outcome, Err(Error::Withheld(_))),
+		"{:?}",
+		served[1]
+	);
+	let part = served[2].outcome.as_ref().unwrap();
+	assert_eq!(granted(part), [(0, 1)]);
+	assert!(reason(part, asked).is_some());
+	let best = client.best().await.unwrap();
+	let open = every(|after| best.requests_to(school.id(), after)).await;
+	let open: Vec<_> = open.unwrap().iter().map(|entry| entry.id).collect();
+	assert_eq!(open, [several]);
 }
 
 #[tokio::test]

@@ -210,3 +210,73 @@ async fn a_lost_key_does_not_hide_a_grant_that_opens() {
 	let opened = read(&client, &reader, school.id(), place.key).await;
 	assert_eq!(opened.unwrap(), b"x");
 }
+
+/// Gives a reader these grants on epoch 0, and starts the next epoch.
+async fn left_behind(uris: [&str; 2], grants: u64) -> (Client, Identity, Identity) {
+	let client = connect().await;
+	let [school, reader] = accounts(&client, uris).await;
+	register(&client, &school).await;
+	publish(&client, &reader).await;
+	for to in 1..=grants {
+		give(&client, &school, reader.id(), scope(0, 0, 0, to)).await;
+	}
+	let next = client.start_epoch(0).await.unwrap();
+	client.send(&school.account, &next).await.unwrap();
+	(client, school, reader)
+}
+
+#[tokio::test]
+async fn renewals_take_turns_and_give_each_grant_once() {
+	let uris = ["//renewing//school", "//renewing//reader"];
+	let (client, school, reader) = left_behind(uris, 1).await;
+	let readers = sharing::Readers::default();
+	let due = sharing::renewable(&client, &school, 0, &readers).await;
+	let due = due.unwrap();
+	// The chain is younger than its memory.
+	assert_eq!(
+		(due.before, due.epoch, due.may_have_forgotten),
+		(0, 1, false)
+	);
+	let named: Vec<_> = due.terms.iter().map(|terms| terms.grantee).collect();
+	assert_eq!(named, [*reader.id()]);
+	let (one, other) = tokio::join!(
+		sharing::renew(&client, &school, 0, &readers),
+		sharing::renew(&client, &school, 0, &readers)
+	);
+	let mut renewed = [one, other].map(|renewal| renewal.unwrap().renewed.len());
+	renewed.sort();
+	assert_eq!(renewed, [0, 1]);
+	let due = sharing::renewable(&client, &school, 0, &readers).await;
+	assert_eq!(due.unwrap().terms, []);
+}
+
+#[tokio::test]
+async fn what_the_chain_may_have_forgotten_is_not_renewed_unless_told_to() {
+	let uris = ["//forgotten//school", "//forgotten//reader"];
+	// Another grant would take the place of one that was revoked.
+	let (client, school, reader) = left_behind(uris, 16).await;
+	let renew = async |except: &[AccountId], all| {
+		let readers = sharing::Readers {
+			from: None,
+			except: except.to_vec(),
+			all,
+		};
+		let renewal = sharing::renew(&client, &school, 0, &readers).await;
+		renewal.map(|renewal| renewal.renewed.len())
+	};
+	let refused = renew(&[], false).await;
+	assert!(
+		matches!(
+			refused,
+			Err(Error::RevocationsForgotten {
+				dataset: 0,
+				epoch: 0
+			})
+		),
+		"{refused:?}"
+	);
+	assert_eq!(renew(&[*reader.id()], false).await.unwrap(), 0);
+	assert_eq!(renew(&[], true).await.unwrap(), 16);
+	// Nothing is due any more.
+	assert_eq!(renew(&[], false).await.unwrap(), 0);
+}

@@ -127,7 +127,12 @@ async fn who_stops_waits_for_the_answers_in_flight() {
 }
 
 /// Runs `serve` until it has reported `count` requests.
-async fn reports(client: &Client, school: &Identity, limits: &Limits, count: usize) -> Vec<Served> {
+pub(crate) async fn reports(
+	client: &Client,
+	school: &Identity,
+	limits: &Limits,
+	count: usize,
+) -> Vec<Served> {
 	let (told, mut outcomes) = tokio::sync::mpsc::unbounded_channel();
 	let mut memory = Memory::default();
 	let serving = serve(client, school, limits, &mut memory, |served: Served| {
