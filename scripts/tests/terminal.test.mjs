@@ -1369,8 +1369,8 @@ describe('an object whose upload was interrupted does not keep its name', () => 
 	{
 		name: 'not while another program stores objects in the same dataset',
 		script: `${INTERRUPTED_OBJECT}begin object-4; mkfifo pipe; isthmus store pipe --name object-5 --object > out 2>&1 & exec 3> pipe
-			lock=$(ls $HOME/.local/state/isthmus/isthmus-5*-objects-0.lock 2> /dev/null)
-			until [ "$lock" ] && ! flock -n $lock true; do lock=$(ls $HOME/.local/state/isthmus/isthmus-5*-objects-0.lock 2> /dev/null); done
+			lock=$HOME/.local/state/isthmus/isthmus-$(isthmus balance //Packer --json | grep -o '5[0-9A-Za-z]\\{46,\\}')-objects-0.lock
+			timeout 60 sh -c 'until [ -e "$1" ] && ! flock -n "$1" true; do sleep 0.1; done' sh $lock || exit 7
 			isthmus remove object-4 --yes; code=$?; echo x >&3; exec 3>&-; wait
 			ls $STORE/*.unfinished > /dev/null && isthmus remove object-4 --yes > out && exit $code`,
 		code: REFUSED,

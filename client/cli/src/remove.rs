@@ -123,7 +123,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		true => Some(located(context, &identity, &removal, name).await?),
 		false => None,
 	};
-	give_up::forget(client, &identity, key).await?;
+	let left = give_up::forget(client, &identity, key).await?;
 	if let (Some(erasure), false) = (&erasure, client.is_dry_run()) {
 		erasure.intend(client, &identity)?;
 	}
@@ -145,7 +145,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		files,
 		key: Key(key),
 		name: name.to_string(),
-		objects: objects.into_iter().map(Into::into).collect(),
+		objects: objects.into_iter().map(Into::into).chain(left).collect(),
 		erased: erased.transpose().map_err(|error| {
 			Error::from(error).also(
 				"the record is removed, and its key is not erased: run the same command again",

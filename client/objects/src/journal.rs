@@ -44,6 +44,10 @@ pub(crate) struct Done {
 	pub(crate) parts: BTreeMap<usize, String>,
 	/// Whether the parts were put together.
 	pub(crate) whole: bool,
+	/// The last block that may include a transaction with the object's entry; `None` if none was sent.
+	pub(crate) entering: Option<u64>,
+	/// Whether the upload is given up, so that it is not resumed.
+	pub(crate) given_up: bool,
 }
 
 /// An open journal.
@@ -167,6 +171,20 @@ impl Journal {
 		self.done.drop_parts();
 		Ok(())
 	}
+
+	/// Notes that a transaction with the object's entry will be sent, and the last block that may include it.
+	pub(crate) fn entering(&mut self, last: u64) -> io::Result<()> {
+		self.line(&format!("entering {last}"))?;
+		self.done.enter(last);
+		Ok(())
+	}
+
+	/// Notes that the upload is given up: what the store has of it is going to be deleted.
+	pub(crate) fn given_up(&mut self) -> io::Result<()> {
+		self.line("given-up")?;
+		self.done.given_up = true;
+		Ok(())
+	}
 }
 
 impl Done {
@@ -174,6 +192,11 @@ impl Done {
 		self.id = None;
 		self.parts.clear();
 		self.whole = false;
+	}
+
+	/// Of several transactions, the one that may come last counts.
+	fn enter(&mut self, last: u64) {
+		self.entering = self.entering.max(Some(last));
 	}
 
 	/// Takes a line; `None` if it is not one that a journal has.
@@ -194,6 +217,8 @@ impl Done {
 			}
 			["whole"] => self.whole = true,
 			["dropped"] => self.drop_parts(),
+			["entering", last] => self.enter(last.parse().ok()?),
+			["given-up"] => self.given_up = true,
 			_ => return None,
 		}
 		Some(())
@@ -228,7 +253,7 @@ fn read(text: &str, boot: &str) -> Option<(Start, Done)> {
 }
 
 /// Returns what names this start of the machine; `None` if the system does not say.
-fn boot() -> Option<String> {
+pub(crate) fn boot() -> Option<String> {
 	let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
 	Some(boot.trim().to_owned()).filter(|boot| !boot.is_empty() && !boot.contains(' '))
 }
@@ -268,6 +293,13 @@ mod tests {
 		assert_eq!((read.done.parts.len(), read.done.sent.len()), (0, 2));
 		read.whole().unwrap();
 		assert!(Journal::open(&path).unwrap().unwrap().done.whole);
+		// A later attempt may have an earlier last block.
+		for last in [300, 7] {
+			read.entering(last).unwrap();
+		}
+		read.given_up().unwrap();
+		let read = Journal::open(&path).unwrap().unwrap().done;
+		assert_eq!((read.entering, read.given_up), (Some(300), true));
 	}
 
 	/// Whatever byte the file ends with, the lines before are read, and the next line is a line of its own.

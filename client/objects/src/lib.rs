@@ -53,5 +53,7 @@ pub use settings::Settings;
 pub use source::{read_small, SILENCE};
 pub use tree::{Root, Value};
 pub use turns::Left;
-pub use unfinished::{forget, give_up, unfinished, GivenUp, Unfinished, Whole};
+pub use unfinished::{
+	entering, forget, give_up, note_given_up, unfinished, GivenUp, Unfinished, Whole,
+};
 pub use upload::{Sent, Upload, UploadError, IN_FLIGHT};

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Uploads that were interrupted and may not go on: what is in their journals, and how they are given up.
 //!
-//! Journals are only read here, and removed. What was sent under an object's keys stays encrypted under them alone, because
-//! the next upload has another salt.
+//! A journal notes that its upload is given up before anything is deleted, and is removed when the store has nothing of it any
+//! more. What was sent under an object's keys stays encrypted under them alone, because the next upload has another salt.
 
 use crate::{
 	failure::Failure,
-	journal::{Done, Said},
+	journal::{boot, Done, Journal, Said},
 	location::Location,
 	object,
 	patience::patiently,
+	upload::UploadError,
 };
 use std::{fs, io, path::Path};
 
@@ -24,15 +25,21 @@ pub struct Unfinished {
 	pub object: String,
 	/// Whether the location has the whole object, so that the chain may have its entry.
 	pub whole: bool,
+	/// The last block that may include a transaction with the object's entry; `None` if [`entering`] noted none.
+	pub entering: Option<u64>,
+	/// Whether it is given up, and the store may have something of it all the same.
+	pub given_up: bool,
 }
 
 /// What becomes of an object that its location has as a whole, although its upload is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whole {
+pub enum Whole<'a> {
 	/// It stays: the chain may have its entry.
 	Stays,
-	/// It is deleted: the caller knows that the chain has no entry of it.
+	/// It is deleted: the caller knows that the chain has no entry of it, and gets none.
 	Deleted,
+	/// It is deleted if it has this [name](crate::Object::name), of which the caller knows that; otherwise nothing is changed.
+	DeletedIfNamed(&'a str),
 }
 
 /// An upload that was given up.
@@ -58,7 +65,54 @@ pub fn unfinished(journal: &Path) -> io::Result<Option<Unfinished>> {
 		note: start.note,
 		url: start.url,
 		whole: done.whole,
+		entering: done.entering,
+		given_up: done.given_up,
 	}))
+}
+
+/// Notes that a transaction with the entry of the object with this name will be sent, and the last block that may include it.
+/// Until that block is final, no one can know that the chain gets no entry.
+///
+/// # Errors
+///
+/// Returns [`UploadError::GivenUp`] if the journal says that the upload is given up, or is that of another one: then the
+/// transaction must not be sent. Returns [`UploadError::Journal`] if the journal cannot be written.
+pub fn entering(journal: &Path, object: &str, last: u64) -> Result<(), UploadError> {
+	let failed = |source| UploadError::Journal {
+		path: journal.to_owned(),
+		source,
+	};
+	match Journal::open(journal).map_err(failed)? {
+		Some(mut open) if !open.done.given_up && object::name(&open.start.header) == object => {
+			open.entering(last).map_err(failed)
+		}
+		// Where no journal can be used, no upload can be given up.
+		None if boot().is_none() => Ok(()),
+		_ => Err(UploadError::GivenUp),
+	}
+}
+
+/// Notes that the upload of the object with this name is given up: it is not resumed, and its entry not sent. Returns `false` if
+/// the journal is that of another upload, or there is none. [`give_up`] does the rest.
+///
+/// # Errors
+///
+/// Returns the error of the journal's file.
+pub fn note_given_up(journal: &Path, object: &str) -> io::Result<bool> {
+	match Journal::open(journal)? {
+		Some(mut open) if object::name(&open.start.header) == object => {
+			mark(&mut open)?;
+			Ok(true)
+		}
+		_ => Ok(false),
+	}
+}
+
+fn mark(journal: &mut Journal) -> io::Result<()> {
+	match journal.done.given_up {
+		true => Ok(()),
+		false => journal.given_up(),
+	}
 }
 
 /// Removes the journal of an upload that is finished or given up.
@@ -73,41 +127,54 @@ pub fn forget(journal: &Path) -> io::Result<()> {
 	}
 }
 
-/// Gives up the upload of a journal: removes the journal, and then has the store forget the parts that it has, or the object.
-/// Whatever ends the program in between, nothing goes on as if the store still had them. `location` is asked if the upload
-/// went there, and otherwise the one that the journal names. Returns `None` if there is no such upload.
+/// Gives up the upload of a journal: notes that, has the store forget the parts that it has, or the object, and then removes
+/// the journal. Whatever ends the program in between, nothing goes on as if the store still had them, and the next call deletes
+/// what is left. `location` is asked if the upload went there, and otherwise the one that the journal names. Returns `None` if
+/// there is no such upload.
 ///
-/// No other program may use the journal meanwhile. A store that cannot be asked keeps what it has; some stores have a rule
-/// for that.
+/// No other program may use the journal meanwhile. If the store does not delete all, the journal stays.
 ///
 /// # Errors
 ///
-/// Returns the error of the journal's file. Then nothing is deleted.
+/// Returns the error of the journal's file. If it could not be written, nothing is deleted.
 pub async fn give_up(
 	journal: &Path,
 	location: Option<&Location>,
-	whole: Whole,
+	whole: Whole<'_>,
 ) -> io::Result<Option<GivenUp>> {
-	let said = Said::read(journal)?;
-	forget(journal)?;
-	let Some(Said { start, done, .. }) = said else {
+	let Some(mut open) = Journal::open(journal)? else {
+		forget(journal)?;
 		return Ok(None);
 	};
-	let (url, object) = (start.url, object::name(&start.header));
+	let object = object::name(&open.start.header);
+	if matches!(whole, Whole::DeletedIfNamed(name) if name != object) {
+		return Ok(None);
+	}
+	let done = &open.done;
 	let was_sent = done.id.is_some() || !done.sent.is_empty();
-	let failure = match was_sent && !(done.whole && whole == Whole::Stays) {
-		true => delete(&url, location, &object, &done).await.err(),
+	// Who gave it up before knew that the chain has no entry of it.
+	let stays = done.whole && whole == Whole::Stays && !done.given_up;
+	let failure = match was_sent && !stays {
+		true => {
+			mark(&mut open)?;
+			delete(&open.start.url, location, &object, &open.done)
+				.await
+				.err()
+		}
 		false => None,
 	};
+	if failure.is_none() {
+		forget(journal)?;
+	}
 	Ok(Some(GivenUp {
-		url,
+		url: open.start.url,
 		object,
 		failure,
 	}))
 }
 
 /// Deletes what an upload has sent: its parts and, because the program may not have learned that the store has put them
-/// together, the object of its name. No other upload uses that name.
+/// together, the object of its name. No other upload uses that name. If one of the two fails, the other is deleted all the same.
 async fn delete(
 	url: &str,
 	location: Option<&Location>,
@@ -119,11 +186,13 @@ async fn delete(
 		None => Location::open(url).map_err(|error| Failure::Unusable(error.to_string()))?,
 	};
 	let parts = there.parts()?;
-	if let (Some(id), false) = (&done.id, done.whole) {
-		match patiently(0, parts.abandon(&there.path(object), id)).await {
-			Ok(()) | Err(Failure::Dropped) => {}
-			Err(failure) => return Err(failure),
-		}
-	}
-	patiently(0, there.delete_named(object)).await.map(|_| ())
+	let abandoned = match (&done.id, done.whole) {
+		(Some(id), false) => match patiently(0, parts.abandon(&there.path(object), id)).await {
+			Err(Failure::Dropped) => Ok(()),
+			abandoned => abandoned,
+		},
+		_ => Ok(()),
+	};
+	let deleted = patiently(0, there.delete_named(object)).await;
+	abandoned.and(deleted.map(|_| ()))
 }

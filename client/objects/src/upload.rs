@@ -85,6 +85,11 @@ pub enum UploadError {
 		/// The location.
 		url: String,
 	},
+	/// Another program has given the upload up, or started another one, since this one was sent.
+	#[error(
+		"another program has given this upload up: nothing on the chain points to what was sent"
+	)]
+	GivenUp,
 	/// The value is too long.
 	#[error("the value is too long: an object has at most {MAX_LENGTH} bytes, and one of a stream at most 312 GiB")]
 	TooLong,
@@ -217,13 +222,14 @@ impl<'a> Upload<'a> {
 		UploadError::Store { url, failure }
 	}
 
-	/// Opens the journal, or begins one.
+	/// Opens the journal, or begins one. What was given up is not resumed.
 	fn journal(&self, length: Option<u64>) -> Result<Journal, UploadError> {
 		let failed = |source| UploadError::Journal {
 			path: self.journal.to_owned(),
 			source,
 		};
-		if let Some(journal) = Journal::open(self.journal).map_err(failed)? {
+		let unfinished = Journal::open(self.journal).map_err(failed)?;
+		if let Some(journal) = unfinished.filter(|journal| !journal.done.given_up) {
 			let Start {
 				url, length: was, ..
 			} = &journal.start;

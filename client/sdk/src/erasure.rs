@@ -2,8 +2,8 @@
 //! Erases the keys of records, so that no one can open them any more, except those who have a copy of these keys.
 
 use crate::{
-	account::Identity, client::Client, error::Error, lock::Held, removal::Removal,
-	sharing::epoch_id, types::*, wait::Wait,
+	account::Identity, client::Client, error::Error, lock::Held, proven::Proven, removal::Removal,
+	sharing::epoch_id, state::State, types::*, wait::Wait,
 };
 use isthmus_envelope::ErasableError;
 use std::collections::BTreeMap;
@@ -29,24 +29,57 @@ impl Alone {
 	}
 }
 
+/// Returns the key of the record that has a leaf, if one has.
+pub(crate) fn record_at(taken: Option<TakenLeaf>) -> Option<RecordKey> {
+	match taken?.by {
+		LeafUse::Record(key) => Some(key),
+		LeafUse::Spent => None,
+	}
+}
+
+/// Waits until the node says that a block is finalized, or a later one.
+async fn finalized(client: &Client, tip: &State) -> Result<(), Error> {
+	let finalized = async {
+		let mut heads = client.final_heads().await?;
+		while client.finalized().await?.block().number < tip.block().number {
+			heads.next().await?;
+		}
+		Ok(())
+	};
+	client.patiently(Wait::Finality, finalized).await
+}
+
 /// Leaves whose keys are going to be erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Erasure(BTreeMap<(DatasetId, Epoch), Vec<Leaf>>);
 
 impl Erasure {
-	/// Erases the keys of records whose removal was interrupted, if they are removed now. Returns how many there were.
+	/// Erases the keys of records whose removal was interrupted, if they are removed now. Returns how many there were. It waits
+	/// until that is final: a removal that a reorganisation undoes would leave a record that no one can open, and a node could
+	/// say that a record is removed that is not.
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::Erasable`] if the file of erasable keys cannot be read or written.
+	/// Returns [`Error::Erasable`] if the file of erasable keys cannot be read or written, and the errors of
+	/// [`Client::proven`].
 	pub async fn settle(client: &Client, owner: &Identity) -> Result<usize, Error> {
 		let file = owner.erasable_file()?;
 		let best = client.best().await?;
-		let mut erased = 0;
+		let (mut erased, mut is_final) = (0, false);
 		for (id, leaf) in file.intended(client.genesis())? {
 			let taken = best.leaf(owner.id(), id.dataset, id.epoch, leaf).await?;
-			let is_stored = taken.is_some_and(|taken| matches!(taken.by, LeafUse::Record(_)));
-			if !is_stored {
+			if record_at(taken).is_some() {
+				continue;
+			}
+			if !is_final {
+				finalized(client, &best).await?;
+				is_final = true;
+			}
+			let look = async |proven: &Proven| {
+				let taken = proven.leaf(owner.id(), id.dataset, id.epoch, leaf).await?;
+				Ok(record_at(taken))
+			};
+			if client.confirmed(&best, &None, look).await?.is_none() {
 				erased += file.erase(&id, &[leaf])?;
 			}
 		}

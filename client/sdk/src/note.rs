@@ -93,6 +93,14 @@ impl Notes {
 			.map(|note| note.nonce)
 	}
 
+	/// Returns whether a transaction that was sent has one of these claims and may come into a block, although none of the best
+	/// chain has it: it is in flight, or may be again after a reorganisation.
+	pub(crate) fn may_be_claimed(&self, claims: &[Claim]) -> bool {
+		self.all.iter().any(|note| {
+			note.genesis == self.genesis && note.claims.iter().any(|claim| claims.contains(claim))
+		})
+	}
+
 	/// Returns the next transaction's nonce.
 	pub(crate) fn nonce(&self) -> u64 {
 		let noted = self.in_flight().map(|note| note.nonce.saturating_add(1));
@@ -199,11 +207,14 @@ mod tests {
 		// The block is undone, and the node has not put its transaction back into the pool yet.
 		let undone = look(included, 5, 5);
 		assert_eq!((undone.claimed(&leaf), undone.nonce()), (None, 5));
+		assert!(undone.may_be_claimed(&leaf));
 		let mut again = look(undone, 5, 6);
 		assert_eq!((again.claimed(&leaf), again.nonce()), (Some(5), 6));
+		assert!(again.may_be_claimed(&leaf));
 		// Another transaction has its nonce.
 		again.add(5, vec![Claim::Producer], late);
 		assert_eq!(again.claimed(&leaf), None);
+		assert!(!again.may_be_claimed(&leaf));
 		// Old ones, and those without a claim, are not kept.
 		assert_eq!(look(again.clone(), 6 + MAY_RETURN, 70).all.len(), 1);
 		again.add(6, Vec::new(), SENT);
@@ -251,6 +262,7 @@ mod tests {
 		let mut notes = Notes::new(sent(), GENESIS, 4, 6, SENT);
 		notes.add(6, vec![Claim::EncryptionKey], SENT);
 		assert_eq!(notes.claimed(&[Claim::EncryptionKey]), Some(6));
+		assert!(!notes.may_be_claimed(&[Claim::Producer]));
 		notes.forget(5);
 		assert_eq!((notes.all.len(), notes.nonce()), (2, 6));
 		let other = Notes::new(notes.all, [2; 32], 90, 91, SENT + REMEMBERED);

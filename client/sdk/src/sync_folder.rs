@@ -26,8 +26,9 @@ use crate::{
 	refusal::PalletError,
 	sharing::epoch_id,
 	types::*,
-	upload::{location_to_write, lock_objects, settled, Stored},
+	upload::{location_to_write, lock_objects, record_lock, settled, Stored},
 	upload_folder::{is_over, LocalFolder, Tries, UploadFolderError},
+	wait::Wait,
 };
 use isthmus_envelope::EpochKeys;
 use isthmus_objects as objects;
@@ -162,6 +163,9 @@ impl<'a> SyncFolder<'a> {
 		progress: &mut impl Progress,
 	) -> Result<SyncedFolder, UploadFolderError> {
 		let _held = lock_objects(self.client, self.owner.id(), self.dataset).await;
+		// Who gives up an interrupted upload of the list holds this one, too.
+		let list = record_lock(self.owner.id(), &self.key);
+		let _list = self.client.hold(Wait::OtherUpload, &list).await;
 		let files = hash_all(&folder.files, progress).await?;
 		let mut tries = Tries::default();
 		let mut before = u64::MAX;

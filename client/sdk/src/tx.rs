@@ -122,7 +122,21 @@ impl Client {
 	pub(crate) async fn submit_made<Made, Extra>(
 		&self,
 		account: &Account,
+		make: impl FnMut(Notes) -> Made,
+	) -> Result<(Pending, Extra), Error>
+	where
+		Made: Future<Output = Result<(Call, Extra), Error>>,
+	{
+		self.submit_noted(account, make, |_| Ok(())).await
+	}
+
+	/// Does the same as [`submit_made`](Self::submit_made), and calls `note` before each attempt to send the transaction, with
+	/// the last block that may include it. If that fails, the transaction is not sent.
+	pub(crate) async fn submit_noted<Made, Extra>(
+		&self,
+		account: &Account,
 		mut make: impl FnMut(Notes) -> Made,
+		note: impl Fn(BlockNumber) -> Result<(), Error>,
 	) -> Result<(Pending, Extra), Error>
 	where
 		Made: Future<Output = Result<(Call, Extra), Error>>,
@@ -162,6 +176,7 @@ impl Client {
 			}
 			allowed?;
 			let (nonce, hash, last) = (signed.nonce, signed.hash, signed.last);
+			note(last)?;
 			// Noted first: whatever ends this program after sending, the others count the transaction in.
 			turn.note(nonce, call.claims.clone());
 			match self.watch(signed, *account.id()).await {
@@ -187,12 +202,7 @@ impl Client {
 				Err(error) => {
 					turn.forget(nonce);
 					self.forget_anchor().await;
-					let error = match error {
-						Error::Rpc { message, .. } | Error::StateGone(message) => {
-							Error::NotAccepted(message)
-						}
-						error => error,
-					};
+					let error = not_accepted(error);
 					return Err(self.with_missing_funds(account.id(), &call, error).await);
 				}
 			}
@@ -399,6 +409,14 @@ impl Signer<SubstrateConfig> for NoAccount {
 	fn sign(&self, _: &[u8]) -> MultiSignature {
 		// A signature of sr25519 has a bit that marks it as one.
 		MultiSignature::Sr25519([0; 64])
+	}
+}
+
+/// Returns the error of a node that did not take a transaction.
+fn not_accepted(error: Error) -> Error {
+	match error {
+		Error::Rpc { message, .. } | Error::StateGone(message) => Error::NotAccepted(message),
+		error => error,
 	}
 }
 

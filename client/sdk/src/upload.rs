@@ -21,7 +21,9 @@ pub use stored::{Done, Stored};
 
 pub(crate) use choice::{free_place, free_place_of, next_leaf};
 pub(crate) use chunks::read_whole;
-pub(crate) use object::{journal_of, lock_objects, note, noted_place, own_locations};
+pub(crate) use object::{
+	give_up_before, journal_of, lock_objects, note, noted_place, own_locations,
+};
 pub(crate) use stored::complete;
 
 use crate::{
@@ -560,7 +562,7 @@ impl<P: Progress> Progress for Progressed<'_, P> {
 }
 
 /// Returns the name of the lock of a record that is being stored.
-fn record_lock(owner: &AccountId, key: &RecordKey) -> String {
+pub(crate) fn record_lock(owner: &AccountId, key: &RecordKey) -> String {
 	let key = content_hash(&key.0);
 	format!("isthmus-{owner}-{}.lock", hex::encode(&key[..8]))
 }

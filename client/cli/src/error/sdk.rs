@@ -217,6 +217,7 @@ fn send_hint(error: &SendError) -> Option<&'static str> {
 		SendError::Store { failure, .. } => failure.is_passing().then_some(RESUME),
 		SendError::Journal { source, .. } => disk_hint(source),
 		SendError::NotAsLong { .. } => Some(STEADY),
+		SendError::GivenUp => Some("run the same command again"),
 		SendError::Changed { .. }
 		| SendError::LengthChanged { .. }
 		| SendError::Elsewhere { .. } => Some(OTHER_UPLOAD),

@@ -5,7 +5,6 @@ use super::removed::{Deleted, Removed};
 use crate::{
 	confirm::confirm,
 	error::{Error, Kind},
-	stderr::tell,
 	text::{operand, Called, Key},
 };
 use isthmus_sdk::{
@@ -14,8 +13,11 @@ use isthmus_sdk::{
 	Client, Cost, CostError, Error as SdkError, Identity, Names, RecordKey,
 };
 
-/// Gives up the unfinished uploads of a name, if the chain has no record of it. Returns `None` if there is none, or all that
-/// there were have been finished meanwhile.
+/// Gives up the unfinished uploads of a name, if the chain has no record of it. Returns `None` if there is none.
+///
+/// # Errors
+///
+/// Returns an error if all that there were have been finished meanwhile: their records stay.
 pub(super) async fn instead_of_removal(
 	client: &Client,
 	identity: &Identity,
@@ -52,17 +54,12 @@ pub(super) async fn instead_of_removal(
 		let Some(given_up) = give_up(client, identity, &key, erases).await? else {
 			continue;
 		};
-		if erases && given_up.erased.is_none() {
-			let leaf = given_up.place.leaf;
-			tell(format_args!(
-				"leaf {leaf} has another record by now, so its key is not erased"
-			));
-		}
 		erased += given_up.erased.unwrap_or_default();
 		first.get_or_insert(key);
 		objects.push(deleted(given_up));
 	}
-	Ok(first.map(|key| Removed {
+	let key = first.ok_or_else(|| finished(&name.to_string()))?;
+	Ok(Some(Removed {
 		block: None,
 		files: None,
 		key: Key(key),
@@ -72,18 +69,30 @@ pub(super) async fn instead_of_removal(
 	}))
 }
 
-/// Forgets what this machine noted to resume the upload of a record that is going to be removed. An update of a packed folder
-/// has notes of its own, which the next one sorts out.
+/// Says that nothing was given up. The record is not what the user wanted to remove, and its object would stay.
+fn finished(name: &str) -> Error {
+	Error::refused(format!(
+		"the upload of {name} was finished meanwhile, so its record stays"
+	))
+	.hint("to remove the record, run the same command again")
+}
+
+/// Forgets what this machine noted to resume the upload of a record that is going to be removed. Returns what became of an object
+/// that was sent under its key and is not the record's, if not all of it is deleted. An update of a packed folder has notes of
+/// its own, which the next one sorts out.
 pub(super) async fn forget(
 	client: &Client,
 	identity: &Identity,
 	key: RecordKey,
-) -> Result<(), Error> {
+) -> Result<Option<Deleted>, Error> {
 	if client.is_dry_run() {
-		return Ok(());
+		return Ok(None);
 	}
 	match give_up(client, identity, &key, false).await {
-		Ok(_) | Err(GiveUpError::PackedFolder) => Ok(()),
+		Ok(given_up) => Ok(given_up
+			.filter(|given_up| given_up.failure.is_some())
+			.map(deleted)),
+		Err(GiveUpError::PackedFolder) => Ok(None),
 		Err(error) => Err(error.into()),
 	}
 }
@@ -93,9 +102,10 @@ fn deleted(given_up: GivenUp) -> Deleted {
 	Deleted {
 		location: given_up.location,
 		gone: usize::from(given_up.failure.is_none()),
-		failure: given_up
-			.failure
-			.map(|failure| format!("{failure}; its name there is {}", given_up.object)),
+		failure: given_up.failure.map(|failure| {
+			let object = given_up.object;
+			format!("{failure}; the same command tries it again; its name there is {object}")
+		}),
 	}
 }
 
@@ -105,6 +115,16 @@ impl From<GiveUpError> for Error {
 			GiveUpError::Client(error) => error.into(),
 			GiveUpError::Busy(_) => Self::refused(error)
 				.hint("end that program, or wait until it is done, and run the same command again"),
+			GiveUpError::InFlight => Self::refused(error).hint(
+				"wait until it is in a block: the record is stored then, and the same command removes it",
+			),
+			GiveUpError::Entering { last, .. } => Self::refused(error).hint(format!(
+				"wait until block {} is finalized, and run the same command again",
+				last.saturating_add(1)
+			)),
+			GiveUpError::LeafInUse(_) => Self::refused(error).hint(
+				"run the same command without --erase, or an hour after the last transaction for this leaf",
+			),
 			GiveUpError::NoLock(_) => {
 				Self::failed(error).hint("let this user write to $HOME/.local/state/isthmus")
 			}
@@ -158,6 +178,15 @@ mod tests {
 	fn what_keeps_an_upload_from_being_given_up_has_a_hint() {
 		for (error, kind) in [
 			(GiveUpError::Busy(None), Kind::Refused),
+			(GiveUpError::InFlight, Kind::Refused),
+			(
+				GiveUpError::Entering {
+					last: 300,
+					finalized: 9,
+				},
+				Kind::Refused,
+			),
+			(GiveUpError::LeafInUse(5), Kind::Refused),
 			(GiveUpError::NoLock("no".into()), Kind::Failed),
 			(GiveUpError::PackedFolder, Kind::Refused),
 		] {
@@ -165,6 +194,16 @@ mod tests {
 			assert_eq!(error.kind(), kind);
 			assert!(format!("{error:?}").contains("Words("), "{error:?}");
 		}
+	}
+
+	#[test]
+	fn a_record_that_was_stored_meanwhile_stays_and_this_is_said() {
+		let error = finished("photos");
+		assert_eq!(error.kind(), Kind::Refused);
+		assert!(
+			format!("{error:?}").contains("finished meanwhile"),
+			"{error:?}"
+		);
 	}
 
 	#[test]

@@ -15,7 +15,7 @@ pub(crate) struct Removed {
 	pub(super) files: Option<usize>,
 	pub(super) key: Key,
 	pub(super) name: String,
-	/// What became of the record's object, by location.
+	/// What became of the record's object, by location, and of another one that was sent under its key and is not deleted.
 	pub(super) objects: Vec<Deleted>,
 	/// How many keys were erased; `None` if none had to be.
 	pub(super) erased: Option<usize>,

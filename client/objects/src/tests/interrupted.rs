@@ -2,10 +2,10 @@
 //! Uploads that are interrupted at every step, and values that change in between.
 
 use super::{
-	store::{Kill, Store},
+	store::{Deletes, Kill, Store},
 	*,
 };
-use crate::{Failure, Whole};
+use crate::{Failure, GivenUp, Whole};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -204,34 +204,147 @@ async fn an_object_that_the_chain_may_have_stays() {
 	);
 }
 
-/// The journal goes first: if the program ends before the store is asked, or the store does not answer, nothing goes on as
-/// if the store still had the parts.
+/// An upload of which the store has a part.
+struct Started {
+	store: Arc<Store>,
+	location: Location,
+	value: Vec<u8>,
+	journal: std::path::PathBuf,
+	_folder: tempfile::TempDir,
+}
+
+impl Started {
+	async fn new() -> Self {
+		let store = Arc::new(Store::default());
+		let (location, value) = (store.at("mem://store/folder"), value(LENGTH));
+		let folder = tempfile::tempdir().unwrap();
+		let journal = folder.path().join("journal");
+		store.interrupt(Some((3, Kill::Before)));
+		let length = Some(LENGTH as u64);
+		send(&location, &journal, &value, length).await.unwrap_err();
+		store.interrupt(None);
+		store.look_at(&journal);
+		assert_eq!(store.unfinished(), 1);
+		Self {
+			store,
+			location,
+			value,
+			journal,
+			_folder: folder,
+		}
+	}
+
+	async fn give_up(&self, location: Option<&Location>, whole: Whole<'_>) -> Option<GivenUp> {
+		let given_up = crate::give_up(&self.journal, location, whole).await;
+		given_up.unwrap()
+	}
+}
+
+/// That it is given up is noted first: if the program ends while the store is asked, or the store does not answer, nothing goes
+/// on as if the store still had the parts, and they are not forgotten.
 #[tokio::test]
 async fn what_a_store_does_not_delete_is_told_and_not_resumed() {
-	let store = Arc::new(Store::default());
-	let (location, first) = (store.at("mem://store/folder"), value(LENGTH));
-	let folder = tempfile::tempdir().unwrap();
-	let journal = folder.path().join("journal");
-	store.interrupt(Some((3, Kill::Before)));
-	let length = Some(LENGTH as u64);
-	send(&location, &journal, &first, length).await.unwrap_err();
-	store.interrupt(None);
+	let started = Started::new().await;
+	let store = &started.store;
 	// The URL is of no scheme that this program can open.
-	let given_up = crate::give_up(&journal, None, Whole::Deleted)
-		.await
-		.unwrap()
-		.unwrap();
+	let given_up = started.give_up(None, Whole::Deleted).await.unwrap();
 	assert!(
 		matches!(given_up.failure, Some(Failure::Unusable(_))),
 		"{given_up:?}"
 	);
 	assert_eq!(given_up.url, "mem://store/folder");
-	assert!(!journal.exists());
-	assert_eq!(store.unfinished(), 1);
-	let sent = send(&location, &journal, &first, length).await.unwrap();
+	assert_eq!((store.unfinished(), store.said()), (1, Vec::new()));
+	// The store does not abandon the parts; the object of their name is deleted all the same.
+	store.keep_parts(true);
+	let there = Some(&started.location);
+	let given_up = started.give_up(there, Whole::Deleted).await.unwrap();
+	assert_eq!(given_up.failure, Some(Failure::Other));
+	let said = store.said();
+	let kinds: Vec<_> = said.iter().map(|(deletes, _)| *deletes).collect();
+	assert_eq!(kinds, [Deletes::Parts, Deletes::Object, Deletes::Object]);
+	assert!(said.iter().all(|(_, line)| line == "given-up"), "{said:?}");
+	let unfinished = crate::unfinished(&started.journal).unwrap().unwrap();
+	assert!(unfinished.given_up);
+	// The next attempt deletes them.
+	store.keep_parts(false);
+	let given_up = started.give_up(there, Whole::Deleted).await.unwrap();
+	assert_eq!(given_up.failure, None);
+	assert_eq!((store.unfinished(), started.journal.exists()), (0, false));
+	assert!(store.said().iter().all(|(_, line)| line == "given-up"));
+}
+
+#[tokio::test]
+async fn an_upload_that_was_given_up_is_not_resumed() {
+	let started = Started::new().await;
+	let name = crate::unfinished(&started.journal).unwrap().unwrap().object;
+	assert!(crate::note_given_up(&started.journal, &name).unwrap());
+	let length = Some(LENGTH as u64);
+	let sent = send(&started.location, &started.journal, &started.value, length).await;
+	let sent = sent.unwrap();
 	assert!(!sent.resumed);
-	assert_eq!(read_all(&reader(&sent.object, &[location])).await, first);
-	saw_nothing_twice(&store);
+	assert_ne!(sent.object.name(), name);
+	let reader = reader(&sent.object, &[started.location]);
+	assert_eq!(read_all(&reader).await, started.value);
+	saw_nothing_twice(&started.store);
+}
+
+/// An object whose upload ended is deleted by the next attempt, too, if its upload was given up: then the chain gets no entry.
+#[tokio::test]
+async fn an_object_that_was_given_up_as_a_whole_is_deleted_in_the_end() {
+	let started = Started::new().await;
+	let length = Some(LENGTH as u64);
+	let sent = send(&started.location, &started.journal, &started.value, length).await;
+	let name = sent.unwrap().object.name();
+	assert!(crate::note_given_up(&started.journal, &name).unwrap());
+	assert_eq!(started.store.objects().await.len(), 2);
+	let given_up = started.give_up(Some(&started.location), Whole::Stays).await;
+	assert_eq!(given_up.unwrap().failure, None);
+	assert_eq!(started.store.objects().await, Vec::<String>::new());
+}
+
+/// What was checked is what is deleted.
+#[tokio::test]
+async fn another_object_than_the_one_that_is_given_up_stays() {
+	let started = Started::new().await;
+	let there = Some(&started.location);
+	let before = std::fs::read(&started.journal).unwrap();
+	let other = started.give_up(there, Whole::DeletedIfNamed("07")).await;
+	assert_eq!(other, None);
+	assert!(!crate::note_given_up(&started.journal, "07").unwrap());
+	assert_eq!(std::fs::read(&started.journal).unwrap(), before);
+	assert_eq!(
+		(started.store.unfinished(), started.store.said()),
+		(1, Vec::new())
+	);
+	let name = crate::unfinished(&started.journal).unwrap().unwrap().object;
+	let given_up = started.give_up(there, Whole::DeletedIfNamed(&name)).await;
+	assert_eq!(given_up.unwrap().failure, None);
+	assert_eq!(started.store.unfinished(), 0);
+}
+
+/// The last block of an entry's transaction is noted beside what was sent, and no entry is sent of what was given up.
+#[tokio::test]
+async fn an_entry_is_noted_until_the_upload_is_given_up() {
+	let started = Started::new().await;
+	let journal = &started.journal;
+	let name = crate::unfinished(journal).unwrap().unwrap().object;
+	let is_refused = |object: &str| {
+		matches!(
+			crate::entering(journal, object, 300),
+			Err(UploadError::GivenUp)
+		)
+	};
+	assert!(is_refused("07"));
+	crate::entering(journal, &name, 256).unwrap();
+	let unfinished = crate::unfinished(journal).unwrap().unwrap();
+	assert_eq!(
+		(unfinished.entering, unfinished.given_up),
+		(Some(256), false)
+	);
+	assert!(crate::note_given_up(journal, &name).unwrap());
+	assert!(is_refused(&name));
+	crate::forget(journal).unwrap();
+	assert!(is_refused(&name));
 }
 
 proptest! {

@@ -12,8 +12,9 @@ use object_store::{
 };
 use std::{
 	collections::BTreeMap,
+	path::PathBuf,
 	sync::{
-		atomic::{AtomicUsize, Ordering},
+		atomic::{AtomicBool, AtomicUsize, Ordering},
 		Arc, Mutex,
 	},
 };
@@ -59,6 +60,21 @@ pub(super) struct Store {
 	/// Which write is interrupted.
 	kill: Mutex<Option<(usize, Kill)>>,
 	pub(super) writes: AtomicUsize,
+	/// The journal that the store looks at whenever it has to abandon an upload or to delete an object.
+	journal: Mutex<Option<PathBuf>>,
+	/// What it found there.
+	said: Mutex<Vec<(Deletes, String)>>,
+	/// Whether it does not abandon uploads.
+	keeps_parts: AtomicBool,
+}
+
+/// What a store has to delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deletes {
+	/// The parts of an upload.
+	Parts,
+	/// An object, or its list.
+	Object,
 }
 
 impl Store {
@@ -77,6 +93,29 @@ impl Store {
 	pub(super) fn interrupt(&self, kill: Option<(usize, Kill)>) {
 		self.writes.store(0, Ordering::SeqCst);
 		*self.kill.lock().unwrap() = kill;
+	}
+
+	/// Looks at this journal from now on when it has to delete something.
+	pub(super) fn look_at(&self, journal: &std::path::Path) {
+		*self.journal.lock().unwrap() = Some(journal.to_owned());
+	}
+
+	/// Abandons no upload, or does it again.
+	pub(super) fn keep_parts(&self, keeps: bool) {
+		self.keeps_parts.store(keeps, Ordering::SeqCst);
+	}
+
+	/// Returns what it had to delete, and the last line of the journal at that time.
+	pub(super) fn said(&self) -> Vec<(Deletes, String)> {
+		std::mem::take(&mut self.said.lock().unwrap())
+	}
+
+	fn look(&self, deletes: Deletes) {
+		if let Some(journal) = &*self.journal.lock().unwrap() {
+			let text = std::fs::read_to_string(journal).unwrap_or_default();
+			let last = text.lines().last().unwrap_or_default().to_owned();
+			self.said.lock().unwrap().push((deletes, last));
+		}
 	}
 
 	/// Returns how many uploads are unfinished.
@@ -186,6 +225,10 @@ impl Parts for Store {
 	}
 
 	async fn abandon(&self, _: &Path, id: &str) -> std::result::Result<(), Failure> {
+		self.look(Deletes::Parts);
+		if self.keeps_parts.load(Ordering::SeqCst) {
+			return Err(Failure::Other);
+		}
 		let mut parts = self.parts.lock().unwrap();
 		parts.retain(|(other, _), _| other != id);
 		Ok(())
@@ -271,6 +314,7 @@ impl ObjectStore for Store {
 		&self,
 		paths: BoxStream<'static, Result<Path>>,
 	) -> BoxStream<'static, Result<Path>> {
+		self.look(Deletes::Object);
 		self.inner.delete_stream(paths)
 	}
 

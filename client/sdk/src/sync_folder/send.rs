@@ -16,7 +16,7 @@ use crate::{
 	turn::Turn,
 	tx::Pending,
 	types::*,
-	upload::{complete, free_place, journal_of, next_leaf, note, noted_place},
+	upload::{complete, free_place, give_up_before, journal_of, next_leaf, note, noted_place},
 	upload_folder::UploadFolderError,
 };
 use futures::{stream, StreamExt};
@@ -63,6 +63,8 @@ impl Running<'_> {
 			let at = (*place, false);
 			match free_place(client, owner, best, turn.notes(), at).await {
 				Ok(_) => {
+					// An interruption may have left it.
+					self.forget(sent)?;
 					leaves.insert(place.leaf);
 					self.sent.insert(place.key, sent.clone());
 				}
@@ -189,7 +191,8 @@ impl Running<'_> {
 		let best = client.best().await?;
 		let turn = Turn::take(client, owner.account.id()).await?;
 		let taken: BTreeSet<Leaf> = self.sent.values().map(|sent| sent.place.leaf).collect();
-		let noted = objects::unfinished(&journal)?.and_then(|found| noted_place(&found.note, key));
+		let noted = objects::unfinished(&journal)?.filter(|found| !found.given_up);
+		let noted = noted.and_then(|found| noted_place(&found.note, key));
 		if let Some(place) = noted.filter(|_| resumes) {
 			let is_here = place == self.place(key, place.leaf)
 				&& place.leaf >= self.next
@@ -212,7 +215,7 @@ impl Running<'_> {
 			}
 		};
 		// The object of another place opens nowhere.
-		objects::give_up(&journal, Some(&self.location), objects::Whole::Stays).await?;
+		give_up_before(&journal, &self.location).await?;
 		Ok(place)
 	}
 

@@ -9,11 +9,13 @@ use crate::{
 	account::Identity,
 	claim::Claim,
 	client::Client,
-	erasure::Erasure,
+	erasure::{record_at, Erasure},
 	error::Error,
 	lock::{self, Held, Holder, NotHeld},
 	note::Notes,
 	object::of_entry,
+	proven::Proven,
+	state::State,
 	sync_folder,
 	turn::Turn,
 	types::*,
@@ -30,6 +32,8 @@ pub struct Unfinished {
 	pub location: String,
 	/// The object's name there.
 	object: String,
+	/// The last block that may include a transaction with the object's entry; `None` if none was sent.
+	entering: Option<u64>,
 	journal: PathBuf,
 }
 
@@ -42,9 +46,9 @@ pub struct GivenUp {
 	pub location: String,
 	/// The object's name there.
 	pub object: String,
-	/// Why what was sent of it stays there; `None` if it is gone.
+	/// Why what was sent of it, or a part of that, stays there; `None` if it is gone. Then [`give_up`] can be called again.
 	pub failure: Option<Failure>,
-	/// How many keys were erased; `None` if none was to be, or the leaf is that of another record by now.
+	/// How many keys were erased; `None` if none was to be.
 	pub erased: Option<usize>,
 }
 
@@ -58,6 +62,23 @@ pub enum GiveUpError {
 	/// No other program can be kept from going on with it.
 	#[error("{0}, so another program may be going on with the upload")]
 	NoLock(String),
+	/// A transaction that stores a record under this key is on its way.
+	#[error("a transaction that stores this record is on its way into a block")]
+	InFlight,
+	/// A transaction that stores the record was sent, and is in no block yet. This node may not know it.
+	#[error(
+		"the transaction that stores this record may come into a block until block {last}, and the last finalized block that \
+		 is proven is block {finalized}"
+	)]
+	Entering {
+		/// The last block that may include it. Once a later one is finalized, the upload can be given up.
+		last: u64,
+		/// The last finalized block that is proven.
+		finalized: u64,
+	},
+	/// Its key is to be erased, and another record has its leaf, or may get it.
+	#[error("leaf {0} has another record, or may get one, so its key is not erased")]
+	LeafInUse(Leaf),
 	/// It is the upload of the list of a packed folder, whose files are on their way, too.
 	#[error("this is a packed folder whose upload is not finished")]
 	PackedFolder,
@@ -92,13 +113,15 @@ pub fn unfinished(
 			place: noted_place(&found.note, *key)?,
 			location: found.url,
 			object: found.object,
+			entering: found.entering,
 			journal,
 		})
 	}))
 }
 
-/// Gives up the unfinished upload of a record's object: forgets it, and then deletes at its location what it has sent there. An
-/// object that a record on the chain points to stays. Returns `None` if there is no such upload, or the chain has its record.
+/// Gives up the unfinished upload of a record's object: deletes at its location what it has sent there, and then forgets it. An
+/// object that a record on the chain points to stays, and so does one whose record may still come into a block. Returns `None`
+/// if there is no such upload, or the chain has its record. If the location does not delete all, another call tries it again.
 ///
 /// With `erases`, erases the key that the object was encrypted under before that, so that no copy of what was sent can be
 /// opened.
@@ -106,8 +129,10 @@ pub fn unfinished(
 /// # Errors
 ///
 /// Returns [`GiveUpError::Busy`] if another program on this machine stores the same record, or objects in the same dataset,
-/// [`GiveUpError::PackedFolder`] for the list of a packed folder, [`Error::Io`] if the upload's journal cannot be read or
-/// removed, [`Error::Erasable`] if the key cannot be erased, and the errors of [`Client::proven`]. Then nothing is given up.
+/// [`GiveUpError::InFlight`] and [`GiveUpError::Entering`] if the record may still come into a block,
+/// [`GiveUpError::LeafInUse`] if the key may be that of another record, [`GiveUpError::PackedFolder`] for the list of a packed
+/// folder, [`Error::Io`] if the upload's journal cannot be read or written, [`Error::Erasable`] if the key cannot be erased,
+/// and the errors of [`Client::proven`]. Then nothing is given up.
 pub async fn give_up(
 	client: &Client,
 	owner: &Identity,
@@ -130,21 +155,34 @@ pub async fn give_up(
 	// Until it is known what the chain has, nothing takes the leaf.
 	let turn = Turn::take(client, owner.account.id()).await?;
 	if turn.notes().claimed(&[Claim::Record(key.0)]).is_some() {
-		return Err(GiveUpError::Busy(None));
+		return Err(GiveUpError::InFlight);
 	}
-	if is_registered(client, owner.id(), &now).await? {
+	let chain = Chain {
+		best: client.best().await?,
+		proven: client.proven().await?,
+	};
+	if chain.is_registered(owner.id(), &now).await? {
 		objects::forget(&now.journal).map_err(Error::from)?;
 		return Ok(None);
 	}
 	if sync_folder::is_begun(client, owner.id(), key) {
 		return Err(GiveUpError::PackedFolder);
 	}
+	// Who trusts the node has the best block for what is proven.
+	let finalized = client.finalized().await?.block().number;
+	let finalized = finalized.min(chain.proven.block().number);
+	check_final(now.entering, finalized.into())?;
 	let erased = match erases {
-		true => erase(client, owner, &now.place, turn.notes()).await?,
+		true => Some(erase(client, owner, &now.place, (&chain, turn.notes())).await?),
 		false => None,
 	};
+	// No entry is sent from here on: who sends one notes it in the journal first.
+	if !objects::note_given_up(&now.journal, &now.object).map_err(Error::from)? {
+		return Err(GiveUpError::Busy(None));
+	}
 	drop(turn);
-	let sent = objects::give_up(&now.journal, None, Whole::Deleted)
+	let whole = Whole::DeletedIfNamed(&now.object);
+	let sent = objects::give_up(&now.journal, None, whole)
 		.await
 		.map_err(Error::from)?;
 	Ok(Some(GivenUp {
@@ -156,24 +194,31 @@ pub async fn give_up(
 	}))
 }
 
-/// Erases the key of a place, unless its leaf is that of another record, and returns how many keys there were.
+/// Checks that no transaction comes into a block any more that was sent with an upload's entry: a block after the last one that
+/// may include it is finalized. Neither this node nor the notes of this machine need to know the transaction.
+fn check_final(entering: Option<u64>, finalized: u64) -> Result<(), GiveUpError> {
+	match entering {
+		Some(last) if finalized <= last => Err(GiveUpError::Entering { last, finalized }),
+		_ => Ok(()),
+	}
+}
+
+/// Erases the key of a place, unless its leaf is, or may be, that of a record, and returns how many keys there were.
 async fn erase(
 	client: &Client,
 	owner: &Identity,
 	place: &Place,
-	notes: &Notes,
-) -> Result<Option<usize>, Error> {
+	(chain, notes): (&Chain, &Notes),
+) -> Result<usize, GiveUpError> {
 	let Place {
 		dataset,
 		epoch,
 		leaf,
 		..
 	} = *place;
-	let best = client.best().await?;
-	let taken = best.leaf(owner.id(), dataset, epoch, leaf).await?;
-	let has_record = taken.is_some_and(|taken| matches!(taken.by, LeafUse::Record(_)));
-	if has_record || notes.claimed(&[Claim::leaf(place)]).is_some() {
-		return Ok(None);
+	let has_record = !chain.records_at(owner.id(), place).await?.is_empty();
+	if has_record || notes.may_be_claimed(&[Claim::leaf(place)]) {
+		return Err(GiveUpError::LeafInUse(leaf));
 	}
 	let scope = Scope {
 		dataset,
@@ -182,7 +227,7 @@ async fn erase(
 		to: u64::from(leaf).saturating_add(1),
 	};
 	let erased = Erasure::leaves(client, owner, &scope)?.run(client, owner)?;
-	Ok(Some(erased))
+	Ok(erased)
 }
 
 /// Takes a lock, unless another program holds it.
@@ -198,46 +243,47 @@ fn hold(name: &str) -> Result<Held, GiveUpError> {
 	})
 }
 
-/// Returns whether a record on the chain points to the object: the one with its key, or the one at the leaf that it is
-/// encrypted for. Both the best block and what is proven are asked, so that a node that lies hides only what is not finalized
-/// yet.
-async fn is_registered(
-	client: &Client,
-	owner: &AccountId,
-	upload: &Unfinished,
-) -> Result<bool, Error> {
-	let Place {
-		key,
-		dataset,
-		epoch,
-		leaf,
-	} = upload.place;
-	let (best, proven) = (client.best().await?, client.proven().await?);
-	let taken = [
-		best.leaf(owner, dataset, epoch, leaf).await?,
-		proven.leaf(owner, dataset, epoch, leaf).await?,
-	];
-	let there = taken
-		.into_iter()
-		.flatten()
-		.filter_map(|taken| match taken.by {
-			LeafUse::Record(there) => Some(there),
-			LeafUse::Spent => None,
-		});
-	for key in there.chain([key]) {
-		let records = [
-			best.record(owner, key).await?,
-			proven.record(owner, key).await?,
-		];
-		if records
-			.iter()
-			.flatten()
-			.any(|record| points_to(key, record, &upload.object))
-		{
-			return Ok(true);
+/// What the chain has: in the best block, and what is proven. A node that lies hides only what is not finalized yet.
+struct Chain {
+	best: State,
+	proven: Proven,
+}
+
+impl Chain {
+	/// Returns whether a record points to the object of an upload: the one with its key, or one at the leaf that it is
+	/// encrypted for.
+	async fn is_registered(&self, owner: &AccountId, upload: &Unfinished) -> Result<bool, Error> {
+		let there = self.records_at(owner, &upload.place).await?;
+		for key in there.into_iter().chain([upload.place.key]) {
+			let records = [
+				self.best.record(owner, key).await?,
+				self.proven.record(owner, key).await?,
+			];
+			if records
+				.iter()
+				.flatten()
+				.any(|record| points_to(key, record, &upload.object))
+			{
+				return Ok(true);
+			}
 		}
+		Ok(false)
 	}
-	Ok(false)
+
+	/// Returns the keys of the records at a place's leaf.
+	async fn records_at(&self, owner: &AccountId, place: &Place) -> Result<Vec<RecordKey>, Error> {
+		let Place {
+			dataset,
+			epoch,
+			leaf,
+			..
+		} = *place;
+		let taken = [
+			self.best.leaf(owner, dataset, epoch, leaf).await?,
+			self.proven.leaf(owner, dataset, epoch, leaf).await?,
+		];
+		Ok(taken.into_iter().filter_map(record_at).collect())
+	}
 }
 
 /// Returns whether a record points to the object with this name.
@@ -253,6 +299,10 @@ fn points_to(key: RecordKey, record: &Record, object: &str) -> bool {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use isthmus_envelope::{
+		object::{CHUNK, VERSION},
+		ObjectHeader,
+	};
 
 	/// Another program holds it until it ends, and another task of this program as long as it wants.
 	#[test]
@@ -266,6 +316,72 @@ mod tests {
 		assert!(!path.exists());
 		let none = lock::try_hold(&folder.path().join("none/lock"));
 		assert!(matches!(none, Err(NotHeld::NoLock)));
+	}
+
+	/// Only what is finalized counts, and only after the last block that may have the transaction.
+	#[test]
+	fn an_entry_that_was_sent_is_waited_for_until_its_last_block_is_final() {
+		assert!(check_final(None, 0).is_ok());
+		for finalized in [0, 299, 300] {
+			let refused = check_final(Some(300), finalized);
+			let Err(GiveUpError::Entering { last, .. }) = refused else {
+				panic!("{refused:?}");
+			};
+			assert_eq!(last, 300);
+		}
+		assert!(check_final(Some(300), 301).is_ok());
+	}
+
+	/// Returns the header of an object of five bytes.
+	fn header(salt: u8) -> [u8; ObjectHeader::LEN] {
+		let mut header = [salt; ObjectHeader::LEN];
+		header[0] = VERSION;
+		header[1..5].copy_from_slice(&(CHUNK as u32).to_be_bytes());
+		header[5..13].copy_from_slice(&5u64.to_be_bytes());
+		header
+	}
+
+	#[test]
+	fn only_the_record_of_the_object_points_to_it() {
+		let key = RecordKey::from([7; 32]);
+		let entry = |salt| Object {
+			header: header(salt),
+			length: 21,
+			root: [9; 32].into(),
+		};
+		let object = of_entry(key, &entry(1)).unwrap().name();
+		let record = |payload| Record {
+			dataset: 0,
+			epoch: 0,
+			leaf: 3,
+			payload,
+			deposit: 1,
+		};
+		let of = |object| {
+			record(Payload::Object {
+				object,
+				block: 1,
+				ordinal: 0,
+			})
+		};
+		assert!(points_to(key, &of(entry(1)), &object));
+		assert!(!points_to(key, &of(entry(2)), &object));
+		let value = record(Payload::Value {
+			content_hash: [0; 32].into(),
+			length: 21,
+			block: 1,
+			extrinsic: 2,
+		});
+		assert!(!points_to(key, &value, &object));
+	}
+
+	#[test]
+	fn a_leaf_has_a_record_or_was_spent() {
+		let key = RecordKey::from([7; 32]);
+		let entry = |by| Some(TakenLeaf { by, deposit: 1 });
+		assert_eq!(record_at(entry(LeafUse::Record(key))), Some(key));
+		assert_eq!(record_at(entry(LeafUse::Spent)), None);
+		assert_eq!(record_at(None), None);
 	}
 
 	#[test]

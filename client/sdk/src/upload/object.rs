@@ -55,7 +55,7 @@ impl Upload<'_> {
 			.await?;
 		self.check_entry(place).await?;
 		if !is_noted {
-			objects::give_up(journal, Some(location), objects::Whole::Stays).await?;
+			give_up_before(journal, location).await?;
 		}
 		let (leaf, context) = (
 			place.leaf_key(client, owner)?,
@@ -71,10 +71,14 @@ impl Upload<'_> {
 			length: sent.object.length(),
 			root: H256(*sent.object.root()),
 		};
-		let entered = self.enter(place, &object).await;
+		let name = sent.object.name();
+		let entered = self.enter(place, &object, (journal, &name)).await;
 		if let Err(Error::Upload(UploadError::PlaceGone)) = entered {
-			// The object opens nowhere. What cannot be deleted stays, and does no harm.
-			let _ = location.delete(&sent.object).await;
+			let noted = objects::unfinished(journal)?;
+			if noted.is_some_and(|noted| noted.entering.is_none()) {
+				// The object opens nowhere, and no entry of it is on its way. What cannot be deleted stays, and does no harm.
+				let _ = location.delete(&sent.object).await;
+			}
 			objects::forget(journal)?;
 		}
 		let last = entered?;
@@ -104,8 +108,14 @@ impl Upload<'_> {
 		self.client.check_cost(payer, cost).await
 	}
 
-	/// Stores the object's entry, unless its place was taken in the meantime.
-	async fn enter(&self, place: Place, object: &Object) -> Result<crate::Included, Error> {
+	/// Stores the object's entry, unless its place was taken in the meantime. Its last block is noted in the journal of the
+	/// object with this name, so that no one gives the object up while its entry may still come into a block.
+	async fn enter(
+		&self,
+		place: Place,
+		object: &Object,
+		(journal, name): (&Path, &str),
+	) -> Result<crate::Included, Error> {
 		let (client, owner) = (self.client, self.owner);
 		let make = |notes| async move {
 			match fixed(place).choose(client, owner, &notes).await {
@@ -114,7 +124,8 @@ impl Upload<'_> {
 			};
 			Ok((client.store_object(&place, object).await?, ()))
 		};
-		let (mut pending, ()) = client.submit_made(&owner.account, make).await?;
+		let note = |last: BlockNumber| Ok(objects::entering(journal, name, last.into())?);
+		let (mut pending, ()) = client.submit_noted(&owner.account, make, note).await?;
 		self.wait(&mut pending).await
 	}
 
@@ -122,7 +133,7 @@ impl Upload<'_> {
 	async fn object_place(&self, journal: &Path) -> Result<(Place, bool), Error> {
 		let (client, owner) = (self.client, self.owner);
 		let turn = Turn::take(client, owner.account.id()).await?;
-		let noted = objects::unfinished(journal)?;
+		let noted = objects::unfinished(journal)?.filter(|found| !found.given_up);
 		let noted = noted.and_then(|found| noted_place(&found.note, self.choice.place.key));
 		let fits = |place: &Place| {
 			place.dataset == self.choice.place.dataset
@@ -136,6 +147,29 @@ impl Upload<'_> {
 		}
 		let chosen = self.choice.choose(client, owner, turn.notes()).await?;
 		Ok((chosen, false))
+	}
+}
+
+/// Gives up what an interrupted upload has sent, before another one begins in its place at this location. Its object stays if it
+/// is whole, because the chain may have its entry.
+///
+/// # Errors
+///
+/// Returns [`Error::Sending`] if this location does not answer at present: the other upload would forget what is left there.
+pub(crate) async fn give_up_before(
+	journal: &Path,
+	location: &objects::Location,
+) -> Result<(), Error> {
+	let given_up = objects::give_up(journal, Some(location), objects::Whole::Stays).await?;
+	match given_up {
+		Some(objects::GivenUp {
+			url,
+			failure: Some(failure),
+			..
+		}) if url == location.url() && failure.is_passing() => {
+			Err(objects::UploadError::Store { url, failure }.into())
+		}
+		_ => Ok(()),
 	}
 }
 

@@ -378,6 +378,34 @@ async fn a_folder_is_erased_with_its_files() {
 	assert_eq!(erased, 4);
 }
 
+/// A removal was interrupted after it was noted that keys are going to be erased.
+#[tokio::test]
+async fn keys_are_erased_later_only_if_their_records_are_gone() {
+	let folder = tempfile::tempdir().unwrap();
+	let client = connect().await;
+	let [school] = accounts(&client, ["//erasing-later//school"]).await;
+	let school = with_file(school, &folder);
+	register(&client, &school).await;
+	let file = school.erasable_file().unwrap();
+	file.begin(client.genesis(), 0, 0).unwrap();
+	let place = place("a", 0, 0);
+	store(&client, &school, place, b"one").await;
+	let removal = Removal::alone(place.key);
+	let erasure = Erasure::of(&client, &school, &removal).await.unwrap();
+	erasure.intend(&client, &school).unwrap();
+	assert_eq!(Erasure::settle(&client, &school).await.unwrap(), 0);
+	assert_eq!(
+		read(&client, &school, school.id(), place.key)
+			.await
+			.unwrap(),
+		b"one"
+	);
+	let mut removed = removal.run(&client, &school).await.unwrap();
+	removed.last.included().await.unwrap();
+	assert_eq!(Erasure::settle(&client, &school).await.unwrap(), 1);
+	assert_eq!(Erasure::settle(&client, &school).await.unwrap(), 0);
+}
+
 #[tokio::test]
 async fn keys_that_come_from_the_seed_are_not_erased() {
 	let folder = tempfile::tempdir().unwrap();

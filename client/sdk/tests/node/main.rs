@@ -11,6 +11,7 @@
 mod erasing;
 mod examples;
 mod folders;
+mod giving_up;
 mod history;
 mod large_values;
 mod liar;
