@@ -130,8 +130,8 @@ impl Client {
 		self.submit_noted(account, make, |_| Ok(())).await
 	}
 
-	/// Does the same as [`submit_made`](Self::submit_made), and calls `note` before each attempt to send the transaction, with
-	/// the last block that may include it. If that fails, the transaction is not sent.
+	/// Does the same as [`submit_made`](Self::submit_made), and calls `note` before the node gets the transaction, also if
+	/// only to rehearse it, with the last block that may include it. If that fails, the node does not get it.
 	pub(crate) async fn submit_noted<Made, Extra>(
 		&self,
 		account: &Account,
@@ -171,12 +171,14 @@ impl Client {
 				cost = self.cost(&call).await?;
 				allowed = self.check_cost(account.id(), cost).await;
 			}
-			if may_rehearse(&allowed) && turn.notes().is_first() && !call.is_direct() {
-				self.rehearse(&signed, &at, call.rehearsed).await?;
+			let (nonce, hash, last) = (signed.nonce, signed.hash, signed.last);
+			if may_rehearse(&allowed) {
+				note(last)?;
+				if turn.notes().is_first() && !call.is_direct() {
+					self.rehearse(&signed, &at, call.rehearsed).await?;
+				}
 			}
 			allowed?;
-			let (nonce, hash, last) = (signed.nonce, signed.hash, signed.last);
-			note(last)?;
 			// Noted first: whatever ends this program after sending, the others count the transaction in.
 			turn.note(nonce, call.claims.clone());
 			match self.watch(signed, *account.id()).await {
