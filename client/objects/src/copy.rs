@@ -7,7 +7,7 @@ use crate::{
 	location::Location,
 	object::{offset, Object},
 	parts::blocking,
-	patience::patiently,
+	patience::{patiently, patiently_joined},
 	source::{self, SILENCE},
 	tree::{self, Value},
 	turns::{Left, Turns},
@@ -133,7 +133,8 @@ async fn send_parts(
 		names.push(name?);
 	}
 	drop(sent);
-	let completed = patiently(0, parts.complete(path, id, names)).await;
+	let complete = parts.complete(path, id, names);
+	let completed = patiently_joined(object.length(), complete).await;
 	completed.map_err(at_target)
 }
 

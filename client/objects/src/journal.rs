@@ -104,7 +104,8 @@ impl Journal {
 		Ok(Some(Self { file, start, done }))
 	}
 
-	/// Begins a journal in place of any other one.
+	/// Begins a journal in place of any other one. It is a new file: a task of an earlier upload that has not ended yet notes
+	/// what it does in the old one.
 	pub(crate) fn create(path: &Path, start: Start) -> io::Result<Self> {
 		if let Some(folder) = path.parent() {
 			fs::create_dir_all(folder)?;
@@ -113,7 +114,10 @@ impl Journal {
 		options.create(true).append(true);
 		#[cfg(unix)]
 		std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-		let file = options.open(path)?;
+		let mut new = path.as_os_str().to_owned();
+		new.push(".new");
+		let file = options.open(&new)?;
+		// An interrupted program may have left it.
 		file.set_len(0)?;
 		let (boot, length) = (
 			boot().unwrap_or_default(),
@@ -130,6 +134,7 @@ impl Journal {
 		journal.line(&format!(
 			"{FORMAT} {boot} {header} u{url} {length} {part} n{note}"
 		))?;
+		fs::rename(&new, path)?;
 		Ok(journal)
 	}
 
@@ -349,6 +354,20 @@ mod tests {
 		journal.file.write_all(b"\n").unwrap();
 		let said = Said::read(&path).unwrap().unwrap();
 		assert_eq!(said.done.sent[&0], [[1; 32]]);
+	}
+
+	/// A task may end after its upload has failed and another one began.
+	#[test]
+	fn a_late_note_of_an_earlier_upload_is_not_in_the_next_journal() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("journal");
+		let mut earlier = Journal::create(&path, start()).unwrap();
+		fs::write(folder.path().join("journal.new"), "left").unwrap();
+		let mut next = Journal::create(&path, start()).unwrap();
+		earlier.sending(0, &[[1; 32]]).unwrap();
+		next.sending(1, &[[2; 32]]).unwrap();
+		assert_eq!(Said::read(&path).unwrap().unwrap().done, next.done);
+		assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 	}
 
 	#[test]

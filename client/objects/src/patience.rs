@@ -8,6 +8,17 @@ use std::{future::Future, time::Duration};
 pub(crate) const SLOWEST: u64 = 32 << 10;
 /// How long a store may take for a part: this long, and a second for each [`SLOWEST`] bytes.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The slowest store that is waited for when it puts parts together, in bytes a second: it has them.
+const SLOWEST_STORE: u64 = 8 << 20;
+
+/// Waits for a store that puts the parts of an object together, as long as that may take for this length in bytes.
+pub(crate) async fn patiently_joined<T>(
+	length: u64,
+	asked: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+	let size = length / (SLOWEST_STORE / SLOWEST);
+	patiently(size.try_into().unwrap_or(usize::MAX), asked).await
+}
 
 /// Waits for a store as long as `size` bytes may take.
 pub(crate) async fn patiently<T>(

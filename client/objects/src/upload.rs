@@ -8,7 +8,7 @@ use crate::{
 	location::Location,
 	object::{self, Object},
 	parts::Parts,
-	patience::patiently,
+	patience::{patiently, patiently_joined},
 	tree::{self, Value},
 };
 use bytes::Bytes;
@@ -479,8 +479,8 @@ impl Sender {
 			(done.id.clone(), parts, done.whole)
 		};
 		if let Some(id) = id.filter(|_| !whole) {
-			let completed = patiently(0, self.parts.complete(&self.path, &id, parts)).await;
-			let completed = match completed {
+			let complete = self.parts.complete(&self.path, &id, parts);
+			let completed = match patiently_joined(object.length(), complete).await {
 				// The program may have been interrupted after the store put the parts together.
 				Err(Failure::Dropped) if self.is_there(object).await => Ok(()),
 				completed => completed,

@@ -65,21 +65,23 @@ impl Erasure {
 	pub async fn settle(client: &Client, owner: &Identity) -> Result<usize, Error> {
 		let file = owner.erasable_file()?;
 		let best = client.best().await?;
-		let (mut erased, mut is_final) = (0, false);
+		let (mut erased, mut proven) = (0, None);
 		for (id, leaf) in file.intended(client.genesis())? {
 			let taken = best.leaf(owner.id(), id.dataset, id.epoch, leaf).await?;
 			if record_at(taken).is_some() {
 				continue;
 			}
-			if !is_final {
-				finalized(client, &best).await?;
-				is_final = true;
-			}
-			let look = async |proven: &Proven| {
-				let taken = proven.leaf(owner.id(), id.dataset, id.epoch, leaf).await?;
-				Ok(record_at(taken))
+			let proven: &Proven = match &mut proven {
+				Some(proven) => proven,
+				none => {
+					// Who trusts the node has the best block for what is proven. Without that trust, what the node says is
+					// final may not be, and an earlier state may be from before the record was stored.
+					finalized(client, &best).await?;
+					none.insert(client.proven_since(best.block().number).await?)
+				}
 			};
-			if client.confirmed(&best, &None, look).await?.is_none() {
+			let taken = proven.leaf(owner.id(), id.dataset, id.epoch, leaf).await?;
+			if record_at(taken).is_none() {
 				erased += file.erase(&id, &[leaf])?;
 			}
 		}

@@ -6,6 +6,7 @@ use crate::{
 	call::Call,
 	error::{Error, UploadError},
 	folder::{self, packed::List},
+	object::of_entry,
 	progress::{Progress, Stage},
 	refusal::PalletError,
 	state::State,
@@ -14,22 +15,24 @@ use crate::{
 	upload::{complete, free_place, Done, Stored},
 	upload_folder::UploadFolderError,
 };
-use std::{collections::HashMap, io::Cursor, sync::atomic::AtomicU64};
+use isthmus_objects as objects;
+use std::{collections::HashMap, io::Cursor, path::Path, sync::atomic::AtomicU64};
 
 impl Running<'_> {
 	/// Sends a transaction with other calls and then objects' entries, unless a place was taken meanwhile. The `last` one
-	/// replaces the list: it is not sent if the folder has another version by now.
+	/// replaces the list, whose journal and object's name are given: it is not sent if the folder has another version by now.
+	/// Its last block is noted in that journal, so that no one deletes the list while its entry may still come into a block.
 	pub(super) async fn enter(
 		&mut self,
 		entries: &[(Place, Object)],
 		first: &[Call],
-		last: bool,
+		last: Option<(&Path, &str)>,
 	) -> Result<Pending, Error> {
 		let (client, owner) = (self.asked.client, self.asked.owner);
 		let this = &*self;
 		let make = |notes| async move {
 			let best = client.best().await?;
-			if last {
+			if last.is_some() {
 				this.check_same(&best).await?;
 			}
 			let mut calls = first.to_vec();
@@ -40,7 +43,11 @@ impl Running<'_> {
 			}
 			Ok((client.batch(&calls).await?, ()))
 		};
-		let (pending, ()) = client.submit_made(&owner.account, make).await?;
+		let note = |block: BlockNumber| match last {
+			Some((journal, name)) => Ok(objects::entering(journal, name, block.into())?),
+			None => Ok(()),
+		};
+		let (pending, ()) = client.submit_noted(&owner.account, make, note).await?;
 		self.so_far.transactions += 1;
 		Ok(pending)
 	}
@@ -83,26 +90,23 @@ impl Running<'_> {
 			length,
 		};
 		let (sent, _) = self.send(job, &count).await?;
-		self.forget(&sent)?;
+		let journal = self.journal_of(&sent)?;
+		let name = of_entry(key, &sent.object)?.name();
 		self.so_far.sent_bytes = self.so_far.sent_bytes.saturating_add(length);
 		let all = self.so_far.sent_bytes;
 		progress.at(Stage::Sending, all, all);
 		self.note_spare(&spare)?;
 		entries.push((place, sent.object.clone()));
-		let (mut pending, are_removed) = match self.replace(&entries, &spare).await {
-			Ok(done) => done,
-			Err(error) => {
-				// If the connection is lost, the transaction may still come into a block.
-				if !error.is_connection() {
-					self.discard(&sent).await;
-				}
-				return Err(error.into());
-			}
-		};
+		let replaced = self.replace(&entries, &spare, (&journal, &name)).await;
+		if replaced.is_err() {
+			give_up_unsent(&journal, &self.location, &name).await;
+		}
+		let (mut pending, are_removed) = replaced?;
 		let included = match self.asked.finalized || self.asked.deletes {
 			true => pending.finalized().await?,
 			false => pending.included().await?,
 		};
+		self.forget(&sent)?;
 		let stay = match are_removed {
 			true => Vec::new(),
 			false => self.remove(&spare).await?,
@@ -119,6 +123,7 @@ impl Running<'_> {
 		&mut self,
 		entries: &[(Place, Object)],
 		spare: &[Spare],
+		list: (&Path, &str),
 	) -> Result<(Pending, bool), Error> {
 		use PalletError::{RecordPaidFor, UnknownRecord};
 		let (client, key) = (self.asked.client, self.asked.key);
@@ -132,14 +137,14 @@ impl Running<'_> {
 		}
 		let count = all.len() - first.len();
 		if count <= BATCH {
-			match self.enter(entries, &all, true).await {
+			match self.enter(entries, &all, Some(list)).await {
 				Err(error)
 					if count > 0
 						&& matches!(error.refusal(), Some(RecordPaidFor | UnknownRecord)) => {}
 				entered => return Ok((entered?, true)),
 			}
 		}
-		Ok((self.enter(entries, &first, true).await?, false))
+		Ok((self.enter(entries, &first, Some(list)).await?, false))
 	}
 
 	/// Reports what was done since the folder had the list `old`.
@@ -186,9 +191,63 @@ impl Running<'_> {
 	}
 }
 
+/// Deletes a list that was not stored, and its journal, unless a node got a transaction with its entry: that may still come
+/// into a block, whatever the node says. What cannot be deleted stays, and does no harm.
+async fn give_up_unsent(journal: &Path, location: &objects::Location, name: &str) {
+	let noted = objects::unfinished(journal).ok().flatten();
+	if noted.is_some_and(|noted| noted.entering.is_none()) {
+		let whole = objects::Whole::DeletedIfNamed(name);
+		let _ = objects::give_up(journal, Some(location), whole).await;
+	}
+}
+
 /// Returns the files of a list by their paths.
 fn files_of(list: &List) -> HashMap<&str, &folder::File> {
 	let files = list.files.iter().map(|packed| &packed.file);
 	let files = files.filter(|file| !file.folder);
 	files.map(|file| (file.path.as_str(), file)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use isthmus_envelope::{EpochId, MasterSecret, RecordContext};
+
+	/// Its entry may be in a block although the node refused it.
+	#[tokio::test]
+	async fn a_list_is_only_deleted_if_no_node_got_its_entry() {
+		let folder = tempfile::tempdir().unwrap();
+		let journal = folder.path().join("journal");
+		let url = format!("file://{}", folder.path().join("store").display());
+		let location = objects::Location::open(&url).unwrap();
+		let epoch = EpochId {
+			genesis: [1; 32],
+			owner: [2; 32],
+			dataset: 0,
+			epoch: 0,
+		};
+		let context = RecordContext {
+			genesis: [1; 32],
+			owner: [2; 32],
+			key: [3; 32],
+			version: 0,
+		};
+		let secret = MasterSecret::from_bytes([7; 32]);
+		let leaf = secret.epoch_root(&epoch).leaf_key(5);
+		for is_sent in [true, false] {
+			let upload = objects::Upload::new(&location, &leaf, &context, &journal);
+			let list = Cursor::new(vec![1; 9]);
+			let sent = upload.run(list, Some(9), &mut |_| {}).await.unwrap();
+			let name = sent.object.name();
+			if is_sent {
+				objects::entering(&journal, &name, 300).unwrap();
+			}
+			give_up_unsent(&journal, &location, &name).await;
+			let checked = objects::check(&location, &sent.object, false, &mut |_| {}).await;
+			assert_eq!(checked.failure.is_none(), is_sent);
+			let noted = objects::unfinished(&journal).unwrap();
+			assert_eq!(noted.is_some(), is_sent);
+			objects::forget(&journal).unwrap();
+		}
+	}
 }

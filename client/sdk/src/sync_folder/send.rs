@@ -24,6 +24,7 @@ use isthmus_objects as objects;
 use std::{
 	collections::BTreeSet,
 	io::Read,
+	path::PathBuf,
 	sync::atomic::{AtomicU64, Ordering},
 	time::Duration,
 };
@@ -118,7 +119,7 @@ impl Running<'_> {
 		loop {
 			while waiting.len() > BATCH {
 				let rest = waiting.split_off(BATCH);
-				pending.push(self.enter(&waiting, &[], false).await?);
+				pending.push(self.enter(&waiting, &[], None).await?);
 				waiting = rest;
 			}
 			match missing.next() {
@@ -214,6 +215,8 @@ impl Running<'_> {
 				break place;
 			}
 		};
+		// A store may take minutes to answer. The place is looked at again before the entry is sent.
+		drop(turn);
 		// The object of another place opens nowhere.
 		give_up_before(&journal, &self.location).await?;
 		Ok(place)
@@ -268,11 +271,12 @@ impl Running<'_> {
 
 	/// Removes the journal of an object that is sent whole.
 	pub(super) fn forget(&self, sent: &Sent) -> Result<(), Error> {
-		Ok(objects::forget(&journal_of(
-			self.asked.client,
-			self.asked.owner.id(),
-			&sent.place.key,
-		)?)?)
+		Ok(objects::forget(&self.journal_of(sent)?)?)
+	}
+
+	/// Returns the path of the journal of an object's upload.
+	pub(super) fn journal_of(&self, sent: &Sent) -> Result<PathBuf, Error> {
+		journal_of(self.asked.client, self.asked.owner.id(), &sent.place.key)
 	}
 }
 
@@ -295,7 +299,7 @@ fn changed_in(error: &objects::UploadError) -> Option<&FileChanged> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use std::{io, path::PathBuf};
+	use std::io;
 
 	#[test]
 	fn a_file_that_changes_while_it_is_sent_is_named() {

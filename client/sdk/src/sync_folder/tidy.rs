@@ -14,8 +14,9 @@ use crate::{
 	object::{delete_objects, of_entry, Deleted, Locations},
 	proven::Proven,
 	types::*,
-	upload::{own_locations, Done},
+	upload::{journal_of, own_locations, Done},
 };
+use isthmus_objects as objects;
 use std::collections::BTreeSet;
 
 impl Running<'_> {
@@ -32,12 +33,40 @@ impl Running<'_> {
 		}
 		let stay = self.remove(&spare).await?;
 		let removed = self.count_removed(&spare, &stay);
-		let deleted = self.tidy(&spare, stay).await?;
+		// A list that was sent before this one may still come into a block: its packs and its journal stay for the next run.
+		let deleted = match self.may_be_replaced().await? {
+			true => Vec::new(),
+			false => self.tidy(&spare, stay).await?,
+		};
 		let done = Done::Before(self.asked.client.best().await?.block());
 		let first = self.so_far.first.as_ref().unwrap_or(&self.old);
 		let mut report = self.report(first, list, (place, done));
 		(report.removed_packs, report.deleted) = (removed, deleted);
 		Ok(report)
+	}
+
+	/// Returns whether another list that an interrupted run has sent may still take the place of the stored one. Forgets the
+	/// journal if it is that of the stored one.
+	async fn may_be_replaced(&self) -> Result<bool, Error> {
+		let (client, owner, key) = (self.asked.client, self.asked.owner.id(), self.asked.key);
+		let journal = journal_of(client, owner, &key)?;
+		let Some(noted) = objects::unfinished(&journal)? else {
+			return Ok(false);
+		};
+		let stored = self.stored.as_ref().and_then(object_in);
+		if stored
+			.is_some_and(|list| of_entry(key, list).is_ok_and(|list| list.name() == noted.object))
+		{
+			objects::forget(&journal)?;
+			return Ok(false);
+		}
+		let Some(last) = noted.entering else {
+			return Ok(false);
+		};
+		// Who trusts the node has the best block for what is proven.
+		let finalized = client.finalized().await?.block().number;
+		let finalized = finalized.min(client.proven().await?.block().number);
+		Ok(u64::from(finalized) <= last)
 	}
 
 	/// Waits until the stored list is finalized.
