@@ -314,7 +314,10 @@ fn refused(request: RequestId, consumer: &AccountId, error: &SdkError) -> String
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use isthmus_sdk::Refusal;
+	use isthmus_sdk::{
+		envelope::{EpochId, EpochKeys, ErasableTree, Range},
+		Refusal,
+	};
 
 	#[test]
 	fn a_request_that_another_program_answered_is_no_error() {
@@ -332,5 +335,23 @@ mod tests {
 		let error = PalletError::RequestExpired;
 		let expired = text(SdkError::Refused(Refusal { error, docs }));
 		assert!(expired.contains("RequestExpired"), "{expired}");
+	}
+
+	#[test]
+	fn a_request_for_erased_leaves_names_the_command_that_answers_it() {
+		let id = EpochId {
+			genesis: [1; 32],
+			owner: [2; 32],
+			dataset: 0,
+			epoch: 0,
+		};
+		let mut tree = ErasableTree::new(id, [3; 32]);
+		tree.erase(1);
+		let cut = EpochKeys::Erasable(tree).cut(Range::new(0, 4).unwrap());
+		let consumer = AccountId::from([7; 32]);
+		assert_eq!(
+			refused(3, &consumer, &SdkError::PartlyErased(cut)),
+			format!("request 3 of {consumer}: leaves 1..2 were erased; answer it with isthmus authorize 3")
+		);
 	}
 }
