@@ -92,9 +92,8 @@ function checkParts(root, parts, keys) {
 	};
 	const isOrdered = parts.every((part, index) => index === 0 || compare(parts[index - 1], part) < 0);
 	const length = parts.reduce((sum, part) => sum + part.length, 0);
-	if (!isOrdered || parts.length > MOST_PARTS || length > MOST_BYTES) {
-		throw new Malformed('the parts of the state are not in order, or too many');
-	}
+	if (!isOrdered) throw new Malformed('the parts of the state are not in order');
+	if (parts.length > MOST_PARTS || length > MOST_BYTES) throw new Malformed('the parts of the state are too many, or too long');
 	const proof = proofOf(parts);
 	for (const part of parts) {
 		let isNeeded = false;

@@ -277,11 +277,13 @@ test('the receipt of a keeper proves its entry and the length of periods, and no
 	// Each bit is refused for one reason, always the same.
 	assert.deepEqual(names, { BadProof: 2846, Malformed: 353, NoKeeper: 544, NotFinal: 4763, WrongGenesis: 774 });
 	// What proves nothing, and more than is looked at.
-	const refused = (parts) => assert.throws(() => verifyKeeperReceipt(make(parts), genesis), { name: 'Malformed' });
-	refused([...parts, new Uint8Array(40).fill(255)]);
-	refused([...parts].reverse());
-	refused([...parts, new Uint8Array(8_000).fill(255)]);
-	refused(Array.from({ length: 63 }, (_, index) => new Uint8Array(8_000).fill(index)));
+	const refused = (parts, message) => assert.throws(() => verifyKeeperReceipt(make(parts), genesis), { name: 'Malformed', message });
+	refused([...parts, new Uint8Array(40).fill(255)], /proves nothing/);
+	refused([...parts].reverse(), /not in order/);
+	// 256 KiB together are too long.
+	const more = (count) => Array.from({ length: count }, (_, index) => concat([255, 255, index], new Uint8Array(8_000)));
+	refused([...parts, ...more(32)], /proves nothing/);
+	refused([...parts, ...more(33)], /too long/);
 });
 
 test('a receipt of a keeper says whether its voters were development accounts at some time', () => {

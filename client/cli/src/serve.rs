@@ -11,7 +11,6 @@ use crate::{
 	metrics::MetricsFile,
 	options::Options,
 	output::check_folder,
-	report::Lines,
 	retry::Retry,
 	service::Service,
 	stderr::tell,
@@ -21,8 +20,8 @@ use crate::{
 use isthmus_sdk::{
 	every,
 	serve::{serve_until, Limits, Look, Memory, MemoryError, Served, Watch},
-	AccountId, Balance, BlockNumber, Client, DatasetId, Error as SdkError, Event, Identity,
-	Included, PalletError, RequestId, Text,
+	AccountId, Balance, BlockNumber, Client, DatasetId, Error as SdkError, Identity, PalletError,
+	RequestId,
 };
 use metrics::Metrics;
 use serde::Serialize;
@@ -49,10 +48,7 @@ Only the current epoch of a dataset is granted, and nothing to a reader whose gr
 was revoked in the last week: those requests are left for you to answer. A policy can select
 consumers by their kind, which is what they declared when they registered.
 
-A request for a range with erased leaves is left for you, too. With --left, it is rejected if no
-grant can answer it, because it offers a payment or nothing is left; the reason is public, and names
-the leaves. If it offers nothing and one range is left, that is granted in the same step. Your
-account pays the deposit of this grant, and such an answer is sent once.
+A request for a range with erased leaves is left for you, too: answer it with `isthmus authorize`.
 
 Example:
   isthmus dataset policy 0 --longest-term 10000 --key school.key
@@ -93,10 +89,6 @@ pub(crate) struct Opts {
 	/// Also grant epochs before the current one
 	#[arg(long)]
 	earlier_epochs: bool,
-
-	/// Also answer requests for ranges with erased leaves, whose grants take deposits of your account
-	#[arg(long)]
-	left: bool,
 
 	/// Also grant to readers whose grant on the dataset was revoked
 	#[arg(long)]
@@ -147,7 +139,6 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		reserve: opts.reserve,
 		depth: authorize::depth(opts.confirmations),
 		earlier_epochs: opts.earlier_epochs,
-		left: opts.left,
 		revoked_readers: opts.revoked_readers,
 	};
 	let memory = match &opts.memory {
@@ -284,51 +275,23 @@ fn print(context: &Context, served: Served) {
 		request,
 		asked,
 		outcome,
-		given_up,
 	} = served;
 	match outcome {
 		Ok(included) => {
-			if let Some(reason) = reason(&included, request) {
-				let consumer = asked.consumer;
-				tell(format_args!(
-					"request {request} of {consumer} is rejected: {reason}"
-				));
-			}
-			let granted = included.events.iter().filter_map(Event::granted);
-			let granted = granted.map(|granted| Granted {
+			let granted = Granted {
 				block: included.number(),
 				consumer: asked.consumer,
-				paid: Amount(granted.paid),
+				paid: Amount(asked.offer),
 				request,
-				scope: (&granted.terms.scope).into(),
-			});
-			let granted: Vec<_> = granted.collect();
-			if granted.is_empty() {
-				return;
-			}
+				scope: (&asked.scope).into(),
+			};
 			// The request is granted already, so a full disk under the log does not stop the command.
-			if let Err(error) = context.output.print(&Lines(granted)) {
+			if let Err(error) = context.output.print(&granted) {
 				context.output.fail(&error);
 			}
 		}
-		Err(error) => {
-			let refused = refused(request, &asked.consumer, &error);
-			match given_up {
-				true => tell(format_args!("{refused}; it is not answered again")),
-				false => tell(refused),
-			}
-		}
+		Err(error) => tell(refused(request, &asked.consumer, &error)),
 	}
-}
-
-/// Returns the reason with which a transaction rejects a request.
-fn reason(included: &Included, id: RequestId) -> Option<&Text> {
-	included.events.iter().find_map(|event| match event {
-		Event::RequestRejected {
-			request, reason, ..
-		} if *request == id => Some(reason),
-		_ => None,
-	})
 }
 
 /// Returns why a request was not granted.
@@ -336,18 +299,25 @@ fn refused(request: RequestId, consumer: &AccountId, error: &SdkError) -> String
 	// Another program of the account, or the reader, was faster.
 	let is_gone = matches!(error, SdkError::RequestGone(_))
 		|| error.refusal() == Some(&PalletError::UnknownRequest);
-	match is_gone {
-		true => {
+	match error {
+		_ if is_gone => {
 			format!("request {request} of {consumer} was answered by another program, or cancelled")
 		}
-		false => format!("request {request} of {consumer}: {error}"),
+		SdkError::PartlyErased(cut) => {
+			let erased = cut.erased_leaves();
+			format!("request {request} of {consumer}: {erased} were erased; answer it with isthmus authorize {request}")
+		}
+		_ => format!("request {request} of {consumer}: {error}"),
 	}
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use isthmus_sdk::Refusal;
+	use isthmus_sdk::{
+		envelope::{EpochId, EpochKeys, ErasableTree, Range},
+		Refusal,
+	};
 
 	#[test]
 	fn a_request_that_another_program_answered_is_no_error() {
@@ -365,5 +335,23 @@ mod tests {
 		let error = PalletError::RequestExpired;
 		let expired = text(SdkError::Refused(Refusal { error, docs }));
 		assert!(expired.contains("RequestExpired"), "{expired}");
+	}
+
+	#[test]
+	fn a_request_for_erased_leaves_names_the_command_that_answers_it() {
+		let id = EpochId {
+			genesis: [1; 32],
+			owner: [2; 32],
+			dataset: 0,
+			epoch: 0,
+		};
+		let mut tree = ErasableTree::new(id, [3; 32]);
+		tree.erase(1);
+		let cut = EpochKeys::Erasable(tree).cut(Range::new(0, 4).unwrap());
+		let consumer = AccountId::from([7; 32]);
+		assert_eq!(
+			refused(3, &consumer, &SdkError::PartlyErased(cut)),
+			format!("request 3 of {consumer}: leaves 1..2 were erased; answer it with isthmus authorize 3")
+		);
 	}
 }

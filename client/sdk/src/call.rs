@@ -39,8 +39,6 @@ pub struct Call {
 	pub(crate) takes: Footprint,
 	/// What other accounts get from the account, or what is held for them.
 	pub(crate) pays: Balance,
-	/// Whether it is sent only if the node has just executed it without an error, after all earlier transactions.
-	pub(crate) rehearsed: bool,
 }
 
 /// No space in the state.
@@ -72,14 +70,6 @@ impl Call {
 	pub(crate) fn yielding_to(mut self, claim: Claim) -> Self {
 		self.yields_to.push(claim);
 		self
-	}
-
-	/// Makes sure that the call is sent only if the node has just executed it without an error.
-	pub(crate) fn only_rehearsed(self) -> Self {
-		Self {
-			rehearsed: true,
-			..self
-		}
 	}
 
 	/// Returns whether the call carries data that nodes index. It can be as long as a block, and must be a
@@ -177,7 +167,6 @@ impl Client {
 			yields_to: Vec::new(),
 			takes: NO_SPACE,
 			pays: 0,
-			rehearsed: false,
 		})
 	}
 
@@ -228,7 +217,6 @@ impl Client {
 			pays: calls
 				.iter()
 				.fold(0, |all, call| all.saturating_add(call.pays)),
-			rehearsed: calls.iter().any(|call| call.rehearsed),
 		})
 	}
 }

@@ -7,12 +7,8 @@
 //! grant that answers a request closes it in the same step, so a second one is refused, however often the
 //! program is restarted.
 //!
-//! A request for a range with erased leaves is left for the owner, unless the limits [say otherwise](Limits::left).
-//!
 //! Sealed keys are public in the transaction, so the reader has them even if the chain refuses the call.
-//! Therefore we never send an answer that is known to fail, and we retry a refused answer only a few times. One that grants what is
-//! left of a range answers no request, so that its reader could make it fail: it is sent only if the node has just executed it
-//! without an error, and never again.
+//! Therefore we never send an answer that is known to fail, and we retry a refused answer only a few times.
 
 mod limits;
 mod memory;
@@ -79,11 +75,8 @@ pub struct Served {
 	pub request: RequestId,
 	/// The request.
 	pub asked: Request,
-	/// The transaction of the grant, or why there is none. If leaves of the range were erased, the transaction rejects the
-	/// request, and may have a grant for what is left.
+	/// The transaction of the grant, or why there is none. If a retry is possible, it follows after a while.
 	pub outcome: Result<Included, Error>,
-	/// Whether it failed and is not tried again. Otherwise, a retry follows after a while.
-	pub given_up: bool,
 }
 
 /// Grants the requests that the policies allow, one after another, and reports each to `watch`. Ends when the
@@ -180,12 +173,6 @@ pub async fn serve_until(
 /// An answer that was in flight, and its outcome.
 type Answered = (RequestId, Result<Included, Error>);
 
-/// An answer, and what it costs its owner.
-struct Answer {
-	call: Call,
-	cost: Balance,
-}
-
 /// A running [`serve`].
 struct Server<'a, W> {
 	client: &'a Client,
@@ -221,7 +208,6 @@ impl<W: Watch> Server<'_, W> {
 				request,
 				asked,
 				outcome,
-				given_up: false,
 			});
 		}
 		saved?;
@@ -347,7 +333,7 @@ impl<W: Watch> Server<'_, W> {
 				"a record in its range is under an embargo, and it is answered when that has ended",
 			)),
 			false => match self.answer(best, proven, id, &asked).await {
-				Ok(answer) => self.send(id, &asked, answer, best.block().number).await,
+				Ok(call) => self.send(id, &asked, call, best.block().number).await,
 				Err(error) => Err(error),
 			},
 		};
@@ -370,7 +356,6 @@ impl<W: Watch> Server<'_, W> {
 						request: id,
 						asked,
 						outcome: Err(error),
-						given_up: self.memory.is_given_up(id),
 					});
 				}
 			}
@@ -384,26 +369,22 @@ impl<W: Watch> Server<'_, W> {
 		&mut self,
 		id: RequestId,
 		asked: &Request,
-		Answer { call, cost }: Answer,
+		call: Call,
 		block: BlockNumber,
 	) -> Result<Pending, Error> {
 		let last = call.last.unwrap_or(asked.valid_until);
 		let sent = Sent {
 			asked: asked.clone(),
 			last,
-			cost,
 		};
-		self.memory.send(id, sent, now(), call.rehearsed)?;
+		self.memory.send(id, sent, now())?;
 		let submitted = self.client.submit(&self.owner.account, &call).await;
 		match &submitted {
 			// It may be included.
 			Ok(_) | Err(Error::Unconfirmed { .. }) => {}
 			Err(error)
 				if error.is_connection()
-					|| matches!(
-						error,
-						Error::TooLate { .. } | Error::Io(_) | Error::Withheld(_)
-					) =>
+					|| matches!(error, Error::TooLate { .. } | Error::Io(_)) =>
 			{
 				self.memory.take_back(id)?;
 			}
@@ -413,14 +394,14 @@ impl<W: Watch> Server<'_, W> {
 		submitted
 	}
 
-	/// Makes the answer to a request. If leaves of its range were erased, that rejects it and may grant what is left.
+	/// Makes the answer to a request.
 	async fn answer(
 		&self,
 		best: &State,
 		proven: &Proven,
 		id: RequestId,
 		request: &Request,
-	) -> Result<Answer, Error> {
+	) -> Result<Call, Error> {
 		let (client, owner, limits) = (self.client, self.owner, self.limits);
 		let Scope { dataset, epoch, .. } = request.scope;
 		if !self.memory.is_within(limits, &request.consumer, now()) {
@@ -449,19 +430,10 @@ impl<W: Watch> Server<'_, W> {
 				));
 			}
 		}
-		let kept = self.memory.promised().saturating_add(limits.reserve);
-		match sharing::answer(client, best, owner, id, request, kept).await {
-			Err(Error::PartlyErased(cut)) if limits.left => {
-				let (asked, of) = ((id, request), (cut, limits.depth));
-				let call = sharing::answer_part(client, best, owner, asked, of, kept).await?;
-				let cost = client.cost(&call).await?.total();
-				Ok(Answer { call, cost })
-			}
-			call => Ok(Answer {
-				call: call?,
-				cost: sharing::ANSWER_COST,
-			}),
-		}
+		let in_flight = self.memory.in_flight() as Balance;
+		let promised = in_flight.saturating_mul(sharing::ANSWER_COST);
+		let kept = promised.saturating_add(limits.reserve);
+		sharing::answer(client, best, owner, id, request, kept).await
 	}
 
 	/// Reports the outcome of an answer that was in flight.
@@ -476,15 +448,7 @@ impl<W: Watch> Server<'_, W> {
 			return Ok(());
 		};
 		let saved = match &outcome {
-			Ok(included)
-				if included
-					.events
-					.iter()
-					.any(|event| event.granted().is_some()) =>
-			{
-				self.memory.granted_one(request)
-			}
-			Ok(_) => self.memory.rejected_one(request),
+			Ok(_) => self.memory.granted_one(request),
 			Err(Error::Refused(_)) => self.memory.refused(request, now),
 			Err(error) if error.is_connection() => return outcome.map(drop),
 			// It may still be included: `Memory::look` finds out later.
@@ -493,7 +457,6 @@ impl<W: Watch> Server<'_, W> {
 		// It is granted, even if that cannot be written.
 		self.watch.served(Served {
 			request,
-			given_up: outcome.is_err() && self.memory.is_given_up(request),
 			asked,
 			outcome,
 		});

@@ -14,7 +14,6 @@ pub use answers::{authorize, digest, expiry};
 pub use asking::{publish, request, Ask};
 pub use isthmus_sharing::terms::{LEAST_TIME, TERM_SLACK};
 pub use keys::{epoch_id, open, seal};
-pub(crate) use partly::answer_part;
 pub use partly::{authorize_left, grant_left, Given};
 pub use renewal::{renew, renewable, Readers, Renewable, Renewal};
 pub use revocation::{revoke, Revocation};

@@ -57,13 +57,6 @@ impl std::fmt::Debug for Pending {
 	}
 }
 
-/// Why a call that has to be rehearsed is not sent: the node executes it after all others of its account.
-const EARLIER: &str =
-	"earlier transactions of the account are in flight, and it is answered after them";
-/// Why a call that has to be rehearsed is not sent: the node says neither that it fails nor that it succeeds.
-const NOT_REHEARSED: &str =
-	"the node does not say that the answer succeeds, and its keys would be public if it failed";
-
 /// A signed transaction.
 struct Signed {
 	/// The transaction in hexadecimal digits, as nodes expect it.
@@ -141,7 +134,7 @@ impl Client {
 	where
 		Made: Future<Output = Result<(Call, Extra), Error>>,
 	{
-		let (mut attempt, mut waited) = (0, false);
+		let mut attempt = 0;
 		loop {
 			let mut turn = Turn::take(self, account.id()).await?;
 			let (call, extra) = make(turn.notes().clone()).await?;
@@ -149,10 +142,10 @@ impl Client {
 				Some(owner) => self.act_for(owner, call).await?,
 				None => call,
 			};
-			if let Some(end) = comes_after(&call, turn.notes(), waited)? {
+			let waits_for = [&call.claims[..], &call.yields_to].concat();
+			if let Some(nonce) = turn.notes().claimed(&waits_for) {
 				drop(turn);
-				self.passed(account.id(), end).await?;
-				waited = true;
+				self.passed(account.id(), nonce.saturating_add(1)).await?;
 				continue;
 			}
 			attempt += 1;
@@ -175,7 +168,7 @@ impl Client {
 			if may_rehearse(&allowed) {
 				note(last)?;
 				if turn.notes().is_first() && !call.is_direct() {
-					self.rehearse(&signed, &at, call.rehearsed).await?;
+					self.rehearse(&signed, &at).await?;
 				}
 			}
 			allowed?;
@@ -233,24 +226,21 @@ impl Client {
 	/// # Errors
 	///
 	/// Returns [`Error::Refused`] if its call fails. What else goes wrong is left for the node to report when
-	/// the transaction is sent, unless the call `must_succeed`: then [`Error::Withheld`] is returned.
-	async fn rehearse(&self, signed: &Signed, at: &State, must_succeed: bool) -> Result<(), Error> {
+	/// the transaction is sent.
+	async fn rehearse(&self, signed: &Signed, at: &State) -> Result<(), Error> {
 		let called = self.state_call("BlockBuilder_apply_extrinsic", &signed.text);
 		let answer = match called.await {
 			Ok(answer) => answer,
 			Err(error) if error.is_connection() => return Err(error),
-			Err(_) if must_succeed => return Err(Error::Withheld(NOT_REHEARSED)),
 			Err(_) => return Ok(()),
 		};
-		// The transaction was valid (0), and its call failed (1) or succeeded (0).
+		// The transaction was valid (0), and its call failed (1).
 		match &answer[..] {
 			[0, 1, error @ ..] => {
 				let metadata = at.inner().metadata();
 				let error = DispatchError::decode_from(error, metadata)?;
 				Err(Error::Refused(error.into()))
 			}
-			[0, 0] => Ok(()),
-			_ if must_succeed => Err(Error::Withheld(NOT_REHEARSED)),
 			_ => Ok(()),
 		}
 	}
@@ -352,19 +342,6 @@ impl Client {
 			}
 		}
 	}
-}
-
-/// Returns the nonce before which all transactions of the account have to be in blocks before a call is sent, if any have to. One
-/// that has to be rehearsed waits once for all others.
-fn comes_after(call: &Call, notes: &Notes, waited: bool) -> Result<Option<u64>, Error> {
-	match call.rehearsed && !notes.is_first() {
-		true if waited => return Err(Error::Withheld(EARLIER)),
-		true => return Ok(Some(notes.nonce())),
-		false => {}
-	}
-	let waits_for = [&call.claims[..], &call.yields_to].concat();
-	let claimed = notes.claimed(&waits_for);
-	Ok(claimed.map(|nonce| nonce.saturating_add(1)))
 }
 
 /// Returns whether a node may get a transaction to rehearse. The transaction is signed, so the node could send it: it does

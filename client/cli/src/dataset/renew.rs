@@ -12,7 +12,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	sharing::{renew, renewable, Readers, Renewable, Renewal},
-	AccountId, DatasetId, Epoch, GrantId, Identity,
+	AccountId, DatasetId, Epoch, Error as SdkError, GrantId, Identity,
 };
 use serde::Serialize;
 use std::{collections::HashSet, fmt};
@@ -75,8 +75,8 @@ impl fmt::Display for Renewed {
 	}
 }
 
-/// Lists the readers who are due, and asks whether they get grants. If the chain may have forgotten that one of them had a grant
-/// revoked, and nothing on the command line says that this was looked into, [`renew`] refuses.
+/// Lists the readers who are due, and asks whether they get grants. Refuses if the chain may have forgotten that one of them had
+/// a grant revoked, and nothing on the command line says that this was looked into.
 fn ask(
 	context: &Context,
 	dataset: DatasetId,
@@ -91,7 +91,8 @@ fn ask(
 		tell(format_args!("due: {range} to {reader}"));
 	}
 	if due.may_have_forgotten && readers.except.is_empty() {
-		return Ok(());
+		let epoch = due.before;
+		return Err(SdkError::RevocationsForgotten { dataset, epoch }.into());
 	}
 	let named: HashSet<[u8; 32]> = due.terms.iter().map(|terms| terms.grantee.0).collect();
 	let (named, epoch) = (count(named.len() as u64, "reader"), due.epoch);

@@ -21,10 +21,6 @@ pub struct Limits {
 	pub depth: Depth,
 	/// Whether to grant requests for epochs before the dataset's current one.
 	pub earlier_epochs: bool,
-	/// Whether to answer requests for ranges with erased leaves: those that no grant can answer are rejected with a public reason
-	/// that names these leaves, and if one range is left and nothing is offered, it is granted with the rejection. The owner
-	/// takes the deposit of that grant, where the reader takes that of others.
-	pub left: bool,
 	/// Whether to grant requests from readers with a revoked grant on the dataset. The chain remembers a
 	/// revoked grant for `GrantMemory` blocks, a constant of the pallet.
 	pub revoked_readers: bool,

@@ -7,7 +7,6 @@ use crate::{
 	error::Error,
 	file,
 	lock::{holder, Holder},
-	sharing::ANSWER_COST,
 	types::*,
 };
 use codec::{Decode, DecodeAll, Encode};
@@ -73,9 +72,6 @@ pub(super) struct Sent {
 	pub(super) asked: Request,
 	/// The last block that may include the answer.
 	pub(super) last: BlockNumber,
-	/// What it costs its owner. This is not written to the file: after a restart, it counts as much as any other answer.
-	#[codec(skip)]
-	pub(super) cost: Balance,
 }
 
 /// A request that should not be tried for a while.
@@ -183,22 +179,6 @@ impl Memory {
 		self.noted.sent.len()
 	}
 
-	/// Returns what the answers in flight cost their owner.
-	pub(super) fn promised(&self) -> Balance {
-		let costs = self
-			.noted
-			.sent
-			.values()
-			.map(|sent| sent.cost.max(ANSWER_COST));
-		costs.fold(0, Balance::saturating_add)
-	}
-
-	/// Returns whether a request is not tried any more.
-	pub(super) fn is_given_up(&self, id: RequestId) -> bool {
-		let waiting = self.noted.waiting.get(&id);
-		waiting.is_some_and(|waiting| waiting.refusals >= TRIES)
-	}
-
 	/// Returns the request that an answer in flight is for.
 	pub(super) fn asked(&self, id: RequestId) -> Option<Request> {
 		Some(self.noted.sent.get(&id)?.asked.clone())
@@ -229,17 +209,8 @@ impl Memory {
 		!self.noted.sent.contains_key(&id) && !self.noted.waiting.get(&id).is_some_and(waits)
 	}
 
-	/// Records that an answer is about to be sent, for the only time if `once`. If that cannot be written, nothing is recorded.
-	pub(super) fn send(
-		&mut self,
-		id: RequestId,
-		sent: Sent,
-		now: Seconds,
-		once: bool,
-	) -> Result<(), Error> {
-		if once {
-			self.noted.waiting.entry(id).or_default().refusals = TRIES;
-		}
+	/// Records that an answer is about to be sent. If that cannot be written, nothing is recorded.
+	pub(super) fn send(&mut self, id: RequestId, sent: Sent, now: Seconds) -> Result<(), Error> {
 		let answers = &mut self.noted.answers;
 		answers.retain(|(at, _)| at.abs_diff(now) < HOUR);
 		answers.push((now, sent.asked.consumer));
@@ -248,23 +219,12 @@ impl Memory {
 		if saved.is_err() {
 			self.noted.sent.remove(&id);
 			self.noted.answers.pop();
-			self.try_again(id);
 		}
 		Ok(saved?)
 	}
 
-	/// Forgets that an answer was to be sent only once: it was not sent.
-	fn try_again(&mut self, id: RequestId) {
-		if let Some(waiting) = self.noted.waiting.get_mut(&id) {
-			if waiting.refusals >= TRIES {
-				waiting.refusals = 0;
-			}
-		}
-	}
-
 	/// Records that an answer was not sent after all. It does not count in its hour.
 	pub(super) fn take_back(&mut self, id: RequestId) -> Result<(), Error> {
-		self.try_again(id);
 		if let Some(Sent { asked, .. }) = self.noted.sent.remove(&id) {
 			let answers = &mut self.noted.answers;
 			if let Some(newest) = answers.iter().rposition(|(_, to)| *to == asked.consumer) {
@@ -278,12 +238,6 @@ impl Memory {
 	pub(super) fn granted_one(&mut self, id: RequestId) -> Result<(), Error> {
 		self.noted.sent.remove(&id);
 		self.noted.granted = self.noted.granted.saturating_add(1);
-		Ok(self.save()?)
-	}
-
-	/// Records that an answer was included and rejected its request.
-	pub(super) fn rejected_one(&mut self, id: RequestId) -> Result<(), Error> {
-		self.noted.sent.remove(&id);
 		Ok(self.save()?)
 	}
 
@@ -315,11 +269,7 @@ impl Memory {
 	) -> (Vec<(RequestId, Request)>, io::Result<()>) {
 		let noted = &mut self.noted;
 		let before = (noted.waiting.len(), noted.sent.len());
-		let sent = &noted.sent;
-		// A block with an answer in flight may be replaced, and the request be open again.
-		noted
-			.waiting
-			.retain(|id, _| open.contains(id) || sent.contains_key(id));
+		noted.waiting.retain(|id, _| open.contains(id));
 		let alone = |id: &RequestId, sent: &Sent| {
 			!watched.contains(id) || now > sent.last.saturating_add(UNHEARD)
 		};
@@ -365,56 +315,7 @@ mod tests {
 			valid_until: 1_000,
 			deposit: 0,
 		};
-		Sent {
-			asked,
-			last,
-			cost: 0,
-		}
-	}
-
-	#[test]
-	fn an_answer_that_is_sent_once_is_never_retried_unless_it_was_not_sent() {
-		let folder = tempfile::tempdir().unwrap();
-		let path = folder.path().join("memory");
-		let owner = AccountId::from([1; 32]);
-		let mut memory = Memory::in_file(&path, &[2; 32], &owner).unwrap();
-		memory.send(7, sent(20), 0, true).unwrap();
-		memory.take_back(7).unwrap();
-		assert!(memory.is_due(7, 10) && !memory.is_given_up(7));
-		memory.send(7, sent(20), 0, true).unwrap();
-		assert!(memory.is_given_up(7));
-		memory.refused(7, 10).unwrap();
-		assert!(!memory.is_due(7, BlockNumber::MAX));
-		// Nor is one whose outcome is not known, also after a restart.
-		memory.send(8, sent(20), 0, true).unwrap();
-		drop(memory);
-		let mut memory = Memory::in_file(&path, &[2; 32], &owner).unwrap();
-		let open = HashSet::from([7, 8]);
-		memory.look(&open, &HashSet::new(), 100).1.unwrap();
-		assert_eq!(memory.in_flight(), 0);
-		assert!(!memory.is_due(7, 400) && !memory.is_due(8, 400));
-		// One that rejected its request does not count as a grant.
-		memory.send(9, sent(420), 0, true).unwrap();
-		memory.rejected_one(9).unwrap();
-		assert_eq!((memory.granted(), memory.in_flight()), (0, 0));
-		memory
-			.look(&HashSet::new(), &HashSet::new(), 401)
-			.1
-			.unwrap();
-		assert!(!memory.is_given_up(7) && memory.noted.waiting.is_empty());
-	}
-
-	#[test]
-	fn what_answers_in_flight_cost_is_added_up() {
-		let mut memory = Memory::default();
-		assert_eq!(memory.promised(), 0);
-		let large = Sent {
-			cost: 5 * ANSWER_COST,
-			..sent(20)
-		};
-		memory.send(7, large, 0, true).unwrap();
-		memory.send(8, sent(20), 0, false).unwrap();
-		assert_eq!(memory.promised(), 6 * ANSWER_COST);
+		Sent { asked, last }
 	}
 
 	#[test]
@@ -494,18 +395,18 @@ mod tests {
 		let mut memory = Memory::default();
 		let hour = 100 * HOUR;
 		assert!(memory.is_within(&limits, &reader, hour));
-		memory.send(1, sent(20), hour, false).unwrap();
-		memory.send(2, sent(20), hour + 60, false).unwrap();
+		memory.send(1, sent(20), hour).unwrap();
+		memory.send(2, sent(20), hour + 60).unwrap();
 		assert!(!memory.is_within(&limits, &reader, hour + 60));
 		assert!(memory.is_within(&limits, &other, hour + 60));
 		// What was not sent after all does not count.
-		memory.send(3, sent(20), hour + 60, false).unwrap();
+		memory.send(3, sent(20), hour + 60).unwrap();
 		assert!(!memory.is_within(&limits, &other, hour + 60));
 		memory.take_back(3).unwrap();
 		assert!(memory.is_within(&limits, &other, hour + 60));
 		assert!(!memory.is_within(&limits, &reader, hour + 60));
 		// What was refused counts: its keys may have been seen.
-		memory.send(3, sent(20), hour + 60, false).unwrap();
+		memory.send(3, sent(20), hour + 60).unwrap();
 		memory.refused(3, 10).unwrap();
 		assert!(!memory.is_within(&limits, &other, hour + 60));
 		assert!(memory.is_within(&limits, &other, hour + HOUR));
@@ -519,13 +420,13 @@ mod tests {
 		let folder = tempfile::tempdir().unwrap();
 		let path = folder.path().join("memory");
 		let mut memory = Memory::in_file(&path, &[7; 32], &[1; 32].into()).unwrap();
-		memory.send(5, sent(20), 100, false).unwrap();
+		memory.send(5, sent(20), 100).unwrap();
 		drop(folder);
 		let limits = Limits {
 			per_hour: Some(2),
 			..Limits::default()
 		};
-		memory.send(6, sent(20), 100, false).unwrap_err();
+		memory.send(6, sent(20), 100).unwrap_err();
 		assert!(memory.is_due(6, 10) && memory.is_within(&limits, &[2; 32].into(), 100));
 		let (gone, saved) = memory.look(&HashSet::new(), &HashSet::new(), 10);
 		saved.unwrap_err();
@@ -539,8 +440,8 @@ mod tests {
 		let owner = AccountId::from([1; 32]);
 		let open = || Memory::in_file(&path, &[7; 32], &owner);
 		let mut memory = open().unwrap();
-		memory.send(5, sent(20), 100, false).unwrap();
-		memory.send(6, sent(20), 100, false).unwrap();
+		memory.send(5, sent(20), 100).unwrap();
+		memory.send(6, sent(20), 100).unwrap();
 		memory.granted_one(6).unwrap();
 		for _ in 0..TRIES {
 			memory.refused(8, 10).unwrap();

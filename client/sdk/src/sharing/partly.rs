@@ -61,7 +61,7 @@ pub async fn grant_left(
 /// Makes a call that grants what a request asks for, as [`authorize`](super::authorize) does. If leaves of the range were
 /// erased, no grant can answer the request: the call then rejects it, with a reason that names these leaves, and gives a grant
 /// for each range that is left, for as long as the request asks and sealed to the reader's registered key. The owner takes the
-/// deposits for them. All of this happens or none. The call is sent only if the node has just executed it without an error.
+/// deposits for them. All of this happens or none.
 ///
 /// These grants answer no request, so the chain keeps neither the purpose with them nor the digest of what was agreed. The
 /// reason of the rejection names the purpose instead. A rejection names its request by the number only, which on another branch of the
@@ -82,98 +82,27 @@ pub async fn authorize_left(
 	depth: Depth,
 ) -> Result<Given, Error> {
 	let best = settled(client, id, request, depth).await?;
-	match answer(client, &best, owner, id, request, 0).await {
-		Err(Error::PartlyErased(cut)) if request.offer == 0 && !request.firm => {
-			grants_left(client, &best, owner, (id, request), (cut, depth), 0).await
-		}
-		call => Ok(call?.into()),
-	}
-}
-
-/// How a request for a range with erased leaves is answered automatically.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Automatic {
-	/// It is rejected, and the one range that is left is granted.
-	Grant,
-	/// It is rejected: no grant can answer it.
-	Reject,
-}
-
-/// Makes the call that answers a settled request for a range with erased leaves automatically: it grants the one range that is
-/// left, or rejects what no grant can answer. `promised` is what the owner has to keep: the cost of the answers in flight.
-///
-/// The keys in the call are public even if the chain refuses it. It rejects the request first, which frees a place, so the reader
-/// has room for one grant, whatever else it has. Several could fail for want of room.
-pub(crate) async fn answer_part(
-	client: &Client,
-	best: &State,
-	owner: &Identity,
-	(id, request): (RequestId, &Request),
-	(cut, depth): (PartlyErased, Depth),
-	promised: Balance,
-) -> Result<Call, Error> {
-	match automatic(&cut, request)? {
-		Automatic::Grant => {
-			let asked = (id, request);
-			let given = grants_left(client, best, owner, asked, (cut, depth), promised).await?;
-			Ok(given.call)
-		}
-		Automatic::Reject if depth == Depth::Final => {
-			let call = client.reject_request(id, &why_none(&cut)).await?;
-			let last = last_block(request.valid_until, best.block().number);
-			Ok(call.no_later_than(last).only_rehearsed())
-		}
-		Automatic::Reject => Err(Error::OnlyWhenFinal(id)),
-	}
-}
-
-/// Returns how a request for a range with erased leaves is answered automatically.
-fn automatic(cut: &PartlyErased, request: &Request) -> Result<Automatic, Error> {
-	match cut.left.len() {
-		0 => Ok(Automatic::Reject),
-		// Only its answer could get the payment, or be firm.
-		_ if request.offer > 0 || request.firm => Ok(Automatic::Reject),
-		1 => Ok(Automatic::Grant),
-		_ => Err(Error::Withheld(
-			"leaves of its range were erased, and several ranges are left: grant them with isthmus authorize",
-		)),
-	}
-}
-
-/// Makes the call that rejects a request and grants what is left of its range.
-async fn grants_left(
-	client: &Client,
-	best: &State,
-	owner: &Identity,
-	(id, request): (RequestId, &Request),
-	(cut, depth): (PartlyErased, Depth),
-	promised: Balance,
-) -> Result<Given, Error> {
+	let cut = match answer(client, &best, owner, id, request, 0).await {
+		Err(Error::PartlyErased(cut)) if request.offer == 0 && !request.firm => cut,
+		call => return Ok(call?.into()),
+	};
 	if depth != Depth::Final {
 		return Err(Error::OnlyWhenFinal(id));
 	}
 	let terms = Terms {
 		grantee: request.consumer,
 		scope: request.scope,
-		expiry: expiry(best, request.term),
+		expiry: expiry(&best, request.term),
 		until: None,
 		request: None,
 		condition: None,
 	};
-	let given = calls(client, best, owner, &terms, &cut).await?;
+	let given = calls(client, &best, owner, &terms, &cut).await?;
 	// The request counts as one of the grants that the reader can have, so it goes first.
 	let mut calls = vec![client.reject_request(id, &reason(&cut, request)).await?];
 	calls.extend(given);
 	let Given { call, cut } = together(client, calls, cut).await?;
-	// Besides the fee, the owner pays the deposits.
-	let needed = client.cost(&call).await?.total().saturating_add(promised);
-	let free = best.funds(owner.account.id()).await?.free;
-	if free < needed {
-		return Err(Error::InsufficientFunds { needed, free });
-	}
 	let call = call.no_later_than(last_block(request.valid_until, best.block().number));
-	// Its keys are public even if the chain refuses it.
-	let call = call.only_rehearsed();
 	Ok(Given { call, cut })
 }
 
@@ -182,22 +111,9 @@ async fn grants_left(
 fn reason(cut: &PartlyErased, request: &Request) -> String {
 	let (erased, code) = (cut.erased_leaves(), request.code);
 	let words = String::from_utf8_lossy(&request.purpose.0);
-	fitting(format!(
+	let mut reason = format!(
 		"{erased} were erased; grants given with this answer open the others; purpose {code}: {words}"
-	))
-}
-
-/// Returns the reason with which a request is rejected that no grant can answer.
-fn why_none(cut: &PartlyErased) -> String {
-	let erased = cut.erased_leaves();
-	fitting(match cut.left.is_empty() {
-		true => format!("{erased} were erased"),
-		false => format!("{erased} were erased; ask for the ranges that are left"),
-	})
-}
-
-/// Shortens a reason to what the chain takes.
-fn fitting(mut reason: String) -> String {
+	);
 	const MORE: &str = "...";
 	let most = MAX_TEXT_SIZE as usize;
 	if reason.len() > most {
@@ -305,45 +221,5 @@ mod tests {
 			assert!(reason.len() <= MAX_TEXT_SIZE as usize, "{reason}");
 			assert_eq!(reason.ends_with("..."), purpose != "a study", "{reason}");
 		}
-	}
-
-	#[test]
-	fn one_range_is_granted_automatically_and_what_no_grant_can_answer_rejected() {
-		let id = EpochId {
-			genesis: [1; 32],
-			owner: [2; 32],
-			dataset: 0,
-			epoch: 0,
-		};
-		let mut tree = ErasableTree::new(id, [3; 32]);
-		tree.erase(1);
-		let keys = EpochKeys::Erasable(tree);
-		let cut = |from, to| keys.cut(Range::new(from, to).unwrap());
-		let free = request(PurposeCode::Research, "a study");
-		let paid = Request {
-			offer: 1,
-			..free.clone()
-		};
-		let firm = Request {
-			firm: true,
-			..free.clone()
-		};
-		let how = |cut: &PartlyErased, request| {
-			automatic(cut, request).map_err(|error| error.to_string())
-		};
-		assert_eq!(how(&cut(0, 2), &free), Ok(Automatic::Grant));
-		let several = how(&cut(0, 6), &free).unwrap_err();
-		assert!(several.contains("isthmus authorize"), "{several}");
-		for request in [&paid, &firm] {
-			for range in [cut(0, 2), cut(0, 6)] {
-				assert_eq!(how(&range, request), Ok(Automatic::Reject));
-			}
-		}
-		assert_eq!(how(&cut(1, 2), &free), Ok(Automatic::Reject));
-		assert_eq!(
-			why_none(&cut(0, 6)),
-			"leaves 1..2 were erased; ask for the ranges that are left"
-		);
-		assert_eq!(why_none(&cut(1, 2)), "leaves 1..2 were erased");
 	}
 }

@@ -88,7 +88,7 @@ pub async fn renew(
 		.await;
 	let best = client.best().await?;
 	let (grants, due) = look(client, &best, owner, dataset, readers).await?;
-	if due.may_have_forgotten && !readers.all && readers.except.is_empty() {
+	if due.may_have_forgotten && !readers.are_told() {
 		let epoch = due.before;
 		return Err(Error::RevocationsForgotten { dataset, epoch });
 	}
@@ -192,6 +192,11 @@ impl Readers {
 	fn before(&self, epoch: Epoch) -> Epoch {
 		self.from.unwrap_or(epoch.saturating_sub(1))
 	}
+
+	/// Returns whether it was said who may read, so that it does not matter what the chain may have forgotten.
+	fn are_told(&self) -> bool {
+		self.all || !self.except.is_empty()
+	}
 }
 
 pub(super) async fn renew_these(
@@ -212,7 +217,8 @@ pub(super) async fn renew_these(
 		ended: None,
 	};
 	for part in to_renew(grants, dataset, before, epoch).chunks(GRANTS_IN_ONE) {
-		if let Err(error) = renew_part(client, state, owner, (before, part), &mut renewal).await {
+		let given = renew_part(client, state, owner, (before, part, readers), &mut renewal);
+		if let Err(error) = given.await {
 			renewal.ended = Some(error);
 			break;
 		}
@@ -225,12 +231,12 @@ async fn renew_part(
 	client: &Client,
 	state: &State,
 	owner: &Identity,
-	(before, part): (Epoch, &[Terms]),
+	(before, part, readers): (Epoch, &[Terms], &Readers),
 	renewal: &mut Renewal,
 ) -> Result<(), Error> {
 	let (mut sealed, mut calls) = (Vec::new(), Vec::new());
 	for terms in part {
-		match renewed(client, state, owner, before, terms).await {
+		match renewed(client, state, owner, (before, terms, readers)).await {
 			Ok(call) => {
 				sealed.push(terms.clone());
 				calls.push(call);
@@ -250,13 +256,13 @@ async fn renew_part(
 	Ok(())
 }
 
-/// Makes the call that renews a grant, if a finalized state that has the new epoch still says that it is due.
+/// Makes the call that renews a grant, if a finalized state that has the new epoch still says that it is due, and has
+/// forgotten no revocation of its reader for want of places.
 async fn renewed(
 	client: &Client,
 	state: &State,
 	owner: &Identity,
-	before: Epoch,
-	terms: &Terms,
+	(before, terms, readers): (Epoch, &Terms, &Readers),
 ) -> Result<Call, Error> {
 	let Scope { dataset, epoch, .. } = terms.scope;
 	let is_there = client.confirmed(state, &true, async |proven| {
@@ -269,6 +275,10 @@ async fn renewed(
 		for one in looked_at(before, epoch) {
 			let on = proven.grants_on(owner.id(), dataset, one, &terms.grantee);
 			grants.extend(on.await?);
+		}
+		if !readers.are_told() && is_crowded(&grants, dataset, before, epoch) {
+			let epoch = before;
+			return Err(Error::RevocationsForgotten { dataset, epoch });
 		}
 		Ok(is_due(terms, before, &grants))
 	});

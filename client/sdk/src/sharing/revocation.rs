@@ -155,10 +155,15 @@ impl Revocation {
 				.filter(|other| *other != id)
 				.collect();
 			match moved {
-				true => Ok(Some(
-					renew_these(client, &state, owner, dataset, &grants, &Readers::default())
-						.await?,
-				)),
+				true => {
+					// The chain remembers who was revoked: the epoch has only just ended.
+					let readers = Readers {
+						all: true,
+						..Readers::default()
+					};
+					let renewal = renew_these(client, &state, owner, dataset, &grants, &readers);
+					Ok(Some(renewal.await?))
+				}
 				false => Ok(None),
 			}
 		};
