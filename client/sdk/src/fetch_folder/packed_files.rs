@@ -257,14 +257,14 @@ impl<'a> Fetch<'a> {
 		while let Some((span, bytes)) = fetched.next().await {
 			let bytes = failures.seen(bytes)?;
 			let read = async |part: &Span<'_>| self.span(part).await;
-			let write = |part: Span<'_>, bytes| {
+			let write = |part: Span<'_>, bytes: Result<Vec<u8>, FetchError>| {
 				done = done.saturating_add(part.length());
 				match bytes {
 					Ok(bytes) => {
 						// The list may name packs that are not there.
 						let length = written.add(&part);
 						written.check(length, &parts.0)?;
-						parts.write(&part, bytes, failures)?;
+						parts.write(&part, &bytes, failures)?;
 					}
 					Err(error) => {
 						failures.add(part.files.iter().map(|wanted| wanted.file), error)?
@@ -415,7 +415,7 @@ impl<'a> Fetch<'a> {
 async fn as_far_as_possible<'a>(
 	(span, bytes): (Span<'a>, Result<Vec<u8>, FetchError>),
 	read: impl AsyncFn(&Span<'a>) -> Result<Vec<u8>, FetchError>,
-	mut take: impl FnMut(Span<'a>, Result<&[u8], FetchError>) -> Result<(), FetchError>,
+	mut take: impl FnMut(Span<'a>, Result<Vec<u8>, FetchError>) -> Result<(), FetchError>,
 ) -> Result<(), FetchError> {
 	let (mut left, mut fetched) = (vec![span], Some(bytes));
 	while let Some(span) = left.pop() {
@@ -424,7 +424,7 @@ async fn as_far_as_possible<'a>(
 			None => read(&span).await,
 		};
 		match bytes {
-			Ok(bytes) => take(span, Ok(&bytes))?,
+			Ok(bytes) => take(span, Ok(bytes))?,
 			Err(error) if error.is_of_bytes() => match span.halves() {
 				Ok([first, second]) => left.extend([second, first]),
 				Err(span) => take(span, Err(error))?,
@@ -853,7 +853,7 @@ mod tests {
 		};
 		let first = read(&span).await;
 		let (mut there, mut missing) = (0, 0);
-		let take = |span: Span<'_>, bytes: Result<&[u8], FetchError>| {
+		let take = |span: Span<'_>, bytes: Result<Vec<u8>, FetchError>| {
 			match bytes {
 				Ok(bytes) => {
 					assert_eq!(bytes.len() as u64, span.length());
