@@ -18,7 +18,7 @@ import { Client } from '../lib/sharing.mjs';
 const LONG = process.env.ISTHMUS_LONG === '1';
 /** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = LONG ? 3_600_000 : 600_000;
-const [FAILED, USAGE, REFUSED] = [1, 2, 4];
+const [FAILED, USAGE, REFUSED, NOT_AUTHENTIC] = [1, 2, 4, 5];
 /** How many files there are, and how many in each folder. */
 const [FILES, IN_ONE] = LONG ? [100_000, 1000] : [400, 40];
 /** How much memory the command may use, in MiB. */
@@ -243,6 +243,32 @@ test('a pack that is missing or damaged does not stop the files of others', { ti
 	assert.ok(cut.listed.length > 0 && cut.listed.every((line) => missing.includes(line[0])), cut.listed.join());
 	const rest = [...contents('packed')].filter(([name]) => !cut.listed.some((line) => line[0] === name));
 	assert.deepEqual([...contents('packed-copy')], rest);
+});
+
+test('a wrong byte in a pack keeps back one of its files', { timeout }, async () => {
+	const owner = await producer('//FlippedOwner', 'flipped');
+	mkdirSync(file('six'));
+	// They share a pack.
+	for (const name of 'abcdef') writeFileSync(file(`six/${name}`), name.repeat(2 * 2 ** 20));
+	await isthmus.ok('store', 'six', '--object', '--finalized', ...owner.key);
+	const packs = objectsIn('flipped').filter((name) => statSync(file(`flipped/${name}`)).size > 2 ** 20);
+	assert.equal(packs.length, 1);
+	const pack = file(`flipped/${packs[0]}`);
+	const flip = () => {
+		const bytes = readFileSync(pack);
+		bytes[5_500_000] ^= 1;
+		writeFileSync(pack, bytes);
+	};
+	flip();
+	const fetch = ['fetch', owner.address, 'six', '--folder', '-o', 'six-copy', ...owner.key];
+	const { error, listed } = await isthmus.refused(NOT_AUTHENTIC, ...fetch);
+	assert.equal(error, '1 of 6 files were not fetched');
+	assert.match(listed[0], /^[a-f]: no location has the object; file:.*: MiB 5 of it is wrong there$/);
+	const others = [...contents('six')].filter(([name]) => name !== listed[0][0]);
+	assert.deepEqual([...contents('six-copy')], others);
+	flip();
+	await isthmus.ok(...fetch);
+	assert.deepEqual(contents('six-copy'), contents('six'));
 });
 
 test('what is not used any more is packed again, and its objects are deleted', { timeout }, async () => {

@@ -1016,6 +1016,15 @@ describe('disks may be full, read-only or gone', () => cases([
 		mount: true,
 	},
 	{
+		name: 'a read-only folder in which files are missing: the error is about the folder',
+		script: 'mkdir disk d; mount -t tmpfs none disk; echo a > d/a; echo b > d/b; isthmus store d --name in-ro || exit 9\n'
+			+ 'mount -o remount,ro disk && isthmus fetch //Bob in-ro --folder -o disk',
+		code: FAILED,
+		stderr: /error: disk: Read-only file system/,
+		not: { stderr: /not fetched/ },
+		mount: true,
+	},
+	{
 		name: 'a folder: the error names the file',
 		script: `${FULL} cat /dev/zero > disk/more 2> /dev/null; mkdir disk/out; isthmus fetch //Bob docs --folder -o disk/out`,
 		code: FAILED,

@@ -15,7 +15,7 @@ use crate::{
 	wait::Wait,
 };
 use isthmus_envelope::on_disk;
-use isthmus_objects::{Left, ReadError};
+use isthmus_objects::{Failure, Left, ReadError};
 use std::{
 	ffi::OsString,
 	fs::{self, File, OpenOptions},
@@ -130,15 +130,26 @@ impl FetchError {
 			| Self::NotAFolder(_)
 			| Self::NotListed(_)
 			| Self::WrongLength(_) => true,
-			Self::Io { source, .. } => !is_of_disk(source),
+			Self::Io { source, .. } => is_of_name(source),
 			Self::File { source, .. } | Self::Client(source) => is_of_record(source),
 			_ => false,
 		}
 	}
 
-	/// Returns whether an error may be about some bytes of an object, so that others of them can be read.
+	/// Returns whether an error may be about some bytes of an object, so that others of them can be read. They are not asked for
+	/// while a location does not answer, because each attempt would wait for it again.
 	pub(crate) fn is_of_bytes(&self) -> bool {
-		self.left().iter().any(|left| left.failure.is_of_bytes())
+		let left = self.left();
+		left.iter().any(|left| left.failure.is_of_bytes())
+			&& !left.iter().any(|left| left.failure.is_passing())
+	}
+
+	/// Returns whether all locations refused to send an object, and none said that it lacks it.
+	pub(crate) fn is_refused_by_stores(&self) -> bool {
+		use Failure::*;
+		let left = self.left();
+		let is_refused = |left: &Left| matches!(left.failure, Denied | Refused(_) | Other);
+		!left.is_empty() && left.iter().all(is_refused)
 	}
 
 	/// Returns whether the locations lack an object, or have something else.
@@ -207,21 +218,35 @@ fn is_of_record(error: &Error) -> bool {
 	}
 	match error {
 		Error::Object(_) => left(error).iter().any(|left| left.failure.is_of_object()),
-		Error::Io(error) => !is_of_disk(error),
+		Error::Io(error) => is_of_name(error),
 		Error::WrongContent(_)
 		| Error::Malformed { .. }
 		| Error::Record(_)
 		| Error::Grant(_)
+		| Error::Range(_)
+		| Error::Key(_)
 		| Error::Erasable(_) => true,
 		error => error.lacks_bytes(),
 	}
 }
 
-/// Returns whether nothing else can be written either.
-fn is_of_disk(error: &io::Error) -> bool {
+/// Returns whether an error is about the file's own name and place. Others, for example a fault of the disk or too many open
+/// files, would stop the next file, too.
+fn is_of_name(error: &io::Error) -> bool {
+	use ErrorKind::*;
 	matches!(
 		error.kind(),
-		ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
+		NotFound
+			| PermissionDenied
+			| AlreadyExists
+			| NotADirectory
+			| IsADirectory
+			| InvalidFilename
+			| InvalidInput
+			| DirectoryNotEmpty
+			| FileTooLarge
+			| ExecutableFileBusy
+			| ResourceBusy
 	)
 }
 

@@ -15,13 +15,13 @@ use crate::{
 	types::AccountId,
 };
 use failures::Failures;
-use packed_files::Fetch;
+use packed_files::{is_denied, Fetch};
 pub use place::FetchedFolder;
 use place::{is_missing, place};
 use std::{
 	fs,
 	io::{ErrorKind, Write},
-	path::Path,
+	path::{Path, PathBuf},
 };
 
 /// A folder's list.
@@ -174,8 +174,8 @@ fn make_output(output: &Path) -> Result<(), FetchError> {
 /// # Errors
 ///
 /// Returns [`FetchError::List`] if the record is not a folder's list, [`FetchError::NotAFolder`] if a file is where the folder
-/// has to be, and the errors of [`FetchFile::run`] that are about more than one file, for example about the connection or a
-/// full disk. Returns [`FetchError::Incomplete`] with the errors about single files when all others are there:
+/// has to be, and the errors of [`FetchFile::run`] that are about more than one file, for example about the connection, a
+/// full disk, or an output that cannot be written to. Returns [`FetchError::Incomplete`] with the errors about single files when all others are there:
 /// [`FetchError::Differs`] if a file exists with different bytes and is not replaced, [`FetchError::NotAFile`] if something
 /// else is where a file has to be, [`FetchError::NotAFolder`] if a link or a file is where a folder has to be, and the other
 /// errors of [`FetchFile::run`].
@@ -199,38 +199,102 @@ pub async fn fetch_folder(
 	};
 	make_output(output)?;
 	let mut failures = Failures::default();
+	let mut is_writable = false;
 	for (done, file) in (0u64..).zip(&files) {
 		progress.files(done, files.len() as u64);
 		progress.file(&file.path);
-		let fetched = fetch_record((client, reader, owner), file, output, replace, progress).await;
+		let found = look(output, file, replace);
+		let writes = match &found {
+			Ok(missing) => missing.is_some(),
+			Err(error) => is_denied(error),
+		};
+		if writes && !is_writable {
+			check_writable(output)?;
+			is_writable = true;
+		}
+		let Some(Some((path, differs))) = failures.of(file, found)? else {
+			continue;
+		};
+		let place = (output, &*path);
+		let fetched = fetch_record((client, reader, owner), file, place, differs, progress).await;
 		failures.of(file, fetched)?;
 	}
 	failures.fetched(files.iter())
 }
 
-/// Fetches one file of a folder, which is a record, unless it is there.
+/// Returns where a file that is missing has to be written, and whether another one is there.
+fn look(
+	output: &Path,
+	file: &folder::File,
+	replace: bool,
+) -> Result<Option<(PathBuf, bool)>, FetchError> {
+	let path = place(output, &file.path)?;
+	Ok(is_missing(&path, file, replace)?.map(|differs| (path, differs)))
+}
+
+/// Checks that files can be created in the output folder: if not, the next file would fail, too.
+fn check_writable(output: &Path) -> Result<(), FetchError> {
+	tempfile::tempfile_in(output)
+		.map(drop)
+		.map_err(FetchError::io(output))
+}
+
+/// Fetches one file of a folder, which is a record.
 async fn fetch_record(
 	(client, reader, owner): (&Client, &Identity, &AccountId),
 	file: &folder::File,
-	output: &Path,
-	replace: bool,
+	(output, path): (&Path, &Path),
+	differs: bool,
 	progress: &mut impl Progress,
 ) -> Result<(), FetchError> {
-	let path = place(output, &file.path)?;
-	let Some(differs) = is_missing(&path, file, replace)? else {
-		return Ok(());
-	};
 	let reading = Reading::open(client, reader, owner, file.key)
 		.await
 		.map_err(FetchError::of_file(&file.path))?;
 	if reading.length() != file.length {
 		return Err(FetchError::WrongLength(file.path.clone()));
 	}
-	FetchFile::new(&reading, &path)
+	FetchFile::new(&reading, path)
 		.part_in(output)
 		.executable(file.executable)
 		.replace(differs)
 		.expecting(file.hash)
 		.run(progress)
 		.await
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn an_output_that_cannot_be_written_to_is_noticed() {
+		let folder = tempfile::tempdir().unwrap();
+		check_writable(folder.path()).unwrap();
+		assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+		let gone = check_writable(&folder.path().join("gone")).unwrap_err();
+		assert!(matches!(gone, FetchError::Io { path, .. } if path.ends_with("gone")));
+	}
+
+	#[test]
+	fn only_what_is_missing_is_to_be_written() {
+		let folder = tempfile::tempdir().unwrap();
+		let file = folder::File {
+			length: 3,
+			hash: folder::content_hash(&b"one"[..]).unwrap(),
+			..folder::File::empty_folder("a".into())
+		};
+		let file = folder::File {
+			folder: false,
+			..file
+		};
+		let at = folder.path().join("a");
+		let found = look(folder.path(), &file, false).unwrap();
+		assert_eq!(found, Some((at.clone(), false)));
+		fs::write(&at, "one").unwrap();
+		assert_eq!(look(folder.path(), &file, false).unwrap(), None);
+		fs::write(&at, "two").unwrap();
+		let differs = look(folder.path(), &file, false);
+		assert!(matches!(differs, Err(FetchError::Differs(_))));
+		assert_eq!(look(folder.path(), &file, true).unwrap(), Some((at, true)));
+	}
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use isthmus_sdk::{
 	envelope::{ErasableError, TreeError},
-	objects::UploadError as SendError,
+	objects::{Failure, ReadError, UploadError as SendError},
 	trust::FinalityError,
 	CostError, Error as SdkError, LeavesError, PalletError, Rejection, Unproven, UploadError,
 };
@@ -68,6 +68,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Rejected { .. } => (Kind::Unreachable, None),
 		Connection(_) => (Kind::Unreachable, Some(RESUME)),
 		Sending(error) => (Kind::Failed, send_hint(error)),
+		Object(error) if is_wrong_everywhere(error) => (Kind::NotAuthentic, None),
 		Unconfirmed { .. } => (Kind::Unreachable, Some(LOOK)),
 		NotIncluded(_) | Behind { .. } => (Kind::Refused, Some(LOOK)),
 		NotFinal { .. } => (
@@ -131,6 +132,16 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
 		_ => (Kind::Failed, None),
 	}
+}
+
+/// Returns whether every location of an object has other bytes than it must have.
+fn is_wrong_everywhere(error: &ReadError) -> bool {
+	let ReadError::NoneLeft(left) = error else {
+		return false;
+	};
+	let mut failures = left.iter().map(|left| &left.failure);
+	!left.is_empty()
+		&& failures.all(|failure| matches!(failure, Failure::Wrong(_) | Failure::WrongList))
 }
 
 /// Returns whether an error refuses something by what is on the chain, in a sentence that says all.

@@ -6,9 +6,10 @@ use super::{
 	*,
 };
 use isthmus_sdk::{
-	envelope::ErasableError, objects::UploadError as SendError, record_key, CostError,
-	Error as SdkError, FetchError, NotFetched, PalletError, QueryRefusal, Refusal, UploadError,
-	UploadFolderError, H256,
+	envelope::ErasableError,
+	objects::{Failure, Left, ReadError, UploadError as SendError},
+	record_key, CostError, Error as SdkError, FetchError, NotFetched, PalletError, QueryRefusal,
+	Refusal, UploadError, UploadFolderError, H256,
 };
 
 #[test]
@@ -89,6 +90,26 @@ fn what_an_error_lists_is_on_lines_of_its_own() {
 		"hint: choose one",
 	];
 	assert_eq!(error.lines(), lines);
+}
+
+#[test]
+fn bytes_that_are_wrong_everywhere_are_not_authentic() {
+	let kind = |failures: &[Failure]| {
+		let left = failures.iter().map(|failure| Left {
+			url: "file:///store".into(),
+			failure: failure.clone(),
+		});
+		Error::from(SdkError::Object(ReadError::NoneLeft(left.collect()))).kind
+	};
+	let wrong = [Failure::Wrong(3), Failure::WrongList];
+	assert_eq!(kind(&wrong), Kind::NotAuthentic);
+	assert_eq!(kind(&[]), Kind::Failed);
+	// The right ones may be where nothing is known of them.
+	assert_eq!(
+		kind(&[Failure::Wrong(3), Failure::Unreachable]),
+		Kind::Failed
+	);
+	assert_eq!(kind(&[Failure::Missing]), Kind::Failed);
 }
 
 #[test]

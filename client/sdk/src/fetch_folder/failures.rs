@@ -7,15 +7,45 @@ use crate::{
 	folder,
 };
 
+/// After how many refusals of stores in a row nothing more is asked of them.
+const REFUSALS: usize = 3;
+
 /// Collects the files that could not be fetched.
 #[derive(Default)]
 pub(super) struct Failures {
 	failed: Vec<NotFetched>,
 	/// How many of them are empty folders.
 	folders: usize,
+	/// How many times in a row the stores have refused what was asked.
+	refused: usize,
 }
 
 impl Failures {
+	/// Passes on what was read. One that stores refuse may be missing there; if they refuse one after another, they refuse all.
+	///
+	/// # Errors
+	///
+	/// Returns the error if the stores have refused several times in a row.
+	pub(super) fn seen<T>(
+		&mut self,
+		read: Result<T, FetchError>,
+	) -> Result<Result<T, FetchError>, FetchError> {
+		let is_refused = matches!(&read, Err(error) if error.is_refused_by_stores());
+		self.refused = match is_refused {
+			true => self.refused.saturating_add(1),
+			false => 0,
+		};
+		match read {
+			Err(error) if self.refused >= REFUSALS => Err(error),
+			read => Ok(read),
+		}
+	}
+
+	/// Returns whether a file failed for such a reason.
+	pub(super) fn any(&self, is: impl Fn(&FetchError) -> bool) -> bool {
+		self.failed.iter().any(|failed| is(&failed.error))
+	}
+
 	/// Returns what was done for a file, or notes that it failed and returns `None`.
 	///
 	/// # Errors
@@ -26,7 +56,7 @@ impl Failures {
 		file: &folder::File,
 		done: Result<T, FetchError>,
 	) -> Result<Option<T>, FetchError> {
-		match done {
+		match self.seen(done)? {
 			Ok(done) => Ok(Some(done)),
 			Err(error) => self.add([file], error).map(|()| None),
 		}
@@ -92,6 +122,7 @@ impl Failures {
 mod tests {
 	use super::*;
 	use crate::{error::Error, types::QueryRefusal};
+	use isthmus_envelope::tree::TreeError;
 	use isthmus_objects::{Failure, Left, ReadError};
 	use std::io::{self, ErrorKind};
 
@@ -151,9 +182,62 @@ mod tests {
 			assert!(!of_file(refusal.into()), "{refusal:?}");
 		}
 		assert!(!of_file(Error::Connection("it is lost".into())));
+		// The leaf of a record that is still there was erased.
+		assert!(of_file(TreeError::Erased { leaf: 3 }.into()));
 		let of_disk = |kind: ErrorKind| FetchError::io("a".as_ref())(io::Error::from(kind));
-		assert!(!of_disk(ErrorKind::StorageFull).is_of_file());
-		assert!(of_disk(ErrorKind::PermissionDenied).is_of_file());
+		for kind in [
+			ErrorKind::StorageFull,
+			ErrorKind::ReadOnlyFilesystem,
+			ErrorKind::Other,
+		] {
+			assert!(!of_disk(kind).is_of_file(), "{kind}");
+		}
+		// A fault of the device, and too many open files.
+		#[cfg(unix)]
+		for errno in [rustix::io::Errno::IO, rustix::io::Errno::MFILE] {
+			let error = FetchError::io("a".as_ref())(errno.into());
+			assert!(!error.is_of_file(), "{errno}");
+		}
+		for kind in [
+			ErrorKind::PermissionDenied,
+			ErrorKind::NotADirectory,
+			ErrorKind::InvalidFilename,
+			ErrorKind::InvalidInput,
+		] {
+			assert!(of_disk(kind).is_of_file(), "{kind}");
+		}
 		assert!(!FetchError::ListTooLong.is_of_file());
+	}
+
+	#[test]
+	fn stores_that_refuse_everything_are_not_asked_on() {
+		let refused = |failures: &[Failure]| Err::<(), _>(FetchError::from(none_left(failures)));
+		let mut failures = Failures::default();
+		let denied = || refused(&[Failure::Denied, Failure::Refused(418)]);
+		for _ in 0..2 {
+			failures.of(&file("a", false), denied()).unwrap();
+			failures.of(&file("b", false), denied()).unwrap();
+			// One is read, or a store has something else instead of it.
+			failures.of(&file("c", false), Ok(())).unwrap();
+		}
+		failures.of(&file("d", false), denied()).unwrap();
+		failures.of(&file("e", false), denied()).unwrap();
+		let missing = refused(&[Failure::Denied, Failure::Missing]);
+		failures.of(&file("f", false), missing).unwrap();
+		assert!(failures.seen(denied()).unwrap().is_err());
+		assert!(failures.seen(denied()).unwrap().is_err());
+		assert!(failures.seen(denied()).is_err());
+	}
+
+	#[test]
+	fn a_span_is_not_parted_while_a_location_keeps_readers_waiting() {
+		let is_of_bytes =
+			|failures: &[Failure]| FetchError::from(none_left(failures)).is_of_bytes();
+		assert!(is_of_bytes(&[Failure::Wrong(1)]));
+		assert!(is_of_bytes(&[Failure::Missing, Failure::Wrong(1)]));
+		let stalled = Failure::Stalled(std::time::Duration::from_secs(30));
+		assert!(!is_of_bytes(&[stalled, Failure::Wrong(1)]));
+		assert!(!is_of_bytes(&[Failure::Unreachable, Failure::CutShort]));
+		assert!(!is_of_bytes(&[Failure::Missing]));
 	}
 }

@@ -63,6 +63,13 @@ struct Wanted<'a> {
 	differs: bool,
 }
 
+impl Wanted<'_> {
+	/// Returns where it ends in its pack.
+	fn end(&self) -> u64 {
+		self.offset.saturating_add(self.file.length)
+	}
+}
+
 /// Files of one pack that are fetched together.
 struct Span<'a> {
 	start: u64,
@@ -73,30 +80,43 @@ struct Span<'a> {
 impl<'a> Span<'a> {
 	/// Puts files of one pack together, which are in the order of their offsets.
 	fn of(files: Vec<Wanted<'a>>) -> Self {
-		let end = |wanted: &Wanted<'_>| wanted.offset.saturating_add(wanted.file.length);
 		Self {
 			start: files.first().map_or(0, |first| first.offset),
-			end: files.iter().map(end).max().unwrap_or_default(),
+			end: files.iter().map(Wanted::end).max().unwrap_or_default(),
 			files,
 		}
 	}
 
-	/// Parts the files in two, near the middle of their bytes.
+	fn length(&self) -> u64 {
+		self.end.saturating_sub(self.start)
+	}
+
+	/// Parts the files in two, near the middle of their bytes. The two have no bytes in common, so that whatever a list says,
+	/// little is read more than once.
 	///
 	/// # Errors
 	///
-	/// Returns the span as it is if it has one file, or if its bytes would be read together anyway.
+	/// Returns the span as it is if it cannot be parted so, or if its bytes would be read together anyway.
 	fn halves(mut self) -> Result<[Self; 2], Self> {
-		let length = self.end.saturating_sub(self.start);
-		if self.files.len() < 2 || length <= CHUNK as u64 {
+		let length = self.length();
+		let last = self.files.last().map_or(self.start, |last| last.offset);
+		if length <= CHUNK as u64 {
 			return Err(self);
 		}
-		let middle = self.start.saturating_add(length / 2);
+		// Files that begin at the same place stay together.
+		let middle = self.start.saturating_add(length / 2).min(last);
 		let before = |wanted: &Wanted<'_>| wanted.offset < middle;
 		let at = self.files.partition_point(before);
-		let second = self
-			.files
-			.split_off(at.clamp(1, self.files.len().saturating_sub(1)));
+		let (first, second) = self.files.split_at(at);
+		let end = first.iter().map(Wanted::end).max();
+		let is_apart = match (end, second.first()) {
+			(Some(end), Some(second)) => end <= second.offset,
+			_ => false,
+		};
+		if !is_apart {
+			return Err(self);
+		}
+		let second = self.files.split_off(at);
 		Ok([Self::of(self.files), Self::of(second)])
 	}
 
@@ -142,7 +162,7 @@ impl<'a> Fetch<'a> {
 			Err(error) if is_denied(&error) => {
 				let mut failures = Failures::default();
 				let wanted = self.look(list, output, &mut failures)?;
-				return match wanted.is_empty() {
+				return match wanted.is_empty() && !failures.any(is_denied) {
 					true => failures.fetched(list.files.iter().map(|packed| &packed.file)),
 					false => Err(error),
 				};
@@ -200,7 +220,9 @@ impl<'a> Fetch<'a> {
 		let (long, short): (Vec<_>, Vec<_>) = missing.partition(|wanted| wanted.file.length > SPAN);
 		let short = spans(short);
 		let mut all = Written::default();
-		short.iter().for_each(|span| all.add(span));
+		for span in &short {
+			all.add(span);
+		}
 		all.add_long(&long);
 		all.check(all.length, output)?;
 		if !short.is_empty() {
@@ -223,51 +245,37 @@ impl<'a> Fetch<'a> {
 		failures: &mut Failures,
 		progress: &mut impl Progress,
 	) -> Result<(), FetchError> {
-		let total = spans.iter().map(|span| span.end - span.start).sum();
-		let mut written = Written::default();
+		let total = spans.iter().map(Span::length).sum();
+		let (mut written, mut done) = (Written::default(), 0u64);
 		let mut fetched = stream::iter(spans)
-			.map(|span| self.as_far_as_possible(span))
+			.map(|span| async move {
+				let bytes = self.span(&span).await;
+				(span, bytes)
+			})
 			.buffered(AT_ONCE)
 			.boxed_local();
-		while let Some(next) = fetched.next().await {
-			for (span, bytes) in next? {
-				// The list may name packs that are not there.
-				let before = written.length;
-				written.add(&span);
-				written.check(written.length - before, &parts.0)?;
+		while let Some((span, bytes)) = fetched.next().await {
+			let bytes = failures.seen(bytes)?;
+			let read = async |part: &Span<'_>| self.span(part).await;
+			let write = |part: Span<'_>, bytes: Result<Vec<u8>, FetchError>| {
+				done = done.saturating_add(part.length());
 				match bytes {
-					Ok(bytes) => parts.write(&span, &bytes, failures)?,
+					Ok(bytes) => {
+						// The list may name packs that are not there.
+						let length = written.add(&part);
+						written.check(length, &parts.0)?;
+						parts.write(&part, &bytes, failures)?;
+					}
 					Err(error) => {
-						failures.add(span.files.iter().map(|wanted| wanted.file), error)?
+						failures.add(part.files.iter().map(|wanted| wanted.file), error)?
 					}
 				}
-				progress.at(Stage::Fetching, written.fetched, total);
-			}
+				progress.at(Stage::Fetching, done, total);
+				Ok(())
+			};
+			as_far_as_possible((span, bytes), read, write).await?;
 		}
 		parts.sync()
-	}
-
-	/// Fetches the bytes of a span. If some of them cannot be read, fetches those of its parts that can.
-	///
-	/// # Errors
-	///
-	/// Returns an error that is not about these files alone.
-	async fn as_far_as_possible<'b>(
-		&self,
-		span: Span<'b>,
-	) -> Result<Vec<(Span<'b>, Result<Vec<u8>, FetchError>)>, FetchError> {
-		let (mut left, mut fetched) = (vec![span], Vec::new());
-		while let Some(span) = left.pop() {
-			match self.span(&span).await {
-				Err(error) if !error.is_of_file() => return Err(error),
-				Err(error) if error.is_of_bytes() => match span.halves() {
-					Ok([first, second]) => left.extend([second, first]),
-					Err(span) => fetched.push((span, Err(error))),
-				},
-				bytes => fetched.push((span, bytes)),
-			}
-		}
-		Ok(fetched)
 	}
 
 	/// Fetches the bytes of a span.
@@ -277,7 +285,7 @@ impl<'a> Fetch<'a> {
 		};
 		let fetch = async {
 			let reading = Reading::open(self.client, self.reader, self.owner, key).await?;
-			reading.read_range(span.start, span.end - span.start).await
+			reading.read_range(span.start, span.length()).await
 		};
 		let path = span.files.first().map_or("", |first| &first.file.path);
 		fetch.await.map_err(FetchError::of_file(path))
@@ -398,8 +406,37 @@ impl<'a> Fetch<'a> {
 	}
 }
 
+/// Passes a span on with its bytes. If some of them could not be read, reads its parts, and passes on each before it reads
+/// the next one.
+///
+/// # Errors
+///
+/// Returns the errors of `take`.
+async fn as_far_as_possible<'a>(
+	(span, bytes): (Span<'a>, Result<Vec<u8>, FetchError>),
+	read: impl AsyncFn(&Span<'a>) -> Result<Vec<u8>, FetchError>,
+	mut take: impl FnMut(Span<'a>, Result<Vec<u8>, FetchError>) -> Result<(), FetchError>,
+) -> Result<(), FetchError> {
+	let (mut left, mut fetched) = (vec![span], Some(bytes));
+	while let Some(span) = left.pop() {
+		let bytes = match fetched.take() {
+			Some(bytes) => bytes,
+			None => read(&span).await,
+		};
+		match bytes {
+			Ok(bytes) => take(span, Ok(bytes))?,
+			Err(error) if error.is_of_bytes() => match span.halves() {
+				Ok([first, second]) => left.extend([second, first]),
+				Err(span) => take(span, Err(error))?,
+			},
+			Err(error) => take(span, Err(error))?,
+		}
+	}
+	Ok(())
+}
+
 /// Returns whether nothing may be written to a folder.
-fn is_denied(error: &FetchError) -> bool {
+pub(super) fn is_denied(error: &FetchError) -> bool {
 	let FetchError::Io { source, .. } = error else {
 		return false;
 	};
@@ -442,10 +479,13 @@ struct Written {
 }
 
 impl Written {
-	fn add(&mut self, span: &Span<'_>) {
+	/// Adds files that are fetched together. Returns their length.
+	fn add(&mut self, span: &Span<'_>) -> u64 {
 		let lengths = span.files.iter().map(|wanted| wanted.file.length);
-		self.length = lengths.fold(self.length, u64::saturating_add);
-		self.fetched = self.fetched.saturating_add(span.end - span.start);
+		let length = lengths.fold(0, u64::saturating_add);
+		self.length = self.length.saturating_add(length);
+		self.fetched = self.fetched.saturating_add(span.length());
+		length
 	}
 
 	/// Adds files that are packs of their own.
@@ -622,6 +662,7 @@ impl Parts {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use isthmus_objects::{Failure, Left, ReadError};
 
 	fn file(key: u8, content: &[u8]) -> folder::File {
 		folder::File {
@@ -689,9 +730,11 @@ mod tests {
 			let mut written = Written::default();
 			match length > SPAN {
 				true => written.add_long(&all.collect::<Vec<_>>()),
-				false => spans(all.collect())
-					.iter()
-					.for_each(|span| written.add(span)),
+				false => {
+					for span in spans(all.collect()) {
+						written.add(&span);
+					}
+				}
 			}
 			assert_eq!(
 				(written.length, written.fetched),
@@ -776,11 +819,74 @@ mod tests {
 		assert_eq!(bounds, (3 * chunk, 3 * chunk + 20, 2));
 		assert!(first.halves().is_err());
 		assert!(second.halves().is_err());
-		// Files that begin before the middle, but for one.
-		let same = Span::of(vec![at(&long, 0), at(&long, 0)]);
-		let Ok([first, second]) = same.halves() else {
+		// Files with the same bytes are not parted, and neither are others that have bytes in common.
+		let same = || vec![at(&long, 0), at(&long, 0)];
+		assert!(Span::of(same()).halves().is_err());
+		let over = Span::of(vec![at(&long, 0), at(&long, chunk), at(&long, 2 * chunk)]);
+		assert!(over.halves().is_err());
+		let mut beside = vec![at(&small, 0)];
+		beside.extend([10, 10].map(|offset| at(&long, offset)));
+		let Ok([first, second]) = Span::of(beside).halves() else {
 			panic!("it has two halves")
 		};
-		assert_eq!((first.files.len(), second.files.len()), (1, 1));
+		assert_eq!((first.files.len(), second.files.len()), (1, 2));
+		// A small file within the bytes of a long one.
+		let within = Span::of(vec![at(&long, 0), at(&small, 2 * chunk)]);
+		assert!(within.halves().is_err());
+	}
+
+	/// Reads a span of a pack that has a wrong byte. Returns the numbers of files that were fetched and that were not, and how
+	/// many bytes were asked for.
+	async fn read_with_wrong_byte(span: Span<'_>, wrong: u64) -> (usize, usize, u64) {
+		let asked = std::cell::Cell::new(0);
+		let read = async |span: &Span<'_>| {
+			asked.set(asked.get() + span.length());
+			match (span.start..span.end).contains(&wrong) {
+				false => Ok(vec![0; span.length() as usize]),
+				true => Err(FetchError::from(Error::Object(ReadError::NoneLeft(vec![
+					Left {
+						url: "file:///store".into(),
+						failure: Failure::Wrong(0),
+					},
+				])))),
+			}
+		};
+		let first = read(&span).await;
+		let (mut there, mut missing) = (0, 0);
+		let take = |span: Span<'_>, bytes: Result<Vec<u8>, FetchError>| {
+			match bytes {
+				Ok(bytes) => {
+					assert_eq!(bytes.len() as u64, span.length());
+					there += span.files.len();
+				}
+				Err(_) => missing += span.files.len(),
+			}
+			Ok(())
+		};
+		as_far_as_possible((span, first), read, take).await.unwrap();
+		(there, missing, asked.get())
+	}
+
+	#[tokio::test]
+	async fn a_wrong_byte_keeps_back_the_files_around_it_and_costs_little() {
+		let of = |length: u64| folder::File {
+			length,
+			..file(1, b"")
+		};
+		let (small, whole) = (of(1 << 20), of(SPAN));
+		let at = |file, offset| wanted(file, offset, PathBuf::new());
+		let apart = (0..16).map(|number| at(&small, number << 20)).collect();
+		let (there, missing, asked) = read_with_wrong_byte(Span::of(apart), 5 << 20).await;
+		assert_eq!((there, missing), (15, 1));
+		// Each byte is asked for at most once for each time that its span was halved, and once before.
+		assert!(asked <= 5 * SPAN);
+		// A list of a thousand files that are the same bytes does not make a reader ask a thousand times.
+		let same = (0..1000).map(|_| at(&whole, 0)).collect();
+		let found = read_with_wrong_byte(Span::of(same), 0).await;
+		assert_eq!(found, (0, 1000, SPAN));
+		let nearly = (0..1000).map(|offset| at(&small, offset)).collect();
+		let span = Span::of(nearly);
+		let length = span.length();
+		assert_eq!(read_with_wrong_byte(span, 0).await, (0, 1000, length));
 	}
 }
