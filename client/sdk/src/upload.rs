@@ -6,6 +6,7 @@
 //! chain stores the value's header, and encrypting with that header yields exactly the same chunks again.
 //! Their hashes are compared before anything is sent.
 
+mod begun;
 mod choice;
 mod chunks;
 mod given_up;
@@ -19,7 +20,8 @@ pub use kept::{keep, KeepError};
 pub use object::location_to_write;
 pub use stored::{Done, Stored};
 
-pub(crate) use choice::{free_place, free_place_of, next_leaf};
+pub(crate) use begun::Begun;
+pub(crate) use choice::{free_place, free_place_by, next_leaf, NotFree};
 pub(crate) use chunks::read_whole;
 pub(crate) use object::{
 	give_up_before, journal_of, lock_objects, note, noted_place, own_locations,
