@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Chooses where a value is stored: in which epoch, and at which leaf.
 
-use super::begun::Begun;
+use super::started::Started;
 use crate::{
 	account::{Erased, Identity},
 	claim::Claim,
@@ -98,8 +98,8 @@ pub(crate) struct NotFree<'a> {
 	notes: &'a Notes,
 	planned: Vec<Reserved>,
 	erased: Erased,
-	/// What interrupted uploads have begun, if a leaf must not be one of theirs.
-	begun: Option<Begun>,
+	/// What interrupted uploads have started, if a leaf must not be one of theirs.
+	started: Option<Started>,
 }
 
 impl<'a> NotFree<'a> {
@@ -116,21 +116,21 @@ impl<'a> NotFree<'a> {
 			notes,
 			planned: reserved::others(client.genesis(), identity.id(), frame)?,
 			erased: identity.erased_leaves(&id)?,
-			begun: None,
+			started: None,
 		})
 	}
 
 	/// Also takes leaves out that may have a record some time, or something in a store: for leaves whose keys others get.
-	pub(crate) fn or_begun(mut self, begun: Begun) -> Self {
-		self.begun = Some(begun);
+	pub(crate) fn or_started(mut self, started: Started) -> Self {
+		self.started = Some(started);
 		self
 	}
 
 	fn has(&self, place: &Place) -> bool {
 		let claims = [Claim::leaf(place)];
-		let is_used = match &self.begun {
+		let is_used = match &self.started {
 			None => self.notes.claimed(&claims).is_some(),
-			Some(begun) => begun.has(place) || self.notes.may_be_claimed(&claims),
+			Some(started) => started.has(place) || self.notes.may_be_claimed(&claims),
 		};
 		is_used
 			|| self.erased.has(place.leaf)

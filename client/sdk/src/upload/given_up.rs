@@ -2,7 +2,8 @@
 //! Gives up the upload of an object that this machine's user began and did not finish.
 
 use super::{
-	object::{journal_of, noted_place, objects_lock},
+	object::{journal_of, objects_lock},
+	place_note::noted_place,
 	record_lock, settled,
 };
 use crate::{

@@ -2,7 +2,7 @@
 //! Finds the leaves for which interrupted uploads of this machine's user have encrypted something. A store may have it, and no
 //! record names it yet.
 
-use super::object::noted_place;
+use super::place_note::noted_place;
 use crate::{error::Error, lock, types::*};
 use isthmus_objects as objects;
 use std::{
@@ -20,9 +20,9 @@ const RETRY: Duration = Duration::from_millis(20);
 
 /// Those leaves. The journals do not say of which chain they are, so there may be some of other chains.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Begun(BTreeSet<(DatasetId, Epoch, Leaf)>);
+pub(crate) struct Started(BTreeSet<(DatasetId, Epoch, Leaf)>);
 
-impl Begun {
+impl Started {
 	/// Reads the journals of an owner's uploads, in all folders where they can be.
 	///
 	/// # Errors
@@ -30,14 +30,14 @@ impl Begun {
 	/// Returns [`Error::Io`] if a folder or a journal cannot be read.
 	pub(crate) async fn of(owner: &AccountId) -> Result<Self, Error> {
 		let (home, name) = (lock::lasting(), format!("isthmus-{owner}-"));
-		let mut begun = Self::default();
+		let mut started = Self::default();
 		for folder in lock::folders() {
 			let is_shared = home.as_ref() != Some(&folder);
 			for journal in journals(&folder, &name, is_shared)? {
-				begun.add(&journal).await?;
+				started.add(&journal).await?;
 			}
 		}
-		Ok(begun)
+		Ok(started)
 	}
 
 	/// Returns whether a place has one of the leaves.
@@ -179,18 +179,21 @@ mod tests {
 		write("isthmus-a-4.lock", "");
 		let found = journals(folder.path(), "isthmus-a-", true).unwrap();
 		assert_eq!(found.len(), 2);
-		let mut begun = Begun::default();
+		let mut started = Started::default();
 		for journal in &found {
-			begun.add(journal).await.unwrap();
+			started.add(journal).await.unwrap();
 		}
 		assert_eq!(
-			[6, 7, 8, 9].map(|leaf| begun.has(&at(leaf))),
+			[6, 7, 8, 9].map(|leaf| started.has(&at(leaf))),
 			[false, true, false, true]
 		);
-		begun.add(&folder.path().join("gone.upload")).await.unwrap();
+		started
+			.add(&folder.path().join("gone.upload"))
+			.await
+			.unwrap();
 		for damaged in ["", "isthmus-upload-1", &upload("earlier", "one")] {
 			write("isthmus-a-1.upload", damaged);
-			let refused = begun.add(&folder.path().join("isthmus-a-1.upload")).await;
+			let refused = started.add(&folder.path().join("isthmus-a-1.upload")).await;
 			assert!(refused.unwrap_err().to_string().contains("new epoch"));
 		}
 	}
