@@ -203,7 +203,8 @@ def test_leaves_of_interrupted_uploads_are_not_planned(owner: isthmus.Client, pl
         def read(self, size: int = -1) -> bytes:
             if not self.rest:
                 raise ArithmeticError("the input is lost")
-            piece, self.rest = self.rest[:CHUNK], self.rest[CHUNK:]
+            most = CHUNK if size < 0 else size
+            piece, self.rest = self.rest[:most], self.rest[most:]
             return piece
 
     with pytest.raises(ArithmeticError, match="the input is lost"):

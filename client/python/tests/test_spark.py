@@ -338,7 +338,7 @@ def test_a_driver_that_cannot_keep_its_frame_gives_it_up(
     stored, left = lake.files(), lake.school.frames_left(lake.dataset)
     options = {"path": f"{lake.url}/kept", "key": SCHOOL, "url": shared.node.url}
     with pytest.raises(OSError, match="the disk is full"):
-        isthmus.spark_writer.plan(options, StructType().add("id", "bigint"), overwrite=False)
+        isthmus.spark_writer.plan(options, StructType().add("id", "long"), overwrite=False)
     assert lake.files() == stored and lake.school.frames_left(lake.dataset) == left
 
 
