@@ -15,7 +15,7 @@ use crate::{
 	turn::Turn,
 	types::*,
 	upload::{
-		free_place_by, location_to_write, lock_objects, next_leaf, settled, NotFree, Started,
+		free_place_by, location_to_write, lock_objects, next_leaf, settled, Interrupted, NotFree,
 	},
 };
 use isthmus_envelope::{random_bytes, EpochKeys, KeySet};
@@ -154,7 +154,7 @@ async fn reserved_leaves(
 		leaf,
 	};
 	let not_free = NotFree::read(client, owner, turn.notes(), None, (dataset, epoch))?;
-	let not_free = not_free.or_started(Started::of(owner.id()).await?);
+	let not_free = not_free.or_interrupted(Interrupted::of(owner.id()).await?);
 	let mut from = asked.leaf;
 	let first = loop {
 		let first = free_leaves(client, owner, &not_free, at, (from, asked)).await?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Chooses where a value is stored: in which epoch, and at which leaf.
 
-use super::started::Started;
+use super::interrupted::Interrupted;
 use crate::{
 	account::{Erased, Identity},
 	claim::Claim,
@@ -99,7 +99,7 @@ pub(crate) struct NotFree<'a> {
 	planned: Vec<Reserved>,
 	erased: Erased,
 	/// What interrupted uploads have started, if a leaf must not be one of theirs.
-	started: Option<Started>,
+	interrupted: Option<Interrupted>,
 }
 
 impl<'a> NotFree<'a> {
@@ -116,21 +116,21 @@ impl<'a> NotFree<'a> {
 			notes,
 			planned: reserved::others(client.genesis(), identity.id(), frame)?,
 			erased: identity.erased_leaves(&id)?,
-			started: None,
+			interrupted: None,
 		})
 	}
 
 	/// Also takes leaves out that may have a record some time, or something in a store: for leaves whose keys others get.
-	pub(crate) fn or_started(mut self, started: Started) -> Self {
-		self.started = Some(started);
+	pub(crate) fn or_interrupted(mut self, interrupted: Interrupted) -> Self {
+		self.interrupted = Some(interrupted);
 		self
 	}
 
 	fn has(&self, place: &Place) -> bool {
 		let claims = [Claim::leaf(place)];
-		let is_used = match &self.started {
+		let is_used = match &self.interrupted {
 			None => self.notes.claimed(&claims).is_some(),
-			Some(started) => started.has(place) || self.notes.may_be_claimed(&claims),
+			Some(interrupted) => interrupted.has(place) || self.notes.may_be_claimed(&claims),
 		};
 		is_used
 			|| self.erased.has(place.leaf)

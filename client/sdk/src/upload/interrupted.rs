@@ -20,9 +20,9 @@ const RETRY: Duration = Duration::from_millis(20);
 
 /// Those leaves. The journals do not say of which chain they are, so there may be some of other chains.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Started(BTreeSet<(DatasetId, Epoch, Leaf)>);
+pub(crate) struct Interrupted(BTreeSet<(DatasetId, Epoch, Leaf)>);
 
-impl Started {
+impl Interrupted {
 	/// Reads the journals of an owner's uploads, in all folders where they can be.
 	///
 	/// # Errors
@@ -179,7 +179,7 @@ mod tests {
 		write("isthmus-a-4.lock", "");
 		let found = journals(folder.path(), "isthmus-a-", true).unwrap();
 		assert_eq!(found.len(), 2);
-		let mut started = Started::default();
+		let mut started = Interrupted::default();
 		for journal in &found {
 			started.add(journal).await.unwrap();
 		}
