@@ -87,6 +87,20 @@ impl Said {
 	}
 }
 
+impl Start {
+	/// Reads how the upload of a journal began, also of one of an earlier start of the machine; `None` if there is no journal.
+	pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
+		let text = match fs::read_to_string(path) {
+			Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+			text => text?,
+		};
+		let line = text.split_once('\n').map(|(line, _)| line);
+		let said = line.and_then(read_start);
+		let (_, start) = said.ok_or(ErrorKind::InvalidData)?;
+		Ok(Some(start))
+	}
+}
+
 impl Journal {
 	/// Opens the journal of an unfinished upload to resume it; `None` if there is none that can be used. Removes a line that
 	/// was not written to its end, so no other program may have the journal open.
@@ -233,13 +247,21 @@ impl Done {
 /// Reads a journal of this start of the machine.
 fn read(text: &str, boot: &str) -> Option<(Start, Done)> {
 	let mut lines = text.lines();
-	let words = lines.next()?.split(' ').collect::<Vec<_>>();
-	let [FORMAT, there, header, url, length, part, note] = words[..] else {
-		return None;
-	};
+	let (there, start) = read_start(lines.next()?)?;
 	if there != boot {
 		return None;
 	}
+	let mut done = Done::default();
+	lines.try_for_each(|line| done.take(line))?;
+	Some((start, done))
+}
+
+/// Reads the first line. Also returns what names the start of the machine that it is of.
+fn read_start(line: &str) -> Option<(&str, Start)> {
+	let words = line.split(' ').collect::<Vec<_>>();
+	let [FORMAT, there, header, url, length, part, note] = words[..] else {
+		return None;
+	};
 	let text =
 		|digits: &str, mark| String::from_utf8(hex::decode(digits.strip_prefix(mark)?).ok()?).ok();
 	let start = Start {
@@ -252,9 +274,7 @@ fn read(text: &str, boot: &str) -> Option<(Start, Done)> {
 		part: part.parse().ok().filter(|part| *part > 0)?,
 		note: text(note, 'n')?,
 	};
-	let mut done = Done::default();
-	lines.try_for_each(|line| done.take(line))?;
-	Some((start, done))
+	Some((there, start))
 }
 
 /// Returns what names this start of the machine; `None` if the system does not say.

@@ -6,7 +6,7 @@
 
 use crate::{
 	failure::Failure,
-	journal::{boot, Done, Journal, Said},
+	journal::{boot, Done, Journal, Said, Start},
 	location::Location,
 	object,
 	patience::patiently,
@@ -68,6 +68,17 @@ pub fn unfinished(journal: &Path) -> io::Result<Option<Unfinished>> {
 		entering: done.entering,
 		given_up: done.given_up,
 	}))
+}
+
+/// Reads the caller's note in a journal; `None` if there is no journal. Its upload may be one that is not resumed any more, because
+/// the machine was started again since, or it is given up: the store may have something of it all the same.
+///
+/// # Errors
+///
+/// Returns the error of the journal's file, and one of the kind [`InvalidData`](io::ErrorKind::InvalidData) if it has no note
+/// that can be read.
+pub fn noted(journal: &Path) -> io::Result<Option<String>> {
+	Ok(Start::read(journal)?.map(|start| start.note))
 }
 
 /// Notes that a transaction with the entry of the object with this name will be sent, and the last block that may include it.

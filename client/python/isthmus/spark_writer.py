@@ -59,6 +59,8 @@ def plan(options: Any, schema: StructType, overwrite: bool) -> IsthmusWriter:
     )
     if owner != client.account:
         raise PermissionError(f"only {owner} stores in its datasets, and this account is {client.account}")
+    # What can be refused is refused before leaves are planned.
+    columns = to_arrow_schema(schema, timezone="UTC")
     what: _native._ToPlan = {
         "name": name,
         "dataset": IsthmusFileSystem(client=client).number(owner, dataset),
@@ -67,9 +69,13 @@ def plan(options: Any, schema: StructType, overwrite: bool) -> IsthmusWriter:
         "public_name": _is_set(options, "publicname"),
     }
     planned = _native.plan_frame(client._connection, what)
-    _keep(planned["mark"], client)
+    try:
+        _keep(planned["mark"], client)
+    except BaseException:
+        # Spark aborts only what it got a writer for.
+        _native.abort_frame(client._connection, planned["frame"])
+        raise
     log.info("storing %s from leaf %s on, as objects %s…", name, planned["leaf"], planned["mark"])
-    columns = to_arrow_schema(schema, timezone="UTC")
     return IsthmusWriter(columns, planned["frame"], planned["keys"], planned["mark"], what["parts"])
 
 

@@ -5,6 +5,8 @@ jobs that end in every way."""
 from __future__ import annotations
 
 import io
+import json
+import os
 import shutil
 import threading
 import random
@@ -192,6 +194,80 @@ def test_nothing_else_takes_the_leaves_of_a_frame(
     assert plan(owner, place, name="later")["leaf"] == 3 * PARTS + 5
 
 
+def test_leaves_of_interrupted_uploads_are_not_planned(owner: isthmus.Client, place: int) -> None:
+    content = random.Random(place).randbytes(3 * CHUNK)
+
+    class Lost(io.RawIOBase):
+        rest = content
+
+        def read(self, size: int = -1) -> bytes:
+            if not self.rest:
+                raise ArithmeticError("the input is lost")
+            most = CHUNK if size < 0 else size
+            piece, self.rest = self.rest[:most], self.rest[most:]
+            return piece
+
+    with pytest.raises(ArithmeticError, match="the input is lost"):
+        owner.store(Lost(), f"{place} lost", dataset=place, object=True)
+    state = Path(os.environ["HOME"], ".local", "state", "isthmus")
+    # As when a folder was synchronised until its pack was sent.
+    pack = {"dataset": place, "epoch": 0, "leaf": 2, "location": "file:///store"}
+    noted = {"key": "07" * 32, "header": "", "length": 1, "root": "", "sent": pack}
+    packs = state / f"isthmus-{owner.account}-{place}.packs"
+    packs.write_text(f"\n{json.dumps(noted)}")
+    damaged = state / f"isthmus-{owner.account}-{place}.upload"
+    try:
+        for leaf in (0, 2):
+            with pytest.raises(isthmus.Refused, match=f"leaf {leaf} of dataset .* is taken, or planned"):
+                plan(owner, place, leaf=leaf, parts=1)
+        damaged.write_bytes(b"")
+        with pytest.raises(OSError, match="begin a new epoch of the dataset"):
+            plan(owner, place)
+        damaged.unlink()
+        planned = plan(owner, place)
+        assert planned["leaf"] == 3
+    finally:
+        packs.unlink()
+        damaged.unlink(missing_ok=True)
+    # The upload goes on where it began.
+    assert owner.store(content, f"{place} lost", dataset=place, object=True).leaf == 0
+    assert abort(owner, planned) == (False, True, [])
+
+
+def test_notes_that_cannot_be_read_are_not_taken_for_none(
+    owner: isthmus.Client, place: int, store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def there() -> int:
+        return owner.store(b"there", f"{place} there", dataset=place, object=False).leaf
+
+    home = elsewhere(tmp_path)
+    # Locks are held in another folder while the user's own cannot be used.
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    planned = plan(owner, place)
+    part = write(planned, 0, b"stored")
+    local, hidden = home / ".local", home / "hidden"
+    local.rename(hidden)
+    local.write_bytes(b"no folder")
+    for attempt in (there, lambda: plan(owner, place), lambda: commit(owner, planned, [part])):
+        with pytest.raises(OSError, match="which leaves data frames have"):
+            attempt()
+    local.unlink()
+    hidden.rename(local)
+    [notes] = local.rglob("*.frames")
+    notes.write_bytes(b"[{")
+    for attempt in (there, lambda: plan(owner, place), lambda: commit(owner, planned, [part])):
+        with pytest.raises(OSError, match="give the frames up that frames_left shows, and remove the file"):
+            attempt()
+    # That can be done.
+    [left] = owner.frames_left(place)
+    owner.give_up_frame(left)
+    assert list(store.iterdir()) == [] and notes.read_bytes() == b"[{"
+    notes.unlink()
+    assert there() == PARTS + 1
+
+
 def test_records_that_tasks_could_open_are_named(
     owner: isthmus.Client, place: int, store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -267,17 +343,20 @@ def test_a_frame_is_committed_or_aborted_and_never_half_of_both(
     planned = plan(owner, place)
     parts = [write(planned, 0, b"stored")]
     committed: list[dict] = []
+    raised: list[Exception] = []
 
     def race() -> None:
         try:
             committed.append(commit(owner, planned, parts))
-        except isthmus.Refused as refused:
-            assert "it was given up" in str(refused)
+        except Exception as error:
+            raised.append(error)
 
     thread = threading.Thread(target=race)
     thread.start()
     ended = abort(owner, planned)
     thread.join()
+    assert len(committed) + len(raised) == 1
+    assert all(isinstance(error, isthmus.Refused) and "it was given up" in str(error) for error in raised), raised
     # Which of them is first is luck. Whichever it is, the other one knows.
     assert ended == (bool(committed), True, [])
     assert len(list(store.iterdir())) == len(owner.records(dataset=place)) == 2 * len(committed)

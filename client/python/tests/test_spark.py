@@ -328,6 +328,20 @@ def test_a_driver_that_planned_nothing_here_says_what_to_do(monkeypatch: pytest.
             end([])
 
 
+def test_a_driver_that_cannot_keep_its_frame_gives_it_up(
+    shared: Shared, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(mark: str, client: isthmus.Client) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(isthmus.spark_writer, "_keep", full)
+    stored, left = lake.files(), lake.school.frames_left(lake.dataset)
+    options = {"path": f"{lake.url}/kept", "key": SCHOOL, "url": shared.node.url}
+    with pytest.raises(OSError, match="the disk is full"):
+        isthmus.spark_writer.plan(options, StructType().add("id", "long"), overwrite=False)
+    assert lake.files() == stored and lake.school.frames_left(lake.dataset) == left
+
+
 def test_a_job_that_fails_registers_nothing_and_leaves_nothing(spark: SparkSession, lake: Lake) -> None:
     def broken(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
         from pyspark import TaskContext

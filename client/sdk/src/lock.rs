@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Lock files, which make programs of the same user on the same machine take turns. They are in
 //! `$HOME/.local/state/isthmus` or, if no file can be made there, in `$XDG_RUNTIME_DIR` or the folder for
-//! temporary files: a service and a login shell have the same first folder. The operating system releases a
+//! temporary files: a service and a login shell have the same first folder. Without `HOME`, the user's home is the one
+//! that the system has. The operating system releases a
 //! lock when its program ends, however it ends. It also knows which program holds a lock, so nothing about that is written
 //! into the files, and nothing there can be out of date.
 
@@ -22,14 +23,20 @@ const TRIES: u32 = 3;
 /// Returns the path of a lock file: in the first folder that can hold one, and where no file of this name is that another
 /// user made or that cannot be opened. `None` if there is no such folder.
 pub(crate) fn path(name: &str) -> Option<PathBuf> {
-	let variable = |name| std::env::var_os(name).map(PathBuf::from);
-	let home = variable("HOME").map(|home| home.join(".local/state/isthmus"));
-	let folders = [
-		home,
-		variable("XDG_RUNTIME_DIR"),
-		Some(std::env::temp_dir()),
-	];
-	first_usable(folders.into_iter().flatten(), name)
+	first_usable(folders().into_iter(), name)
+}
+
+/// Returns the folders in which such files may be, also those that cannot be used now.
+pub(crate) fn folders() -> Vec<PathBuf> {
+	let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+	let others = runtime.into_iter().chain([std::env::temp_dir()]);
+	lasting().into_iter().chain(others).collect()
+}
+
+/// Returns the first of them, whose files last. `None` if the user has no home.
+pub(crate) fn lasting() -> Option<PathBuf> {
+	let folder = std::env::home_dir()?.join(".local/state/isthmus");
+	folder.is_absolute().then_some(folder)
 }
 
 /// Returns the path of a file that cannot be done without, in the same folder.

@@ -2,18 +2,24 @@
 //! Notes which leaves frames have, so that no program of this machine stores anything else there: the tasks of a frame have
 //! the keys of its leaves.
 //!
-//! The notes are in the file `isthmus-OWNER.frames`, beside the account's [lock](crate::turn). A frame's note stays
-//! until nothing can take its leaves any more, whatever happens to the programs. So it outlasts a program that was killed,
-//! and also a frame whose leaves cannot be spent.
+//! The notes are in the file `isthmus-OWNER.frames` in `$HOME/.local/state/isthmus`, and nowhere else: whether that folder can be
+//! written to does not change which notes are read. A frame's note stays until nothing can take its leaves any more,
+//! whatever happens to the programs. So it outlasts a program that was killed, and also a frame whose leaves cannot be spent.
 
-use crate::{client::Client, error::Error, lock, types::*, wait::Wait};
+use crate::{
+	client::Client,
+	error::{Error, UploadError},
+	lock,
+	types::*,
+	wait::Wait,
+};
 use isthmus_envelope::on_disk::sync_name;
 use isthmus_objects::Mark;
 use serde::{Deserialize, Serialize};
 use std::{
 	fs,
 	io::{self, Write},
-	path::Path,
+	path::{Path, PathBuf},
 };
 
 /// The note of a frame.
@@ -109,11 +115,16 @@ pub(crate) async fn reserve(
 				|| other.epoch >= noted.epoch
 		});
 		all.push(noted);
+		Ok(())
 	})
 	.await
 }
 
 /// Notes that a transaction may commit the frame until a block.
+///
+/// # Errors
+///
+/// Returns [`UploadError::FrameEnded`] if the frame was given up, or is not noted. Then the transaction must not be sent.
 pub(crate) async fn sent(
 	client: &Client,
 	owner: &AccountId,
@@ -122,22 +133,38 @@ pub(crate) async fn sent(
 ) -> Result<(), Error> {
 	let genesis = client.genesis();
 	change(client, owner, |all| {
-		for noted in all.iter_mut().filter(|noted| noted.is_of(genesis, mark)) {
-			noted.until = noted.until.max(Some(until));
-		}
+		let mut all = all.iter_mut();
+		let noted = all.find(|noted| noted.is_of(genesis, mark));
+		Ok(note_sent(noted, until)?)
 	})
 	.await
 }
 
-/// Notes that the frame is not committed any more.
-pub(crate) async fn end(client: &Client, owner: &AccountId, mark: &Mark) -> Result<(), Error> {
+fn note_sent(noted: Option<&mut Reserved>, until: BlockNumber) -> Result<(), UploadError> {
+	let noted = noted.filter(|noted| !noted.is_ended);
+	let noted = noted.ok_or(UploadError::FrameEnded)?;
+	noted.until = noted.until.max(Some(until));
+	Ok(())
+}
+
+/// Notes that the frame is not committed any more, and returns its note. `None` if there is none, or the file is damaged, which
+/// then stays as it is.
+pub(crate) async fn end(
+	client: &Client,
+	owner: &AccountId,
+	mark: &Mark,
+) -> Result<Option<Reserved>, Error> {
 	let genesis = client.genesis();
-	change(client, owner, |all| {
+	let ended = change(client, owner, |all| {
 		for noted in all.iter_mut().filter(|noted| noted.is_of(genesis, mark)) {
 			noted.is_ended = true;
 		}
-	})
-	.await
+		Ok(())
+	});
+	match ended.await.and_then(|()| of(client, owner, mark)) {
+		Err(error) if is_damaged(&error) => Ok(None),
+		noted => noted,
+	}
 }
 
 /// Forgets a frame whose leaves nothing can take any more, or whose keys no task got.
@@ -145,6 +172,7 @@ pub(crate) async fn release(client: &Client, owner: &AccountId, mark: &Mark) -> 
 	let genesis = client.genesis();
 	change(client, owner, |all| {
 		all.retain(|noted| !noted.is_of(genesis, mark));
+		Ok(())
 	})
 	.await
 }
@@ -153,35 +181,60 @@ pub(crate) async fn release(client: &Client, owner: &AccountId, mark: &Mark) -> 
 async fn change(
 	client: &Client,
 	owner: &AccountId,
-	make: impl FnOnce(&mut Vec<Reserved>),
+	make: impl FnOnce(&mut Vec<Reserved>) -> Result<(), Error>,
 ) -> Result<(), Error> {
 	let name = format!("isthmus-{owner}-frames.lock");
-	let _held = client.hold(Wait::OtherSender, &name).await;
+	let Some(_held) = client.hold(Wait::OtherSender, &name).await else {
+		return Err(unlocked(&name));
+	};
 	let before = all(owner)?;
 	let mut after = before.clone();
-	make(&mut after);
+	make(&mut after)?;
 	if after != before {
-		write(&lock::needed(&file_of(owner))?, &after)?;
+		let none =
+			|| io::Error::other("the user has no home folder to plan data frames in: set HOME");
+		let path = file_of(owner).ok_or_else(none)?;
+		write(&path, &after).map_err(|error| named(&path, error))?;
 	}
 	Ok(())
 }
 
-/// Returns the name of the file with the notes.
-fn file_of(owner: &AccountId) -> String {
-	format!("isthmus-{owner}.frames")
+/// Returns the error of a lock that has to be held and cannot be.
+pub(crate) fn unlocked(name: &str) -> Error {
+	let why = lock::why_not(name, lock::path(name).as_deref());
+	let words = "so another program may change the same data frame: let this user write to $HOME/.local/state/isthmus";
+	io::Error::other(format!("{why}, {words}")).into()
+}
+
+/// Returns the path of the file with the notes. `None` if the user has no home: then none is ever written.
+fn file_of(owner: &AccountId) -> Option<PathBuf> {
+	Some(lock::lasting()?.join(format!("isthmus-{owner}.frames")))
 }
 
 fn all(owner: &AccountId) -> Result<Vec<Reserved>, Error> {
-	// Where no folder takes the file, no frame is planned.
-	let path = lock::path(&file_of(owner));
+	let path = file_of(owner);
 	Ok(path.map_or_else(|| Ok(Vec::new()), |path| read(&path))?)
+}
+
+/// Returns whether the file is there and does not say which frames there are.
+fn is_damaged(error: &Error) -> bool {
+	matches!(error, Error::Io(error) if error.kind() == io::ErrorKind::InvalidData)
+}
+
+fn named(path: &Path, error: io::Error) -> io::Error {
+	let words = "this file says which leaves data frames have: let this user read and write it in its folder";
+	io::Error::new(
+		error.kind(),
+		format!("{}: {error}: {words}", path.display()),
+	)
 }
 
 fn read(path: &Path) -> io::Result<Vec<Reserved>> {
 	let bytes = match fs::read(path) {
 		Ok(bytes) => bytes,
 		Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-		Err(error) => return Err(error),
+		// The notes may be there all the same.
+		Err(error) => return Err(named(path, error)),
 	};
 	serde_json::from_slice(&bytes).map_err(|_| {
 		let words = "does not say which leaves frames have: give the frames up that frames_left shows, and remove the file";
@@ -250,6 +303,32 @@ mod tests {
 	}
 
 	#[test]
+	fn a_frame_that_was_given_up_is_not_sent() {
+		let mut noted = noted();
+		note_sent(Some(&mut noted), 40).unwrap();
+		note_sent(Some(&mut noted), 30).unwrap();
+		assert_eq!(noted.until, Some(40));
+		noted.is_ended = true;
+		let refused = note_sent(Some(&mut noted), 50);
+		assert_eq!(refused, Err(UploadError::FrameEnded));
+		assert_eq!(noted.until, Some(40));
+		assert_eq!(note_sent(None, 50), Err(UploadError::FrameEnded));
+	}
+
+	#[test]
+	fn notes_that_cannot_be_read_are_not_taken_for_none() {
+		let folder = tempfile::tempdir().unwrap();
+		let file = folder.path().join("file");
+		fs::write(&file, "").unwrap();
+		let refused = read(&file.join("frames")).unwrap_err();
+		assert!(!is_damaged(&refused.into()));
+		fs::create_dir(folder.path().join("frames")).unwrap();
+		let refused = read(&folder.path().join("frames")).unwrap_err();
+		assert!(refused.to_string().contains("let this user read"));
+		assert_eq!(read(&folder.path().join("none/frames")).unwrap(), []);
+	}
+
+	#[test]
 	fn notes_are_read_again_and_a_damaged_file_is_not_taken_for_an_empty_one() {
 		let folder = tempfile::tempdir().unwrap();
 		let path = folder.path().join("frames");
@@ -267,8 +346,8 @@ mod tests {
 		assert_eq!(read(&path).unwrap(), notes[..1]);
 		fs::write(&path, "[{").unwrap();
 		let refused = read(&path).unwrap_err();
-		assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
 		assert!(refused.to_string().contains("remove the file"));
+		assert!(is_damaged(&refused.into()));
 		write(&path, &[]).unwrap();
 		assert!(!path.exists());
 	}

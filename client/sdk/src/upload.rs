@@ -9,8 +9,10 @@
 mod choice;
 mod chunks;
 mod given_up;
+mod interrupted;
 mod kept;
 mod object;
+mod place_note;
 mod stored;
 
 pub use chunks::{CHUNK_SIZE, MAX_LENGTH, MAX_WHOLE};
@@ -19,11 +21,11 @@ pub use kept::{keep, KeepError};
 pub use object::location_to_write;
 pub use stored::{Done, Stored};
 
-pub(crate) use choice::{free_place, free_place_of, next_leaf};
+pub(crate) use choice::{free_place, free_place_by, next_leaf, NotFree};
 pub(crate) use chunks::read_whole;
-pub(crate) use object::{
-	give_up_before, journal_of, lock_objects, note, noted_place, own_locations,
-};
+pub(crate) use interrupted::Interrupted;
+pub(crate) use object::{give_up_before, journal_of, lock_objects, own_locations};
+pub(crate) use place_note::{note, noted_place};
 pub(crate) use stored::complete;
 
 use crate::{

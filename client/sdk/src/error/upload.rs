@@ -47,6 +47,9 @@ pub enum UploadError {
 	/// While an object was sent, another program took its leaf, or its epoch ended. The object was given up.
 	#[error("while the object was sent, another program took its leaf, or a new epoch began: it has to be encrypted again")]
 	PlaceGone,
+	/// The record is the list of a [frame](crate::frame) that was given up meanwhile. Nothing was sent.
+	#[error("the data frame was given up meanwhile: plan it again")]
+	FrameEnded,
 	/// Another program of the owner took the record's place at the same time. Nothing was sent.
 	#[error("another program of the same account took the place of the record")]
 	Overtaken,

@@ -20,7 +20,7 @@ use crate::{
 	reserved,
 	sharing::epoch_id,
 	types::*,
-	upload::free_place_of,
+	upload::{free_place_by, NotFree},
 };
 use isthmus_envelope::{EpochKeys, ObjectCipher};
 use isthmus_objects::{check, Location};
@@ -80,7 +80,9 @@ impl Frame {
 		path: impl Fn(u16) -> String,
 	) -> Result<StoredFrame, FrameError> {
 		self.check_owner(client, owner)?;
-		let _alone = self.leaves.alone(client, owner.id()).await;
+		let Some(_alone) = self.leaves.alone(client, owner.id()).await else {
+			return Err(reserved::unlocked(&self.leaves.lock_name(owner.id())).into());
+		};
 		// It was planned on this machine, and not given up.
 		let noted = reserved::of(client, owner.id(), &self.leaves.mark)?;
 		if noted.is_none_or(|noted| noted.is_ended()) {
@@ -221,6 +223,7 @@ impl Frame {
 			done => done,
 		};
 		match entered {
+			Err(Error::Upload(UploadError::FrameEnded)) => Err(FrameError::GivenUp),
 			Err(error) if is_taken(&error) => {
 				let best = client.best().await?;
 				let view = View::Best(&best);
@@ -254,10 +257,11 @@ impl Frame {
 			if now.is_none_or(|now| now.epoch != self.leaves.epoch) {
 				return Err(UploadError::PlaceGone.into());
 			}
+			let epoch = (dataset, self.leaves.epoch);
+			let not_free = NotFree::read(client, owner, &notes, Some(mark), epoch)?;
 			let mut calls = Vec::new();
 			for (place, object) in entries {
-				let at = (*place, false);
-				match free_place_of(client, owner, &best, &notes, Some(mark), at).await {
+				match free_place_by(client, owner, &best, &not_free, (*place, false)).await {
 					Err(Error::Upload(UploadError::LeafTaken(_))) => {
 						return Err(UploadError::PlaceGone.into());
 					}

@@ -58,8 +58,13 @@ impl Frame {
 impl Leaves {
 	/// Waits until no other program of this machine commits or ends the frame.
 	pub(super) async fn alone(&self, client: &Client, owner: &AccountId) -> Option<Held> {
-		let name = format!("isthmus-{owner}-{}.frame.lock", hex::encode(self.mark));
+		let name = self.lock_name(owner);
 		client.hold(Wait::OtherUpload, &name).await
+	}
+
+	/// Returns the name of the lock for that.
+	pub(super) fn lock_name(&self, owner: &AccountId) -> String {
+		format!("isthmus-{owner}-{}.frame.lock", hex::encode(self.mark))
 	}
 
 	/// Spends the leaves, and then deletes all objects with the mark that no record names. Deletes nothing before it is proven,
@@ -74,8 +79,7 @@ impl Leaves {
 		let alone = self.alone(client, owner.id()).await;
 		settled(client, owner.account.id()).await?;
 		let location = Location::open(&self.location)?;
-		reserved::end(client, owner.id(), &self.mark).await?;
-		let noted = reserved::of(client, owner.id(), &self.mark)?;
+		let noted = reserved::end(client, owner.id(), &self.mark).await?;
 		let spent = self.spend(client, owner).await?;
 		let best = client.best().await?;
 		let since = best.block().number.max(spent.unwrap_or_default());
@@ -91,7 +95,7 @@ impl Leaves {
 		let shown = self.seen(View::Best(&best), owner.id(), list).await?;
 		let kept = seen.salts.union(&shown.salts).copied().collect();
 		self.clean(&location, &kept).await?;
-		if !seen.is_free {
+		if !seen.is_free && noted.is_some() {
 			reserved::release(client, owner.id(), &self.mark).await?;
 		}
 		Ok(Ended {

@@ -9,13 +9,14 @@ use crate::{
 	account::Identity,
 	client::Client,
 	error::{Error, UploadError},
-	note::Notes,
 	reserved::{self, Reserved},
 	sharing::epoch_id,
 	sync_folder::pack_key,
 	turn::Turn,
 	types::*,
-	upload::{free_place, location_to_write, lock_objects, next_leaf, settled},
+	upload::{
+		free_place_by, location_to_write, lock_objects, next_leaf, settled, Interrupted, NotFree,
+	},
 };
 use isthmus_envelope::{random_bytes, EpochKeys, KeySet};
 use isthmus_objects::Location;
@@ -42,7 +43,8 @@ impl Frame {
 	/// the store, which other machines find that plan a frame later. But a program on another machine that stores a record, or
 	/// synchronises a folder, looks at the chain alone, and may take a leaf: then the frame cannot be committed.
 	///
-	/// Waits until no other program of this machine sends an object to the dataset, because that has a leaf already.
+	/// Waits until no other program of this machine sends an object to the dataset, because that has a leaf already. Passes over
+	/// leaves for which an interrupted upload of this machine may have stored something: tasks could open it.
 	///
 	/// # Errors
 	///
@@ -96,8 +98,8 @@ impl Frame {
 		};
 		let prepared = frame.prepare(client, owner, &location).await;
 		if prepared.is_err() {
-			// No task has the keys.
-			reserved::release(client, owner.id(), &mark).await?;
+			// No task has the keys. If this fails, the leaves stay planned, which does no harm.
+			let _ = reserved::release(client, owner.id(), &mark).await;
 		}
 		prepared?;
 		let opened = keys.key_set(frame.leaves.range()?).map_err(Error::from)?;
@@ -151,9 +153,11 @@ async fn reserved_leaves(
 		epoch,
 		leaf,
 	};
+	let not_free = NotFree::read(client, owner, turn.notes(), None, (dataset, epoch))?;
+	let not_free = not_free.or_interrupted(Interrupted::of(owner.id()).await?);
 	let mut from = asked.leaf;
 	let first = loop {
-		let first = free_leaves(client, owner, turn.notes(), at, (from, asked)).await?;
+		let first = free_leaves(client, owner, &not_free, at, (from, asked)).await?;
 		match marked_after(location, keys, first, asked.parts).await? {
 			None => break first,
 			Some(_) if asked.leaf.is_some() => {
@@ -180,7 +184,7 @@ async fn reserved_leaves(
 async fn free_leaves(
 	client: &Client,
 	owner: &Identity,
-	notes: &Notes,
+	not_free: &NotFree<'_>,
 	at: impl Fn(Leaf) -> Place,
 	(from, asked): (Option<Leaf>, FrameAsked),
 ) -> Result<Leaf, Error> {
@@ -196,7 +200,7 @@ async fn free_leaves(
 		let mut taken = None;
 		for leaf in first..=end {
 			let place = (at(leaf), false);
-			match free_place(client, owner, &best, notes, place).await {
+			match free_place_by(client, owner, &best, not_free, place).await {
 				Ok(_) => {}
 				Err(Error::Upload(UploadError::LeafTaken(place))) if asked.leaf.is_none() => {
 					taken = Some(place);

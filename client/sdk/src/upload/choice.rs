@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Chooses where a value is stored: in which epoch, and at which leaf.
 
+use super::interrupted::Interrupted;
 use crate::{
-	account::Identity,
+	account::{Erased, Identity},
 	claim::Claim,
 	client::Client,
 	error::{Error, UploadError},
 	note::Notes,
 	reading::context,
-	reserved,
+	reserved::{self, Reserved},
 	sharing::epoch_id,
 	state::State,
 	types::*,
@@ -87,26 +88,67 @@ pub(crate) async fn free_place(
 	notes: &Notes,
 	asked: (Place, bool),
 ) -> Result<Place, Error> {
-	free_place_of(client, identity, best, notes, None, asked).await
+	let (Place { dataset, epoch, .. }, _) = asked;
+	let not_free = NotFree::read(client, identity, notes, None, (dataset, epoch))?;
+	free_place_by(client, identity, best, &not_free, asked).await
 }
 
-/// Does the same as [`free_place`] for the frame with a mark, which may have the leaves that are planned for it.
-pub(crate) async fn free_place_of(
+/// What is noted on this machine about the leaves of an epoch.
+pub(crate) struct NotFree<'a> {
+	notes: &'a Notes,
+	planned: Vec<Reserved>,
+	erased: Erased,
+	/// What interrupted uploads have started, if a leaf must not be one of theirs.
+	interrupted: Option<Interrupted>,
+}
+
+impl<'a> NotFree<'a> {
+	/// Reads which leaves are planned or erased. The frame with the mark may have those that are planned for it.
+	pub(crate) fn read(
+		client: &Client,
+		identity: &Identity,
+		notes: &'a Notes,
+		frame: Option<&Mark>,
+		(dataset, epoch): (DatasetId, Epoch),
+	) -> Result<Self, Error> {
+		let id = epoch_id(client, identity.id(), dataset, epoch);
+		Ok(Self {
+			notes,
+			planned: reserved::others(client.genesis(), identity.id(), frame)?,
+			erased: identity.erased_leaves(&id)?,
+			interrupted: None,
+		})
+	}
+
+	/// Also takes leaves out that may have a record some time, or something in a store: for leaves whose keys others get.
+	pub(crate) fn or_interrupted(mut self, interrupted: Interrupted) -> Self {
+		self.interrupted = Some(interrupted);
+		self
+	}
+
+	fn has(&self, place: &Place) -> bool {
+		let claims = [Claim::leaf(place)];
+		let is_used = match &self.interrupted {
+			None => self.notes.claimed(&claims).is_some(),
+			Some(interrupted) => interrupted.has(place) || self.notes.may_be_claimed(&claims),
+		};
+		is_used
+			|| self.erased.has(place.leaf)
+			|| self.planned.iter().any(|planned| planned.has(place))
+	}
+}
+
+/// Does the same as [`free_place`] with what was read before, for several places of an epoch.
+pub(crate) async fn free_place_by(
 	client: &Client,
 	identity: &Identity,
 	best: &State,
-	notes: &Notes,
-	frame: Option<&Mark>,
+	not_free: &NotFree<'_>,
 	(mut place, any_leaf): (Place, bool),
 ) -> Result<Place, Error> {
 	let owner = identity.id();
-	let planned = reserved::others(client.genesis(), owner, frame)?;
 	let Place { dataset, epoch, .. } = place;
-	let id = epoch_id(client, owner, dataset, epoch);
-	let erased = identity.erased_leaves(&id)?;
-	while erased.has(place.leaf)
-		|| planned.iter().any(|planned| planned.has(&place))
-		|| notes.claimed(&[Claim::leaf(&place)]).is_some()
+	while not_free.has(&place)
 		|| best
 			.leaf(owner, dataset, epoch, place.leaf)
 			.await?

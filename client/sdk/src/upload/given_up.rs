@@ -2,7 +2,8 @@
 //! Gives up the upload of an object that this machine's user began and did not finish.
 
 use super::{
-	object::{journal_of, noted_place, objects_lock},
+	object::{journal_of, objects_lock},
+	place_note::noted_place,
 	record_lock, settled,
 };
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
 	note::Notes,
 	object::of_entry,
 	proven::Proven,
+	reserved,
 	state::State,
 	sync_folder,
 	turn::Turn,
@@ -76,7 +78,7 @@ pub enum GiveUpError {
 		/// The last finalized block that is proven.
 		finalized: u64,
 	},
-	/// Its key is to be erased, and another record has its leaf, or may get it.
+	/// Its key is to be erased, and another record has its leaf, or may get it, or a [frame](crate::frame).
 	#[error("leaf {0} has another record, or may get one, so its key is not erased")]
 	LeafInUse(Leaf),
 	/// It is the upload of the list of a packed folder, whose files are on their way, too.
@@ -216,8 +218,10 @@ async fn erase(
 		leaf,
 		..
 	} = *place;
+	let planned = reserved::others(client.genesis(), owner.id(), None)?;
+	let is_planned = planned.iter().any(|planned| planned.has(place));
 	let has_record = !chain.records_at(owner.id(), place).await?.is_empty();
-	if has_record || notes.may_be_claimed(&[Claim::leaf(place)]) {
+	if is_planned || has_record || notes.may_be_claimed(&[Claim::leaf(place)]) {
 		return Err(GiveUpError::LeafInUse(leaf));
 	}
 	let scope = Scope {

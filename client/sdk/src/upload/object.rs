@@ -2,7 +2,11 @@
 //! Stores a value as an object: its bytes go to a location outside the chain, and its entry goes on the chain when they
 //! are complete there.
 
-use super::{choice::Choice, settled, Done, Stored, Upload};
+use super::{
+	choice::Choice,
+	place_note::{note, noted_place},
+	settled, Done, Stored, Upload,
+};
 use crate::{
 	client::Client,
 	error::{Error, UploadError},
@@ -259,46 +263,4 @@ fn is_gone(error: &Error) -> bool {
 		error,
 		Error::Upload(UploadError::LeafTaken(_) | UploadError::NotCurrentEpoch { .. })
 	)
-}
-
-/// Writes down a place for the journal, without the key that its name has.
-pub(crate) fn note(place: &Place) -> String {
-	let Place {
-		dataset,
-		epoch,
-		leaf,
-		..
-	} = place;
-	format!("{dataset} {epoch} {leaf}")
-}
-
-/// Reads what [`note`] wrote.
-pub(crate) fn noted_place(text: &str, key: RecordKey) -> Option<Place> {
-	let mut words = text.split(' ');
-	let place = Place {
-		key,
-		dataset: words.next()?.parse().ok()?,
-		epoch: words.next()?.parse().ok()?,
-		leaf: words.next()?.parse().ok()?,
-	};
-	words.next().is_none().then_some(place)
-}
-
-#[cfg(test)]
-mod tests {
-	use super::*;
-
-	#[test]
-	fn a_noted_place_is_read_again() {
-		let place = Place {
-			key: H256([7; 32]),
-			dataset: 1,
-			epoch: 2,
-			leaf: u32::MAX,
-		};
-		assert_eq!(noted_place(&note(&place), place.key), Some(place));
-		for text in ["", "1 2", "1 2 3 4", "1 2 x"] {
-			assert_eq!(noted_place(text, place.key), None);
-		}
-	}
 }

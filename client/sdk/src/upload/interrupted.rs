@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Finds the leaves for which interrupted uploads of this machine's user have encrypted something. A store may have it, and no
+//! record names it yet.
+
+use super::place_note::noted_place;
+use crate::{error::Error, lock, types::*};
+use isthmus_objects as objects;
+use std::{
+	collections::BTreeSet,
+	fs, io,
+	path::{Path, PathBuf},
+	time::Duration,
+};
+use subxt::utils::H256;
+
+/// How often a journal is read that another program may be beginning.
+const TRIES: u32 = 3;
+/// The time between that.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// Those leaves. The journals do not say of which chain they are, so there may be some of other chains.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Interrupted(BTreeSet<(DatasetId, Epoch, Leaf)>);
+
+impl Interrupted {
+	/// Reads the journals of an owner's uploads, in all folders where they can be.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Io`] if a folder or a journal cannot be read.
+	pub(crate) async fn of(owner: &AccountId) -> Result<Self, Error> {
+		let (home, name) = (lock::lasting(), format!("isthmus-{owner}-"));
+		let mut started = Self::default();
+		for folder in lock::folders() {
+			let is_shared = home.as_ref() != Some(&folder);
+			for journal in journals(&folder, &name, is_shared)? {
+				started.add(&journal).await?;
+			}
+		}
+		Ok(started)
+	}
+
+	/// Returns whether a place has one of the leaves.
+	pub(crate) fn has(&self, place: &Place) -> bool {
+		self.0.contains(&(place.dataset, place.epoch, place.leaf))
+	}
+
+	/// Adds the leaves of a journal.
+	async fn add(&mut self, journal: &Path) -> io::Result<()> {
+		if journal.extension().is_some_and(|kind| kind == "packs") {
+			self.0.extend(packs(journal)?);
+			return Ok(());
+		}
+		let mut tries = 1;
+		loop {
+			match upload(journal) {
+				Ok(place) => {
+					self.0.extend(place);
+					return Ok(());
+				}
+				Err(_) if tries < TRIES => tries += 1,
+				Err(error) => return Err(named(journal, error)),
+			}
+			tokio::time::sleep(RETRY).await;
+		}
+	}
+}
+
+/// Returns the journals in a folder. In one that users share, only this user's count.
+fn journals(folder: &Path, name: &str, is_shared: bool) -> io::Result<Vec<PathBuf>> {
+	let entries = match fs::read_dir(folder) {
+		Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+		// It is another user's.
+		Err(error) if is_shared && error.kind() == io::ErrorKind::PermissionDenied => {
+			return Ok(Vec::new());
+		}
+		entries => entries.map_err(|error| named(folder, error))?,
+	};
+	let mut found = Vec::new();
+	for entry in entries {
+		let entry = entry.map_err(|error| named(folder, error))?;
+		let file = entry.file_name();
+		let file = file.to_string_lossy();
+		let is_journal =
+			file.starts_with(name) && (file.ends_with(".upload") || file.ends_with(".packs"));
+		if is_journal && (!is_shared || is_own(&entry.path())) {
+			found.push(entry.path());
+		}
+	}
+	Ok(found)
+}
+
+#[cfg(unix)]
+fn is_own(path: &Path) -> bool {
+	use std::os::unix::fs::MetadataExt;
+	let user = rustix::process::geteuid().as_raw();
+	fs::symlink_metadata(path).is_ok_and(|there| there.is_file() && there.uid() == user)
+}
+
+#[cfg(not(unix))]
+fn is_own(_: &Path) -> bool {
+	true
+}
+
+/// Returns the leaf of an object's upload; `None` if its journal was removed meanwhile.
+fn upload(journal: &Path) -> io::Result<Option<(DatasetId, Epoch, Leaf)>> {
+	let Some(note) = objects::noted(journal)? else {
+		return Ok(None);
+	};
+	let place = noted_place(&note, H256::zero()).ok_or(io::ErrorKind::InvalidData)?;
+	Ok(Some((place.dataset, place.epoch, place.leaf)))
+}
+
+/// Returns the leaves of the packs that a folder's journal says were sent. The upload of a pack whose line is cut short has its
+/// own journal still.
+fn packs(journal: &Path) -> io::Result<Vec<(DatasetId, Epoch, Leaf)>> {
+	#[derive(serde::Deserialize)]
+	struct Line {
+		sent: Option<To>,
+	}
+	#[derive(serde::Deserialize)]
+	struct To {
+		dataset: DatasetId,
+		epoch: Epoch,
+		leaf: Leaf,
+	}
+	let bytes = match fs::read(journal) {
+		Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+		bytes => bytes.map_err(|error| named(journal, error))?,
+	};
+	let lines = bytes.split(|byte| *byte == b'\n');
+	let sent = lines.filter_map(|line| serde_json::from_slice::<Line>(line).ok()?.sent);
+	Ok(sent.map(|to| (to.dataset, to.epoch, to.leaf)).collect())
+}
+
+fn named(path: &Path, error: io::Error) -> io::Error {
+	let words = "it says for which leaf an interrupted upload has stored something, and must not be planned: let this user read \
+		it or, if it is damaged, begin a new epoch of the dataset, and then remove it";
+	io::Error::new(
+		error.kind(),
+		format!("{}: {error}: {words}", path.display()),
+	)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	/// Returns a place in epoch 2 of dataset 1.
+	fn at(leaf: Leaf) -> Place {
+		Place {
+			key: H256::zero(),
+			dataset: 1,
+			epoch: 2,
+			leaf,
+		}
+	}
+
+	#[tokio::test]
+	async fn leaves_of_interrupted_uploads_are_found() {
+		let folder = tempfile::tempdir().unwrap();
+		let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+		let mut header = [0; isthmus_sharing::object::HEADER_SIZE];
+		header[0] = isthmus_envelope::object::VERSION;
+		header[1..5].copy_from_slice(&(isthmus_envelope::object::CHUNK as u32).to_be_bytes());
+		let upload = |boot: &str, note: &str| {
+			let (header, note) = (hex::encode(header), hex::encode(note));
+			format!("isthmus-upload-1 {boot} {header} u - 1 n{note}\nwhole\n")
+		};
+		// Of an earlier start of the machine: the store has it all the same.
+		write("isthmus-a-1.upload", &upload("earlier", "1 2 7"));
+		write("isthmus-b-2.upload", &upload("earlier", "1 2 8"));
+		let sent = r#"{"key":"07","header":"","length":4,"root":"","sent":{"location":"a","dataset":1,"epoch":2,"leaf":9}}"#;
+		let unused = r#"{"key":"07","header":"","length":4,"root":""}"#;
+		write(
+			"isthmus-a-3.packs",
+			&format!("\n{sent}\n{unused}\n{}", &sent[..40]),
+		);
+		write("isthmus-a-4.lock", "");
+		let found = journals(folder.path(), "isthmus-a-", true).unwrap();
+		assert_eq!(found.len(), 2);
+		let mut started = Interrupted::default();
+		for journal in &found {
+			started.add(journal).await.unwrap();
+		}
+		assert_eq!(
+			[6, 7, 8, 9].map(|leaf| started.has(&at(leaf))),
+			[false, true, false, true]
+		);
+		started
+			.add(&folder.path().join("gone.upload"))
+			.await
+			.unwrap();
+		for damaged in ["", "isthmus-upload-1", &upload("earlier", "one")] {
+			write("isthmus-a-1.upload", damaged);
+			let refused = started.add(&folder.path().join("isthmus-a-1.upload")).await;
+			assert!(refused.unwrap_err().to_string().contains("new epoch"));
+		}
+	}
+
+	#[test]
+	fn a_folder_that_cannot_be_read_is_not_taken_for_an_empty_one() {
+		let folder = tempfile::tempdir().unwrap();
+		let none = folder.path().join("none");
+		assert_eq!(journals(&none, "a", false).unwrap(), [] as [PathBuf; 0]);
+		let file = folder.path().join("file");
+		fs::write(&file, "").unwrap();
+		assert!(journals(&file, "a", false).is_err());
+	}
+}
