@@ -121,18 +121,13 @@ impl Journal {
 	/// Begins a journal in place of any other one. It is a new file: a task of an earlier upload that has not ended yet notes
 	/// what it does in the old one.
 	pub(crate) fn create(path: &Path, start: Start) -> io::Result<Self> {
-		if let Some(folder) = path.parent() {
-			fs::create_dir_all(folder)?;
-		}
-		let mut options = OpenOptions::new();
-		options.create(true).append(true);
-		#[cfg(unix)]
-		std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-		let mut new = path.as_os_str().to_owned();
-		new.push(".new");
-		let file = options.open(&new)?;
-		// An interrupted program may have left it.
-		file.set_len(0)?;
+		let folder = path.parent().unwrap_or(Path::new("."));
+		fs::create_dir_all(folder)?;
+		// No one else can have made it, or read it.
+		let (file, new) = tempfile::Builder::new()
+			.append(true)
+			.tempfile_in(folder)?
+			.into_parts();
 		let (boot, length) = (
 			boot().unwrap_or_default(),
 			start.length.map_or("-".into(), |length| length.to_string()),
@@ -148,7 +143,9 @@ impl Journal {
 		journal.line(&format!(
 			"{FORMAT} {boot} {header} u{url} {length} {part} n{note}"
 		))?;
-		fs::rename(&new, path)?;
+		// After a crash of the machine, there is none or one that begins so.
+		journal.file.sync_data()?;
+		new.persist(path).map_err(|error| error.error)?;
 		Ok(journal)
 	}
 

@@ -15,7 +15,7 @@ use crate::{
 	wait::Wait,
 };
 use isthmus_envelope::on_disk;
-use isthmus_objects::{Failure, Left, ReadError};
+use isthmus_objects::{Left, ReadError};
 use std::{
 	ffi::OsString,
 	fs::{self, File, OpenOptions},
@@ -142,14 +142,6 @@ impl FetchError {
 		let left = self.left();
 		left.iter().any(|left| left.failure.is_of_bytes())
 			&& !left.iter().any(|left| left.failure.is_passing())
-	}
-
-	/// Returns whether all locations refused to send an object, and none said that it lacks it.
-	pub(crate) fn is_refused_by_stores(&self) -> bool {
-		use Failure::*;
-		let left = self.left();
-		let is_refused = |left: &Left| matches!(left.failure, Denied | Refused(_) | Other);
-		!left.is_empty() && left.iter().all(is_refused)
 	}
 
 	/// Returns whether the locations lack an object, or have something else.

@@ -191,8 +191,11 @@ async fn change(
 	let mut after = before.clone();
 	make(&mut after)?;
 	if after != before {
-		let none =
-			|| io::Error::other("the user has no home folder to plan data frames in: set HOME");
+		let none = || {
+			io::Error::other(
+				"the user has no home folder of its own to plan data frames in: set HOME",
+			)
+		};
 		let path = file_of(owner).ok_or_else(none)?;
 		write(&path, &after).map_err(|error| named(&path, error))?;
 	}
@@ -206,9 +209,31 @@ pub(crate) fn unlocked(name: &str) -> Error {
 	io::Error::other(format!("{why}, {words}")).into()
 }
 
-/// Returns the path of the file with the notes. `None` if the user has no home: then none is ever written.
+/// Returns the path of the file with the notes. `None` if the user has no home of its own: then none is ever written.
 fn file_of(owner: &AccountId) -> Option<PathBuf> {
-	Some(lock::lasting()?.join(format!("isthmus-{owner}.frames")))
+	let home = std::env::home_dir()?;
+	let folder = is_own(&home).then(lock::lasting)??;
+	Some(folder.join(format!("isthmus-{owner}.frames")))
+}
+
+/// Returns whether a home folder is this user's, or can become so. That of another user, as in a container, has no notes of this
+/// one, and `/dev/null` has none at all.
+fn is_own(home: &Path) -> bool {
+	match fs::metadata(home) {
+		Ok(there) => there.is_dir() && is_owned(&there),
+		Err(error) => error.kind() == io::ErrorKind::NotFound,
+	}
+}
+
+#[cfg(unix)]
+fn is_owned(there: &fs::Metadata) -> bool {
+	use std::os::unix::fs::MetadataExt;
+	there.uid() == rustix::process::geteuid().as_raw()
+}
+
+#[cfg(not(unix))]
+fn is_owned(_: &fs::Metadata) -> bool {
+	true
 }
 
 fn all(owner: &AccountId) -> Result<Vec<Reserved>, Error> {

@@ -24,7 +24,7 @@ pub use stored::{Done, Stored};
 pub(crate) use choice::{free_place, free_place_by, next_leaf, NotFree};
 pub(crate) use chunks::read_whole;
 pub(crate) use interrupted::Interrupted;
-pub(crate) use object::{give_up_before, journal_of, lock_objects, own_locations};
+pub(crate) use object::{give_up_before, journal_of, lock_objects, objects_lock, own_locations};
 pub(crate) use place_note::{note, noted_place};
 pub(crate) use stored::complete;
 

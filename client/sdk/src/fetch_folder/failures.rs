@@ -7,40 +7,15 @@ use crate::{
 	folder,
 };
 
-/// After how many refusals of stores in a row nothing more is asked of them.
-const REFUSALS: usize = 3;
-
 /// Collects the files that could not be fetched.
 #[derive(Default)]
 pub(super) struct Failures {
 	failed: Vec<NotFetched>,
 	/// How many of them are empty folders.
 	folders: usize,
-	/// How many times in a row the stores have refused what was asked.
-	refused: usize,
 }
 
 impl Failures {
-	/// Passes on what was read. One that stores refuse may be missing there; if they refuse one after another, they refuse all.
-	///
-	/// # Errors
-	///
-	/// Returns the error if the stores have refused several times in a row.
-	pub(super) fn seen<T>(
-		&mut self,
-		read: Result<T, FetchError>,
-	) -> Result<Result<T, FetchError>, FetchError> {
-		let is_refused = matches!(&read, Err(error) if error.is_refused_by_stores());
-		self.refused = match is_refused {
-			true => self.refused.saturating_add(1),
-			false => 0,
-		};
-		match read {
-			Err(error) if self.refused >= REFUSALS => Err(error),
-			read => Ok(read),
-		}
-	}
-
 	/// Returns whether a file failed for such a reason.
 	pub(super) fn any(&self, is: impl Fn(&FetchError) -> bool) -> bool {
 		self.failed.iter().any(|failed| is(&failed.error))
@@ -56,7 +31,7 @@ impl Failures {
 		file: &folder::File,
 		done: Result<T, FetchError>,
 	) -> Result<Option<T>, FetchError> {
-		match self.seen(done)? {
+		match done {
 			Ok(done) => Ok(Some(done)),
 			Err(error) => self.add([file], error).map(|()| None),
 		}
@@ -207,26 +182,6 @@ mod tests {
 			assert!(of_disk(kind).is_of_file(), "{kind}");
 		}
 		assert!(!FetchError::ListTooLong.is_of_file());
-	}
-
-	#[test]
-	fn stores_that_refuse_everything_are_not_asked_on() {
-		let refused = |failures: &[Failure]| Err::<(), _>(FetchError::from(none_left(failures)));
-		let mut failures = Failures::default();
-		let denied = || refused(&[Failure::Denied, Failure::Refused(418)]);
-		for _ in 0..2 {
-			failures.of(&file("a", false), denied()).unwrap();
-			failures.of(&file("b", false), denied()).unwrap();
-			// One is read, or a store has something else instead of it.
-			failures.of(&file("c", false), Ok(())).unwrap();
-		}
-		failures.of(&file("d", false), denied()).unwrap();
-		failures.of(&file("e", false), denied()).unwrap();
-		let missing = refused(&[Failure::Denied, Failure::Missing]);
-		failures.of(&file("f", false), missing).unwrap();
-		assert!(failures.seen(denied()).unwrap().is_err());
-		assert!(failures.seen(denied()).unwrap().is_err());
-		assert!(failures.seen(denied()).is_err());
 	}
 
 	#[test]

@@ -254,26 +254,32 @@ impl<'a> Fetch<'a> {
 			})
 			.buffered(AT_ONCE)
 			.boxed_local();
-		while let Some((span, bytes)) = fetched.next().await {
-			let bytes = failures.seen(bytes)?;
-			let read = async |part: &Span<'_>| self.span(part).await;
-			let write = |part: Span<'_>, bytes: Result<Vec<u8>, FetchError>| {
-				done = done.saturating_add(part.length());
-				match bytes {
-					Ok(bytes) => {
-						// The list may name packs that are not there.
-						let length = written.add(&part);
-						written.check(length, &parts.0)?;
-						parts.write(&part, &bytes, failures)?;
-					}
-					Err(error) => {
-						failures.add(part.files.iter().map(|wanted| wanted.file), error)?
-					}
+		let mut write = |part: Span<'_>, bytes: Result<Vec<u8>, FetchError>| {
+			done = done.saturating_add(part.length());
+			match bytes {
+				Ok(bytes) => {
+					// The list may name packs that are not there.
+					let length = written.add(&part);
+					written.check(length, &parts.0)?;
+					parts.write(&part, &bytes, failures)?;
 				}
-				progress.at(Stage::Fetching, done, total);
-				Ok(())
-			};
-			as_far_as_possible((span, bytes), read, write).await?;
+				Err(error) => failures.add(part.files.iter().map(|wanted| wanted.file), error)?,
+			}
+			progress.at(Stage::Fetching, done, total);
+			Ok(())
+		};
+		let mut damaged = Vec::new();
+		while let Some((span, bytes)) = fetched.next().await {
+			match bytes {
+				// What can be read of it is read when no other one waits for that.
+				Err(error) if error.is_of_bytes() => damaged.push((span, Err(error))),
+				bytes => write(span, bytes)?,
+			}
+		}
+		drop(fetched);
+		let read = async |part: &Span<'_>| self.span(part).await;
+		for span in damaged {
+			as_far_as_possible(span, read, &mut write).await?;
 		}
 		parts.sync()
 	}

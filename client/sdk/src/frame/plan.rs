@@ -15,7 +15,8 @@ use crate::{
 	turn::Turn,
 	types::*,
 	upload::{
-		free_place_by, location_to_write, lock_objects, next_leaf, settled, Interrupted, NotFree,
+		free_place_by, location_to_write, lock_objects, next_leaf, objects_lock, settled,
+		Interrupted, NotFree,
 	},
 };
 use isthmus_envelope::{random_bytes, EpochKeys, KeySet};
@@ -145,7 +146,9 @@ async fn reserved_leaves(
 	asked: FrameAsked,
 ) -> Result<Leaves, FrameError> {
 	// An object that is being sent has chosen its leaf, and takes it in the end.
-	let _objects = lock_objects(client, owner.id(), dataset).await;
+	let Some(_objects) = lock_objects(client, owner.id(), dataset).await else {
+		return Err(reserved::unlocked(&objects_lock(owner.id(), dataset)).into());
+	};
 	let turn = Turn::take(client, owner.account.id()).await?;
 	let at = |leaf| Place {
 		key: asked.key,

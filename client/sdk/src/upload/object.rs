@@ -189,7 +189,7 @@ pub(crate) async fn lock_objects(
 }
 
 /// Returns the name of the lock of a dataset's objects.
-pub(super) fn objects_lock(owner: &AccountId, dataset: DatasetId) -> String {
+pub(crate) fn objects_lock(owner: &AccountId, dataset: DatasetId) -> String {
 	format!("isthmus-{owner}-objects-{dataset}.lock")
 }
 
