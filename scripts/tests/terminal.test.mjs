@@ -1322,7 +1322,7 @@ describe('the files of a folder are listed without fetching them', () => cases([
 		script: `mkdir -p "tree/my files" tree/empty; printf 12345 > "tree/my files/it's"; echo x > tree/-x; isthmus store tree --name tree-1 > out
 			isthmus list files tree-1 && isthmus list files tree-1 --owner //Bob --json`,
 		stdout: [
-			/^-x\nempty\/\n'my files\/it'\\''s'\n/,
+			/^\.\/-x\nempty\/\n'my files\/it'\\''s'\n/,
 			/\{"bytes":5,"executable":false,"folder":false,"hash":"0x5994471abb01112afcc18159f6cc74b4f511b99806da59b3caf5a9c173cacfc5","path":"my files\/it's"\}/,
 		],
 	},
