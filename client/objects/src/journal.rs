@@ -379,7 +379,6 @@ mod tests {
 		let folder = tempfile::tempdir().unwrap();
 		let path = folder.path().join("journal");
 		let mut earlier = Journal::create(&path, start()).unwrap();
-		fs::write(folder.path().join("journal.new"), "left").unwrap();
 		let mut next = Journal::create(&path, start()).unwrap();
 		earlier.sending(0, &[[1; 32]]).unwrap();
 		next.sending(1, &[[2; 32]]).unwrap();
