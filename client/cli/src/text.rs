@@ -293,8 +293,8 @@ pub(crate) fn day(text: &str) -> Result<Seconds, &'static str> {
 		.ok_or("expected a date since 1970, such as 2027-01-31")
 }
 
-/// How many hexadecimal digits of a request's digest people compare. Who asks can try purposes until a few digits are those of
-/// another request, but not so many.
+/// How many hexadecimal digits of a request's digest people compare. Who asks can try purposes until eight digits are those of
+/// another request, but not until 16 are.
 const DIGEST_DIGITS: usize = 16;
 
 /// Returns as much of a digest as people compare.
