@@ -45,7 +45,7 @@ use tokio::{
 	time::{sleep, timeout},
 };
 
-/// The longest wait for a block before a dropped transaction is made anew.
+/// The longest wait for a block before a dropped transaction is made again.
 const LATER_BEST: Duration = Duration::from_secs(60);
 
 /// A block's header.
