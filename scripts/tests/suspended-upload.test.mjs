@@ -23,7 +23,7 @@ const [FEW, MANY] = [64, 80];
 const [FILES, SIZE] = [40, 900_000];
 
 test('a folder is stored although the node forgets the states from its beginning', { timeout, skip }, async (t) => {
-	const folder = mkdtempSync(join(tmpdir(), 'isthmus-long-upload-'));
+	const folder = mkdtempSync(join(tmpdir(), 'isthmus-suspended-upload-'));
 	t.after(() => rmSync(folder, { recursive: true, force: true }));
 	const node = await LocalNode.start({ args: ['--dev', '--heartbeat', '1', '--state-pruning', String(FEW)] });
 	t.after(() => node.stop());
