@@ -185,7 +185,7 @@ pub use outcome::Included;
 pub use progress::{Progress, Stage};
 pub use proven::Proven;
 pub use reading::{Intact, Reading};
-pub use receipt::{receipt, Receipt};
+pub use receipt::{receipt, EventReceipt};
 pub use refusal::{PalletError, Refusal};
 pub use removal::{Removal, Removed};
 pub use sharing::{authorize, revoke};
