@@ -98,12 +98,13 @@ impl Proof {
 	/// Returns [`ProofError::Incomplete`] unless all of it is proven.
 	pub fn parts(&self, keys: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, ProofError> {
 		let mut recorder = Recorder::<LayoutV1<Blake2Hasher>>::new();
-		let builder = TrieDBBuilder::new(&self.nodes, &self.root);
-		let trie = builder.with_recorder(&mut recorder).build();
-		for key in keys {
-			trie.get(key).map_err(|error| ProofError::from(*error))?;
+		{
+			let builder = TrieDBBuilder::new(&self.nodes, &self.root);
+			let trie = builder.with_recorder(&mut recorder).build();
+			for key in keys {
+				trie.get(key).map_err(|error| ProofError::from(*error))?;
+			}
 		}
-		drop(trie);
 		let read = recorder.drain().into_iter().map(|node| node.data);
 		let mut parts: Vec<Vec<u8>> = read.collect();
 		parts.sort_unstable();
