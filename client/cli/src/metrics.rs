@@ -2,13 +2,12 @@
 //! Files of metrics in the text format of Prometheus, version 0.0.4, for the textfile collector of its node exporter.
 
 use crate::{error::Error, output::check_folder, stderr::tell};
-use isthmus_sdk::{envelope::on_disk, file, io_words, AccountId};
+use isthmus_sdk::{envelope::on_disk, file, io_words, now, AccountId};
 use std::{
 	fmt,
 	fs::File,
 	io::{self, ErrorKind, Read},
 	path::{Path, PathBuf},
-	time::{SystemTime, UNIX_EPOCH},
 };
 
 /// A file of metrics about an account.
@@ -158,8 +157,7 @@ impl<C: Counts> ServiceMetrics<C> {
 
 	/// Takes over what a look at a block showed.
 	pub(crate) fn looked(&mut self, look: C::Look) {
-		let since = SystemTime::now().duration_since(UNIX_EPOCH);
-		self.look = Some((look, since.map_or(0, |since| since.as_secs())));
+		self.look = Some((look, now()));
 		self.write();
 	}
 

@@ -7,15 +7,15 @@ use crate::{
 };
 use futures::{stream, StreamExt};
 use isthmus_sdk::{
-	envelope::tree::TreeError, every, exact_name, folder, from_hex, is_folder, key_name, parse_key,
-	to_hex, BlockNumber, Client, Error, GrantEntry, GrantState, Identity, Names, Payload,
-	QueryRefusal, Reading, RecordEntry, RecordKey, Seconds, State, H256,
+	envelope::tree::TreeError, every, exact_name, folder, from_hex, is_folder, key_name, now,
+	parse_key, reading::stored_hash, to_hex, BlockNumber, Client, Error, GrantEntry, GrantState,
+	Identity, Names, QueryRefusal, Reading, RecordEntry, RecordKey, Seconds, State, H256,
 };
 use std::{
 	collections::{BTreeMap, HashMap, HashSet},
 	ops::Range,
 	sync::Arc,
-	time::{Duration, SystemTime, UNIX_EPOCH},
+	time::Duration,
 };
 
 /// How many records are opened at the same time for a list.
@@ -231,7 +231,7 @@ impl Chain {
 		File {
 			path: path.to_owned(),
 			length,
-			hash: hash(&entry.record.payload),
+			hash: stored_hash(&entry.record.payload),
 			date,
 			key: entry.key,
 		}
@@ -243,7 +243,7 @@ impl Chain {
 		place: Place,
 		entry: &RecordEntry,
 	) -> Result<Option<Arc<Details>>, Refusal> {
-		let id = (place, (entry.key.0, hash(&entry.record.payload)));
+		let id = (place, (entry.key.0, stored_hash(&entry.record.payload)));
 		let opened = async {
 			let (owner, key) = (place.owner(), entry.key);
 			let reading = Reading::open(&self.client, &self.reader, &owner, key).await?;
@@ -276,7 +276,7 @@ impl Chain {
 			.client
 			.query(self.reader.account.id(), &owner, key)
 			.await?;
-		if answer.dataset != place.dataset || hash(&answer.payload) != file.hash {
+		if answer.dataset != place.dataset || stored_hash(&answer.payload) != file.hash {
 			return Ok(None);
 		}
 		let id = (place, (key.0, file.hash));
@@ -410,8 +410,7 @@ impl Source for Chain {
 /// Returns why a grant opens nothing; `None` if it does.
 fn ended(best: &State, entry: &GrantEntry) -> Option<QueryRefusal> {
 	let GrantEntry { grant, .. } = entry;
-	let now = SystemTime::now().duration_since(UNIX_EPOCH);
-	let now = now.map_or(0, |since| since.as_secs());
+	let now = now();
 	match grant.state {
 		GrantState::Revoked => Some(QueryRefusal::Revoked),
 		GrantState::Suspended => Some(QueryRefusal::Suspended),
@@ -422,15 +421,6 @@ fn ended(best: &State, entry: &GrantEntry) -> Option<QueryRefusal> {
 			Some(QueryRefusal::Expired)
 		}
 		GrantState::Active => None,
-	}
-}
-
-/// Returns the hash of what is stored, which is on the chain.
-fn hash(payload: &Payload) -> [u8; 32] {
-	match payload {
-		Payload::Value { content_hash, .. } => content_hash.0,
-		Payload::Chunks { manifest, .. } => manifest.0,
-		Payload::Object { object, .. } => object.root.0,
 	}
 }
 

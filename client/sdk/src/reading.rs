@@ -162,10 +162,7 @@ impl Reading {
 			Payload::Value {
 				content_hash: hash, ..
 			} => {
-				let stored = query::content(client, &hash.0).await?;
-				if content_hash(&stored) != hash.0 {
-					return Err(Error::WrongContent("the record's value".into()));
-				}
+				let stored = query::checked_content(client, &hash.0, "the record's value").await?;
 				let name = name_in(&leaf, &context, Header::read(&stored)?)?;
 				(name, Body::Whole(decrypt_value(&leaf, &context, &stored)?))
 			}
@@ -254,11 +251,7 @@ impl Reading {
 
 	/// Returns the hash on the chain: that of a small value, of a large value's manifest, or of an object.
 	pub fn content_hash(&self) -> [u8; 32] {
-		match &self.answer.payload {
-			Payload::Value { content_hash, .. } => content_hash.0,
-			Payload::Chunks { manifest, .. } => manifest.0,
-			Payload::Object { object, .. } => object.root.0,
-		}
+		stored_hash(&self.answer.payload)
 	}
 
 	/// Returns the locations of the object that were left for another one so far, and why; none if the record's bytes are
@@ -597,6 +590,15 @@ fn part(piece: &[u8], start: u64, from: u64, to: u64) -> &[u8] {
 	piece.get(within(from)..within(to)).unwrap_or_default()
 }
 
+/// Returns the hash that the chain has of what is stored: of a small value, of a large value's manifest, or of an object.
+pub fn stored_hash(payload: &Payload) -> [u8; 32] {
+	match payload {
+		Payload::Value { content_hash, .. } => content_hash.0,
+		Payload::Chunks { manifest, .. } => manifest.0,
+		Payload::Object { object, .. } => object.root.0,
+	}
+}
+
 /// Returns the place that a record's chunks are bound to.
 pub(crate) fn context(client: &Client, owner: &AccountId, key: RecordKey) -> RecordContext {
 	context_on(client.genesis(), owner, key)
@@ -618,10 +620,7 @@ pub(crate) async fn fetch_manifest(
 	key: RecordKey,
 	hash: &[u8; 32],
 ) -> Result<Manifest, Error> {
-	let bytes = query::content(client, hash).await?;
-	if content_hash(&bytes) != *hash {
-		return Err(Error::WrongContent("the record's manifest".into()));
-	}
+	let bytes = query::checked_content(client, hash, "the record's manifest").await?;
 	Manifest::read(&bytes).map_err(|reason| Error::Malformed { key, reason })
 }
 

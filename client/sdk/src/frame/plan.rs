@@ -248,6 +248,7 @@ fn last_overlap(frames: impl Iterator<Item = (Leaf, u16)>, first: Leaf, end: Lea
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::example::epoch_keys;
 
 	#[test]
 	fn leaves_of_marks_in_the_store_are_passed_over() {
@@ -270,15 +271,7 @@ mod tests {
 		let folder = tempfile::tempdir().unwrap();
 		let location = Location::open(&format!("file://{}", folder.path().display())).unwrap();
 		let school = Identity::development("//Bob").unwrap();
-		let keys = |epoch| {
-			let id = isthmus_envelope::EpochId {
-				genesis: [1; 32],
-				owner: school.id().0,
-				dataset: 4,
-				epoch,
-			};
-			school.epoch_keys(&id).unwrap()
-		};
+		let keys = |epoch| epoch_keys(&school, epoch);
 		let mark = mark_of(&keys(5), 300, 3, [9; 4]);
 		location.set_mark(&mark).await.unwrap();
 		for (epoch, first, next) in [
