@@ -82,7 +82,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 				Some(Rejection::CannotPay) => Some("the account cannot pay the fee: isthmus balance"),
 				Some(Rejection::PoolFull) => Some("the node is busy: run the same command again later"),
 				Some(Rejection::NonceTaken) => Some(SHARED),
-				Some(Rejection::Overtaken) => Some("the dataset has a new epoch, or was removed: isthmus dataset list"),
+				Some(Rejection::Overtaken) => Some("another record took the leaf, or the dataset has a new epoch or was removed: isthmus dataset list, and run the same command again"),
 				_ => None,
 			},
 		),
