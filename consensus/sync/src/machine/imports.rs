@@ -35,6 +35,7 @@ impl<L: Ledger> Machine<L> {
 						peer.has_proved_good = true;
 					}
 					self.failed.forget(&hash);
+					self.count_brother(&hash);
 					self.landed(&hash);
 				}
 				Outcome::Invalid => self.import_failed(hash, true),
@@ -46,6 +47,19 @@ impl<L: Ledger> Machine<L> {
 			}
 		}
 		self.stale = true;
+	}
+
+	/// Counts a block that was imported, unless it is on our best chain or on one that is heavier.
+	fn count_brother(&mut self, hash: &Hash) {
+		let Some(number) = self.tree.get(hash).map(|node| node.number) else {
+			return;
+		};
+		let best = self.ledger.best();
+		let leads = self.target().is_some() || self.main.has(best.number, &best.hash);
+		if !(leads && self.main.has(number, hash)) {
+			let brothers = self.brothers.entry(number).or_default();
+			*brothers = brothers.saturating_add(1);
+		}
 	}
 
 	/// Notes that a block is in the database.
