@@ -43,7 +43,7 @@ impl<L: Ledger> Machine<L> {
 				Outcome::Unusable => {
 					self.failed.note(hash, true, self.now);
 				}
-				Outcome::Skipped => {}
+				Outcome::Skipped => self.forget_orphans(&hash),
 			}
 		}
 		self.stale = true;
@@ -60,6 +60,28 @@ impl<L: Ledger> Machine<L> {
 			let brothers = self.brothers.entry(number).or_default();
 			*brothers = brothers.saturating_add(1);
 		}
+	}
+
+	/// Forgets the chains with this block if its parent is gone: the database has removed it because it had no room for more
+	/// blocks of a number. Their peers prove them again when they announce the next block.
+	fn forget_orphans(&mut self, block: &Hash) {
+		let parent = self.tree.get(block).map(|node| node.parent);
+		let is_gone = |parent: &Hash| {
+			!self.tree.contains(parent) && self.ledger.place(parent) == Place::Unknown
+		};
+		if !parent.as_ref().is_some_and(is_gone) {
+			return;
+		}
+		let tree = &self.tree;
+		for peer in self.peers.values_mut() {
+			let before = peer.tips.len();
+			peer.tips
+				.retain(|tip| !tree.chain(tip).any(|(hash, _)| hash == *block));
+			if peer.tips.len() != before {
+				peer.reach = None;
+			}
+		}
+		self.sweep();
 	}
 
 	/// Notes that a block is in the database.
