@@ -13,7 +13,7 @@ import { Client } from '../lib/sharing.mjs';
 /** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 600_000;
 const all = process.env.ISTHMUS_LONG === '1';
-/** A pool for this number of transactions holds four times as many if later ones pay more. */
+/** A pool for this number of transactions holds four times that number if later ones pay more. */
 const LIMIT = 2;
 const HELD = 4 * LIMIT;
 /** For how many blocks a mortal transaction is valid. */
@@ -72,7 +72,7 @@ test('a full pool tells who watches which transactions it drops for others that 
 	for (const [hash, states] of watched) {
 		assert.notEqual(pending.includes(hash), states.includes('Dropped'), `${hash}: ${states}`);
 	}
-	// One that pays no more than any that waits is refused, and nobody is told that it was taken.
+	// One that pays no more than any that waits is refused, and no one is told that it was taken.
 	const refused = await transfer(client, '//Charlie');
 	await assert.rejects(client.api.rpc.author.submitAndWatchExtrinsic(refused, () => {}), /1016/);
 });

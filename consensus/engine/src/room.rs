@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Makes room for a block at a height that is full. The database keeps the states of at most 32 blocks of one number
-//! above the finalized block, and refuses the next one. Without this, whoever shows a new node 32 easy blocks first keeps
-//! it from every other chain.
+//! above the finalized block, and refuses the next one. Without this, a peer that shows a new node 32 easy blocks
+//! first keeps it from every other chain.
 
 use crate::{
 	chain::ChainClient, error::CheckError, fork_choice::Standing, select_chain::HeaviestChain,
@@ -25,8 +25,8 @@ struct Branch {
 }
 
 impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
-	/// Removes the lightest branch from the database, with all of its blocks from `number` on, if there are as many
-	/// blocks of this number as the database keeps. The branch of the best block stays, and that of the newest block,
+	/// Removes the lightest branch from the database, with all of its blocks from `number` on, if the
+	/// database has no room for one more of this number. The branch of the best block stays, and that of the newest block,
 	/// which may be on its way to become heavier.
 	///
 	/// # Errors

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Remembers which finalized blocks have no votes of their own, so that a search for the first votes above a block reads
-//! each of them once, whoever asks.
+//! each of them once, however many ask.
 
 use isthmus_primitives::BlockNumber;
 use parking_lot::Mutex;
