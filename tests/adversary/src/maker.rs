@@ -335,7 +335,7 @@ mod tests {
 	/// The start of 2020, in seconds since the Unix epoch.
 	const START: u64 = 1_577_836_800;
 
-	#[tokio::test]
+	#[tokio::test(flavor = "multi_thread")]
 	async fn a_height_that_is_full_makes_room_for_the_next_block() {
 		let folder = std::env::temp_dir().join(format!("isthmus-full-{}", std::process::id()));
 		let maker = Maker::open("dev", &folder).unwrap();
