@@ -5,6 +5,7 @@ pub mod block;
 mod error;
 pub mod eth;
 pub(crate) mod framework;
+mod gaps;
 pub mod history;
 pub mod light;
 pub mod miner;
