@@ -10,7 +10,7 @@ use codec::{Decode, Encode};
 use isthmus_engine::CheckError;
 use isthmus_primitives::{
 	digest::{uncles_hash, PreDigest, POW_ENGINE_ID},
-	AccountId, Block, Hash, Header,
+	AccountId, Hash, Header,
 };
 use jsonrpsee::{core::RpcResult, proc_macros::rpc, types::ErrorObjectOwned, Extensions};
 use polkadot_sdk::*;
