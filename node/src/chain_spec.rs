@@ -246,7 +246,8 @@ fn from_file(path: &str) -> Result<ChainSpec, SpecError> {
 		Some(rest) => rest.to_vec(),
 		None => text,
 	};
-	let outline: Outline = serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
+	let outline: Outline =
+		serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
 	check_forms(&outline).map_err(malformed)?;
 	check_superuser(path, &outline)?;
 	check_changes(path, &outline)?;
@@ -283,7 +284,9 @@ fn check_forms(Outline { genesis, .. }: &Outline) -> Result<(), String> {
 		Some(plain) if plain.patch.is_some() && plain.config.is_some() => "`patch` and `config`",
 		_ => return Ok(()),
 	};
-	Err(format!("its genesis has both {forms}: leave one of them out"))
+	Err(format!(
+		"its genesis has both {forms}: leave one of them out"
+	))
 }
 
 /// Checks the changes of the rules. Those of a raw genesis are checked when its chain is opened.

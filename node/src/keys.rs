@@ -233,12 +233,24 @@ mod tests {
 		let bytes = [0xab; NODE_KEY_LENGTH];
 		let digits = hex::encode(bytes);
 		assert_eq!(read(&bytes).unwrap().as_ref(), bytes);
-		for (before, after) in [("", ""), ("", "\n"), ("", "\r\n"), ("0x", "\n"), (" ", "  \n\n")] {
+		for (before, after) in [
+			("", ""),
+			("", "\n"),
+			("", "\r\n"),
+			("0x", "\n"),
+			(" ", "  \n\n"),
+		] {
 			let text = format!("{before}{digits}{after}");
 			assert_eq!(read(text.as_bytes()).unwrap().as_ref(), bytes, "{text:?}");
 		}
 		let half = &digits[..NODE_KEY_LENGTH + 2];
-		for text in ["", "abc", half, &format!("{digits}ab"), &format!("{half} {half}")] {
+		for text in [
+			"",
+			"abc",
+			half,
+			&format!("{digits}ab"),
+			&format!("{half} {half}"),
+		] {
 			let refused = read(text.as_bytes()).unwrap_err();
 			assert_eq!(refused.kind(), io::ErrorKind::InvalidData, "{text:?}");
 		}

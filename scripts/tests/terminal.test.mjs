@@ -1172,6 +1172,13 @@ describe('a file that a command does not know is not replaced', () => cases([
 		code: FAILED,
 		stderr: /^error: the folder none does not exist\nhint: create it: mkdir -p none\nerror: \/proc\/file: /,
 	})),
+	...['serve', 'gateway'].map((command) => ({
+		name: `${command} --metrics has to be replaceable, which is said at the start`,
+		script: `touch host file; mount --bind host file; ${OFFLINE} isthmus ${command} --metrics file --key //Bob`,
+		code: FAILED,
+		stderr: /^error: file: Device or resource busy/,
+		mount: true,
+	})),
 	{
 		name: 'serve --memory needs a folder, which is said at the start',
 		script: `${OFFLINE} isthmus serve --memory none/memory --key //Bob`,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Finds the leaves for which interrupted uploads of this machine's user have encrypted something. A store may have it, and no
-//! record names it yet.
+//! Finds the leaves for which interrupted or abandoned uploads of this machine's user have encrypted something. A store may have it,
+//! and no record names it.
 
 use super::place_note::noted_place;
 use crate::{error::Error, lock, types::*};
@@ -104,14 +104,14 @@ fn is_own(_: &Path) -> bool {
 
 /// Returns the leaf of an object's upload; `None` if its journal was removed meanwhile.
 fn upload(journal: &Path) -> io::Result<Option<(DatasetId, Epoch, Leaf)>> {
-	let Some(note) = objects::noted(journal)? else {
+	let Some(noted) = objects::noted(journal)? else {
 		return Ok(None);
 	};
-	let place = noted_place(&note, H256::zero()).ok_or(io::ErrorKind::InvalidData)?;
+	let place = noted_place(&noted.note, H256::zero()).ok_or(io::ErrorKind::InvalidData)?;
 	Ok(Some((place.dataset, place.epoch, place.leaf)))
 }
 
-/// Returns the leaves of the packs that a folder's journal says were sent. The upload of a pack whose line is cut short has its
+/// Returns the leaves of the packs that a folder's journal says were sent, or of what was [abandoned](super::abandoned). The upload of a pack whose line is cut short has its
 /// own journal still.
 fn packs(journal: &Path) -> io::Result<Vec<(DatasetId, Epoch, Leaf)>> {
 	#[derive(serde::Deserialize)]
@@ -145,6 +145,7 @@ fn named(path: &Path, error: io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::upload::Abandoned;
 
 	/// Returns a place in epoch 2 of dataset 1.
 	fn at(leaf: Leaf) -> Place {
@@ -154,6 +155,12 @@ mod tests {
 			epoch: 2,
 			leaf,
 		}
+	}
+
+	/// Returns the line of an object for a place.
+	fn left(place: &Place) -> String {
+		let object = Abandoned::new("a".into(), "07".into(), place);
+		object.to_line().unwrap()
 	}
 
 	#[tokio::test]
@@ -177,15 +184,17 @@ mod tests {
 			&format!("\n{sent}\n{unused}\n{}", &sent[..40]),
 		);
 		write("isthmus-a-4.lock", "");
+		// What an upload has left that is not resumed.
+		write("isthmus-a-left.packs", &format!("{}\n", left(&at(11))));
 		let found = journals(folder.path(), "isthmus-a-", true).unwrap();
-		assert_eq!(found.len(), 2);
+		assert_eq!(found.len(), 3);
 		let mut started = Interrupted::default();
 		for journal in &found {
 			started.add(journal).await.unwrap();
 		}
 		assert_eq!(
-			[6, 7, 8, 9].map(|leaf| started.has(&at(leaf))),
-			[false, true, false, true]
+			[6, 7, 8, 9, 10, 11].map(|leaf| started.has(&at(leaf))),
+			[false, true, false, true, false, true]
 		);
 		started
 			.add(&folder.path().join("gone.upload"))
