@@ -106,7 +106,7 @@ pub(crate) fn is_stdout(path: &Path) -> bool {
 }
 
 /// Returns whether a path names an open file of this program or its parent, as `<(...)` and `>(...)` of a shell do.
-/// Nobody gave it that name.
+/// No one gave it that name.
 pub(crate) fn is_open_file(path: &Path) -> bool {
 	open_file(path).is_some()
 }

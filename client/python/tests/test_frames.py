@@ -234,7 +234,7 @@ def test_leaves_of_uploads_that_left_something_are_not_planned(owner: isthmus.Cl
     journal.write_text(" ".join([words[0], "earlier", *words[2:]]))
     assert owner.store(content, f"{place} lost", dataset=place, leaf=1, object=True).leaf == 1
     assert not journal.exists()
-    noted = (state_folder() / f"isthmus-{owner.account}-left.packs").read_text()
+    noted = (state_folder() / f"isthmus-{owner.account}-uploads.left").read_text()
     [left] = [line for line in map(json.loads, noted.splitlines()) if line["sent"]["dataset"] == place]
     assert left["sent"]["leaf"] == 0 and left["sent"]["location"] == store.as_uri()
     with pytest.raises(isthmus.Refused, match="leaf 0 of dataset .* is taken, or planned"):

@@ -2,7 +2,7 @@
 //! Remembers for which leaves a store may have something that no journal names any more: an upload was given up, or began again
 //! at another leaf, and its store did not delete what it had. Anyone who gets the key of such a leaf could open that.
 //!
-//! The file `isthmus-OWNER-left.packs` has a line for each, like those of a packed folder's journal, so that
+//! The file `isthmus-OWNER-uploads.left` has a line for each, like those of a packed folder's journal, so that
 //! [`Interrupted`](super::Interrupted) finds them. It is written before the journal is forgotten.
 
 use super::place_note::noted_place;
@@ -121,7 +121,7 @@ async fn change(
 	let lock = format!("isthmus-{owner}-left.lock");
 	// A lock that cannot be taken has no place to be, and neither does the file.
 	let _held = client.hold(Wait::OtherSender, &lock).await;
-	let path = lock::needed(&format!("isthmus-{owner}-left.packs"))?;
+	let path = lock::needed(&format!("isthmus-{owner}-uploads.left"))?;
 	let before = read(&path)?;
 	let after = make(before.clone(), &by);
 	if after != before {

@@ -13,6 +13,10 @@ use std::{
 };
 use subxt::utils::H256;
 
+/// The extension of the journal of an object's upload.
+const JOURNAL: &str = "upload";
+/// Those of files that have a line for each object: the journal of a packed folder, and what was [abandoned](super::abandoned).
+const LISTS: [&str; 2] = ["packs", "left"];
 /// How often a journal is read that another program may be beginning.
 const TRIES: u32 = 3;
 /// The time between that.
@@ -47,8 +51,11 @@ impl Interrupted {
 
 	/// Adds the leaves of a journal.
 	async fn add(&mut self, journal: &Path) -> io::Result<()> {
-		if journal.extension().is_some_and(|kind| kind == "packs") {
-			self.0.extend(packs(journal)?);
+		if LISTS
+			.iter()
+			.any(|list| journal.extension() == Some(list.as_ref()))
+		{
+			self.0.extend(listed(journal)?);
 			return Ok(());
 		}
 		let mut tries = 1;
@@ -81,9 +88,9 @@ fn journals(folder: &Path, name: &str, is_shared: bool) -> io::Result<Vec<PathBu
 		let entry = entry.map_err(|error| named(folder, error))?;
 		let file = entry.file_name();
 		let file = file.to_string_lossy();
-		let is_journal =
-			file.starts_with(name) && (file.ends_with(".upload") || file.ends_with(".packs"));
-		if is_journal && (!is_shared || is_own(&entry.path())) {
+		let kind = file.rsplit_once('.').map_or("", |(_, kind)| kind);
+		let is_journal = kind == JOURNAL || LISTS.contains(&kind);
+		if is_journal && file.starts_with(name) && (!is_shared || is_own(&entry.path())) {
 			found.push(entry.path());
 		}
 	}
@@ -111,9 +118,9 @@ fn upload(journal: &Path) -> io::Result<Option<(DatasetId, Epoch, Leaf)>> {
 	Ok(Some((place.dataset, place.epoch, place.leaf)))
 }
 
-/// Returns the leaves of the packs that a folder's journal says were sent, or of what was [abandoned](super::abandoned). The upload of a pack whose line is cut short has its
+/// Returns the leaves of what the lines of a file say was sent. The upload of a pack whose line is cut short has its
 /// own journal still.
-fn packs(journal: &Path) -> io::Result<Vec<(DatasetId, Epoch, Leaf)>> {
+fn listed(journal: &Path) -> io::Result<Vec<(DatasetId, Epoch, Leaf)>> {
 	#[derive(serde::Deserialize)]
 	struct Line {
 		sent: Option<To>,
@@ -185,7 +192,7 @@ mod tests {
 		);
 		write("isthmus-a-4.lock", "");
 		// What an upload has left that is not resumed.
-		write("isthmus-a-left.packs", &format!("{}\n", left(&at(11))));
+		write("isthmus-a-uploads.left", &format!("{}\n", left(&at(11))));
 		let found = journals(folder.path(), "isthmus-a-", true).unwrap();
 		assert_eq!(found.len(), 3);
 		let mut started = Interrupted::default();
