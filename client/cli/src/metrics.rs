@@ -50,22 +50,24 @@ pub(crate) fn gauge(name: &'static str, help: &'static str, value: impl ToString
 }
 
 impl MetricsFile {
-	/// Makes the metrics of a command. Nothing is written yet.
+	/// Makes the metrics of a command. Writes what the file has already, or an empty file.
 	///
 	/// # Errors
 	///
-	/// Returns an error if no file can be made in its folder, if the path leads to something that is not a regular file,
-	/// such as a device, or to a file with anything but metrics of this command, such as a key file.
+	/// Returns an error if the file cannot be written, if the path leads to something that is not a regular file, such as a
+	/// device, or to a file with anything but metrics of this command, such as a key file.
 	pub(crate) fn new(path: PathBuf, command: &'static str) -> Result<Self, Error> {
 		let failed = |error| Error::file(&path, &error);
 		check_folder(&on_disk::target(&path).map_err(failed)?)?;
-		if !is_replaceable(&path, command).map_err(failed)? {
+		let Some(found) = replaceable(&path, command).map_err(failed)? else {
 			return Err(Error::usage(format!(
 				"{} is not a file of metrics of `isthmus {command}`, and is not replaced",
 				path.display()
 			))
 			.hint("give --metrics a new file"));
-		}
+		};
+		// A file that cannot be written later does not stop the command.
+		file::publish(&path, &found).map_err(failed)?;
 		Ok(Self {
 			path,
 			command,
@@ -186,16 +188,21 @@ impl<C: Counts> ServiceMetrics<C> {
 	}
 }
 
-/// Returns whether nothing is lost if a file is replaced: it is missing or empty, or has the metrics of this command.
-fn is_replaceable(path: &Path, command: &str) -> io::Result<bool> {
+/// Returns what a file has, nothing if it is missing; `None` if it has anything but metrics of this command, which would be lost.
+fn replaceable(path: &Path, command: &str) -> io::Result<Option<Vec<u8>>> {
 	let start = format!("# HELP isthmus_{command}_");
 	let mut found = Vec::new();
-	match File::open(path) {
-		Ok(file) => file.take(start.len() as u64).read_to_end(&mut found)?,
-		Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
-		Err(error) => return Err(error),
+	let mut file = match File::open(path) {
+		Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some(found)),
+		file => file?,
 	};
-	Ok(found.is_empty() || found == start.as_bytes())
+	let length = start.len() as u64;
+	file.by_ref().take(length).read_to_end(&mut found)?;
+	if !found.is_empty() && found != start.as_bytes() {
+		return Ok(None);
+	}
+	file.read_to_end(&mut found)?;
+	Ok(Some(found))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::{
 	dataset,
 	error::{os, Error, Kind},
 	options::Options,
-	output::{is_open_file, is_standard, kind},
+	output::{is_open_file, is_stdin, kind},
 	packed::{self, skipped_in, Synced},
 	progress::Bar,
 	remove::way_out,
@@ -725,10 +725,6 @@ fn read_to_end(from: impl Read, path: &Path) -> Result<Ready, Error> {
 		error => Error::failed(error),
 	})?;
 	Ok(Ready::One(Box::new(kept), length, None))
-}
-
-fn is_stdin(path: &Path) -> bool {
-	is_standard(path, "-", "/dev/stdin")
 }
 
 #[cfg(unix)]

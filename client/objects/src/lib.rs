@@ -54,6 +54,6 @@ pub use source::{read_small, SILENCE};
 pub use tree::{Root, Value};
 pub use turns::Left;
 pub use unfinished::{
-	entering, forget, give_up, note_given_up, noted, unfinished, GivenUp, Unfinished, Whole,
+	entering, forget, give_up, note_given_up, noted, unfinished, GivenUp, Noted, Unfinished, Whole,
 };
 pub use upload::{Sent, Upload, UploadError, IN_FLIGHT};

@@ -6,6 +6,7 @@
 //! chain stores the value's header, and encrypting with that header yields exactly the same chunks again.
 //! Their hashes are compared before anything is sent.
 
+mod abandoned;
 mod choice;
 mod chunks;
 mod given_up;
@@ -21,10 +22,13 @@ pub use kept::{keep, KeepError};
 pub use object::location_to_write;
 pub use stored::{Done, Stored};
 
+pub(crate) use abandoned::{forget_all, note_all, Abandoned};
 pub(crate) use choice::{free_place, free_place_by, next_leaf, NotFree};
 pub(crate) use chunks::read_whole;
 pub(crate) use interrupted::Interrupted;
-pub(crate) use object::{give_up_before, journal_of, lock_objects, objects_lock, own_locations};
+pub(crate) use object::{
+	give_up_before, give_up_unsent, journal_of, lock_objects, objects_lock, own_locations,
+};
 pub(crate) use place_note::{note, noted_place};
 pub(crate) use stored::complete;
 

@@ -145,6 +145,7 @@ async fn reserved_leaves(
 	(dataset, epoch, random): (DatasetId, Epoch, [u8; 4]),
 	asked: FrameAsked,
 ) -> Result<Leaves, FrameError> {
+	reserved::check_home(owner.id())?;
 	// An object that is being sent has chosen its leaf, and takes it in the end.
 	let Some(_objects) = lock_objects(client, owner.id(), dataset).await else {
 		return Err(reserved::unlocked(&objects_lock(owner.id(), dataset)).into());

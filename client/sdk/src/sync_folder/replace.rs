@@ -12,7 +12,7 @@ use crate::{
 	state::State,
 	tx::Pending,
 	types::*,
-	upload::{complete, free_place, Done, Stored},
+	upload::{complete, free_place, give_up_unsent, Done, Stored},
 	upload_folder::UploadFolderError,
 };
 use isthmus_objects as objects;
@@ -188,16 +188,6 @@ impl Running<'_> {
 			removed_packs: 0,
 			deleted: Vec::new(),
 		}
-	}
-}
-
-/// Deletes a list that was not stored, and its journal, unless a node got a transaction with its entry: that may still come
-/// into a block, whatever the node says. What cannot be deleted stays, and does no harm.
-async fn give_up_unsent(journal: &Path, location: &objects::Location, name: &str) {
-	let noted = objects::unfinished(journal).ok().flatten();
-	if noted.is_some_and(|noted| noted.entering.is_none()) {
-		let whole = objects::Whole::DeletedIfNamed(name);
-		let _ = objects::give_up(journal, Some(location), whole).await;
 	}
 }
 
