@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A record is removed with its key. Afterwards nothing that anyone keeps opens its bytes, which are still in a block:
-//! not the owner's seed, not the file of erasable keys, and not a grant that was not fetched before.
+//! A record is removed with its key. Afterwards nothing that its owner keeps opens its bytes, which are still in a block: not
+//! the seed, and not the file of erasable keys. Nor does a grant that is given later. Who was granted its leaf before can open
+//! it for ever, whether it was fetched or not: the sealed keys are in the chain's history (`scripts/tests/erasing.test.mjs`).
 
 use crate::{scenario::*, serving::reports};
 use isthmus_sdk::{
