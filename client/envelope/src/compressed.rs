@@ -209,7 +209,10 @@ impl Frames {
 		let zeros = zeros.map(|length| Piece::Zeros(u64::from(*length) - SKIPPED_LEN as u64));
 		for (length, content) in skipped.iter().zip(hashes.chain(zeros)) {
 			table.extend(entry(*length, 0));
-			pieces.push(Piece::Bytes(skippable(SKIPPED, length - SKIPPED_LEN as u32)));
+			pieces.push(Piece::Bytes(skippable(
+				SKIPPED,
+				length - SKIPPED_LEN as u32,
+			)));
 			pieces.push(content);
 		}
 		let entries = (table.len() / ENTRY_LEN) as u32;

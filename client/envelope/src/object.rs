@@ -433,7 +433,8 @@ mod tests {
 	#[test]
 	fn objects_with_one_mark_and_leaf_have_keys_of_their_own() {
 		let mark = [6; MARK_LEN];
-		let ciphers = [0, 1].map(|_| ObjectCipher::marked(&leaf(9), &context(4), Form::Plain, &mark).unwrap());
+		let ciphers = [0, 1]
+			.map(|_| ObjectCipher::marked(&leaf(9), &context(4), Form::Plain, &mark).unwrap());
 		let [first, second] = ciphers
 			.each_ref()
 			.map(|cipher| cipher.header(4).unwrap().to_bytes());

@@ -97,7 +97,8 @@ impl<R: Read> Compressed<R> {
 			is_end = got < FRAME;
 			parts.extend((got > 0).then_some(part));
 		}
-		let is_wrong = |expected: &u64| self.length > *expected || is_end && self.length < *expected;
+		let is_wrong =
+			|expected: &u64| self.length > *expected || is_end && self.length < *expected;
 		if let Some(expected) = self.expected.filter(is_wrong) {
 			return Err(io::Error::other(NotAsLong { expected }));
 		}

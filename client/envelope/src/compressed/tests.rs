@@ -112,7 +112,11 @@ fn the_longest_value_has_a_table() {
 		let refused = Frames::default().add(stored, length, &[7; HASH_LEN]);
 		let (stored, length) = (stored as u32, length as u32);
 		let frame = 0;
-		let expected = CompressedError::FrameLength { frame, stored, length };
+		let expected = CompressedError::FrameLength {
+			frame,
+			stored,
+			length,
+		};
 		assert_eq!(refused, Err(expected));
 	}
 }
