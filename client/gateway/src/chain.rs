@@ -8,8 +8,9 @@ use crate::{
 use futures::{stream, StreamExt};
 use isthmus_sdk::{
 	envelope::tree::TreeError, every, exact_name, folder, from_hex, is_folder, key_name, now,
-	parse_key, reading::stored_hash, to_hex, BlockNumber, Client, Error, GrantEntry, GrantState,
-	Identity, Names, QueryRefusal, Reading, RecordEntry, RecordKey, Seconds, State, H256,
+	objects::ReadError, parse_key, reading::stored_hash, to_hex, BlockNumber, Client, Error,
+	GrantEntry, GrantState, Identity, Names, Payload, QueryRefusal, Reading, RecordEntry,
+	RecordKey, Seconds, State, H256,
 };
 use std::{
 	collections::{BTreeMap, HashMap, HashSet},
@@ -431,13 +432,18 @@ fn kept(reading: Reading) -> Arc<Bytes> {
 }
 
 /// Returns whether an error is about one record, so that the others can be listed: what its owner stored is not a record, it
-/// is under an embargo, its keys were erased, or no node has its bytes any more.
+/// is under an embargo, its keys were erased, or no node or location has its bytes any more. A location that does not answer
+/// now may answer later: without its record, a list would look as if that had been removed.
 fn is_of_record(error: &Error) -> bool {
+	if let Error::Object(ReadError::NoneLeft(left)) = error {
+		return !left.iter().any(|left| left.failure.is_passing());
+	}
 	error.query_refusal().is_some()
 		|| error.lacks_bytes()
 		|| matches!(
 			error,
 			Error::Record(_)
+				| Error::Object(_)
 				| Error::Malformed { .. }
 				| Error::Grant(_)
 				| Error::NotPostQuantum

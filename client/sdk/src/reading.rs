@@ -22,9 +22,9 @@ use crate::{
 };
 use futures::{stream, StreamExt, TryStreamExt};
 use isthmus_envelope::{
-	decrypt_value, object::CHUNK, Decryptor, Header, LeafKey, RecordContext, RecordError, Resumed,
+	decrypt_value, Decryptor, Header, LeafKey, RecordContext, RecordError, Resumed,
 };
-use isthmus_objects::{Left, ReadError, Reader};
+use isthmus_objects::{Left, ReadError, Reader, ValueReader};
 use std::{
 	io::{Read, Write},
 	ops::Range,
@@ -71,7 +71,7 @@ enum Body {
 	Chunks(Manifest),
 	/// A value outside the chain.
 	Object {
-		reader: Reader,
+		reader: ValueReader,
 		/// The locations that this program cannot use.
 		unusable: Vec<Left>,
 	},
@@ -87,14 +87,14 @@ pub struct Intact {
 }
 
 impl Reading {
-	/// Queries a record and opens its keys. Fetches the manifest of a large value, or all of a small one. Goes on
-	/// if the connection is lost for a short time.
+	/// Queries a record and opens its keys. Fetches the manifest of a large value, or all of a small one, or the table of a
+	/// compressed object. Goes on if the connection is lost for a short time.
 	///
 	/// # Errors
 	///
 	/// Returns [`Error::Query`] if the reader may not read the record, [`Error::Unproven`] if the node's proofs
-	/// are wrong, [`Error::Grant`] if none of the reader's key pairs opens a grant, and [`Error::WrongContent`] if the bytes from the node do not have the hash on
-	/// the chain.
+	/// are wrong, [`Error::Grant`] if none of the reader's key pairs opens a grant, [`Error::WrongContent`] if the bytes from
+	/// the node do not have the hash on the chain, and [`Error::Object`] if the table of a compressed object cannot be read.
 	pub async fn open(
 		client: &Client,
 		reader: &Identity,
@@ -181,7 +181,10 @@ impl Reading {
 					.map(|url| String::from_utf8_lossy(url));
 				let Locations { usable, unusable } = Locations::open(urls);
 				let object = object::of_entry(key, object)?;
-				let reader = Reader::new(&leaf, &context, object, usable)?;
+				let opened = async {
+					ValueReader::open(Reader::new(&leaf, &context, object, usable)?).await
+				};
+				let reader = opened.await.map_err(|error| also_left(error, &unusable))?;
 				// The chain has an object's header, which has no room for a name.
 				(None, Body::Object { reader, unusable })
 			}
@@ -249,6 +252,14 @@ impl Reading {
 		}
 	}
 
+	/// Returns whether the value is compressed where it is stored: only an object can be.
+	pub fn is_compressed(&self) -> bool {
+		match &self.body {
+			Body::Whole(_) | Body::Chunks(_) => false,
+			Body::Object { reader, .. } => reader.is_compressed(),
+		}
+	}
+
 	/// Returns the hash on the chain: that of a small value, of a large value's manifest, or of an object.
 	pub fn content_hash(&self) -> [u8; 32] {
 		stored_hash(&self.answer.payload)
@@ -265,9 +276,9 @@ impl Reading {
 
 	/// Names all locations if none has the object.
 	fn of_object<T>(&self, read: Result<T, ReadError>) -> Result<T, Error> {
-		Ok(read.map_err(|error| match error {
-			ReadError::NoneLeft(_) => ReadError::NoneLeft(self.left()),
-			error => error,
+		Ok(read.map_err(|error| match &self.body {
+			Body::Object { unusable, .. } => also_left(error, unusable),
+			Body::Whole(_) | Body::Chunks(_) => error,
 		})?)
 	}
 
@@ -290,7 +301,7 @@ impl Reading {
 				let length = self.length();
 				let mut tell = |done| progress.at(Stage::Checking, done, length);
 				intact.chunks = self.of_object(reader.intact(fetched, &mut tell).await)?;
-				intact.bytes = length.min(u64::from(intact.chunks) * CHUNK as u64);
+				intact.bytes = length.min(u64::from(intact.chunks) * reader.chunk_size());
 				return Ok(intact);
 			}
 		};
@@ -412,13 +423,13 @@ impl Reading {
 		Ok(bytes)
 	}
 
-	/// Returns how many bytes of the value are fetched together, from a multiple of this number on: a chunk, or all of a
-	/// value that was stored in one transaction.
+	/// Returns how many bytes of the value are fetched together, from a multiple of this number on: a chunk, a compressed frame,
+	/// or all of a value that was stored in one transaction.
 	pub fn chunk_size(&self) -> u64 {
 		match &self.body {
 			Body::Whole(value) => value.len() as u64,
 			Body::Chunks(manifest) => manifest.header.chunk_size().into(),
-			Body::Object { .. } => CHUNK as u64,
+			Body::Object { reader, .. } => reader.chunk_size(),
 		}
 	}
 
@@ -570,6 +581,14 @@ async fn open_one(
 impl std::fmt::Debug for Reading {
 	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
 		write!(f, "Reading({:?} of {})", self.key, self.owner)
+	}
+}
+
+/// Adds the locations that this program cannot use to those that do not have an object.
+fn also_left(error: ReadError, unusable: &[Left]) -> ReadError {
+	match error {
+		ReadError::NoneLeft(left) => ReadError::NoneLeft([unusable, &left].concat()),
+		error => error,
 	}
 }
 

@@ -86,6 +86,7 @@ pub struct Upload<'a> {
 	finalized: bool,
 	stamp: Option<&'a Stamp>,
 	name: Option<RecordKey>,
+	compressed: bool,
 }
 
 /// The part of an interrupted upload that is on the chain.
@@ -118,6 +119,7 @@ impl<'a> Upload<'a> {
 			finalized: false,
 			stamp: None,
 			name: None,
+			compressed: false,
 		}
 	}
 
@@ -157,6 +159,13 @@ impl<'a> Upload<'a> {
 			name: Some(name),
 			..self
 		}
+	}
+
+	/// Compresses the value, if it is stored [as an object](Self::run_object), where it helps: readers get the value as it was. The
+	/// object's length tells roughly how well it was compressed. So do not compress a value in which others could have chosen a
+	/// part, beside a secret.
+	pub fn compressed(self, compressed: bool) -> Self {
+		Self { compressed, ..self }
 	}
 
 	/// Resumes an upload even if its epoch is over, and goes on if it ends meanwhile. Readers revoked since then have the

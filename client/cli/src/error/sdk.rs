@@ -68,6 +68,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Rejected { .. } => (Kind::Unreachable, None),
 		Connection(_) => (Kind::Unreachable, Some(RESUME)),
 		Sending(error) => (Kind::Failed, send_hint(error)),
+		Object(ReadError::Compressed(_)) => (Kind::NotAuthentic, None),
 		Object(error) if is_wrong_everywhere(error) => (Kind::NotAuthentic, None),
 		Unconfirmed { .. } => (Kind::Unreachable, Some(LOOK)),
 		NotIncluded(_) | Behind { .. } => (Kind::Refused, Some(LOOK)),
@@ -231,6 +232,7 @@ fn send_hint(error: &SendError) -> Option<&'static str> {
 		SendError::GivenUp => Some("run the same command again"),
 		SendError::Changed { .. }
 		| SendError::LengthChanged { .. }
+		| SendError::OtherForm { .. }
 		| SendError::Elsewhere { .. } => Some(OTHER_UPLOAD),
 		_ => None,
 	}

@@ -68,6 +68,10 @@ impl Upload<'_> {
 		);
 		let note = note(&place);
 		let upload = objects::Upload::new(location, &leaf, &context, journal).noting(&note);
+		let upload = match self.compressed {
+			true => upload.compressed(),
+			false => upload,
+		};
 		let mut tell = |done| progress.at(Stage::Sending, done, length.unwrap_or(done));
 		let sent = upload.run(source, length, &mut tell).await?;
 		self.check_unchanged()?;
