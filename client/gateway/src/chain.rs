@@ -9,8 +9,8 @@ use futures::{stream, StreamExt};
 use isthmus_sdk::{
 	envelope::tree::TreeError, every, exact_name, folder, from_hex, is_folder, key_name, now,
 	objects::ReadError, parse_key, reading::stored_hash, to_hex, BlockNumber, Client, Error,
-	GrantEntry, GrantState, Identity, Names, Payload, QueryRefusal, Reading, RecordEntry,
-	RecordKey, Seconds, State, H256,
+	GrantEntry, GrantState, Identity, Names, QueryRefusal, Reading, RecordEntry, RecordKey,
+	Seconds, State, H256,
 };
 use std::{
 	collections::{BTreeMap, HashMap, HashSet},
