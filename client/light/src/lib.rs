@@ -38,7 +38,7 @@ pub use genesis::genesis_hash;
 pub use isthmus_primitives::{BlockNumber, Hash, Header};
 pub use proof::{Proof, ProofError};
 pub use receipt::{
-	keep_until, needed, Content, EventProof, EventReceipt, KeeperEntry, KeeperProof, KeeperReceipt,
+	keep_until, Content, EventProof, EventReceipt, KeeperEntry, KeeperProof, KeeperReceipt,
 	PlacedEvent, Proved, Receipt, ReceiptError,
 };
 #[cfg(test)]

@@ -96,7 +96,7 @@ impl Proof {
 	/// # Errors
 	///
 	/// Returns [`ProofError::Incomplete`] unless all of it is proven.
-	pub fn parts(&self, keys: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, ProofError> {
+	pub fn needed(&self, keys: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, ProofError> {
 		let mut recorder = Recorder::<LayoutV1<Blake2Hasher>>::new();
 		{
 			let builder = TrieDBBuilder::new(&self.nodes, &self.root);
@@ -106,10 +106,10 @@ impl Proof {
 			}
 		}
 		let read = recorder.drain().into_iter().map(|node| node.data);
-		let mut parts: Vec<Vec<u8>> = read.collect();
-		parts.sort_unstable();
-		parts.dedup();
-		Ok(parts)
+		let mut needed: Vec<Vec<u8>> = read.collect();
+		needed.sort_unstable();
+		needed.dedup();
+		Ok(needed)
 	}
 
 	/// Returns all keys of the state that begin with `prefix`, in order.

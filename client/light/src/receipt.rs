@@ -14,7 +14,7 @@ mod event;
 mod keeper;
 
 pub use event::{EventProof, EventReceipt, PlacedEvent};
-pub use keeper::{needed, KeeperEntry, KeeperProof, KeeperReceipt};
+pub use keeper::{KeeperEntry, KeeperProof, KeeperReceipt};
 
 /// Why a receipt proves nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

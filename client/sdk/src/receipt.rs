@@ -7,7 +7,7 @@ use crate::{
 	proven::check_version, types::*, wait::Wait,
 };
 use codec::DecodeAll;
-use isthmus_light::{keep_until, needed, Finality, Hash, Header, Step, Steps};
+use isthmus_light::{keep_until, Finality, Hash, Header, Step, Steps};
 use isthmus_storage_proof::{periods, state::STORAGE_VERSION};
 use serde::Deserialize;
 use subxt::rpcs::rpc_params;
@@ -71,7 +71,7 @@ pub async fn receipt(client: &Client, event: &ProvenEvent) -> Result<EventReceip
 /// # Errors
 ///
 /// Returns [`Error::Receipt`] if the node's proofs are wrong, or if the account keeps no copy
-/// ([`ReceiptError::NoKeeper`]).
+/// ([`ReceiptError::NoKeeper`]), and the errors of [`kept`].
 pub async fn keeper_receipt(
 	client: &Client,
 	owner: &AccountId,
@@ -87,17 +87,13 @@ pub async fn keeper_receipt(
 	let head = steps.last().map_or(&first, |step| &step.header);
 	let keys = KeeperProof::keys(&owner.0, dataset, &keeper.0);
 	let parts = client.state_proof(&keys, head.hash().0.into()).await?;
-	let parts = needed(head.state_root, parts, &keys).map_err(ReceiptError::from)?;
+	let content = KeeperProof::new(head.state_root, owner.0, dataset, keeper.0, parts);
+	let content = content.map_err(ReceiptError::from)?;
 	let receipt = Receipt {
 		first,
 		voters,
 		steps,
-		content: KeeperProof {
-			owner: owner.0,
-			dataset,
-			keeper: keeper.0,
-			parts,
-		},
+		content,
 	};
 	kept(&receipt.clone().verify(Hash::from(client.genesis()))?)?;
 	Ok(receipt)

@@ -53,6 +53,33 @@ pub struct KeeperEntry {
 }
 
 impl KeeperProof {
+	/// Makes the proof from parts of the state with this root. Leaves out those that are not needed.
+	///
+	/// # Errors
+	///
+	/// Returns a [`ProofError`] if the parts do not prove the entries of [`keys`](Self::keys), and [`ProofError::Malformed`] if
+	/// they are more than 256, or have more than 256 KiB.
+	pub fn new(
+		root: Hash,
+		owner: Account,
+		dataset: DatasetId,
+		keeper: Account,
+		parts: Vec<Vec<u8>>,
+	) -> Result<Self, ProofError> {
+		if is_too_large(&parts) {
+			return Err(ProofError::Malformed);
+		}
+		let mut proof = Proof::new(root);
+		proof.add(parts);
+		let parts = proof.needed(&Self::keys(&owner, dataset, &keeper))?;
+		Ok(Self {
+			owner,
+			dataset,
+			keeper,
+			parts,
+		})
+	}
+
 	/// Returns the keys of the entries that are proven: of the keeper, of the version of the storage, and of the length of
 	/// periods.
 	pub fn keys(owner: &Account, dataset: DatasetId, keeper: &Account) -> [Vec<u8>; 3] {
@@ -84,7 +111,7 @@ impl Content for KeeperProof {
 		}
 		let mut proof = Proof::new(finalized.state_root);
 		proof.add(parts.iter().cloned());
-		if proof.parts(&keys)? != parts {
+		if proof.needed(&keys)? != parts {
 			return Err(ReceiptError::Malformed);
 		}
 		let [entry, version, period] = &keys;
@@ -104,23 +131,4 @@ impl Content for KeeperProof {
 /// Returns whether there are more parts of a state, or larger ones, than some entries need.
 fn is_too_large(parts: &[Vec<u8>]) -> bool {
 	parts.len() > MOST_PARTS || parts.iter().map(Vec::len).sum::<usize>() > MOST_BYTES
-}
-
-/// Returns those of some parts of a state that prove these entries, in the order of their bytes.
-///
-/// # Errors
-///
-/// Returns a [`ProofError`] if the entries are not proven, and [`ProofError::Malformed`] if there are more than 256 parts, or
-/// they have more than 256 KiB.
-pub fn needed(
-	root: Hash,
-	parts: Vec<Vec<u8>>,
-	keys: &[Vec<u8>],
-) -> Result<Vec<Vec<u8>>, ProofError> {
-	if is_too_large(&parts) {
-		return Err(ProofError::Malformed);
-	}
-	let mut proof = Proof::new(root);
-	proof.add(parts);
-	proof.parts(keys)
 }

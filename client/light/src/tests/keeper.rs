@@ -36,12 +36,7 @@ fn made_of(keeper: [u8; 32]) -> (Hash, KeeperReceipt) {
 		voters: honest.first_proof(),
 		first: honest.genesis.clone(),
 		steps: vec![honest.steps[0].clone(), newest],
-		content: KeeperProof {
-			owner: OWNER,
-			dataset: DATASET,
-			keeper,
-			parts: needed(state.root, state.prove(&keys), &keys).unwrap(),
-		},
+		content: KeeperProof::new(state.root, OWNER, DATASET, keeper, state.prove(&keys)).unwrap(),
 	};
 	(honest.genesis.hash(), receipt)
 }
@@ -132,12 +127,9 @@ fn parts_of_more_than_256_kib_are_not_looked_at() {
 	let keys = KeeperProof::keys(&OWNER, DATASET, &KEEPER);
 	let proof = state.prove(&keys);
 	let room = 256 * 1024 - proof.iter().map(Vec::len).sum::<usize>();
-	let with = |length| {
-		let parts = [proof.clone(), vec![vec![0xff; length]]].concat();
-		needed(state.root, parts, &keys)
-	};
+	let made = |parts| KeeperProof::new(state.root, OWNER, DATASET, KEEPER, parts);
+	let with = |length| made([proof.clone(), vec![vec![0xff; length]]].concat());
 	// What is not needed is left out.
-	let known = needed(state.root, proof.clone(), &keys);
-	assert_eq!(with(room), known);
+	assert_eq!(with(room), made(proof.clone()));
 	assert_eq!(with(room + 1), Err(ProofError::Malformed));
 }
