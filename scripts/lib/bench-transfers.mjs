@@ -22,7 +22,7 @@ const SENDERS = Array.from({ length: senders }, (_, index) => `//Sender//${index
 const FUNDS = 1_000_000_000_000_000n;
 /** How many nodes a network has, if one is measured, and the hash rate of each of them. */
 const [NODES, HASH_RATE] = [Number(process.env.NODES ?? 0), 1000];
-/** How many times as many transfers a second as the stock node ours should take. */
+/** By what factor our node should take more transfers a second than the stock node. */
 const TARGET = 1.2;
 
 /** The programs to measure. */
