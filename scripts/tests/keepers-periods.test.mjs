@@ -20,8 +20,8 @@ const timeout = 3_600_000;
 const skip = process.env.ISTHMUS_LONG !== '1' && 'only with scripts/test --all';
 const [DONE, FAILED] = [0, 1];
 const MIB = 2 ** 20;
-/** How many periods there are, and the number of blocks in each: enough for all transactions of the test in a period. */
-const [PERIODS, PERIOD] = [100, 12];
+/** How many periods there are, and the number of blocks in each, one in a second: enough for all transactions of a period. */
+const [PERIODS, PERIOD] = [100, 8];
 /** In how many of them the liar tries. Who misses twelve in a row may only leave. */
 const LIES = 8;
 /** A keeper gives up its place when it has missed this many periods in a row, to save a part of its deposit. */
