@@ -45,7 +45,7 @@ fn encrypted(cipher: &ObjectCipher, length: usize) -> Vec<u8> {
 	sealed.collect::<Vec<_>>().concat()
 }
 
-/// Checks that pieces are proven as the vectors say, and not with another path.
+/// Checks that pieces are proven with the paths of the vectors, and not with others.
 fn prove_pieces(object: &[u8], values: &[Value], proofs: &[Json]) {
 	let (whole, length) = (root(values).expect("there are chunks"), object.len() as u64);
 	for vector in proofs {
