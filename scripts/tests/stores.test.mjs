@@ -2,9 +2,11 @@
 // Tests the `isthmus` command with objects in a bucket of an S3 server that this project did not write, and on a web server.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash, randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -191,6 +193,19 @@ test('what is wrong with a store, or with its settings, is said', { timeout }, a
 	const { code, stderr } = await isthmus.run(store, { ...env, ...keys, AWS_PROFILE: 'school' });
 	assert.equal(code, 0, stderr);
 	assert.equal((await moto.list(BUCKET)).length, 1);
+});
+
+test('a stream goes to a bucket without a temporary file', { timeout }, async () => {
+	const owner = await producer('//StreamOwner');
+	await ok('dataset', 'locate', '0', `s3://${BUCKET}/stream`, ...owner.key);
+	const bytes = randomFillSync(Buffer.alloc(20_000_000));
+	spawnSync('mkfifo', [file('pipe')]);
+	env.TMPDIR = '/nowhere';
+	const [[stored]] = await Promise.all([ok('store', 'pipe', '--name', 'stream', ...owner.key), writeFile(file('pipe'), bytes)]);
+	assert.deepEqual([stored.location, stored.bytes], [`s3://${BUCKET}/stream`, bytes.length]);
+	await ok('fetch', owner.address, 'stream', '-o', 'stream-copy', ...owner.key);
+	delete env.TMPDIR;
+	assert.equal(sha(readFileSync(file('stream-copy'))), sha(bytes));
 });
 
 test('an interrupted sync of a folder goes on where it was', { timeout }, async () => {

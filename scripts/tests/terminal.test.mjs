@@ -1089,6 +1089,16 @@ describe('disks may be full, read-only or gone', () => cases([
 		mount: true,
 	},
 	{
+		name: 'the store of an object: the same command goes on',
+		script: `export ISTHMUS_KEY=//Packer; mount -t tmpfs -o size=50m none $STORE; head -c 38000000 /dev/zero > $STORE/ballast
+			head -c 24000000 /dev/urandom > full-1; isthmus store full-1 --object; [ $? = 1 ] || exit 9
+			rm $STORE/ballast; isthmus store full-1 --object --json > out || exit 8; grep -q '"resumed":true' out || exit 7
+			isthmus fetch //Packer full-1 -o - | cmp - full-1 && isthmus remove full-1 --objects --yes > out && ls -A $STORE`,
+		stdout: /^$/,
+		stderr: /^error: full-1: file:\/\/\S+: there is no space left: make room, and run the same command again\n/,
+		mount: true,
+	},
+	{
 		name: 'a stream that is kept in a full folder',
 		script: `${FULL} cat $BIG | TMPDIR=$PWD/disk isthmus store - --name disk-1`,
 		code: FAILED,

@@ -6,6 +6,7 @@ mod interrupted;
 mod marks;
 mod reading;
 mod store;
+mod vectors;
 
 use crate::{forget, Location, Object, Reader, Sent, Upload, UploadError};
 use isthmus_envelope::{object::CHUNK, EpochId, LeafKey, MasterSecret, RecordContext};
