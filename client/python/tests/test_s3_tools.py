@@ -160,7 +160,6 @@ def test_a_grant_that_expires_ends_reading(served: Served, shared: Shared, tmp_p
     assert listed.returncode != 0 and f"AccessDenied: {expired}".encode() in listed.stderr, listed.stderr.decode()
 
 
-@pytest.mark.long  # The gateway waits half a minute for the node.
 def test_a_dead_node_is_an_error_of_the_service(tmp_path: Path) -> None:
     node = Node(tmp_path)
     node.start()
