@@ -207,7 +207,11 @@ impl<'a> Upload<'a> {
 			return self.send(journal, source, length, progress).await;
 		}
 		let (source, counts) = Compressed::new(source, length);
-		let mut tell = |sent| progress(counts.of_value(sent));
+		let mut most = 0;
+		let mut tell = |sent| {
+			most = counts.of_value(sent).max(most);
+			progress(most);
+		};
 		let sent = self.send(journal, source, None, &mut tell).await;
 		sent.map_err(of_value)
 	}

@@ -14,7 +14,7 @@ const LENGTH: usize = 17 * CHUNK + 3;
 
 /// Checks that the store never saw two different texts at the same place of an object: with the same key and nonce, they
 /// would reveal each other.
-fn saw_nothing_twice(store: &Store) {
+pub(super) fn saw_nothing_twice(store: &Store) {
 	let mut seen = BTreeMap::new();
 	for (name, offset, bytes) in store.seen.lock().unwrap().iter() {
 		let before = seen.insert((name.clone(), *offset), bytes.clone());
