@@ -2,7 +2,8 @@
 
 // Tests owners on the lighter side of a split network, when a reader double-spends: on this side it asks for a few leaves, and
 // on the other, with the same transaction number, for all. After the split, the second request has the number of the first.
-// What the owner saw and approved is never what it grants to the second, and nothing is sealed before a request is final.
+// What the owner saw and approved is never what it grants to the second, and nothing is sealed before a request is final. A payment
+// on the lighter side, too, is reported with the block that stays.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -35,6 +36,8 @@ const TERM = 500;
 const REFUSED = 4;
 
 const accounts = identities(4).map(({ account }) => account);
+/** Who is paid: an account without a part in anything else. */
+const PAYEE = identities(7)[6];
 
 /** A node that notes the transactions that a program shows it. */
 async function recorder(url) {
@@ -47,6 +50,14 @@ async function recorder(url) {
 		return undefined;
 	});
 	return { node, shown };
+}
+
+/** Waits until a command exits. Returns its exit code, and the last line of each of its outputs. */
+async function ended(command) {
+	const last = {};
+	for (const name of ['stdout', 'stderr']) createInterface({ input: command[name] }).on('line', (line) => (last[name] = line));
+	const [code] = await once(command, 'close');
+	return { code, ...last };
 }
 
 /** A request with this scope, sealed to a key of its own. It is valid on any branch. */
@@ -86,7 +97,10 @@ test('an owner grants only final requests, and as it saw them', { timeout, skip 
 	let owner;
 	await step(t, network, 'a school offers up to four leaves to everyone', async () => {
 		[{ account: owner }] = await direct.ok('key', 'generate', 'school.key');
-		await light.submit(light.account('//Alice'), light.api.tx.balances.transferKeepAlive(owner, 1_000n * 10n ** 12n));
+		const [{ account: payer }] = await direct.ok('key', 'generate', 'payer.key');
+		for (const account of [owner, payer]) {
+			await light.submit(light.account('//Alice'), light.api.tx.balances.transferKeepAlive(account, 1_000n * 10n ** 12n));
+		}
 		await direct.ok('register', 'School', '--kind', 'school', ...key);
 		await direct.ok('dataset', 'create', 'marks', ...key);
 		writeFileSync(join(folder, 'marks'), 'Ada,97\n');
@@ -98,7 +112,20 @@ test('an owner grants only final requests, and as it saw them', { timeout, skip 
 
 	const seen = new Map();
 	let serve;
-	let authorize;
+	/** What comes of the answer to the first request, and of a payment that waits for finality. */
+	let authorized;
+	let paid;
+	/** The block of the lighter side that has the payment. */
+	let paidIn;
+	const isPayment = ({ method }) => method.method === 'transferKeepAlive' && method.args[0].toString() === PAYEE.account;
+	/** Returns the hash of the last block with the payment, of the last few at a node. */
+	const blockWithPayment = async ({ rpc }, client, from) => {
+		for (let { number } = await rpc.best(); number > from; number--) {
+			const hash = await rpc.hashAt(number);
+			if ((await client.api.rpc.chain.getBlock(hash)).block.extrinsics.some(isPayment)) return hash;
+		}
+		return undefined;
+	};
 	await step(t, network, 'split 2–2: the owner of the lighter side waits for finality', async (t) => {
 		await network.split([alice, bob], [charlie, dave]);
 		const nonces = await Promise.all(
@@ -124,7 +151,8 @@ test('an owner grants only final requests, and as it saw them', { timeout, skip 
 		}
 
 		serve = serving.start(['--json', 'serve', ...key]);
-		authorize = authorizing.start(['--json', 'authorize', '0', ...key]);
+		const authorize = authorizing.start(['--json', 'authorize', '0', ...key]);
+		authorized = ended(authorize);
 		const from = (await charlie.rpc.best()).number;
 		await charlie.rpc.bestFrom(from + SILENCE);
 		assert.deepEqual([serve.exitCode, authorize.exitCode], [null, null], 'both wait');
@@ -135,17 +163,18 @@ test('an owner grants only final requests, and as it saw them', { timeout, skip 
 		// An owner that does not wait for finality answers: the keys of these leaves are out, as docs/security.md says.
 		const [hasty] = await direct.ok('authorize', '1', '--confirmations', '1', ...key);
 		assert.deepEqual([hasty.grantee, hasty.scope.to], [rival.address, FEW.to]);
+		paid = ended(direct.start(['--json', 'transfer', PAYEE.account, '1', '--finalized', '--key', 'payer.key']));
+		paidIn = await until('the payment is in a block', () => blockWithPayment(charlie, light, from));
 		t.diagnostic(`the lighter side is at block ${(await charlie.rpc.best()).number}, the heavier one at ${(await alice.rpc.best()).number}`);
 	});
 
 	await step(t, network, 'healed: the numbers belong to other requests, and no one gets their keys', async () => {
-		const ended = Promise.all([once(authorize, 'close'), once(createInterface({ input: authorize.stderr }), 'line')]);
 		const top = (await alice.rpc.best()).number;
 		await network.connect(...network.members);
 		await network.finalizedFrom(top, network.members, HEALING);
-		const [[code], [line]] = await ended;
-		assert.equal(code, REFUSED, line);
-		assert.match(JSON.parse(line).error, /request 0 is no longer open as it was seen/);
+		const refused = await authorized;
+		assert.equal(refused.code, REFUSED, refused.stderr);
+		assert.match(JSON.parse(refused.stderr).error, /request 0 is no longer open as it was seen/);
 		assert.deepEqual(forAuthorize.shown, []);
 
 		const open = await requestsAt(light);
@@ -154,11 +183,20 @@ test('an owner grants only final requests, and as it saw them', { timeout, skip 
 			assert.notEqual(requestDigest(open.get(request)), seen.get(request));
 			// A person that saw the earlier one names what it saw.
 			const named = ['--digest', seen.get(request).slice(2, 18)];
-			const refused = await direct.refused(REFUSED, 'authorize', String(request), ...named, ...key);
-			assert.match(refused.error, /no longer open as it was seen/);
+			const { error } = await direct.refused(REFUSED, 'authorize', String(request), ...named, ...key);
+			assert.match(error, /no longer open as it was seen/);
 		}
 		const listed = await direct.ok('requests', ...key);
 		assert.deepEqual(listed.map(({ final, verdict }) => [final, verdict]), [[true, 'RangeTooLong'], [true, 'RangeTooLong']]);
+
+		// A payment whose block gave way is in another one, and that is the one that is reported.
+		const { code, stdout, stderr } = await paid;
+		assert.equal(code, 0, stderr);
+		const { block } = JSON.parse(stdout);
+		const hash = await alice.rpc.hashAt(block);
+		assert.ok((await heavy.api.rpc.chain.getBlock(hash)).block.extrinsics.some(isPayment));
+		assert.notEqual(hash, paidIn);
+		assert.ok(block <= (await alice.rpc.finalized()).number);
 
 		// The owner still serves: a request that meets its policy and is final, and nothing else.
 		const granted = once(createInterface({ input: serve.stdout }), 'line');

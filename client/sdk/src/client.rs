@@ -45,6 +45,9 @@ use tokio::{
 	time::{sleep, timeout},
 };
 
+/// The longest wait for a block before a dropped transaction is made again.
+const LATER_BEST: Duration = Duration::from_secs(60);
+
 /// A block's header.
 pub type Header = SubstrateHeader<H256>;
 
@@ -396,6 +399,20 @@ impl Client {
 			)
 			.await?;
 		Ok(Heads(heads))
+	}
+
+	/// Waits until a later block is the best one than the one that this client last looked at, but not for long: a node may rest.
+	/// For a transaction that the node dropped because of another one, which may be in no block yet.
+	pub(crate) async fn later_best(&self) -> Result<(), Error> {
+		let seen = self.0.best.lock().await.as_ref().map(|best| best.block());
+		let Some(seen) = seen else { return Ok(()) };
+		let later = async {
+			let mut heads = self.heads().await?;
+			while heads.next().await?.number as BlockNumber <= seen.number {}
+			Ok(())
+		};
+		let waited = timeout(LATER_BEST, self.patiently(Wait::Block, later)).await;
+		waited.unwrap_or(Ok(()))
 	}
 
 	/// Subscribes to the headers of the blocks that may bring something to this depth, from the newest on.

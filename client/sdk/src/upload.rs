@@ -259,6 +259,10 @@ impl<'a> Upload<'a> {
 			if attempts == ATTEMPTS {
 				return Err(error);
 			}
+			if matches!(error, Error::NotIncluded(_)) {
+				// If this fails, so does the next attempt.
+				let _ = self.client.later_best().await;
+			}
 		}
 	}
 

@@ -216,7 +216,12 @@ impl<'a> UploadFolder<'a> {
 			let total = folder.files.len();
 			progress.files((total - missing.len()) as u64, total as u64);
 			if let Some(error) = one_of(again) {
+				let is_dropped = matches!(error, Error::NotIncluded(_));
 				tries.next(error, missing.len() < count).await?;
+				if is_dropped {
+					// If this fails, so does the next try.
+					let _ = self.client.later_best().await;
+				}
 			}
 		}
 		let bytes = upload.entries.values().map(|entry| entry.length).sum();

@@ -58,6 +58,34 @@ async fn a_key_that_is_taken_is_refused() {
 	assert_eq!(records.len(), 1);
 }
 
+/// Another machine took the leaf. The reader of what is there now has the leaf's key, so no block may have the transaction.
+#[tokio::test]
+async fn a_store_at_a_leaf_that_was_taken_is_rejected_before_it_is_in_a_block() {
+	let client = connect().await;
+	let [school] = accounts(&client, ["//leaf-lost//school"]).await;
+	register(&client, &school).await;
+	store(&client, &school, place("first", 0, 0), b"first").await;
+	let funds = async || {
+		let best = client.best().await.unwrap();
+		best.funds(school.id()).await.unwrap()
+	};
+	let before = funds().await;
+	// The program that lost the leaf did not know of the other one when it chose it.
+	let late = client.store(&place("late", 0, 0), b"late").await.unwrap();
+	let rejected = client.submit(&school.account, &late).await.unwrap_err();
+	assert_eq!(
+		rejected.rejection(),
+		Some(Rejection::Overtaken),
+		"{rejected}"
+	);
+	assert_eq!(funds().await, before);
+	// The account goes on at once, and an upload finds another leaf.
+	let upload = Upload::new(&client, &school, place("late", 0, 0)).at_free_leaf();
+	let mut late = std::io::Cursor::new(&b"late"[..]);
+	let stored = upload.run(&mut late, 4, &mut ()).await.unwrap();
+	assert_eq!(stored.place.leaf, 1);
+}
+
 /// A client per program: they share only the lock file and the chain.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn programs_that_store_at_the_same_time_all_succeed() {
