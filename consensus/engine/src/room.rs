@@ -45,10 +45,11 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 			return Ok(());
 		}
 		let mut branches: HashMap<Hash, Branch> = HashMap::new();
+		let mut roots = HashMap::new();
 		for leaf in leaves {
 			let standing = self.chain().standing(leaf)?;
 			let branch = branches
-				.entry(self.ancestor(leaf, number)?)
+				.entry(self.root(leaf, number, &mut roots)?)
 				.or_insert(Branch {
 					leaves: Vec::new(),
 					best: standing,
@@ -65,7 +66,7 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 		}
 		let best = blockchain.info().best_hash;
 		if blockchain.number(best)?.is_some_and(|of| of >= number) {
-			branches.remove(&self.ancestor(best, number)?);
+			branches.remove(&self.root(best, number, &mut roots)?);
 		}
 		let newest = branches.values().map(|branch| branch.newest).max();
 		branches.retain(|_, branch| Some(branch.newest) != newest);
@@ -82,14 +83,30 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 		}
 	}
 
-	/// Returns a block's ancestor with this number, or the block itself.
-	fn ancestor(&self, block: Hash, number: BlockNumber) -> Result<Hash, CheckError> {
+	/// Returns a block's ancestor with this number, or the block itself. `roots` has the ancestors of all blocks on the
+	/// way that were looked at before: the branches have most of their blocks in common.
+	fn root(
+		&self,
+		block: Hash,
+		number: BlockNumber,
+		roots: &mut HashMap<Hash, Hash>,
+	) -> Result<Hash, CheckError> {
 		let blockchain = self.backend().blockchain();
-		let mut at = blockchain.header_metadata(block)?;
-		while at.number > number {
-			at = blockchain.header_metadata(at.parent)?;
-		}
-		Ok(at.hash)
+		let mut way = Vec::new();
+		let mut next = block;
+		let root = loop {
+			if let Some(root) = roots.get(&next) {
+				break *root;
+			}
+			way.push(next);
+			let at = blockchain.header_metadata(next)?;
+			if at.number <= number {
+				break at.hash;
+			}
+			next = at.parent;
+		};
+		roots.extend(way.into_iter().map(|hash| (hash, root)));
+		Ok(root)
 	}
 
 	/// Removes a branch from its leaves down to its root, the block with this number.
