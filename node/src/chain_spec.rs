@@ -155,12 +155,14 @@ struct Outline {
 	_code_substitutes: Option<IgnoredAny>,
 }
 
-/// A genesis in its plain or in its raw form. Others, and unknown ones, are left to `sc_chain_spec`.
+/// A genesis in its plain or in its raw form. A hash of its state is left to `sc_chain_spec`, which refuses it.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Genesis {
 	runtime_genesis: Option<RuntimeGenesis>,
 	raw: Option<RawGenesis>,
+	#[serde(rename = "stateRootHash")]
+	_state_root_hash: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -244,7 +246,9 @@ fn from_file(path: &str) -> Result<ChainSpec, SpecError> {
 		Some(rest) => rest.to_vec(),
 		None => text,
 	};
-	let outline = serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
+	let outline: Outline =
+		serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
+	check_forms(&outline).map_err(malformed)?;
 	check_superuser(path, &outline)?;
 	check_changes(path, &outline)?;
 	check_verifiers(path, outline)?;
@@ -270,6 +274,19 @@ impl Genesis {
 		let plain = self.runtime_genesis.as_ref()?;
 		plain.patch.as_ref().or(plain.config.as_ref())
 	}
+}
+
+/// Checks that a genesis has one form. Of several, other code might take another one than the checks here.
+fn check_forms(Outline { genesis, .. }: &Outline) -> Result<(), String> {
+	let plain = genesis.runtime_genesis.as_ref();
+	let forms = match plain {
+		Some(_) if genesis.raw.is_some() => "`runtimeGenesis` and `raw`",
+		Some(plain) if plain.patch.is_some() && plain.config.is_some() => "`patch` and `config`",
+		_ => return Ok(()),
+	};
+	Err(format!(
+		"its genesis has both {forms}: leave one of them out"
+	))
 }
 
 /// Checks the changes of the rules. Those of a raw genesis are checked when its chain is opened.

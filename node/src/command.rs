@@ -9,12 +9,12 @@ use crate::{
 	service,
 };
 use polkadot_sdk::*;
-use sc_cli::{CliConfiguration, SubstrateCli};
-use sc_service::Configuration;
+use sc_cli::{CliConfiguration, PurgeChainCmd, SubstrateCli};
+use sc_service::{Configuration, DatabaseSource};
 use sp_blockchain::HeaderBackend;
 use std::{
 	ffi::OsString,
-	io::{stdout, Write},
+	io::{stderr, stdout, Write},
 	path::Path,
 };
 
@@ -157,20 +157,34 @@ fn run_command(cli: &Cli, command: Command) -> sc_cli::Result<()> {
 			database::check_present(&runner.config().database).map_err(application)?;
 			runner.with_chain(|client, _| async move { cmd.run(&client).map_err(application) })
 		}
-		Command::PurgeChain(mut cmd) => prepare(cli, &cmd)?.with_config(|config| {
-			database::check_unused(&config.database).map_err(application)?;
-			if !cmd.yes {
-				database::confirm_purge(&config.database)?;
-				cmd.yes = true;
-			}
-			cmd.run(config.database)
-		}),
+		Command::PurgeChain(cmd) => {
+			prepare(cli, &cmd)?.with_config(|config| purge(cmd, config.database))
+		}
 		Command::ChainInfo(cmd) => prepare(cli, &cmd)?.with_config(|config| {
 			database::check_present(&config.database).map_err(application)?;
 			cmd.run::<isthmus_primitives::Block>(&config)?;
 			writeln!(stdout()).map_err(Into::into)
 		}),
 	}
+}
+
+/// Deletes a database, if there is one and that is wanted.
+fn purge(mut cmd: PurgeChainCmd, database: DatabaseSource) -> sc_cli::Result<()> {
+	database::check_unused(&database).map_err(application)?;
+	if let Some(folder) = database::nothing_to_purge(&database) {
+		// If nothing can be written, the exit code says it, too.
+		let _ = writeln!(
+			stderr(),
+			"there is no database in {}, so nothing is deleted",
+			folder.display()
+		);
+		return Ok(());
+	}
+	if !cmd.yes {
+		database::confirm_purge(&database)?;
+		cmd.yes = true;
+	}
+	cmd.run(database)
 }
 
 /// Wraps an error of this project's crates for the command line.

@@ -9,7 +9,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { contentHash, EncryptionKeyPair, MasterSecret } from './envelope.mjs';
+import { contentHash, EncryptionKeyPair, encryptValue, MasterSecret } from './envelope.mjs';
 import { utf8 } from './envelope/common.mjs';
 import { firstChunkWithAnyKey } from './envelope/record.mjs';
 import { forgery, replaced } from './forgery.mjs';
@@ -320,6 +320,51 @@ async function replayedGrant(world, other) {
 	});
 }
 
+/** A value that another machine of the owner meant for a leaf that was taken meanwhile, in the hands of a reader of that leaf. */
+async function refusedStore(world) {
+	const attempts = new Attempts();
+	const { client, school } = world;
+	const { api, genesis } = client;
+	const { chain } = api.rpc;
+	const owner = school.address;
+	const [key, context] = [recordKey('refused'), client.recordContext(owner, recordKey('refused'))];
+	const value = Buffer.from('meant for no one yet');
+	const root = await World.master.epochRoot({ genesis, owner: school.publicKey, dataset: 0, epoch: 0 });
+	const sealedFor = async (leaf) => {
+		const sealed = await encryptValue(await root.leafKey(leaf), context, value);
+		return { sealed, call: api.tx.dataSharing.store(hex(key), 0, 0, leaf, hex(sealed)) };
+	};
+	const first = (await chain.getHeader()).number.toNumber() + 1;
+	const late = await sealedFor(1);
+	await attempts.refused('a store at a leaf that is taken', 'LeafTaken', () => client.submit(school, late.call));
+	await attempts.refused('the refused bytes, by their hash', /not found/i, () =>
+		client.fetchValue(contentHash(late.sealed)),
+	);
+	const stored = await sealedFor(4);
+	await attempts.succeeds('the same value at a free leaf', () => client.submit(school, stored.call));
+	const keys = await world.keys();
+	for (const leaf of [1, 2]) {
+		const what = `the key of leaf ${leaf} on what was stored at leaf 4 instead`;
+		await world.tryKey(attempts, what, await keys.leafKey(leaf), key, stored.sealed);
+	}
+	let inBlocks = 0;
+	const best = (await chain.getHeader()).number.toNumber();
+	for (let number = first; number <= best; number++) {
+		const block = (await chain.getBlock(await chain.getBlockHash(number))).toHex();
+		if (block.includes(Buffer.from(late.sealed).toString('hex'))) inBlocks += 1;
+	}
+	if (inBlocks > 0) attempts.wrong.push('the refused bytes are in a block, and the reader of their leaf can open them');
+	return attempts.outcome({
+		attack: 'refused-store',
+		title: 'A store that lost its leaf',
+		promise: 'Only readers whom the owner authorised can open the data (III.C, Figure 3).',
+		observed:
+			'The node refuses it, and no block has it: the readers of the leaf do not get the bytes that they could open. Their'
+			+ ' keys do not open the same value at another leaf.',
+		figures: { in_blocks: inBlocks },
+	});
+}
+
 /** A reader whose grant was revoked. */
 async function revokedReader(world) {
 	const attempts = new Attempts();
@@ -463,6 +508,7 @@ export async function attackData(folder, report) {
 		report(await unauthorisedQuery(world, other));
 		report(await replayedExtrinsic(world, other, receipts));
 		report(await replayedGrant(world, other));
+		report(await refusedStore(world));
 		report(await revokedReader(world));
 	} finally {
 		for (const world of worlds) await world.stop();

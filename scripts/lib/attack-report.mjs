@@ -33,6 +33,7 @@ const ORDER = [
 	'replayed-extrinsic',
 	'replayed-grant',
 	'unauthorised-query',
+	'refused-store',
 	'revoked-reader',
 ];
 

@@ -39,6 +39,7 @@ test('every attack is carried out, and every defence holds', { timeout: 1_800_00
 		'Replayed transactions',
 		'Replayed grants',
 		'Query without authorisation',
+		'A store that lost its leaf',
 		'Reader after revoking',
 	]) {
 		assert.ok(stdout.includes(`\n| ${title} | `), `${title} is missing in:\n${stdout}`);

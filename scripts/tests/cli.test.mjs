@@ -572,7 +572,7 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 			['arrived', 'bytes', 'chunks', 'dataset', 'epoch', 'firstBlock', 'key', 'lastBlock', 'leaf', 'name', 'root']],
 		[ask, ['block', 'condition', 'request']],
 		[['requests', ...owner.key],
-			['code', 'consumer', 'firm', 'offer', 'owner', 'purpose', 'request', 'scope', 'term', 'validUntil', 'verdict'], { scope }],
+			['code', 'consumer', 'digest', 'final', 'firm', 'offer', 'owner', 'purpose', 'request', 'scope', 'term', 'validUntil', 'verdict'], { scope }],
 		[['authorize', '--to', uri, '--leaves', '0..1', ...owner.key],
 			['block', 'condition', 'expiry', 'grant', 'grantee', 'paid', 'scope', 'until'], { scope }],
 		[['list', 'received', ...key],
@@ -786,7 +786,11 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	assert.match((await refused(REFUSED, ...ask('0..4'))).hint, new RegExp(`--cancel ${request}$`));
 	const [pending] = await ok('requests', ...school);
 	assert.deepEqual([pending.request, pending.purpose, pending.offer], [request, 'a study', '2500000000000']);
-	const [granted] = await ok('authorize', String(request), ...school);
+	// What was seen of the request is what is granted.
+	const named = (digest) => ['authorize', String(request), '--digest', digest, ...school];
+	assert.match((await refused(USAGE, ...named(pending.digest.slice(0, 17)))).error, /16 to 64 hexadecimal digits/);
+	assert.match((await refused(REFUSED, ...named('0123456789abcdef'))).error, /no longer open as it was seen/);
+	const [granted] = await ok(...named(pending.digest.slice(2, 18)));
 	assert.equal(granted.paid, '2500000000000');
 	const [fetched] = await ok(...fetch, 'out');
 	assert.equal(fetched.bytes, 300_000);

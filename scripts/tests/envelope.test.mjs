@@ -42,6 +42,7 @@ import {
 	SUITE_XWING,
 	TAG_LEN,
 } from '../lib/envelope.mjs';
+import { HIDDEN } from '../lib/envelope/common.mjs';
 import { sealGrantWith } from '../lib/envelope/grant.mjs';
 import { cryptoKeyPairOf, SUITES } from '../lib/envelope/keys.mjs';
 import { objectWithAnyKey, SEALED_CHUNK } from '../lib/envelope/object.mjs';
@@ -123,6 +124,23 @@ test('folders are encoded and decoded', async () => {
 	for (const v of files.refusedFolders) {
 		assert.throws(() => folderFromBytes(bytes(v.bytes)), { name: v.error }, v.case);
 	}
+});
+
+test('the characters that hide text are those of the Rust crate', () => {
+	const source = readFileSync(new URL('../../primitives/sharing/src/text.rs', import.meta.url), 'utf8');
+	const listed = [...source.matchAll(/0x([0-9a-f]+)(?:\.\.=0x([0-9a-f]+))?/g)].flatMap(([, first, last]) => {
+		const [from, to] = [first, last ?? first].map((digits) => Number.parseInt(digits, 16));
+		return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+	});
+	assert.ok(listed.length > 100);
+	const hidden = new RegExp(`[${HIDDEN}]`, 'u');
+	const found = [];
+	for (let code = 0; code <= 0x10ffff; code++) if (hidden.test(String.fromCodePoint(code))) found.push(code);
+	assert.deepEqual(found, listed);
+	// Where Unicode has no character yet, a path may have one.
+	const [executable, folder, key] = [false, false, new Uint8Array(32)];
+	const file = { path: 'a\u2065b', executable, folder, length: 1, key, hash: key };
+	assert.deepEqual(folderFromBytes(folderToBytes([file])), [file]);
 });
 
 test('lists of packed folders are encoded and decoded', () => {

@@ -142,7 +142,7 @@ async function hasAReceipt(owner, keeper, block) {
 	assert.equal(none.code, REFUSED);
 	assert.match(none.stderr, /keeps no copy of dataset 0/);
 	assert.equal((await run('receipt', '7', ...of)).code, USAGE);
-	// light.test.mjs flips all bits of a receipt that is always the same.
+	// The tests of client/light flip all bits of a receipt that is always the same.
 	const flipped = receipt.slice();
 	flipped[receipt.length - 5] ^= 1;
 	writeFileSync(path, flipped);

@@ -280,16 +280,44 @@ test('only a node on this machine can be trusted without proofs', { timeout }, a
 	assert.ok(!asked.includes('isthmus_finalityProof'));
 });
 
-test('a verified read costs one request more, and less than 20 KiB', { timeout }, async () => {
-	const received = new Map();
+/** Reads the record, and returns what that cost: requests, round trips one after the other, and bytes of answers by method. */
+async function costOf(...args) {
+	const asked = [];
+	const bytes = new Map();
+	/** How many round trips are over. */
+	let rounds = 0;
+	liar.setKeep((method) => {
+		asked.push({ method, round: rounds + 1 });
+		return undefined;
+	});
 	liar.setLie((method, _params, result) => {
-		received.set(method, (received.get(method) ?? 0) + JSON.stringify(result ?? null).length);
+		const request = asked.find((request) => request.method === method && !request.answered);
+		request.answered = true;
+		rounds = Math.max(rounds, request.round);
+		bytes.set(method, (bytes.get(method) ?? 0) + JSON.stringify(result ?? null).length);
 		return result;
 	});
-	const read = await run(fetchMarks);
-	assert.equal(read.code, DONE, read.stderr);
+	const read = await run([...fetchMarks, ...args]);
+	liar.setKeep(() => undefined);
+	liar.tellTruth();
+	assert.deepEqual([read.code, read.stdout], [DONE, TRUTH], read.stderr);
+	const sum = [...bytes.values()].reduce((sum, count) => sum + count);
+	return { requests: asked.length, rounds, sum, bytes };
+}
+
+test('a verified read costs at most one round trip and 20 KiB more than one of a trusted node', { timeout }, async (t) => {
+	const trusted = await costOf('--trust-node');
+	const verified = await costOf();
+	const { requests, rounds, sum } = verified;
+	t.diagnostic(`verified: ${requests} requests, ${rounds} round trips, ${sum} bytes`);
+	t.diagnostic(`trusted: ${trusted.requests} requests, ${trusted.rounds} round trips, ${trusted.sum} bytes`);
+	assert.ok(!trusted.bytes.has('isthmus_finalityProof') && verified.bytes.has('isthmus_finalityProof'));
+	assert.ok(requests <= trusted.requests + 1, `${requests} requests instead of ${trusted.requests}`);
+	assert.ok(rounds <= trusted.rounds + 1, `${rounds} round trips instead of ${trusted.rounds}`);
+	assert.ok(sum <= trusted.sum + 20 * 1024, `${sum} bytes instead of ${trusted.sum}`);
+	// All proofs together, with that of the state, which a trusted node is asked for too, are not longer either.
 	const proofs = ['isthmus_finalityProof', 'isthmus_genesisProof', 'state_getReadProof'];
-	const bytes = proofs.map((method) => received.get(method) ?? 0);
-	assert.ok(bytes.every((count) => count > 0), String(bytes));
-	assert.ok(bytes.reduce((sum, count) => sum + count) < 20 * 1024, String(bytes));
+	const lengths = proofs.map((method) => verified.bytes.get(method) ?? 0);
+	assert.ok(lengths.every((length) => length > 0), String(lengths));
+	assert.ok(lengths.reduce((sum, length) => sum + length) < 20 * 1024, String(lengths));
 });

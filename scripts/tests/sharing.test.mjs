@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { parse } from '../lib/conditions.mjs';
-import { EncryptionKeyPair, Header, MasterSecret, MAX_CHUNK_SIZE, TAG_LEN } from '../lib/envelope.mjs';
+import { contentHash, EncryptionKeyPair, encryptValue, Header, MasterSecret, MAX_CHUNK_SIZE, TAG_LEN } from '../lib/envelope.mjs';
 import { firstChunkWithAnyKey } from '../lib/envelope/record.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { cidOf, Client, hex, QUERY_REFUSALS, Receipt, recordKey, requestDigest } from '../lib/sharing.mjs';
@@ -122,6 +122,66 @@ test("a grant's keys open nothing outside its range", { timeout }, async () => {
 	await assert.rejects(client.openKeys(thief), { name: 'DoesNotOpen' });
 });
 
+/** Encrypts a value for a leaf of the school's dataset. Returns the ciphertext, and the call that stores it there. */
+async function sealedFor(leaf, key, text) {
+	const root = await master.epochRoot(client.epochId(school.publicKey, { dataset: 0, epoch: 0 }));
+	const context = client.recordContext(school.address, key);
+	const sealed = await encryptValue(await root.leafKey(leaf), context, Buffer.from(text));
+	return { sealed, call: calls.store(hex(key), 0, 0, leaf, hex(sealed)) };
+}
+
+/** Returns whether the ciphertext is in a block from number `first` on, or in the node's pool. */
+async function isPublic(sealed, first) {
+	const { author, chain } = client.api.rpc;
+	const bytes = Buffer.from(sealed).toString('hex');
+	const texts = (await author.pendingExtrinsics()).map((extrinsic) => extrinsic.toHex());
+	const best = (await chain.getHeader()).number.toNumber();
+	for (let number = first; number <= best; number++) {
+		texts.push((await chain.getBlock(await chain.getBlockHash(number))).toHex());
+	}
+	return texts.some((text) => text.includes(bytes));
+}
+
+test("a store at a leaf that is taken is in no block, and a reader of the leaf cannot open it", { timeout }, async () => {
+	const [caller, owner] = [company.address, school.address];
+	const keys = await client.openKeys({ caller, owner, answer: await client.query(caller, owner, KEYS[1]), pair });
+	const late = recordKey('payroll');
+	const { sealed, call } = await sealedFor(1, late, 'payroll');
+	// Who sees the ciphertext can open it: the company has the leaf's key, for what is stored there.
+	assert.equal(Buffer.from(await client.decrypt(await keys.leafKey(1), owner, late, sealed)).toString(), 'payroll');
+	const first = (await client.api.rpc.chain.getHeader()).number.toNumber() + 1;
+	const before = await state();
+	await assert.rejects(client.submit(school, call), { name: 'LeafTaken', message: /^[A-Z].*\.$/ });
+	assert.equal(await state(), before);
+	// The program encrypts it again for a leaf that is free. The neighbour's key does not open that.
+	const again = await sealedFor(20, late, 'payroll');
+	await client.submit(school, again.call);
+	assert.ok(await isPublic(again.sealed, first), 'what is stored is found');
+	assert.ok(!(await isPublic(sealed, first)), 'what was refused is not');
+	await assert.rejects(client.fetchValue(contentHash(sealed)), /not found/i);
+	const stored = await client.fetchValue((await client.query(owner, owner, late)).contentHash);
+	await assert.rejects(client.query(caller, owner, late), { name: 'OutOfRange' });
+	for (const leaf of [1, 2]) {
+		const key = await keys.leafKey(leaf);
+		await assert.rejects(client.decrypt(key, owner, late, stored), { name: 'WrongKey' });
+		const forced = firstChunkWithAnyKey(key, client.recordContext(owner, late), stored);
+		await assert.rejects(forced, { name: 'NotAuthentic' });
+	}
+});
+
+test('of two machines that store at one leaf at once, one is in a block', { timeout }, async () => {
+	const both = await Promise.all(['one', 'two'].map((name) => sealedFor(21, recordKey(`machine ${name}`), name)));
+	const first = (await client.api.rpc.chain.getHeader()).number.toNumber() + 1;
+	const outcomes = await Promise.allSettled(both.map(({ call }) => client.submit(school, call)));
+	assert.equal(outcomes[0].status, 'fulfilled', outcomes[0].reason);
+	// The pool may have had both before the block: then the block's author leaves the second one out.
+	assert.match(outcomes[1].reason?.name ?? 'it was stored, too', /^(LeafTaken|Invalid)$/);
+	// The account goes on.
+	await client.submit(school, (await sealedFor(22, recordKey('machine three'), 'three')).call);
+	assert.ok(await isPublic(both[0].sealed, first));
+	assert.ok(!(await isPublic(both[1].sealed, first)));
+});
+
 test('an unknown value is not found', { timeout }, async () => {
 	const nothing = new Uint8Array(32);
 	assert.match(cidOf(nothing), /^bafk2bzace/);
@@ -153,7 +213,6 @@ test('bad input is refused, each with its own error, and changes nothing', { tim
 		[s, calls.store(newKey, 7, 0, 9, value), 'UnknownDataset'],
 		[s, calls.store(newKey, 0, 1, 9, value), 'NotCurrentEpoch'],
 		[s, calls.store(hex(KEYS[0]), 0, 0, 9, value), 'KeyTaken'],
-		[s, calls.store(newKey, 0, 0, 3, value), 'LeafTaken'],
 		[s, calls.store(newKey, 0, 0, 9, '0x'), 'EmptyValue'],
 		[s, calls.store(newKey, 0, 0, 9, `0x${'00'.repeat(largest() + 1)}`), 'ValueTooLong'],
 		[s, calls.removeRecord(newKey), 'UnknownRecord'],

@@ -5,13 +5,16 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { contentHash, EncryptionKeyPair, MasterSecret } from '../lib/envelope.mjs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ApiPromise } from '@polkadot/api';
+import { contentHash, EncryptionKeyPair, MasterSecret, openGrant, Range } from '../lib/envelope.mjs';
 import { forgery, replaced } from '../lib/forgery.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
+import { LyingProvider } from '../lib/lying-provider.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { randomNumbers } from '../lib/random.mjs';
 import { lieAbout, texts } from '../lib/random-lies.mjs';
-import { cidOf } from '../lib/sharing/encoding.mjs';
+import { cidOf, fromHex } from '../lib/sharing/encoding.mjs';
 import { Verified } from '../lib/sharing/proven.mjs';
 import { Client, hex, recordKey } from '../lib/sharing.mjs';
 
@@ -21,9 +24,20 @@ const [TRUTH, LIE] = ['name,mark\nAda,97\n', 'name,mark\nAda,12\n'].map((text) =
 const KEY = recordKey('marks');
 const SCOPE = { dataset: 0, epoch: 0, from: 0, to: 4 };
 /** How many random lies are told. `scripts/test --all` tells all. */
-const LIES = process.env.ISTHMUS_LONG === '1' ? 10_000 : 2_000;
+const LONG = process.env.ISTHMUS_LONG === '1';
+const LIES = LONG ? 10_000 : 2_000;
+/** How many are told to whole calls of the client. */
+const LIES_TO_CALLS = LONG ? 10_000 : 500;
+/** How long a call may wait for something that a false answer promises, in milliseconds. */
+const PATIENCE = 2000;
 /** The names of errors that a client gives for what a node does not prove. */
 const REFUSALS = ['NotFinal', 'WrongGenesis', 'Rollback', 'BadProof', 'Malformed', 'UnknownStorage'];
+/**
+ * What else a whole call may end with: bytes without their hash, a request that is said to end, a wait for a block, and the
+ * errors with which `@polkadot/api` refuses an answer that it cannot read. A refused query is none of these: a client that
+ * is told of one without a proof goes on.
+ */
+const OTHER_ENDS = ['WrongContent', 'EndsTooSoon', 'Waits', 'waits', 'Error', 'TypeError'];
 
 const master = MasterSecret.generate();
 const pair = EncryptionKeyPair.generate();
@@ -171,4 +185,134 @@ test('random lies over a whole session are never accepted', { timeout }, async (
 	for (const name of seen.keys()) assert.ok(REFUSALS.includes(name), `refused as ${name}`);
 	// Some lies are about what the client knows already.
 	assert.ok(unchanged < 0.8 * LIES, `${unchanged} lies changed nothing`);
+});
+
+/** A client whose connection lies. What it knows of the chain's finality begins at the first block. */
+class Lied extends Client {
+	#provider;
+
+	constructor(api, provider) {
+		super();
+		this.api = api;
+		this.#provider = provider;
+		this.genesis = honest.genesis;
+	}
+
+	async rpc(method, ...params) {
+		return this.#provider.send(method, params);
+	}
+}
+
+/** Checks a transaction that grants a range: it is for the company and the range, and sealed to the key, of this request or grant. */
+async function checkGrant(transaction, asked, given) {
+	const { method } = honest.api.createType('Extrinsic', transaction);
+	assert.equal(`${method.section}.${method.method}`, 'dataSharing.addAuthorize');
+	const [grantee, granted, expiry, until, sealedKeys, answered] = method.args;
+	assert.equal(grantee.toString(), company.address);
+	const { scope, request, own } = answered.isSome ? asked : given;
+	const { dataset, epoch, from, to } = granted;
+	assert.deepEqual([dataset, epoch, from, to].map((part) => part.toNumber()), [scope.dataset, scope.epoch, scope.from, scope.to]);
+	assert.ok(until.isNone);
+	assert.deepEqual(answered.isSome ? answered.unwrap().id.toNumber() : null, request);
+	const id = honest.epochId(school.publicKey, scope);
+	const entry = { grantee: company.publicKey, range: new Range(scope.from, scope.to), expiry: expiry.toNumber() };
+	await openGrant(own, id, entry, fromHex(sealedKeys.toHex()));
+}
+
+test('random lies to whole calls are never accepted', { timeout }, async (t) => {
+	// The API prints each answer that it cannot read.
+	t.mock.method(console, 'error', () => undefined);
+	t.mock.method(console, 'warn', () => undefined);
+	const asked = { scope: { ...SCOPE, to: 3 }, own: EncryptionKeyPair.generate() };
+	const key = await asked.own.publicKey();
+	const receipt = await honest.requestAccess(company, school.address, asked.scope, { purpose: 'a study', term: 100, key });
+	await honest.finalized(receipt);
+	asked.request = receipt.event('dataSharing', 'AccessRequested').request.toNumber();
+	const given = { scope: { ...SCOPE, to: 2 }, own: pair, request: null };
+	const grant = ({ scope, request }) => (client) =>
+		client.authorize(school, master, company.address, scope, { term: 100, request });
+	const deeds = [
+		{ name: 'read', act: (client) => client.read(company, pair, school.address, KEY) },
+		{ name: 'authorize', act: grant(given), sends: true },
+		{ name: 'answer', act: grant(asked), sends: true },
+	];
+
+	const provider = new LyingProvider(node.url);
+	const api = await ApiPromise.create({ provider, noInitWarn: true });
+	t.after(() => api.disconnect());
+	provider.record();
+	/** Does something with a client that knows nothing yet. Returns the name of what came of it; a lie changes nothing else. */
+	const outcomeOf = async ({ act, sends = false }) => {
+		provider.kept.length = 0;
+		const late = new AbortController();
+		const ended = act(new Lied(api, provider)).then(
+			(value) => {
+				if (sends) return 'accepted';
+				assert.deepEqual(Uint8Array.from(value), TRUTH);
+				return 'unchanged';
+			},
+			(error) => {
+				if (error.code === 'ERR_ASSERTION') throw error;
+				return error.name;
+			},
+		);
+		const outcome = await Promise.race([ended, sleep(PATIENCE, 'waits', { signal: late.signal })]);
+		late.abort();
+		// Also of an earlier call, which waited for too long.
+		for (const transaction of provider.kept) await checkGrant(transaction, asked, given);
+		return provider.kept.length > 0 ? 'unchanged' : outcome;
+	};
+
+	const [own, other] = [(await EncryptionKeyPair.generate().publicKey()).toBytes(), honest.account('//Dave')];
+	const keys = [(await pair.publicKey()).toBytes(), key.toBytes()];
+	const swaps = [...keys.map((each) => [each, own]), [company.publicKey, other.publicKey]];
+	const [corpus, earlier, answers] = [[], new Map(), []];
+	for (const deed of deeds) {
+		let count = 0;
+		provider.setLie((method, result) => {
+			count++;
+			corpus.push(...texts(result).filter((text) => text.length < 20_000));
+			earlier.set(method, [...(earlier.get(method) ?? []), result]);
+			return result;
+		});
+		assert.equal(await outcomeOf(deed), 'unchanged', `${deed.name} works with an honest node`);
+		answers.push(count);
+	}
+	const random = randomNumbers(16);
+	const tallies = Object.fromEntries(deeds.map(({ name }) => [name, {}]));
+	let [told, drawn] = [0, 0];
+	for (; told < LIES_TO_CALLS; drawn++) {
+		assert.ok(drawn <= 2 * LIES_TO_CALLS, `of ${drawn} lies, only ${told} were told`);
+		const at = random(deeds.length);
+		let left = random(answers[at]);
+		let said = null;
+		provider.setLie((method, result) => {
+			if (left-- !== 0) return result;
+			const swapped = replaced(result, swaps);
+			const others = earlier.get(method) ?? [];
+			let lie = lieAbout(result, random, corpus);
+			if (JSON.stringify(swapped) !== JSON.stringify(result) && random(3) > 0) lie = swapped;
+			else if (random(4) === 0 && others.length > 0) lie = others[random(others.length)];
+			said = { method, lie };
+			return lie;
+		});
+		try {
+			const outcome = await outcomeOf(deeds[at]);
+			if (said === null) continue;
+			told++;
+			const tally = tallies[deeds[at].name];
+			tally[outcome] = (tally[outcome] ?? 0) + 1;
+		} catch (error) {
+			const message = `lie ${drawn} to ${deeds[at].name}: ${error.message}: ${JSON.stringify(said)?.slice(0, 500)}`;
+			throw new Error(message, { cause: error });
+		}
+	}
+	t.diagnostic(`${told} lies told of ${drawn}: ${JSON.stringify(tallies)}`);
+	for (const { name } of deeds) {
+		const { unchanged = 0, accepted = 0, ...failed } = tallies[name];
+		assert.equal(accepted, 0, `${name} ended as if its transaction were in a block`);
+		for (const end of Object.keys(failed)) assert.ok([...REFUSALS, ...OTHER_ENDS].includes(end), `${name} ended as ${end}`);
+		const failures = Object.values(failed).reduce((sum, count) => sum + count, 0);
+		assert.ok(unchanged > 0 && failures > 0, `${name}: ${JSON.stringify(tallies[name])}`);
+	}
 });

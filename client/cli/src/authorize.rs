@@ -2,6 +2,7 @@
 //! `isthmus authorize`: grants a reader access to a range, in answer to a request or without one.
 
 use crate::{
+	confirm::confirm,
 	context::Context,
 	dataset,
 	describe::{self, no_epoch},
@@ -9,12 +10,14 @@ use crate::{
 	options::Options,
 	report::Lines,
 	stderr::tell,
-	text::{account, condition, day, end, good_while, Amount, Range},
+	text::{
+		account, condition, day, digest_start, end, good_while, short_digest, stated, Amount, Range,
+	},
 };
 use isthmus_sdk::{
 	sharing::{self, Given},
-	AccountId, BlockNumber, Condition, DatasetId, Depth, Epoch, Error as SdkError, Event, GrantId,
-	Identity, Leaves, RequestId, Scope, Seconds, State, Terms,
+	to_hex, AccountId, BlockNumber, Condition, DatasetId, Depth, Epoch, Error as SdkError, Event,
+	GrantId, Identity, Leaves, Request, RequestId, Scope, Seconds, State, Terms,
 };
 use serde::Serialize;
 use std::{fmt, path::PathBuf};
@@ -30,14 +33,27 @@ such a range is rejected in the same step, with a reason that names the leaves a
 the grants are sealed to the key that its reader has registered. A request that offers a payment or
 asks for a firm term is refused instead: only its answer gets them. So is one that is not final.
 
+The number of a request that is not final can change hands: with --digest, this request is granted,
+or none. At a terminal, what is about to be granted is shown first, unless --digest or --yes says
+that it was seen.
+
 Examples:
   isthmus authorize 3 --key school.key
+  isthmus authorize 3 --digest 6f1e0c5a93b7d248 --key school.key
   isthmus authorize --to //Charlie --leaves 0..12 --term 1000 --until 2027-01-31 --key school.key
   isthmus authorize --to //Charlie --leaves 0..12 --key school.key --when 'fact(weather/beijing, pm25) > 75'")]
 pub(crate) struct Opts {
 	/// Number of the request to grant, exactly as it asks
 	#[arg(required_unless_present = "to")]
 	request: Option<RequestId>,
+
+	/// Grant only the request whose digest begins with these digits, at least 16: isthmus requests prints them
+	#[arg(long, value_name = "DIGITS", value_parser = digest_start, conflicts_with = "to")]
+	digest: Option<String>,
+
+	/// Do not ask on the terminal whether to grant the request
+	#[arg(long, short, conflicts_with = "to")]
+	yes: bool,
 
 	/// Grant the request after this number of blocks, not when it is finalized: for chains without verifiers
 	#[arg(long, value_name = "BLOCKS", conflicts_with = "to")]
@@ -130,7 +146,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Granted>, 
 	let identity = context.identity().await?;
 	let best = context.client.best().await?;
 	let Given { call, cut, .. } = match opts.request {
-		Some(id) => answer(id, depth(opts.confirmations), context, &identity).await?,
+		Some(id) => answer(id, &opts, context, &identity).await?,
 		None => unasked(&opts, context, &best, &identity).await?,
 	};
 	let included = context.send(&identity, &call).await?;
@@ -162,16 +178,29 @@ pub(crate) fn depth(confirmations: Option<BlockNumber>) -> Depth {
 	confirmations.map_or(Depth::Final, Depth::Blocks)
 }
 
-/// Prepares the grant that a request asks for, once the request is settled.
+/// Prepares the grant that a request asks for, once the request is settled. What was seen of it is what is granted: if its number
+/// belongs to another one meanwhile, nothing is.
 async fn answer(
 	id: RequestId,
-	depth: Depth,
+	opts: &Opts,
 	context: &Context,
 	identity: &Identity,
 ) -> Result<Given, Error> {
 	let best = context.client.best().await?;
 	let request = best.request_to(identity.id(), id).await;
 	let request = request.map_err(|error| no_request(error, "isthmus requests"))?;
+	let digest = to_hex(&sharing::digest(&request).0);
+	match &opts.digest {
+		Some(seen) if !digest["0x".len()..].starts_with(seen) => {
+			return Err(SdkError::RequestGone(id).into());
+		}
+		Some(_) => {}
+		None => {
+			let yes = opts.yes || context.client.is_dry_run();
+			confirm(&question(id, &request, &digest), yes)?;
+		}
+	}
+	let depth = depth(opts.confirmations);
 	let given = sharing::authorize_left(&context.client, identity, id, &request, depth).await;
 	given.map_err(|error| match &error {
 		SdkError::PartlyErased(cut) => {
@@ -182,6 +211,29 @@ async fn answer(
 		}
 		_ => error.into(),
 	})
+}
+
+/// Asks whether to grant a request, and says what it asks for.
+fn question(id: RequestId, request: &Request, digest: &str) -> String {
+	let Request {
+		consumer,
+		scope,
+		term,
+		offer,
+		purpose,
+		code,
+		..
+	} = request;
+	let (scope, offer, firm) = (
+		Range::from(scope),
+		Amount(*offer),
+		if request.firm { " firm" } else { "" },
+	);
+	format!(
+		"Request {id}, digest {}: open {scope} to {consumer} for {term} blocks{firm}, for {offer}? Purpose: {purpose}{}.",
+		short_digest(digest),
+		stated(*code)
+	)
 }
 
 /// Says how to find the open requests if there is no such request.

@@ -7,11 +7,14 @@ use crate::{
 	options::Options,
 	report::Lines,
 	stderr::tell,
-	text::{stated, Amount, Range},
+	text::{short_digest, stated, Amount, Range},
 };
-use isthmus_sdk::{every, AccountId, BlockNumber, PurposeCode, RequestEntry, RequestId, Verdict};
+use isthmus_sdk::{
+	every, sharing::digest, to_hex, AccountId, BlockNumber, PurposeCode, RequestEntry, RequestId,
+	State, Verdict,
+};
 use serde::Serialize;
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -29,6 +32,10 @@ pub(crate) struct Open {
 	#[serde(serialize_with = "code")]
 	code: PurposeCode,
 	consumer: AccountId,
+	/// What `isthmus authorize --digest` takes, so that it grants this request or none.
+	digest: String,
+	/// Whether the node has finalized it. Otherwise a reorganisation may take it back.
+	r#final: bool,
 	firm: bool,
 	offer: Amount,
 	owner: AccountId,
@@ -67,9 +74,10 @@ impl fmt::Display for Open {
 			..
 		} = self;
 		match self.mine {
-			true => writeln!(f, "request {request} to {}", self.owner)?,
-			false => writeln!(f, "request {request} from {}", self.consumer)?,
+			true => write!(f, "request {request} to {}", self.owner)?,
+			false => write!(f, "request {request} from {}", self.consumer)?,
 		}
+		writeln!(f, ", digest {}", short_digest(&self.digest))?;
 		let until = self.valid_until;
 		let firm = if self.firm { " firm" } else { "" };
 		writeln!(
@@ -77,6 +85,12 @@ impl fmt::Display for Open {
 			"  for {scope}, {term} blocks{firm}, offers {offer}; open until block {until}"
 		)?;
 		writeln!(f, "  purpose: {}{}", self.purpose, stated(self.code))?;
+		if !self.r#final {
+			writeln!(
+				f,
+				"  not final yet: a reorganisation may give its number to another"
+			)?;
+		}
 		f.write_str(match self.verdict {
 			Verdict::NoPolicy => "  the dataset has no policy",
 			Verdict::Meets => "  meets the policy",
@@ -98,15 +112,23 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Open>, Err
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let best = context.client.best().await?;
-	let mut requests = match opts.mine {
-		true => every(|after| best.requests_from(identity.account.id(), after)).await?,
-		false => every(|after| best.requests_to(identity.id(), after)).await?,
+	let in_state = async |state: &State| match opts.mine {
+		true => every(|after| state.requests_from(identity.account.id(), after)).await,
+		false => every(|after| state.requests_to(identity.id(), after)).await,
 	};
+	let mut requests = in_state(&best).await?;
 	requests.sort_by_key(|entry| entry.id);
-	if requests.is_empty() {
-		tell("no open requests");
+	let named = |entry: &RequestEntry| (entry.id, digest(&entry.request).0);
+	let mut is_final = HashSet::new();
+	match requests.is_empty() {
+		true => tell("no open requests"),
+		false => {
+			let finalized = in_state(&context.client.finalized().await?).await?;
+			is_final.extend(finalized.iter().map(named));
+		}
 	}
 	let open = requests.into_iter().map(|entry| {
+		let named = named(&entry);
 		let RequestEntry {
 			id,
 			request,
@@ -115,6 +137,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Open>, Err
 		Open {
 			code: request.code,
 			consumer: request.consumer,
+			digest: to_hex(&named.1),
+			r#final: is_final.contains(&named),
 			firm: request.firm,
 			offer: Amount(request.offer),
 			owner: request.owner,

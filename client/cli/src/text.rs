@@ -293,6 +293,28 @@ pub(crate) fn day(text: &str) -> Result<Seconds, &'static str> {
 		.ok_or("expected a date since 1970, such as 2027-01-31")
 }
 
+/// How many hexadecimal digits of a request's digest people compare. Who asks can try purposes until eight digits are those of
+/// another request, but not until 16 are.
+const DIGEST_DIGITS: usize = 16;
+
+/// Returns as much of a digest as people compare.
+pub(crate) fn short_digest(digest: &str) -> &str {
+	let digits = digest.strip_prefix("0x").unwrap_or(digest);
+	digits.get(..DIGEST_DIGITS).unwrap_or(digits)
+}
+
+/// Reads the beginning of a digest: its hexadecimal digits.
+pub(crate) fn digest_start(text: &str) -> Result<String, String> {
+	let digits = text.strip_prefix("0x").unwrap_or(text).to_lowercase();
+	let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+	match is_hex && (DIGEST_DIGITS..=64).contains(&digits.len()) {
+		true => Ok(digits),
+		false => Err(format!(
+			"expected {DIGEST_DIGITS} to 64 hexadecimal digits, as isthmus requests prints them"
+		)),
+	}
+}
+
 /// Reads a condition. An error shows the place in the text.
 pub(crate) fn condition(text: &str) -> Result<Condition, String> {
 	text.parse().map_err(|error: SyntaxError| {
@@ -362,6 +384,29 @@ mod tests {
 	fn text_does_not_steer_a_terminal() {
 		let steered = "a\u{1b}[2J\u{9b}\nb\u{202e}";
 		assert_eq!(visible_text(steered), "a\\u{1b}[2J\\u{9b}\nb\\u{202e}");
+	}
+
+	#[test]
+	fn a_digest_is_named_by_enough_of_its_digits() {
+		let digest = format!("0x{}", "0123456789abcdef".repeat(4));
+		assert_eq!(short_digest(&digest), "0123456789abcdef");
+		assert_eq!(
+			digest_start(short_digest(&digest)),
+			Ok("0123456789abcdef".into())
+		);
+		assert_eq!(
+			digest_start(&digest.to_uppercase().replace("0X", "0x")),
+			Ok(digest[2..].into())
+		);
+		for bad in [
+			"",
+			"0x",
+			"0123456789abcde",
+			"0123456789abcdeg",
+			&digest.repeat(2),
+		] {
+			assert!(digest_start(bad).is_err(), "{bad}");
+		}
 	}
 
 	#[test]

@@ -7,15 +7,16 @@ use crate::{
 };
 use futures::{stream, StreamExt};
 use isthmus_sdk::{
-	envelope::tree::TreeError, every, exact_name, folder, from_hex, is_folder, key_name, parse_key,
-	to_hex, BlockNumber, Client, Error, GrantEntry, GrantState, Identity, Names, Payload,
-	QueryRefusal, Reading, RecordEntry, RecordKey, Seconds, State, H256,
+	envelope::tree::TreeError, every, exact_name, folder, from_hex, is_folder, key_name, now,
+	objects::ReadError, parse_key, reading::stored_hash, to_hex, BlockNumber, Client, Error,
+	GrantEntry, GrantState, Identity, Names, QueryRefusal, Reading, RecordEntry, RecordKey,
+	Seconds, State, H256,
 };
 use std::{
 	collections::{BTreeMap, HashMap, HashSet},
 	ops::Range,
 	sync::Arc,
-	time::{Duration, SystemTime, UNIX_EPOCH},
+	time::Duration,
 };
 
 /// How many records are opened at the same time for a list.
@@ -231,7 +232,7 @@ impl Chain {
 		File {
 			path: path.to_owned(),
 			length,
-			hash: hash(&entry.record.payload),
+			hash: stored_hash(&entry.record.payload),
 			date,
 			key: entry.key,
 		}
@@ -243,7 +244,7 @@ impl Chain {
 		place: Place,
 		entry: &RecordEntry,
 	) -> Result<Option<Arc<Details>>, Refusal> {
-		let id = (place, (entry.key.0, hash(&entry.record.payload)));
+		let id = (place, (entry.key.0, stored_hash(&entry.record.payload)));
 		let opened = async {
 			let (owner, key) = (place.owner(), entry.key);
 			let reading = Reading::open(&self.client, &self.reader, &owner, key).await?;
@@ -276,7 +277,7 @@ impl Chain {
 			.client
 			.query(self.reader.account.id(), &owner, key)
 			.await?;
-		if answer.dataset != place.dataset || hash(&answer.payload) != file.hash {
+		if answer.dataset != place.dataset || stored_hash(&answer.payload) != file.hash {
 			return Ok(None);
 		}
 		let id = (place, (key.0, file.hash));
@@ -410,8 +411,7 @@ impl Source for Chain {
 /// Returns why a grant opens nothing; `None` if it does.
 fn ended(best: &State, entry: &GrantEntry) -> Option<QueryRefusal> {
 	let GrantEntry { grant, .. } = entry;
-	let now = SystemTime::now().duration_since(UNIX_EPOCH);
-	let now = now.map_or(0, |since| since.as_secs());
+	let now = now();
 	match grant.state {
 		GrantState::Revoked => Some(QueryRefusal::Revoked),
 		GrantState::Suspended => Some(QueryRefusal::Suspended),
@@ -425,15 +425,6 @@ fn ended(best: &State, entry: &GrantEntry) -> Option<QueryRefusal> {
 	}
 }
 
-/// Returns the hash of what is stored, which is on the chain.
-fn hash(payload: &Payload) -> [u8; 32] {
-	match payload {
-		Payload::Value { content_hash, .. } => content_hash.0,
-		Payload::Chunks { manifest, .. } => manifest.0,
-		Payload::Object { object, .. } => object.root.0,
-	}
-}
-
 /// Keeps a record that was opened.
 fn kept(reading: Reading) -> Arc<Bytes> {
 	let locations = reading.answer().locations.clone();
@@ -441,13 +432,18 @@ fn kept(reading: Reading) -> Arc<Bytes> {
 }
 
 /// Returns whether an error is about one record, so that the others can be listed: what its owner stored is not a record, it
-/// is under an embargo, its keys were erased, or no node has its bytes any more.
+/// is under an embargo, its keys were erased, or no node or location has its bytes any more. A location that does not answer
+/// now may answer later: without its record, a list would look as if that had been removed.
 fn is_of_record(error: &Error) -> bool {
+	if let Error::Object(ReadError::NoneLeft(left)) = error {
+		return !left.iter().any(|left| left.failure.is_passing());
+	}
 	error.query_refusal().is_some()
 		|| error.lacks_bytes()
 		|| matches!(
 			error,
 			Error::Record(_)
+				| Error::Object(_)
 				| Error::Malformed { .. }
 				| Error::Grant(_)
 				| Error::NotPostQuantum

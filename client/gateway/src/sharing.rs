@@ -24,8 +24,8 @@ use hyper::{
 	header::{HeaderName, HeaderValue, HOST, WWW_AUTHENTICATE},
 	Method, StatusCode,
 };
+use isthmus_sdk::now;
 use isthmus_tables::{parquet, schema, Column, Kind};
-use jiff::Timestamp;
 use known::file_id;
 use names::{folded, ROOT};
 use ring::digest::{digest, SHA256};
@@ -82,11 +82,6 @@ pub(crate) async fn answer<Files: Source, Log: Watch>(
 		gateway.refused(who, asked.method, asked.raw, &failure);
 		refusal(&failure, asked.is_head())
 	})
-}
-
-/// Returns the time in seconds since 1970.
-fn now() -> u64 {
-	u64::try_from(Timestamp::now().as_second()).unwrap_or_default()
 }
 
 /// Makes the answer of a refusal. What the gateway cannot do is the client's error: programs repeat a request that ends with

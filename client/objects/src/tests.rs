@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Objects on stores that fail in every way, and on files.
 
+mod compressed;
 mod copies;
 mod interrupted;
 mod marks;

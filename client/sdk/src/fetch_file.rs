@@ -70,6 +70,9 @@ pub enum FetchError {
 	/// A file's record does not have the length in the folder's list.
 	#[error("the length of {0} differs from the one in the folder's list")]
 	WrongLength(String),
+	/// A file of a folder is in a record that is compressed. No program stores folders so: few bytes could become very many.
+	#[error("{0} is in a compressed record, which a folder's files are not")]
+	CompressedFile(String),
 	/// The files of a folder share bytes, and there is no space for all the copies.
 	#[error("the folder is mostly copies and does not fit: {fetched} bytes would become {length}, and {free} are free")]
 	TooManyCopies {
@@ -129,7 +132,8 @@ impl FetchError {
 			| Self::NotAFile(_)
 			| Self::NotAFolder(_)
 			| Self::NotListed(_)
-			| Self::WrongLength(_) => true,
+			| Self::WrongLength(_)
+			| Self::CompressedFile(_) => true,
 			Self::Io { source, .. } => is_of_name(source),
 			Self::File { source, .. } | Self::Client(source) => is_of_record(source),
 			_ => false,
@@ -209,6 +213,7 @@ fn is_of_record(error: &Error) -> bool {
 		);
 	}
 	match error {
+		Error::Object(ReadError::Compressed(_)) => true,
 		Error::Object(_) => left(error).iter().any(|left| left.failure.is_of_object()),
 		Error::Io(error) => is_of_name(error),
 		Error::WrongContent(_)
@@ -436,14 +441,14 @@ pub async fn is_folder(reading: &Reading) -> Result<bool, Error> {
 	Ok(bytes.starts_with(folder::LABEL))
 }
 
-/// Returns whether a record is the list of a packed folder. Fetches at most a MiB of it.
+/// Returns whether a record is the list of a packed folder, which is not compressed. Fetches at most a MiB of it.
 ///
 /// # Errors
 ///
 /// Returns the errors of [`Reading::read_range`].
 pub async fn is_packed_folder(reading: &Reading) -> Result<bool, Error> {
 	let is_object = matches!(reading.answer().payload, Payload::Object { .. });
-	if !is_object || reading.length() > folder::MAX_LENGTH as u64 {
+	if !is_object || reading.is_compressed() || reading.length() > folder::MAX_LENGTH as u64 {
 		return Ok(false);
 	}
 	let label = folder::packed::LABEL;

@@ -239,6 +239,20 @@ fn check_writable(output: &Path) -> Result<(), FetchError> {
 		.map_err(FetchError::io(output))
 }
 
+/// Opens the record that a file of a folder is, or is in.
+async fn open_file(
+	(client, reader, owner): (&Client, &Identity, &AccountId),
+	file: &folder::File,
+) -> Result<Reading, FetchError> {
+	let reading = Reading::open(client, reader, owner, file.key)
+		.await
+		.map_err(FetchError::of_file(&file.path))?;
+	match reading.is_compressed() {
+		true => Err(FetchError::CompressedFile(file.path.clone())),
+		false => Ok(reading),
+	}
+}
+
 /// Fetches one file of a folder, which is a record.
 async fn fetch_record(
 	(client, reader, owner): (&Client, &Identity, &AccountId),
@@ -247,9 +261,7 @@ async fn fetch_record(
 	differs: bool,
 	progress: &mut impl Progress,
 ) -> Result<(), FetchError> {
-	let reading = Reading::open(client, reader, owner, file.key)
-		.await
-		.map_err(FetchError::of_file(&file.path))?;
+	let reading = open_file((client, reader, owner), file).await?;
 	if reading.length() != file.length {
 		return Err(FetchError::WrongLength(file.path.clone()));
 	}

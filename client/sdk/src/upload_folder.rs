@@ -136,10 +136,14 @@ impl<'a> UploadFolder<'a> {
 		for _ in 0..ROUNDS {
 			match self.attempt(folder, progress).await {
 				Err(UploadFolderError::Client(error)) if self.current_epoch && is_over(&error) => {
-					if !self.move_on(folder).await? {
+					// A rejection does not say whether a new epoch or another record overtook the file.
+					if !self.move_on(folder).await? && error.rejection().is_none() {
 						return Err(error.into());
 					}
 				}
+				// The next attempt finds out, before it sends anything.
+				Err(UploadFolderError::Client(error))
+					if error.rejection() == Some(Rejection::Overtaken) => {}
 				done => return done,
 			}
 		}
@@ -259,7 +263,8 @@ pub async fn stored_of(
 	Ok(stored)
 }
 
-/// Returns whether nothing more can be stored in the epoch, because a new one was started.
+/// Returns whether nothing more can be stored in the epoch, because a new one was started, or may have been: a node that
+/// rejects a store does not say whether only its leaf was taken.
 pub(crate) fn is_over(error: &Error) -> bool {
 	match error {
 		Error::Upload(UploadError::NotCurrentEpoch { .. } | UploadError::EpochOver { .. }) => true,

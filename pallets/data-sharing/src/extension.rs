@@ -9,8 +9,9 @@
 //! client would store them under the value's hash.
 //!
 //! The extension also rejects a transaction of these calls that can never succeed, before it takes a place in a
-//! block: one for an epoch that is over, or a dataset that is gone. Such a transaction would not only cost its fee.
-//! Its ciphertext would be public, and a reader who was revoked when the epoch ended can open it. A chunk of a record that
+//! block: one for an epoch that is over, a dataset that is gone, or a leaf that is taken. Such a transaction would not only
+//! cost its fee. Its ciphertext would be public, and a reader who was revoked when the epoch ended, or one who may read what
+//! took the leaf, can open it. No block with such a transaction is valid. A chunk of a record that
 //! was removed or is complete is included, and fails for its fee: the pool has to keep it, because a transaction before it
 //! may open the record, and what a pool keeps but no block takes would fill it for nothing. What an account sends after a
 //! rejected transaction waits for its nonce, and is not included either.

@@ -284,21 +284,38 @@ impl<T: Config> Pallet<T> {
 		if Migrating::<T>::exists() {
 			return Ok(());
 		}
-		match call {
-			Call::store { dataset, epoch, .. } | Call::open_record { dataset, epoch, .. } => {
-				match Datasets::<T>::get(owner, dataset) {
-					// The epoch does not come back.
-					Some(entry) => ensure!(*epoch >= entry.epoch, Error::<T>::NotCurrentEpoch),
-					// Nor does a number that was used.
-					None => {
-						let next = NextDataset::<T>::get(owner).map_or(0, |counter| counter.next);
-						ensure!(*dataset >= next, Error::<T>::UnknownDataset);
-					}
-				}
-			}
-			_ => {}
+		let (Call::store {
+			key,
+			dataset,
+			epoch,
+			leaf,
+			..
 		}
-		Ok(())
+		| Call::open_record {
+			key,
+			dataset,
+			epoch,
+			leaf,
+			..
+		}) = call
+		else {
+			return Ok(());
+		};
+		match Datasets::<T>::get(owner, dataset) {
+			// The epoch does not come back.
+			Some(entry) => ensure!(*epoch >= entry.epoch, Error::<T>::NotCurrentEpoch),
+			// Nor does a number that was used.
+			None => {
+				let next = NextDataset::<T>::get(owner).map_or(0, |counter| counter.next);
+				ensure!(*dataset >= next, Error::<T>::UnknownDataset);
+			}
+		}
+		// Nor does a leaf, before its epoch is over.
+		match Leaves::<T>::get((owner, dataset, epoch, leaf)).map(|taken| taken.by) {
+			None => Ok(()),
+			Some(LeafUse::Record(by)) if by == *key => Err(Error::KeyTaken),
+			Some(_) => Err(Error::LeafTaken),
+		}
 	}
 
 	/// Checks that a place is free, and returns its dataset. An embargo keeps its key for its dataset.

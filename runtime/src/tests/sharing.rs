@@ -116,6 +116,42 @@ fn blocks_of_the_most_expensive_calls_stay_within_the_gas_limit() {
 	});
 }
 
+/// Two machines of one owner choose the same leaf. The ciphertext of the one that is late must not be in the chain: readers
+/// of the leaf have its key.
+#[test]
+fn a_block_has_one_of_two_stores_at_a_leaf() {
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		join(chain);
+		let store = |number: u64| -> RuntimeCall {
+			Call::store {
+				key: Hash::from_low_u64_be(number),
+				dataset: 0,
+				epoch: 0,
+				leaf: 5,
+				value: vec![number as u8; 1_000],
+			}
+			.into()
+		};
+		let error = pallet_data_sharing::Error::<Runtime>::LeafTaken;
+		let late: TransactionValidityError = InvalidTransaction::Custom(error.encode()[0]).into();
+		let (block, rejected) = chain.build(&[], vec![(Alice, store(1)), (Alice, store(2))]);
+		assert_eq!(rejected, [late]);
+		let has = |block: &Block, number: u8| {
+			block
+				.encode()
+				.windows(1_000)
+				.any(|bytes| bytes == [number; 1_000])
+		};
+		assert!(has(&block, 1) && !has(&block, 2));
+		chain.import(block);
+		assert_eq!(last_error(), None);
+		// Nor does a later block take it.
+		let (block, rejected) = chain.build(&[], vec![(Alice, store(2))]);
+		assert_eq!(rejected, [late]);
+		assert!(!has(&block, 2));
+	});
+}
+
 /// Grants and requests have few bytes and much weight.
 #[test]
 fn a_block_of_grants_and_requests_stays_within_the_least_gas_limit() {

@@ -148,7 +148,7 @@ export class Connection {
 	 * @param {Call} call A call from `api.tx`.
 	 * @param {{era?: number}} [options] `era` is the number of blocks for which the transaction is valid, 64 by default.
 	 * @returns {Promise<Receipt>}
-	 * @throws {CallRefused} if the chain refuses the call.
+	 * @throws {CallRefused} if the chain refuses the call, in a block or before.
 	 * @throws {NotIncluded} if the transaction is not included in a block.
 	 */
 	async submit(signer, call, options = {}) {
@@ -171,9 +171,23 @@ export class Connection {
 				// In any other state, including `Retracted`, the transaction is pending.
 			}).catch((error) => {
 				this.#nonces.delete(signer.address);
-				reject(error);
+				reject(this.#rejection(call, error) ?? error);
 			});
 		});
+	}
+
+	/**
+	 * Returns the error of a call that stores bytes and that the runtime rejected before it was in a block, because it can
+	 * never succeed: of such an error, the node reports only the number.
+	 *
+	 * @param {Call} call
+	 * @param {any} error
+	 */
+	#rejection({ method }, error) {
+		const number = /Custom error: (\d+)/.exec(error?.message)?.[1];
+		if (number === undefined || method.section !== 'dataSharing') return undefined;
+		const known = Object.values(this.api.errors.dataSharing).find(({ meta }) => meta.index.toString() === number);
+		return known && new CallRefused(known.meta.name.toString(), known.meta.docs.join(' ').trim());
 	}
 
 	/**

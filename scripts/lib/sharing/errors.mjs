@@ -51,7 +51,8 @@ export class QueryRefused extends Error {
 
 /** A sentence for each final state of a transaction that was not included in a block. */
 const NOT_INCLUDED = {
-	Invalid: 'The transaction is no longer valid: its nonce was used, or its signature has expired.',
+	Invalid:
+		'The transaction is no longer valid: its nonce was used, its signature has expired, or another record took its leaf.',
 	Dropped: "The node's pool has no room for the transaction.",
 	Usurped: 'Another transaction of the account, with the same nonce, replaced it.',
 };

@@ -68,6 +68,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Rejected { .. } => (Kind::Unreachable, None),
 		Connection(_) => (Kind::Unreachable, Some(RESUME)),
 		Sending(error) => (Kind::Failed, send_hint(error)),
+		Object(ReadError::Compressed(_)) => (Kind::NotAuthentic, None),
 		Object(error) if is_wrong_everywhere(error) => (Kind::NotAuthentic, None),
 		Unconfirmed { .. } => (Kind::Unreachable, Some(LOOK)),
 		NotIncluded(_) | Behind { .. } => (Kind::Refused, Some(LOOK)),
@@ -82,7 +83,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 				Some(Rejection::CannotPay) => Some("the account cannot pay the fee: isthmus balance"),
 				Some(Rejection::PoolFull) => Some("the node is busy: run the same command again later"),
 				Some(Rejection::NonceTaken) => Some(SHARED),
-				Some(Rejection::Overtaken) => Some("the dataset has a new epoch, or was removed: isthmus dataset list"),
+				Some(Rejection::Overtaken) => Some("another record took the leaf, or the dataset has a new epoch or was removed: isthmus dataset list, and run the same command again"),
 				_ => None,
 			},
 		),
@@ -231,6 +232,7 @@ fn send_hint(error: &SendError) -> Option<&'static str> {
 		SendError::GivenUp => Some("run the same command again"),
 		SendError::Changed { .. }
 		| SendError::LengthChanged { .. }
+		| SendError::OtherForm { .. }
 		| SendError::Elsewhere { .. } => Some(OTHER_UPLOAD),
 		_ => None,
 	}

@@ -12,7 +12,7 @@ pub enum Rejection {
 	PoolFull,
 	/// The account cannot pay the fee.
 	CannotPay,
-	/// The transaction stores bytes in an epoch that is over, or in a dataset that was removed.
+	/// The transaction stores bytes at a leaf that is taken, in an epoch that is over, or in a dataset that was removed.
 	Overtaken,
 	/// Anything else.
 	Other,

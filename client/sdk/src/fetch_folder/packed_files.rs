@@ -4,6 +4,7 @@
 
 use super::{
 	failures::Failures,
+	open_file,
 	place::{is_missing, place_after, FetchedFolder},
 };
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
 	lock::why_not,
 	progress::{Progress, Stage},
 	reading::Reading,
-	types::{AccountId, RecordKey},
+	types::AccountId,
 	wait::Wait,
 };
 use futures::{stream, StreamExt};
@@ -120,10 +121,10 @@ impl<'a> Span<'a> {
 		Ok([Self::of(self.files), Self::of(second)])
 	}
 
-	/// Returns the key of the pack; `None` if the files are empty and in no pack.
-	fn key(&self) -> Option<RecordKey> {
+	/// Returns the first file; `None` if the files are empty and in no pack.
+	fn file(&self) -> Option<&'a folder::File> {
 		let first = self.files.first().filter(|_| self.end > self.start);
-		first.map(|first| first.file.key)
+		first.map(|first| first.file)
 	}
 }
 
@@ -286,15 +287,12 @@ impl<'a> Fetch<'a> {
 
 	/// Fetches the bytes of a span.
 	async fn span(&self, span: &Span<'_>) -> Result<Vec<u8>, FetchError> {
-		let Some(key) = span.key() else {
+		let Some(file) = span.file() else {
 			return Ok(Vec::new());
 		};
-		let fetch = async {
-			let reading = Reading::open(self.client, self.reader, self.owner, key).await?;
-			reading.read_range(span.start, span.length()).await
-		};
-		let path = span.files.first().map_or("", |first| &first.file.path);
-		fetch.await.map_err(FetchError::of_file(path))
+		let reading = self.open(file).await?;
+		let bytes = reading.read_range(span.start, span.length()).await;
+		bytes.map_err(FetchError::of_file(&file.path))
 	}
 
 	/// Fetches one file into a local file. Of a pack with other files, only its part is fetched.
@@ -380,11 +378,14 @@ impl<'a> Fetch<'a> {
 		Ok(out.flush().map_err(Error::from)?)
 	}
 
+	/// Opens the pack that a file is in.
+	async fn open(&self, file: &folder::File) -> Result<Reading, FetchError> {
+		open_file((self.client, self.reader, self.owner), file).await
+	}
+
 	/// Opens a file that is a record of its own.
 	async fn whole(&self, file: &folder::File, offset: u64) -> Result<Reading, FetchError> {
-		let reading = Reading::open(self.client, self.reader, self.owner, file.key)
-			.await
-			.map_err(FetchError::of_file(&file.path))?;
+		let reading = self.open(file).await?;
 		match offset == 0 && reading.length() == file.length {
 			true => Ok(reading),
 			false => Err(FetchError::WrongLength(file.path.clone())),

@@ -5,7 +5,7 @@
 
 use crate::{scenario::*, serving::reports};
 use isthmus_sdk::{
-	envelope::{decrypt_value, EpochKeys, ErasableFile, RecordContext, TreeError},
+	envelope::{decrypt_value, EpochKeys, ErasableFile, TreeError},
 	serve::Limits,
 	sharing::epoch_id,
 	*,
@@ -71,12 +71,7 @@ async fn a_record_that_was_erased_opens_no_more() {
 		panic!("{record:?}");
 	};
 	let stored = query::content(&client, &content_hash.0).await.unwrap();
-	let context = RecordContext {
-		genesis: client.genesis(),
-		owner: school.id().0,
-		key: second.key.0,
-		version: 0,
-	};
+	let context = context(&client, &school, second.key);
 	let opens = |key: &envelope::LeafKey| decrypt_value(key, &context, &stored).is_ok();
 	let keys = school.epoch_keys(&id).unwrap();
 	assert!(matches!(keys, EpochKeys::Erasable(_)));

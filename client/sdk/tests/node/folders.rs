@@ -197,3 +197,65 @@ async fn a_record_that_is_not_a_folder_is_removed_alone() {
 		"{refused:?}"
 	);
 }
+
+/// A folder's list says what its files contain. Without that, a record of the same length that was stored later under a file's
+/// key would pass for the file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_record_under_the_key_of_a_listed_file_is_not_fetched() {
+	let client = connect().await;
+	let [school] = accounts(&client, ["//replaced-files//school"]).await;
+	register(&client, &school).await;
+	let (local, at) = (folder(), place("folder", 0, 0));
+	upload(&client, &school, at, local.path()).await.unwrap();
+	let owner = school.id();
+	let list = Reading::open(&client, &school, owner, at.key)
+		.await
+		.unwrap();
+	let files = list_files(&list, &mut ()).await.unwrap();
+	let replaced: Vec<_> = files
+		.into_iter()
+		.filter(|file| ["b", "large"].contains(&&*file.path))
+		.collect();
+	// One record is a value, and the other has chunks. Both are removed, and others of the same length stored under their keys.
+	let mut calls = Vec::new();
+	for file in &replaced {
+		calls.push(client.remove_record(file.key).await.unwrap());
+	}
+	client.send_all(&school.account, &calls).await.unwrap();
+	for file in &replaced {
+		let mut other = bytes(file.length as usize);
+		other[0] ^= 1;
+		let key = file.key;
+		let upload = Upload::new(&client, &school, Place { key, ..at }).at_free_leaf();
+		let mut other = std::io::Cursor::new(other);
+		upload.run(&mut other, file.length, &mut ()).await.unwrap();
+	}
+	let output = tempfile::tempdir().unwrap();
+	let to = output.path();
+	let fetched = fetch_folder(&client, &school, owner, &list, to, false, &mut ()).await;
+	let Err(FetchError::Incomplete { failed, files: 4 }) = fetched else {
+		panic!("{fetched:?}");
+	};
+	let mut paths: Vec<_> = failed.iter().flat_map(|failed| &failed.paths).collect();
+	paths.sort();
+	assert_eq!(paths, ["b", "large"]);
+	let is_not_listed = |error: &FetchError| matches!(error, FetchError::NotListed(_));
+	assert!(
+		failed.iter().all(|failed| is_not_listed(&failed.error)),
+		"{failed:?}"
+	);
+	// The other files are there, and nothing is in the place of these.
+	let there = |path: &str| fs::read(to.join(path)).ok();
+	assert_eq!(there("a"), Some(bytes(0)));
+	assert_eq!(there("in/c"), Some(bytes(1_000)));
+	for path in ["b", "large"] {
+		assert_eq!(there(path), None);
+		let mut out = Vec::new();
+		let of = (&list, path);
+		let written = write_file_of(&client, &school, owner, of, &mut out, &mut ()).await;
+		assert!(
+			matches!(&written, Err(FetchError::NotListed(_))) && out.is_empty(),
+			"{written:?}"
+		);
+	}
+}

@@ -302,6 +302,114 @@ fn a_store_that_can_never_succeed_takes_no_place_in_a_block() {
 	});
 }
 
+/// Returns a store at a place, of another value than [`store`] has.
+fn store_at(number: u8, dataset: DatasetId, epoch: Epoch, leaf: Leaf) -> SharingCall {
+	SharingCall::store {
+		key: key(number),
+		dataset,
+		epoch,
+		leaf,
+		value: vec![0xee; 8],
+	}
+}
+
+/// Once, the later of two stores at one leaf was included and failed, so that the readers of the leaf could open it.
+#[test]
+fn a_store_at_a_leaf_that_is_taken_takes_no_place_in_a_block() {
+	with_dataset(|| {
+		let act_for = |call: SharingCall| SharingCall::act_for {
+			owner: SCHOOL,
+			call: Box::new(call.into()),
+		};
+		let manifest = |number, leaf| SharingCall::open_record {
+			key: key(number),
+			dataset: 0,
+			epoch: 0,
+			leaf,
+			length: 7,
+			chunk_size: 4,
+			manifest: Large::new(number, 2).manifest(),
+		};
+		assert_ok!(submit(SCHOOL, store(1)));
+		assert_ok!(submit(SCHOOL, Large::new(2, 2).open()));
+		assert_ok!(submit(SCHOOL, store_object(3)));
+		assert_ok!(submit(SCHOOL, store(4)));
+		assert_ok!(submit(SCHOOL, SharingCall::remove_record { key: key(4) }));
+		for (late, error) in [
+			// By a value, by a manifest whose chunks may never come, by an object, and by what was removed: its key may be with
+			// a reader.
+			(store_at(9, 0, 0, 1), Error::LeafTaken),
+			(store_at(9, 0, 0, 2), Error::LeafTaken),
+			(store_at(9, 0, 0, 3), Error::LeafTaken),
+			(store_at(9, 0, 0, 4), Error::LeafTaken),
+			(store_at(4, 0, 0, 4), Error::LeafTaken),
+			(manifest(9, 1), Error::LeafTaken),
+			(act_for(store_at(9, 0, 0, 1)), Error::LeafTaken),
+			(act_for(manifest(9, 4)), Error::LeafTaken),
+			// Another program stored under the same key: the error names what the caller can look at.
+			(store_at(1, 0, 0, 1), Error::KeyTaken),
+			(manifest(2, 2), Error::KeyTaken),
+			(act_for(store_at(3, 0, 0, 3)), Error::KeyTaken),
+			// A record elsewhere with the same key may be removed before, but the leaf stays taken.
+			(store_at(2, 0, 0, 1), Error::LeafTaken),
+		] {
+			let code = error.encode()[0];
+			for source in POOL.into_iter().chain([BLOCK]) {
+				let verdict = validity(late.clone(), source);
+				assert_eq!(
+					verdict,
+					Err(InvalidTransaction::Custom(code).into()),
+					"{late:?}"
+				);
+			}
+			assert_noop!(submit(SCHOOL, late), error);
+		}
+		for free in [
+			store_at(9, 0, 0, 5),
+			// Transactions before these may start the epoch, create the dataset, and remove the record with the key.
+			store_at(9, 0, 1, 1),
+			store_at(9, 1, 0, 1),
+			store_at(1, 0, 0, 5),
+			act_for(manifest(9, 5)),
+		] {
+			for source in POOL.into_iter().chain([BLOCK]) {
+				assert_ok!(validity(free.clone(), source));
+			}
+		}
+	});
+}
+
+/// Two machines choose the same leaf before either's record is in a block. The pool has both, and the block's author includes
+/// one.
+#[test]
+fn of_two_stores_at_one_leaf_a_block_takes_the_first() {
+	new_test_ext().execute_with(|| {
+		let header = Header::new(
+			2,
+			Default::default(),
+			Default::default(),
+			Default::default(),
+			Default::default(),
+		);
+		Executive::initialize_block(&header);
+		for call in school_with_dataset() {
+			assert_ok!(Executive::apply_extrinsic(transaction(SCHOOL, call)).unwrap());
+		}
+		let (first, second) = (store_at(8, 0, 0, 7), store_at(9, 0, 0, 7));
+		for call in [&first, &second] {
+			assert_ok!(validity(call.clone(), TransactionSource::External));
+		}
+		assert_ok!(Executive::apply_extrinsic(transaction(SCHOOL, first)).unwrap());
+		// An error of this kind is no outcome of a transaction: a block that has one is not valid.
+		assert_eq!(
+			Executive::apply_extrinsic(transaction(SCHOOL, second)),
+			Err(InvalidTransaction::Custom(Error::LeafTaken.encode()[0]).into())
+		);
+		assert_eq!(System::extrinsic_index(), Some(3));
+		assert_eq!(Sharing::do_try_state(), Ok(()));
+	});
+}
+
 /// A chunk that the pool takes and no block does would fill all pools, and cost its sender nothing.
 #[test]
 fn a_chunk_without_a_record_is_taken_by_the_pool_and_by_a_block_and_pays_for_itself() {
