@@ -367,8 +367,12 @@ test('objects are decrypted', async () => {
 		if (v.object) assert.equal(hex(object), v.object);
 		else assert.deepEqual(chunks.map((chunk) => createHash('sha256').update(chunk).digest('hex')), v.chunkHashes);
 		assert.equal(hex(blake3(object)), v.root);
-		assert.deepEqual(await decryptObject(leafKey, context, bytes(v.header), object), value);
-		await assert.rejects(decryptObject(other, context, bytes(v.header), object), { name: 'WrongKey' });
+		const whole = decryptObject(leafKey, context, bytes(v.header), object);
+		if (header.isCompressed) await assert.rejects(whole, { name: 'Compressed' });
+		else assert.deepEqual(await whole, value);
+		const right = await ObjectDecryptor.create(leafKey, context, header);
+		assert.deepEqual(await right.decryptChunk(0, chunks[0]), value.subarray(0, SEALED_CHUNK - TAG_LEN));
+		await assert.rejects(ObjectDecryptor.create(other, context, header), { name: 'WrongKey' });
 		const forced = await objectWithAnyKey(other, context, header);
 		await assert.rejects(forced.decryptChunk(0, chunks[0]), { name: 'NotAuthentic' });
 		const decryptor = await ObjectDecryptor.create(leafKey, { ...context, version: 1 }, header);
@@ -377,9 +381,9 @@ test('objects are decrypted', async () => {
 		await assert.rejects(cut, { name: 'Length' });
 	}
 	const [{ header }] = all.objects;
-	for (const [at, name] of [[0, 'UnknownVersion'], [4, 'ChunkSize'], [5, 'TooManyChunks']]) {
+	for (const [at, name, flip = 1] of [[0, 'UnknownVersion'], [4, 'ChunkSize'], [1, 'UnknownForm', 2], [5, 'TooManyChunks']]) {
 		const changed = bytes(header);
-		changed[at] ^= 1;
+		changed[at] ^= flip;
 		assert.throws(() => ObjectHeader.read(changed), { name });
 	}
 });

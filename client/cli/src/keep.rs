@@ -373,7 +373,13 @@ impl Watch for &mut Reporter<'_> {
 			Step::NotDeleted { failure } => {
 				self.not_deleted = true;
 				return tell(format_args!(
-					"copies of removed objects may be left: {failure}"
+					"the copy of a removed object is not deleted: {failure}"
+				));
+			}
+			Step::NotListed { failure } => {
+				return tell(format_args!(
+					"{} cannot be listed, so copies of removed objects may be left there: {failure}",
+					shown(&self.location)
 				));
 			}
 			Step::Unusable { key } => {

@@ -13,6 +13,8 @@ import { secretOf } from './tree.mjs';
 
 /** The first byte of an object's header. */
 const OBJECT_VERSION = 3;
+/** The form of an object whose plaintext is the value, and of one whose plaintext is a compressed value. */
+const [PLAIN, COMPRESSED] = [0, 1];
 /** Length of an encrypted chunk except the last, which may be shorter, in bytes. */
 export const SEALED_CHUNK = 2 ** 20;
 /** Length of a chunk's plaintext except the last, in bytes. */
@@ -26,13 +28,15 @@ export class ObjectHeader {
 	/** Length of an encoded header, in bytes. */
 	static LEN = 77;
 
-	/** @param {number} length @param {Uint8Array} salt @param {Uint8Array} commitment */
-	constructor(length, salt, commitment) {
+	/** @param {number} form @param {number} length @param {Uint8Array} salt @param {Uint8Array} commitment */
+	constructor(form, length, salt, commitment) {
 		const chunks = Math.ceil(length / OBJECT_CHUNK);
 		if (chunks > MAX_CHUNKS) {
 			const message = `the value needs ${chunks} chunks; an object has at most ${MAX_CHUNKS}`;
 			throw new EnvelopeError('TooManyChunks', message, { got: chunks });
 		}
+		/** Whether the plaintext is a compressed value: zstd decompresses it. */
+		this.isCompressed = form === COMPRESSED;
 		/** Length of the plaintext in bytes. */
 		this.length = length;
 		/** The number of chunks. An empty value has one empty chunk. */
@@ -50,7 +54,7 @@ export class ObjectHeader {
 	 * Decodes a header.
 	 *
 	 * @param {Uint8Array} encoded
-	 * @throws {EnvelopeError} `UnknownVersion`, `ChunkSize`, `TooManyChunks`
+	 * @throws {EnvelopeError} `UnknownVersion`, `UnknownForm`, `ChunkSize`, `TooManyChunks`
 	 */
 	static read(encoded) {
 		bytes(encoded, ObjectHeader.LEN, "an object's header");
@@ -58,16 +62,21 @@ export class ObjectHeader {
 			const message = `unknown object format ${encoded[0]}: this program reads format ${OBJECT_VERSION}`;
 			throw new EnvelopeError('UnknownVersion', message, { got: encoded[0] });
 		}
+		const form = encoded[1];
+		if (form !== PLAIN && form !== COMPRESSED) {
+			const message = `unknown form ${form} of an object: this program knows forms ${PLAIN} and ${COMPRESSED}`;
+			throw new EnvelopeError('UnknownForm', message, { got: form });
+		}
 		const view = new DataView(encoded.buffer, encoded.byteOffset);
-		const got = view.getUint32(1);
+		const got = view.getUint32(1) % 2 ** 24;
 		if (got !== OBJECT_CHUNK) {
 			throw new EnvelopeError('ChunkSize', `a chunk of an object holds ${OBJECT_CHUNK} bytes, not ${got}`, { got });
 		}
 		// A number above 2^53 is rounded here, but refused anyway, because it implies more than 2^20 chunks.
-		return new ObjectHeader(Number(view.getBigUint64(5)), copy(encoded, 13, 45), copy(encoded, 45, 77));
+		return new ObjectHeader(form, Number(view.getBigUint64(5)), copy(encoded, 13, 45), copy(encoded, 45, 77));
 	}
 
-	/** Encodes the header as `version ‖ chunk size ‖ length ‖ salt ‖ commitment`, with big-endian integers. */
+	/** Encodes the header as `version ‖ form ‖ chunk size ‖ length ‖ salt ‖ commitment`, with big-endian integers. */
 	toBytes() {
 		return this.#encoded(this.length);
 	}
@@ -78,8 +87,9 @@ export class ObjectHeader {
 	}
 
 	#encoded(length) {
-		const size = integer(OBJECT_CHUNK, 4, 'the chunk size');
-		return concat([OBJECT_VERSION], size, integer(length, 8, 'the length'), this.salt, this.commitment);
+		const [version, form] = [OBJECT_VERSION, this.isCompressed ? COMPRESSED : PLAIN];
+		const size = integer(OBJECT_CHUNK, 3, 'the chunk size');
+		return concat([version, form], size, integer(length, 8, 'the length'), this.salt, this.commitment);
 	}
 }
 
@@ -159,14 +169,15 @@ export class ObjectDecryptor {
 }
 
 /**
- * Decrypts a whole object to its value.
+ * Decrypts a whole object to its value. It does not decompress: of a compressed value, decrypt the chunks with
+ * `ObjectDecryptor`, and give them to zstd, one after the other.
  *
  * @param {LeafKey} leafKey
  * @param {RecordContext} context
  * @param {Uint8Array} header The header that the chain has.
  * @param {Uint8Array} object
  * @returns {Promise<Uint8Array>}
- * @throws {EnvelopeError} `Length`, and the errors of `ObjectHeader.read` and `ObjectDecryptor`
+ * @throws {EnvelopeError} `Length`, `Compressed`, and the errors of `ObjectHeader.read` and `ObjectDecryptor`
  */
 export async function decryptObject(leafKey, context, header, object) {
 	const read = ObjectHeader.read(header);
@@ -175,6 +186,9 @@ export async function decryptObject(leafKey, context, header, object) {
 	if (got !== expected) {
 		const message = `by its header the object has ${expected} bytes, but there are ${got}`;
 		throw new EnvelopeError('Length', message, { expected, got });
+	}
+	if (read.isCompressed) {
+		throw new EnvelopeError('Compressed', 'the value is compressed: decrypt the chunks, and decompress them with zstd');
 	}
 	const decryptor = await ObjectDecryptor.create(leafKey, context, read);
 	const value = new Uint8Array(read.length);

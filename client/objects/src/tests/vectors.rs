@@ -36,7 +36,7 @@ fn encrypted(cipher: &ObjectCipher, length: usize) -> Vec<u8> {
 		false => plain.chunks(CHUNK).collect(),
 	};
 	let sealed = chunks.iter().enumerate().map(|(number, chunk)| {
-		let mut slot = [chunk, &[0; TAG_LEN][..]].concat();
+		let mut slot = [*chunk, &[0; TAG_LEN]].concat();
 		let is_last = number + 1 == chunks.len();
 		let sealed = cipher.seal(number as u32, is_last, &mut slot);
 		sealed.expect("its length is right");
@@ -57,9 +57,10 @@ fn prove_pieces(object: &[u8], values: &[Value], proofs: &[Json]) {
 		let expected: Vec<Value> = list(&vector["path"]).iter().map(bytes).collect();
 		assert_eq!(path, expected, "piece {piece} of {length} bytes");
 		assert_eq!(verify(&whole, length, piece, &data, &path), Ok(()));
-		if let [first, rest @ ..] = &path[..] {
-			let path = [&[first.map(|byte| byte ^ 1)], rest].concat();
-			assert!(verify(&whole, length, piece, &data, &path).is_err());
+		let mut other = path.clone();
+		if let Some(first) = other.first_mut() {
+			first[0] ^= 1;
+			assert!(verify(&whole, length, piece, &data, &other).is_err());
 		}
 	}
 }

@@ -125,6 +125,12 @@ pub enum Step {
 		/// Why not.
 		failure: Failure,
 	},
+	/// The store did not list the copies, so those of objects that were removed when this program did not run may be left. It
+	/// tries again in the next period.
+	NotListed {
+		/// Why not.
+		failure: Failure,
+	},
 	/// It took its place, or says on the chain that its copy is at another location.
 	Came {
 		/// The transaction.
@@ -532,7 +538,7 @@ impl<W: Watch> Service<'_, W> {
 			objects.map(|known| *known.object.header().salt()).collect();
 		let here = match at.marked(&[], &[]).await {
 			Ok(here) => here,
-			Err(failure) => return self.watch.did(Step::NotDeleted { failure }),
+			Err(failure) => return self.watch.did(Step::NotListed { failure }),
 		};
 		for copy in here.iter().filter(|copy| !known.contains(&copy.salt)) {
 			match at.delete_marked(&copy.salt).await {
