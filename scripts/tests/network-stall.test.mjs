@@ -83,7 +83,7 @@ before(
 		});
 		const basePath = join(folder, 'miner');
 		await makeChain(spec, basePath, { blocks: BLOCKS, interval: INTERVAL, forkEvery: 20, timeout });
-		const mine = ['--mine', '--force-authoring', '--beneficiary', alice.account, '--hash-rate', '20'];
+		const mine = ['--mine', '--force-authoring', '--beneficiary', alice.account, '--hash-rate', '100'];
 		miner = await LocalNode.start({ basePath, args: ['--chain', spec, '--no-mdns', ...mine] });
 		// A made chain has the states of a default node, and archive is answered by one that keeps all.
 		node = await follower('node', '--state-pruning', 'archive', '--blocks-pruning', 'archive');
@@ -128,6 +128,18 @@ test('a client that comes while blocks wait follows the chain, and all of them b
 	});
 	await t.test('when a verifier is back, they become final, and the client goes on', async () => {
 		await installKeys(spec, join(folder, 'verifier'), alice);
+		// It has the blocks before it votes. Substrate ends the subscription of a client that came while more than 16 blocks
+		// waited if the block that was the best one then becomes final later than 16 others.
+		const best = follow.all('bestBlockChanged')[0].bestBlockHash;
+		const isFinalNext = async (rpc) => {
+			const { number } = await rpc.header(best).catch(() => ({ number: Infinity }));
+			return (await rpc.best()).number >= number + BEHIND;
+		};
+		verifier = await follower('verifier');
+		const rpc = await Rpc.connect(verifier.url);
+		await follow.until('the verifier has the chain', () => isFinalNext(rpc));
+		await rpc.disconnect();
+		await verifier.stop();
 		verifier = await follower('verifier', '--validator');
 		const final = () => follow.all('finalized').flatMap(({ finalizedBlockHashes }) => finalizedBlockHashes);
 		await follow.until('finality', () => final().length >= BLOCKS - BEHIND);
