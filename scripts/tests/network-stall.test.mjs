@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Tests a client that follows the chain by chainHead, and one that asks archive, while no block becomes final: more blocks wait
-// than Substrate's 128. Then a verifier comes back, and all of them become final at once.
+// Tests a client that follows the chain by chainHead while no block becomes final: more blocks wait than Substrate's 128. With
+// ISTHMUS_LONG=1 (scripts/test --all) it also asks archive, and then a verifier comes back, and all blocks become final at once.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -16,6 +16,7 @@ import { identities, installKeys, writeSpec } from '../lib/spec.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 600_000;
+const skip = process.env.ISTHMUS_LONG !== '1' && 'only with scripts/test --all';
 /** How many blocks wait for finality. */
 const BLOCKS = Number(process.env.BLOCKS ?? 300);
 const INTERVAL = 10;
@@ -26,7 +27,7 @@ const [alice] = identities(1);
 const NUMBER = '0x26aa394eea5630e07c48ae0c9558cef702a5c1b19ab7a04f536c519aca4983ac';
 
 const folder = mkdtempSync(join(tmpdir(), 'isthmus-stall-'));
-let spec, miner, node, verifier, provider;
+let spec, miner, archive, node, verifier, provider;
 
 /** Starts a node that gets the chain from the miner. */
 async function follower(name, ...args) {
@@ -86,7 +87,8 @@ before(
 		const mine = ['--mine', '--force-authoring', '--beneficiary', alice.account, '--hash-rate', '100'];
 		miner = await LocalNode.start({ basePath, args: ['--chain', spec, '--no-mdns', ...mine] });
 		// A made chain has the states of a default node, and archive is answered by one that keeps all.
-		node = await follower('node', '--state-pruning', 'archive', '--blocks-pruning', 'archive');
+		if (!skip) archive = await follower('archive', '--state-pruning', 'archive', '--blocks-pruning', 'archive');
+		node = archive ?? miner;
 		provider = new WsProvider(node.url);
 		await provider.isReady;
 		const height = async () => Number((await provider.send('chain_getHeader', [])).number);
@@ -96,11 +98,11 @@ before(
 );
 after(async () => {
 	await provider?.disconnect();
-	for (const each of [verifier, node, miner]) await each?.stop();
+	for (const each of [verifier, archive, miner]) await each?.stop();
 	rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
-test('a client that comes while blocks wait follows the chain, and all of them become final', { timeout }, async (t) => {
+test('a client that comes while blocks wait follows the chain', { timeout }, async (t) => {
 	const finalized = await provider.send('chain_getFinalizedHead', []);
 	assert.equal(finalized, await provider.send('chain_getBlockHash', [0]));
 	const last = await provider.send('chain_getBlockHash', [BLOCKS]);
@@ -117,16 +119,16 @@ test('a client that comes while blocks wait follows the chain, and all of them b
 		number.writeUInt32LE(BLOCKS);
 		assert.equal(await follow.storage(last, NUMBER), `0x${number.toString('hex')}`);
 		const header = await provider.send('chainHead_v1_header', [follow.id, last]);
-		assert.equal(header, await provider.send('archive_v1_header', [last]));
+		assert.ok(header.length > 2);
 	});
-	await t.test('archive knows them', async () => {
+	await t.test('archive knows them', { skip }, async () => {
 		assert.equal(await provider.send('archive_v1_finalizedHeight', []), 0);
 		assert.ok((await provider.send('archive_v1_hashByHeight', [BLOCKS])).includes(last));
 		assert.ok((await provider.send('archive_v1_body', [last])).length > 0);
 		const call = await provider.send('archive_v1_call', [last, 'BlockAuthorApi_author', '0x']);
 		assert.deepEqual([call.success, call.value.length], [true, 2 + 64]);
 	});
-	await t.test('when a verifier is back, they become final, and the client goes on', async () => {
+	await t.test('when a verifier is back, they become final, and the client goes on', { skip }, async () => {
 		await installKeys(spec, join(folder, 'verifier'), alice);
 		// It has the blocks before it votes. Substrate ends the subscription of a client that came while more than 16 blocks
 		// waited if the block that was the best one then becomes final later than 16 others.
