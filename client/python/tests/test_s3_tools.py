@@ -23,7 +23,7 @@ from node import Node
 #: The length of a chunk's content.
 CHUNK = 1022 * 1024
 MARKS = b"name,mark\nAda,97\n"
-#: There is no file of settings, which it would mention, and an error is an answer: nothing is requested again.
+#: It has no settings of its own, and an error is an answer: nothing is requested again.
 RCLONE = ("rclone", "--config", os.devnull, "--retries", "1", "--low-level-retries", "1")
 OUT_OF_RANGE = "the record is outside the range of the caller's grant"
 

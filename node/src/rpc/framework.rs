@@ -37,7 +37,7 @@ const MAX_BROADCASTS: usize = 16;
 /// How many blocks may wait for finality when a client begins to follow the chain (`chainHead_v1_follow`), instead of
 /// Substrate's 128. All of them are pinned at once. Substrate pins 512, and a subscription remembers 496 that are not final:
 /// the rest of them is for the last 16 final blocks, which are pinned too, and for forks.
-const MAX_LAG: usize = 464;
+pub(crate) const MAX_LAG: usize = 464;
 /// How many messages may wait for a slow client: those about all blocks that are pinned, two for each.
 const MESSAGES: usize = 1024;
 

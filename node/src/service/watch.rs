@@ -4,7 +4,7 @@
 //! once and then rarely, with what to do about it.
 
 use super::parts::Core;
-use crate::{pool::Limits, reminder::Reminder};
+use crate::{pool::Limits, reminder::Reminder, rpc::framework::MAX_LAG};
 use futures_timer::Delay;
 use isthmus_primitives::{params::ALLOWED_FUTURE_SECONDS, Block, BlockNumber, Hash};
 use polkadot_sdk::*;
@@ -30,8 +30,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const ALONE_AFTER: Duration = Duration::from_secs(60);
 /// How long a syncing node may import nothing before that is worth a line.
 const STALLED_AFTER: Duration = Duration::from_secs(180);
-/// From this distance between the best and the finalized block on, nodes end the subscriptions of clients
-/// that follow the chain by `chainHead` (polkadot-api).
+/// From this distance between the best and the finalized block on, the node logs that no block is finalized.
 const FINALITY_LIMIT: BlockNumber = 128;
 /// The keystore's key type for vote keys, which are ed25519 keys.
 const VOTE_KEY: KeyTypeId = sp_consensus_grandpa::KEY_TYPE;
@@ -209,7 +208,7 @@ impl fmt::Display for Wait {
 				f,
 				"no block is finalized: {} blocks wait, from #{} to #{best}. A third of the verifiers or more do not vote; \
 				 bring their nodes back before 4096 blocks wait. Until then whatever waits for finality hangs, and clients \
-				 that follow the chain by chainHead (polkadot-api) are disconnected",
+				 that follow the chain by chainHead (polkadot-api) are disconnected when more than {MAX_LAG} blocks wait",
 				best - finalized,
 				finalized + 1,
 			),
