@@ -11,7 +11,7 @@ use crate::{
 	account::Identity,
 	client::Client,
 	error::Error,
-	fetch_file::{lock_part, part_name, rename_new, FetchError, FetchFile},
+	fetch_file::{free_space, lock_part, part_name, rename_new, FetchError, FetchFile},
 	folder::{
 		self,
 		packed::{List, Packed},
@@ -529,18 +529,6 @@ impl Written {
 			false => Ok(()),
 		}
 	}
-}
-
-/// Returns how many bytes this user may still write in a folder; `None` if the system does not say.
-#[cfg(unix)]
-fn free_space(folder: &Path) -> Option<u64> {
-	let system = rustix::fs::statvfs(folder).ok()?;
-	Some(system.f_bavail.saturating_mul(system.f_frsize))
-}
-
-#[cfg(not(unix))]
-fn free_space(_: &Path) -> Option<u64> {
-	None
 }
 
 /// A folder for files that do not have their names yet. It is removed when it is dropped, or by the next program that uses
