@@ -1022,7 +1022,7 @@ test('a compressed object is shorter, and is read as it was', { timeout }, async
 	writeFileSync(file(`lines-part.isthmus-${root.slice(2, 18)}`), lines.slice(0, 3_000_000));
 	await ok(...fetch, 'lines-part');
 	assert.equal(contents('lines-part'), sha(lines));
-	// It is no folder, so it is removed even if nothing is left of it.
+	// It is not a folder, so it is removed even if nothing is left of it.
 	rmSync(file('compressed'), { recursive: true });
 	assert.match((await refused(FAILED, ...fetch, 'none')).error, /no location has the object/);
 	await ok('remove', stored.key, ...owner.key);

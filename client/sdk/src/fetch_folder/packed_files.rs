@@ -4,7 +4,6 @@
 
 use super::{
 	failures::Failures,
-	open_file,
 	place::{is_missing, place_after, FetchedFolder},
 };
 use crate::{
@@ -410,6 +409,20 @@ impl<'a> Fetch<'a> {
 			None => fetch,
 		};
 		fetch.run(progress).await
+	}
+}
+
+/// Opens the record that a file of a folder is, or is in.
+pub(super) async fn open_file(
+	(client, reader, owner): (&Client, &Identity, &AccountId),
+	file: &folder::File,
+) -> Result<Reading, FetchError> {
+	let reading = Reading::open(client, reader, owner, file.key)
+		.await
+		.map_err(FetchError::of_file(&file.path))?;
+	match reading.is_compressed() {
+		true => Err(FetchError::CompressedFile(file.path.clone())),
+		false => Ok(reading),
 	}
 }
 
