@@ -160,7 +160,7 @@ pub struct Frames {
 pub enum Piece {
 	/// These bytes.
 	Bytes(Vec<u8>),
-	/// So many zeros.
+	/// This number of zeros.
 	Zeros(u64),
 }
 
@@ -226,7 +226,7 @@ impl Frames {
 	}
 }
 
-/// Returns the beginning of a skippable frame with so many bytes after it.
+/// Returns the beginning of a skippable frame with this number of bytes after it.
 fn skippable(magic: u32, length: u32) -> Vec<u8> {
 	[magic.to_le_bytes(), length.to_le_bytes()].concat()
 }

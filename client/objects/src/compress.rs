@@ -4,7 +4,6 @@
 //! A resumed upload has to send the same bytes as before, so what comes out depends on nothing but the value, the level and
 //! the version of the zstd library: each frame is compressed on its own, in a new context, by one thread.
 
-use crate::upload::fill;
 use isthmus_envelope::compressed::{Frames, Piece, FRAME};
 use rayon::prelude::*;
 use std::{
@@ -33,7 +32,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-	/// Returns about how many bytes of the value are in so many of the compressed ones: exactly at the end.
+	/// Returns about how many bytes of the value are in this number of compressed ones: exactly at the end.
 	pub(crate) fn of_value(&self, compressed: u64) -> u64 {
 		let (read, made) = (&self.read, &self.made);
 		let [read, made] = [read, made].map(|count| u128::from(count.load(Ordering::Relaxed)));
@@ -69,7 +68,7 @@ pub(crate) struct Compressed<R> {
 }
 
 impl<R: Read> Compressed<R> {
-	/// Prepares to compress what a source has until its end. If a length is given, it must have so many bytes.
+	/// Prepares to compress what a source has until its end. If a length is given, it must have that.
 	pub(crate) fn new(source: R, expected: Option<u64>) -> (Self, Arc<Counts>) {
 		let counts = Arc::<Counts>::default();
 		let compressed = Self {
@@ -156,6 +155,20 @@ impl<R: Read> Read for Compressed<R> {
 		self.counts.made.fetch_add(got as u64, Ordering::Relaxed);
 		Ok(got)
 	}
+}
+
+/// Reads until the space is full or the source ends.
+pub(crate) fn fill(source: &mut impl Read, space: &mut [u8]) -> io::Result<usize> {
+	let mut got = 0;
+	while got < space.len() {
+		match source.read(&mut space[got..]) {
+			Ok(0) => break,
+			Ok(count) => got += count,
+			Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+			Err(error) => return Err(error),
+		}
+	}
+	Ok(got)
 }
 
 /// Compresses a part of a value.

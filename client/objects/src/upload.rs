@@ -3,7 +3,7 @@
 //! [`IN_FLIGHT`] bytes and one more part are in memory.
 
 use crate::{
-	compress::{Compressed, NotAsLong},
+	compress::{fill, Compressed, NotAsLong},
 	failure::Failure,
 	journal::{Journal, Start},
 	location::Location,
@@ -87,7 +87,7 @@ pub enum UploadError {
 		/// The location.
 		url: String,
 	},
-	/// The upload began with compression, and is to go on without it, or the other way round.
+	/// The upload began with compression, and was to be resumed without it, or the other way round.
 	#[error("an unfinished upload of this value {}: finish it in the same way, or give it up", match .form {
 		Form::Compressed => "is compressed",
 		Form::Plain => "is not compressed",
@@ -194,7 +194,7 @@ impl<'a> Upload<'a> {
 	/// # Errors
 	///
 	/// Returns [`UploadError::Changed`] or [`UploadError::LengthChanged`] if the value was changed in between,
-	/// [`UploadError::OtherForm`] if the upload began with compression and goes on without it, or the other way round,
+	/// [`UploadError::OtherForm`] if it began with compression and is resumed without it, or the other way round,
 	/// [`UploadError::Store`] if the store fails, and the errors of the source and the journal.
 	pub async fn run(
 		self,
@@ -648,20 +648,6 @@ impl<R: Read> Reader<R> {
 		}
 		Ok(ahead + fill(&mut self.source, &mut space[ahead..])?)
 	}
-}
-
-/// Reads until the space is full or the source ends.
-pub(crate) fn fill(source: &mut impl Read, space: &mut [u8]) -> io::Result<usize> {
-	let mut got = 0;
-	while got < space.len() {
-		match source.read(&mut space[got..]) {
-			Ok(0) => break,
-			Ok(count) => got += count,
-			Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-			Err(error) => return Err(error),
-		}
-	}
-	Ok(got)
 }
 
 /// Space of parts that were sent. Fresh memory costs more than the encryption.

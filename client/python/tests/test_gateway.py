@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
 from conftest import COMPANY, SCHOOL, Shared
 from gateway import Gateway, running
@@ -168,6 +169,30 @@ def test_polars_reads_over_its_own_s3_client(gateway: Gateway, content: pyarrow.
     lazy = polars.scan_parquet(f"s3://{gateway.bucket}/tables/2025/*.parquet", storage_options=options)
     read = lazy.select("column3").collect()
     assert read["column3"].to_list()[: content.num_rows] == content["column3"].to_pylist()
+
+
+def test_a_compressed_object_is_read_as_it_was(gateway: Gateway, shared: Shared, tmp_path: Path) -> None:
+    lines = b"".join(b'{"number":%d,"state":"passed"}\n' % number for number in range(150_000))
+    (tmp_path / "lines.ndjson").write_bytes(lines)
+    store = tmp_path / "store"
+    store.mkdir()
+    number = str(gateway.number)
+    shared.node.isthmus("dataset", "locate", number, store.as_uri(), "--finalized", key=SCHOOL)
+    options = ("--dataset", number, "--leaf", "8", "--public-name", "--compress", "--finalized")
+    shared.node.isthmus("store", str(tmp_path / "lines.ndjson"), *options, key=SCHOOL)
+    assert sum(file.stat().st_size for file in store.iterdir()) < len(lines) / 4
+    # The length that is shown is that of what is read.
+    path = f"/{shared.owner}/{gateway.number}/lines.ndjson"
+    status, headers, body = gateway.get(path, "HEAD")
+    assert (status, headers["content-length"], body) == (200, str(len(lines)), b"")
+    assert gateway.s3().get_file_info(f"{gateway.bucket}/lines.ndjson").size == len(lines)
+    files = fsspec.filesystem("isthmus", client=shared.connect())
+    url = f"isthmus://{shared.owner}/{gateway.number}/lines.ndjson"
+    assert files.size(url) == len(lines)
+    assert gateway.get(path)[::2] == (200, lines)
+    for start, end in [(0, 10), (2**20 - 1, 2**20 + 1), (3_000_000, 4_200_000), (len(lines) - 3, len(lines))]:
+        assert gateway.get(path, Range=f"bytes={start}-{end - 1}")[::2] == (206, lines[start:end])
+        assert files.cat_file(url, start, end) == lines[start:end]
 
 
 def test_a_revoked_reader_is_told_so_in_the_middle(gateway: Gateway, shared: Shared) -> None:

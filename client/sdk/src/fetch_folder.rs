@@ -15,7 +15,7 @@ use crate::{
 	types::AccountId,
 };
 use failures::Failures;
-use packed_files::{is_denied, Fetch};
+use packed_files::{is_denied, open_file, Fetch};
 pub use place::FetchedFolder;
 use place::{is_missing, place};
 use std::{
@@ -237,20 +237,6 @@ fn check_writable(output: &Path) -> Result<(), FetchError> {
 	tempfile::tempfile_in(output)
 		.map(drop)
 		.map_err(FetchError::io(output))
-}
-
-/// Opens the record that a file of a folder is, or is in.
-async fn open_file(
-	(client, reader, owner): (&Client, &Identity, &AccountId),
-	file: &folder::File,
-) -> Result<Reading, FetchError> {
-	let reading = Reading::open(client, reader, owner, file.key)
-		.await
-		.map_err(FetchError::of_file(&file.path))?;
-	match reading.is_compressed() {
-		true => Err(FetchError::CompressedFile(file.path.clone())),
-		false => Ok(reading),
-	}
 }
 
 /// Fetches one file of a folder, which is a record.

@@ -306,12 +306,13 @@ async fn crafted(location: &Location, plain: &[u8]) -> Object {
 	}
 	let header = cipher.header(plain.len() as u64).unwrap();
 	let object = Object::with_header(header, tree::root(&values).unwrap());
-	let name = object.name();
-	let put = location.store().put(&location.path(&name), bytes.into());
+	let path = location.path(&object.name());
+	let put = location.store().put(&path, bytes.into());
 	put.await.unwrap();
 	if values.len() > 1 {
+		let path = location.list_path(&object.name());
 		let list = tree::list_bytes(&values).into();
-		let put = location.store().put(&location.list_path(&name), list);
+		let put = location.store().put(&path, list);
 		put.await.unwrap();
 	}
 	object

@@ -4,14 +4,13 @@
 
 use super::{
 	failures::Failures,
-	open_file,
 	place::{is_missing, place_after, FetchedFolder},
 };
 use crate::{
 	account::Identity,
 	client::Client,
 	error::Error,
-	fetch_file::{lock_part, part_name, rename_new, FetchError, FetchFile},
+	fetch_file::{free_space, lock_part, part_name, rename_new, FetchError, FetchFile},
 	folder::{
 		self,
 		packed::{List, Packed},
@@ -413,6 +412,20 @@ impl<'a> Fetch<'a> {
 	}
 }
 
+/// Opens the record that a file of a folder is, or is in.
+pub(super) async fn open_file(
+	(client, reader, owner): (&Client, &Identity, &AccountId),
+	file: &folder::File,
+) -> Result<Reading, FetchError> {
+	let reading = Reading::open(client, reader, owner, file.key)
+		.await
+		.map_err(FetchError::of_file(&file.path))?;
+	match reading.is_compressed() {
+		true => Err(FetchError::CompressedFile(file.path.clone())),
+		false => Ok(reading),
+	}
+}
+
 /// Passes a span on with its bytes. If some of them could not be read, reads its parts, and passes on each before it reads
 /// the next one.
 ///
@@ -529,18 +542,6 @@ impl Written {
 			false => Ok(()),
 		}
 	}
-}
-
-/// Returns how many bytes this user may still write in a folder; `None` if the system does not say.
-#[cfg(unix)]
-fn free_space(folder: &Path) -> Option<u64> {
-	let system = rustix::fs::statvfs(folder).ok()?;
-	Some(system.f_bavail.saturating_mul(system.f_frsize))
-}
-
-#[cfg(not(unix))]
-fn free_space(_: &Path) -> Option<u64> {
-	None
 }
 
 /// A folder for files that do not have their names yet. It is removed when it is dropped, or by the next program that uses
