@@ -243,6 +243,8 @@ impl<'a> Upload<'a> {
 					nodes.leave(error.to_string()).await;
 					continue;
 				}
+				// This program was suspended for longer than the node keeps states, and looks again.
+				Err(error @ Error::StateGone(_)) => error,
 				done => return done,
 			};
 			if progressed.any {

@@ -459,7 +459,7 @@ impl<'a> Running<'a> {
 		let key = self.key(file);
 		let stored = self.store_value(number, key, &mut source, &stamp, progress);
 		match stored.await {
-			Err(error) if error.is_connection() => drop(self.again.insert(number, error)),
+			Err(error) if is_interrupted(&error) => drop(self.again.insert(number, error)),
 			stored => {
 				stored.map_err(|error| UploadFolderError::of_file(error, &file.at, key))?;
 				// What was stored has to be what the list says.
@@ -611,8 +611,14 @@ impl<'a> Running<'a> {
 	}
 }
 
-/// Remembers a file to store again: another program, most likely on another machine, took its place, or the
-/// connection was lost. The chain takes each record only once.
+/// Returns whether the connection was lost, or this program suspended for longer than the node keeps states. What became of a
+/// transaction in flight is not known then, and the next look at the chain tells.
+fn is_interrupted(error: &Error) -> bool {
+	error.is_connection() || matches!(error, Error::StateGone(_))
+}
+
+/// Remembers a file to store again: another program, most likely on another machine, took its place, or this one was
+/// interrupted. The chain takes each record only once.
 fn sort_out(
 	again: &mut BTreeMap<usize, Error>,
 	number: usize,
@@ -624,7 +630,7 @@ fn sort_out(
 		Err(error) => {
 			let is_overtaken = matches!(error, Error::NotIncluded(_))
 				|| matches!(error.refusal(), Some(KeyTaken | LeafTaken));
-			if !is_overtaken && !error.is_connection() {
+			if !is_overtaken && !is_interrupted(&error) {
 				return Err(error);
 			}
 			again.insert(number, error);
