@@ -443,7 +443,7 @@ fn is_of_record(error: &Error) -> bool {
 		|| matches!(
 			error,
 			Error::Record(_)
-				| Error::Object(_)
+				| Error::Object(ReadError::Compressed(_) | ReadError::Record(_))
 				| Error::Malformed { .. }
 				| Error::Grant(_)
 				| Error::NotPostQuantum
@@ -471,7 +471,11 @@ fn is_path(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use isthmus_sdk::{envelope::ErasableError, record_key};
+	use isthmus_sdk::{
+		envelope::{compressed::CompressedError, ErasableError},
+		objects::{Failure, Left},
+		record_key,
+	};
 
 	#[test]
 	fn a_record_that_cannot_be_opened_does_not_hide_the_others() {
@@ -493,6 +497,24 @@ mod tests {
 		] {
 			assert!(!is_of_record(&of_node), "{of_node}");
 		}
+	}
+
+	#[test]
+	fn an_object_that_is_gone_hides_no_other_and_one_that_may_come_back_is_not_hidden() {
+		let not_there = |failures: &[Failure]| {
+			let left = failures.iter().map(|failure| Left {
+				url: "file:///store".into(),
+				failure: failure.clone(),
+			});
+			Error::Object(ReadError::NoneLeft(left.collect()))
+		};
+		let no_table = Error::Object(CompressedError::NoTable.into());
+		let gone = not_there(&[Failure::Missing, Failure::Wrong(3)]);
+		for of_record in [no_table, gone, not_there(&[])] {
+			assert!(is_of_record(&of_record), "{of_record}");
+		}
+		let away = not_there(&[Failure::Missing, Failure::Unreachable]);
+		assert!(!is_of_record(&away), "{away}");
 	}
 
 	#[test]

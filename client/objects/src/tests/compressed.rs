@@ -113,7 +113,8 @@ async fn a_stream_is_compressed_in_one_pass() {
 	let streamed = sent.unwrap().object;
 	forget(&journal).unwrap();
 	let known = sent_compressed(&location, &value).await;
-	let [streamed, known] = [streamed, known].map(|object| reader(&object, &[location.clone()]));
+	let there = std::slice::from_ref(&location);
+	let [streamed, known] = [streamed, known].map(|object| reader(&object, there));
 	assert!(read_all(&streamed).await == read_all(&known).await);
 	let reader = ValueReader::open(streamed).await.unwrap();
 	assert!(value_of(&reader).await == value);
