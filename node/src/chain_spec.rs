@@ -6,7 +6,7 @@ use crate::{
 	changes::{self, Extensions, FaultyChanges},
 	files::read_at_most,
 };
-use isthmus_runtime::{MAX_VERIFIERS, WASM_BINARY};
+use isthmus_runtime::{genesis::Leftover, MAX_VERIFIERS, WASM_BINARY};
 use polkadot_sdk::*;
 use sc_service::{ChainType, Properties};
 use serde::{de::IgnoredAny, Deserialize};
@@ -123,6 +123,40 @@ pub fn load(id: &str) -> Result<ChainSpec, SpecError> {
 		"local" => local(),
 		path => from_file(path),
 	}
+}
+
+/// Returns a warning about the values of a real chain that are those of the presets for development, and can never be changed;
+/// `None` if it has none. `state` returns an entry of the chain's state.
+pub fn leftovers(state: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Option<String> {
+	let found: Vec<_> = isthmus_runtime::genesis::leftovers(state)
+		.into_iter()
+		.map(|left| {
+			let Leftover {
+				field,
+				value,
+				default,
+			} = left;
+			format!("`{field}` {value} (by default {default})")
+		})
+		.collect();
+	(!found.is_empty()).then(|| {
+		format!(
+			"this chain is of the type `Live`, and has values for development, too small for a real chain, which can never be \
+			 changed once it has started: {}. Set them in its specification, or leave the fields out, and make the raw \
+			 specification again (docs/operations.md)",
+			found.join(", ")
+		)
+	})
+}
+
+/// Returns the warning of [`leftovers`] about a raw specification.
+pub fn raw_leftovers(spec: &str) -> Option<String> {
+	let spec: Value = serde_json::from_str(spec).ok()?;
+	let top = &spec["genesis"]["raw"]["top"];
+	leftovers(|key| {
+		let entry = top.get(format!("0x{}", hex::encode(key)))?;
+		hex::decode(entry.as_str()?.strip_prefix("0x")?).ok()
+	})
 }
 
 /// The parts of a specification's file that are checked before the runtime builds the genesis state, where a

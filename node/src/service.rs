@@ -26,6 +26,7 @@ mod tasks;
 pub mod watch;
 
 use crate::{
+	chain_spec,
 	cli::{MiningArgs, SyncArgs},
 	database,
 	history::History,
@@ -38,13 +39,14 @@ use crate::{
 use isthmus_primitives::AccountId;
 use metrics::ChainMetrics;
 use polkadot_sdk::*;
-use sc_client_api::Backend as _;
+use sc_client_api::{Backend as _, StorageProvider as _};
 use sc_network::config::{NodeKeyConfig, Secret, SyncMode};
 use sc_service::{
-	error::Error as ServiceError, BlocksPruning, Configuration, PruningMode, TaskManager,
+	error::Error as ServiceError, BlocksPruning, ChainType, Configuration, PruningMode, TaskManager,
 };
 use sc_storage_monitor::{StorageMonitorParams, StorageMonitorService};
 use sp_blockchain::HeaderBackend;
+use sp_core::storage::StorageKey;
 use std::{fs, io, sync::Arc};
 
 use parts::application;
@@ -101,6 +103,7 @@ pub(crate) fn new_full(
 		grandpa,
 		mut telemetry,
 	} = Parts::with_pool(&mut config, options.pool)?;
+	warn_of_leftovers(&config, &core);
 	let producer = match options.producer {
 		Some(profile) => producer_deps(&config, &core, profile)?,
 		None => None,
@@ -150,6 +153,21 @@ pub(crate) fn new_full(
 		.spawn("watch", None, watch.run());
 	finality::start(finality, &core, network, &task_manager)?;
 	Ok(task_manager)
+}
+
+/// Warns of a real chain with values for development.
+fn warn_of_leftovers(config: &Configuration, core: &Core) {
+	if config.chain_spec.chain_type() != ChainType::Live {
+		return;
+	}
+	let best = core.client.info().best_hash;
+	let entry = |key: &[u8]| {
+		let stored = core.client.storage(best, &StorageKey(key.to_vec()));
+		Some(stored.ok()??.0)
+	};
+	if let Some(warning) = chain_spec::leftovers(entry) {
+		log::warn!("{warning}");
+	}
 }
 
 /// Reads the node's network key, and creates it if the node has none. From here on, the configuration has the key instead of its
