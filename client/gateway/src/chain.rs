@@ -2,18 +2,19 @@
 //! What an account may read on a chain: its own datasets, and those of which it has grants.
 
 use crate::{
+	found::{Details, Found},
 	kept::{Kept, Known, Recent},
 	source::{Dataset, File, Opened, Place, Readable, Refusal, Source},
 };
 use futures::{stream, StreamExt};
 use isthmus_sdk::{
-	envelope::tree::TreeError, every, exact_name, folder, from_hex, is_folder, key_name, now,
+	envelope::tree::TreeError, every, exact_name, from_hex, key_name, listed, now,
 	objects::ReadError, parse_key, reading::stored_hash, to_hex, BlockNumber, Client, Error,
-	GrantEntry, GrantState, Identity, Names, QueryRefusal, Reading, RecordEntry, RecordKey,
-	Seconds, State, H256,
+	FetchError, GrantEntry, GrantState, Identity, Listed, Names, QueryRefusal, Reading,
+	RecordEntry, RecordKey, Seconds, State, H256,
 };
 use std::{
-	collections::{BTreeMap, HashMap, HashSet},
+	collections::{BTreeMap, HashMap},
 	ops::Range,
 	sync::Arc,
 	time::Duration,
@@ -23,8 +24,13 @@ use std::{
 const AT_ONCE: usize = 8;
 /// How many opened records are kept: their values if they are small, the hashes of their chunks if not.
 const READINGS: u32 = 64;
-/// Of how many records it is kept what they are called and how long they are.
-const DETAILS: u32 = 1 << 17;
+/// How many bytes of memory are used for what records are called, how long they are, and which files they list.
+const DETAILS: usize = 256 << 20;
+/// Of how many records it is kept that they cannot be opened.
+const FAILED: u32 = 1 << 17;
+/// The longest list of a folder that is read: one of some 150,000 files. Whether an object is a list is seen in its first MiB.
+/// Of longer objects, that is not fetched.
+const LONGEST_LIST: u64 = 16 << 20;
 /// How long a record that cannot be opened is not opened again for a list.
 const REST: Duration = Duration::from_secs(60);
 /// How many lists are kept, to find files by their paths.
@@ -49,14 +55,6 @@ type Bytes = Kept<Reading, Vec<Vec<u8>>>;
 
 /// The key and the hash of a record.
 type RecordId = ([u8; 32], [u8; 32]);
-
-/// What is known of a record once it was opened.
-struct Details {
-	path: String,
-	length: u64,
-	/// The files of a stored folder.
-	folder: Option<Vec<folder::File>>,
-}
 
 /// The files of a dataset.
 struct List {
@@ -88,7 +86,7 @@ impl Chain {
 			client,
 			reader,
 			readings: Recent::new(READINGS),
-			details: Known::new(DETAILS, REST),
+			details: Known::new((DETAILS, |details| details.memory()), FAILED, REST),
 			lists: Recent::new(LISTS),
 			dates: Recent::new(DATES),
 			turns: Recent::new(LISTS),
@@ -162,46 +160,27 @@ impl Chain {
 		let mut order: Vec<_> = records.values().collect();
 		// The list of a folder is stored after its files, at a higher leaf: they need not be opened.
 		order.sort_by_key(|entry| std::cmp::Reverse((entry.record.epoch, entry.record.leaf)));
-		let mut found = BTreeMap::new();
-		let mut inside = HashSet::new();
+		let mut found = Found::default();
 		let mut order = order.into_iter().peekable();
 		while order.peek().is_some() {
-			let next = order
-				.by_ref()
-				.filter(|entry| !inside.contains(&entry.key.0));
+			let next = order.by_ref().filter(|entry| !found.is_inside(&entry.key));
 			let next: Vec<_> = next.take(AT_ONCE).collect();
 			let opened = stream::iter(&next)
 				.map(|entry| self.details(place, entry))
 				.buffered(AT_ONCE);
 			let opened: Vec<_> = opened.collect().await;
 			for (entry, details) in next.into_iter().zip(opened) {
-				let Some(details) = details? else {
+				let Some(details) = details?.filter(|_| !found.is_inside(&entry.key)) else {
 					continue;
 				};
-				if inside.contains(&entry.key.0) {
-					continue;
-				}
-				let Some(files) = &details.folder else {
-					let file = self.file(&details.path, details.length, entry).await;
-					found.entry(file.path.clone()).or_insert(file);
-					continue;
-				};
-				for listed in files.iter().filter(|listed| !listed.folder) {
-					inside.insert(listed.key.0);
-					// Others of the folder's files may be outside of the grant.
-					if let Some(entry) = records.get(&listed.key.0) {
-						let path = format!("{}/{}", details.path, listed.path);
-						let file = self.file(&path, listed.length, entry).await;
-						found.entry(path).or_insert(file);
-					}
-				}
+				found.add(&details, entry.key, |key| {
+					let entry = records.get(&key.0)?;
+					Some(stored_hash(&entry.record.payload))
+				});
 			}
 		}
-		// What was opened before the list of its folder was.
-		let files: Vec<File> = found
-			.into_values()
-			.filter(|file| !inside.contains(&file.key.0) || from_hex(&file.path).is_none())
-			.collect();
+		let mut files = found.files();
+		self.set_dates(&mut files, &records).await;
 		let places = files
 			.iter()
 			.map(|file| file.path.clone())
@@ -218,23 +197,33 @@ impl Chain {
 		))
 	}
 
-	/// Makes the entry of a file.
-	async fn file(&self, path: &str, length: u64, entry: &RecordEntry) -> File {
-		let (_, block) = entry.record.payload.blocks();
-		let date = match self.dates.get(&block) {
-			Some(date) => date,
-			// Only shown: a node that does not know it is no reason to refuse the file.
-			None => match self.client.date_of(block).await {
-				Ok(date) => self.dates.keep(block, date.unwrap_or_default()),
-				Err(_) => 0,
-			},
-		};
-		File {
-			path: path.to_owned(),
-			length,
-			hash: stored_hash(&entry.record.payload),
-			date,
-			key: entry.key,
+	/// Sets the dates of files: when the last bytes of their records came to the chain.
+	async fn set_dates(&self, files: &mut [File], records: &BTreeMap<[u8; 32], RecordEntry>) {
+		let mut dates = HashMap::new();
+		for file in files {
+			let Some(entry) = records.get(&file.key.0) else {
+				continue;
+			};
+			let (_, block) = entry.record.payload.blocks();
+			file.date = match dates.get(&block) {
+				Some(date) => *date,
+				None => {
+					let date = self.date(block).await;
+					dates.insert(block, date);
+					date
+				}
+			};
+		}
+	}
+
+	async fn date(&self, block: BlockNumber) -> Seconds {
+		if let Some(date) = self.dates.get(&block) {
+			return date;
+		}
+		// Only shown: a node that does not know it is no reason to refuse the file.
+		match self.client.date_of(block).await {
+			Ok(date) => self.dates.keep(block, date.unwrap_or_default()),
+			Err(_) => 0,
 		}
 	}
 
@@ -248,14 +237,7 @@ impl Chain {
 		let opened = async {
 			let (owner, key) = (place.owner(), entry.key);
 			let reading = Reading::open(&self.client, &self.reader, &owner, key).await?;
-			let is_short = reading.length() <= folder::MAX_LENGTH as u64;
-			let folder = match is_short && is_folder(&reading).await? {
-				true => {
-					let bytes = reading.read_range(0, reading.length()).await?;
-					folder::from_bytes(&bytes).ok()
-				}
-				false => None,
-			};
+			let folder = files_in(&reading).await?;
 			let name = reading.name().copied();
 			let name = name.or_else(|| self.names.name(&key).filter(|_| self.is_own(place)));
 			let path = path(key, name);
@@ -277,32 +259,28 @@ impl Chain {
 			.client
 			.query(self.reader.account.id(), &owner, key)
 			.await?;
-		if answer.dataset != place.dataset || stored_hash(&answer.payload) != file.hash {
+		let hash = file.stored();
+		if answer.dataset != place.dataset || stored_hash(&answer.payload) != hash {
 			return Ok(None);
 		}
-		let id = (place, (key.0, file.hash));
+		let id = (place, (key.0, hash));
 		let known = self.readings.get(&id);
 		let bytes = match known.filter(|known| known.is_good(&answer.locations)) {
 			Some(known) => known,
 			None => {
 				let opened = Reading::open(&self.client, &self.reader, &owner, key).await?;
-				if opened.content_hash() != file.hash {
+				if opened.content_hash() != hash {
 					return Ok(None);
 				}
 				self.readings.keep(id, kept(opened))
 			}
 		};
 		let reading = bytes.bytes();
-		if reading.length() != file.length {
-			let words = format!(
-				"the length of {} differs from the one in the folder's list",
-				file.path
-			);
-			return Err(Refusal::Failed(words));
-		}
+		file.check(reading.length(), reading.is_compressed())?;
 		Ok(Some(Opened {
 			place,
 			file: file.clone(),
+			size: reading.length(),
 			chunk: reading.chunk_size(),
 			bytes,
 		}))
@@ -331,12 +309,14 @@ impl Chain {
 			hash: reading.content_hash(),
 			date: 0,
 			key,
+			pack: None,
 		};
-		let chunk = reading.chunk_size();
+		let (size, chunk) = (reading.length(), reading.chunk_size());
 		let bytes = kept(reading);
 		Ok(Opened {
 			place,
 			file,
+			size,
 			chunk,
 			bytes,
 		})
@@ -422,6 +402,18 @@ fn ended(best: &State, entry: &GrantEntry) -> Option<QueryRefusal> {
 			Some(QueryRefusal::Expired)
 		}
 		GrantState::Active => None,
+	}
+}
+
+/// Returns the files of a folder; `None` if a record is not one, or its list is damaged or too long.
+async fn files_in(reading: &Reading) -> Result<Option<Vec<Listed>>, Error> {
+	if reading.length() > LONGEST_LIST {
+		return Ok(None);
+	}
+	match listed(reading).await {
+		Ok(files) => Ok(files),
+		Err(FetchError::Client(error)) => Err(error),
+		Err(_) => Ok(None),
 	}
 }
 

@@ -238,6 +238,12 @@ fn shown_share(place: &Place) -> Value {
 	json!({ "name": names::share(place), "id": id(&[&place.owner]), "displayName": owner })
 }
 
+/// Returns what tells a file from all others of its table: two files of a packed folder may have the same contents.
+fn file_mark(file: &File) -> String {
+	let parts = [&file.hash[..], file.path.as_bytes()].concat();
+	hex::encode(digest(&SHA256, &parts))
+}
+
 /// Makes an id of the form that the protocol recommends.
 fn id(parts: &[&[u8]]) -> String {
 	let hash = hex::encode(digest(&SHA256, &parts.concat()));
@@ -489,7 +495,7 @@ impl Found {
 		partitions.extend(part.values());
 		let mut line = json!({
 			"url": address.url(&origin.url, origin.credentials),
-			"id": hex::encode(file.hash),
+			"id": file_mark(file),
 			"partitionValues": partitions,
 			"size": file.length,
 			"expirationTimestamp": address.expires.saturating_mul(1000),

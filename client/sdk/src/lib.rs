@@ -175,7 +175,9 @@ pub use erasure::Erasure;
 pub use error::{CostError, Error, Rejection, UploadError};
 pub use event::{Event, Granted};
 pub use fetch_file::{is_folder, is_packed_folder, FetchError, FetchFile, NotFetched};
-pub use fetch_folder::{fetch_file_of, fetch_folder, list_files, write_file_of, FetchedFolder};
+pub use fetch_folder::{
+	fetch_file_of, fetch_folder, list_files, listed, write_file_of, FetchedFolder, Listed,
+};
 pub use frame::{Frame, FrameError};
 pub use handle::{Handle, HandleError};
 pub use isthmus_conditions as conditions;
