@@ -77,6 +77,42 @@ seeds('parquet', vectors('client/tables/vectors.json').files.flatMap(({ name, by
 	const length = file.readUInt32LE(file.length - 8);
 	return [[name, file], [`${name}, described`, file.subarray(file.length - 8 - length, file.length - 8)]];
 }));
+
+/** The next length of which only the first few binary digits may be other than zero (Padmé, docs/formats.md). */
+function padded(length) {
+	const exponent = Math.floor(Math.log2(length));
+	const unit = 2 ** (exponent - Math.floor(Math.log2(exponent)) - 1);
+	return Math.ceil(length / unit) * unit;
+}
+
+/** The length of a compressed value with these frames, by compressed length and length, and its table. */
+function table(frames, { descriptor = 0, total: said } = {}) {
+	const hashes = 8 + 32 * frames.length;
+	const needed = frames.reduce((sum, [stored]) => sum + stored, 0) + hashes + 8 + 8 + 8 * (frames.length + 2) + 9;
+	const total = padded(needed);
+	const entries = [...frames, [hashes, 0], [8 + total - needed, 0]];
+	const content = entries.flatMap(([stored, length]) => [little(stored, 4), little(length, 4)]);
+	return Buffer.concat([
+		little(said ?? total, 8),
+		little(0x184d2a5e, 4),
+		little(8 * entries.length + 9, 4),
+		...content,
+		little(entries.length, 4),
+		Buffer.from([descriptor]),
+		little(0x8f92eab1, 4),
+	]);
+}
+
+const frame = 2 ** 20;
+seeds('compressed_table', [
+	['empty', table([])],
+	['one-byte', table([[14, 1]])],
+	['several', table([[500, frame], [frame + 40, frame], [70, 9]])],
+	['refused-checksums', table([[14, 1]], { descriptor: 0x80 })],
+	['refused-length', table([[14, 1]], { total: 2 ** 40 })],
+	['refused-long-frame', table([[2 * frame, frame], [70, 9]])],
+	['refused-short-frame', table([[500, frame - 1], [70, 9]])],
+]);
 seeds('key_file', [
 	...files.keyFiles.map(({ file }, index) => [`valid-${index}`, JSON.stringify(file)]),
 	// Contents, after the salt and the number of the changed bit: a seed and an imported account.

@@ -25,6 +25,9 @@ const KEY_TYPES: [(&str, CryptoScheme); 2] = [
 /// full sync should take.
 const TRIE_CACHE_SIZE: &str = "268435456";
 
+/// What `--chain` names. The framework's text has a chain that this node lacks.
+const CHAIN: &str = "The chain: `dev`, `local`, or the file of a specification";
+
 /// The subcommands that other Substrate nodes have and this one lacks, and what to use instead.
 const MISSING: [(&str, &str); 9] = [
 	("benchmark", "scripts/weights runs the pallets' benchmarks"),
@@ -62,7 +65,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
 
 /// Returns the description of the command line.
 pub fn command() -> Command {
-	Cli::setup_command(Cli::command())
+	with_chains(Cli::setup_command(Cli::command()))
 		.mut_arg("trie_cache_size", |size| {
 			size.default_value(TRIE_CACHE_SIZE)
 		})
@@ -79,6 +82,16 @@ pub fn command() -> Command {
 				arg.required(true).default_value(Resettable::Reset)
 			})
 		})
+}
+
+/// Says in the help of a command and its subcommands what `--chain` names.
+fn with_chains(command: Command) -> Command {
+	command
+		.mut_args(|arg| match arg.get_id().as_str() {
+			"chain" => arg.help(CHAIN).long_help(CHAIN),
+			_ => arg,
+		})
+		.mut_subcommands(with_chains)
 }
 
 /// Refuses to insert a key whose scheme is not that of its type.

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Checks the arguments of `export-blocks` and `import-blocks` before the chain is opened, which takes seconds, and names
-//! the file when the framework's commands fail.
+//! `export-blocks` and `import-blocks`: their arguments are checked before the chain is opened, which takes seconds, and errors
+//! name the file. An export replaces a file only when it is complete, and an import of nothing is an error.
 
-use crate::{database, explain::named};
+use crate::{client::FullClient, database, explain::named, files::NewFile};
 use isthmus_primitives::{Block, BlockNumber};
 use polkadot_sdk::*;
 use sc_cli::{Error, ExportBlocksCmd, GenericNumber, ImportBlocksCmd};
-use sc_service::Configuration;
+use sc_client_api::BlockBackend;
+use sc_consensus::DefaultImportQueue;
+use sc_service::{chain_ops::import_blocks, Configuration, DatabaseSource};
 use sp_blockchain::HeaderBackend;
 use std::{
 	fs::{self, File},
-	io,
+	io::{self, stdin, BufRead, BufReader, Chain, Cursor, Read},
 	path::Path,
+	sync::Arc,
 };
+
+/// The length of the number of blocks that a binary file begins with.
+const COUNT_SIZE: u64 = 8;
 
 /// Why no blocks are exported or imported.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +43,11 @@ enum BlocksError {
 		/// The system's error.
 		error: io::Error,
 	},
+	/// The input has no block.
+	#[error(
+		"there are no blocks in {0}: it is empty, as after an export that failed. Export the blocks again"
+	)]
+	Nothing(String),
 	/// The number is too large for any block.
 	#[error("`{0}` needs the number of a block, from 0 to {max}", max = BlockNumber::MAX)]
 	Number(&'static str),
@@ -45,6 +56,17 @@ enum BlocksError {
 		"the database has no blocks but the genesis block, which every node has. Check `--chain` and `--base-path`"
 	)]
 	Empty,
+	/// No range ends with the genesis block.
+	#[error(
+		"`--to` needs 1 or more: every node has the genesis block, so it is not exported alone"
+	)]
+	Genesis,
+	/// The node keeps the headers of old blocks only.
+	#[error(
+		"block {0} was pruned: this node keeps the bodies of recent blocks only. Begin later with `--from`, or export from a \
+		 node that keeps all of them, without `--blocks-pruning NUMBER`"
+	)]
+	Pruned(BlockNumber),
 	/// The range is not in the chain.
 	#[error("there are no blocks from `--from {from}` to `--to {to}`: the best block is {best}")]
 	Range {
@@ -70,7 +92,8 @@ impl From<BlocksError> for Error {
 /// Returns an error that names what is wrong.
 pub(crate) fn check_export(cmd: &ExportBlocksCmd, config: &Configuration) -> Result<(), Error> {
 	if let Some(path) = &cmd.output {
-		check_output(path).map_err(|error| BlocksError::Output {
+		// Nothing is written yet, so that a command that fails leaves the file alone.
+		NewFile::for_path(path).map_err(|error| BlocksError::Output {
 			path: path.display().to_string(),
 			error,
 		})?;
@@ -82,44 +105,65 @@ pub(crate) fn check_export(cmd: &ExportBlocksCmd, config: &Configuration) -> Res
 	match best_block(config)? {
 		// It may be the database of another chain, which its opening finds out.
 		0 => Ok(()),
-		best => check_range(cmd, best),
+		best => check_range(cmd, best).map(drop),
 	}
 }
 
-/// Checks that the chain has the blocks to export.
+/// Checks that the chain has the blocks to export. Returns the first one's number.
 ///
 /// # Errors
 ///
 /// Returns an error that names the best block.
-pub(crate) fn check_range(cmd: &ExportBlocksCmd, best: BlockNumber) -> Result<(), Error> {
+fn check_range(cmd: &ExportBlocksCmd, best: BlockNumber) -> Result<BlockNumber, Error> {
 	if best == 0 {
 		return Err(BlocksError::Empty.into());
 	}
 	let from = number("--from", cmd.from.as_ref())?.unwrap_or(1);
 	let to = number("--to", cmd.to.as_ref())?.unwrap_or(best);
+	if to == 0 {
+		return Err(BlocksError::Genesis.into());
+	}
 	if from > to || to > best {
 		return Err(BlocksError::Range { from, to, best }.into());
 	}
-	Ok(())
+	Ok(from)
 }
 
-/// Checks that a file can be created or replaced here. It is neither, so that a command that fails leaves it alone.
-fn check_output(path: &Path) -> io::Result<()> {
-	match fs::metadata(path) {
-		Ok(found) if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-		// Opening a pipe would wait for its reader.
-		Ok(found) if found.is_file() => File::options().write(true).open(path).map(drop),
-		Ok(_) => Ok(()),
-		Err(error) if error.kind() == io::ErrorKind::NotFound => {
-			let folder = path
-				.parent()
-				.filter(|folder| !folder.as_os_str().is_empty());
-			match fs::metadata(folder.unwrap_or(Path::new(".")))? {
-				folder if folder.is_dir() => Ok(()),
-				_ => Err(io::ErrorKind::NotADirectory.into()),
-			}
-		}
-		Err(error) => Err(error),
+/// Writes blocks. A file is replaced when all of them are written.
+///
+/// # Errors
+///
+/// Returns an error if the chain lacks the blocks, and one that names the output if that cannot be written.
+pub(crate) async fn export(
+	mut cmd: ExportBlocksCmd,
+	client: Arc<FullClient>,
+	database: DatabaseSource,
+) -> Result<(), Error> {
+	let from = check_range(&cmd, client.info().best_number)?;
+	// The framework would end without a word at a block that it does not have. Older ones are pruned first.
+	let hash = client.hash(from)?;
+	if hash
+		.map(|hash| client.block(hash))
+		.transpose()?
+		.flatten()
+		.is_none()
+	{
+		return Err(BlocksError::Pruned(from).into());
+	}
+	let output = cmd.output.clone();
+	let to = output.as_deref().unwrap_or(Path::new("stdout"));
+	let failed = |error: Error| named("the blocks cannot be written", to, &error);
+	let new = match &output {
+		Some(path) => NewFile::for_path(path).map_err(|error| failed(error.into()))?,
+		None => None,
+	};
+	if let Some(new) = &new {
+		cmd.output = Some(new.path().to_owned());
+	}
+	cmd.run(client, database).await.map_err(failed)?;
+	match new {
+		Some(new) => new.keep().map_err(|error| failed(error.into())),
+		None => Ok(()),
 	}
 }
 
@@ -164,14 +208,51 @@ pub(crate) fn check_import(cmd: &ImportBlocksCmd) -> Result<(), Error> {
 	})?)
 }
 
-/// Names the output of an export that failed.
-pub(crate) fn export_failed(cmd: &ExportBlocksCmd, error: &Error) -> Error {
-	let to = cmd.output.as_deref().unwrap_or(Path::new("stdout"));
-	named("the blocks cannot be written", to, error)
+/// Imports blocks.
+///
+/// # Errors
+///
+/// Returns an error that names the input if there are no blocks in it, or if it cannot be read or imported to its end.
+pub(crate) async fn import(
+	cmd: &ImportBlocksCmd,
+	client: Arc<FullClient>,
+	queue: DefaultImportQueue<Block>,
+) -> Result<(), Error> {
+	let from = cmd.input.as_deref().unwrap_or(Path::new("stdin"));
+	let failed = |error: Error| named("the blocks cannot be imported", from, &error);
+	let file: Box<dyn Read + Send> = match &cmd.input {
+		Some(path) => Box::new(File::open(path).map_err(|error| failed(error.into()))?),
+		None => Box::new(stdin()),
+	};
+	let begun = begin(BufReader::new(file), cmd.binary);
+	let Some(blocks) = begun.map_err(|error| failed(error.into()))? else {
+		return Err(BlocksError::Nothing(from.display().to_string()).into());
+	};
+	let done = import_blocks(client, queue, blocks, false, cmd.binary).await;
+	done.map_err(|error| failed(error.into()))
 }
 
-/// Names the input of an import that failed.
-pub(crate) fn import_failed(cmd: &ImportBlocksCmd, error: &Error) -> Error {
-	let from = cmd.input.as_deref().unwrap_or(Path::new("stdin"));
-	named("the blocks cannot be imported", from, error)
+/// Reads the beginning of an input, and returns the input with it; `None` if there are no blocks in it.
+fn begin<R: BufRead>(
+	mut input: R,
+	is_binary: bool,
+) -> io::Result<Option<Chain<Cursor<Vec<u8>>, R>>> {
+	let mut head = Vec::new();
+	if is_binary {
+		input.by_ref().take(COUNT_SIZE).read_to_end(&mut head)?;
+		let is_empty = head.iter().all(|byte| *byte == 0);
+		return Ok((!is_empty).then(|| Cursor::new(head).chain(input)));
+	}
+	loop {
+		let bytes = input.fill_buf()?;
+		let blank = bytes
+			.iter()
+			.take_while(|byte| byte.is_ascii_whitespace())
+			.count();
+		match bytes.len() {
+			0 => return Ok(None),
+			length if blank < length => return Ok(Some(Cursor::new(head).chain(input))),
+			_ => input.consume(blank),
+		}
+	}
 }

@@ -6,7 +6,7 @@ use crate::{
 	changes::{self, Extensions, FaultyChanges},
 	files::read_at_most,
 };
-use isthmus_runtime::{MAX_VERIFIERS, WASM_BINARY};
+use isthmus_runtime::{genesis::Leftover, MAX_VERIFIERS, WASM_BINARY};
 use polkadot_sdk::*;
 use sc_service::{ChainType, Properties};
 use serde::{de::IgnoredAny, Deserialize};
@@ -125,6 +125,40 @@ pub fn load(id: &str) -> Result<ChainSpec, SpecError> {
 	}
 }
 
+/// Returns a warning about the values of a real chain that are those of the presets for development, and can never be changed;
+/// `None` if it has none. `state` returns an entry of the chain's state.
+pub fn leftovers(state: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Option<String> {
+	let found: Vec<_> = isthmus_runtime::genesis::leftovers(state)
+		.into_iter()
+		.map(|left| {
+			let Leftover {
+				field,
+				value,
+				default,
+			} = left;
+			format!("`{field}` {value} (by default {default})")
+		})
+		.collect();
+	(!found.is_empty()).then(|| {
+		format!(
+			"this chain is of the type `Live`, and has values for development, too small for a real chain, which can never be \
+			 changed once it has started: {}. Set them in its specification, or leave the fields out, and make the raw \
+			 specification again (docs/operations.md)",
+			found.join(", ")
+		)
+	})
+}
+
+/// Returns the warning of [`leftovers`] about a raw specification.
+pub fn raw_leftovers(spec: &str) -> Option<String> {
+	let spec: Value = serde_json::from_str(spec).ok()?;
+	let top = &spec["genesis"]["raw"]["top"];
+	leftovers(|key| {
+		let entry = top.get(format!("0x{}", hex::encode(key)))?;
+		hex::decode(entry.as_str()?.strip_prefix("0x")?).ok()
+	})
+}
+
 /// The parts of a specification's file that are checked before the runtime builds the genesis state, where a
 /// fault would be a panic. Those that are only named here are read by `sc_chain_spec`, which passes over all others: a
 /// misspelt `plannedChanges` would leave the chain without them.
@@ -155,12 +189,14 @@ struct Outline {
 	_code_substitutes: Option<IgnoredAny>,
 }
 
-/// A genesis in its plain or in its raw form. Others, and unknown ones, are left to `sc_chain_spec`.
+/// A genesis in its plain or in its raw form. A hash of its state is left to `sc_chain_spec`, which refuses it.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Genesis {
 	runtime_genesis: Option<RuntimeGenesis>,
 	raw: Option<RawGenesis>,
+	#[serde(rename = "stateRootHash")]
+	_state_root_hash: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -244,7 +280,9 @@ fn from_file(path: &str) -> Result<ChainSpec, SpecError> {
 		Some(rest) => rest.to_vec(),
 		None => text,
 	};
-	let outline = serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
+	let outline: Outline =
+		serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
+	check_forms(&outline).map_err(malformed)?;
 	check_superuser(path, &outline)?;
 	check_changes(path, &outline)?;
 	check_verifiers(path, outline)?;
@@ -270,6 +308,19 @@ impl Genesis {
 		let plain = self.runtime_genesis.as_ref()?;
 		plain.patch.as_ref().or(plain.config.as_ref())
 	}
+}
+
+/// Checks that a genesis has one form. Of several, other code might take another one than the checks here.
+fn check_forms(Outline { genesis, .. }: &Outline) -> Result<(), String> {
+	let plain = genesis.runtime_genesis.as_ref();
+	let forms = match plain {
+		Some(_) if genesis.raw.is_some() => "`runtimeGenesis` and `raw`",
+		Some(plain) if plain.patch.is_some() && plain.config.is_some() => "`patch` and `config`",
+		_ => return Ok(()),
+	};
+	Err(format!(
+		"its genesis has both {forms}: leave one of them out"
+	))
 }
 
 /// Checks the changes of the rules. Those of a raw genesis are checked when its chain is opened.

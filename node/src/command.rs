@@ -4,17 +4,20 @@
 use crate::{
 	arguments, blocks, chain_spec,
 	cli::{Cli, Command},
-	database, output,
+	database,
+	explain::named,
+	files::NewFile,
+	output,
 	runner::Runner,
 	service,
 };
 use polkadot_sdk::*;
-use sc_cli::{CliConfiguration, SubstrateCli};
-use sc_service::Configuration;
-use sp_blockchain::HeaderBackend;
+use sc_cli::{CliConfiguration, ExportChainSpecCmd, PurgeChainCmd, SubstrateCli};
+use sc_service::{ChainType, Configuration, DatabaseSource};
 use std::{
 	ffi::OsString,
-	io::{stdout, Write},
+	fs,
+	io::{stderr, stdout, Write},
 	path::Path,
 };
 
@@ -123,33 +126,19 @@ fn run_command(cli: &Cli, command: Command) -> sc_cli::Result<()> {
 		}
 		Command::ExportChainSpec(cmd) => {
 			output::end_if_unwritable()?;
-			let to = cmd.output.clone();
-			let written = cmd.run(cli.load_spec(&cmd.chain)?);
-			written.map_err(|error| match to {
-				Some(path) => crate::explain::named(
-					"the chain specification cannot be written",
-					&path,
-					&error,
-				),
-				None => error,
-			})
+			export_spec(cli, &cmd)
 		}
 		Command::ExportBlocks(cmd) => {
 			let runner = prepare(cli, &cmd)?;
 			let database = runner.config().database.clone();
 			blocks::check_export(&cmd, runner.config())?;
-			runner.with_chain(|client, _| async move {
-				blocks::check_range(&cmd, client.info().best_number)?;
-				let done = cmd.run(client, database).await;
-				done.map_err(|error| blocks::export_failed(&cmd, &error))
-			})
+			runner.with_chain(|client, _| blocks::export(cmd, client, database))
 		}
 		Command::ImportBlocks(cmd) => {
 			output::check_file_size()?;
 			blocks::check_import(&cmd)?;
 			prepare(cli, &cmd)?.with_chain(|client, queue| async move {
-				let done = cmd.run(client, queue).await;
-				done.map_err(|error| blocks::import_failed(&cmd, &error))
+				blocks::import(&cmd, client, queue).await
 			})
 		}
 		Command::CheckState(cmd) => {
@@ -157,20 +146,61 @@ fn run_command(cli: &Cli, command: Command) -> sc_cli::Result<()> {
 			database::check_present(&runner.config().database).map_err(application)?;
 			runner.with_chain(|client, _| async move { cmd.run(&client).map_err(application) })
 		}
-		Command::PurgeChain(mut cmd) => prepare(cli, &cmd)?.with_config(|config| {
-			database::check_unused(&config.database).map_err(application)?;
-			if !cmd.yes {
-				database::confirm_purge(&config.database)?;
-				cmd.yes = true;
-			}
-			cmd.run(config.database)
-		}),
+		Command::PurgeChain(cmd) => {
+			prepare(cli, &cmd)?.with_config(|config| purge(cmd, config.database))
+		}
 		Command::ChainInfo(cmd) => prepare(cli, &cmd)?.with_config(|config| {
 			database::check_present(&config.database).map_err(application)?;
 			cmd.run::<isthmus_primitives::Block>(&config)?;
 			writeln!(stdout()).map_err(Into::into)
 		}),
 	}
+}
+
+/// Writes a chain specification. A file is replaced when the new one is complete.
+fn export_spec(cli: &Cli, cmd: &ExportChainSpecCmd) -> sc_cli::Result<()> {
+	let spec = cli.load_spec(&cmd.chain)?;
+	let json = spec.as_json(cmd.raw)?;
+	if cmd.raw && spec.chain_type() == ChainType::Live {
+		if let Some(warning) = chain_spec::raw_leftovers(&json) {
+			// If nothing can be written, the node still says it when it starts.
+			let _ = writeln!(stderr(), "warning: {warning}");
+		}
+	}
+	let Some(path) = &cmd.output else {
+		return stdout().write_all(json.as_bytes()).map_err(Into::into);
+	};
+	let write = || match NewFile::for_path(path)? {
+		Some(new) => {
+			fs::write(new.path(), &json)?;
+			new.keep()
+		}
+		None => fs::write(path, &json),
+	};
+	write().map_err(|error| {
+		let error: sc_cli::Error = error.into();
+		named("the chain specification cannot be written", path, &error)
+	})?;
+	writeln!(stdout(), "Exported chain spec to {}", path.display()).map_err(Into::into)
+}
+
+/// Deletes a database, if there is one and that is wanted.
+fn purge(mut cmd: PurgeChainCmd, database: DatabaseSource) -> sc_cli::Result<()> {
+	database::check_unused(&database).map_err(application)?;
+	if let Some(folder) = database::nothing_to_purge(&database) {
+		// If nothing can be written, the exit code says it, too.
+		let _ = writeln!(
+			stderr(),
+			"there is no database in {}, so nothing is deleted",
+			folder.display()
+		);
+		return Ok(());
+	}
+	if !cmd.yes {
+		database::confirm_purge(&database)?;
+		cmd.yes = true;
+	}
+	cmd.run(database)
 }
 
 /// Wraps an error of this project's crates for the command line.

@@ -135,6 +135,12 @@ fn check_metadata(path: &Path) -> Result<(), DatabaseError> {
 	}
 }
 
+/// Returns the folder that `purge-chain` would delete, if there is none: then there is nothing to ask.
+pub(crate) fn nothing_to_purge(database: &DatabaseSource) -> Option<&Path> {
+	let folder = database.path()?.parent()?;
+	matches!(folder.try_exists(), Ok(false)).then_some(folder)
+}
+
 /// Asks on the terminal whether to delete a database.
 ///
 /// # Errors

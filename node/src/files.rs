@@ -1,11 +1,88 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Reads files that the user names. A device or a pipe may have no end, and a file may be larger than the memory.
+//! Reads and writes files that the user names. A device or a pipe may have no end, and a file may be larger than the memory.
 
 use std::{
 	fs::{self, File},
 	io::{self, Read},
-	path::Path,
+	os::unix::fs::{fchown, MetadataExt, PermissionsExt},
+	path::{Path, PathBuf},
 };
+
+/// A file that gets its name when it is complete. Until then, what has this name stays.
+pub(crate) struct NewFile {
+	file: tempfile::NamedTempFile,
+	path: PathBuf,
+}
+
+impl NewFile {
+	/// Begins a file in the folder of another one, which it is to replace if that exists. Returns `None` for what is written to
+	/// and stays: a pipe, a device, or an open file of this process.
+	///
+	/// # Errors
+	///
+	/// Returns the system's error if there can be no such file, and an error for a link that leads to nothing.
+	pub(crate) fn for_path(path: &Path) -> io::Result<Option<Self>> {
+		if path.starts_with("/dev") || path.starts_with("/proc") {
+			return Ok(None);
+		}
+		let (path, old) = match fs::metadata(path) {
+			Ok(there) if there.is_file() => (fs::canonicalize(path)?, Some(there)),
+			Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+			Ok(_) => return Ok(None),
+			Err(error) if error.kind() == io::ErrorKind::NotFound => {
+				if path.is_symlink() {
+					return Err(io::Error::other(
+						"this is a link that leads to nothing, as when a disk is not there",
+					));
+				}
+				(path.to_owned(), None)
+			}
+			Err(error) => return Err(error),
+		};
+		let folder = path
+			.parent()
+			.filter(|folder| !folder.as_os_str().is_empty());
+		let mut prefix = path.file_name().unwrap_or_default().to_owned();
+		prefix.push(".new-");
+		let file = tempfile::Builder::new()
+			.prefix(&prefix)
+			// As far as this process's mask allows.
+			.permissions(PermissionsExt::from_mode(0o666))
+			.tempfile_in(folder.unwrap_or(Path::new(".")))
+			.map_err(without_path)?;
+		if let Some(old) = old {
+			file.as_file().set_permissions(old.permissions())?;
+			// Without the right to give it away, the new file belongs to who writes it.
+			let _ = fchown(file.as_file(), Some(old.uid()), Some(old.gid()));
+		}
+		Ok(Some(Self { file, path }))
+	}
+
+	/// Returns the path to write to.
+	pub(crate) fn path(&self) -> &Path {
+		self.file.path()
+	}
+
+	/// Gives the complete file its name.
+	///
+	/// # Errors
+	///
+	/// Returns the system's error. What had the name before is unchanged then.
+	pub(crate) fn keep(self) -> io::Result<()> {
+		self.file.as_file().sync_all()?;
+		self.file.persist(self.path).map_err(|error| error.error)?;
+		Ok(())
+	}
+}
+
+/// Returns an error without the path of a temporary file, which no one named.
+fn without_path(error: io::Error) -> io::Error {
+	let text = error.to_string();
+	match text.split_once(" at path ") {
+		Some((reason, _)) => io::Error::new(error.kind(), reason),
+		None => error,
+	}
+}
 
 /// Reads a file of at most `limit` bytes, once, so that it may be a pipe or a device.
 ///

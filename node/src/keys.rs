@@ -22,6 +22,8 @@ use std::{
 const NODE_KEY: &str = "network/secret_ed25519";
 /// The longest network key that is read, in bytes: 64 digits, with white space around them.
 const LONGEST_NODE_KEY: u64 = 1024;
+/// The length of a network key in bytes.
+const NODE_KEY_LENGTH: usize = 32;
 
 /// The subcommands of `key`.
 #[derive(Debug, Subcommand)]
@@ -126,10 +128,7 @@ impl InspectNodeKeyCmd {
 		};
 		let mut key = read.map_err(|error| refused(&error))?;
 		if !self.bin {
-			let digits = String::from_utf8_lossy(&key);
-			let digits = digits.trim();
-			let digits = digits.strip_prefix("0x").unwrap_or(digits);
-			key = hex::decode(digits).map_err(|error| refused(&error))?;
+			key = from_digits(&key).map_err(|error| refused(&error))?;
 		}
 		let secret = SecretKey::try_from_bytes(key).map_err(|error| refused(&error))?;
 		let peer = Keypair::from(secret).public().to_peer_id();
@@ -176,6 +175,32 @@ impl GenerateNodeKeyCmd {
 	}
 }
 
+/// Reads a node's network key from its file: 32 bytes, or 64 hexadecimal digits, as an editor or a shell writes them, with a line
+/// end or without.
+///
+/// # Errors
+///
+/// Returns the system's error, [`io::ErrorKind::FileTooLarge`], or [`io::ErrorKind::InvalidData`] if the file has no key.
+pub(crate) fn node_key(path: &Path) -> io::Result<SecretKey> {
+	node_key_of(read_at_most(path, LONGEST_NODE_KEY)?)
+}
+
+fn node_key_of(mut content: Vec<u8>) -> io::Result<SecretKey> {
+	if content.len() != NODE_KEY_LENGTH {
+		let read = from_digits(&content);
+		content = read.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+	}
+	let secret = SecretKey::try_from_bytes(content);
+	secret.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Reads hexadecimal digits with white space around them.
+fn from_digits(text: &[u8]) -> Result<Vec<u8>, hex::FromHexError> {
+	let digits = String::from_utf8_lossy(text);
+	let digits = digits.trim();
+	hex::decode(digits.strip_prefix("0x").unwrap_or(digits))
+}
+
 /// Writes a secret to a new file that only its owner can read. What exists stays, also behind a link.
 fn write_secret(path: &Path, secret: &[u8]) -> sc_cli::Result<()> {
 	let mut options = File::options();
@@ -196,4 +221,38 @@ fn unwritable(path: &Path, error: &io::Error) -> Error {
 		"the network key cannot be written to {}: {error}",
 		path.display()
 	))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_network_key_may_end_with_a_line_end() {
+		let read = |content: &[u8]| node_key_of(content.to_vec());
+		let bytes = [0xab; NODE_KEY_LENGTH];
+		let digits = hex::encode(bytes);
+		assert_eq!(read(&bytes).unwrap().as_ref(), bytes);
+		for (before, after) in [
+			("", ""),
+			("", "\n"),
+			("", "\r\n"),
+			("0x", "\n"),
+			(" ", "  \n\n"),
+		] {
+			let text = format!("{before}{digits}{after}");
+			assert_eq!(read(text.as_bytes()).unwrap().as_ref(), bytes, "{text:?}");
+		}
+		let half = &digits[..NODE_KEY_LENGTH + 2];
+		for text in [
+			"",
+			"abc",
+			half,
+			&format!("{digits}ab"),
+			&format!("{half} {half}"),
+		] {
+			let refused = read(text.as_bytes()).unwrap_err();
+			assert_eq!(refused.kind(), io::ErrorKind::InvalidData, "{text:?}");
+		}
+	}
 }

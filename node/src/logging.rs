@@ -24,7 +24,7 @@ use tracing::{level_filters::LevelFilter, Event, Level, Subscriber};
 use tracing_log::{log_tracer::SetLoggerError, NormalizeEvent};
 use tracing_subscriber::{
 	filter::ParseError,
-	fmt::format::FmtSpan,
+	fmt::{format::FmtSpan, writer::MakeWriterExt},
 	layer::{Context, Layer, SubscriberExt},
 	EnvFilter, FmtSubscriber,
 };
@@ -121,10 +121,17 @@ fn start(directives: &str, is_detailed: bool, may_colour: bool) -> Result<(), Lo
 	console::set_colors_enabled(has_colour);
 	console::set_colors_enabled_stderr(has_colour);
 	let bound = Arc::new(Bound::default());
+	let is_shown_too = !stderr().is_terminal() && stdout().is_terminal();
 	let subscriber = FmtSubscriber::builder()
 		.with_env_filter(filter)
 		.with_span_events(FmtSpan::NONE)
-		.with_writer(stderr)
+		.with_writer(
+			stderr
+				.and(stdout.with_filter(move |line| is_shown_too && *line.level() <= Level::INFO)),
+		)
+		// A line that cannot be written, on a full disk or to a pipe that no one reads, is lost. To report that on stderr would
+		// panic, and end the node.
+		.log_internal_errors(false)
 		.event_format(EventFormat {
 			timer: FastLocalTime {
 				with_fractional: is_detailed,
@@ -132,7 +139,8 @@ fn start(directives: &str, is_detailed: bool, may_colour: bool) -> Result<(), Lo
 			display_target: is_detailed,
 			display_level: is_detailed,
 			display_thread_name: is_detailed,
-			dup_to_stdout: !stderr().is_terminal() && stdout().is_terminal(),
+			// The framework would print there, and panic if the terminal is closed.
+			dup_to_stdout: false,
 		})
 		.finish()
 		.with(PrefixLayer)

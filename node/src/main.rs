@@ -4,7 +4,10 @@
 #![forbid(unsafe_code)]
 
 use mimalloc::MiMalloc;
-use std::process::ExitCode;
+use std::{
+	io::{stderr, Write},
+	process::ExitCode,
+};
 
 /// The system's allocator makes a full sync a third slower.
 #[global_allocator]
@@ -14,7 +17,8 @@ fn main() -> ExitCode {
 	match isthmus_node::run() {
 		Ok(()) => ExitCode::SUCCESS,
 		Err(error) => {
-			eprintln!("error: {}", isthmus_node::explain(&error));
+			// If nothing can be written, the exit code says it, too.
+			let _ = writeln!(stderr(), "error: {}", isthmus_node::explain(&error));
 			ExitCode::FAILURE
 		}
 	}

@@ -2,9 +2,11 @@
 //! The RPC: the node's own methods, those of every Substrate node, and the server that answers them.
 
 pub mod block;
+mod dry_run;
 mod error;
 pub mod eth;
 pub(crate) mod framework;
+mod gaps;
 pub mod history;
 pub mod light;
 pub mod miner;
@@ -69,6 +71,7 @@ pub(crate) fn create(
 	executor: SubscriptionTaskExecutor,
 ) -> Result<RpcModule<()>, RegisterMethodError> {
 	use self::{
+		dry_run::{DryRun, DryRunApiServer},
 		eth::{EthBlocks, EthBlocksApiServer},
 		history::{HistoryApiServer, SharingHistory},
 		light::LightApiServer,
@@ -112,7 +115,12 @@ pub(crate) fn create(
 	module.merge(blocks.into_rpc())?;
 	module.merge(EthMining::new(sealer).into_rpc())?;
 	module.merge(Miner::new(control).into_rpc())?;
-	module.merge(System::new(client.clone(), pool).into_rpc())?;
+	let mut system = System::new(client.clone(), pool).into_rpc();
+	for name in dry_run::NAMES {
+		system.remove_method(name);
+	}
+	module.merge(system)?;
+	module.merge(DryRun::new(client.clone(), chain.clone()).into_rpc())?;
 	module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
 	module.merge(verifications.into_rpc())?;
 	module.merge(Risks::new(client, chain).into_rpc())?;

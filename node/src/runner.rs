@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Runs the node and the commands that use a chain, and ends them on SIGINT and SIGTERM.
+//! Runs the node and the commands that use a chain, and ends them on SIGINT, SIGTERM and SIGHUP.
 //!
 //! The framework's runner catches these signals before the node starts, and obeys them when it has started. It says
 //! nothing while a node stops, and a command that was interrupted ends as if it had done its work.
@@ -11,13 +11,15 @@ use crate::{
 	service::{Core, Parts},
 };
 use isthmus_primitives::Block;
+use isthmus_streams::minds_hangup;
 use polkadot_sdk::*;
-use sc_cli::{CliConfiguration, DefaultConfigurationValues};
+use sc_cli::{CliConfiguration, DefaultConfigurationValues, SubstrateCli};
 use sc_consensus::DefaultImportQueue;
 use sc_service::{error::Error as ServiceError, Configuration, TaskManager, TaskRegistry};
 use std::{
-	future::Future,
+	future::{pending, Future},
 	io::{self, stderr, Write},
+	path::Path,
 	process::exit,
 	sync::{
 		mpsc::{self, RecvTimeoutError},
@@ -87,7 +89,7 @@ impl Runner {
 			runtime,
 			guard,
 		} = self;
-		sc_cli::print_node_infos::<Cli>(&config);
+		introduce(&config);
 		let mut tasks = runtime.block_on(async { start(config) })?;
 		// The node listens before the guard ends, so that no signal is lost.
 		let mut signals = runtime.block_on(async { Signals::listen() })?;
@@ -150,6 +152,22 @@ impl Runner {
 	}
 }
 
+/// Says in the log which node starts.
+fn introduce(config: &Configuration) {
+	let path = config.database.path();
+	log::info!("{}", Cli::impl_name());
+	log::info!("✌️  version {}", Cli::impl_version());
+	log::info!("❤️  by {}", Cli::author());
+	log::info!("📋 Chain specification: {}", config.chain_spec.name());
+	log::info!("🏷  Node name: {}", config.network.node_name);
+	log::info!("👤 Role: {}", config.display_role());
+	log::info!(
+		"💾 Database: {} at {}",
+		config.database,
+		path.unwrap_or(Path::new("<unknown>")).display()
+	);
+}
+
 /// Ends the tasks of a node, and says in the log what it waits for.
 fn stop(runtime: Runtime, tasks: TaskManager) {
 	let registry = OnceLock::new();
@@ -193,6 +211,8 @@ fn unfinished(registry: Option<&TaskRegistry>) -> String {
 struct Signals {
 	interrupt: Signal,
 	terminate: Signal,
+	/// Comes when the terminal closes. `None` if this process was started to ignore that.
+	hangup: Option<Signal>,
 }
 
 impl Signals {
@@ -201,13 +221,23 @@ impl Signals {
 		Ok(Self {
 			interrupt: signal(SignalKind::interrupt())?,
 			terminate: signal(SignalKind::terminate())?,
+			hangup: minds_hangup()
+				.then(|| signal(SignalKind::hangup()))
+				.transpose()?,
 		})
 	}
 
 	async fn next(&mut self) -> Caught {
+		let hangup = async {
+			match &mut self.hangup {
+				Some(hangup) => hangup.recv().await,
+				None => pending().await,
+			}
+		};
 		tokio::select! {
 			_ = self.interrupt.recv() => Caught(SignalKind::interrupt()),
 			_ = self.terminate.recv() => Caught(SignalKind::terminate()),
+			_ = hangup => Caught(SignalKind::hangup()),
 		}
 	}
 }
@@ -217,10 +247,10 @@ struct Caught(SignalKind);
 
 impl Caught {
 	fn name(&self) -> &'static str {
-		if self.0 == SignalKind::interrupt() {
-			"SIGINT"
-		} else {
-			"SIGTERM"
+		match self.0 {
+			signal if signal == SignalKind::interrupt() => "SIGINT",
+			signal if signal == SignalKind::hangup() => "SIGHUP",
+			_ => "SIGTERM",
 		}
 	}
 

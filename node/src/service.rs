@@ -26,9 +26,11 @@ mod tasks;
 pub mod watch;
 
 use crate::{
+	chain_spec,
 	cli::{MiningArgs, SyncArgs},
 	database,
 	history::History,
+	keys,
 	pool::Limits,
 	ports,
 	producer::{self, KeyError, Profile, Registration},
@@ -37,13 +39,14 @@ use crate::{
 use isthmus_primitives::AccountId;
 use metrics::ChainMetrics;
 use polkadot_sdk::*;
-use sc_client_api::Backend as _;
+use sc_client_api::{Backend as _, StorageProvider as _};
 use sc_network::config::{NodeKeyConfig, Secret, SyncMode};
 use sc_service::{
-	error::Error as ServiceError, BlocksPruning, Configuration, PruningMode, TaskManager,
+	error::Error as ServiceError, BlocksPruning, ChainType, Configuration, PruningMode, TaskManager,
 };
 use sc_storage_monitor::{StorageMonitorParams, StorageMonitorService};
 use sp_blockchain::HeaderBackend;
+use sp_core::storage::StorageKey;
 use std::{fs, io, sync::Arc};
 
 use parts::application;
@@ -55,9 +58,6 @@ use watch::{Watch, Watched};
 
 /// The minimum number of finalized blocks for which a node keeps bodies and states.
 const MIN_BLOCKS_KEPT: u32 = 64;
-
-/// The size of the file of a network key in hexadecimal, in bytes.
-const MAX_NODE_KEY: u64 = 64;
 
 /// The options of a full node, besides Substrate's own.
 pub(crate) struct Options {
@@ -88,7 +88,7 @@ pub(crate) fn new_full(
 	let nothing_mines = has_no_miner(&options.mining);
 	let mining = mining::request(&config, options.mining, options.development)?;
 	database::check_writable(&config.database).map_err(application)?;
-	check_node_key(&config.network.node_key)?;
+	read_node_key(&mut config.network.node_key)?;
 	ports::check(&mut config).map_err(application)?;
 	if mining.is_some() && nothing_mines {
 		log::warn!(
@@ -103,6 +103,7 @@ pub(crate) fn new_full(
 		grandpa,
 		mut telemetry,
 	} = Parts::with_pool(&mut config, options.pool)?;
+	warn_of_leftovers(&config, &core);
 	let producer = match options.producer {
 		Some(profile) => producer_deps(&config, &core, profile)?,
 		None => None,
@@ -154,31 +155,45 @@ pub(crate) fn new_full(
 	Ok(task_manager)
 }
 
-/// Checks that the node's network key can be read, and creates it if the node has none.
-fn check_node_key(key: &NodeKeyConfig) -> Result<(), ServiceError> {
-	let NodeKeyConfig::Ed25519(Secret::File(path)) = key else {
+/// Warns of a real chain with values for development.
+fn warn_of_leftovers(config: &Configuration, core: &Core) {
+	if config.chain_spec.chain_type() != ChainType::Live {
+		return;
+	}
+	let best = core.client.info().best_hash;
+	let entry = |key: &[u8]| {
+		let stored = core.client.storage(best, &StorageKey(key.to_vec()));
+		Some(stored.ok()??.0)
+	};
+	if let Some(warning) = chain_spec::leftovers(entry) {
+		log::warn!("{warning}");
+	}
+}
+
+/// Reads the node's network key, and creates it if the node has none. From here on, the configuration has the key instead of its
+/// file: the framework would read the file several times, and refuses digits with a line end.
+fn read_node_key(config: &mut NodeKeyConfig) -> Result<(), ServiceError> {
+	let NodeKeyConfig::Ed25519(Secret::File(path)) = config else {
 		return Ok(());
 	};
-	let invalid = |error: io::Error| {
+	let read = match fs::metadata(&*path) {
+		Ok(found) if found.is_file() => keys::node_key(path),
+		Ok(_) => Err(io::Error::other("not a regular file")),
+		Err(error) if error.kind() == io::ErrorKind::NotFound => {
+			let made = NodeKeyConfig::Ed25519(Secret::File(path.clone())).into_keypair();
+			made.map(|made| made.secret())
+		}
+		Err(error) => Err(error),
+	};
+	let secret = read.map_err(|error| {
 		format!(
-			"the network key in {} cannot be used: {error}. Expected a file of 32 bytes, or of 64 hexadecimal digits \
-			 without a line end, that this user may read; `key generate-node-key --file FILE` makes one",
+			"the network key in {} cannot be used: {error}. Expected a file of 32 bytes, or of 64 hexadecimal digits, \
+			 that this user may read; `key generate-node-key --file FILE` makes one",
 			path.display()
 		)
-	};
-	// The framework reads the file several times, and whole.
-	match fs::metadata(path) {
-		Ok(found) if !found.is_file() => {
-			return Err(invalid(io::Error::other("not a regular file")).into())
-		}
-		Ok(found) if found.len() > MAX_NODE_KEY => {
-			return Err(invalid(io::ErrorKind::FileTooLarge.into()).into())
-		}
-		_ => {}
-	}
-	let read = key.clone().into_keypair();
-	read.map(drop)
-		.map_err(|error| ServiceError::Other(invalid(error)))
+	})?;
+	*config = NodeKeyConfig::Ed25519(Secret::Input(secret));
+	Ok(())
 }
 
 /// Returns whether neither this machine nor another program is told to mine.

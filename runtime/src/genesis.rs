@@ -7,12 +7,14 @@ use crate::{
 	RuntimeGenesisConfig, SessionConfig, SessionKeys, SudoConfig, VerifiersConfig,
 };
 use alloc::{vec, vec::Vec};
-use frame_support::build_struct_json_patch;
+use codec::Decode;
+use frame_support::{build_struct_json_patch, traits::Get};
 use isthmus_primitives::{
 	params::{ChainParameters, DifficultyRule, EthashSizes, DEFAULT_MINIMUM_DIFFICULTY},
 	Balance, BlockNumber, UNIT,
 };
-use isthmus_sharing::terms::DISPUTE_WINDOW;
+use isthmus_sharing::terms::{DISPUTE_WINDOW, LONGEST_DISPUTE_WINDOW};
+use pallet_verifiers::GovernmentDelays;
 use polkadot_sdk::*;
 use serde_json::Value;
 use sp_genesis_builder::{PresetId, DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET};
@@ -59,6 +61,71 @@ pub fn preset(id: &PresetId) -> Option<Vec<u8>> {
 /// Returns the key of the superuser's entry in the state.
 pub fn superuser_key() -> [u8; 32] {
 	pallet_sudo::Key::<Runtime>::hashed_key()
+}
+
+/// A value that a preset for development gave a chain.
+pub struct Leftover {
+	/// The field of the specification.
+	pub field: &'static str,
+	/// What the chain has.
+	pub value: u32,
+	/// The value of a chain whose specification lacks the field.
+	pub default: u32,
+}
+
+/// Returns the values of a chain that the presets chose for quick tests, and that cannot be changed after genesis. `state` returns
+/// an entry of the chain's state.
+pub fn leftovers(state: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Vec<Leftover> {
+	let number = |key: [u8; 32]| u32::decode(&mut &state(&key)?[..]).ok();
+	let delays = || {
+		let stored = state(&pallet_verifiers::Delays::<Runtime>::hashed_key())?;
+		GovernmentDelays::<BlockNumber>::decode(&mut &stored[..]).ok()
+	};
+	let (delays, usual) = (delays(), GovernmentDelays::<BlockNumber>::default());
+	let delay = |of: fn(&GovernmentDelays<BlockNumber>) -> BlockNumber| {
+		(delays.as_ref().map(of), GOVERNMENT_DELAY, of(&usual))
+	};
+	let fields = [
+		(
+			"verifiers.sessionBlocks",
+			(
+				number(pallet_verifiers::SessionLength::<Runtime>::hashed_key()),
+				LOCAL_SESSION_BLOCKS,
+				DEVELOPMENT_SESSION_BLOCKS,
+			),
+		),
+		("verifiers.upgradeDelay", delay(|delays| delays.upgrade)),
+		("verifiers.stalledBlocks", delay(|delays| delays.stalled)),
+		("verifiers.restartDelay", delay(|delays| delays.restart)),
+		("verifiers.forcedDelay", delay(|delays| delays.forced)),
+		(
+			"dataSharing.longestWindow",
+			(
+				number(pallet_data_sharing::LongestWindow::<Runtime>::hashed_key()),
+				DISPUTE_WINDOW,
+				LONGEST_DISPUTE_WINDOW,
+			),
+		),
+		(
+			"keepers.periodLength",
+			(
+				number(pallet_keepers::PeriodLength::<Runtime>::hashed_key()),
+				KEEPERS_PERIOD,
+				<Runtime as pallet_keepers::Config>::DefaultPeriod::get(),
+			),
+		),
+	];
+	fields
+		.into_iter()
+		.filter_map(|(field, (value, development, default))| {
+			let value = value.filter(|value| *value == development)?;
+			Some(Leftover {
+				field,
+				value,
+				default,
+			})
+		})
+		.collect()
 }
 
 /// Returns the development preset: one verifier, Alice, and the same small difficulty in every block.

@@ -512,6 +512,18 @@ mod data_sharing {
 		let most = limits.get(DispatchClass::Normal).max_extrinsic;
 		let weight = batch.get_dispatch_info().call_weight;
 		assert!(weight.all_lte(most.expect("there is a limit")), "{weight}");
+		Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+			join(chain);
+			let (block, rejected) = chain.build(&[], vec![(Alice, batch)]);
+			assert_eq!(rejected, []);
+			let began = std::time::Instant::now();
+			let header = chain.import(block);
+			println!("a thousand objects: {:?} for {weight}", began.elapsed());
+			assert_eq!(last_error(), None);
+			let stored = pallet_data_sharing::Records::<Runtime>::iter().count();
+			assert_eq!(stored, 1_000);
+			assert!(gas_used(&header) < ProofOfWork::gas_limit());
+		});
 	}
 
 	#[test]

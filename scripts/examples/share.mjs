@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+import { writeFileSync } from 'node:fs';
 import { MasterSecret } from '../lib/envelope.mjs';
 import { Client, recordKey } from '../lib/sharing.mjs';
 
 const client = await Client.connect(process.argv[2] ?? 'ws://127.0.0.1:9944');
 const school = client.account('//Ferdie');
-const master = MasterSecret.generate(); // keep its 32 bytes: they open everything stored with it
+const master = MasterSecret.generate();
 await client.register(school, 'School', 'Another school');
+writeFileSync('school.secret', master.exposeSecret(), { mode: 0o600, flag: 'wx' }); // opens everything stored with it
 const created = await client.createDataset(school, 'students');
 const dataset = created.event('dataSharing', 'DatasetCreated').dataset.toNumber();
 

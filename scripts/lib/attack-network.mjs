@@ -63,15 +63,17 @@ const [BULK_VALUES, BULK_BYTES] = [9, 1024 * 1024];
 /** How long an attack may take, in milliseconds. */
 const TIMEOUT = 1_200_000;
 
-/** With it, a node's log has every line: also those that strangers cause by the dozen, such as a panic of the runtime. */
-export const UNBOUNDED_LOG = ['--enable-log-reloading'];
+/**
+ * With it, a node's log says why it ignores each block, and has every line: also those that strangers cause by the dozen, such
+ * as a panic of the runtime.
+ */
+export const UNBOUNDED_LOG = ['-lpow=debug', '--enable-log-reloading'];
 
 /**
- * Starts a node that mines a block per second, logs why it ignores blocks, and finalizes none, so that finality does not
- * overtake forged blocks. Waits until it has the blocks that the attacks need.
+ * Starts a node that mines a block per second and finalizes none, so that finality does not overtake forged blocks. Waits until it has the blocks that the attacks need.
  */
 export async function victim(more = []) {
-	const args = ['--dev', '--no-grandpa', '--heartbeat', '1', '-lpow=debug', '--disable-log-color', ...more];
+	const args = ['--dev', '--no-grandpa', '--heartbeat', '1', '--disable-log-color', ...more];
 	const node = await LocalNode.start({ args });
 	const rpc = await Rpc.connect(node.url);
 	try {

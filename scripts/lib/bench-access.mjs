@@ -77,7 +77,7 @@ async function signGrants(client) {
 	return sign(client, OWNERS, each, (index, owner) => {
 		const { id, found } = lists[owner][index];
 		const answered = { id, digest: requestDigest(found) };
-		return api.tx.dataSharing.addAuthorize(found.consumer, found.scope, expiry, null, sealed, answered);
+		return api.tx.dataSharing.addAuthorize(found.consumer, found.scope, expiry, null, sealed, answered, null);
 	});
 }
 

@@ -13,6 +13,7 @@ import { LocalNode, processorTime } from './node.mjs';
 import { Profile } from './profile.mjs';
 import { Rpc, until } from './rpc.mjs';
 import { identities, writeSpec } from './spec.mjs';
+import { judged } from './target.mjs';
 
 /** Ends hung runs, in milliseconds. */
 const PATIENCE = 3_600_000;
@@ -20,6 +21,22 @@ const INTERVAL = 10;
 const [blocks, only] = [Number(process.argv[2] ?? 100_000), process.argv[3]];
 const SIZES = ['development', 'full'].filter((sizes) => only === undefined || sizes === only);
 if (SIZES.length === 0 || !(blocks > 0)) throw new Error('usage: bench-sync [BLOCKS [development|full]]');
+
+/**
+ * What a new node should reach on two cores with a chain of this length: the time, in seconds, and the memory, in MiB, of a
+ * warp sync; and the rate of a sync from genesis, in blocks a second. With real sizes, the light hashes of the headers come
+ * on top of the rest, at 3,000 a second on one core.
+ */
+const TARGETS = { blocks: 100_000, warpSeconds: 60, memory: 1024, rate: { development: 2000, full: 1 / (1 / 2000 + 1 / 3000) } };
+
+/** Prints whether the targets are met. */
+function judge(name, ethash, seconds, memory) {
+	if (blocks < TARGETS.blocks) return;
+	const what = `${name}, ${ethash} sizes`;
+	if (name === 'warp') console.log(judged(what, seconds, { most: TARGETS.warpSeconds }, 's'));
+	if (name === 'warp') console.log(judged(what, memory, { most: TARGETS.memory }, 'MiB at the peak'));
+	if (name === 'genesis') console.log(judged(what, blocks / seconds, { least: TARGETS.rate[ethash] }, 'blocks/s'));
+}
 
 /** Starts a node that neither mines nor votes. */
 async function start(spec, basePath, args = []) {
@@ -32,7 +49,7 @@ async function start(spec, basePath, args = []) {
  * Has a new node sync from the source, and prints how long that took from the moment that it learnt of the peer. With
  * samples in the file `samples`, if one is named.
  */
-async function measure(name, folder, spec, source, args, samples) {
+async function measure(name, ethash, { folder, spec, source }, args, samples) {
 	const fresh = await start(spec, join(folder, name), ['--reserved-only', ...args]);
 	try {
 		const peerId = await source.rpc.call('system_localPeerId');
@@ -44,13 +61,15 @@ async function measure(name, folder, spec, source, args, samples) {
 		await until('all blocks are synced', async () => (await fresh.rpc.best()).number >= blocks, PATIENCE);
 		const seconds = (performance.now() - started) / 1000;
 		const [used, sourceUsed] = [processorTime(fresh.node) - before, processorTime(source.node) - sourceBefore];
+		const peak = memory.end();
 		const log = readFileSync(fresh.node.logPath, 'utf8');
 		const begins = /history begins with block #(\d+)/.exec(log);
 		console.log(
 			`${name.padEnd(8)}  ${seconds.toFixed(1)} s to block #${blocks}, ${(blocks / seconds).toFixed(0)} blocks/s, ` +
-				`${used.toFixed(1)} s of a core, and ${sourceUsed.toFixed(1)} s of the peer's, ${memory.end().toFixed(0)} MiB at the peak` +
+				`${used.toFixed(1)} s of a core, and ${sourceUsed.toFixed(1)} s of the peer's, ${peak.toFixed(0)} MiB at the peak` +
 				(begins ? `, history from #${begins[1]}` : ''),
 		);
+		judge(name, ethash, seconds, peak);
 		if (profile) console.log(await profile.end());
 	} finally {
 		await fresh.rpc.disconnect();
@@ -73,10 +92,11 @@ for (const ethash of SIZES) {
 		const made = await makeChain(spec, join(folder, 'source'), order);
 		console.log(`${ethash} sizes: made ${blocks} blocks with ${made.uncles} uncles in ${made.seconds.toFixed(0)} s`);
 		source = await start(spec, join(folder, 'source'));
-		await measure('warp', folder, spec, source, ['--sync', 'warp']);
-		await measure('genesis', folder, spec, source, []);
+		const chain = { folder, spec, source };
+		await measure('warp', ethash, chain, ['--sync', 'warp']);
+		await measure('genesis', ethash, chain, []);
 		if (process.env.PROFILE) {
-			await measure('profiled', folder, spec, source, [], join(process.env.PROFILE, `sync-${ethash}.perf`));
+			await measure('profiled', ethash, chain, [], join(process.env.PROFILE, `sync-${ethash}.perf`));
 		}
 	} finally {
 		await source?.rpc.disconnect();

@@ -2,20 +2,28 @@
 
 // Measures how many transfers per second a node takes into blocks. They are signed in advance and submitted as fast as
 // the node takes them. If STOCK_NODE names another program with pallet-balances and a `--dev` chain, it is measured in
-// turn with ours, in the same run. If PROFILE names a folder, ours is measured once more with `perf`.
+// turn with ours, in the same run. If NODES is given, a network of this number of our nodes, which mine and vote, is measured as
+// well. If PROFILE names a folder, ours is measured once more with `perf`.
 
 import { join } from 'node:path';
 import { fund, included, sign, submit } from './load.mjs';
+import { Network } from './network.mjs';
 import { LocalNode, processorTime } from './node.mjs';
 import { Profile } from './profile.mjs';
 import { Rpc } from './rpc.mjs';
 import { Client } from './sharing.mjs';
+import { identities } from './spec.mjs';
+import { judged } from './target.mjs';
 
 /** How many transfers each node gets, how many accounts send them, and how often each node is measured. */
 const [transfers = 20_000, senders = 20, rounds = 3] = process.argv.slice(2).map(Number);
 const SENDERS = Array.from({ length: senders }, (_, index) => `//Sender//${index}`);
 /** What each of them receives first, in the smallest unit. */
 const FUNDS = 1_000_000_000_000_000n;
+/** How many nodes a network has, if one is measured, and the hash rate of each of them. */
+const [NODES, HASH_RATE] = [Number(process.env.NODES ?? 0), 1000];
+/** By what factor our node should take more transfers a second than the stock node. */
+const TARGET = 1.2;
 
 /** The programs to measure. */
 const PROGRAMS = [
@@ -26,24 +34,50 @@ const PROGRAMS = [
 /** Measures one program on a new chain; with samples in the file `samples`, if one is named. */
 async function measure({ program, args }, samples) {
 	const node = await LocalNode.start({ program, args });
-	const client = await Client.connect(node.url);
-	const rpc = await Rpc.connect(node.url);
+	try {
+		return await measureOn([node], samples);
+	} finally {
+		await node.stop();
+	}
+}
+
+/** Measures a network of our nodes on a new chain, which makes a block a second. */
+async function measureNetwork(nodes) {
+	const accounts = identities(nodes).map(({ account }) => account);
+	const difficulty = `0x${(nodes * HASH_RATE).toString(16)}`;
+	const network = await Network.start({
+		verifiers: nodes,
+		parameters: { genesisDifficulty: difficulty, minimumDifficulty: difficulty },
+		args: (index) => ['--mine', '--beneficiary', accounts[index], '--hash-rate', String(HASH_RATE)],
+	});
+	try {
+		return await measureOn(network.members.map(({ local }) => local));
+	} finally {
+		await network.stop();
+	}
+}
+
+/** Submits the transfers to these nodes of one chain, and waits until the first of them has all of them in blocks. */
+async function measureOn(nodes, samples) {
+	const client = await Client.connect(nodes[0].url);
+	const rpcs = await Promise.all(nodes.map((node) => Rpc.connect(node.url)));
+	const [rpc] = rpcs;
+	const spent = () => nodes.reduce((sum, node) => sum + processorTime(node), 0);
 	try {
 		await fund(client, '//Alice', SENDERS, FUNDS);
 		const to = client.account('//Bob').address;
 		const batches = await sign(client, SENDERS, transfers / senders, () => client.api.tx.balances.transferKeepAlive(to, 1));
-		const profile = samples && (await Profile.start(node.pid, samples));
-		const [first, before] = [await rpc.best(), processorTime(node)];
-		const sent = await submit([rpc], batches);
-		const rest = await included(node.url, batches);
-		const [last, after] = [await rpc.best(), processorTime(node)];
+		const profile = samples && (await Profile.start(nodes[0].pid, samples));
+		const [first, before] = [await rpc.best(), spent()];
+		const sent = await submit(rpcs, batches);
+		const rest = await included(nodes[0].url, batches);
+		const [last, after] = [await rpc.best(), spent()];
 		const seconds = sent.seconds + rest.seconds;
 		const counts = { missing: rest.missing, blocks: last.number - first.number, processor: after - before };
 		return { rate: sent.accepted / seconds, seconds, ...counts, spent: await profile?.end() };
 	} finally {
-		await rpc.disconnect();
+		await Promise.all(rpcs.map((one) => one.disconnect()));
 		await client.disconnect();
-		await node.stop();
 	}
 }
 
@@ -66,7 +100,8 @@ for (let round = 0; round < rounds; round++) {
 }
 const medians = [...rates].map(([name, all]) => [name, median(all)]);
 for (const [name, rate] of medians) console.log(`${name.padEnd(12)}  ${rate.toFixed(0).padStart(5)} transfers/s, the median of ${rounds}`);
-if (medians.length === 2) console.log(`ratio: ${(medians[0][1] / medians[1][1]).toFixed(2)}`);
+if (medians.length === 2) console.log(judged('ours beside the stock node', medians[0][1] / medians[1][1], { least: TARGET }, 'times the rate'));
+if (NODES > 0) print(`${NODES} nodes`, await measureNetwork(NODES));
 if (process.env.PROFILE) {
 	const figures = await measure(PROGRAMS[0], join(process.env.PROFILE, 'transfers.perf'));
 	print('with perf', figures);

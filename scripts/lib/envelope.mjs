@@ -17,6 +17,7 @@ export { MasterSecret } from './envelope/master.mjs';
 export { ChunkTree, contentHash, Manifest, MAX_RECORD_CHUNKS } from './envelope/manifest.mjs';
 export * as merkle from './envelope/merkle.mjs';
 export { NameCipher } from './envelope/name.mjs';
+export { decryptObject, ObjectDecryptor, ObjectHeader } from './envelope/object.mjs';
 export {
 	decryptValue,
 	Decryptor,

@@ -14,6 +14,7 @@ export class LyingNode {
 	#lieOfEvent = (event) => event;
 	#keep = () => undefined;
 	#leaveOpen = () => false;
+	#hold = () => undefined;
 
 	/**
 	 * @param {string} honest The WebSocket address of the honest node.
@@ -75,6 +76,15 @@ export class LyingNode {
 		this.#leaveOpen = leaveOpen;
 	}
 
+	/**
+	 * Sets the function that says for how long each request is held back.
+	 *
+	 * @param {(method: string) => Promise<void> | undefined} hold The honest node is asked when this has resolved.
+	 */
+	setHold(hold) {
+		this.#hold = hold;
+	}
+
 	/** Ends all connections. New ones can be made. */
 	cut() {
 		for (const client of this.#server.clients) client.terminate();
@@ -104,6 +114,7 @@ export class LyingNode {
 			}
 			requests.set(id, { method, params });
 			await opened.catch(() => undefined);
+			await this.#hold(method);
 			if (truth.readyState === WebSocket.OPEN) truth.send(data.toString());
 		});
 		truth.on('message', (data) => {

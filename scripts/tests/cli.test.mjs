@@ -975,6 +975,63 @@ test('a value is stored as an object in two folders, and a wrong byte in one is 
 	assert.deepEqual(readdirSync(folders[0]), []);
 });
 
+test('a compressed object is shorter, and is read as it was', { timeout }, async () => {
+	const owner = await producer('//CompressOwner');
+	const consumer = await reader('//CompressReader');
+	const lines = Array.from({ length: 150_000 }, (_, number) => `{"number":${number},"state":"passed"}\n`).join('');
+	writeFileSync(file('lines'), lines);
+	writeFileSync(file('few-lines'), lines.slice(0, 2000));
+	// What is not an object is not compressed.
+	const store = (...args) => ['store', ...args, '--compress', ...owner.key];
+	assert.match((await refused(REFUSED, ...store('lines'))).error, /^dataset 0 has no location/);
+	mkdirSync(file('compressed'));
+	await ok('dataset', 'locate', '0', `file://${file('compressed')}`, '--finalized', ...owner.key);
+	const few = await refused(USAGE, ...store('few-lines'));
+	assert.match(few.error, /^a file of up to 1 MiB is stored in blocks, where nothing is compressed$/);
+	assert.match(few.hint, /--object/);
+	await refused(USAGE, ...store('lines', '--in-blocks'));
+	mkdirSync(file('folder-of-lines'));
+	copyFileSync(file('few-lines'), file('folder-of-lines/few'));
+	assert.match((await refused(USAGE, ...store('folder-of-lines'))).error, /--compress is for one record/);
+	assert.deepEqual(readdirSync(file('compressed')), []);
+
+	const [stored] = await ok(...store('lines'), '--finalized');
+	assert.deepEqual([stored.bytes, stored.leaf], [lines.length, 0]);
+	const names = readdirSync(file('compressed'));
+	const { size } = statSync(join(file('compressed'), names.find((name) => !name.endsWith('.b3'))));
+	assert.ok(size < lines.length / 4, `${size} bytes of ${lines.length}`);
+	const piped = await run(store('-', '--name', 'piped-lines', '--finalized'), { input: lines });
+	assert.equal(piped.code, DONE, piped.stderr);
+	await ok(...store('few-lines', '--object', '--finalized'));
+	const [checked] = await ok('check', owner.address, '0');
+	assert.deepEqual(checked.locations.map(({ right }) => right), [3]);
+	// The same content is not stored again, and other content is refused.
+	const [again] = await ok(...store('lines'));
+	assert.deepEqual([again.block, again.bytes], [null, lines.length]);
+	writeFileSync(file('lines'), lines.replace('passed', 'failed'));
+	assert.match((await refused(REFUSED, ...store('lines'))).error, /with different content/);
+
+	await ok('authorize', '--to', consumer.uri, '--leaves', '0..3', '--finalized', ...owner.key);
+	const fetch = ['fetch', owner.address, stored.key, ...consumer.key, '-o'];
+	const [fetched] = await ok(...fetch, 'lines-copy');
+	assert.equal(fetched.bytes, lines.length);
+	assert.equal(contents('lines-copy'), sha(lines));
+	for (const name of ['piped-lines', 'few-lines']) {
+		const back = await run(['fetch', owner.address, name, '-o', '-', ...owner.key]);
+		assert.equal(back.code, DONE, back.stderr);
+		assert.equal(sha(back.bytes), sha(name === 'piped-lines' ? lines : lines.slice(0, 2000)));
+	}
+	// A part that an interrupted download left is compared, and the rest is fetched.
+	const [{ root }] = (await ok('list', 'records', ...owner.key)).filter(({ key }) => key === stored.key);
+	writeFileSync(file(`lines-part.isthmus-${root.slice(2, 18)}`), lines.slice(0, 3_000_000));
+	await ok(...fetch, 'lines-part');
+	assert.equal(contents('lines-part'), sha(lines));
+	// It is not a folder, so it is removed even if nothing is left of it.
+	rmSync(file('compressed'), { recursive: true });
+	assert.match((await refused(FAILED, ...fetch, 'none')).error, /no location has the object/);
+	await ok('remove', stored.key, ...owner.key);
+});
+
 test('a request is rejected, or cancelled with and without an offer', { timeout }, async () => {
 	const { address, key } = await producer('//CancelOwner');
 	const consumer = await reader('//CancelConsumer');

@@ -4,9 +4,12 @@
 // of RFC 9180. Needs no node.
 
 import assert from 'node:assert/strict';
+import { createCipheriv, createHash, hkdfSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { blake3 } from '@noble/hashes/blake3';
 import {
+	decryptObject,
 	decryptValue,
 	Decryptor,
 	EncryptionKeyPair,
@@ -25,6 +28,8 @@ import {
 	MAX_CHUNKS,
 	merkle,
 	NameCipher,
+	ObjectDecryptor,
+	ObjectHeader,
 	openGrant,
 	openKeyFile,
 	packedFolderFromBytes,
@@ -35,9 +40,12 @@ import {
 	Seed,
 	SUITE_X25519,
 	SUITE_XWING,
+	TAG_LEN,
 } from '../lib/envelope.mjs';
+import { HIDDEN } from '../lib/envelope/common.mjs';
 import { sealGrantWith } from '../lib/envelope/grant.mjs';
 import { cryptoKeyPairOf, SUITES } from '../lib/envelope/keys.mjs';
+import { objectWithAnyKey, SEALED_CHUNK } from '../lib/envelope/object.mjs';
 import { encryptAll, encryptorWithSalt, firstChunkWithAnyKey } from '../lib/envelope/record.mjs';
 import { secretOf } from '../lib/envelope/tree.mjs';
 
@@ -116,6 +124,23 @@ test('folders are encoded and decoded', async () => {
 	for (const v of files.refusedFolders) {
 		assert.throws(() => folderFromBytes(bytes(v.bytes)), { name: v.error }, v.case);
 	}
+});
+
+test('the characters that hide text are those of the Rust crate', () => {
+	const source = readFileSync(new URL('../../primitives/sharing/src/text.rs', import.meta.url), 'utf8');
+	const listed = [...source.matchAll(/0x([0-9a-f]+)(?:\.\.=0x([0-9a-f]+))?/g)].flatMap(([, first, last]) => {
+		const [from, to] = [first, last ?? first].map((digits) => Number.parseInt(digits, 16));
+		return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+	});
+	assert.ok(listed.length > 100);
+	const hidden = new RegExp(`[${HIDDEN}]`, 'u');
+	const found = [];
+	for (let code = 0; code <= 0x10ffff; code++) if (hidden.test(String.fromCodePoint(code))) found.push(code);
+	assert.deepEqual(found, listed);
+	// Where Unicode has no character yet, a path may have one.
+	const [executable, folder, key] = [false, false, new Uint8Array(32)];
+	const file = { path: 'a\u2065b', executable, folder, length: 1, key, hash: key };
+	assert.deepEqual(folderFromBytes(folderToBytes([file])), [file]);
 });
 
 test('lists of packed folders are encoded and decoded', () => {
@@ -309,6 +334,58 @@ test('impossible sizes are refused', async () => {
 	}
 	const got = MAX_CHUNKS + 1;
 	await refused(create(16, MAX_CHUNKS * 16 + 1), { name: 'TooManyChunks', got }, 'too much');
+});
+
+/** Encrypts the value of an object's vector with another program's AES, so that there is something to decrypt. */
+function encryptObject(v, { chunkKey, context }) {
+	const header = ObjectHeader.read(bytes(v.header));
+	const value = Buffer.from(Array.from({ length: v.length }, (_, at) => at % 251));
+	const chunks = Array.from({ length: header.chunks }, (_, number) => {
+		const iv = Buffer.alloc(12);
+		iv.writeUInt32BE(number, 7);
+		iv[11] = number + 1 === header.chunks ? 1 : 0;
+		const cipher = createCipheriv('aes-256-gcm', chunkKey, iv);
+		const version = Buffer.alloc(4);
+		cipher.setAAD(Buffer.concat([header.unbounded(), context.genesis, context.owner, context.key, version, iv.subarray(7, 11)]));
+		const size = SEALED_CHUNK - TAG_LEN;
+		const sealed = [cipher.update(value.subarray(number * size, (number + 1) * size)), cipher.final()];
+		return Buffer.concat([...sealed, cipher.getAuthTag()]);
+	});
+	return { value: new Uint8Array(value), chunks, object: new Uint8Array(Buffer.concat(chunks)) };
+}
+
+test('objects are decrypted', async () => {
+	const all = JSON.parse(readFileSync(new URL('../../client/objects/vectors.json', import.meta.url)));
+	const context = contextOf(all);
+	const root = await new MasterSecret(bytes(all.master)).epochRoot(idOf(all));
+	const [leafKey, other] = [await root.leafKey(all.leaf), await root.leafKey(all.leaf + 1)];
+	for (const v of all.objects) {
+		const header = ObjectHeader.read(bytes(v.header));
+		assert.deepEqual([header.length, hex(header.toBytes())], [v.length, v.header]);
+		const chunkKey = Buffer.from(hkdfSync('sha256', secretOf(leafKey), header.salt, 'isthmus/object-key/v1', 32));
+		const { value, chunks, object } = encryptObject(v, { chunkKey, context });
+		if (v.object) assert.equal(hex(object), v.object);
+		else assert.deepEqual(chunks.map((chunk) => createHash('sha256').update(chunk).digest('hex')), v.chunkHashes);
+		assert.equal(hex(blake3(object)), v.root);
+		const whole = decryptObject(leafKey, context, bytes(v.header), object);
+		if (header.isCompressed) await assert.rejects(whole, { name: 'Compressed' });
+		else assert.deepEqual(await whole, value);
+		const right = await ObjectDecryptor.create(leafKey, context, header);
+		assert.deepEqual(await right.decryptChunk(0, chunks[0]), value.subarray(0, SEALED_CHUNK - TAG_LEN));
+		await assert.rejects(ObjectDecryptor.create(other, context, header), { name: 'WrongKey' });
+		const forced = await objectWithAnyKey(other, context, header);
+		await assert.rejects(forced.decryptChunk(0, chunks[0]), { name: 'NotAuthentic' });
+		const decryptor = await ObjectDecryptor.create(leafKey, { ...context, version: 1 }, header);
+		await assert.rejects(decryptor.decryptChunk(0, chunks[0]), { name: 'NotAuthentic' });
+		const cut = decryptObject(leafKey, context, bytes(v.header), object.subarray(1));
+		await assert.rejects(cut, { name: 'Length' });
+	}
+	const [{ header }] = all.objects;
+	for (const [at, name, flip = 1] of [[0, 'UnknownVersion'], [4, 'ChunkSize'], [1, 'UnknownForm', 2], [5, 'TooManyChunks']]) {
+		const changed = bytes(header);
+		changed[at] ^= flip;
+		assert.throws(() => ObjectHeader.read(changed), { name });
+	}
 });
 
 test('public keys', async () => {

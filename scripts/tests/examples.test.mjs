@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -41,10 +41,10 @@ after(async () => {
 
 const pathOf = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 
-/** Runs an example against the node; returns what it prints. */
+/** Runs an example against the node, in a folder for its secrets; returns what it prints. */
 async function run(example, ...args) {
 	const path = pathOf(`examples/${example}`);
-	const { stdout } = await promisify(execFile)(process.execPath, [path, ...args, node.url], { timeout });
+	const { stdout } = await promisify(execFile)(process.execPath, [path, ...args, node.url], { timeout, cwd: folder });
 	return stdout;
 }
 
@@ -73,6 +73,22 @@ test('share.mjs stores a record and reads it back', { timeout }, async () => {
 		/^stored in block \d+, which is finalized\nread back:\nmonth,student,mark\n2025-01,S0001,64\n\n$/,
 	);
 	await assert.rejects(run('share.mjs'), { code: 1, stderr: /AlreadyRegistered/ });
+});
+
+test('the other steps ask, grant, read, prove and revoke', { timeout }, async () => {
+	const charlie = '5FLSigC9HGRKVhB9FiEo4Y3koPsNmBmLJbpXg2mp1hXcS59Y';
+	assert.match(await run('request.mjs'), /^request 0 in block \d+\n$/);
+	assert.match(await run('grant.mjs'), new RegExp(`^grant 0 to ${charlie} in block \\d+: a study of marks\n$`));
+	assert.equal(await run('read.mjs'), 'month,student,mark\n2025-01,S0001,64\n\n');
+	const proven = await run('receipt.mjs');
+	assert.match(proven, /^AccessRequested in block \d+, 0x\w{64}\nAuthorized in block \d+, 0x\w{64}\n$/);
+	assert.match(await run('revoke.mjs', '0'), /^grant 0 was revoked in block \d+, and epoch 1 began\n$/);
+	assert.equal(await run('read.mjs'), "refused: Revoked: The caller's grant was revoked.\n");
+	// Secrets are for their owner's eyes.
+	for (const name of ['school.secret', 'company.secret']) {
+		const { mode, size } = statSync(join(folder, name));
+		assert.deepEqual([mode & 0o777, size], [0o600, 32], name);
+	}
 });
 
 test('verifier.mjs applies, and lets verifiers admit and remove', { timeout }, async () => {

@@ -142,7 +142,7 @@ async function hasAReceipt(owner, keeper, block) {
 	assert.equal(none.code, REFUSED);
 	assert.match(none.stderr, /keeps no copy of dataset 0/);
 	assert.equal((await run('receipt', '7', ...of)).code, USAGE);
-	// light.test.mjs flips all bits of a receipt that is always the same.
+	// The tests of client/light flip all bits of a receipt that is always the same.
 	const flipped = receipt.slice();
 	flipped[receipt.length - 5] ^= 1;
 	writeFileSync(path, flipped);
@@ -185,6 +185,12 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 	const period = await nextPeriod();
 	const [proved, ...rest] = await ok(...once_);
 	assert.deepEqual([proved.did, proved.period, rest], ['proved', period, []]);
+	// What is left of an object that was removed when it did not run is deleted, and nothing else.
+	const gone = '0a'.repeat(32);
+	for (const name of [`${gone}.b3`, `${gone}.unfinished`, 'notes']) writeFileSync(join(copy, name), name);
+	assert.deepEqual(await ok(...once_), [{ did: 'tidied', object: gone }]);
+	assert.deepEqual(readdirSync(copy).sort(), ['notes', ...readdirSync(from)].sort());
+	rmSync(join(copy, 'notes'));
 	assert.deepEqual(await ok(...once_), []);
 	await until('the proof is final', async () => (await keepers(owner))[0].kept === 1);
 	const [listed] = await keepers(owner);

@@ -259,23 +259,23 @@ function keeperReceipt(seeds) {
 	return { genesis: hash(genesis), make, parts: parts.toSorted((one, other) => Buffer.compare(one, other)) };
 }
 
-test('the receipt of a keeper proves its entry and the length of periods, and no bit of it can be changed', () => {
+test('the receipt of a keeper proves its entry and the length of periods, and no byte of it can be changed', () => {
 	const { genesis, make, parts } = keeperReceipt([1]);
 	const receipt = make(parts);
 	const proved = verifyKeeperReceipt(receipt, genesis);
 	assert.deepEqual([proved.block, proved.entry.proven, proved.entry.settled, proved.periodLength], [17, 9, 3, 3]);
 	assert.equal(proved.isDevelopment, false);
-	const names = {};
-	for (let bit = 0; bit < receipt.length * 8; bit++) {
+	// One bit of each byte, as each check of a signature takes milliseconds here. The test of `client/light` flips every bit.
+	const names = new Set();
+	for (const [at, byte] of receipt.entries()) {
 		const flipped = receipt.slice();
-		flipped[bit >> 3] ^= 1 << (bit & 7);
+		flipped[at] = byte ^ (1 << (at % 8));
 		assert.throws(() => verifyKeeperReceipt(flipped, genesis), ({ name }) => {
-			names[name] = (names[name] ?? 0) + 1;
+			names.add(name);
 			return true;
-		}, `bit ${bit}`);
+		}, `byte ${at}`);
 	}
-	// Each bit is refused for one reason, always the same.
-	assert.deepEqual(names, { BadProof: 2846, Malformed: 353, NoKeeper: 544, NotFinal: 4763, WrongGenesis: 774 });
+	assert.deepEqual([...names].sort(), ['BadProof', 'Malformed', 'NoKeeper', 'NotFinal', 'WrongGenesis']);
 	// What proves nothing, and more than is looked at.
 	const refused = (parts, message) => assert.throws(() => verifyKeeperReceipt(make(parts), genesis), { name: 'Malformed', message });
 	refused([...parts, new Uint8Array(40).fill(255)], /proves nothing/);

@@ -3,7 +3,7 @@
 // Tests a node that follows a chain of large blocks while other peers lie to it. The honest peer is far away, behind
 // 50 ms and 50 Mbit/s, and the liars are next door. The node must import every honest block and disconnect the liars.
 //
-// ISTHMUS_LONG=1 (scripts/test --all) offers more honest blocks.
+// ISTHMUS_LONG=1 (scripts/test --all) offers more honest blocks, and compares how long they take with and without each lie.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -19,8 +19,11 @@ import { identities, writeSpec } from '../lib/spec.mjs';
 const timeout = 1_200_000;
 /** The honest peer's line: the delay in milliseconds, and the rate in bytes per second. */
 const [LATENCY, RATE] = [50, 50_000_000 / 8];
+const all = process.env.ISTHMUS_LONG === '1';
 /** The number of honest blocks under each lie. */
-const BLOCKS = process.env.ISTHMUS_LONG === '1' ? 6 : 2;
+const BLOCKS = all ? 6 : 2;
+/** How many times as long as without a lie the blocks may take in the same run. */
+const SLOWER = 1.5;
 /** How long the node may take to import the honest blocks under each lie, in seconds. This, too, only ends hangs. */
 const PATIENCE = 180;
 /** The lies, each with what it needs: see `isthmus-adversary siege --help`. */
@@ -50,6 +53,7 @@ test('honest blocks of 6 MiB are imported while other peers lie', { timeout }, a
 			...['siege', '--rpc', node.url, '--pid', String(node.pid), '--log', node.logPath],
 			...['--chain', spec, '--base-path', join(folder, 'adversary'), '--honest-port', String(link.port)],
 			...['--blocks', String(BLOCKS), '--seconds', String(PATIENCE)],
+			...(all ? ['--slower', String(SLOWER)] : []),
 			...LIES.flatMap((lie) => ['--lie', lie]),
 		],
 		timeout,

@@ -11,12 +11,15 @@ import { outweighs } from '../lib/pow-header.mjs';
 import { until } from '../lib/rpc.mjs';
 import { hex, recordKey } from '../lib/sharing.mjs';
 import { identities } from '../lib/spec.mjs';
+import { judged } from '../lib/target.mjs';
 
 const skip = process.env.ISTHMUS_LONG !== '1' && 'only with scripts/test --all';
 /** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 600_000;
 /** How long the network may take to become one again, in milliseconds. This, too, only ends hangs. */
 const HEALING = 120_000;
+/** How long that should take, in seconds. */
+const TARGET = 60;
 /** The nodes' hash rates. The first two nodes are the heavier side. */
 const HASH_RATES = [4000, 4000, 1000, 1000];
 /** A difficulty that yields a block every 0.8 seconds on average on the heavier side, and every 3 seconds on the other. */
@@ -93,10 +96,13 @@ test('a network split during an upload becomes one again', { timeout, skip }, as
 		t.diagnostic(`common block ${common}, ${number} ends the large ones, tips ${tips.map((tip) => tip.number)}`);
 	});
 
-	await step(t, network, 'healed: all follow the heavier side, and finalize it', async () => {
+	await step(t, network, 'healed: all follow the heavier side, and finalize it', async (t) => {
+		const started = performance.now();
 		await network.connect(...network.members);
 		await network.finalizedFrom(top.number + 1, network.members, HEALING);
 		for (const { name, rpc } of network.members) assert.equal(await rpc.hashAt(top.number), top.hash, name);
 		await network.agree(top.number, network.members, HEALING);
+		const seconds = (performance.now() - started) / 1000;
+		t.diagnostic(judged('one chain and finality after the healing', seconds, { most: TARGET }, 's'));
 	});
 });

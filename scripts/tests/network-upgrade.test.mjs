@@ -94,7 +94,7 @@ async function fill(client) {
 	const grant = (signer, range, answer) =>
 		client.submit(
 			owner,
-			dataSharing.addAuthorize(signer.address, range, 2 * TERM, null, hex(bytesOf(9, 200)), answer),
+			dataSharing.addAuthorize(signer.address, range, 2 * TERM, null, hex(bytesOf(9, 200)), answer, null),
 		);
 	await grant(buyer, scope(0, 3), paid);
 	await grant(reader, scope(0, 6), null);

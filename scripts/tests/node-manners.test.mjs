@@ -149,6 +149,7 @@ test('says what is wrong with the file of a chain specification', { timeout }, a
 	// A misspelt field would leave a rule out.
 	for (const [name, field] of [
 		['plannedChange', (spec) => spec],
+		['runtimeGenesi', ({ genesis }) => genesis],
 		['plannedChanges', ({ genesis }) => genesis.runtimeGenesis],
 		['proofOfwork', ({ genesis }) => genesis.runtimeGenesis.patch],
 		['changed', ({ genesis }) => genesis.runtimeGenesis.patch.proofOfWork.parameters],
@@ -159,6 +160,17 @@ test('says what is wrong with the file of a chain specification', { timeout }, a
 		const sentence = new RegExp(`unknown field \`${name}\`, expected (one of )?\``);
 		await refuses(['export-chain-spec', '--chain', chain, '--raw'], sentence);
 		if (name === 'plannedChange') await refuses(['--chain', chain, '--tmp', ...QUIET], sentence);
+	}
+	// Of two forms, the framework would take one, and the checks might see the other.
+	for (const [form, add] of [
+		['`patch` and `config`', ({ runtimeGenesis }) => Object.assign(runtimeGenesis, { config: {} })],
+		['`runtimeGenesis` and `raw`', (genesis) => Object.assign(genesis, { raw: { top: {}, childrenDefault: {} } })],
+	]) {
+		const plain = JSON.parse(stdout);
+		add(plain.genesis);
+		const chain = file('twice.json', JSON.stringify(plain));
+		const sentence = new RegExp(`its genesis has both ${form}: leave one of them out`);
+		await refuses(['export-chain-spec', '--chain', chain], sentence);
 	}
 	const zero = edited('zero.json', (genesis) => Object.assign(genesis.verifiers, { sessionBlocks: 0 }));
 	await refuses(['--chain', zero, '--tmp', ...QUIET], /verifiers\.sessionBlocks is 0: a session has at least one block/);
@@ -275,10 +287,13 @@ test('deletes a chain only if that is wanted', { timeout }, async (t) => {
 		echo n | isthmus-node purge-chain $at && exit 9
 		test -d $database && echo kept
 		echo y | isthmus-node purge-chain $at && test ! -e $database && echo deleted
+		# There is nothing to ask about, with and without an answer.
+		for option in '' -y; do isthmus-node purge-chain $at $option < /dev/null || exit 9; done
 	`);
 	assert.equal(code, 0, stderr);
 	assert.match(stdout, /kept\n[^]*deleted\n$/);
 	assert.equal(stderr.match(/error: nothing is deleted: answer `y`, or give `-y`/g)?.length, 2, stderr);
+	assert.equal(stderr.match(/there is no database in base\/chains\/isthmus_dev\/paritydb, so nothing is deleted\n/g)?.length, 2, stderr);
 });
 
 test('fails if its output is full', { timeout }, async (t) => {
@@ -385,7 +400,10 @@ test('refuses the database of another chain, with both genesis hashes', { timeou
 
 test('leaves the database and the ports of a running node alone', { timeout }, async (t) => {
 	const basePath = folder(t);
-	const node = await start(t, { args: ['--dev'], basePath });
+	// As an editor writes it, with a line end.
+	const key = join(basePath, 'node-key');
+	writeFileSync(key, `${'0'.repeat(63)}1\n`);
+	const node = await start(t, { args: ['--dev', '--node-key-file', key], basePath });
 	const at = ['--dev', '--base-path', basePath];
 	const inUse = /the database at .* is in use by a running node: stop that node/;
 	await refuses(['purge-chain', '-y', ...at], inUse);
@@ -411,6 +429,8 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 	const log = readFileSync(node.logPath, 'utf8');
 	assert.doesNotMatch(log, /Essential task|voter error/);
 	assert.match(log, /SIGTERM: the node stops/);
+	const { stdout: peer } = await runToEnd(['key', 'inspect-node-key', '--file', key]);
+	assert.match(log, new RegExp(`identity is: ${peer.trim()}\\b`));
 	const blocks = join(basePath, 'blocks');
 	const exported = await runToEnd(['export-blocks', blocks, ...at]);
 	assert.equal(exported.code, 0, exported.stderr);
@@ -482,10 +502,10 @@ test('explains folders and keys that it cannot use', { timeout }, async (t) => {
 	await refuses(['--dev', '--base-path', '/proc/isthmus', ...QUIET], /the database at \/proc\/isthmus\/.* cannot be opened: /);
 
 	const key = join(at, 'node-key');
-	for (const text of ['abc', `${'0'.repeat(63)}1\n`]) {
+	for (const text of ['abc', `${'0'.repeat(65)}\n`]) {
 		writeFileSync(key, text);
 		const args = ['--dev', '--tmp', '--node-key-file', key, ...QUIET];
-		await refuses(args, /the network key in .*node-key cannot be used: .*64 hexadecimal digits without a line end/);
+		await refuses(args, /the network key in .*node-key cannot be used: .*64 hexadecimal digits/);
 	}
 	for (const file of ['/dev/zero', at]) {
 		await refuses(['--dev', '--tmp', '--node-key-file', file, ...QUIET], /the network key in .* cannot be used: not a regular file/);

@@ -2,12 +2,18 @@
 // Tests the `isthmus` command with objects in a bucket of an S3 server that this project did not write, and on a web server.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash, randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { blake2AsU8a } from '@polkadot/util-crypto';
+import { decryptObject, EncryptionSecret, ObjectHeader } from '../lib/envelope.mjs';
+import { fromDigits } from '../lib/envelope/common.mjs';
+import { objectWithAnyKey } from '../lib/envelope/object.mjs';
 import { makeAuthority, makeServerCertificate } from '../lib/certificates.mjs';
 import { Isthmus } from '../lib/isthmus.mjs';
 import { LocalNode } from '../lib/node.mjs';
@@ -189,6 +195,19 @@ test('what is wrong with a store, or with its settings, is said', { timeout }, a
 	assert.equal((await moto.list(BUCKET)).length, 1);
 });
 
+test('a stream goes to a bucket without a temporary file', { timeout }, async () => {
+	const owner = await producer('//StreamOwner');
+	await ok('dataset', 'locate', '0', `s3://${BUCKET}/stream`, ...owner.key);
+	const bytes = randomFillSync(Buffer.alloc(20_000_000));
+	spawnSync('mkfifo', [file('pipe')]);
+	env.TMPDIR = '/nowhere';
+	const [[stored]] = await Promise.all([ok('store', 'pipe', '--name', 'stream', ...owner.key), writeFile(file('pipe'), bytes)]);
+	assert.deepEqual([stored.location, stored.bytes], [`s3://${BUCKET}/stream`, bytes.length]);
+	await ok('fetch', owner.address, 'stream', '-o', 'stream-copy', ...owner.key);
+	delete env.TMPDIR;
+	assert.equal(sha(readFileSync(file('stream-copy'))), sha(bytes));
+});
+
 test('an interrupted sync of a folder goes on where it was', { timeout }, async () => {
 	const owner = await producer('//SyncOwner');
 	await ok('dataset', 'locate', '0', `s3://${BUCKET}/sync`, ...owner.key);
@@ -220,4 +239,80 @@ test('an interrupted sync of a folder goes on where it was', { timeout }, async 
 	const [removed] = await ok('remove', 'many', '--objects', ...owner.key);
 	assert.deepEqual([removed.files, removed.objects[0].failure], [3, null]);
 	assert.deepEqual((await moto.list(BUCKET)).filter((name) => name.includes('sync/')), []);
+});
+
+/** Returns an object as the chain and the bucket have it. */
+async function stored(caller, owner, { key }, folder) {
+	const answer = await client.queryObject(caller, owner, fromDigits(key.slice(2)));
+	const header = ObjectHeader.read(answer.object.header);
+	const bytes = new Uint8Array(await moto.fetch(`/${BUCKET}/${folder}/${header.name}`));
+	return { answer, header, bytes, context: client.recordContext(owner, fromDigits(key.slice(2))) };
+}
+
+/** Checks that the keys of a grant on leaf 1 open the object there, and not the one beside it, whose bytes anyone can have. */
+async function opensOnlyItsOwn(reader, owner, [, granted, beside], value) {
+	const own = await stored(reader.address, owner.address, granted, 'ranges');
+	// The secrets of the command's development accounts are derived from their names.
+	const secret = new EncryptionSecret(blake2AsU8a(Buffer.from(`isthmus/development/encryption/${reader.uri}`)));
+	const keys = await client.openKeys({ caller: reader.address, owner: owner.address, answer: own.answer, pair: secret });
+	const leafKey = await keys.leafKey(1);
+	assert.equal(sha(await decryptObject(leafKey, own.context, own.answer.object.header, own.bytes)), sha(value));
+	const other = await stored(owner.address, owner.address, beside, 'ranges');
+	for (const leaf of [0, 2]) await assert.rejects(keys.leafKey(leaf), { name: 'LeafOutsideRange' });
+	const opened = decryptObject(leafKey, other.context, other.answer.object.header, other.bytes);
+	await assert.rejects(opened, { name: 'WrongKey' });
+	const forced = await objectWithAnyKey(leafKey, other.context, other.header);
+	await assert.rejects(forced.decryptChunk(0, other.bytes), { name: 'NotAuthentic' });
+}
+
+test('a reader of some leaves opens just their objects and packs, until it is revoked', { timeout }, async () => {
+	const owner = await producer('//RangeOwner');
+	const [reader, other] = [await account('//RangeReader'), await account('//RangeOther')];
+	for (const { key } of [reader, other]) await ok('key', 'publish', ...key);
+	await ok('dataset', 'locate', '0', `s3://${BUCKET}/ranges`, ...owner.key);
+	const [objects, values] = [[], []];
+	for (const name of ['range-0', 'range-1', 'range-2']) {
+		values.push(random(name, 100_000));
+		objects.push(...(await ok('store', name, '--object', ...owner.key)));
+	}
+	mkdirSync(file('ranged'));
+	const sum = sha(random('ranged/a', 100_000));
+	const [folder] = await ok('store', 'ranged', '--object', ...owner.key);
+	// A pack, and its list.
+	assert.deepEqual([...objects.map(({ leaf }) => leaf), folder.leaf], [0, 1, 2, 4]);
+	const grant = async ({ address }, leaves) => {
+		return (await ok('authorize', '--to', address, '--leaves', leaves, '--finalized', ...owner.key))[0].grant;
+	};
+	const fetch = (who, { key }, ...more) => ['fetch', owner.address, key, ...who.key, ...more];
+	const [one] = [await grant(reader, '1..2'), await grant(other, '1..5')];
+
+	await ok(...fetch(reader, objects[1], '-o', 'range-copy'));
+	assert.equal(sha(readFileSync(file('range-copy'))), sha(values[1]));
+	for (const refusedOne of [objects[0], objects[2], folder]) {
+		const { error } = await refused(REFUSED, fetch(reader, refusedOne, '-o', 'none'));
+		assert.match(error, /outside the range of the caller's grant/);
+	}
+	await opensOnlyItsOwn(reader, owner, objects, values[1]);
+	// The list alone names files, and opens none.
+	const list = await grant(reader, '4..5');
+	const { error } = await refused(REFUSED, fetch(reader, folder, '--folder', '-o', 'ranged-none'));
+	assert.match(error, /1 of 1 file/);
+	assert.deepEqual(existsSync(file('ranged-none')) ? readdirSync(file('ranged-none')) : [], []);
+	const pack = await grant(reader, '3..4');
+	await ok(...fetch(reader, folder, '--folder', '-o', 'ranged-copy'));
+	assert.equal(sha(readFileSync(file('ranged-copy/a'))), sum);
+
+	const [revoked] = await ok('revoke', String(one), '--finalized', ...owner.key);
+	assert.deepEqual([revoked.epoch, revoked.renewed, revoked.left], [1, 1, [list, pack]]);
+	await refused(REFUSED, fetch(reader, objects[1], '-o', 'none'));
+	for (const grant of [list, pack]) await ok('revoke', String(grant), '--finalized', ...owner.key);
+	await refused(REFUSED, fetch(reader, folder, '--folder', '-o', 'ranged-none'));
+	await ok(...fetch(other, objects[1], '--force', '-o', 'range-copy'));
+	await ok(...fetch(other, folder, '--folder', '--force', '-o', 'ranged-copy'));
+	random('range-later', 1000);
+	const [later] = await ok('store', 'range-later', '--object', '--leaf', '1', '--finalized', ...owner.key);
+	assert.equal(later.epoch, 1);
+	await ok(...fetch(other, later, '-o', 'later-copy'));
+	await refused(REFUSED, fetch(reader, later, '-o', 'none'));
+	assert.ok(!existsSync(file('none')));
 });

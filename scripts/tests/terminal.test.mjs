@@ -322,6 +322,24 @@ describe('what is written to need not be a regular file', () => cases([
 		stdout: /^small\n$/,
 	},
 	{
+		name: 'an open file keeps what it has, by any of its names',
+		script: 'for name in /dev/stdout /dev/fd/1 /proc/self/fd/1 /dev/stderr /dev/fd/2 /dev/fd/7; do\n'
+			+ '{ echo before >> got; isthmus fetch //Bob small -o $name --force; echo after >&7; } >> got 2>> got 7>> got; cat got; rm got\n'
+			+ 'done',
+		stdout: /^(before\nsmall\nafter\n){6}$/,
+	},
+	{
+		name: 'stdout that is a file is not written from its start again',
+		script: '{ echo before; isthmus fetch //Bob small -o /dev/fd/1; echo after; } > got; cat got',
+		stdout: /^before\nsmall\nafter\n$/,
+	},
+	{
+		name: 'a file that is not open is noticed before the work',
+		script: `${OFFLINE} isthmus fetch //Bob small -o /dev/fd/9`,
+		code: FAILED,
+		stderr: /\/dev\/fd\/9 is not open\nhint: open it in the shell, as by 3> FILE/,
+	},
+	{
 		name: 'a reader that has gone is not an error',
 		script: 'mkfifo p; true < p & isthmus fetch //Bob big -o p; code=$?; [ -p p ] && exit $code',
 		not: { stderr: /./ },
@@ -816,10 +834,10 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 	},
 	{
 		name: 'a record is not written to a terminal',
-		script: 'isthmus fetch //Bob small -o -; isthmus fetch //Bob small -o /dev/stdout',
+		script: 'for name in - /dev/stdout /dev/stderr /dev/fd/1 /dev/fd/2 /proc/self/fd/2 /dev/tty; do isthmus fetch //Bob small -o $name; done',
 		typed: [],
 		code: USAGE,
-		screen: /refusing[^]*refusing/,
+		screen: /(refusing[^]*){7}/,
 	},
 ]));
 
@@ -1071,6 +1089,16 @@ describe('disks may be full, read-only or gone', () => cases([
 		mount: true,
 	},
 	{
+		name: 'the store of an object: the same command goes on',
+		script: `export ISTHMUS_KEY=//Packer; mount -t tmpfs -o size=50m none $STORE; head -c 38000000 /dev/zero > $STORE/ballast
+			head -c 24000000 /dev/urandom > full-1; isthmus store full-1 --object; [ $? = 1 ] || exit 9
+			rm $STORE/ballast; isthmus store full-1 --object --json > out || exit 8; grep -q '"resumed":true' out || exit 7
+			isthmus fetch //Packer full-1 -o - | cmp - full-1 && isthmus remove full-1 --objects --yes > out && ls -A $STORE`,
+		stdout: /^$/,
+		stderr: /^error: full-1: file:\/\/\S+: there is no space left: make room, and run the same command again\n/,
+		mount: true,
+	},
+	{
 		name: 'a stream that is kept in a full folder',
 		script: `${FULL} cat $BIG | TMPDIR=$PWD/disk isthmus store - --name disk-1`,
 		code: FAILED,
@@ -1164,6 +1192,13 @@ describe('a file that a command does not know is not replaced', () => cases([
 			+ `mkdir -p ro; ${OFFLINE} isthmus ${command} --metrics /proc/file --key //Bob`,
 		code: FAILED,
 		stderr: /^error: the folder none does not exist\nhint: create it: mkdir -p none\nerror: \/proc\/file: /,
+	})),
+	...['serve', 'gateway'].map((command) => ({
+		name: `${command} --metrics has to be replaceable, which is said at the start`,
+		script: `touch host file; mount --bind host file; ${OFFLINE} isthmus ${command} --metrics file --key //Bob`,
+		code: FAILED,
+		stderr: /^error: file: Device or resource busy/,
+		mount: true,
 	})),
 	{
 		name: 'serve --memory needs a folder, which is said at the start',

@@ -7,7 +7,6 @@
 use crate::{
 	context::Context,
 	error::Error,
-	facts::now,
 	input::read_at_most,
 	report::Report,
 	text::{account, bytes, date},
@@ -16,7 +15,7 @@ use isthmus_sdk::{
 	card_place,
 	conditions::Value,
 	facts::{response_hash, Observation, SourceTerms},
-	to_hex, AccountId, BlockNumber, CardError, DatasetId, Epoch, Error as SdkError, Identity,
+	now, to_hex, AccountId, BlockNumber, CardError, DatasetId, Epoch, Error as SdkError, Identity,
 	LeafNames, LeafQuery, Leaves, PublishedCard, Scope, Seconds, State,
 };
 use isthmus_tables::{

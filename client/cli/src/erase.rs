@@ -19,7 +19,7 @@ use std::{fmt, path::PathBuf};
 pub(crate) const HELP: &str = "\
 The keys of an erasable epoch are in one file beside the key file, with .erasable after its name.
 What is erased there opens nothing any more: neither for its owner nor for anyone who gets that
-file and the seed. Readers who fetched their keys before keep them, and so do copies of the file.
+file and the seed. Who was granted the keys before, or has a copy of the file, can still use them.
 `isthmus remove NAME --erase` removes a record and erases its key at once. For a range with an erased
 leaf, `isthmus authorize` gives a grant for each range that is left.
 

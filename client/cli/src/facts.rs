@@ -15,14 +15,10 @@ use crate::{
 use isthmus_sdk::{
 	conditions::{Age, Condition, Name, SyntaxError, Time, Value},
 	facts::{response_hash, Observation, SourceTerms, Subject},
-	to_hex, AccountId, Balance, BlockNumber, Call, DatasetId, Identity, Included, Seconds,
+	now, to_hex, AccountId, Balance, BlockNumber, Call, DatasetId, Identity, Included, Seconds,
 };
 use serde::Serialize;
-use std::{
-	fmt,
-	path::PathBuf,
-	time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fmt, path::PathBuf};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -440,12 +436,6 @@ async fn report(context: &Context, opts: ReportOpts) -> Result<Reported, Error> 
 		&observation,
 		&included,
 	))
-}
-
-/// Returns the time of this machine's clock, in seconds since 1970.
-pub(crate) fn now() -> Seconds {
-	let since = SystemTime::now().duration_since(UNIX_EPOCH);
-	since.map_or(0, |since| since.as_secs())
 }
 
 async fn issue(

@@ -9,7 +9,7 @@ mod pick;
 use crate::{
 	context::Context,
 	error::{Error, Kind},
-	facts::{now, Reported},
+	facts::Reported,
 	options::Options,
 	stderr::tell,
 	stop::{on_signals, Stop},
@@ -20,7 +20,7 @@ use isthmus_sdk::{
 	conditions::{Age, Name, Value},
 	envelope::random_bytes,
 	facts::{response_hash, LastReport, Observation},
-	BlockNumber, Client, Error as SdkError, Identity, PalletError, Seconds,
+	now, BlockNumber, Client, Error as SdkError, Identity, PalletError, Seconds,
 };
 use pace::{due, Due, Pace};
 use std::{

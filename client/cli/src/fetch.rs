@@ -6,7 +6,7 @@ use crate::{
 	context::Context,
 	error::{Error, Kind},
 	options::Options,
-	output::{check_is_folder, is_standard, Output},
+	output::{self, check_is_folder, is_stdout, Output},
 	paid::{self, Disputes},
 	progress::Bar,
 	report::{self, Patient},
@@ -20,7 +20,6 @@ use isthmus_sdk::{
 use serde::Serialize;
 use std::{
 	fmt,
-	fs::File,
 	io::{self, BufWriter, ErrorKind, IsTerminal, Write},
 	path::PathBuf,
 };
@@ -30,7 +29,8 @@ use std::{
 #[command(after_help = "\
 Every byte is checked against the chain before it is written. A file is written as
 OUT.isthmus-HASH until it is complete, and then renamed to OUT. Run the same command again to
-resume an interrupted download. A FIFO or a device is written to as it is, and a link is followed.
+resume an interrupted download. A FIFO or a device is written to as it is, unless it is a terminal,
+and a link is followed.
 A file of a folder that cannot be fetched does not stop the others: it is named at the end.
 
 If keys do not open the record, or no record is found by its name, the command checks the grants
@@ -209,7 +209,7 @@ async fn write(
 		}
 		Target::One(Output::Through(path)) | Target::FileOf(Output::Through(path)) => {
 			let failed = |error: io::Error| Error::file(&path, &error);
-			let out = File::options().write(true).open(&path).map_err(failed)?;
+			let out = output::open_through(&path).map_err(failed)?;
 			through(opts, (client, identity), reading, out, bar, failed).await?;
 			return Ok(None);
 		}
@@ -269,7 +269,7 @@ fn target(opts: &Opts) -> Result<Target, Error> {
 		}
 	};
 	if opts.folder {
-		if is_standard(&output, "-", "/dev/stdout") {
+		if is_stdout(&output) {
 			return Err(Error::usage("a folder cannot be written to stdout")
 				.hint("choose a folder: --output FOLDER"));
 		}
@@ -277,7 +277,12 @@ fn target(opts: &Opts) -> Result<Target, Error> {
 		return Ok(Target::Folder(output));
 	}
 	let output = Output::at(output, name.as_deref(), opts.force)?;
-	if output == Output::Stdout && io::stdout().is_terminal() {
+	let is_terminal = match &output {
+		Output::Stdout => io::stdout().is_terminal(),
+		Output::Through(path) => output::is_terminal(path),
+		Output::File(_) => false,
+	};
+	if is_terminal {
 		let what = match opts.file {
 			Some(_) => "file",
 			None => "record",

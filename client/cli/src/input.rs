@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads files that the user names. A device or a pipe may have no end, and a file may be larger than the memory.
 
-use crate::{error::Error, output::is_standard};
+use crate::{error::Error, output::is_stdin};
 use std::{
 	fs::File,
 	io::{self, Read},
@@ -17,7 +17,7 @@ use std::{
 pub(crate) fn read_at_most(path: &Path, limit: u64, what: &str) -> Result<Vec<u8>, Error> {
 	let mut bytes = Vec::new();
 	let longest = limit.saturating_add(1);
-	let result = match is_standard(path, "-", "/dev/stdin") {
+	let result = match is_stdin(path) {
 		true => io::stdin().lock().take(longest).read_to_end(&mut bytes),
 		false => File::open(path).and_then(|file| file.take(longest).read_to_end(&mut bytes)),
 	};

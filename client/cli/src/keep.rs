@@ -97,6 +97,8 @@ pub(crate) enum Did {
 	Copied { again: bool, bytes: u64, key: Key },
 	/// It deleted the copy of an object that was removed.
 	Deleted { key: Key },
+	/// It deleted the copy of an object that was removed when it did not run.
+	Tidied { object: String },
 	/// It took its place, or moved its copy.
 	Came {
 		block: BlockNumber,
@@ -143,6 +145,10 @@ impl fmt::Display for Did {
 				write!(f, "copied {key}{again} ({})", bytes(*length))
 			}
 			Self::Deleted { key } => write!(f, "deleted the copy of {key}, which was removed"),
+			Self::Tidied { object } => write!(
+				f,
+				"deleted the copy of object {object}, whose record was removed"
+			),
 			Self::Came {
 				block,
 				dataset,
@@ -251,13 +257,16 @@ async fn run_keeper(
 		opts,
 		location: keeping.location().url().to_owned(),
 		not_copied: false,
+		not_deleted: false,
 		not_proven: false,
 	};
 	if opts.once {
 		keep(&context.client, identity, &mut keeping, &mut reporter).await?;
-		return match reporter.not_copied || reporter.not_proven {
+		return match reporter.not_copied || reporter.not_deleted || reporter.not_proven {
 			false => Ok(()),
-			true => Err(Error::failed("not everything could be copied and proven")),
+			true => Err(Error::failed(
+				"not everything could be copied, deleted and proven",
+			)),
 		};
 	}
 	let (reporter, keeping, service) = (&mut reporter, &mut keeping, &service);
@@ -318,6 +327,8 @@ struct Reporter<'a> {
 	location: String,
 	/// Whether an object could not be copied.
 	not_copied: bool,
+	/// Whether the copy of a removed object could not be deleted.
+	not_deleted: bool,
 	/// Whether the last piece that was drawn could not be proven.
 	not_proven: bool,
 }
@@ -334,6 +345,7 @@ impl Watch for &mut Reporter<'_> {
 				key: Key(key),
 			},
 			Step::Deleted { key } => Did::Deleted { key: Key(key) },
+			Step::Tidied { object } => Did::Tidied { object },
 			Step::Came { included } => Did::Came {
 				block: included.number(),
 				dataset: self.opts.dataset,
@@ -357,6 +369,18 @@ impl Watch for &mut Reporter<'_> {
 			Step::NotCopied { key, error } => {
 				self.not_copied = true;
 				return tell(format_args!("object {}: {error}", Key(key)));
+			}
+			Step::NotDeleted { failure } => {
+				self.not_deleted = true;
+				return tell(format_args!(
+					"the copy of a removed object is not deleted: {failure}"
+				));
+			}
+			Step::NotListed { failure } => {
+				return tell(format_args!(
+					"{} cannot be listed, so copies of removed objects may be left there: {failure}",
+					shown(&self.location)
+				));
 			}
 			Step::Unusable { key } => {
 				return tell(format_args!(

@@ -407,7 +407,7 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Catalog(opts) => catalog::run(opts, options).await.map(Some),
 		Command::Trace(opts) => trace::run(opts, options).await.map(report),
 		Command::Receipt(opts) => Ok(receipt::run(opts, options).await?.and_then(report)),
-		Command::Verify(opts) => verify::run(&opts, &options).map(Some),
+		Command::Verify(opts) => verify::run(&opts, &options).map(report),
 		Command::Balance(opts) => balance::run(opts, options).await.map(report),
 		Command::Transfer(opts) => transfer::run(opts, options).await.map(report),
 		Command::Status(opts) => status::run(opts, options).await.map(Some),

@@ -2,13 +2,12 @@
 //! Files of metrics in the text format of Prometheus, version 0.0.4, for the textfile collector of its node exporter.
 
 use crate::{error::Error, output::check_folder, stderr::tell};
-use isthmus_sdk::{envelope::on_disk, file, io_words, AccountId};
+use isthmus_sdk::{envelope::on_disk, file, io_words, now, AccountId};
 use std::{
 	fmt,
 	fs::File,
 	io::{self, ErrorKind, Read},
 	path::{Path, PathBuf},
-	time::{SystemTime, UNIX_EPOCH},
 };
 
 /// A file of metrics about an account.
@@ -51,22 +50,24 @@ pub(crate) fn gauge(name: &'static str, help: &'static str, value: impl ToString
 }
 
 impl MetricsFile {
-	/// Makes the metrics of a command. Nothing is written yet.
+	/// Makes the metrics of a command. Writes what the file has already, or an empty file.
 	///
 	/// # Errors
 	///
-	/// Returns an error if no file can be made in its folder, if the path leads to something that is not a regular file,
-	/// such as a device, or to a file with anything but metrics of this command, such as a key file.
+	/// Returns an error if the file cannot be written, if the path leads to something that is not a regular file, such as a
+	/// device, or to a file with anything but metrics of this command, such as a key file.
 	pub(crate) fn new(path: PathBuf, command: &'static str) -> Result<Self, Error> {
 		let failed = |error| Error::file(&path, &error);
 		check_folder(&on_disk::target(&path).map_err(failed)?)?;
-		if !is_replaceable(&path, command).map_err(failed)? {
+		let Some(found) = replaceable(&path, command).map_err(failed)? else {
 			return Err(Error::usage(format!(
 				"{} is not a file of metrics of `isthmus {command}`, and is not replaced",
 				path.display()
 			))
 			.hint("give --metrics a new file"));
-		}
+		};
+		// A file that cannot be written later does not stop the command.
+		file::publish(&path, &found).map_err(failed)?;
 		Ok(Self {
 			path,
 			command,
@@ -158,8 +159,7 @@ impl<C: Counts> ServiceMetrics<C> {
 
 	/// Takes over what a look at a block showed.
 	pub(crate) fn looked(&mut self, look: C::Look) {
-		let since = SystemTime::now().duration_since(UNIX_EPOCH);
-		self.look = Some((look, since.map_or(0, |since| since.as_secs())));
+		self.look = Some((look, now()));
 		self.write();
 	}
 
@@ -188,16 +188,21 @@ impl<C: Counts> ServiceMetrics<C> {
 	}
 }
 
-/// Returns whether nothing is lost if a file is replaced: it is missing or empty, or has the metrics of this command.
-fn is_replaceable(path: &Path, command: &str) -> io::Result<bool> {
+/// Returns what a file has, nothing if it is missing; `None` if it has anything but metrics of this command, which would be lost.
+fn replaceable(path: &Path, command: &str) -> io::Result<Option<Vec<u8>>> {
 	let start = format!("# HELP isthmus_{command}_");
 	let mut found = Vec::new();
-	match File::open(path) {
-		Ok(file) => file.take(start.len() as u64).read_to_end(&mut found)?,
-		Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
-		Err(error) => return Err(error),
+	let mut file = match File::open(path) {
+		Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some(found)),
+		file => file?,
 	};
-	Ok(found.is_empty() || found == start.as_bytes())
+	let length = start.len() as u64;
+	file.by_ref().take(length).read_to_end(&mut found)?;
+	if !found.is_empty() && found != start.as_bytes() {
+		return Ok(None);
+	}
+	file.read_to_end(&mut found)?;
+	Ok(Some(found))
 }
 
 #[cfg(test)]

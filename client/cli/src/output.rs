@@ -6,9 +6,10 @@ use isthmus_sdk::{
 	envelope::{key_file::KeyFile, on_disk::folder},
 	FetchError,
 };
+use isthmus_streams::Stream;
 use std::{
-	fs::{self, FileType},
-	io::{self, ErrorKind},
+	fs::{self, File, FileType},
+	io::{self, ErrorKind, IsTerminal},
 	path::{Path, PathBuf},
 };
 
@@ -16,7 +17,7 @@ use std::{
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Output {
 	Stdout,
-	/// A FIFO or a device, which is written to and stays.
+	/// A FIFO, a device or an open file of this program, which is written to and stays.
 	Through(PathBuf),
 	/// A file, new or to be replaced.
 	File(PathBuf),
@@ -30,11 +31,21 @@ impl Output {
 	/// Returns an error if a file exists there and `replace` is not set, if it is a key file, if its folder cannot be
 	/// written to, and for things that no record is written to.
 	pub(crate) fn at(path: PathBuf, name: Option<&Path>, replace: bool) -> Result<Self, Error> {
-		if is_standard(&path, "-", "/dev/stdout") {
+		if is_stdout(&path) {
 			return Ok(Self::Stdout);
+		}
+		if open_file(&path) == Some(STDERR) && Stream::Stderr.was_closed() {
+			return Err(Error::failed(
+				"cannot write to stderr: it is closed, or open for reading only",
+			));
 		}
 		let there = match fs::metadata(&path) {
 			Ok(there) => there.file_type(),
+			Err(error) if error.kind() == ErrorKind::NotFound && is_open_file(&path) => {
+				let shown = path.display();
+				return Err(Error::failed(format!("{shown} is not open"))
+					.hint("open it in the shell, as by 3> FILE, or choose another --output"));
+			}
 			Err(error) if error.kind() == ErrorKind::NotFound => return Self::new(path),
 			Err(error) => return Err(Error::file(&path, &error)),
 		};
@@ -75,22 +86,65 @@ impl Output {
 	}
 }
 
-/// Returns whether a path stands for stdin or stdout.
-pub(crate) fn is_standard(path: &Path, dash: &str, device: &str) -> bool {
-	path.as_os_str() == dash || path == Path::new(device)
+/// The names of a program's first open files, in the order of their numbers.
+const STANDARD: [&str; 3] = ["/dev/stdin", "/dev/stdout", "/dev/stderr"];
+/// Where the others are, by their numbers.
+const OPEN_FILES: [&str; 2] = ["/dev/fd", "/proc/self/fd"];
+
+const STDIN: u32 = 0;
+const STDOUT: u32 = 1;
+const STDERR: u32 = 2;
+
+/// Returns whether a path stands for stdin.
+pub(crate) fn is_stdin(path: &Path) -> bool {
+	path.as_os_str() == "-" || open_file(path) == Some(STDIN)
+}
+
+/// Returns whether a path stands for stdout.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+	path.as_os_str() == "-" || open_file(path) == Some(STDOUT)
 }
 
 /// Returns whether a path names an open file of this program or its parent, as `<(...)` and `>(...)` of a shell do.
-/// Its last part is a number, and no name.
+/// No one gave it that name.
 pub(crate) fn is_open_file(path: &Path) -> bool {
-	["/dev/fd", "/proc/self/fd"]
-		.iter()
-		.any(|folder| path.starts_with(folder))
+	open_file(path).is_some()
+}
+
+/// Returns the number of the open file that a path names.
+fn open_file(path: &Path) -> Option<u32> {
+	let mut standard = (0..).zip(STANDARD);
+	if let Some((number, _)) = standard.find(|(_, name)| path == Path::new(name)) {
+		return Some(number);
+	}
+	let mut folders = OPEN_FILES.iter();
+	let number = folders.find_map(|folder| path.strip_prefix(folder).ok())?;
+	number.to_str()?.parse().ok()
+}
+
+/// Opens what is written to and stays.
+pub(crate) fn open_through(path: &Path) -> io::Result<File> {
+	// It may be a socket, which has no other name.
+	#[cfg(unix)]
+	if open_file(path) == Some(STDERR) {
+		let stderr = std::os::fd::AsFd::as_fd(&io::stderr()).try_clone_to_owned();
+		return Ok(stderr?.into());
+	}
+	// An open file is opened again, at its start, and what it has stays.
+	let appends = is_open_file(path);
+	File::options().write(true).append(appends).open(path)
+}
+
+/// Returns whether what is written to and stays is a terminal.
+pub(crate) fn is_terminal(path: &Path) -> bool {
+	// A FIFO would wait for its reader.
+	let is_device = fs::metadata(path).is_ok_and(|there| is_device(there.file_type()));
+	is_device && open_through(path).is_ok_and(|file| file.is_terminal())
 }
 
 /// Returns an error unless a file can be written at the path: one that exists, or a new one. `-` is stdout.
 pub(crate) fn check(path: &Path) -> Result<(), Error> {
-	match is_standard(path, "-", "/dev/stdout") || path.exists() {
+	match is_stdout(path) || path.exists() {
 		true => Ok(()),
 		false => check_folder(path),
 	}
@@ -157,8 +211,18 @@ fn is_read_only(error: &io::Error) -> bool {
 
 #[cfg(unix)]
 fn is_through(path: &Path, there: FileType) -> bool {
-	use std::os::unix::fs::FileTypeExt;
-	there.is_fifo() || there.is_char_device() || is_open_file(path)
+	std::os::unix::fs::FileTypeExt::is_fifo(&there) || is_device(there) || is_open_file(path)
+}
+
+/// Returns whether something is written to byte by byte, such as a terminal.
+#[cfg(unix)]
+fn is_device(there: FileType) -> bool {
+	std::os::unix::fs::FileTypeExt::is_char_device(&there)
+}
+
+#[cfg(not(unix))]
+fn is_device(_: FileType) -> bool {
+	false
 }
 
 #[cfg(not(unix))]
@@ -179,4 +243,36 @@ pub(crate) fn kind(there: FileType) -> &'static str {
 #[cfg(not(unix))]
 pub(crate) fn kind(_: FileType) -> &'static str {
 	"device"
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn an_open_file_has_several_names() {
+		for (path, number) in [
+			("/dev/stdin", Some(0)),
+			("/dev/stdout", Some(1)),
+			("/dev/stderr", Some(2)),
+			("/dev/fd/0", Some(0)),
+			("/proc/self/fd/1", Some(1)),
+			("/dev//fd/./2", Some(2)),
+			("/dev/fd/63", Some(63)),
+			("/dev/fd", None),
+			("/dev/fd/", None),
+			("/dev/fd/one", None),
+			("/dev/fd/1/2", None),
+			("/dev/null", None),
+			("dev/fd/1", None),
+			("-", None),
+		] {
+			assert_eq!(open_file(Path::new(path)), number, "{path}");
+		}
+		let [stdin, stdout] = ["/dev/fd/0", "/dev/fd/1"].map(Path::new);
+		assert!(is_stdin(stdin) && !is_stdout(stdin));
+		assert!(is_stdout(stdout) && !is_stdin(stdout));
+		assert!(is_stdin(Path::new("-")) && is_stdout(Path::new("-")));
+		assert!(!is_terminal(Path::new("/dev/null")));
+	}
 }

@@ -4,7 +4,7 @@
 //! the computing power that the attacker may have. The true odds are a solid line and the paper's odds a
 //! dashed one; simulations and measurements are points with their intervals.
 
-use crate::{error::Error, input::read_at_most, report};
+use crate::{error::Error, input::read_at_most, output, report};
 use isthmus_security::{Confidence, Interval};
 use plotters::{
 	coord::{types::RangedCoordf64, Shift},
@@ -145,7 +145,7 @@ pub(crate) fn draw(file: &Path, curves: &[Curve], measured: &[Measured]) -> Resu
 		.map_err(|_| Error::failed("cannot read the font of the plot"))?;
 	let picture = Picture { curves, measured };
 	let name = file.display();
-	let is_stdout = file == Path::new("-");
+	let is_stdout = output::is_stdout(file);
 	let bytes = match file.extension().and_then(|extension| extension.to_str()) {
 		Some("png") => picture.png(),
 		extension if is_stdout || extension == Some("svg") => picture.svg(),

@@ -6,7 +6,7 @@ use crate::{
 	error::Error,
 	keepers::ListedKeeper,
 	options::Options,
-	output::Output,
+	output::{open_through, Output},
 	progress::Bar,
 	report,
 	text::{account, bytes, count, shown},
@@ -22,7 +22,7 @@ use serde::Serialize;
 use std::{
 	fmt,
 	fs::File,
-	io::Write,
+	io::{self, Write},
 	path::{Path, PathBuf},
 };
 
@@ -114,11 +114,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Written>,
 			report::write(&made.receipt)?;
 			return Ok(None);
 		}
-		Output::Through(path) => write(&path, &made.receipt, File::options().write(true))?,
+		Output::Through(path) => write(&path, &made.receipt, open_through(&path))?,
 		Output::File(path) => {
 			let mut options = File::options();
 			options.write(true).create(true).truncate(true);
-			write(&path, &made.receipt, options.create_new(!opts.force))?
+			let file = options.create_new(!opts.force).open(&path);
+			write(&path, &made.receipt, file)?
 		}
 	};
 	Ok(Some(Written {
@@ -201,8 +202,8 @@ fn target(output: &Path, name: &str, force: bool) -> Result<Output, Error> {
 }
 
 /// Writes a file, and returns its path as text.
-fn write(path: &Path, bytes: &[u8], options: &std::fs::OpenOptions) -> Result<String, Error> {
-	let written = options.open(path).and_then(|mut file| {
+fn write(path: &Path, bytes: &[u8], file: io::Result<File>) -> Result<String, Error> {
+	let written = file.and_then(|mut file| {
 		file.write_all(bytes)?;
 		file.flush()
 	});

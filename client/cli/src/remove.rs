@@ -38,7 +38,7 @@ encrypted bytes. An object stays at its locations, unless --objects deletes it t
 
 --erase makes those bytes useless: the record's key, and every key from which it could be made, is
 removed from the file of erasable keys beside the key file. Erase the copies of that file, too.
-Readers who fetched their keys before keep them.
+Readers who were granted the record before can open it for ever.
 
 Examples:
   isthmus remove marks-2025.csv --key school.key
@@ -62,7 +62,7 @@ pub(crate) struct Opts {
 	#[arg(long, conflicts_with = "unfinished")]
 	objects: bool,
 
-	/// Erase the record's key, too: only those who have it already can still open the record. Its
+	/// Erase the record's key, too: only those who were granted it before can still open the record. Its
 	/// epoch must be erasable (`isthmus dataset create --erasable`)
 	#[arg(long, conflicts_with = "unfinished")]
 	erase: bool,

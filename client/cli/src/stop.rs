@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How services end: on SIGINT or SIGTERM they begin nothing new, finish what is in hand, and end with success.
+//! How services end: on SIGINT, SIGTERM or SIGHUP they begin nothing new, finish what is in hand, and end with success.
 
 use crate::{error::Error, stderr::tell};
 use std::{future::Future, io, pin::pin};
@@ -30,8 +30,8 @@ impl Stop {
 	}
 }
 
-/// Runs a service until it ends. From here on, the first SIGINT or SIGTERM asks it to end; a second one does not wait for
-/// that.
+/// Runs a service until it ends. From here on, the first SIGINT, SIGTERM or SIGHUP asks it to end; a second one does not
+/// wait for that, unless it is SIGHUP, which a terminal and its shell send both.
 ///
 /// # Errors
 ///
@@ -47,8 +47,12 @@ where
 	loop {
 		tokio::select! {
 			ended = &mut service => return ended,
-			() = signals.next() => {
-				if ask.send_replace(true) {
+			hurries = signals.next() => {
+				let was_asked = ask.send_replace(true);
+				if was_asked && !hurries {
+					continue;
+				}
+				if was_asked {
 					return Err(Error::failed("ended by a second signal, before all that was in hand was done"));
 				}
 				tell("ending");
@@ -62,6 +66,8 @@ where
 struct Signals {
 	interrupt: tokio::signal::unix::Signal,
 	terminate: tokio::signal::unix::Signal,
+	/// Comes when the terminal closes. `None` if this process was started to ignore that.
+	hangup: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
@@ -72,13 +78,24 @@ impl Signals {
 		Ok(Self {
 			interrupt: signal(SignalKind::interrupt())?,
 			terminate: signal(SignalKind::terminate())?,
+			hangup: isthmus_streams::minds_hangup()
+				.then(|| signal(SignalKind::hangup()))
+				.transpose()?,
 		})
 	}
 
-	async fn next(&mut self) {
+	/// Waits for a signal. Returns whether it ends a service that was asked to end before.
+	async fn next(&mut self) -> bool {
+		let hangup = async {
+			match &mut self.hangup {
+				Some(hangup) => hangup.recv().await,
+				None => std::future::pending().await,
+			}
+		};
 		tokio::select! {
-			_ = self.interrupt.recv() => {}
-			_ = self.terminate.recv() => {}
+			_ = self.interrupt.recv() => true,
+			_ = self.terminate.recv() => true,
+			_ = hangup => false,
 		}
 	}
 }
@@ -93,7 +110,8 @@ impl Signals {
 		Ok(Self)
 	}
 
-	async fn next(&mut self) {
+	async fn next(&mut self) -> bool {
 		let _ = tokio::signal::ctrl_c().await;
+		true
 	}
 }

@@ -6,7 +6,7 @@ use crate::{
 	dataset,
 	error::{os, Error, Kind},
 	options::Options,
-	output::{is_open_file, is_standard, kind},
+	output::{is_open_file, is_stdin, kind},
 	packed::{self, skipped_in, Synced},
 	progress::Bar,
 	remove::way_out,
@@ -55,6 +55,7 @@ folder can be read only by those who are granted access; --public-name shows the
 Examples:
   isthmus store marks-2025.csv --key school.key
   isthmus store photos/ --dataset 1 --name photos-2025 --key school.key
+  isthmus store journal.ndjson --object --compress --key school.key
   tar c data | isthmus store - --name data.tar --key school.key")]
 pub(crate) struct Opts {
 	/// File or folder to store, or - for stdin. What is stored in blocks is read to its end first: beyond 1 MiB,
@@ -87,6 +88,11 @@ pub(crate) struct Opts {
 	/// Store it in blocks, even if the dataset has locations
 	#[arg(long)]
 	in_blocks: bool,
+
+	/// Compress the object with zstd before it is encrypted, and pad it. Readers get the value as it was. The length of
+	/// what is stored is public, and tells roughly how well it was compressed: not for a secret beside text that others chose
+	#[arg(long, conflicts_with = "in_blocks")]
+	compress: bool,
 
 	/// Condition before which no one else can query the record: puts the record under an embargo, and then stores it. Not
 	/// for a folder
@@ -176,6 +182,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> 
 		return Err(Error::usage(
 			"--when is for one record: a folder is stored as several",
 		));
+	}
+	if let (true, Source::Ready(Ready::Folder(_))) = (opts.compress, &source) {
+		return Err(Error::usage(
+			"--compress is for one record: a folder is stored as several",
+		)
+		.hint("store an archive of it instead: tar c FOLDER | isthmus store - --compress --name NAME"));
 	}
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
@@ -307,11 +319,17 @@ async fn location(
 		Source::Stdin | Source::Stream(_) => true,
 	};
 	if opts.in_blocks || !(fits || opts.object) {
-		return Ok(None);
+		return match opts.compress {
+			false => Ok(None),
+			true => Err(Error::usage(
+				"a file of up to 1 MiB is stored in blocks, where nothing is compressed",
+			)
+			.hint("store it as an object: --object")),
+		};
 	}
 	match location_to_write(&context.client, identity.id(), dataset).await {
 		Ok(location) => Ok(Some(location)),
-		Err(SdkError::NoLocation(_)) if !opts.object => Ok(None),
+		Err(SdkError::NoLocation(_)) if !opts.object && !opts.compress => Ok(None),
 		Err(error) => Err(no_location(dataset, error)),
 	}
 }
@@ -340,7 +358,8 @@ async fn store_object(
 	(place, location): (Place, Location),
 	source: Source,
 ) -> Result<Stored, Error> {
-	let (mut bar, mut upload) = (Bar::new(), upload(opts, context, identity, place));
+	let upload = upload(opts, context, identity, place);
+	let (mut bar, mut upload) = (Bar::new(), upload.compressed(opts.compress));
 	let (value, length, stamp): (Box<dyn Read + Send>, _, _) = match source {
 		Source::Ready(Ready::One(value, length, stamp)) => (Box::new(value), Some(length), stamp),
 		Source::Stdin => (Box::new(Patient(io::stdin())), None, None),
@@ -725,10 +744,6 @@ fn read_to_end(from: impl Read, path: &Path) -> Result<Ready, Error> {
 		error => Error::failed(error),
 	})?;
 	Ok(Ready::One(Box::new(kept), length, None))
-}
-
-fn is_stdin(path: &Path) -> bool {
-	is_standard(path, "-", "/dev/stdin")
 }
 
 #[cfg(unix)]

@@ -6,18 +6,20 @@ use crate::{
 	input::read_at_most,
 	keepers::ListedKeeper,
 	options::Options,
-	report::Report,
 	stderr::tell,
 	text::{count, date},
 	trace::text,
 };
 use isthmus_sdk::{
-	receipt::{kept, uncounted, KeeperReceipt, Proved, ProvedKeeper, Receipt, ReceiptError},
+	receipt::{
+		kept, uncounted, Content, EventProof, KeeperEntry, KeeperProof, KeeperReceipt, PlacedEvent,
+		Proved, Receipt, ReceiptError,
+	},
 	to_hex, AccountId, Event,
 };
 use serde::{Serialize, Serializer};
-use serde_json::Value;
-use std::{fmt, path::PathBuf};
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 /// The longest receipt that is read, in bytes. A change of a hundred verifiers takes about 15 KiB.
 const LONGEST: u64 = 64 << 20;
@@ -37,61 +39,32 @@ pub(crate) struct Opts {
 	file: PathBuf,
 }
 
-/// An event that a receipt proves.
+/// What a receipt proves, as it is shown.
 pub(crate) struct Verified {
-	event: Event,
-	proved: Proved,
+	/// The lines up to the block's number.
+	lines: String,
+	/// The date of the block.
+	timestamp: Option<u64>,
+	hash: String,
 	genesis: String,
 	/// An address at which this machine knows the chain.
 	address: Option<String>,
-}
-
-impl Verified {
-	fn hash(&self) -> String {
-		to_hex(self.proved.header.hash().as_bytes())
-	}
+	json: Map<String, Value>,
 }
 
 impl Serialize for Verified {
 	fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-		let mut json = self.event.to_json();
-		if let Value::Object(fields) = &mut json {
-			let Proved {
-				header,
-				index,
-				event,
-				is_development,
-			} = &self.proved;
-			fields.insert("address".into(), self.address.clone().into());
-			fields.insert("block".into(), header.number.into());
-			fields.insert("development".into(), (*is_development).into());
-			fields.insert("genesis".into(), self.genesis.clone().into());
-			fields.insert("hash".into(), self.hash().into());
-			fields.insert("number".into(), (*index).into());
-			fields.insert("timestamp".into(), self.proved.timestamp().into());
-			fields.insert("transaction".into(), event.transaction.into());
-		}
-		json.serialize(serializer)
+		self.json.serialize(serializer)
 	}
 }
 
 impl fmt::Display for Verified {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		let Proved {
-			header,
-			index,
-			event,
-			..
-		} = &self.proved;
-		writeln!(f, "event  {}", text(&self.event))?;
-		write!(f, "place  event {index} of block {}", header.number)?;
-		if let Some(transaction) = event.transaction {
-			write!(f, ", transaction {transaction}")?;
-		}
-		if let Some(timestamp) = self.proved.timestamp() {
+		f.write_str(&self.lines)?;
+		if let Some(timestamp) = self.timestamp {
 			write!(f, "\ndate   {}", date(timestamp))?;
 		}
-		write!(f, "\nblock  {}", self.hash())?;
+		write!(f, "\nblock  {}", self.hash)?;
 		write!(f, "\nchain  {}", self.genesis)?;
 		match &self.address {
 			Some(address) => write!(f, ", at {address}"),
@@ -100,24 +73,65 @@ impl fmt::Display for Verified {
 	}
 }
 
-/// What a keeper's receipt proves.
-pub(crate) struct VerifiedKeeper {
-	keeper: ListedKeeper,
-	proved: ProvedKeeper,
-	genesis: String,
-	/// An address at which this machine knows the chain.
-	address: Option<String>,
+/// What a kind of receipt shows of its own.
+struct Shown {
+	/// The lines up to the block's number.
+	lines: String,
+	/// The fields that other commands show, too.
+	json: Value,
+	/// The fields that only this command shows.
+	more: Vec<(&'static str, Value)>,
 }
 
-impl VerifiedKeeper {
-	fn hash(&self) -> String {
-		to_hex(self.proved.header.hash().as_bytes())
-	}
+/// Shows an event.
+fn event(proved: &Proved<PlacedEvent>) -> Result<Shown, Error> {
+	let PlacedEvent {
+		index,
+		event: placed,
+	} = &proved.what;
+	let event = Event::from_bytes(&placed.event).ok_or_else(|| {
+		Error::failed("the event has a layout that this program does not know")
+			.hint("install the program's release for this chain")
+	})?;
+	let transaction = placed
+		.transaction
+		.map(|number| format!(", transaction {number}"));
+	Ok(Shown {
+		lines: format!(
+			"event  {}\nplace  event {index} of block {}{}",
+			text(&event),
+			proved.header.number,
+			transaction.unwrap_or_default()
+		),
+		json: event.to_json(),
+		more: vec![
+			("number", (*index).into()),
+			("transaction", placed.transaction.into()),
+		],
+	})
+}
 
-	/// Returns how many periods since the last one that is counted are over; `None` if that is not proven.
-	fn uncounted(&self) -> Option<u32> {
-		uncounted(&self.proved, self.keeper.settled())
-	}
+/// Shows a keeper.
+fn keeper(proved: &Proved<KeeperEntry>) -> Result<Shown, Error> {
+	let keeper = ListedKeeper::from(kept(proved)?);
+	let uncounted = uncounted(proved, keeper.settled());
+	let not_counted = not_counted(uncounted, keeper.settled()).map(|text| format!("; {text}"));
+	let owner = AccountId::from(proved.what.owner).to_string();
+	Ok(Shown {
+		lines: format!(
+			"keeper {}\n       {}{}\nowner  {owner}\nplace  the state after block {}",
+			keeper.account(),
+			keeper.standing(),
+			not_counted.unwrap_or_default(),
+			proved.header.number
+		),
+		json: serde_json::to_value(&keeper).map_err(Error::failed)?,
+		more: vec![
+			("owner", owner.into()),
+			("periodLength", proved.what.period_length.into()),
+			("uncounted", uncounted.into()),
+		],
+	})
 }
 
 /// Says how many periods since the last one that is counted are over. The chain counts a period that was missed only when the
@@ -134,62 +148,62 @@ fn not_counted(uncounted: Option<u32>, settled: u32) -> Option<String> {
 	}
 }
 
-impl Serialize for VerifiedKeeper {
-	fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-		let mut json = serde_json::to_value(&self.keeper).map_err(serde::ser::Error::custom)?;
-		if let Value::Object(fields) = &mut json {
-			let proved = &self.proved;
-			let owner = AccountId::from(proved.owner).to_string();
-			fields.insert("address".into(), self.address.clone().into());
-			fields.insert("block".into(), proved.header.number.into());
-			fields.insert("development".into(), proved.is_development.into());
-			fields.insert("genesis".into(), self.genesis.clone().into());
-			fields.insert("hash".into(), self.hash().into());
-			fields.insert("owner".into(), owner.into());
-			fields.insert("periodLength".into(), proved.period_length.into());
-			fields.insert("timestamp".into(), proved.timestamp().into());
-			fields.insert("uncounted".into(), self.uncounted().into());
-		}
-		json.serialize(serializer)
-	}
-}
-
-impl fmt::Display for VerifiedKeeper {
-	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		let Self { keeper, proved, .. } = self;
-		writeln!(f, "keeper {}", keeper.account())?;
-		write!(f, "       {}", keeper.standing())?;
-		if let Some(text) = not_counted(self.uncounted(), keeper.settled()) {
-			write!(f, "; {text}")?;
-		}
-		writeln!(f)?;
-		writeln!(f, "owner  {}", AccountId::from(proved.owner))?;
-		write!(f, "place  the state after block {}", proved.header.number)?;
-		if let Some(timestamp) = proved.timestamp() {
-			write!(f, "\ndate   {}", date(timestamp))?;
-		}
-		write!(f, "\nblock  {}", self.hash())?;
-		write!(f, "\nchain  {}", self.genesis)?;
-		match &self.address {
-			Some(address) => write!(f, ", at {address}"),
-			None => Ok(()),
-		}
-	}
-}
-
 /// Runs the command.
-pub(crate) fn run(opts: &Opts, options: &Options) -> Result<Box<dyn Report>, Error> {
+pub(crate) fn run(opts: &Opts, options: &Options) -> Result<Verified, Error> {
 	let bytes = read_at_most(&opts.file, LONGEST, "a receipt")?;
-	Ok(match KeeperReceipt::is_one(&bytes) {
-		true => Box::new(of_keeper(opts, options, &bytes)?),
-		false => Box::new(of_event(opts, options, &bytes)?),
-	})
+	match KeeperReceipt::is_one(&bytes) {
+		true => verify::<KeeperProof>(opts, options, &bytes, keeper),
+		false => verify::<EventProof>(opts, options, &bytes, event),
+	}
 }
 
-/// Returns the error of a receipt that proves nothing.
-fn wrong(opts: &Opts, error: ReceiptError) -> Error {
-	let words = format!("{}: {error}", opts.file.display());
-	Error::new(Kind::NotAuthentic, words)
+/// Checks a receipt, and shows what it proves.
+fn verify<C: Content>(
+	opts: &Opts,
+	options: &Options,
+	bytes: &[u8],
+	show: fn(&Proved<C::Proves>) -> Result<Shown, Error>,
+) -> Result<Verified, Error> {
+	let wrong = |error: ReceiptError| {
+		let words = format!("{}: {error}", opts.file.display());
+		Error::new(Kind::NotAuthentic, words)
+	};
+	let receipt = Receipt::<C>::read(bytes).map_err(wrong)?;
+	let (genesis, address) = chain(options, receipt.genesis().0)?;
+	let proved = receipt.verify(genesis.into()).map_err(wrong)?;
+	let Shown { lines, json, more } = show(&proved)?;
+	if proved.is_development {
+		tell("warning: the chain's verifiers are development accounts, whose secrets are public: anyone can make such a receipt");
+	}
+	let (hash, genesis) = (to_hex(proved.header.hash().as_bytes()), to_hex(&genesis));
+	let timestamp = proved.timestamp();
+	// In the order of their names, as the fields of all reports.
+	let mut fields = BTreeMap::from([
+		("address", Value::from(address.clone())),
+		("block", proved.header.number.into()),
+		("development", proved.is_development.into()),
+		("genesis", genesis.clone().into()),
+		("hash", hash.clone().into()),
+		("timestamp", timestamp.into()),
+	]);
+	fields.extend(more);
+	let mut json = match json {
+		Value::Object(json) => json,
+		_ => Map::new(),
+	};
+	json.extend(
+		fields
+			.into_iter()
+			.map(|(name, value)| (name.to_owned(), value)),
+	);
+	Ok(Verified {
+		lines,
+		timestamp,
+		hash,
+		genesis,
+		address,
+		json,
+	})
 }
 
 /// Returns the hash of the first block of the chain that a receipt has to be about, and an address at which this machine knows
@@ -207,48 +221,6 @@ fn chain(options: &Options, own: [u8; 32]) -> Result<([u8; 32], Option<String>),
 		.hint("if that is the right chain, name it: --genesis HASH or --chain-spec FILE")),
 		(None, Err(error)) => Err(Error::failed(error)),
 	}
-}
-
-/// Warns of a chain on which anyone can make receipts.
-fn warn(is_development: bool) {
-	if is_development {
-		tell("warning: the chain's verifiers are development accounts, whose secrets are public: anyone can make such a receipt");
-	}
-}
-
-/// Checks the receipt of a keeper.
-fn of_keeper(opts: &Opts, options: &Options, bytes: &[u8]) -> Result<VerifiedKeeper, Error> {
-	let receipt = KeeperReceipt::read(bytes).map_err(|error| wrong(opts, error))?;
-	let (genesis, address) = chain(options, receipt.genesis().0)?;
-	let proved = receipt.verify(genesis.into());
-	let proved = proved.map_err(|error| wrong(opts, error))?;
-	let keeper = kept(&proved)?.into();
-	warn(proved.is_development);
-	Ok(VerifiedKeeper {
-		keeper,
-		proved,
-		genesis: to_hex(&genesis),
-		address,
-	})
-}
-
-/// Checks the receipt of an event.
-fn of_event(opts: &Opts, options: &Options, bytes: &[u8]) -> Result<Verified, Error> {
-	let receipt = Receipt::read(bytes).map_err(|error| wrong(opts, error))?;
-	let (genesis, address) = chain(options, receipt.genesis().0)?;
-	let proved = receipt.verify(genesis.into());
-	let proved = proved.map_err(|error| wrong(opts, error))?;
-	let event = Event::from_bytes(&proved.event.event).ok_or_else(|| {
-		Error::failed("the event has a layout that this program does not know")
-			.hint("install the program's release for this chain")
-	})?;
-	warn(proved.is_development);
-	Ok(Verified {
-		event,
-		proved,
-		genesis: to_hex(&genesis),
-		address,
-	})
 }
 
 #[cfg(test)]

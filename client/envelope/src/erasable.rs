@@ -3,7 +3,7 @@
 //!
 //! The key tree of such an epoch has a random root, so the seed and its 24 words do not bring it back: only this file
 //! opens the epoch's records. When a record is erased, its leaf's key and all keys above it are removed from the file
-//! ([`isthmus_keys::erasable`]). From then on no one can open the record, unless a reader already has its key, or
+//! ([`isthmus_keys::erasable`]). From then on no one can open the record, unless a reader was granted its key, or
 //! an older copy of this file is kept somewhere together with the seed.
 //!
 //! The file is encrypted under a key that is derived from the master secret. After each change it is written again, as a

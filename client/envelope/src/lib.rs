@@ -32,7 +32,7 @@
 //!
 //! 1. From a [`MasterSecret`], a root ([`EpochRoot`]) is derived for each dataset and epoch, and
 //!    from the root a key for each of 2^32 leaves ([`tree`]). A record is encrypted under its
-//!    leaf's key ([`record`]), for the chain or for a store outside it ([`object`]).
+//!    leaf's key ([`record`]), for the chain or for a store outside it ([`object`]), where it may be [`compressed`].
 //! 2. A grant seals the few tree nodes that cover a range of leaves to B's public key ([`grant`],
 //!    [`keys`]). From them, B can derive the key of every leaf in the range, and of no leaf outside
 //!    it.
@@ -62,6 +62,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod compressed;
 pub mod erasable;
 pub mod key_file;
 pub mod name;
@@ -86,7 +87,7 @@ pub use isthmus_keys::{
 };
 pub use key_file::{KeyFile, KeyFileError, Secrets};
 pub use name::NameCipher;
-pub use object::{ObjectCipher, ObjectHeader};
+pub use object::{Form, ObjectCipher, ObjectHeader};
 pub use record::{
 	decrypt_value, encrypt_named, encrypt_value, Decryptor, Encryptor, Header, RecordContext,
 	RecordError, Resumed,

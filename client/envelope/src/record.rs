@@ -61,6 +61,12 @@ pub enum RecordError {
 		/// The first byte.
 		got: u8,
 	},
+	/// An object's header names a form of its plaintext that this library does not know.
+	#[error("unknown form {got} of an object: this version reads forms 0 and 1")]
+	UnknownForm {
+		/// The form's byte.
+		got: u8,
+	},
 	/// The chunk size is not between 1 and [`MAX_CHUNK_SIZE`] bytes.
 	#[error("invalid chunk size {got}: expected 1 to {MAX_CHUNK_SIZE} bytes")]
 	ChunkSize {

@@ -57,7 +57,7 @@ impl Cache {
 		(count(&self.hits), count(&self.fetched))
 	}
 
-	/// Returns the ranges in which a part of a file is read, one after another: of a few chunks each.
+	/// Returns the ranges in which a part of a record is read, one after another: of a few chunks each.
 	pub(crate) fn pieces(part: Range<u64>, chunk: u64) -> impl Iterator<Item = Range<u64>> {
 		let together = chunk.max(1).saturating_mul(TOGETHER);
 		let mut at = part.start;
@@ -71,7 +71,7 @@ impl Cache {
 		})
 	}
 
-	/// Returns the bytes of a file in one of the [pieces](Self::pieces): for each chunk, those that are in it.
+	/// Returns the bytes of a file's record in one of the [pieces](Self::pieces): for each chunk, those that are in it.
 	pub(crate) async fn read<File: Readable>(
 		&self,
 		opened: &Opened<File>,
@@ -80,7 +80,7 @@ impl Cache {
 		let chunk = opened.chunk.max(1);
 		let numbers = piece.start / chunk..piece.end.div_ceil(chunk);
 		let (owner, file) = (opened.place.owner, &opened.file);
-		let id = |number: u64| (owner, file.key.0, file.hash, number);
+		let id = |number: u64| (owner, file.key.0, file.stored(), number);
 		// In order, so that two readers do not wait for each other.
 		let mut locked = Vec::new();
 		for number in numbers.clone() {
@@ -92,7 +92,7 @@ impl Cache {
 		if let (Some(first), Some(last)) = (first, last) {
 			let start = (numbers.start + first as u64).saturating_mul(chunk);
 			let end = (numbers.start + last as u64 + 1).saturating_mul(chunk);
-			let end = end.min(file.length);
+			let end = end.min(opened.size);
 			let fetched = opened.bytes.read(start..end).await?;
 			if fetched.len() as u64 != end.saturating_sub(start) {
 				let words = format!("{} was not read to its end", file.path);
@@ -208,6 +208,29 @@ mod tests {
 		}
 		assert_eq!(cache.counts().1, 4);
 		assert_eq!(file.bytes.read_bytes(), 10);
+	}
+
+	#[tokio::test]
+	async fn files_in_one_pack_share_its_chunks() {
+		let (cache, pack) = (Cache::new(100), file());
+		let within = |path: &str, offset: u64, length: u64| {
+			let mut opened = pack.clone();
+			opened.file.path = path.into();
+			opened.file.length = length;
+			// Each file has a hash of its own.
+			let own = [path.len() as u8 + 50; 32];
+			let hash = std::mem::replace(&mut opened.file.hash, own);
+			opened.file.pack = Some(crate::Pack { hash, offset });
+			opened
+		};
+		let (first, second) = (within("a", 1, 4), within("bc", 5, 5));
+		let all = |file: &Opened<Memory>| file.within(0..file.file.length);
+		assert_eq!(read(&cache, &first, all(&first)).await, b"1234");
+		// No chunk after the file is fetched.
+		assert_eq!(pack.bytes.read_bytes(), 6);
+		assert_eq!(read(&cache, &second, all(&second)).await, b"56789");
+		assert_eq!(read(&cache, &second, second.within(3..5)).await, b"89");
+		assert_eq!(pack.bytes.read_bytes(), 10);
 	}
 
 	#[tokio::test]

@@ -2,28 +2,35 @@
 //! What an account may read on a chain: its own datasets, and those of which it has grants.
 
 use crate::{
+	found::{Details, Found},
 	kept::{Kept, Known, Recent},
 	source::{Dataset, File, Opened, Place, Readable, Refusal, Source},
 };
 use futures::{stream, StreamExt};
 use isthmus_sdk::{
-	envelope::tree::TreeError, every, exact_name, folder, from_hex, is_folder, key_name, parse_key,
-	to_hex, BlockNumber, Client, Error, GrantEntry, GrantState, Identity, Names, Payload,
-	QueryRefusal, Reading, RecordEntry, RecordKey, Seconds, State, H256,
+	envelope::tree::TreeError, every, exact_name, from_hex, key_name, listed, now,
+	objects::ReadError, parse_key, reading::stored_hash, to_hex, BlockNumber, Client, Error,
+	FetchError, GrantEntry, GrantState, Identity, Listed, Names, QueryRefusal, Reading,
+	RecordEntry, RecordKey, Seconds, State, H256,
 };
 use std::{
-	collections::{BTreeMap, HashMap, HashSet},
+	collections::{BTreeMap, HashMap},
 	ops::Range,
 	sync::Arc,
-	time::{Duration, SystemTime, UNIX_EPOCH},
+	time::Duration,
 };
 
 /// How many records are opened at the same time for a list.
 const AT_ONCE: usize = 8;
 /// How many opened records are kept: their values if they are small, the hashes of their chunks if not.
 const READINGS: u32 = 64;
-/// Of how many records it is kept what they are called and how long they are.
-const DETAILS: u32 = 1 << 17;
+/// How many bytes of memory are used for what records are called, how long they are, and which files they list.
+const DETAILS: usize = 256 << 20;
+/// Of how many records it is kept that they cannot be opened.
+const FAILED: u32 = 1 << 17;
+/// The longest list of a folder that is read: one of some 150,000 files. Whether an object is a list is seen in its first MiB.
+/// Of longer objects, that is not fetched.
+const LONGEST_LIST: u64 = 16 << 20;
 /// How long a record that cannot be opened is not opened again for a list.
 const REST: Duration = Duration::from_secs(60);
 /// How many lists are kept, to find files by their paths.
@@ -48,14 +55,6 @@ type Bytes = Kept<Reading, Vec<Vec<u8>>>;
 
 /// The key and the hash of a record.
 type RecordId = ([u8; 32], [u8; 32]);
-
-/// What is known of a record once it was opened.
-struct Details {
-	path: String,
-	length: u64,
-	/// The files of a stored folder.
-	folder: Option<Vec<folder::File>>,
-}
 
 /// The files of a dataset.
 struct List {
@@ -87,7 +86,7 @@ impl Chain {
 			client,
 			reader,
 			readings: Recent::new(READINGS),
-			details: Known::new(DETAILS, REST),
+			details: Known::new((DETAILS, |details| details.memory()), FAILED, REST),
 			lists: Recent::new(LISTS),
 			dates: Recent::new(DATES),
 			turns: Recent::new(LISTS),
@@ -161,46 +160,27 @@ impl Chain {
 		let mut order: Vec<_> = records.values().collect();
 		// The list of a folder is stored after its files, at a higher leaf: they need not be opened.
 		order.sort_by_key(|entry| std::cmp::Reverse((entry.record.epoch, entry.record.leaf)));
-		let mut found = BTreeMap::new();
-		let mut inside = HashSet::new();
+		let mut found = Found::default();
 		let mut order = order.into_iter().peekable();
 		while order.peek().is_some() {
-			let next = order
-				.by_ref()
-				.filter(|entry| !inside.contains(&entry.key.0));
+			let next = order.by_ref().filter(|entry| !found.is_inside(&entry.key));
 			let next: Vec<_> = next.take(AT_ONCE).collect();
 			let opened = stream::iter(&next)
 				.map(|entry| self.details(place, entry))
 				.buffered(AT_ONCE);
 			let opened: Vec<_> = opened.collect().await;
 			for (entry, details) in next.into_iter().zip(opened) {
-				let Some(details) = details? else {
+				let Some(details) = details?.filter(|_| !found.is_inside(&entry.key)) else {
 					continue;
 				};
-				if inside.contains(&entry.key.0) {
-					continue;
-				}
-				let Some(files) = &details.folder else {
-					let file = self.file(&details.path, details.length, entry).await;
-					found.entry(file.path.clone()).or_insert(file);
-					continue;
-				};
-				for listed in files.iter().filter(|listed| !listed.folder) {
-					inside.insert(listed.key.0);
-					// Others of the folder's files may be outside of the grant.
-					if let Some(entry) = records.get(&listed.key.0) {
-						let path = format!("{}/{}", details.path, listed.path);
-						let file = self.file(&path, listed.length, entry).await;
-						found.entry(path).or_insert(file);
-					}
-				}
+				found.add(&details, entry.key, |key| {
+					let entry = records.get(&key.0)?;
+					Some(stored_hash(&entry.record.payload))
+				});
 			}
 		}
-		// What was opened before the list of its folder was.
-		let files: Vec<File> = found
-			.into_values()
-			.filter(|file| !inside.contains(&file.key.0) || from_hex(&file.path).is_none())
-			.collect();
+		let mut files = found.files();
+		self.set_dates(&mut files, &records).await;
 		let places = files
 			.iter()
 			.map(|file| file.path.clone())
@@ -217,23 +197,33 @@ impl Chain {
 		))
 	}
 
-	/// Makes the entry of a file.
-	async fn file(&self, path: &str, length: u64, entry: &RecordEntry) -> File {
-		let (_, block) = entry.record.payload.blocks();
-		let date = match self.dates.get(&block) {
-			Some(date) => date,
-			// Only shown: a node that does not know it is no reason to refuse the file.
-			None => match self.client.date_of(block).await {
-				Ok(date) => self.dates.keep(block, date.unwrap_or_default()),
-				Err(_) => 0,
-			},
-		};
-		File {
-			path: path.to_owned(),
-			length,
-			hash: hash(&entry.record.payload),
-			date,
-			key: entry.key,
+	/// Sets the dates of files: when the last bytes of their records came to the chain.
+	async fn set_dates(&self, files: &mut [File], records: &BTreeMap<[u8; 32], RecordEntry>) {
+		let mut dates = HashMap::new();
+		for file in files {
+			let Some(entry) = records.get(&file.key.0) else {
+				continue;
+			};
+			let (_, block) = entry.record.payload.blocks();
+			file.date = match dates.get(&block) {
+				Some(date) => *date,
+				None => {
+					let date = self.date(block).await;
+					dates.insert(block, date);
+					date
+				}
+			};
+		}
+	}
+
+	async fn date(&self, block: BlockNumber) -> Seconds {
+		if let Some(date) = self.dates.get(&block) {
+			return date;
+		}
+		// Only shown: a node that does not know it is no reason to refuse the file.
+		match self.client.date_of(block).await {
+			Ok(date) => self.dates.keep(block, date.unwrap_or_default()),
+			Err(_) => 0,
 		}
 	}
 
@@ -243,18 +233,11 @@ impl Chain {
 		place: Place,
 		entry: &RecordEntry,
 	) -> Result<Option<Arc<Details>>, Refusal> {
-		let id = (place, (entry.key.0, hash(&entry.record.payload)));
+		let id = (place, (entry.key.0, stored_hash(&entry.record.payload)));
 		let opened = async {
 			let (owner, key) = (place.owner(), entry.key);
 			let reading = Reading::open(&self.client, &self.reader, &owner, key).await?;
-			let is_short = reading.length() <= folder::MAX_LENGTH as u64;
-			let folder = match is_short && is_folder(&reading).await? {
-				true => {
-					let bytes = reading.read_range(0, reading.length()).await?;
-					folder::from_bytes(&bytes).ok()
-				}
-				false => None,
-			};
+			let folder = files_in(&reading).await?;
 			let name = reading.name().copied();
 			let name = name.or_else(|| self.names.name(&key).filter(|_| self.is_own(place)));
 			let path = path(key, name);
@@ -276,32 +259,28 @@ impl Chain {
 			.client
 			.query(self.reader.account.id(), &owner, key)
 			.await?;
-		if answer.dataset != place.dataset || hash(&answer.payload) != file.hash {
+		let hash = file.stored();
+		if answer.dataset != place.dataset || stored_hash(&answer.payload) != hash {
 			return Ok(None);
 		}
-		let id = (place, (key.0, file.hash));
+		let id = (place, (key.0, hash));
 		let known = self.readings.get(&id);
 		let bytes = match known.filter(|known| known.is_good(&answer.locations)) {
 			Some(known) => known,
 			None => {
 				let opened = Reading::open(&self.client, &self.reader, &owner, key).await?;
-				if opened.content_hash() != file.hash {
+				if opened.content_hash() != hash {
 					return Ok(None);
 				}
 				self.readings.keep(id, kept(opened))
 			}
 		};
 		let reading = bytes.bytes();
-		if reading.length() != file.length {
-			let words = format!(
-				"the length of {} differs from the one in the folder's list",
-				file.path
-			);
-			return Err(Refusal::Failed(words));
-		}
+		file.check(reading.length(), reading.is_compressed())?;
 		Ok(Some(Opened {
 			place,
 			file: file.clone(),
+			size: reading.length(),
 			chunk: reading.chunk_size(),
 			bytes,
 		}))
@@ -330,12 +309,14 @@ impl Chain {
 			hash: reading.content_hash(),
 			date: 0,
 			key,
+			pack: None,
 		};
-		let chunk = reading.chunk_size();
+		let (size, chunk) = (reading.length(), reading.chunk_size());
 		let bytes = kept(reading);
 		Ok(Opened {
 			place,
 			file,
+			size,
 			chunk,
 			bytes,
 		})
@@ -410,8 +391,7 @@ impl Source for Chain {
 /// Returns why a grant opens nothing; `None` if it does.
 fn ended(best: &State, entry: &GrantEntry) -> Option<QueryRefusal> {
 	let GrantEntry { grant, .. } = entry;
-	let now = SystemTime::now().duration_since(UNIX_EPOCH);
-	let now = now.map_or(0, |since| since.as_secs());
+	let now = now();
 	match grant.state {
 		GrantState::Revoked => Some(QueryRefusal::Revoked),
 		GrantState::Suspended => Some(QueryRefusal::Suspended),
@@ -425,12 +405,15 @@ fn ended(best: &State, entry: &GrantEntry) -> Option<QueryRefusal> {
 	}
 }
 
-/// Returns the hash of what is stored, which is on the chain.
-fn hash(payload: &Payload) -> [u8; 32] {
-	match payload {
-		Payload::Value { content_hash, .. } => content_hash.0,
-		Payload::Chunks { manifest, .. } => manifest.0,
-		Payload::Object { object, .. } => object.root.0,
+/// Returns the files of a folder; `None` if a record is not one, or its list is damaged or too long.
+async fn files_in(reading: &Reading) -> Result<Option<Vec<Listed>>, Error> {
+	if reading.length() > LONGEST_LIST {
+		return Ok(None);
+	}
+	match listed(reading).await {
+		Ok(files) => Ok(files),
+		Err(FetchError::Client(error)) => Err(error),
+		Err(_) => Ok(None),
 	}
 }
 
@@ -441,13 +424,18 @@ fn kept(reading: Reading) -> Arc<Bytes> {
 }
 
 /// Returns whether an error is about one record, so that the others can be listed: what its owner stored is not a record, it
-/// is under an embargo, its keys were erased, or no node has its bytes any more.
+/// is under an embargo, its keys were erased, or no node or location has its bytes any more. A location that does not answer
+/// now may answer later: without its record, a list would look as if that had been removed.
 fn is_of_record(error: &Error) -> bool {
+	if let Error::Object(ReadError::NoneLeft(left)) = error {
+		return !left.iter().any(|left| left.failure.is_passing());
+	}
 	error.query_refusal().is_some()
 		|| error.lacks_bytes()
 		|| matches!(
 			error,
 			Error::Record(_)
+				| Error::Object(ReadError::Compressed(_) | ReadError::Record(_))
 				| Error::Malformed { .. }
 				| Error::Grant(_)
 				| Error::NotPostQuantum
@@ -475,7 +463,11 @@ fn is_path(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use isthmus_sdk::{envelope::ErasableError, record_key};
+	use isthmus_sdk::{
+		envelope::{compressed::CompressedError, ErasableError},
+		objects::{Failure, Left},
+		record_key,
+	};
 
 	#[test]
 	fn a_record_that_cannot_be_opened_does_not_hide_the_others() {
@@ -497,6 +489,24 @@ mod tests {
 		] {
 			assert!(!is_of_record(&of_node), "{of_node}");
 		}
+	}
+
+	#[test]
+	fn an_object_that_is_gone_hides_no_other_and_one_that_may_come_back_is_not_hidden() {
+		let not_there = |failures: &[Failure]| {
+			let left = failures.iter().map(|failure| Left {
+				url: "file:///store".into(),
+				failure: failure.clone(),
+			});
+			Error::Object(ReadError::NoneLeft(left.collect()))
+		};
+		let no_table = Error::Object(CompressedError::NoTable.into());
+		let gone = not_there(&[Failure::Missing, Failure::Wrong(3)]);
+		for of_record in [no_table, gone, not_there(&[])] {
+			assert!(is_of_record(&of_record), "{of_record}");
+		}
+		let away = not_there(&[Failure::Missing, Failure::Unreachable]);
+		assert!(!is_of_record(&away), "{away}");
 	}
 
 	#[test]

@@ -227,7 +227,7 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 	) -> Result<Vec<u8>, Failure> {
 		let _turn = self.turn().await?;
 		let mut bytes = Vec::new();
-		for piece in Cache::pieces(part, opened.chunk) {
+		for piece in Cache::pieces(opened.within(part), opened.chunk) {
 			let read = self.patiently(self.cache.read(opened, piece)).await?;
 			bytes.extend(read.into_iter().flatten());
 		}
@@ -300,7 +300,7 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 		part: Range<u64>,
 	) -> Result<Body, Failure> {
 		let turn = self.turn().await?;
-		let mut pieces = Cache::pieces(part.clone(), opened.chunk);
+		let mut pieces = Cache::pieces(opened.within(part.clone()), opened.chunk);
 		let first = pieces.next().unwrap_or_default();
 		let first = self.patiently(self.cache.read(&opened, first)).await?;
 		let read = Read {
@@ -325,7 +325,7 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 		let path = &opened.file.path;
 		let now = timeout(PATIENCE, self.source.open(opened.place, path)).await;
 		match now.map_err(|_| late())?? {
-			now if now.file.hash == opened.file.hash => Ok(()),
+			now if now.file.is_at(&opened.file) => Ok(()),
 			_ => Err(Refusal::Failed(format!("{path} was stored again"))),
 		}
 	}

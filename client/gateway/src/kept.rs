@@ -117,16 +117,18 @@ impl<Key, Value> Limiter<Key, Value> for ByMemory<Value> {
 /// What is known of records once they were opened, and which cannot be opened. The latter is forgotten after a time: an
 /// embargo ends, and a node gets bytes that it did not have.
 pub(crate) struct Known<Key, Value> {
-	opened: Recent<Key, Value>,
+	opened: Recent<Key, Value, ByMemory<Value>>,
 	failed: Recent<Key, Instant>,
 	/// How long a record that cannot be opened is not tried again.
 	rest: Duration,
 }
 
 impl<Key: Clone + Hash + PartialEq, Value: Clone> Known<Key, Value> {
-	pub(crate) fn new(most: u32, rest: Duration) -> Self {
+	/// Keeps what takes at most this many bytes of memory in all, and which records cannot be opened, of up to `most`.
+	pub(crate) fn new(opened: (usize, fn(&Value) -> usize), most: u32, rest: Duration) -> Self {
+		let (bytes, memory) = opened;
 		Self {
-			opened: Recent::new(most),
+			opened: Recent::in_memory(bytes, memory),
 			failed: Recent::new(most),
 			rest,
 		}
@@ -225,7 +227,7 @@ mod tests {
 			}
 		};
 		let is_of_record = |error: &&str| *error == "embargoed";
-		let known = Known::new(8, Duration::from_secs(3600));
+		let known = Known::new((8, |_| 1), 8, Duration::from_secs(3600));
 		for _ in 0..3 {
 			let got = known.get_or_open(&1, open(Err("embargoed")), is_of_record);
 			assert_eq!(got.await, Ok(None));
@@ -237,7 +239,7 @@ mod tests {
 			assert_eq!(got.await, Err("no node"));
 		}
 		assert_eq!(tries.get(), 3);
-		let short = Known::new(8, Duration::ZERO);
+		let short = Known::new((8, |_| 1), 8, Duration::ZERO);
 		let failed = short.get_or_open(&1, open(Err("embargoed")), is_of_record);
 		assert_eq!(failed.await, Ok(None));
 		for _ in 0..2 {

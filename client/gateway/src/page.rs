@@ -95,6 +95,7 @@ mod tests {
 			hash: [0; 32],
 			date: 0,
 			key: [0; 32].into(),
+			pack: None,
 		};
 		paths.iter().map(file).collect()
 	}

@@ -24,8 +24,8 @@ use hyper::{
 	header::{HeaderName, HeaderValue, HOST, WWW_AUTHENTICATE},
 	Method, StatusCode,
 };
+use isthmus_sdk::now;
 use isthmus_tables::{parquet, schema, Column, Kind};
-use jiff::Timestamp;
 use known::file_id;
 use names::{folded, ROOT};
 use ring::digest::{digest, SHA256};
@@ -82,11 +82,6 @@ pub(crate) async fn answer<Files: Source, Log: Watch>(
 		gateway.refused(who, asked.method, asked.raw, &failure);
 		refusal(&failure, asked.is_head())
 	})
-}
-
-/// Returns the time in seconds since 1970.
-fn now() -> u64 {
-	u64::try_from(Timestamp::now().as_second()).unwrap_or_default()
 }
 
 /// Makes the answer of a refusal. What the gateway cannot do is the client's error: programs repeat a request that ends with
@@ -241,6 +236,12 @@ fn page(asked: &Question<'_>, entries: Vec<(String, Value)>) -> Result<Value, Fa
 fn shown_share(place: &Place) -> Value {
 	let owner = place.owner().to_string();
 	json!({ "name": names::share(place), "id": id(&[&place.owner]), "displayName": owner })
+}
+
+/// Returns what tells a file from all others of its table: two files of a packed folder may have the same contents.
+fn file_mark(file: &File) -> String {
+	let parts = [&file.hash[..], file.path.as_bytes()].concat();
+	hex::encode(digest(&SHA256, &parts))
 }
 
 /// Makes an id of the form that the protocol recommends.
@@ -494,7 +495,7 @@ impl Found {
 		partitions.extend(part.values());
 		let mut line = json!({
 			"url": address.url(&origin.url, origin.credentials),
-			"id": hex::encode(file.hash),
+			"id": file_mark(file),
 			"partitionValues": partitions,
 			"size": file.length,
 			"expirationTimestamp": address.expires.saturating_mul(1000),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is read: datasets, their files, and the bytes of a file.
 
-use isthmus_sdk::{AccountId, DatasetId, Error as SdkError, QueryRefusal, RecordKey};
+use isthmus_sdk::{AccountId, DatasetId, Error as SdkError, FetchError, QueryRefusal, RecordKey};
 use std::{future::Future, ops::Range, sync::Arc};
 
 /// The place of a dataset on the chain.
@@ -46,12 +46,62 @@ pub struct File {
 	pub path: String,
 	/// Its length in bytes.
 	pub length: u64,
-	/// The hash on the chain, which differs when it is stored again.
+	/// What it is known by, which differs when another file is stored: the hash on the chain or, in a packed folder, the
+	/// SHA-256 in the folder's list.
 	pub hash: [u8; 32],
 	/// When its last bytes came to the chain, in seconds since 1970.
 	pub date: u64,
 	/// The key of its record.
 	pub key: RecordKey,
+	/// Where it is in its record, if that is a pack of a folder; else it is all of the record.
+	pub pack: Option<Pack>,
+}
+
+/// A place in a pack of a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pack {
+	/// The hash of the pack on the chain.
+	pub hash: [u8; 32],
+	/// Where the file begins in the pack.
+	pub offset: u64,
+}
+
+impl File {
+	/// Returns the hash of its record on the chain, which differs when that is stored again.
+	pub fn stored(&self) -> [u8; 32] {
+		self.pack.as_ref().map_or(self.hash, |pack| pack.hash)
+	}
+
+	/// Returns whether the bytes of two files are the same ones of the same record.
+	pub(crate) fn is_at(&self, other: &Self) -> bool {
+		let place = |file: &Self| (file.key, file.hash, file.length, file.pack.clone());
+		place(self) == place(other)
+	}
+
+	/// Checks what a folder's list says of the file against its record, which has this length.
+	///
+	/// # Errors
+	///
+	/// Returns [`Refusal::Failed`] if the record does not have the file.
+	pub(crate) fn check(&self, length: u64, is_compressed: bool) -> Result<(), Refusal> {
+		let path = || self.path.clone();
+		let is_there = match &self.pack {
+			None => length == self.length,
+			Some(_) if is_compressed => {
+				return Err(Refusal::Failed(
+					FetchError::CompressedFile(path()).to_string(),
+				))
+			}
+			Some(pack) => {
+				let end = pack.offset.checked_add(self.length);
+				end.is_some_and(|end| end <= length)
+			}
+		};
+		match is_there {
+			true => Ok(()),
+			false => Err(Refusal::Failed(FetchError::WrongLength(path()).to_string())),
+		}
+	}
 }
 
 /// A file that may be read now.
@@ -61,10 +111,20 @@ pub struct Opened<Bytes> {
 	pub place: Place,
 	/// What is known of it.
 	pub file: File,
-	/// How many bytes are fetched together, from a multiple of this number on.
+	/// The length of its record in bytes.
+	pub size: u64,
+	/// How many bytes of its record are fetched together, from a multiple of this number on.
 	pub chunk: u64,
-	/// Its bytes.
+	/// The bytes of its record.
 	pub bytes: Arc<Bytes>,
+}
+
+impl<Bytes> Opened<Bytes> {
+	/// Returns where a part of the file is in its record.
+	pub fn within(&self, part: Range<u64>) -> Range<u64> {
+		let start = self.file.pack.as_ref().map_or(0, |pack| pack.offset);
+		part.start.saturating_add(start)..part.end.saturating_add(start)
+	}
 }
 
 impl<Bytes> Clone for Opened<Bytes> {
@@ -72,22 +132,23 @@ impl<Bytes> Clone for Opened<Bytes> {
 		Self {
 			place: self.place,
 			file: self.file.clone(),
+			size: self.size,
 			chunk: self.chunk,
 			bytes: self.bytes.clone(),
 		}
 	}
 }
 
-/// The bytes of a file.
+/// The bytes of a record.
 pub trait Readable: 'static {
-	/// Returns the bytes in a range, which is within the file.
+	/// Returns the bytes in a range, which is within the record.
 	fn read(&self, range: Range<u64>) -> impl Future<Output = Result<Vec<u8>, Refusal>>;
 }
 
 /// Where datasets come from. Each question is answered by what is allowed now. Futures stay on one thread, as those of the
 /// SDK have to.
 pub trait Source: 'static {
-	/// The bytes of its files.
+	/// The bytes of its records.
 	type Bytes: Readable;
 
 	/// Returns the datasets of which the account may read something, and those of which it might once.
@@ -147,6 +208,37 @@ impl From<SdkError> for Refusal {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn a_file_is_where_its_list_says() {
+		let file = |length, offset: Option<u64>| File {
+			path: "marks/a.csv".into(),
+			length,
+			hash: [1; 32],
+			date: 0,
+			key: [2; 32].into(),
+			pack: offset.map(|offset| Pack {
+				hash: [3; 32],
+				offset,
+			}),
+		};
+		for (length, offset) in [(10, None), (10, Some(0)), (4, Some(6)), (0, Some(0))] {
+			assert_eq!(file(length, offset).check(10, false), Ok(()));
+		}
+		let outside = "the length of marks/a.csv differs from the one in the folder's list";
+		let far = Some(u64::MAX);
+		for (length, offset) in [(9, None), (11, None), (5, Some(6)), (11, Some(0)), (1, far)] {
+			let checked = file(length, offset).check(10, false);
+			assert_eq!(checked, Err(Refusal::Failed(outside.into())));
+		}
+		assert_eq!(file(10, None).check(10, true), Ok(()));
+		let compressed = file(4, Some(6)).check(10, true);
+		assert!(
+			matches!(compressed, Err(Refusal::Failed(words)) if words.contains("compressed record"))
+		);
+		assert!(file(4, Some(6)).is_at(&file(4, Some(6))));
+		assert!(!file(4, Some(6)).is_at(&file(4, Some(5))));
+	}
 
 	#[test]
 	fn a_refusal_has_the_chains_sentence() {

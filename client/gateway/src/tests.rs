@@ -32,8 +32,10 @@ impl Memory {
 			hash: [path.len() as u8; 32],
 			date: 1_700_000_000,
 			key: [7; 32].into(),
+			pack: None,
 		};
 		let place = PLACE;
+		let size = file.length;
 		let bytes = Arc::new(Self {
 			bytes,
 			..Self::default()
@@ -41,6 +43,7 @@ impl Memory {
 		Opened {
 			place,
 			file,
+			size,
 			chunk,
 			bytes,
 		}
@@ -322,6 +325,76 @@ async fn a_file_is_read_over_http() {
 		assert_eq!(text(&headers, "content-length"), "0");
 		let by_name = at("large.parquet").replace("/3/", "/marks/");
 		assert_eq!(stand.http(&by_name, &[]).await.0, 200);
+	})
+	.await;
+}
+
+#[tokio::test]
+async fn a_file_in_a_pack_is_read_like_any_other() {
+	here(async {
+		let pack = Memory::file("frame/part-1", (0..=255).collect(), 16);
+		let in_pack = |path: &str, offset: u64, length: u64, hash: u8| {
+			let mut opened = pack.clone();
+			opened.file = File {
+				path: path.to_owned(),
+				length,
+				hash: [hash; 32],
+				pack: Some(Pack {
+					hash: pack.file.hash,
+					offset,
+				}),
+				..pack.file.clone()
+			};
+			opened
+		};
+		let files = [
+			in_pack("frame/part-1", 40, 100, 1),
+			in_pack("frame/part-2", 140, 116, 2),
+			in_pack("frame/part-3", 0, 0, 3),
+		];
+		let stand = Stand::with_files(files, Limits::default());
+		let (status, headers, content) = stand.http(&at("frame/part-1"), &[]).await;
+		assert_eq!((status, content), (200, Some((40..140).collect())));
+		assert_eq!(text(&headers, "content-length"), "100");
+		assert_eq!(text(&headers, "etag"), format!("\"{}\"", "01".repeat(32)));
+		let Event::Read(read) = stand.saw().await else {
+			panic!("no read");
+		};
+		assert_eq!((read.path.as_str(), read.bytes), ("frame/part-1", 0..100));
+		// Only the chunks with the file are fetched, and its neighbour finds the one that they share.
+		assert_eq!(pack.bytes.read_bytes(), 144 - 32);
+		let (_, _, content) = stand
+			.http(&at("frame/part-2"), &[("range", "bytes=0-3")])
+			.await;
+		assert_eq!(content, Some((140..144).collect()));
+		assert_eq!(pack.bytes.read_bytes(), 144 - 32);
+		let (status, headers, content) = stand
+			.http(&at("frame/part-2"), &[("range", "bytes=-2")])
+			.await;
+		assert_eq!((status, content), (206, Some(vec![254, 255])));
+		assert_eq!(text(&headers, "content-range"), "bytes 114-115/116");
+		let (status, headers, _) = stand
+			.http(&at("frame/part-1"), &[("range", "bytes=100-")])
+			.await;
+		assert_eq!(
+			(status, text(&headers, "content-range")),
+			(416, "bytes */100".to_owned())
+		);
+		let (status, headers, _) = stand.send(plain("HEAD", &at("frame/part-2"), &[])).await;
+		assert_eq!(
+			(status, text(&headers, "content-length")),
+			(200, "116".to_owned())
+		);
+		let (status, _, content) = stand.http(&at("frame/part-3"), &[]).await;
+		assert_eq!((status, content), (200, Some(Vec::new())));
+		let (status, _, xml) = stand
+			.s3("GET", &format!("/{BUCKET}"), &[("list-type", "2")])
+			.await;
+		assert_eq!((status, xml.matches("<Contents>").count()), (200, 3));
+		assert!(
+			xml.contains("<Key>frame/part-2</Key>") && xml.contains("<Size>116</Size>"),
+			"{xml}"
+		);
 	})
 	.await;
 }

@@ -336,6 +336,16 @@ fn is_final(
 	if commit.precommits.len() > 2 * voters.len().get() {
 		return false;
 	}
+	// The signatures come first, so that only the voters themselves can make the rest take long.
+	let is_signed = commit.precommits.iter().all(|vote| {
+		let message = Message::Precommit(vote.precommit.clone());
+		let payload = localized_payload(*round, set_id, &message);
+		let (signature, key) = (vote.signature.clone().into(), vote.id.clone().into());
+		ed25519::Pair::verify(&signature, payload, &key)
+	});
+	if !is_signed {
+		return false;
+	}
 	let parents = votes_ancestries.iter();
 	let ancestry = Ancestry(
 		parents
@@ -345,26 +355,20 @@ fn is_final(
 	if !validate_commit(commit, voters, &ancestry).is_ok_and(|result| result.is_valid()) {
 		return false;
 	}
-	let votes = commit.precommits.iter();
-	let lowest = votes.min_by_key(|vote| vote.precommit.target_number);
-	let Some(base) = lowest.map(|vote| vote.precommit.target_hash) else {
+	let targets = commit.precommits.iter().map(|vote| &vote.precommit);
+	let lowest = targets.clone().min_by_key(|target| target.target_number);
+	let Some(base) = lowest.map(|target| target.target_hash) else {
 		return false;
 	};
 	let mut visited = BTreeSet::new();
-	for vote in &commit.precommits {
-		let message = Message::Precommit(vote.precommit.clone());
-		let payload = localized_payload(*round, set_id, &message);
-		let (signature, key) = (vote.signature.clone().into(), vote.id.clone().into());
-		if !ed25519::Pair::verify(&signature, payload, &key) {
-			return false;
-		}
-		let target = vote.precommit.target_hash;
-		if target == base {
-			continue;
-		}
-		match ancestry.ancestry(base, target) {
-			Ok(route) => visited.extend(route.into_iter().chain([target])),
-			Err(_) => return false,
+	for target in targets {
+		let mut at = target.target_hash;
+		// From a block that was visited, the way to the base is known.
+		while at != base && visited.insert(at) {
+			match ancestry.0.get(&at) {
+				Some(parent) => at = *parent,
+				None => return false,
+			}
 		}
 	}
 	visited.iter().eq(ancestry.0.keys())

@@ -9,7 +9,8 @@
 //! 3. [`Proof`] proves entries of the state after that block against the state root in its header: their
 //!    values, that there are none, and that a list of keys is complete.
 //! 4. [`storage`] names the entries.
-//! 5. [`Receipt`] proves an event to a stranger, without a node, and [`KeeperReceipt`] who keeps a copy.
+//! 5. A [`Receipt`] proves something to a stranger, without a node: [`EventReceipt`] an event, and [`KeeperReceipt`] who
+//!    keeps a copy.
 //!
 //! This crate asks no node: it takes bytes and returns what they prove. The votes are counted by
 //! `finality-grandpa` and the proofs are read by `sp-trie`, the same code that nodes run.
@@ -28,7 +29,6 @@ extern crate alloc;
 
 mod finality;
 mod genesis;
-mod kept;
 mod proof;
 mod receipt;
 pub mod storage;
@@ -36,8 +36,10 @@ pub mod storage;
 pub use finality::{Finality, FinalityError, Step, Steps};
 pub use genesis::genesis_hash;
 pub use isthmus_primitives::{BlockNumber, Hash, Header};
-pub use kept::{needed, KeeperReceipt, ProvedKeeper};
 pub use proof::{Proof, ProofError};
-pub use receipt::{keep_until, Proved, Receipt, ReceiptError};
+pub use receipt::{
+	keep_until, Content, EventProof, EventReceipt, KeeperEntry, KeeperProof, KeeperReceipt,
+	PlacedEvent, Proved, Receipt, ReceiptError,
+};
 #[cfg(test)]
 mod tests;

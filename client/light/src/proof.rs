@@ -8,7 +8,7 @@ use polkadot_sdk::*;
 use sp_core::Blake2Hasher;
 use sp_trie::{
 	trie_types::{TrieDB, TrieDBBuilder, TrieError},
-	HashDBT, MemoryDB, RandomState, Trie, TrieDBKeyIterator, EMPTY_PREFIX,
+	HashDBT, LayoutV1, MemoryDB, RandomState, Recorder, Trie, TrieDBKeyIterator, EMPTY_PREFIX,
 };
 
 /// Why a proof does not tell what was asked.
@@ -88,6 +88,28 @@ impl Proof {
 		};
 		let value = Value::decode_all(&mut &value[..]);
 		value.map(Some).map_err(|_| ProofError::UnknownType)
+	}
+
+	/// Returns the nodes that prove the values of these entries, or that there are none, in the order of their bytes. Without
+	/// any one of them, it would not be proven.
+	///
+	/// # Errors
+	///
+	/// Returns [`ProofError::Incomplete`] unless all of it is proven.
+	pub fn needed(&self, keys: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, ProofError> {
+		let mut recorder = Recorder::<LayoutV1<Blake2Hasher>>::new();
+		{
+			let builder = TrieDBBuilder::new(&self.nodes, &self.root);
+			let trie = builder.with_recorder(&mut recorder).build();
+			for key in keys {
+				trie.get(key).map_err(|error| ProofError::from(*error))?;
+			}
+		}
+		let read = recorder.drain().into_iter().map(|node| node.data);
+		let mut needed: Vec<Vec<u8>> = read.collect();
+		needed.sort_unstable();
+		needed.dedup();
+		Ok(needed)
 	}
 
 	/// Returns all keys of the state that begin with `prefix`, in order.

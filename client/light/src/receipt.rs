@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A receipt: a file that proves to a stranger, without a node, that a block has a data-sharing event. `docs/formats.md`
-//! describes its bytes.
+//! A receipt: a file that proves something of a finalized block to a stranger, without a node. `docs/formats.md` describes
+//! the bytes of each kind.
 
 use crate::{
 	finality::{date, Finality, FinalityError, Step},
@@ -8,22 +8,18 @@ use crate::{
 };
 use alloc::vec::Vec;
 use codec::{Decode, DecodeAll, Encode};
-use isthmus_primitives::digest::read_receipts;
-use isthmus_sharing::{
-	history::Receipt as Event,
-	merkle::{self, MerkleError},
-};
-use polkadot_sdk::*;
-use sp_crypto_hashing::sha2_256;
-use sp_runtime::traits::Header as _;
+use isthmus_sharing::merkle::MerkleError;
 
-/// The first bytes of a receipt: the format and its version.
-const LABEL: &[u8; 23] = b"isthmus/receipt-file/v1";
+mod event;
+mod keeper;
+
+pub use event::{EventProof, EventReceipt, PlacedEvent};
+pub use keeper::{KeeperEntry, KeeperProof, KeeperReceipt};
 
 /// Why a receipt proves nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptError {
-	/// The bytes do not begin as a receipt does.
+	/// The bytes do not begin as a receipt of this kind does.
 	#[error("NotAReceipt: this is not a receipt of version 1")]
 	NotAReceipt,
 	/// The bytes are not the only ones that a receipt of this content has.
@@ -54,63 +50,80 @@ pub enum ReceiptError {
 	},
 }
 
-/// What proves an event.
+/// What kind of receipt it is: what leads from a finalized block to what is proven.
+pub trait Content: Encode + Decode {
+	/// What such a receipt proves.
+	type Proves;
+
+	/// The first bytes of such a receipt: the format and its version.
+	const LABEL: &'static [u8];
+
+	/// Checks the content against the header of a finalized block. Returns the header of the block of which it proves
+	/// something, which is that block or an earlier one, and what it proves.
+	///
+	/// # Errors
+	///
+	/// Returns why it proves nothing.
+	fn verify(self, finalized: Header) -> Result<(Header, Self::Proves), ReceiptError>;
+}
+
+/// A receipt: the votes from a chain's first block to a finalized one, and a [`Content`] that leads from there to what is
+/// proven.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Receipt {
+pub struct Receipt<C> {
 	/// The header of the chain's first block.
 	pub first: Header,
 	/// The proof of the first voters, against the state root of the first block.
 	pub voters: Vec<Vec<u8>>,
-	/// The last blocks of the sets of voters before the event, and a block that is finalized: the event's block or
-	/// a later one.
+	/// The last blocks of the earlier sets of voters, and then the finalized block. If there are no steps, it is the
+	/// first block.
 	pub steps: Vec<Step>,
-	/// The headers of the event's block and those after it, up to the parent of the finalized block. None if the
-	/// event's block is the finalized one.
-	pub headers: Vec<Header>,
-	/// The event's number among the events of its block, from 0.
-	pub index: u32,
-	/// The event and its transaction.
-	pub event: Event,
-	/// The siblings on the event's path to the root in its block's header, from the bottom up.
-	pub path: Vec<merkle::Hash>,
+	/// What leads from the finalized block to what is proven.
+	pub content: C,
 }
 
 /// What a receipt proves.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proved {
-	/// The header of the event's block.
+pub struct Proved<What> {
+	/// The header of the block of which it is proven.
 	pub header: Header,
-	/// The event's number among the events of its block, from 0.
-	pub index: u32,
-	/// The event and its transaction.
-	pub event: Event,
+	/// What is proven.
+	pub what: What,
 	/// Whether the voters were all development accounts at some time. Their secrets are public, so anyone can make such
 	/// a receipt.
 	pub is_development: bool,
 }
 
-impl Proved {
+impl<What> Proved<What> {
 	/// Returns the block's date, in seconds since 1970; `None` if its header has none.
 	pub fn timestamp(&self) -> Option<u64> {
 		date(&self.header)
 	}
 }
 
-impl Receipt {
+impl<C: Content> Receipt<C> {
 	/// Returns the receipt as a file.
 	pub fn to_bytes(&self) -> Vec<u8> {
-		[&LABEL[..], &self.encode()].concat()
+		[C::LABEL, &self.encode()].concat()
 	}
 
-	/// Reads a receipt without checking what it says.
+	/// Returns whether these bytes begin as a receipt of this kind does.
+	pub fn is_one(bytes: &[u8]) -> bool {
+		bytes.starts_with(C::LABEL)
+	}
+
+	/// Reads a receipt without checking what it says. Bound the number of bytes before: a receipt of many short parts takes
+	/// some dozen times its length in memory.
 	///
 	/// # Errors
 	///
-	/// Returns [`ReceiptError::NotAReceipt`] or [`ReceiptError::Malformed`] if the bytes are not one.
+	/// Returns [`ReceiptError::NotAReceipt`] or [`ReceiptError::Malformed`] if the bytes are not one of this kind.
 	pub fn read(bytes: &[u8]) -> Result<Self, ReceiptError> {
-		let content = bytes.strip_prefix(LABEL).ok_or(ReceiptError::NotAReceipt)?;
-		let receipt = Self::decode_all(&mut &*content).map_err(|_| ReceiptError::Malformed)?;
-		match receipt.encode() == content {
+		let rest = bytes
+			.strip_prefix(C::LABEL)
+			.ok_or(ReceiptError::NotAReceipt)?;
+		let receipt = Self::decode_all(&mut &*rest).map_err(|_| ReceiptError::Malformed)?;
+		match receipt.encode() == rest {
 			true => Ok(receipt),
 			false => Err(ReceiptError::Malformed),
 		}
@@ -127,23 +140,13 @@ impl Receipt {
 	/// # Errors
 	///
 	/// Returns why the receipt proves nothing.
-	pub fn verify(self, genesis: Hash) -> Result<Proved, ReceiptError> {
-		let (head, is_development) = finalized(genesis, &self.first, self.voters, self.steps)?;
-		let header = ancestor(head, self.headers)?;
-		let number = header.number;
-		let receipts = read_receipts(header.digest()).ok().flatten();
-		let receipts = receipts.ok_or(ReceiptError::NoEvents(number))?;
-		let (root, count) = (receipts.root.0, receipts.count);
-		self.event
-			.verify(sha2_256, &root, count, self.index, &self.path)
-			.map_err(|reason| ReceiptError::WrongEvent {
-				block: number,
-				reason,
-			})?;
+	pub fn verify(self, genesis: Hash) -> Result<Proved<C::Proves>, ReceiptError> {
+		let (finalized, is_development) =
+			follow_votes(genesis, &self.first, self.voters, self.steps)?;
+		let (header, what) = self.content.verify(finalized)?;
 		Ok(Proved {
 			header,
-			index: self.index,
-			event: self.event,
+			what,
 			is_development,
 		})
 	}
@@ -151,7 +154,7 @@ impl Receipt {
 
 /// Follows the votes from a chain's first block. Returns the block at which they end, and whether all voters were development
 /// accounts at some time.
-pub(crate) fn finalized(
+fn follow_votes(
 	genesis: Hash,
 	first: &Header,
 	voters: Vec<Vec<u8>>,
@@ -173,20 +176,6 @@ pub(crate) fn finalized(
 		finality.advance(step, index + 1 == last)?;
 	}
 	Ok((finality.head().clone(), is_development))
-}
-
-/// Returns the first of these headers, each of which leads to the next, and the last to the finalized block.
-fn ancestor(head: Header, headers: Vec<Header>) -> Result<Header, ReceiptError> {
-	let mut next = head;
-	for header in headers.into_iter().rev() {
-		let is_parent =
-			next.parent_hash == header.hash() && header.number.checked_add(1) == Some(next.number);
-		if !is_parent {
-			return Err(ReceiptError::NotAncestor(header.number));
-		}
-		next = header;
-	}
-	Ok(next)
 }
 
 /// Keeps only what proves that a chain has the block `number`: the steps up to the first block that is voted for and not

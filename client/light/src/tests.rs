@@ -18,7 +18,7 @@ use sp_trie::{
 };
 use std::collections::BTreeMap;
 
-mod kept;
+mod keeper;
 mod receipt;
 
 /// The true entries of a state.
@@ -306,6 +306,27 @@ fn a_vote_for_a_later_block_counts_for_its_ancestor() {
 	assert_eq!(without, Err(FinalityError::NotFinal(5)));
 	mixed.votes_ancestries.push(child);
 	assert_eq!(follow(&mut honest.begin(), &header, mixed), Ok(true));
+}
+
+#[test]
+fn votes_on_the_way_to_one_block_count_for_the_first() {
+	let honest = Honest::new(&[&[1, 2, 3, 4]]);
+	let header = block(5, honest.genesis.hash(), Vec::new());
+	let child = block(6, header.hash(), Vec::new());
+	let grandchild = block(7, child.hash(), Vec::new());
+	let mut mixed = votes(&header, 0, &[1]);
+	for (later, seed) in [(&grandchild, 2), (&child, 3)] {
+		let vote = votes(later, 0, &[seed]).commit.precommits;
+		mixed.commit.precommits.extend(vote);
+	}
+	mixed.votes_ancestries = vec![child, grandchild];
+	assert_eq!(
+		follow(&mut honest.begin(), &header, mixed.clone()),
+		Ok(true)
+	);
+	mixed.votes_ancestries.pop();
+	let cut = follow(&mut honest.begin(), &header, mixed);
+	assert_eq!(cut, Err(FinalityError::NotFinal(5)));
 }
 
 #[test]

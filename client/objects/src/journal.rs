@@ -4,11 +4,12 @@
 //! Before a part leaves this machine, the chaining values of its chunks are noted. So whatever the store may have seen
 //! is known, and a value that changed since then is refused instead of encrypted under the same keys.
 //!
-//! The file is only appended to, a line at a time, and not forced onto the disk: after the machine's own crash or restart,
-//! lines may be missing, so a journal of an earlier start of the machine is not used.
+//! The file is only appended to, a line at a time, and most lines are not forced onto the disk: after the machine's own crash or
+//! restart, lines may be missing, so a journal of an earlier start of the machine is not used. Only its first line counts then,
+//! which says that a store may have something. [`Journal`] says what is on the disk when.
 
 use crate::tree::Value;
-use isthmus_envelope::ObjectHeader;
+use isthmus_envelope::{on_disk::sync_name, ObjectHeader};
 use std::{
 	collections::BTreeMap,
 	fs::{self, File, OpenOptions},
@@ -51,6 +52,19 @@ pub(crate) struct Done {
 }
 
 /// An open journal.
+///
+/// What a line says must not happen before the line is written, and for some lines not before it is on the disk:
+///
+/// | line | when it is on the disk | if it is lost |
+/// |---|---|---|
+/// | the first one, and the file's name | before anything is sent | the leaf of what was sent might be given to others |
+/// | `entering` | before the transaction is sent | the object might be deleted, and the chain name it |
+/// | `given-up` | before anything is deleted | the chain might get the entry of a deleted object |
+/// | `sent` | when the system writes it | the machine was started again, so the journal is not used |
+/// | `id`, `done`, `whole`, `dropped` | when the system writes it | the store is asked for more than it has to be |
+///
+/// `sent` is written for each part, before it is sent, and to force it would cost a wait each time. A disk that loses lines while
+/// the machine goes on is not provided for.
 #[derive(Debug)]
 pub(crate) struct Journal {
 	file: File,
@@ -143,14 +157,21 @@ impl Journal {
 		journal.line(&format!(
 			"{FORMAT} {boot} {header} u{url} {length} {part} n{note}"
 		))?;
-		// After a crash of the machine, there is none or one that begins so.
+		// After a crash of the machine, there is none or one that begins so; and one, if anything was sent.
 		journal.file.sync_data()?;
 		new.persist(path).map_err(|error| error.error)?;
+		sync_name(path)?;
 		Ok(journal)
 	}
 
 	fn line(&mut self, line: &str) -> io::Result<()> {
 		self.file.write_all(format!("{line}\n").as_bytes())
+	}
+
+	/// Writes a line, and waits until it is on the disk.
+	fn lasting_line(&mut self, line: &str) -> io::Result<()> {
+		self.line(line)?;
+		self.file.sync_data()
 	}
 
 	/// Notes how the store calls the upload.
@@ -190,14 +211,14 @@ impl Journal {
 
 	/// Notes that a transaction with the object's entry will be sent, and the last block that may include it.
 	pub(crate) fn entering(&mut self, last: u64) -> io::Result<()> {
-		self.line(&format!("entering {last}"))?;
+		self.lasting_line(&format!("entering {last}"))?;
 		self.done.enter(last);
 		Ok(())
 	}
 
 	/// Notes that the upload is given up: what the store has of it is going to be deleted.
 	pub(crate) fn given_up(&mut self) -> io::Result<()> {
-		self.line("given-up")?;
+		self.lasting_line("given-up")?;
 		self.done.given_up = true;
 		Ok(())
 	}

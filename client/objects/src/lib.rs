@@ -5,7 +5,8 @@
 //! This crate knows nothing of the chain: it takes an object's header, length and root, locations and keys.
 //!
 //! - [`Upload`] sends a value to a [`Location`] in one pass, and goes on after it was interrupted; [`give_up()`] gives that up.
-//! - [`Reader`] reads a value, or a range of it, from several locations.
+//! - [`Reader`] reads what is encrypted, or a range of it, from several locations, and [`ValueReader`] the value, which may be
+//!   compressed there.
 //! - [`copy()`] copies an object from one location to another, without keys, and [`prove()`] proves a piece of one.
 //! - [`check()`] tells what a location has of an object, without keys. [`Location::delete`] deletes it there.
 //! - [`Location::marked`] finds objects whose names begin with a mark, also those that no one knows any more.
@@ -20,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod compress;
 mod copy;
 mod failure;
 mod journal;
@@ -39,6 +41,7 @@ mod tree;
 mod turns;
 mod unfinished;
 mod upload;
+mod value;
 
 pub use check::{check, Checked};
 pub use copy::{copy, copy_again, prove, CopyError};
@@ -54,6 +57,7 @@ pub use source::{read_small, SILENCE};
 pub use tree::{Root, Value};
 pub use turns::Left;
 pub use unfinished::{
-	entering, forget, give_up, note_given_up, noted, unfinished, GivenUp, Unfinished, Whole,
+	entering, forget, give_up, note_given_up, noted, unfinished, GivenUp, Noted, Unfinished, Whole,
 };
 pub use upload::{Sent, Upload, UploadError, IN_FLIGHT};
+pub use value::ValueReader;

@@ -16,8 +16,18 @@ pub(crate) async fn patiently_joined<T>(
 	length: u64,
 	asked: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
+	patiently(joined(length), asked).await
+}
+
+/// Returns how many bytes take as long to send as a store takes to put parts of this length together.
+fn joined(length: u64) -> usize {
 	let size = length / (SLOWEST_STORE / SLOWEST);
-	patiently(size.try_into().unwrap_or(usize::MAX), asked).await
+	size.try_into().unwrap_or(usize::MAX)
+}
+
+/// Returns how long a store is waited for that takes or sends this many bytes.
+fn patience(size: usize) -> Duration {
+	PATIENCE + Duration::from_secs(size as u64 / SLOWEST)
 }
 
 /// Waits for a store as long as `size` bytes may take.
@@ -25,9 +35,22 @@ pub(crate) async fn patiently<T>(
 	size: usize,
 	asked: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-	let patience = PATIENCE + Duration::from_secs(size as u64 / SLOWEST);
+	let patience = patience(size);
 	match tokio::time::timeout(patience, asked).await {
 		Ok(done) => done,
 		Err(_) => Err(Failure::Stalled(patience)),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_part_may_take_a_minute_and_a_second_for_each_32_kib() {
+		let seconds = |size| patience(size).as_secs();
+		assert_eq!([seconds(0), seconds(8 << 20)], [60, 60 + 256]);
+		// A store puts a GiB together in two minutes more.
+		assert_eq!(seconds(joined(1 << 30)), 60 + 128);
 	}
 }

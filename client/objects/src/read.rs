@@ -11,9 +11,10 @@ use crate::{
 	turns::{Left, Turns},
 };
 use isthmus_envelope::{
+	compressed::CompressedError,
 	object::{CHUNK, SEALED_CHUNK},
 	record::TAG_LEN,
-	LeafKey, ObjectCipher, RecordContext, RecordError,
+	Form, LeafKey, ObjectCipher, RecordContext, RecordError,
 };
 use std::{
 	collections::BTreeMap,
@@ -40,6 +41,9 @@ pub enum ReadError {
 	/// The object is encrypted under another key, or is not one.
 	#[error(transparent)]
 	Record(#[from] RecordError),
+	/// The object is compressed, and does not decompress.
+	#[error(transparent)]
+	Compressed(#[from] CompressedError),
 	/// The bytes cannot be written.
 	#[error(transparent)]
 	Io(#[from] io::Error),
@@ -52,7 +56,7 @@ fn listed(left: &[Left]) -> String {
 	}
 }
 
-/// Reads one object.
+/// Reads the plaintext of one object. [`ValueReader`](crate::ValueReader) reads its value.
 pub struct Reader(Arc<Inner>);
 
 struct Inner {
@@ -109,12 +113,17 @@ impl Reader {
 		})))
 	}
 
-	/// Returns the value's length in bytes.
+	/// Returns what the plaintext is.
+	pub fn form(&self) -> Form {
+		self.0.object.header().form()
+	}
+
+	/// Returns the plaintext's length in bytes.
 	pub fn length(&self) -> u64 {
 		self.0.object.header().length()
 	}
 
-	/// Returns the number of the value's chunks.
+	/// Returns the number of the plaintext's chunks.
 	pub fn chunks(&self) -> u32 {
 		self.0.object.chunks()
 	}
@@ -124,7 +133,7 @@ impl Reader {
 		self.0.turns.left()
 	}
 
-	/// Reads bytes of the value: only the chunks that they are in. What is beyond the end is left out.
+	/// Reads bytes of the plaintext: only the chunks that they are in. What is beyond the end is left out.
 	///
 	/// # Errors
 	///
@@ -134,23 +143,34 @@ impl Reader {
 		if offset >= end {
 			return Ok(Vec::new());
 		}
-		let size = CHUNK as u64;
-		// Both are below 2^20.
-		let chunks = (offset / size) as u32..end.div_ceil(size) as u32;
 		let mut bytes = Vec::with_capacity((end - offset) as usize);
-		let mut at = u64::from(chunks.start) * size;
-		let take = |chunk: &[u8]| {
-			let from = offset.saturating_sub(at).min(chunk.len() as u64);
-			let to = end.saturating_sub(at).min(chunk.len() as u64);
-			bytes.extend_from_slice(&chunk[from as usize..to as usize]);
-			at += chunk.len() as u64;
+		let take = |piece: &[u8]| {
+			bytes.extend_from_slice(piece);
 			Ok(())
 		};
-		self.each(chunks, take).await?;
+		self.each_byte(offset..end, take).await?;
 		Ok(bytes)
 	}
 
-	/// Reads the value from chunk `first` on, and writes it in order. Reports how many bytes of the value are written.
+	/// Reads bytes of the plaintext, which has all of them, and passes them on in pieces and in order.
+	pub(crate) async fn each_byte(
+		&self,
+		range: Range<u64>,
+		mut take: impl FnMut(&[u8]) -> Result<(), ReadError>,
+	) -> Result<(), ReadError> {
+		let size = CHUNK as u64;
+		// Both are at most 2^20.
+		let chunks = (range.start / size) as u32..range.end.div_ceil(size) as u32;
+		let mut at = u64::from(chunks.start) * size;
+		let pass = |chunk: &[u8]| {
+			take(cut(chunk, at, &range))?;
+			at += chunk.len() as u64;
+			Ok(())
+		};
+		self.each(chunks, pass).await
+	}
+
+	/// Reads the plaintext from chunk `first` on, and writes it in order. Reports how many bytes of it are written.
 	/// Only checked bytes are written, even if an error follows.
 	///
 	/// # Errors
@@ -173,7 +193,7 @@ impl Reader {
 		Ok(out.flush()?)
 	}
 
-	/// Returns how many chunks these bytes have in common with the value, from its start. Reports how many bytes are
+	/// Returns how many chunks these bytes have in common with the plaintext, from its start. Reports how many bytes are
 	/// compared.
 	///
 	/// # Errors
@@ -213,7 +233,7 @@ impl Reader {
 	async fn each(
 		&self,
 		chunks: Range<u32>,
-		mut take: impl FnMut(&[u8]) -> io::Result<()>,
+		mut take: impl FnMut(&[u8]) -> Result<(), ReadError>,
 	) -> Result<(), ReadError> {
 		let mut groups = (chunks.start..chunks.end).step_by(GROUP as usize);
 		let (mut next, mut tasks, mut waiting) = (chunks.start, JoinSet::new(), BTreeMap::new());
@@ -240,6 +260,15 @@ impl Reader {
 			}
 		}
 	}
+}
+
+/// Returns the bytes of a piece, which begins at byte `at`, that are in the range.
+pub(crate) fn cut<'a>(piece: &'a [u8], at: u64, range: &Range<u64>) -> &'a [u8] {
+	// A piece is in memory, so its places fit.
+	let within = |byte: u64| byte.saturating_sub(at).min(piece.len() as u64) as usize;
+	piece
+		.get(within(range.start)..within(range.end))
+		.unwrap_or_default()
 }
 
 impl Inner {

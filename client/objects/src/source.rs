@@ -24,6 +24,11 @@ pub const SILENCE: Duration = Duration::from_secs(30);
 /// How long it may take until a store sends at that speed.
 const STARTING: Duration = Duration::from_secs(10);
 
+/// Returns how long a store may take to send this many bytes, if it may be silent for so long.
+fn patience(silence: Duration, bytes: u64) -> Duration {
+	silence + STARTING + Duration::from_secs(bytes / SLOWEST)
+}
+
 /// Reads a range of a file of the store. Fails if there are fewer bytes, or if they come too slowly.
 async fn read(
 	location: &Location,
@@ -31,7 +36,7 @@ async fn read(
 	range: Range<u64>,
 	silence: Duration,
 ) -> Result<Vec<u8>, Failure> {
-	let patience = silence + STARTING + Duration::from_secs((range.end - range.start) / SLOWEST);
+	let patience = patience(silence, range.end - range.start);
 	let read = read_all(location, path, range, silence);
 	let read = tokio::time::timeout(patience, read).await;
 	read.unwrap_or(Err(Failure::Slow(patience)))
@@ -159,5 +164,19 @@ pub(crate) async fn is_there(
 	match (object.length(), meta.size) {
 		(expected, got) if expected == got => Ok(()),
 		(expected, got) => Err(Failure::Length { expected, got }),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_store_may_take_a_second_for_each_32_kib() {
+		let seconds = |bytes| patience(SILENCE, bytes).as_secs();
+		assert_eq!(
+			[seconds(0), seconds(1 << 20), seconds(4 << 20)],
+			[40, 72, 168]
+		);
 	}
 }

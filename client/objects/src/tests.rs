@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Objects on stores that fail in every way, and on files.
 
+mod compressed;
 mod copies;
 mod interrupted;
 mod marks;
 mod reading;
 mod store;
+mod vectors;
 
 use crate::{forget, Location, Object, Reader, Sent, Upload, UploadError};
 use isthmus_envelope::{object::CHUNK, EpochId, LeafKey, MasterSecret, RecordContext};

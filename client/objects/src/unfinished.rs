@@ -2,7 +2,7 @@
 //! Uploads that were interrupted and may not go on: what is in their journals, and how they are given up.
 //!
 //! A journal notes that its upload is given up before anything is deleted, and is removed when the store has nothing of it any
-//! more. What was sent under an object's keys stays encrypted under them alone, because the next upload has another salt.
+//! more. As long as the store may have something, the journal stays, and [`noted`] says what and where. What was sent under an object's keys stays encrypted under them alone, because the next upload has another salt.
 
 use crate::{
 	failure::Failure,
@@ -31,15 +31,24 @@ pub struct Unfinished {
 	pub given_up: bool,
 }
 
+/// What a store may have of an upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+	/// The caller's note.
+	pub note: String,
+	/// The URL of the location that it went to.
+	pub url: String,
+	/// The [name](crate::Object::name) of the object.
+	pub object: String,
+}
+
 /// What becomes of an object that its location has as a whole, although its upload is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whole<'a> {
-	/// It stays: the chain may have its entry.
+pub enum Whole {
+	/// It stays, with the journal: the chain may have its entry.
 	Stays,
 	/// It is deleted: the caller knows that the chain has no entry of it, and gets none.
 	Deleted,
-	/// It is deleted if it has this [name](crate::Object::name), of which the caller knows that; otherwise nothing is changed.
-	DeletedIfNamed(&'a str),
 }
 
 /// An upload that was given up.
@@ -70,15 +79,20 @@ pub fn unfinished(journal: &Path) -> io::Result<Option<Unfinished>> {
 	}))
 }
 
-/// Reads the caller's note in a journal; `None` if there is no journal. Its upload may be one that is not resumed any more, because
-/// the machine was started again since, or it is given up: the store may have something of it all the same.
+/// Reads in a journal how its upload began; `None` if there is no journal. Its upload may be one that is not resumed any more,
+/// because the machine was started again since, or it is given up: the store may have something of it all the same.
 ///
 /// # Errors
 ///
-/// Returns the error of the journal's file, and one of the kind [`InvalidData`](io::ErrorKind::InvalidData) if it has no note
-/// that can be read.
-pub fn noted(journal: &Path) -> io::Result<Option<String>> {
-	Ok(Start::read(journal)?.map(|start| start.note))
+/// Returns the error of the journal's file, and one of the kind [`InvalidData`](io::ErrorKind::InvalidData) if it does not say
+/// that.
+pub fn noted(journal: &Path) -> io::Result<Option<Noted>> {
+	let start = Start::read(journal)?;
+	Ok(start.map(|start| Noted {
+		object: object::name(&start.header),
+		note: start.note,
+		url: start.url,
+	}))
 }
 
 /// Notes that a transaction with the entry of the object with this name will be sent, and the last block that may include it.
@@ -141,9 +155,10 @@ pub fn forget(journal: &Path) -> io::Result<()> {
 /// Gives up the upload of a journal: notes that, has the store forget the parts that it has, or the object, and then removes
 /// the journal. Whatever ends the program in between, nothing goes on as if the store still had them, and the next call deletes
 /// what is left. `location` is asked if the upload went there, and otherwise the one that the journal names. Returns `None` if
-/// there is no such upload.
+/// there is no such upload, or none that is known well enough to delete it, because the machine was started again since.
 ///
-/// No other program may use the journal meanwhile. If the store does not delete all, the journal stays.
+/// No other program may use the journal meanwhile. If the store has something of the upload afterwards, or may have, the journal
+/// stays: [`noted`] says where that is, and [`forget`] removes it.
 ///
 /// # Errors
 ///
@@ -151,16 +166,12 @@ pub fn forget(journal: &Path) -> io::Result<()> {
 pub async fn give_up(
 	journal: &Path,
 	location: Option<&Location>,
-	whole: Whole<'_>,
+	whole: Whole,
 ) -> io::Result<Option<GivenUp>> {
 	let Some(mut open) = Journal::open(journal)? else {
-		forget(journal)?;
 		return Ok(None);
 	};
 	let object = object::name(&open.start.header);
-	if matches!(whole, Whole::DeletedIfNamed(name) if name != object) {
-		return Ok(None);
-	}
 	let done = &open.done;
 	let was_sent = done.id.is_some() || !done.sent.is_empty();
 	// Who gave it up before knew that the chain has no entry of it.
@@ -174,7 +185,7 @@ pub async fn give_up(
 		}
 		false => None,
 	};
-	if failure.is_none() {
+	if failure.is_none() && !stays {
 		forget(journal)?;
 	}
 	Ok(Some(GivenUp {

@@ -3,6 +3,7 @@
 //! [`IN_FLIGHT`] bytes and one more part are in memory.
 
 use crate::{
+	compress::{fill, Compressed, NotAsLong},
 	failure::Failure,
 	journal::{Journal, Start},
 	location::Location,
@@ -13,9 +14,10 @@ use crate::{
 };
 use bytes::Bytes;
 use isthmus_envelope::{
+	compressed::{self, CompressedError},
 	object::{CHUNK, MARK_LEN, MAX_LENGTH, SEALED_CHUNK},
 	record::TAG_LEN,
-	LeafKey, ObjectCipher, RecordContext, RecordError,
+	Form, LeafKey, ObjectCipher, RecordContext, RecordError,
 };
 use object_store::{path::Path as StorePath, ObjectStoreExt};
 use std::{
@@ -85,6 +87,15 @@ pub enum UploadError {
 		/// The location.
 		url: String,
 	},
+	/// The upload began with compression, and was to be resumed without it, or the other way round.
+	#[error("an unfinished upload of this value {}: finish it in the same way, or give it up", match .form {
+		Form::Compressed => "is compressed",
+		Form::Plain => "is not compressed",
+	})]
+	OtherForm {
+		/// The form in which it began.
+		form: Form,
+	},
 	/// Another program has given the upload up, or started another one, since this one was sent.
 	#[error(
 		"another program has given this upload up: nothing on the chain points to what was sent"
@@ -130,6 +141,7 @@ pub struct Upload<'a> {
 	journal: &'a Path,
 	note: &'a str,
 	mark: Option<&'a [u8; MARK_LEN]>,
+	form: Form,
 }
 
 impl<'a> Upload<'a> {
@@ -148,6 +160,15 @@ impl<'a> Upload<'a> {
 			journal,
 			note: "",
 			mark: None,
+			form: Form::Plain,
+		}
+	}
+
+	/// Compresses the value. This tells nothing but roughly how long it is then: see [`compressed::padded`].
+	pub fn compressed(self) -> Self {
+		Self {
+			form: Form::Compressed,
+			..self
 		}
 	}
 
@@ -173,6 +194,7 @@ impl<'a> Upload<'a> {
 	/// # Errors
 	///
 	/// Returns [`UploadError::Changed`] or [`UploadError::LengthChanged`] if the value was changed in between,
+	/// [`UploadError::OtherForm`] if it began with compression and is resumed without it, or the other way round,
 	/// [`UploadError::Store`] if the store fails, and the errors of the source and the journal.
 	pub async fn run(
 		self,
@@ -181,6 +203,27 @@ impl<'a> Upload<'a> {
 		progress: &mut impl FnMut(u64),
 	) -> Result<Sent, UploadError> {
 		let journal = self.journal(length)?;
+		if self.form == Form::Plain {
+			return self.send(journal, source, length, progress).await;
+		}
+		let (source, counts) = Compressed::new(source, length);
+		let mut most = 0;
+		let mut tell = |sent| {
+			most = counts.of_value(sent).max(most);
+			progress(most);
+		};
+		let sent = self.send(journal, source, None, &mut tell).await;
+		sent.map_err(of_value)
+	}
+
+	/// Sends an object's plaintext.
+	async fn send(
+		&self,
+		journal: Journal,
+		source: impl Read + Send + 'static,
+		length: Option<u64>,
+		progress: &mut impl FnMut(u64),
+	) -> Result<Sent, UploadError> {
 		let resumed = !journal.done.sent.is_empty();
 		let header = journal.start.header.clone();
 		let name = object::name(&header);
@@ -237,6 +280,10 @@ impl<'a> Upload<'a> {
 				let url = url.clone();
 				return Err(UploadError::Elsewhere { url });
 			}
+			let form = journal.start.header.form();
+			if form != self.form {
+				return Err(UploadError::OtherForm { form });
+			}
 			return match (length, *was) {
 				(Some(now), Some(was)) if now != was => {
 					Err(UploadError::LengthChanged { expected: was })
@@ -248,18 +295,38 @@ impl<'a> Upload<'a> {
 			return Err(UploadError::TooLong);
 		}
 		let cipher = match self.mark {
-			Some(mark) => ObjectCipher::marked(self.leaf, self.context, mark),
-			None => ObjectCipher::new(self.leaf, self.context),
+			Some(mark) => ObjectCipher::marked(self.leaf, self.context, self.form, mark),
+			None => ObjectCipher::new(self.leaf, self.context, self.form),
 		};
 		let cipher = cipher.map_err(RecordError::from)?;
+		let at_most = match self.form {
+			Form::Plain => length,
+			Form::Compressed => length.map(compressed::bound),
+		};
 		let start = Start {
 			header: cipher.header(0)?,
 			url: self.location.url().to_owned(),
 			length,
-			part: part_chunks(length),
+			part: part_chunks(at_most),
 			note: self.note.to_owned(),
 		};
 		Journal::create(self.journal, start).map_err(failed)
+	}
+}
+
+/// Says of an error about a compressed value what it means for the value.
+fn of_value(error: UploadError) -> UploadError {
+	let UploadError::Read(source) = &error else {
+		return error;
+	};
+	let source = source.get_ref();
+	let not_as_long = source.and_then(|source| source.downcast_ref::<NotAsLong>());
+	if let Some(&NotAsLong { expected }) = not_as_long {
+		return UploadError::NotAsLong { expected };
+	}
+	match source.and_then(|source| source.downcast_ref()) {
+		Some(CompressedError::TooManyFrames { .. }) => UploadError::TooLong,
+		_ => error,
 	}
 }
 
@@ -581,20 +648,6 @@ impl<R: Read> Reader<R> {
 		}
 		Ok(ahead + fill(&mut self.source, &mut space[ahead..])?)
 	}
-}
-
-/// Reads until the space is full or the source ends.
-fn fill(source: &mut impl Read, space: &mut [u8]) -> io::Result<usize> {
-	let mut got = 0;
-	while got < space.len() {
-		match source.read(&mut space[got..]) {
-			Ok(0) => break,
-			Ok(count) => got += count,
-			Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-			Err(error) => return Err(error),
-		}
-	}
-	Ok(got)
 }
 
 /// Space of parts that were sent. Fresh memory costs more than the encryption.

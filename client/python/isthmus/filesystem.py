@@ -7,7 +7,7 @@ stored folder are below its record. fsspec finds this module by the protocol, so
     pandas.read_parquet("isthmus://5FHneW46…/0/2025-03.parquet", columns=["mark"])
 
 The node and the key come from ISTHMUS_URL, ISTHMUS_KEY and ISTHMUS_PASSPHRASE, from
-`storage_options={"url": …, "key": …}`, or from a client: `storage_options={"client": client}`.
+`storage_options={"node": …, "key": …}`, or from a client: `storage_options={"client": client}`.
 """
 
 from __future__ import annotations
@@ -33,16 +33,19 @@ class IsthmusFileSystem(AbstractFileSystem):
 
     def __init__(
         self,
-        url: str | None = None,
+        node: str | None = None,
         key: str | None = None,
         client: Client | None = None,
         **storage_options: Any,
     ) -> None:
-        super().__init__(url=url, key=key, client=client, **storage_options)
+        super().__init__(node=node, key=key, client=client, **storage_options)
         if "passphrase" in storage_options:
             # The options of a file system are shown, and copied to other processes.
             raise ValueError("the passphrase is no storage option: set ISTHMUS_PASSPHRASE, or pass client=")
-        self.client = client or connect(url, key=key)
+        if "url" in storage_options:
+            # fsspec has an argument of this name, so that tools cannot hand it on.
+            raise ValueError("the node's address is the storage option `node`")
+        self.client = client or connect(node, key=key)
 
     @property
     def fsid(self) -> str:

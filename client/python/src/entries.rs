@@ -2,8 +2,8 @@
 //! Entries of the chain's state as Python dictionaries. Amounts are in the currency's smallest unit.
 
 use isthmus_sdk::{
-	folder::packed::Packed, key_name, to_hex, Balance, BlockNumber, DatasetEntry, DatasetId, Epoch,
-	GrantEntry, GrantId, Leaf, RecordEntry, RecordKey, RequestEntry, RequestId, Scope, Seconds,
+	key_name, to_hex, Balance, BlockNumber, DatasetEntry, DatasetId, Epoch, GrantEntry, GrantId,
+	Leaf, Listed, RecordEntry, RequestEntry, RequestId, Scope, Seconds,
 };
 use pyo3::prelude::*;
 
@@ -180,30 +180,14 @@ pub(crate) struct File {
 	offset: Option<u64>,
 }
 
-impl File {
-	/// Returns a file of the packed folder with this list. An empty file is in no pack, and so a part of the list.
-	pub(crate) fn packed(packed: Packed, list: &RecordKey) -> Self {
-		let Packed {
-			mut file, offset, ..
-		} = packed;
-		if file.length == 0 && !file.folder {
-			file.key = *list;
-		}
-		Self {
-			offset: Some(offset),
-			..file.into()
-		}
-	}
-}
-
-impl From<isthmus_sdk::folder::File> for File {
-	fn from(file: isthmus_sdk::folder::File) -> Self {
+impl From<Listed> for File {
+	fn from(Listed { file, offset }: Listed) -> Self {
 		Self {
 			record: key_name(&file.key),
 			path: file.path,
 			folder: file.folder,
 			size: file.length,
-			offset: None,
+			offset,
 		}
 	}
 }

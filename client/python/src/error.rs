@@ -71,6 +71,7 @@ pub(crate) fn raised(error: Error) -> PyErr {
 		| WrongContent(_)
 		| Malformed { .. }
 		| Record(_)
+		| Object(objects::ReadError::Compressed(_))
 		| NotProven { .. }
 		| Receipt(_) => NotAuthentic::new_err(words),
 		Name(_)

@@ -9,7 +9,7 @@ use crate::{
 use isthmus_sdk::{
 	history::history,
 	names, parse_key,
-	receipt::{receipt as make_receipt, Receipt},
+	receipt::{receipt as make_receipt, EventReceipt, ReceiptError},
 	record_key, to_hex,
 	trace::{trace as search, trace_known, Happening, Subject},
 	AccountId, BlockNumber, DatasetId, Error, Event, Names, Trust,
@@ -190,9 +190,8 @@ pub(crate) fn verify(
 	genesis: Option<&str>,
 	memory: Option<PathBuf>,
 ) -> PyResult<Proved> {
-	let wrong =
-		|error: isthmus_sdk::receipt::ReceiptError| NotAuthentic::new_err(error.to_string());
-	let receipt = Receipt::read(receipt).map_err(wrong)?;
+	let wrong = |error: ReceiptError| NotAuthentic::new_err(error.to_string());
+	let receipt = EventReceipt::read(receipt).map_err(wrong)?;
 	let own = receipt.genesis().0;
 	let trust = Trust {
 		genesis: None,
@@ -212,16 +211,17 @@ pub(crate) fn verify(
 	};
 	let proved = py.detach(|| receipt.verify(genesis.into()));
 	let proved = proved.map_err(wrong)?;
-	let event = Event::from_bytes(&proved.event.event);
+	let placed = &proved.what;
+	let event = Event::from_bytes(&placed.event.event);
 	let unknown = "the event has a layout that this release does not know";
 	let event = event.ok_or_else(|| PyValueError::new_err(unknown))?;
 	Ok(Proved {
 		happened: (
 			proved.header.number,
-			proved.event.transaction,
+			placed.event.transaction,
 			event.to_json().to_string(),
 		),
-		number: proved.index,
+		number: placed.index,
 		hash: to_hex(proved.header.hash().as_bytes()),
 		genesis: to_hex(&genesis),
 		timestamp: proved.timestamp(),

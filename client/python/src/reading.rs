@@ -9,8 +9,8 @@ use crate::{
 	runtime::wait,
 };
 use isthmus_sdk::{
-	folder, is_folder, is_packed_folder, names, parse_key, record_key, to_hex, AccountId,
-	DatasetId, Error, Handle, Leaf, RecordKey,
+	listed, names, parse_key, record_key, to_hex, AccountId, DatasetId, FetchError, Handle, Leaf,
+	RecordKey,
 };
 use pyo3::{exceptions::PyFileNotFoundError, prelude::*, types::PyBytes};
 use zeroize::Zeroizing;
@@ -118,29 +118,12 @@ impl Reading {
 	fn files(&self, py: Python<'_>) -> PyResult<Option<Vec<File>>> {
 		let reading = self.here(py)?;
 		let listed = wait(py, || async move {
-			let is_list = async {
-				let is_short = reading.length() <= folder::MAX_LENGTH as u64;
-				let is_list = is_short && is_folder(reading).await?;
-				Ok::<_, Error>(is_list || (is_short && is_packed_folder(reading).await?))
-			};
-			if !is_list.await.map_err(raised)? {
-				return Ok(None);
-			}
-			let list = reading.read_range(0, reading.length());
-			list.await.map(Some).map_err(raised)
+			listed(reading).await.map_err(|error| match error {
+				FetchError::Client(error) => raised(error),
+				error => NotAuthentic::new_err(error.to_string()),
+			})
 		})?;
-		let Some(bytes) = listed else {
-			return Ok(None);
-		};
-		let wrong = |error: folder::FolderError| NotAuthentic::new_err(error.to_string());
-		if bytes.starts_with(folder::packed::LABEL) {
-			let list = folder::packed::from_bytes(&bytes).map_err(wrong)?;
-			let files = list.files.into_iter();
-			let files = files.map(|packed| File::packed(packed, &self.key));
-			return Ok(Some(files.collect()));
-		}
-		let files = folder::from_bytes(&bytes).map_err(wrong)?;
-		Ok(Some(files.into_iter().map(File::from).collect()))
+		Ok(listed.map(|files| files.into_iter().map(File::from).collect()))
 	}
 }
 

@@ -195,8 +195,16 @@ def test_nothing_else_takes_the_leaves_of_a_frame(
     assert plan(owner, place, name="later")["leaf"] == 3 * PARTS + 5
 
 
-def test_leaves_of_interrupted_uploads_are_not_planned(owner: isthmus.Client, place: int) -> None:
-    content = random.Random(place).randbytes(3 * CHUNK)
+def test_a_driver_without_a_home_of_its_own_is_told_to_set_one(
+    owner: isthmus.Client, place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/dev/null")
+    with pytest.raises(OSError, match="set HOME to a folder of this user that stays"):
+        plan(owner, place)
+
+
+def interrupt(owner: isthmus.Client, place: int, content: bytes) -> None:
+    """Stores an object whose input fails in the end."""
 
     class Lost(io.RawIOBase):
         rest = content
@@ -210,7 +218,36 @@ def test_leaves_of_interrupted_uploads_are_not_planned(owner: isthmus.Client, pl
 
     with pytest.raises(isthmus.Refused, match="the input is lost"):
         owner.store(Lost(), f"{place} lost", dataset=place, object=True)
-    state = Path(os.environ["HOME"], ".local", "state", "isthmus")
+
+
+def state_folder() -> Path:
+    return Path(os.environ["HOME"], ".local", "state", "isthmus")
+
+
+def test_leaves_of_uploads_that_left_something_are_not_planned(owner: isthmus.Client, place: int, store: Path) -> None:
+    content = random.Random(place).randbytes(3 * CHUNK)
+    before = set(state_folder().glob("*.upload"))
+    interrupt(owner, place, content)
+    [journal] = set(state_folder().glob("*.upload")) - before
+    # As after a restart of the machine: no one knows what the store has.
+    words = journal.read_text().split(" ")
+    journal.write_text(" ".join([words[0], "earlier", *words[2:]]))
+    assert owner.store(content, f"{place} lost", dataset=place, leaf=1, object=True).leaf == 1
+    assert not journal.exists()
+    noted = (state_folder() / f"isthmus-{owner.account}-uploads.left").read_text()
+    [left] = [line for line in map(json.loads, noted.splitlines()) if line["sent"]["dataset"] == place]
+    assert left["sent"]["leaf"] == 0 and left["sent"]["location"] == store.as_uri()
+    with pytest.raises(isthmus.Refused, match="leaf 0 of dataset .* is taken, or planned"):
+        plan(owner, place, leaf=0, parts=1)
+    planned = plan(owner, place)
+    assert planned["leaf"] == 2
+    assert abort(owner, planned) == (False, True, [])
+
+
+def test_leaves_of_interrupted_uploads_are_not_planned(owner: isthmus.Client, place: int) -> None:
+    content = random.Random(place).randbytes(3 * CHUNK)
+    interrupt(owner, place, content)
+    state = state_folder()
     # As when a folder was synchronised until its pack was sent.
     pack = {"dataset": place, "epoch": 0, "leaf": 2, "location": "file:///store"}
     noted = {"key": "07" * 32, "header": "", "length": 1, "root": "", "sent": pack}

@@ -5,24 +5,19 @@ Delta Sharing."""
 
 from __future__ import annotations
 
-import configparser
 import io
 import json
 import os
-import queue
-import re
 import subprocess
-import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import fsspec
 import pytest
 from conftest import COMPANY, SCHOOL, Shared
+from gateway import Gateway, running
 from test_tools import COLUMNS, as_parquet, table
 
 pyarrow = pytest.importorskip("pyarrow")
@@ -31,70 +26,6 @@ parquet = pytest.importorskip("pyarrow.parquet")
 fs = pytest.importorskip("pyarrow.fs")
 
 REVOKED = "the caller's grant was revoked"
-
-
-@dataclass
-class Gateway:
-    """A gateway that runs for the company, and what it printed first."""
-
-    child: subprocess.Popen[str]
-    #: What it prints, a line each. It is read at once, so that it never waits for a reader.
-    lines: queue.Queue[str]
-    url: str
-    bucket: str
-    number: int
-    grant: int
-    secrets: dict[str, str]
-    metrics: Path
-    errors: Path
-    profile: Path
-
-    def s3(self, **options: Any) -> fs.S3FileSystem:
-        given = {"access_key": self.secrets["aws_access_key_id"], "secret_key": self.secrets["aws_secret_access_key"]}
-        # An error is an answer: nothing is requested again.
-        retry = fs.AwsStandardS3RetryStrategy(max_attempts=1)
-        address = {"endpoint_override": self.url, "scheme": "http", "region": "eu-central-1"}
-        return fs.S3FileSystem(**given | address | {"retry_strategy": retry} | options)
-
-    def get(
-        self, path: str, method: str = "GET", data: bytes | None = None, **headers: str
-    ) -> tuple[int, Any, bytes]:
-        """Asks over plain HTTP with the token, and returns the status, the headers and the content."""
-        headers = {"Authorization": f"Bearer {self.secrets['isthmus_token']}"} | headers
-        request = urllib.request.Request(self.url + path, data, headers=headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=600) as answer:
-                return answer.status, answer.headers, answer.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.headers, error.read()
-
-    def table(self) -> tuple[str, str, str]:
-        """Returns the names of a share, a schema and a table of Delta Sharing."""
-        return self.bucket.split("-")[0], f"open_to_tools_{self.number}", "tables_2025"
-
-    def next(self) -> dict[str, Any]:
-        """Returns the next line that it prints."""
-        try:
-            return json.loads(self.lines.get(timeout=600))
-        except queue.Empty:
-            raise AssertionError(self.errors.read_text()) from None
-
-    def fetched(self) -> int:
-        """Returns how many chunks it fetched so far. When a request that is refused is counted, all before it is."""
-        refused = self.counted("refusals")
-        assert self.get("/", Host="evil.example")[0] == 403
-        end = time.monotonic() + 300
-        while self.counted("refusals") == refused:
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        return self.counted("fetched_chunks")
-
-    def counted(self, name: str) -> int:
-        """Returns a number from the file of metrics, which is written once a second."""
-        text = self.metrics.read_text() if self.metrics.exists() else ""
-        found = re.search(rf"isthmus_gateway_{name}_total\{{.*\}} (\d+)", text)
-        return int(found[1]) if found else 0
 
 
 @pytest.fixture(scope="module")
@@ -117,39 +48,9 @@ def gateway(shared: Shared, content: pyarrow.Table, tmp_path_factory: pytest.Tem
     shared.node.isthmus("store", str(tables), *place, "--leaf", "0", key=SCHOOL)
     shared.store(folder, "late.csv", b"not shared", leaf=20, dataset=number)
     grant = shared.authorize("0..10", dataset=number)
-    credentials, errors, metrics = folder / "credentials", folder / "errors", folder / "gateway.prom"
-    profile = folder / "isthmus.share"
-    line = [shared.node.command, "--json", "gateway", "--listen", "127.0.0.1:0", "--credentials", str(credentials)]
-    line += ["--metrics", str(metrics), "--profile", str(profile), "--key", COMPANY, "--url", shared.node.url]
-    with errors.open("w") as log:
-        child = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
-    lines: queue.Queue[str] = queue.Queue()
-    assert child.stdout is not None
-    reader = threading.Thread(target=lambda stdout: [lines.put(line) for line in stdout], args=(child.stdout,))
-    reader.start()
-    gateway = Gateway(child, lines, "", "", number, grant, {}, metrics, errors, profile)
-    try:
-        started = gateway.next()
-        gateway.url = started["url"]
-        assert started["credentials"] == str(credentials)
-        buckets = {}
-        while number not in buckets:
-            bucket = gateway.next()
-            buckets[bucket["dataset"]] = bucket["bucket"]
-            assert bucket["owner"] == shared.owner
-        gateway.bucket = buckets[number]
-        assert started["profile"] == str(profile)
-        assert {os.stat(path).st_mode & 0o777 for path in (credentials, profile)} == {0o600}
-        parsed = configparser.ConfigParser()
-        parsed.read(credentials)
-        gateway.secrets = dict(parsed["isthmus"])
-        assert gateway.secrets["aws_access_key_id"] == started["accessKey"]
+    with running(shared, folder, number) as gateway:
+        gateway.grant = grant
         yield gateway
-    finally:
-        child.kill()
-        child.wait()
-        reader.join()
-        child.stdout.close()
 
 
 def test_an_s3_client_lists_what_was_granted_and_nothing_else(gateway: Gateway) -> None:
@@ -268,6 +169,30 @@ def test_polars_reads_over_its_own_s3_client(gateway: Gateway, content: pyarrow.
     lazy = polars.scan_parquet(f"s3://{gateway.bucket}/tables/2025/*.parquet", storage_options=options)
     read = lazy.select("column3").collect()
     assert read["column3"].to_list()[: content.num_rows] == content["column3"].to_pylist()
+
+
+def test_a_compressed_object_is_read_as_it_was(gateway: Gateway, shared: Shared, tmp_path: Path) -> None:
+    lines = b"".join(b'{"number":%d,"state":"passed"}\n' % number for number in range(150_000))
+    (tmp_path / "lines.ndjson").write_bytes(lines)
+    store = tmp_path / "store"
+    store.mkdir()
+    number = str(gateway.number)
+    shared.node.isthmus("dataset", "locate", number, store.as_uri(), "--finalized", key=SCHOOL)
+    options = ("--dataset", number, "--leaf", "8", "--public-name", "--compress", "--finalized")
+    shared.node.isthmus("store", str(tmp_path / "lines.ndjson"), *options, key=SCHOOL)
+    assert sum(file.stat().st_size for file in store.iterdir()) < len(lines) / 4
+    # The length that is shown is that of what is read.
+    path = f"/{shared.owner}/{gateway.number}/lines.ndjson"
+    status, headers, body = gateway.get(path, "HEAD")
+    assert (status, headers["content-length"], body) == (200, str(len(lines)), b"")
+    assert gateway.s3().get_file_info(f"{gateway.bucket}/lines.ndjson").size == len(lines)
+    files = fsspec.filesystem("isthmus", client=shared.connect())
+    url = f"isthmus://{shared.owner}/{gateway.number}/lines.ndjson"
+    assert files.size(url) == len(lines)
+    assert gateway.get(path)[::2] == (200, lines)
+    for start, end in [(0, 10), (2**20 - 1, 2**20 + 1), (3_000_000, 4_200_000), (len(lines) - 3, len(lines))]:
+        assert gateway.get(path, Range=f"bytes={start}-{end - 1}")[::2] == (206, lines[start:end])
+        assert files.cat_file(url, start, end) == lines[start:end]
 
 
 def test_a_revoked_reader_is_told_so_in_the_middle(gateway: Gateway, shared: Shared) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 
 import io
 import random
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import fsspec
 import isthmus
 import pytest
-from conftest import MARKS, SCHOOL, Shared
+from conftest import COMPANY, MARKS, SCHOOL, Shared
+from node import free_port
 
 pandas = pytest.importorskip("pandas")
 pyarrow = pytest.importorskip("pyarrow")
@@ -78,12 +83,90 @@ def test_pandas_reads_a_csv_and_a_table(
     assert pandas.read_parquet(url).equals(content.to_pandas())
 
 
-def test_pandas_shows_the_chains_sentence(shared: Shared, stored: bytes, client: isthmus.Client) -> None:
+def read(tool: str, url: str, **options: Any) -> pyarrow.Table:
+    """Reads a whole table with a tool, which is skipped if it is not installed."""
+    module = pytest.importorskip(tool)
+    import isthmus.tools
+
+    if tool == "pandas":
+        return pyarrow.Table.from_pandas(module.read_parquet(url, storage_options=options), preserve_index=False)
+    if tool == "pyarrow":
+        return isthmus.tools.dataset(url, **options).to_table()
+    if tool == "polars":
+        return isthmus.tools.scan(url, **options).collect().to_arrow()
+    with module.connect() as connection:
+        isthmus.tools.connect_duckdb(connection, **options)
+        return connection.sql(f"SELECT * FROM '{url}'").to_arrow_table()
+
+
+TOOLS = pytest.mark.parametrize("tool", ["pandas", "pyarrow", "polars", "duckdb"])
+
+
+@TOOLS
+def test_a_whole_table_is_equal(tool: str, url: str, content: pyarrow.Table, client: isthmus.Client) -> None:
+    assert read(tool, url, client=client).equals(content)
+
+
+#: Why a table cannot be read: Python's kind of the error, and its sentence. The last one takes a while to become true.
+REFUSALS = {
+    "out of range": (PermissionError, "outside the range of the caller's grant"),
+    "unreachable": (ConnectionError, "no node answers at ws://127.0.0.1"),
+    "revoked": (PermissionError, "the caller's grant was revoked"),
+    "expired": (PermissionError, "the caller's grant has expired"),
+}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Tables whose grants end."""
+
+    urls: dict[str, str]
+    #: When the grant on the last one expires.
+    until: datetime
+
+
+@pytest.fixture(scope="module")
+def ended(shared: Shared, stored: bytes, content: pyarrow.Table, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    school, reader = shared.connect(SCHOOL), shared.connect().account
+    folder = tmp_path_factory.mktemp("ended")
+    numbers = {}
+    for name in ("revoked", "expired"):
+        numbers[name] = school.create_dataset(name).number
+        shared.store(folder, f"{name}.parquet", as_parquet(content.slice(0, 100)), leaf=0, dataset=numbers[name])
+    until = datetime.now(timezone.utc) + timedelta(seconds=10)
+    school.authorize(to=reader, leaves=0, dataset=numbers["expired"], until=until)
+    school.revoke(school.authorize(to=reader, leaves=0, dataset=numbers["revoked"]))
+    urls = {name: f"isthmus://{shared.owner}/{number}/{name}.parquet" for name, number in numbers.items()}
+    return Ended(urls | {"out of range": f"isthmus://{shared.owner}/tables/late.parquet"}, until)
+
+
+@TOOLS
+@pytest.mark.parametrize("why", REFUSALS)
+def test_each_tool_shows_the_chains_sentence(tool: str, why: str, shared: Shared, ended: Ended) -> None:
+    kind, sentence = REFUSALS[why]
+    options: dict[str, Any] = {"client": shared.connect()}
+    if why == "unreachable":
+        options = {"node": f"ws://127.0.0.1:{free_port()}", "key": COMPANY}
+    if why == "expired":
+        left = ended.until + timedelta(seconds=1) - datetime.now(timezone.utc)
+        if left > timedelta(0):
+            time.sleep(left.total_seconds())
+            # The next block has a time after that.
+            shared.node.isthmus("transfer", shared.owner, "1", key="//Alice")
+    url = ended.urls.get(why, ended.urls["revoked"])
+    if tool == "duckdb" and why != "unreachable":
+        # It has errors of its own, which show the kind and the sentence at the end.
+        kind, sentence = pytest.importorskip(tool).Error, rf"{kind.__name__}: .*{sentence}"
+    with pytest.raises(kind, match=sentence):
+        read(tool, url, **options)
+
+
+def test_pandas_says_what_is_not_there(shared: Shared, stored: bytes, client: isthmus.Client) -> None:
     options = {"client": client}
-    with pytest.raises(PermissionError, match="outside the range"):
-        pandas.read_parquet(f"isthmus://{shared.owner}/tables/late.parquet", storage_options=options)
     with pytest.raises(FileNotFoundError, match="no record or file nothing.csv in dataset 0"):
         pandas.read_csv(f"isthmus://{shared.owner}/0/nothing.csv", storage_options=options)
+    with pytest.raises(ValueError, match="the storage option `node`"):
+        pandas.read_csv(f"isthmus://{shared.owner}/0/marks.csv", storage_options={"url": shared.node.url})
     with pytest.raises(ValueError, match="the passphrase is no storage option"):
         pandas.read_csv(f"isthmus://{shared.owner}/0/marks.csv", storage_options={"passphrase": "three plain words"})
 

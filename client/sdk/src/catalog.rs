@@ -19,6 +19,7 @@ use crate::{
 	fetch_file::is_packed_folder,
 	leaves::{LeafQuery, Leaves, LeavesError},
 	names::Names,
+	object::is_compressed,
 	proven::Proven,
 	reading::Reading,
 	text::{key_name, parse_key},
@@ -188,7 +189,8 @@ impl Client {
 			}
 			.into());
 		}
-		if asking.id() == owner && matches!(record.payload, Payload::Object { .. }) {
+		let is_object = matches!(record.payload, Payload::Object { .. });
+		if asking.id() == owner && is_object && !is_compressed(&record) {
 			let reading = Reading::open(self, asking, owner, key).await?;
 			if is_packed_folder(&reading).await? {
 				return Err(LeavesError::PackedFolder { name }.into());

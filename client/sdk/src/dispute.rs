@@ -6,7 +6,6 @@ use crate::{
 	call::Call,
 	client::Client,
 	error::Error,
-	manifest::content_hash,
 	own_secret::to_fetch,
 	proven::Proven,
 	query,
@@ -173,11 +172,7 @@ async fn shown(client: &Client, record: &Record) -> Result<Vec<u8>, Error> {
 		Payload::Chunks { manifest, .. } => (manifest, "the record's manifest"),
 		Payload::Object { .. } => return Ok(Vec::new()),
 	};
-	let bytes = query::content(client, &hash.0).await?;
-	match content_hash(&bytes) == hash.0 {
-		true => Ok(bytes),
-		false => Err(Error::WrongContent(what.into())),
-	}
+	query::checked_content(client, &hash.0, what).await
 }
 
 /// Returns whether a record's header commits to a leaf's key, as the chain decides it.

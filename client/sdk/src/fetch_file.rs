@@ -70,6 +70,19 @@ pub enum FetchError {
 	/// A file's record does not have the length in the folder's list.
 	#[error("the length of {0} differs from the one in the folder's list")]
 	WrongLength(String),
+	/// A file of a folder is in a record that is compressed. No program stores folders so: few bytes could become very many.
+	#[error("{0} is in a compressed record, which a folder's files are not")]
+	CompressedFile(String),
+	/// The record is compressed, and there is no space for its value.
+	#[error("{} does not fit: the value has {length} more bytes, and {free} are free", path.display())]
+	NoSpace {
+		/// The file to be written.
+		path: PathBuf,
+		/// How many bytes of the value are missing there.
+		length: u64,
+		/// How many bytes are free.
+		free: u64,
+	},
 	/// The files of a folder share bytes, and there is no space for all the copies.
 	#[error("the folder is mostly copies and does not fit: {fetched} bytes would become {length}, and {free} are free")]
 	TooManyCopies {
@@ -129,7 +142,8 @@ impl FetchError {
 			| Self::NotAFile(_)
 			| Self::NotAFolder(_)
 			| Self::NotListed(_)
-			| Self::WrongLength(_) => true,
+			| Self::WrongLength(_)
+			| Self::CompressedFile(_) => true,
 			Self::Io { source, .. } => is_of_name(source),
 			Self::File { source, .. } | Self::Client(source) => is_of_record(source),
 			_ => false,
@@ -209,6 +223,7 @@ fn is_of_record(error: &Error) -> bool {
 		);
 	}
 	match error {
+		Error::Object(ReadError::Compressed(_)) => true,
 		Error::Object(_) => left(error).iter().any(|left| left.failure.is_of_object()),
 		Error::Io(error) => is_of_name(error),
 		Error::WrongContent(_)
@@ -366,6 +381,11 @@ impl<'a> FetchFile<'a> {
 		file.set_len(intact.bytes)
 			.and_then(|()| file.seek(SeekFrom::Start(intact.bytes)))
 			.map_err(FetchError::io(path))?;
+		if self.reading.is_compressed() {
+			// A few bytes may become very many.
+			let length = self.reading.length().saturating_sub(intact.bytes);
+			check_space(output, length, free_space(on_disk::folder(path)))?;
+		}
 		self.reading.run(file, intact.chunks, progress).await?;
 		if let Some(expected) = self.hash {
 			file.rewind().map_err(FetchError::io(path))?;
@@ -390,6 +410,30 @@ impl<'a> FetchFile<'a> {
 		})?;
 		on_disk::sync_name(output).map_err(FetchError::io(output))
 	}
+}
+
+/// Checks that bytes fit into the free space, if the system says how much that is.
+fn check_space(output: &Path, length: u64, free: Option<u64>) -> Result<(), FetchError> {
+	match free.filter(|free| length > *free) {
+		None => Ok(()),
+		Some(free) => Err(FetchError::NoSpace {
+			path: output.to_owned(),
+			length,
+			free,
+		}),
+	}
+}
+
+/// Returns how many bytes this user may still write in a folder; `None` if the system does not say.
+#[cfg(unix)]
+pub(crate) fn free_space(folder: &Path) -> Option<u64> {
+	let system = rustix::fs::statvfs(folder).ok()?;
+	Some(system.f_bavail.saturating_mul(system.f_frsize))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn free_space(_: &Path) -> Option<u64> {
+	None
 }
 
 /// Opens and locks the part, so that no other program writes to it. Calls `unlocked` if it cannot be locked.
@@ -436,14 +480,14 @@ pub async fn is_folder(reading: &Reading) -> Result<bool, Error> {
 	Ok(bytes.starts_with(folder::LABEL))
 }
 
-/// Returns whether a record is the list of a packed folder. Fetches at most a MiB of it.
+/// Returns whether a record is the list of a packed folder, which is not compressed. Fetches at most a MiB of it.
 ///
 /// # Errors
 ///
 /// Returns the errors of [`Reading::read_range`].
 pub async fn is_packed_folder(reading: &Reading) -> Result<bool, Error> {
 	let is_object = matches!(reading.answer().payload, Payload::Object { .. });
-	if !is_object || reading.length() > folder::MAX_LENGTH as u64 {
+	if !is_object || reading.is_compressed() || reading.length() > folder::MAX_LENGTH as u64 {
 		return Ok(false);
 	}
 	let label = folder::packed::LABEL;
@@ -548,6 +592,18 @@ mod tests {
 		fs::set_permissions(&part, fs::Permissions::from_mode(0o666)).unwrap();
 		open(&part, false).unwrap();
 		assert_eq!(mode(), 0o600);
+	}
+
+	#[test]
+	fn a_compressed_value_needs_space() {
+		let out = Path::new("out");
+		check_space(out, 9, Some(9)).unwrap();
+		check_space(out, u64::MAX, None).unwrap();
+		let refused = check_space(out, 9, Some(8)).unwrap_err().to_string();
+		assert_eq!(
+			refused,
+			"out does not fit: the value has 9 more bytes, and 8 are free"
+		);
 	}
 
 	#[test]

@@ -8,14 +8,14 @@ pub(crate) mod place;
 use crate::{
 	account::Identity,
 	client::Client,
-	fetch_file::{FetchError, FetchFile},
+	fetch_file::{is_folder, is_packed_folder, FetchError, FetchFile},
 	folder::{self, packed},
 	progress::Progress,
 	reading::Reading,
-	types::AccountId,
+	types::{AccountId, RecordKey},
 };
 use failures::Failures;
-use packed_files::{is_denied, Fetch};
+use packed_files::{is_denied, open_file, Fetch};
 pub use place::FetchedFolder;
 use place::{is_missing, place};
 use std::{
@@ -23,6 +23,16 @@ use std::{
 	io::{ErrorKind, Write},
 	path::{Path, PathBuf},
 };
+
+/// A file of a stored folder, or an empty folder in it, and where its bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+	/// The file. Its key is that of the record with its bytes. An empty file of a packed folder is in no pack, and so a part of
+	/// the list.
+	pub file: folder::File,
+	/// Where it begins in its record, if the folder is packed; else the record is the file.
+	pub offset: Option<u64>,
+}
 
 /// A folder's list.
 enum Listing {
@@ -70,6 +80,27 @@ impl Listing {
 		}
 	}
 
+	/// Returns the files, and the empty folders. `list` is the key of the list's record.
+	fn listed(self, list: RecordKey) -> Vec<Listed> {
+		match self {
+			Self::Records(files) => {
+				let record = |file| Listed { file, offset: None };
+				files.into_iter().map(record).collect()
+			}
+			Self::Packed(packed) => {
+				let part = |packed: packed::Packed| {
+					let mut file = packed.file;
+					if file.length == 0 && !file.folder {
+						file.key = list;
+					}
+					let offset = Some(packed.offset);
+					Listed { file, offset }
+				};
+				packed.files.into_iter().map(part).collect()
+			}
+		}
+	}
+
 	/// Returns whether a path is that of a folder: an empty one, or one with files.
 	fn has_folder(&self, path: &str) -> bool {
 		let path = path.trim_end_matches('/');
@@ -100,6 +131,21 @@ pub async fn list_files(
 		Listing::Records(files) => files,
 		Listing::Packed(list) => list.files.into_iter().map(|packed| packed.file).collect(),
 	})
+}
+
+/// Returns the files of a folder, packed or not, and where their bytes are, so that parts of them can be read; `None` if the
+/// record is not a folder. Of an object that is not one, at most a MiB is fetched.
+///
+/// # Errors
+///
+/// Returns [`FetchError::List`] if the list is damaged, and the errors of [`Reading::run`].
+pub async fn listed(record: &Reading) -> Result<Option<Vec<Listed>>, FetchError> {
+	let is_short = record.length() <= folder::MAX_LENGTH as u64;
+	if !is_short || !(is_folder(record).await? || is_packed_folder(record).await?) {
+		return Ok(None);
+	}
+	let listing = Listing::read(record, &mut ()).await?;
+	Ok(Some(listing.listed(record.key())))
 }
 
 /// Fetches a folder's list. Returns one of its files, and where that begins in its record.
@@ -247,9 +293,7 @@ async fn fetch_record(
 	differs: bool,
 	progress: &mut impl Progress,
 ) -> Result<(), FetchError> {
-	let reading = Reading::open(client, reader, owner, file.key)
-		.await
-		.map_err(FetchError::of_file(&file.path))?;
+	let reading = open_file((client, reader, owner), file).await?;
 	if reading.length() != file.length {
 		return Err(FetchError::WrongLength(file.path.clone()));
 	}
@@ -273,6 +317,45 @@ mod tests {
 		assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 		let gone = check_writable(&folder.path().join("gone")).unwrap_err();
 		assert!(matches!(gone, FetchError::Io { path, .. } if path.ends_with("gone")));
+	}
+
+	#[test]
+	fn an_empty_file_of_a_packed_folder_is_a_part_of_the_list() {
+		let file = |path: &str, length: u64, key: [u8; 32]| folder::File {
+			folder: false,
+			length,
+			key: key.into(),
+			..folder::File::empty_folder(path.into())
+		};
+		let packed = |file: folder::File, offset| packed::Packed {
+			file,
+			pack: 0,
+			offset,
+		};
+		let empty_folder = folder::File::empty_folder("c".into());
+		let files = vec![
+			packed(file("a", 4, [1; 32]), 7),
+			packed(file("b", 0, [0; 32]), 0),
+			packed(empty_folder.clone(), 0),
+		];
+		let packs = Vec::new();
+		let listing = Listing::Packed(packed::List { packs, files });
+		let part = |file, offset| Listed {
+			file,
+			offset: Some(offset),
+		};
+		let expected = [
+			part(file("a", 4, [1; 32]), 7),
+			part(file("b", 0, [9; 32]), 0),
+			part(empty_folder, 0),
+		];
+		assert_eq!(listing.listed([9; 32].into()), expected);
+		let records = Listing::Records(vec![file("a", 4, [1; 32])]);
+		let record = Listed {
+			file: file("a", 4, [1; 32]),
+			offset: None,
+		};
+		assert_eq!(records.listed([9; 32].into()), [record]);
 	}
 
 	#[test]

@@ -92,27 +92,14 @@ impl Manifest {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use isthmus_envelope::{Encryptor, EpochId, MasterSecret, RecordContext};
+	use crate::example::{leaf_key, RECORD};
+	use isthmus_envelope::Encryptor;
 
 	fn manifest(name: Option<&[u8; 32]>) -> Manifest {
-		let id = EpochId {
-			genesis: [1; 32],
-			owner: [2; 32],
-			dataset: 0,
-			epoch: 0,
-		};
-		let context = RecordContext {
-			genesis: [1; 32],
-			owner: [2; 32],
-			key: [3; 32],
-			version: 0,
-		};
-		let leaf = MasterSecret::from_bytes([7; 32])
-			.epoch_root(&id)
-			.leaf_key(0);
+		let leaf = leaf_key(0);
 		let encryptor = match name {
-			Some(name) => Encryptor::named(&leaf, &context, name, 16, 40),
-			None => Encryptor::new(&leaf, &context, 16, 40),
+			Some(name) => Encryptor::named(&leaf, &RECORD, name, 16, 40),
+			None => Encryptor::new(&leaf, &RECORD, 16, 40),
 		};
 		Manifest {
 			header: encryptor.unwrap().header().clone(),

@@ -11,7 +11,6 @@ use crate::{
 	account::Identity,
 	client::Client,
 	error::Error,
-	manifest::content_hash,
 	query,
 	reading::{context, fetch_manifest, name_in, Reading},
 	sharing,
@@ -276,10 +275,7 @@ pub(crate) async fn header_of(
 		Payload::Value {
 			content_hash: hash, ..
 		} => {
-			let stored = query::content(client, &hash.0).await?;
-			if content_hash(&stored) != hash.0 {
-				return Err(Error::WrongContent("the record's value".into()));
-			}
+			let stored = query::checked_content(client, &hash.0, "the record's value").await?;
 			Ok(Header::read(&stored).ok())
 		}
 		Payload::Chunks { manifest, .. } => match fetch_manifest(client, key, &manifest.0).await {

@@ -4,7 +4,6 @@
 
 use crate::claim::Claim;
 use serde::{Deserialize, Serialize};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How many seconds a node may take to count an accepted transaction when it computes the account's next
 /// nonce.
@@ -145,12 +144,6 @@ impl Notes {
 		self.all
 			.retain(|note| note.genesis != genesis || note.nonce < nonce);
 	}
-}
-
-/// Returns the time, in seconds since 1970.
-pub(crate) fn now() -> u64 {
-	let since = SystemTime::now().duration_since(UNIX_EPOCH);
-	since.map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! Objects of records: their entries on the chain, and the locations where their owner keeps them.
 
 use crate::{client::Client, error::Error, types::*};
+use isthmus_envelope::{Form, ObjectHeader};
 use isthmus_objects::{Failure, Left, Location, LocationError};
 
 /// The locations of a dataset that this program can use, and those that it cannot.
@@ -95,6 +96,17 @@ pub(crate) fn of_entry(key: RecordKey, object: &Object) -> Result<isthmus_object
 		key,
 		reason: "its header is not that of an object of this length",
 	})
+}
+
+/// Returns whether a record is an object whose value is compressed, by what the chain has of it. A folder's list never is.
+pub(crate) fn is_compressed(record: &Record) -> bool {
+	match &record.payload {
+		Payload::Object { object, .. } => {
+			let header = ObjectHeader::read(&object.header);
+			header.is_ok_and(|header| header.form() == Form::Compressed)
+		}
+		Payload::Value { .. } | Payload::Chunks { .. } => false,
+	}
 }
 
 /// Returns the object of a record, as finalized; `None` if there is no such record, or its bytes are on the chain.

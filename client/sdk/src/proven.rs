@@ -465,7 +465,8 @@ fn is_just_behind(error: &Error) -> bool {
 /// Returns the age of the newest finalized block, if it is old. Blocks of development chains come only when there are
 /// transactions.
 fn old(finality: &Finality) -> Option<Duration> {
-	let date = SystemTime::UNIX_EPOCH + Duration::from_secs(finality.timestamp()?);
+	let date = Duration::from_secs(finality.timestamp()?);
+	let date = SystemTime::UNIX_EPOCH.checked_add(date)?;
 	let age = SystemTime::now().duration_since(date).ok()?;
 	(age > OLD && !finality.is_development()).then_some(age)
 }

@@ -6,6 +6,7 @@ use crate::{
 	account::Account,
 	client::Client,
 	error::Error,
+	manifest::content_hash,
 	text::{bytes_from_hex, to_hex},
 	types::*,
 };
@@ -81,6 +82,19 @@ impl ChunkQuery<'_> {
 			.map(|chunk| STANDARD.decode(chunk))
 			.collect::<Result<_, _>>()
 			.map_err(|_| Error::Incompatible("a chunk is not in base64".into()))
+	}
+}
+
+/// Requests bytes from a node by their BLAKE2b-256 hash, and checks them. `what` names them in the error.
+pub(crate) async fn checked_content(
+	client: &Client,
+	hash: &[u8; 32],
+	what: &'static str,
+) -> Result<Vec<u8>, Error> {
+	let bytes = content(client, hash).await?;
+	match content_hash(&bytes) == *hash {
+		true => Ok(bytes),
+		false => Err(Error::WrongContent(what.into())),
 	}
 }
 

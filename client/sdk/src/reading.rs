@@ -22,9 +22,9 @@ use crate::{
 };
 use futures::{stream, StreamExt, TryStreamExt};
 use isthmus_envelope::{
-	decrypt_value, object::CHUNK, Decryptor, Header, LeafKey, RecordContext, RecordError, Resumed,
+	decrypt_value, Decryptor, Header, LeafKey, RecordContext, RecordError, Resumed,
 };
-use isthmus_objects::{Left, ReadError, Reader};
+use isthmus_objects::{Left, ReadError, Reader, ValueReader};
 use std::{
 	io::{Read, Write},
 	ops::Range,
@@ -71,7 +71,7 @@ enum Body {
 	Chunks(Manifest),
 	/// A value outside the chain.
 	Object {
-		reader: Reader,
+		reader: ValueReader,
 		/// The locations that this program cannot use.
 		unusable: Vec<Left>,
 	},
@@ -87,14 +87,14 @@ pub struct Intact {
 }
 
 impl Reading {
-	/// Queries a record and opens its keys. Fetches the manifest of a large value, or all of a small one. Goes on
-	/// if the connection is lost for a short time.
+	/// Queries a record and opens its keys. Fetches the manifest of a large value, or all of a small one, or the table of a
+	/// compressed object. Goes on if the connection is lost for a short time.
 	///
 	/// # Errors
 	///
 	/// Returns [`Error::Query`] if the reader may not read the record, [`Error::Unproven`] if the node's proofs
-	/// are wrong, [`Error::Grant`] if none of the reader's key pairs opens a grant, and [`Error::WrongContent`] if the bytes from the node do not have the hash on
-	/// the chain.
+	/// are wrong, [`Error::Grant`] if none of the reader's key pairs opens a grant, [`Error::WrongContent`] if the bytes from
+	/// the node do not have the hash on the chain, and [`Error::Object`] if the table of a compressed object cannot be read.
 	pub async fn open(
 		client: &Client,
 		reader: &Identity,
@@ -162,10 +162,7 @@ impl Reading {
 			Payload::Value {
 				content_hash: hash, ..
 			} => {
-				let stored = query::content(client, &hash.0).await?;
-				if content_hash(&stored) != hash.0 {
-					return Err(Error::WrongContent("the record's value".into()));
-				}
+				let stored = query::checked_content(client, &hash.0, "the record's value").await?;
 				let name = name_in(&leaf, &context, Header::read(&stored)?)?;
 				(name, Body::Whole(decrypt_value(&leaf, &context, &stored)?))
 			}
@@ -184,7 +181,10 @@ impl Reading {
 					.map(|url| String::from_utf8_lossy(url));
 				let Locations { usable, unusable } = Locations::open(urls);
 				let object = object::of_entry(key, object)?;
-				let reader = Reader::new(&leaf, &context, object, usable)?;
+				let opened = async {
+					ValueReader::open(Reader::new(&leaf, &context, object, usable)?).await
+				};
+				let reader = opened.await.map_err(|error| also_left(error, &unusable))?;
 				// The chain has an object's header, which has no room for a name.
 				(None, Body::Object { reader, unusable })
 			}
@@ -252,13 +252,17 @@ impl Reading {
 		}
 	}
 
+	/// Returns whether the value is compressed where it is stored: only an object can be.
+	pub fn is_compressed(&self) -> bool {
+		match &self.body {
+			Body::Whole(_) | Body::Chunks(_) => false,
+			Body::Object { reader, .. } => reader.is_compressed(),
+		}
+	}
+
 	/// Returns the hash on the chain: that of a small value, of a large value's manifest, or of an object.
 	pub fn content_hash(&self) -> [u8; 32] {
-		match &self.answer.payload {
-			Payload::Value { content_hash, .. } => content_hash.0,
-			Payload::Chunks { manifest, .. } => manifest.0,
-			Payload::Object { object, .. } => object.root.0,
-		}
+		stored_hash(&self.answer.payload)
 	}
 
 	/// Returns the locations of the object that were left for another one so far, and why; none if the record's bytes are
@@ -272,9 +276,9 @@ impl Reading {
 
 	/// Names all locations if none has the object.
 	fn of_object<T>(&self, read: Result<T, ReadError>) -> Result<T, Error> {
-		Ok(read.map_err(|error| match error {
-			ReadError::NoneLeft(_) => ReadError::NoneLeft(self.left()),
-			error => error,
+		Ok(read.map_err(|error| match &self.body {
+			Body::Object { unusable, .. } => also_left(error, unusable),
+			Body::Whole(_) | Body::Chunks(_) => error,
 		})?)
 	}
 
@@ -297,7 +301,7 @@ impl Reading {
 				let length = self.length();
 				let mut tell = |done| progress.at(Stage::Checking, done, length);
 				intact.chunks = self.of_object(reader.intact(fetched, &mut tell).await)?;
-				intact.bytes = length.min(u64::from(intact.chunks) * CHUNK as u64);
+				intact.bytes = length.min(u64::from(intact.chunks) * reader.chunk_size());
 				return Ok(intact);
 			}
 		};
@@ -419,13 +423,13 @@ impl Reading {
 		Ok(bytes)
 	}
 
-	/// Returns how many bytes of the value are fetched together, from a multiple of this number on: a chunk, or all of a
-	/// value that was stored in one transaction.
+	/// Returns how many bytes of the value are fetched together, from a multiple of this number on: a chunk, a compressed frame,
+	/// or all of a value that was stored in one transaction.
 	pub fn chunk_size(&self) -> u64 {
 		match &self.body {
 			Body::Whole(value) => value.len() as u64,
 			Body::Chunks(manifest) => manifest.header.chunk_size().into(),
-			Body::Object { .. } => CHUNK as u64,
+			Body::Object { reader, .. } => reader.chunk_size(),
 		}
 	}
 
@@ -580,6 +584,14 @@ impl std::fmt::Debug for Reading {
 	}
 }
 
+/// Adds the locations that this program cannot use to those that do not have an object.
+fn also_left(error: ReadError, unusable: &[Left]) -> ReadError {
+	match error {
+		ReadError::NoneLeft(left) => ReadError::NoneLeft([unusable, &left].concat()),
+		error => error,
+	}
+}
+
 /// Returns the name that a record contains, if any.
 pub(crate) fn name_in(
 	leaf: &LeafKey,
@@ -595,6 +607,15 @@ fn part(piece: &[u8], start: u64, from: u64, to: u64) -> &[u8] {
 	// A piece is in memory, so its places fit.
 	let within = |at: u64| at.saturating_sub(start).min(piece.len() as u64) as usize;
 	piece.get(within(from)..within(to)).unwrap_or_default()
+}
+
+/// Returns the hash that the chain has of what is stored: of a small value, of a large value's manifest, or of an object.
+pub fn stored_hash(payload: &Payload) -> [u8; 32] {
+	match payload {
+		Payload::Value { content_hash, .. } => content_hash.0,
+		Payload::Chunks { manifest, .. } => manifest.0,
+		Payload::Object { object, .. } => object.root.0,
+	}
 }
 
 /// Returns the place that a record's chunks are bound to.
@@ -618,10 +639,7 @@ pub(crate) async fn fetch_manifest(
 	key: RecordKey,
 	hash: &[u8; 32],
 ) -> Result<Manifest, Error> {
-	let bytes = query::content(client, hash).await?;
-	if content_hash(&bytes) != *hash {
-		return Err(Error::WrongContent("the record's manifest".into()));
-	}
+	let bytes = query::checked_content(client, hash, "the record's manifest").await?;
 	Manifest::read(&bytes).map_err(|reason| Error::Malformed { key, reason })
 }
 

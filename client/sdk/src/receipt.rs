@@ -7,25 +7,28 @@ use crate::{
 	proven::check_version, types::*, wait::Wait,
 };
 use codec::DecodeAll;
-use isthmus_light::{keep_until, needed, Finality, Hash, Header, Step, Steps};
+use isthmus_light::{keep_until, Finality, Hash, Header, Step, Steps};
 use isthmus_storage_proof::{periods, state::STORAGE_VERSION};
 use serde::Deserialize;
 use subxt::rpcs::rpc_params;
 
-pub use isthmus_light::{KeeperReceipt, Proved, ProvedKeeper, Receipt, ReceiptError};
+pub use isthmus_light::{
+	Content, EventProof, EventReceipt, KeeperEntry, KeeperProof, KeeperReceipt, PlacedEvent,
+	Proved, Receipt, ReceiptError,
+};
 
 /// The engine whose votes finalize blocks, as nodes name it.
 const GRANDPA: [u8; 4] = *b"FRNK";
 
 /// A block as `chain_getBlock` sends it, without its body.
 #[derive(Deserialize)]
-struct Signed {
-	block: Inner,
+struct SignedBlock {
+	block: WithHeader,
 	justifications: Option<Vec<([u8; 4], Vec<u8>)>>,
 }
 
 #[derive(Deserialize)]
-struct Inner {
+struct WithHeader {
 	header: Header,
 }
 
@@ -35,26 +38,25 @@ struct Inner {
 ///
 /// Returns [`Error::Receipt`] if the node's proofs are wrong, and [`Error::Incompatible`] if this program does not know
 /// the event's layout, so that a receipt of it could not be read.
-pub async fn receipt(client: &Client, event: &ProvenEvent) -> Result<Receipt, Error> {
+pub async fn receipt(client: &Client, event: &ProvenEvent) -> Result<EventReceipt, Error> {
 	if Event::from_bytes(&event.receipt.event).as_ref() != Some(&event.event) {
 		let unknown = "the event has a layout that this program does not know";
 		return Err(Error::Incompatible(unknown.into()));
 	}
-	let malformed = || Error::Receipt(ReceiptError::Malformed);
 	let number = event.block.number;
-	let own = Header::decode_all(&mut &event.header[..]).map_err(|_| malformed())?;
-	let (first, voters) = client.first_voters().await?;
-	let steps = steps(client, &first, &voters, number).await?;
-	let first = Header::decode_all(&mut &first[..]).map_err(|_| malformed())?;
-	let (steps, headers) = nearest(client, own, steps).await?;
+	let own = decode(&event.header)?;
+	let votes = votes(client, number).await?;
+	let (steps, headers) = nearest(client, own, votes.steps).await?;
 	let receipt = Receipt {
-		first,
-		voters,
+		first: votes.first,
+		voters: votes.voters,
 		steps,
-		headers,
-		index: event.index,
-		event: event.receipt.clone(),
-		path: event.path.iter().map(|sibling| sibling.0).collect(),
+		content: EventProof {
+			headers,
+			index: event.index,
+			event: event.receipt.clone(),
+			path: event.path.iter().map(|sibling| sibling.0).collect(),
+		},
 	};
 	let proved = receipt.clone().verify(Hash::from(client.genesis()))?;
 	match proved.header.hash().0 == event.block.hash.0 {
@@ -69,7 +71,7 @@ pub async fn receipt(client: &Client, event: &ProvenEvent) -> Result<Receipt, Er
 /// # Errors
 ///
 /// Returns [`Error::Receipt`] if the node's proofs are wrong, or if the account keeps no copy
-/// ([`ReceiptError::NoKeeper`]).
+/// ([`ReceiptError::NoKeeper`]), and the errors of [`kept`].
 pub async fn keeper_receipt(
 	client: &Client,
 	owner: &AccountId,
@@ -77,21 +79,21 @@ pub async fn keeper_receipt(
 	keeper: &AccountId,
 ) -> Result<KeeperReceipt, Error> {
 	let number = client.proven().await?.block().number;
-	let (first, voters) = client.first_voters().await?;
-	let steps = steps(client, &first, &voters, number).await?;
-	let first = Header::decode_all(&mut &first[..]).map_err(|_| ReceiptError::Malformed)?;
-	let head = steps.last().map_or(&first, |step| &step.header);
-	let keys = KeeperReceipt::keys(&owner.0, dataset, &keeper.0);
-	let parts = client.state_proof(&keys, head.hash().0.into()).await?;
-	let proof = needed(head.state_root, &parts, &keys).map_err(ReceiptError::from)?;
-	let receipt = KeeperReceipt {
+	let Votes {
 		first,
 		voters,
 		steps,
-		owner: owner.0,
-		dataset,
-		keeper: keeper.0,
-		proof,
+	} = votes(client, number).await?;
+	let head = steps.last().map_or(&first, |step| &step.header);
+	let keys = KeeperProof::keys(&owner.0, dataset, &keeper.0);
+	let parts = client.state_proof(&keys, head.hash().0.into()).await?;
+	let content = KeeperProof::new(head.state_root, owner.0, dataset, keeper.0, parts);
+	let content = content.map_err(ReceiptError::from)?;
+	let receipt = Receipt {
+		first,
+		voters,
+		steps,
+		content,
 	};
 	kept(&receipt.clone().verify(Hash::from(client.genesis()))?)?;
 	Ok(receipt)
@@ -103,12 +105,13 @@ pub async fn keeper_receipt(
 ///
 /// Returns [`Error::Unproven`] if this program does not know the version of the keepers' storage, and [`Error::Receipt`] if the
 /// entry is none of a keeper.
-pub fn kept(proved: &ProvedKeeper) -> Result<Kept, Error> {
-	check_version("keepers", Some(proved.version), STORAGE_VERSION)?;
-	let keeper = Keeper::decode_all(&mut &proved.entry[..]);
+pub fn kept(proved: &Proved<KeeperEntry>) -> Result<Kept, Error> {
+	let what = &proved.what;
+	check_version("keepers", Some(what.version), STORAGE_VERSION)?;
+	let keeper = Keeper::decode_all(&mut &what.entry[..]);
 	Ok(Kept {
-		dataset: proved.dataset,
-		account: proved.keeper.into(),
+		dataset: what.dataset,
+		account: what.keeper.into(),
 		keeper: keeper.map_err(|_| ReceiptError::Malformed)?,
 	})
 }
@@ -116,8 +119,8 @@ pub fn kept(proved: &ProvedKeeper) -> Result<Kept, Error> {
 /// Returns how many periods are over of those after the last one that a keeper's receipt [counts](Keeper::settled) as kept or
 /// missed. The chain counts a period that was missed only when the keeper proves, leaves or is reported. `None` if the receipt
 /// does not prove how long periods are.
-pub fn uncounted(proved: &ProvedKeeper, settled: u32) -> Option<u32> {
-	uncounted_at(proved.header.number, proved.period_length?, settled)
+pub fn uncounted(proved: &Proved<KeeperEntry>, settled: u32) -> Option<u32> {
+	uncounted_at(proved.header.number, proved.what.period_length?, settled)
 }
 
 /// Returns how many periods of a length are over at a block, after one that is counted.
@@ -126,8 +129,31 @@ fn uncounted_at(block: BlockNumber, length: u32, settled: u32) -> Option<u32> {
 	Some(period.saturating_sub(1).saturating_sub(settled))
 }
 
+/// What every receipt begins with.
+struct Votes {
+	first: Header,
+	voters: Vec<Vec<u8>>,
+	steps: Vec<Step>,
+}
+
 /// Returns the votes from the first block to the first block that is voted for and not before block `number`. Waits until
 /// there is one.
+async fn votes(client: &Client, number: BlockNumber) -> Result<Votes, Error> {
+	let (first, voters) = client.first_voters().await?;
+	let steps = steps(client, &first, &voters, number).await?;
+	Ok(Votes {
+		first: decode(&first)?,
+		voters,
+		steps,
+	})
+}
+
+/// Decodes a header that a node sent.
+fn decode(header: &[u8]) -> Result<Header, ReceiptError> {
+	Header::decode_all(&mut &*header).map_err(|_| ReceiptError::Malformed)
+}
+
+/// Does the same with a first block and its voters that are known.
 async fn steps(
 	client: &Client,
 	first: &[u8],
@@ -172,9 +198,10 @@ async fn nearest(
 	let mut headers = Vec::new();
 	for number in own.number..=last {
 		let hash = client.hash_at(number).await?;
-		let signed: Option<Signed> = client.request("chain_getBlock", rpc_params![hash]).await?;
-		let Signed {
-			block: Inner { header },
+		let signed: Option<SignedBlock> =
+			client.request("chain_getBlock", rpc_params![hash]).await?;
+		let SignedBlock {
+			block: WithHeader { header },
 			justifications,
 		} = signed.ok_or(Error::NoSuchBlock(number))?;
 		let votes = justifications.unwrap_or_default();

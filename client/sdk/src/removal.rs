@@ -6,6 +6,7 @@ use crate::{
 	client::Client,
 	error::Error,
 	folder::{self, packed},
+	object::is_compressed,
 	progress::Progress,
 	reading::Reading,
 	sharing::epoch_id,
@@ -56,6 +57,9 @@ impl Removal {
 		let Some(record) = complete(&best, owner.id(), key).await? else {
 			return Ok(alone);
 		};
+		if is_compressed(&record) {
+			return Ok(alone);
+		}
 		let reading = Reading::open(client, owner, owner.id(), key).await?;
 		if reading.length() > folder::MAX_LENGTH as u64 {
 			return Ok(alone);

@@ -191,15 +191,25 @@ async fn change(
 	let mut after = before.clone();
 	make(&mut after)?;
 	if after != before {
-		let none = || {
-			io::Error::other(
-				"the user has no home folder of its own to plan data frames in: set HOME",
-			)
-		};
-		let path = file_of(owner).ok_or_else(none)?;
+		let path = file_of(owner).ok_or_else(no_home)?;
 		write(&path, &after).map_err(|error| named(&path, error))?;
 	}
 	Ok(())
+}
+
+/// Checks that the user has a folder for the notes, without which no frame is planned.
+///
+/// # Errors
+///
+/// Returns [`Error::Io`] if not.
+pub(crate) fn check_home(owner: &AccountId) -> Result<(), Error> {
+	file_of(owner).map(drop).ok_or_else(no_home)
+}
+
+fn no_home() -> Error {
+	let words = "this user has no home folder of its own, and data frames are planned in $HOME/.local/state/isthmus: set HOME to a \
+		folder of this user that stays, the same for what plans, commits and aborts a frame";
+	io::Error::other(words).into()
 }
 
 /// Returns the error of a lock that has to be held and cannot be.

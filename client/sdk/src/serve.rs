@@ -20,6 +20,7 @@ use crate::{
 	account::Identity,
 	call::Call,
 	client::{Client, Depth},
+	clock::now,
 	error::Error,
 	outcome::Included,
 	proven::Proven,
@@ -34,7 +35,6 @@ use std::{
 	collections::HashSet,
 	future::{pending, Future},
 	pin::pin,
-	time::SystemTime,
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
@@ -467,10 +467,4 @@ impl<W: Watch> Server<'_, W> {
 /// Returns whether a scope covers a record's place.
 fn is_within(scope: &Scope, (dataset, epoch, leaf): &(DatasetId, Epoch, Leaf)) -> bool {
 	(scope.dataset, scope.epoch) == (*dataset, *epoch) && scope.covers(*leaf)
-}
-
-/// Returns the time in seconds since 1970.
-fn now() -> Seconds {
-	let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-	since.map_or(0, |since| since.as_secs())
 }

@@ -14,9 +14,10 @@
 use crate::{
 	claim::Claim,
 	client::Client,
+	clock::now,
 	error::Error,
 	lock,
-	note::{now, Note, Notes},
+	note::{Note, Notes},
 	text::{io_words, to_hex},
 	types::AccountId,
 	wait::Wait,

@@ -6,6 +6,7 @@
 //! chain stores the value's header, and encrypting with that header yields exactly the same chunks again.
 //! Their hashes are compared before anything is sent.
 
+mod abandoned;
 mod choice;
 mod chunks;
 mod given_up;
@@ -21,10 +22,13 @@ pub use kept::{keep, KeepError};
 pub use object::location_to_write;
 pub use stored::{Done, Stored};
 
+pub(crate) use abandoned::{forget_all, note_all, Abandoned};
 pub(crate) use choice::{free_place, free_place_by, next_leaf, NotFree};
 pub(crate) use chunks::read_whole;
 pub(crate) use interrupted::Interrupted;
-pub(crate) use object::{give_up_before, journal_of, lock_objects, objects_lock, own_locations};
+pub(crate) use object::{
+	give_up_before, give_up_unsent, journal_of, lock_objects, objects_lock, own_locations,
+};
 pub(crate) use place_note::{note, noted_place};
 pub(crate) use stored::complete;
 
@@ -82,6 +86,7 @@ pub struct Upload<'a> {
 	finalized: bool,
 	stamp: Option<&'a Stamp>,
 	name: Option<RecordKey>,
+	compressed: bool,
 }
 
 /// The part of an interrupted upload that is on the chain.
@@ -114,6 +119,7 @@ impl<'a> Upload<'a> {
 			finalized: false,
 			stamp: None,
 			name: None,
+			compressed: false,
 		}
 	}
 
@@ -153,6 +159,13 @@ impl<'a> Upload<'a> {
 			name: Some(name),
 			..self
 		}
+	}
+
+	/// Compresses the value, if it is stored [as an object](Self::run_object), where it helps: readers get the value as it was. The
+	/// object's length tells roughly how well it was compressed. So do not compress a value in which others could have chosen a
+	/// part, beside a secret.
+	pub fn compressed(self, compressed: bool) -> Self {
+		Self { compressed, ..self }
 	}
 
 	/// Resumes an upload even if its epoch is over, and goes on if it ends meanwhile. Readers revoked since then have the

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tells which standard streams were closed when a program started, as by `>&-` in a shell, or open the wrong way, as by
-//! `1< FILE`.
+//! Tells what a program's parent gave it: which standard streams were closed when it started, as by `>&-` in a shell, or open
+//! the wrong way, as by `1< FILE`, and whether the end of the terminal should end it ([`minds_hangup`]).
 //!
 //! Rust opens `/dev/null` in their place before `main`, for reading and writing. Many programs that start others do the
 //! same on purpose, such as Python with `DEVNULL`, and from then on nothing tells the two apart. So this crate looks when
@@ -26,6 +26,23 @@ impl Stream {
 	pub fn was_closed(self) -> bool {
 		loading::closed() & (1 << self as u8) != 0
 	}
+}
+
+/// Returns whether SIGHUP, as from a terminal that closes, should end this program: not if the program was started to ignore
+/// it, as by `nohup`. Returns `false` where that is not known, and leaves the signal to the system.
+pub fn minds_hangup() -> bool {
+	let status = std::fs::read_to_string("/proc/self/status");
+	status.is_ok_and(|status| ignored(&status).is_some_and(|signals| signals & HANGUP == 0))
+}
+
+/// The bit of SIGHUP in a set of signals.
+const HANGUP: u64 = 1;
+
+/// Returns the set of signals that a process ignores, from what Linux says of it.
+fn ignored(status: &str) -> Option<u64> {
+	let mut lines = status.lines();
+	let signals = lines.find_map(|line| line.strip_prefix("SigIgn:"))?;
+	u64::from_str_radix(signals.trim(), 16).ok()
 }
 
 #[cfg(target_os = "linux")]
@@ -84,6 +101,27 @@ mod tests {
 
 	/// Set for the process that is looked at: it ends with the closed streams as its exit code.
 	const LOOKED_AT: &str = "ISTHMUS_STREAMS_LOOKED_AT";
+
+	#[test]
+	fn a_program_that_nohup_started_does_not_mind_a_hangup() {
+		if env::var_os(LOOKED_AT).is_some() {
+			process::exit(i32::from(minds_hangup()));
+		}
+		for (before, expected) in [(":", i32::from(minds_hangup())), ("trap '' HUP", 0)] {
+			let name = "tests::a_program_that_nohup_started_does_not_mind_a_hangup";
+			let status = process::Command::new("sh")
+				.args(["-c", &format!("{before}; exec \"$0\" --exact {name}")])
+				.arg(env::current_exe().unwrap())
+				.env(LOOKED_AT, "1")
+				.status();
+			assert_eq!(status.unwrap().code(), Some(expected), "{before}");
+		}
+		assert_eq!(
+			ignored("Name:\tx\nSigIgn:\t0000000000001001\n"),
+			Some(0x1001)
+		);
+		assert_eq!(ignored("SigIgn:\tx\n"), None);
+	}
 
 	#[test]
 	fn a_closed_stream_is_told_from_dev_null() {

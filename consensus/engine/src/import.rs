@@ -118,7 +118,11 @@ impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
 			.is_better_than(&best)
 			&& chain.descends_from(header.parent_hash, info.finalized_hash)?;
 		block.fork_choice = Some(ForkChoiceStrategy::Custom(best));
-		Ok(())
+		// A block that is known already takes no place.
+		if chain.knows(header.hash)? {
+			return Ok(());
+		}
+		self.select_chain.make_room(header.number)
 	}
 }
 

@@ -94,6 +94,7 @@ mod parameters;
 mod peer_check;
 mod rate_limit;
 mod refusals;
+mod room;
 mod seal_memo;
 mod sealer;
 mod select_chain;

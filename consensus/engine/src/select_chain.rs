@@ -39,6 +39,11 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 		&self.chain
 	}
 
+	/// Returns the database whose leaves are selected.
+	pub(crate) fn backend(&self) -> &B {
+		&self.backend
+	}
+
 	/// Returns the best leaf that is `base` or descends from it, or `base` if there is none.
 	///
 	/// # Errors

@@ -32,6 +32,9 @@ const CATCHING_UP: BlockNumber = 5;
 /// Blocks that are not heavier than our best block are fetched if they are at most this many blocks below it:
 /// they may become uncles.
 const UNCLES_BELOW: BlockNumber = 7;
+/// How many blocks of one number are fetched although no chain that is heavier than ours has them. The database keeps 32
+/// blocks of a number, and those that make a chain the heaviest need places too.
+const MAX_BROTHERS: usize = 12;
 /// The maximum number of side chains that are fetched at once.
 const MAX_SIDE_LANES: usize = 16;
 /// The maximum number of blocks that GRANDPA waits for.
@@ -63,6 +66,8 @@ pub struct Machine<L: Ledger> {
 	held_below: BlockNumber,
 	/// Other chains whose blocks are needed: possible uncles, and blocks that GRANDPA waits for.
 	sides: Vec<Lane>,
+	/// How many blocks of a number were imported that are on no chain heavier than ours.
+	brothers: BTreeMap<BlockNumber, usize>,
 	bodies: Bodies<L::Peer, L::Block>,
 	failed: FailedBlocks,
 	/// The blocks that are being imported silently, and the last one that was.
@@ -97,6 +102,7 @@ impl<L: Ledger> Machine<L> {
 			main_version: 0,
 			held_below: 0,
 			sides: Vec::new(),
+			brothers: BTreeMap::new(),
 			bodies: Bodies::new(),
 			failed: FailedBlocks::new(),
 			silent: HashSet::new(),
@@ -373,9 +379,15 @@ impl<L: Ledger> Machine<L> {
 	fn lay_lanes(&mut self) {
 		let best = self.ledger.best();
 		let tips = self.weighed_tips();
+		// Below these numbers, only a heavier chain's blocks are fetched.
+		let lowest = best.number.saturating_sub(2 * UNCLES_BELOW);
+		self.brothers = self.brothers.split_off(&lowest);
+		let leads = |hash: &Hash, weight: L::Weight| {
+			weight > best.weight || (weight == best.weight && self.has_places(hash, 0))
+		};
 		let heaviest = tips
 			.iter()
-			.filter(|(_, weight, _)| *weight >= best.weight)
+			.filter(|(hash, weight, _)| leads(hash, *weight))
 			.max_by_key(|(hash, weight, _)| (*weight, self.main.tip() == Some(hash), *hash));
 		let is_longer = match heaviest {
 			Some((hash, _, _)) => self.main.lead_to(hash, &self.tree),
@@ -409,7 +421,11 @@ impl<L: Ledger> Machine<L> {
 			}
 		}
 		for (hash, _, number) in tips {
-			if is_uncle(hash, *number) && !self.wanted.contains(hash) {
+			if !is_uncle(hash, *number) || self.wanted.contains(hash) {
+				continue;
+			}
+			let chosen = needed.iter().filter(|(_, other)| other == number);
+			if self.has_places(hash, chosen.count()) {
 				needed.push((*hash, *number));
 			}
 		}
@@ -417,6 +433,15 @@ impl<L: Ledger> Machine<L> {
 		needed.truncate(MAX_SIDE_LANES);
 		let lanes = needed.iter().map(|(hash, _)| Lane::to(hash, &self.tree));
 		self.sides = lanes.collect();
+	}
+
+	/// Returns whether the blocks of a chain that is not heavier than ours may be fetched: few others of their numbers were,
+	/// and this number of others is about to be.
+	fn has_places(&self, tip: &Hash, chosen: usize) -> bool {
+		let imported = |number| self.brothers.get(number).copied().unwrap_or_default();
+		self.tree
+			.chain(tip)
+			.all(|(_, node)| imported(&node.number).saturating_add(chosen) < MAX_BROTHERS)
 	}
 
 	/// Returns whether a chain has a block whose import failed lately.

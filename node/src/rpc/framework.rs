@@ -34,6 +34,13 @@ use std::sync::Arc;
 /// How many transactions a connection may broadcast at a time.
 const MAX_BROADCASTS: usize = 16;
 
+/// How many blocks may wait for finality when a client begins to follow the chain (`chainHead_v1_follow`), instead of
+/// Substrate's 128. All of them are pinned at once. Substrate pins 512, and a subscription remembers 496 that are not final:
+/// the rest of them is for the last 16 final blocks, which are pinned too, and for forks.
+pub(crate) const MAX_LAG: usize = 464;
+/// How many messages may wait for a slow client: those about all blocks that are pinned, two for each.
+const MESSAGES: usize = 1024;
+
 /// What the methods need to respond.
 pub(crate) struct Deps<'a> {
 	pub(crate) client: Arc<FullClient>,
@@ -89,12 +96,12 @@ pub(crate) fn create(deps: Deps) -> Result<RpcModule<()>, RegisterMethodError> {
 	);
 	module.merge(broadcast.into_rpc())?;
 	module.merge(Transaction::new(client.clone(), pool, executor.clone(), metrics).into_rpc())?;
-	let head = ChainHead::new(
-		client.clone(),
-		backend.clone(),
-		executor.clone(),
-		ChainHeadConfig::default(),
-	);
+	let limits = ChainHeadConfig {
+		max_lagging_distance: MAX_LAG,
+		subscription_buffer_cap: MESSAGES,
+		..ChainHeadConfig::default()
+	};
+	let head = ChainHead::new(client.clone(), backend.clone(), executor.clone(), limits);
 	module.merge(head.into_rpc())?;
 	module.merge(ChainSpec::new(spec.name().into(), genesis, spec.properties()).into_rpc())?;
 	module.merge(Bitswap::new(client.clone(), sync).into_rpc())?;

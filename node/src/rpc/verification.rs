@@ -11,6 +11,7 @@
 use super::{
 	block::{BlockRef, Found},
 	error::Error,
+	gaps::Gaps,
 };
 use crate::{
 	client::FullClient,
@@ -158,6 +159,7 @@ pub struct Verifications {
 	sets: Arc<VerifierSets>,
 	executed: Arc<Executed>,
 	voter: SharedVoterState,
+	gaps: Gaps,
 }
 
 impl Verifications {
@@ -172,6 +174,7 @@ impl Verifications {
 			sets,
 			executed,
 			voter,
+			gaps: Gaps::default(),
 		}
 	}
 
@@ -212,13 +215,18 @@ impl Verifications {
 
 	/// Finds the first votes for a finalized block or a descendant.
 	fn signed(&self, number: BlockNumber, finalized: BlockNumber) -> Result<Known, Error> {
-		for above in number..=finalized.min(number.saturating_add(LOOK_AHEAD)) {
+		let last = finalized.min(number.saturating_add(LOOK_AHEAD));
+		let mut next = self.gaps.skip(number);
+		while next <= last {
+			let above = next;
 			let Some(hash) = self.client.hash(above)? else {
 				break;
 			};
 			let kept = self.client.justifications(hash)?;
 			let Some(votes) = kept.and_then(|kept| kept.into_justification(GRANDPA_ENGINE_ID))
 			else {
+				self.gaps.note(above, above.saturating_add(1));
+				next = self.gaps.skip(above.saturating_add(1));
 				continue;
 			};
 			let Some(set) = self.sets.of_finalized(above)? else {

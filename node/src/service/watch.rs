@@ -4,7 +4,7 @@
 //! once and then rarely, with what to do about it.
 
 use super::parts::Core;
-use crate::{pool::Limits, reminder::Reminder};
+use crate::{pool::Limits, reminder::Reminder, rpc::framework::MAX_LAG};
 use futures_timer::Delay;
 use isthmus_primitives::{params::ALLOWED_FUTURE_SECONDS, Block, BlockNumber, Hash};
 use polkadot_sdk::*;
@@ -16,7 +16,7 @@ use sc_transaction_pool_api::TransactionPool;
 use sp_core::{crypto::KeyTypeId, ed25519};
 use sp_keystore::KeystorePtr;
 use std::{
-	fmt,
+	fmt, fs, io,
 	mem::{discriminant, Discriminant},
 	path::{Path, PathBuf},
 	sync::Arc,
@@ -30,8 +30,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const ALONE_AFTER: Duration = Duration::from_secs(60);
 /// How long a syncing node may import nothing before that is worth a line.
 const STALLED_AFTER: Duration = Duration::from_secs(180);
-/// From this distance between the best and the finalized block on, nodes end the subscriptions of clients
-/// that follow the chain by `chainHead` (polkadot-api).
+/// From this distance between the best and the finalized block on, the node logs that no block is finalized.
 const FINALITY_LIMIT: BlockNumber = 128;
 /// The keystore's key type for vote keys, which are ed25519 keys.
 const VOTE_KEY: KeyTypeId = sp_consensus_grandpa::KEY_TYPE;
@@ -74,6 +73,8 @@ pub struct Look {
 pub enum VoteKeys {
 	/// None.
 	None,
+	/// The keystore cannot be read.
+	Unreadable,
 	/// Some, but none of them is a current verifier's.
 	Foreign,
 	/// That of a current verifier.
@@ -127,6 +128,8 @@ pub enum Wait {
 	},
 	/// A verifier's node has no key to vote with.
 	NoVoteKey,
+	/// A verifier's node cannot read its keystore.
+	UnreadableKeystore,
 	/// A verifier's node has a key, but not that of a verifier.
 	ForeignVoteKey,
 }
@@ -173,6 +176,7 @@ impl Look {
 		}
 		match self.votes {
 			Some(VoteKeys::None) => waits.push(Wait::NoVoteKey),
+			Some(VoteKeys::Unreadable) => waits.push(Wait::UnreadableKeystore),
 			Some(VoteKeys::Foreign) => waits.push(Wait::ForeignVoteKey),
 			Some(VoteKeys::Current) | None => {}
 		}
@@ -209,7 +213,7 @@ impl fmt::Display for Wait {
 				f,
 				"no block is finalized: {} blocks wait, from #{} to #{best}. A third of the verifiers or more do not vote; \
 				 bring their nodes back before 4096 blocks wait. Until then whatever waits for finality hangs, and clients \
-				 that follow the chain by chainHead (polkadot-api) are disconnected",
+				 that follow the chain by chainHead (polkadot-api) are disconnected when more than {MAX_LAG} blocks wait",
 				best - finalized,
 				finalized + 1,
 			),
@@ -248,6 +252,11 @@ impl fmt::Display for Wait {
 				f,
 				"`--validator` is given, but the keystore has no vote key, so this node does not vote: insert the key with \
 				 `key insert --key-type gran --scheme ed25519`, or make one with `author_rotateKeysWithOwner`"
+			),
+			Self::UnreadableKeystore => write!(
+				f,
+				"the keystore cannot be read, so this node may not vote: this user needs the right to read its folder, and the \
+				 process may be out of open files (`ulimit -n`). The keys need not be inserted again"
 			),
 			Self::ForeignVoteKey => write!(
 				f,
@@ -374,9 +383,15 @@ impl Watch {
 	}
 
 	fn vote_keys(&self) -> VoteKeys {
-		let keys = self.core.keystore.ed25519_public_keys(VOTE_KEY);
+		// Unlike this call, that for ed25519 keys takes a keystore that cannot be read for an empty one.
+		let Ok(keys) = self.core.keystore.keys(VOTE_KEY) else {
+			return VoteKeys::Unreadable;
+		};
 		let voters = self.authorities.current_authorities();
-		let is_voter = |key: &ed25519::Public| voters.contains(&(*key).into());
+		let is_voter = |key: &Vec<u8>| {
+			let key = ed25519::Public::try_from(&key[..]);
+			key.is_ok_and(|key| voters.contains(&key.into()))
+		};
 		match &keys[..] {
 			[] => VoteKeys::None,
 			keys if keys.iter().any(is_voter) => VoteKeys::Current,
@@ -387,13 +402,25 @@ impl Watch {
 
 /// A vote key in the keystore with which the node cannot vote.
 #[derive(Debug, thiserror::Error)]
-#[error(
-	"the keystore has a vote key that cannot sign: {}. It was inserted with another scheme than ed25519: delete the \
-	 file, and insert the key again with `key insert --key-type gran --scheme ed25519`",
-	.file.display()
-)]
-pub(super) struct BadVoteKey {
-	file: PathBuf,
+pub(super) enum BadVoteKey {
+	/// It is another key than its name says.
+	#[error(
+		"the keystore has a vote key that cannot sign: {}. It was inserted with another scheme than ed25519: delete the \
+		 file, and insert the key again with `key insert --key-type gran --scheme ed25519`",
+		.0.display()
+	)]
+	Scheme(PathBuf),
+	/// Its file cannot be read.
+	#[error(
+		"the vote key in {} cannot be read: {error}. Let this user read the file",
+		.file.display()
+	)]
+	Unreadable {
+		/// The key's file.
+		file: PathBuf,
+		/// The system's error.
+		error: io::Error,
+	},
 }
 
 /// Checks that each vote key in a verifier's keystore can sign. GRANDPA would not say a word about one that cannot.
@@ -417,8 +444,10 @@ pub(super) fn check_vote_keys(
 		Some(key) => {
 			let name = hex::encode([&VOTE_KEY.0[..], &key.0].concat());
 			let folder = config.keystore.path().unwrap_or(Path::new("keystore"));
-			Err(BadVoteKey {
-				file: folder.join(name),
+			let file = folder.join(name);
+			Err(match fs::read(&file) {
+				Ok(_) => BadVoteKey::Scheme(file),
+				Err(error) => BadVoteKey::Unreadable { file, error },
 			})
 		}
 		None => Ok(()),

@@ -19,6 +19,14 @@ export const { subtle } = webcrypto;
  */
 export const blake2b256 = (data) => blake2b(data, { dkLen: 32 });
 
+/**
+ * The characters that hide, reverse or break text, for a class of a regular expression: Unicode's categories Cf, Zl and Zp. The list is
+ * that of `primitives/sharing/src/text.rs`, whatever Unicode's version is here.
+ */
+export const HIDDEN = '\\u00ad\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2\\u180e\\u200b-\\u200f\\u2028-\\u202e'
+	+ '\\u2060-\\u2064\\u2066-\\u206f\\ufeff\\ufff9-\\ufffb\\u{110bd}\\u{110cd}\\u{13430}-\\u{1343f}\\u{1bca0}-\\u{1bca3}'
+	+ '\\u{1d173}-\\u{1d17a}\\u{e0001}\\u{e0020}-\\u{e007f}';
+
 /** Encodes text in UTF-8. */
 export const utf8 = (text) => new TextEncoder().encode(text);
 

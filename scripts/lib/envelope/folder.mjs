@@ -2,7 +2,7 @@
 
 // The list of a folder's files, which is the value of the folder's record.
 
-import { compare, concat, copy, EnvelopeError, equal, fromBigEndian, integer, utf8 } from './common.mjs';
+import { compare, concat, copy, EnvelopeError, equal, fromBigEndian, HIDDEN, integer, utf8 } from './common.mjs';
 
 const LABEL = utf8('isthmus/folder/v2');
 const PACKED_LABEL = utf8('isthmus/folder/v3');
@@ -62,13 +62,8 @@ const FOLDER = 2;
 /** Returns whether `a` precedes `b` in byte order. */
 const before = (a, b) => compare(utf8(a), utf8(b)) < 0;
 
-/**
- * What no path contains: control characters, `\`, `:`, and characters that hide or reverse text (categories Cf, Zl and
- * Zp). The list is the Rust crate's, whatever Unicode's version is here.
- */
-const FORBIDDEN = new RegExp('[\\p{Cc}\\\\:\\u00ad\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2\\u180e\\u200b-\\u200f'
-	+ '\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\u{110bd}\\u{110cd}\\u{13430}-\\u{1343f}\\u{1bca0}-\\u{1bca3}'
-	+ '\\u{1d173}-\\u{1d17a}\\u{e0001}\\u{e0020}-\\u{e007f}]', 'u');
+/** What no path contains: control characters, `\`, `:`, and characters that hide or reverse text. */
+const FORBIDDEN = new RegExp(`[\\p{Cc}\\\\:${HIDDEN}]`, 'u');
 
 /** The byte between the names of a path. */
 const [SLASH] = utf8('/');

@@ -2,10 +2,10 @@
 
 // Why leaves are not found. The sentences are those of the `isthmus` command.
 
-/** Characters that would move the cursor of a terminal, or that reverse, hide or break text. The list is the Rust crate's. */
-const UNSEEN = new RegExp('[\\p{Cc}\\u00ad\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2\\u180e\\u200b-\\u200f'
-	+ '\\u2028-\\u202e\\u2060-\\u2064\\u2066-\\u206f\\ufeff\\ufff9-\\ufffb\\u{110bd}\\u{110cd}\\u{13430}-\\u{1343f}'
-	+ '\\u{1bca0}-\\u{1bca3}\\u{1d173}-\\u{1d17a}\\u{e0001}\\u{e0020}-\\u{e007f}]', 'gu');
+import { HIDDEN } from '../envelope/common.mjs';
+
+/** Characters that would move the cursor of a terminal, or that reverse, hide or break text. */
+const UNSEEN = new RegExp(`[\\p{Cc}${HIDDEN}]`, 'gu');
 const SHORT = { '\t': '\\t', '\r': '\\r', '\n': '\\n' };
 /** How many records an error names. */
 const NAMED = 5;

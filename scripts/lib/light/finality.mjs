@@ -89,13 +89,18 @@ function nextVoters({ number, logs }) {
 	return next;
 }
 
-/** Returns whether a block descends from another one, or is it, by these headers' parents. */
-function descends(parents, from, base) {
-	for (let at = from, left = parents.size; ; left--) {
-		if (at === base) return true;
-		at = parents.get(at);
-		if (at === undefined || left <= 0) return false;
+/**
+ * Returns whether a block descends from one of `known`, or is one, by these headers' parents. Then it is known, too, and so are the
+ * blocks between: no header is followed twice.
+ */
+function descends(parents, from, known) {
+	const way = new Set();
+	for (let at = from; !known.has(at); at = parents.get(at)) {
+		if (at === undefined || way.has(at)) return false;
+		way.add(at);
 	}
+	for (const block of way) known.add(block);
+	return true;
 }
 
 /** Returns whether the votes for a block are valid, and more than two thirds of the voters' weight. */
@@ -106,11 +111,12 @@ function isFinal({ round, target, precommits, ancestries }, setId, voters) {
 	const weights = new Map();
 	for (const { key, weight } of voters) weights.set(hex(key), (weights.get(hex(key)) ?? 0n) + weight);
 	const total = voters.reduce((sum, { weight }) => sum + weight, 0n);
+	const known = new Set([hex(target)]);
 	let weight = 0n;
 	for (const precommit of precommits) {
 		const payload = concat([1], precommit.target, little(precommit.number, 4), little(round, 8), little(setId, 8));
 		if (!ed25519.verify(precommit.signature, payload, precommit.key)) return false;
-		if (!descends(parents, hex(precommit.target), hex(target))) return false;
+		if (!descends(parents, hex(precommit.target), known)) return false;
 		const key = hex(precommit.key);
 		weight += weights.get(key) ?? 0n;
 		weights.delete(key);

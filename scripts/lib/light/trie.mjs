@@ -58,6 +58,7 @@ function node(reader) {
 export class StateProof {
 	#root;
 	#nodes = new Map();
+	#read = new Set();
 
 	/** @param {Uint8Array} root The state root, from a header. */
 	constructor(root) {
@@ -72,7 +73,17 @@ export class StateProof {
 	#node(hash) {
 		const bytes = this.#nodes.get(hex(hash));
 		if (bytes === undefined) throw new BadProof('the proof lacks a part of the state');
+		this.#read.add(bytes);
 		return bytes;
+	}
+
+	/**
+	 * Returns whether a node was needed for what was read so far.
+	 *
+	 * @param {Uint8Array} bytes The node, as it was added.
+	 */
+	wasRead(bytes) {
+		return this.#read.has(bytes);
 	}
 
 	/**

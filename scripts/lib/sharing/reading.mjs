@@ -46,7 +46,7 @@ export class Reading extends Grants {
 	/**
 	 * Asks for a record that is an object: its place, `object` (the record's header, the object's length and BLAKE3 hash),
 	 * the `locations` that the owner published, and the keys sealed to the caller. All of it is proven. The bytes are at one
-	 * of the locations: check them against the hash.
+	 * of the locations: check them against the hash, and open them with `decryptObject` of envelope.mjs.
 	 *
 	 * @param {string} caller
 	 * @param {string} owner

@@ -8,7 +8,7 @@ use crate::{
 	forge::{extrinsics_root, Draft, Miner},
 	refuse::Stage,
 	report::{figures, rounded, Report},
-	victim::{Log, Usage, Victim},
+	victim::{Busiest, Log, Usage, Victim},
 	wire::{announcement, BlockRequest, Peer, PeerOptions, Served, WireError, HEADER_AND_BODY},
 };
 use isthmus_primitives::{
@@ -39,14 +39,25 @@ const MIN_REQUESTS: u64 = 10;
 const LONGEST: Duration = Duration::from_secs(120);
 /// The minimum average size of the responses for requests to count as a flood, in bytes.
 const MIN_ANSWER_BYTES: u64 = 64 * 1024;
-/// What every warning contains in a log that names the level of its lines.
-const WARNING: &str = " WARN ";
-/// How many warnings a node may log per minute, whatever it receives.
-const MAX_WARNINGS: u64 = 100;
+/// Parts of the lines that a node logs about its own work, whatever it receives.
+const OWN_WORK: [&str; 6] = [
+	"Idle (",
+	"Imported #",
+	"Mined block #",
+	"Reorg on #",
+	"H/s here",
+	"sealed block #",
+];
+/// How many other lines a node may log in any minute, of any level.
+const MAX_LINES: u64 = 100;
+/// How many bytes these may have.
+const MAX_LOG_BYTES: u64 = 64 * 1024;
 /// How long a node may take for its next block after the flood.
 const NEXT_BLOCK: Duration = Duration::from_secs(120);
 /// The maximum difference between a node's peak memory and its memory before the flood, in bytes.
 const MEMORY_ALLOWED: u64 = 256 * 1024 * 1024;
+/// The same if the node asks for bodies: the default budget for blocks in flight, and 300 MiB.
+const MEMORY_FOR_BODIES: u64 = (256 + 300) * 1024 * 1024;
 /// The size of a bad body, in bytes.
 const BODY_BYTES: usize = 4 * 1024 * 1024;
 /// The maximum size of an announcement that a node accepts, in bytes.
@@ -73,6 +84,14 @@ impl Kind {
 	/// Returns whether the node must disconnect the sender of these messages. Answering requests is a node's job.
 	fn costs_the_connection(self) -> bool {
 		self != Self::Requests
+	}
+
+	/// Returns by how many bytes the node's memory may grow.
+	fn memory(self) -> u64 {
+		match self {
+			Self::Bodies => MEMORY_FOR_BODIES,
+			_ => MEMORY_ALLOWED,
+		}
 	}
 
 	/// Returns how many messages make a flood.
@@ -151,12 +170,18 @@ pub async fn flood(
 	let mut figures = figures_of(kind, &count, seconds, cpu, before, after);
 	if let Some(log) = &mut log {
 		let lines = log.lines()?;
-		let with = |part: &str| lines.iter().filter(|line| line.contains(part)).count() as u64;
-		figures.insert("log_lines_of_refusals".into(), with("is rejected").into());
-		count.warnings.store(with(WARNING), Ordering::Relaxed);
-		figures.insert("log_lines_of_warnings".into(), with(WARNING).into());
+		let caused = || {
+			let lines = lines.iter().map(String::as_str);
+			lines.filter(|line| !OWN_WORK.iter().any(|part| line.contains(part)))
+		};
+		let busiest = Busiest::of(caused());
+		figures.insert("log_lines".into(), caused().count().into());
+		figures.insert("log_lines_in_a_minute".into(), busiest.lines.into());
+		figures.insert("log_bytes_in_a_minute".into(), busiest.bytes.into());
+		count.log_lines.store(busiest.lines, Ordering::Relaxed);
+		count.log_bytes.store(busiest.bytes, Ordering::Relaxed);
 	}
-	let fault = count.fault(kind, log.is_some(), seconds);
+	let fault = count.fault(kind);
 	let (attack, title) = kind.names();
 	Ok(Report {
 		attack,
@@ -173,7 +198,7 @@ pub async fn flood(
 				.unwrap_or_default(),
 		),
 		figures,
-		held: mined && more_memory <= MEMORY_ALLOWED && fault.is_none(),
+		held: mined && more_memory <= kind.memory() && fault.is_none(),
 	})
 }
 
@@ -223,8 +248,9 @@ struct Count {
 	closed: AtomicU64,
 	kept: AtomicU64,
 	answered_bytes: AtomicU64,
-	/// How many log lines were warnings.
-	warnings: AtomicU64,
+	/// The lines that the node logged in the minute in which it logged most, and their bytes.
+	log_lines: AtomicU64,
+	log_bytes: AtomicU64,
 }
 
 impl Count {
@@ -237,13 +263,11 @@ impl Count {
 	}
 
 	/// Returns what is wrong, if anything: too few messages for a flood, or a node that did not react as it
-	/// must. `logged` is true if the node's log was read. The flood took this many seconds.
-	fn fault(&self, kind: Kind, logged: bool, seconds: f64) -> Option<String> {
+	/// must.
+	fn fault(&self, kind: Kind) -> Option<String> {
 		let (sent, kept) = (Self::of(&self.sent), Self::of(&self.kept));
 		let bytes = Self::of(&self.answered_bytes);
-		// A started minute counts as a whole one.
-		let minutes = seconds as u64 / 60 + 1;
-		let warnings = Self::of(&self.warnings);
+		let (lines, log_bytes) = (Self::of(&self.log_lines), Self::of(&self.log_bytes));
 		let least = kind.least();
 		if sent < least {
 			return Some(format!("fewer than {least} messages are not a flood"));
@@ -252,9 +276,9 @@ impl Count {
 			Kind::Requests if bytes < sent.saturating_mul(MIN_ANSWER_BYTES) => {
 				Some(format!("answers of {bytes} bytes in total are not a flood"))
 			}
-			_ if logged && warnings > MAX_WARNINGS.saturating_mul(minutes) => {
-				Some(format!("the node logged {warnings} warnings"))
-			}
+			_ if lines > MAX_LINES || log_bytes > MAX_LOG_BYTES => Some(format!(
+				"the node logged {lines} lines of {log_bytes} bytes in a minute"
+			)),
 			_ if kind.costs_the_connection() && kept > 0 => {
 				Some(format!("the node kept {kept} of the connections"))
 			}
@@ -394,13 +418,13 @@ mod tests {
 	#[test]
 	fn too_few_messages_do_not_count_as_a_flood() {
 		let count = Count::default();
-		assert!(count.fault(Kind::Headers, true, 1.0).is_some());
+		assert!(count.fault(Kind::Headers).is_some());
 		count.sent.store(MIN_MESSAGES, Ordering::Relaxed);
-		assert_eq!(count.fault(Kind::Headers, true, 1.0), None);
-		assert!(count.fault(Kind::Requests, true, 1.0).is_some());
+		assert_eq!(count.fault(Kind::Headers), None);
+		assert!(count.fault(Kind::Requests).is_some());
 		let bytes = MIN_MESSAGES * MIN_ANSWER_BYTES;
 		count.answered_bytes.store(bytes, Ordering::Relaxed);
-		assert_eq!(count.fault(Kind::Requests, true, 1.0), None);
+		assert_eq!(count.fault(Kind::Requests), None);
 	}
 
 	#[test]
@@ -421,10 +445,14 @@ mod tests {
 	fn a_node_whose_log_grows_with_the_flood_does_not_pass() {
 		let count = Count::default();
 		count.sent.store(MIN_MESSAGES, Ordering::Relaxed);
-		count.warnings.store(MAX_WARNINGS + 1, Ordering::Relaxed);
-		assert!(count.fault(Kind::Headers, true, 59.0).is_some());
-		assert_eq!(count.fault(Kind::Headers, true, 61.0), None);
-		assert_eq!(count.fault(Kind::Headers, false, 59.0), None);
+		count.log_lines.store(MAX_LINES, Ordering::Relaxed);
+		count.log_bytes.store(MAX_LOG_BYTES, Ordering::Relaxed);
+		assert_eq!(count.fault(Kind::Headers), None);
+		count.log_lines.store(MAX_LINES + 1, Ordering::Relaxed);
+		assert!(count.fault(Kind::Headers).is_some());
+		count.log_lines.store(1, Ordering::Relaxed);
+		count.log_bytes.store(MAX_LOG_BYTES + 1, Ordering::Relaxed);
+		assert!(count.fault(Kind::Headers).is_some());
 	}
 
 	#[test]
@@ -439,7 +467,7 @@ mod tests {
 			Kind::Bytes,
 			Kind::Oversized,
 		] {
-			assert!(count.fault(kind, true, 1.0).is_some(), "{kind:?}");
+			assert!(count.fault(kind).is_some(), "{kind:?}");
 		}
 	}
 }

@@ -325,3 +325,44 @@ impl Maker {
 			.is_ok_and(|pre| pre.beneficiary == crate::forge::BENEFICIARY)
 	}
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	/// How many blocks of one number the database keeps above the finalized block.
+	const PLACES: usize = 32;
+	/// The start of 2020, in seconds since the Unix epoch.
+	const START: u64 = 1_577_836_800;
+
+	#[tokio::test(flavor = "multi_thread")]
+	async fn a_height_that_is_full_makes_room_for_the_next_block() {
+		let folder = std::env::temp_dir().join(format!("isthmus-full-{}", std::process::id()));
+		let maker = Maker::open("dev", &folder).unwrap();
+		let plan = |parent, seconds: u64| Plan {
+			parent,
+			timestamp: START + seconds,
+			beneficiary: crate::forge::BENEFICIARY,
+			extra_data: seconds.to_le_bytes().to_vec(),
+			uncles: Vec::new(),
+			extrinsics: Vec::new(),
+		};
+		let genesis = maker.client().info().genesis_hash;
+		let mut brothers = Vec::new();
+		for seconds in 0..PLACES as u64 + 8 {
+			brothers.push(maker.mine(plan(genesis, seconds)).await.unwrap());
+		}
+		let kept = maker.parts.core.backend.children(genesis).unwrap();
+		assert_eq!(kept.len(), PLACES);
+		// The best one is kept, and a chain on the newest one becomes the best.
+		let (first, mut tip) = (brothers[0], brothers[brothers.len() - 1]);
+		assert_eq!(maker.best(), first);
+		assert!(kept.contains(&first) && kept.contains(&tip));
+		for seconds in 1000..1003 {
+			tip = maker.mine(plan(tip, seconds)).await.unwrap();
+		}
+		assert_eq!(maker.best(), tip);
+		drop(maker);
+		std::fs::remove_dir_all(folder).unwrap();
+	}
+}

@@ -15,7 +15,7 @@ use crate::{
 	maker::{Maker, Plan},
 	network::{import_chain, HONEST},
 	report::{figures, rounded, Report},
-	victim::{Log, Usage, Victim},
+	victim::{Busiest, Log, Usage, Victim},
 	wire::{announcement, Peer, PeerOptions, Served, WireError},
 };
 use isthmus_primitives::Header;
@@ -33,8 +33,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const REPEAT: Duration = Duration::from_secs(5);
 /// How much the node's memory may grow, in bytes: the default budget for blocks in flight, and 300 MiB.
 const MEMORY_ALLOWED: u64 = (256 + 300) * 1024 * 1024;
-/// How many lines the node may log per minute.
-const LINES_ALLOWED: f64 = 100.0;
+/// How many lines the node may log in any minute.
+const LINES_ALLOWED: u64 = 100;
 /// The first timestamp, if the chain has none: the start of 2020, in seconds since the Unix epoch.
 const FIRST_TIMESTAMP: u64 = 1_577_836_800;
 
@@ -47,6 +47,8 @@ pub struct Extent {
 	pub body_bytes: usize,
 	/// How long the node may take to import these blocks.
 	pub patience: Duration,
+	/// How many times as long as undisturbed it may take, if that is judged.
+	pub slower: Option<f64>,
 }
 
 /// A node under siege, and the honest peer.
@@ -137,16 +139,16 @@ impl Siege {
 		}
 		let progress = self.offer(&blocks, &sight).await?;
 		let after = Usage::of(self.process)?;
-		let minutes = started.elapsed().as_secs_f64() / 60.0;
 		let report = Outcome {
 			lie,
 			blocks: blocks.len(),
 			undisturbed,
+			slower: self.extent.slower,
 			progress,
 			counts: liars.end().await,
 			honest_disconnected: self.honest.disconnected.saturating_sub(disconnected),
 			memory: after.peak_memory.saturating_sub(before.memory),
-			lines: log.lines()?.len() as f64 / minutes.max(1.0),
+			lines: Busiest::of(log.lines()?.iter().map(String::as_str)).lines,
 		}
 		.report();
 		if let Some(rest) = blocks
@@ -271,13 +273,15 @@ struct Outcome {
 	lie: Lie,
 	blocks: usize,
 	undisturbed: Duration,
+	/// How many times as long as undisturbed it may take, if that is judged.
+	slower: Option<f64>,
 	progress: Progress,
 	counts: Counts,
 	honest_disconnected: u64,
 	/// How much the node's memory grew, in bytes.
 	memory: u64,
-	/// How many lines the node logged per minute.
-	lines: f64,
+	/// How many lines the node logged in the minute in which it logged most.
+	lines: u64,
 }
 
 impl Outcome {
@@ -286,12 +290,13 @@ impl Outcome {
 		let Self {
 			lie,
 			blocks,
+			undisturbed,
+			slower,
 			progress,
 			counts,
 			honest_disconnected,
 			memory,
 			lines,
-			..
 		} = self;
 		if counts.connected == 0 {
 			return Some("no liar was connected".into());
@@ -312,9 +317,11 @@ impl Outcome {
 			return Some("the node's memory grew by more than is allowed".into());
 		}
 		if *lines > LINES_ALLOWED {
-			return Some(format!("the node logged {lines:.0} lines per minute"));
+			return Some(format!("the node logged {lines} lines in a minute"));
 		}
-		None
+		slower
+			.filter(|slower| progress.took > undisturbed.mul_f64(*slower))
+			.map(|slower| format!("that is more than {slower} times as long"))
 	}
 
 	fn report(&self) -> Report {
@@ -373,7 +380,7 @@ impl Outcome {
 					"memory_growth_mib",
 					rounded(self.memory as f64 / 1024.0 / 1024.0),
 				),
-				("log_lines_per_minute", rounded(self.lines)),
+				("log_lines_in_a_minute", self.lines.into()),
 			]),
 			held: fault.is_none(),
 		}
@@ -389,6 +396,7 @@ mod tests {
 			lie,
 			blocks: 3,
 			undisturbed: Duration::from_secs(3),
+			slower: Some(1.5),
 			progress: Progress {
 				imported: 3,
 				took: Duration::from_secs(4),
@@ -401,7 +409,7 @@ mod tests {
 			},
 			honest_disconnected: 0,
 			memory: 0,
-			lines: 10.0,
+			lines: 10,
 		}
 	}
 
@@ -409,19 +417,28 @@ mod tests {
 	fn a_siege_holds_only_if_nothing_is_wrong() {
 		assert_eq!(outcome(Lie::Orphans).fault(), None);
 		assert!(outcome(Lie::Orphans).report().held);
-		let changes: [fn(&mut Outcome); 6] = [
+		let changes: [fn(&mut Outcome); 7] = [
 			|outcome| outcome.counts.connected = 0,
 			|outcome| outcome.progress.imported = 2,
 			|outcome| outcome.honest_disconnected = 1,
 			|outcome| outcome.counts.dropped = 0,
 			|outcome| outcome.memory = MEMORY_ALLOWED + 1,
-			|outcome| outcome.lines = 101.0,
+			|outcome| outcome.lines = 101,
+			|outcome| outcome.progress.took = Duration::from_millis(4501),
 		];
 		for change in changes {
 			let mut outcome = outcome(Lie::Bodies);
 			change(&mut outcome);
 			assert!(!outcome.report().held, "{:?}", outcome.fault());
 		}
+	}
+
+	#[test]
+	fn the_time_is_judged_only_if_a_bound_is_given() {
+		let mut outcome = outcome(Lie::Orphans);
+		outcome.slower = None;
+		outcome.progress.took = Duration::from_secs(60);
+		assert_eq!(outcome.fault(), None);
 	}
 
 	#[test]

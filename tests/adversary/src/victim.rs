@@ -14,6 +14,7 @@ use jsonrpsee::{
 };
 use litep2p::types::multiaddr::{Multiaddr, Protocol};
 use std::{
+	collections::VecDeque,
 	fs::File,
 	io::{Read, Seek, SeekFrom},
 	path::{Path, PathBuf},
@@ -343,6 +344,61 @@ impl Log {
 	}
 }
 
+/// How many seconds a day has.
+const DAY: u64 = 24 * 60 * 60;
+
+/// By how much a log grew in the minute in which it grew most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Busiest {
+	/// The number of lines.
+	pub lines: u64,
+	/// Their size in bytes.
+	pub bytes: u64,
+}
+
+impl Busiest {
+	/// Counts lines of a node's log, which begin with a date and a time. A line without a time counts for the time of the
+	/// line before it.
+	pub fn of<'a>(lines: impl IntoIterator<Item = &'a str>) -> Self {
+		let mut busiest = Self::default();
+		let mut minute: VecDeque<(u64, u64)> = VecDeque::new();
+		let (mut now, mut bytes) = (0, 0u64);
+		for line in lines {
+			if let Some(time) = time_of(line) {
+				let today = now / DAY * DAY + time;
+				// Threads may write a second's last lines late. A time that is hours earlier is the next day's.
+				let is_next_day = today + DAY / 2 < now;
+				now = now.max(today + if is_next_day { DAY } else { 0 });
+			}
+			let size = line.len() as u64 + 1;
+			minute.push_back((now, size));
+			bytes = bytes.saturating_add(size);
+			while let Some((time, size)) = minute.front().copied() {
+				if time + 60 > now {
+					break;
+				}
+				minute.pop_front();
+				bytes = bytes.saturating_sub(size);
+			}
+			busiest.lines = busiest.lines.max(minute.len() as u64);
+			busiest.bytes = busiest.bytes.max(bytes);
+		}
+		busiest
+	}
+}
+
+/// Returns the time of day at which a line such as `2026-01-31 23:59:58 text` was written, in seconds.
+fn time_of(line: &str) -> Option<u64> {
+	let mut words = line.split(' ');
+	words.next().filter(|date| date.len() == 10)?;
+	let mut parts = words.next()?.split(':');
+	let mut part = |below: u64| {
+		let value = parts.next()?.get(..2)?.parse::<u64>().ok()?;
+		(value < below).then_some(value)
+	};
+	Some(part(24)? * 3600 + part(60)? * 60 + part(61)?)
+}
+
 /// The resources that a process has used.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Usage {
@@ -429,6 +485,28 @@ mod tests {
 		let found = log.line_with(&["two", "rule x"], Duration::ZERO).await;
 		assert_eq!(found.unwrap(), Some("two rule x".into()));
 		std::fs::remove_file(&path).unwrap();
+	}
+
+	#[test]
+	fn the_busiest_minute_is_any_sixty_seconds() {
+		let lines = |lines: &[&str]| Busiest::of(lines.iter().copied()).lines;
+		assert_eq!(lines(&[]), 0);
+		let apart = ["2026-01-31 10:00:59 a", "2026-01-31 10:01:58 b"];
+		assert_eq!(lines(&apart), 2);
+		let apart = ["2026-01-31 10:00:59 a", "2026-01-31 10:01:59 b"];
+		assert_eq!(lines(&apart), 1);
+		let midnight = [
+			"2026-01-31 23:59:30 a",
+			"2026-01-31 23:59:29.5 late",
+			"no time",
+			"2026-02-01 00:00:29 d",
+			"2026-02-01 00:00:30 e",
+			"2026-02-01 12:00:30 f",
+		];
+		assert_eq!(lines(&midnight), 4);
+		let hundred = vec!["2026-01-31 10:00:11 the same line"; 101];
+		let busiest = Busiest::of(hundred);
+		assert_eq!((busiest.lines, busiest.bytes), (101, 101 * 34));
 	}
 
 	#[test]

@@ -70,10 +70,15 @@ impl From<FetchError> for Error {
 				.hint("fetch the record's bytes as they are with --raw"),
 			FetchError::TooManyCopies { .. } => Self::failed(error)
 				.hint("if you trust its owner, choose an --output on a disk with more space, or fetch single files with --file PATH"),
+			FetchError::NoSpace { .. } => {
+				Self::failed(error).hint("choose an --output on a disk with more space")
+			}
 			FetchError::Incomplete { failed, files } => incomplete(failed, files),
 			FetchError::NoSuchFile(_) => Self::refused(error)
 				.hint("list its files: isthmus list files NAME --owner OWNER"),
-			FetchError::WrongLength(_) | FetchError::NotListed(_) => {
+			FetchError::WrongLength(_)
+			| FetchError::CompressedFile(_)
+			| FetchError::NotListed(_) => {
 				Self::new(Kind::NotAuthentic, error)
 			}
 			error => Self::failed(error),

@@ -68,7 +68,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Rejected { .. } => (Kind::Unreachable, None),
 		Connection(_) => (Kind::Unreachable, Some(RESUME)),
 		Sending(error) => (Kind::Failed, send_hint(error)),
-		Object(error) if is_wrong_everywhere(error) => (Kind::NotAuthentic, None),
+		Object(error) if is_wrong(error) => (Kind::NotAuthentic, None),
 		Unconfirmed { .. } => (Kind::Unreachable, Some(LOOK)),
 		NotIncluded(_) | Behind { .. } => (Kind::Refused, Some(LOOK)),
 		NotFinal { .. } => (
@@ -134,10 +134,12 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 	}
 }
 
-/// Returns whether every location of an object has other bytes than it must have.
-fn is_wrong_everywhere(error: &ReadError) -> bool {
-	let ReadError::NoneLeft(left) = error else {
-		return false;
+/// Returns whether every location of an object has other bytes than it must have, or those that it must have do not decompress.
+fn is_wrong(error: &ReadError) -> bool {
+	let left = match error {
+		ReadError::Compressed(_) => return true,
+		ReadError::NoneLeft(left) => left,
+		_ => return false,
 	};
 	let mut failures = left.iter().map(|left| &left.failure);
 	!left.is_empty()
@@ -231,6 +233,7 @@ fn send_hint(error: &SendError) -> Option<&'static str> {
 		SendError::GivenUp => Some("run the same command again"),
 		SendError::Changed { .. }
 		| SendError::LengthChanged { .. }
+		| SendError::OtherForm { .. }
 		| SendError::Elsewhere { .. } => Some(OTHER_UPLOAD),
 		_ => None,
 	}

@@ -6,7 +6,7 @@ use super::{
 	*,
 };
 use isthmus_sdk::{
-	envelope::ErasableError,
+	envelope::{compressed::CompressedError, ErasableError, Form},
 	objects::{Failure, Left, ReadError, UploadError as SendError},
 	record_key, CostError, Error as SdkError, FetchError, NotFetched, PalletError, QueryRefusal,
 	Refusal, UploadError, UploadFolderError, H256,
@@ -27,6 +27,7 @@ fn an_object_that_cannot_be_resumed_has_a_way_out() {
 	for error in [
 		SendError::Changed { at: 0 },
 		SendError::LengthChanged { expected: 7 },
+		SendError::OtherForm { form: Form::Plain },
 		SendError::Elsewhere { url },
 	] {
 		let error = Error::from(SdkError::from(error)).naming(key, Called::Name(key));
@@ -110,6 +111,9 @@ fn bytes_that_are_wrong_everywhere_are_not_authentic() {
 		Kind::Failed
 	);
 	assert_eq!(kind(&[Failure::Missing]), Kind::Failed);
+	let no_table = ReadError::from(CompressedError::NoTable);
+	let no_table = Error::from(SdkError::Object(no_table));
+	assert_eq!(no_table.kind, Kind::NotAuthentic);
 }
 
 #[test]

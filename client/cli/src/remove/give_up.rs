@@ -139,7 +139,10 @@ impl From<GiveUpError> for Error {
 /// hint names the key: another record may have the same name.
 pub(crate) fn way_out(error: &SdkError, key: RecordKey) -> Option<String> {
 	let SdkError::Sending(
-		SendError::Changed { .. } | SendError::LengthChanged { .. } | SendError::Elsewhere { .. },
+		SendError::Changed { .. }
+		| SendError::LengthChanged { .. }
+		| SendError::OtherForm { .. }
+		| SendError::Elsewhere { .. },
 	) = error
 	else {
 		return None;
@@ -153,7 +156,7 @@ pub(crate) fn way_out(error: &SdkError, key: RecordKey) -> Option<String> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use isthmus_sdk::{objects::Failure, Place};
+	use isthmus_sdk::{envelope::Form, objects::Failure, Place};
 
 	#[test]
 	fn the_way_out_names_the_uploads_own_key() {
@@ -162,6 +165,9 @@ mod tests {
 		for error in [
 			SendError::Changed { at: 0 },
 			SendError::LengthChanged { expected: 7 },
+			SendError::OtherForm {
+				form: Form::Compressed,
+			},
 			SendError::Elsewhere { url },
 		] {
 			let hint = way_out(&error.into(), key).unwrap();

@@ -197,6 +197,7 @@ mod tests {
 			hash: [number as u8; 32],
 			date: 100_u64.saturating_sub(number as u64),
 			key: [0; 32].into(),
+			pack: None,
 		};
 		paths.iter().enumerate().map(file).collect()
 	}

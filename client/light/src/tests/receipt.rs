@@ -8,6 +8,7 @@ use isthmus_sharing::{
 	merkle::{MerkleError, Tree},
 };
 use sp_crypto_hashing::sha2_256;
+use std::{collections::BTreeSet, fmt::Debug};
 
 /// Returns a header whose block has these events, and the path of each.
 fn block_with(number: u32, events: &[Event]) -> (Header, Vec<Vec<[u8; 32]>>) {
@@ -32,7 +33,7 @@ fn events() -> [Event; 3] {
 
 /// Returns a chain's first block, and the receipt of an event after a change of the voters, in a block that is finalized
 /// by the votes for a later one.
-fn made() -> (Hash, Receipt) {
+fn made() -> (Hash, EventReceipt) {
 	let honest = Honest::new(&[&[1, 2, 3, 4], &[2, 3, 4, 5]]);
 	let events = events();
 	let (own, paths) = block_with(15, &events);
@@ -46,25 +47,58 @@ fn made() -> (Hash, Receipt) {
 		voters: honest.first_proof(),
 		first: honest.genesis.clone(),
 		steps: vec![honest.steps[0].clone(), newest],
-		headers: vec![own, child],
-		index: 1,
-		event: events[1].clone(),
-		path: paths[1].clone(),
+		content: EventProof {
+			headers: vec![own, child],
+			index: 1,
+			event: events[1].clone(),
+			path: paths[1].clone(),
+		},
 	};
 	(honest.genesis.hash(), receipt)
 }
 
 /// Reads and checks a receipt.
-fn check(genesis: Hash, bytes: &[u8]) -> Result<Proved, ReceiptError> {
-	Receipt::read(bytes)?.verify(genesis)
+fn check<C: Content>(genesis: Hash, bytes: &[u8]) -> Result<Proved<C::Proves>, ReceiptError> {
+	Receipt::<C>::read(bytes)?.verify(genesis)
+}
+
+/// Checks that a receipt is refused with any bit flipped, cut at any length, or with one more byte. Returns the names of the
+/// errors that flipped bits lead to.
+pub(super) fn refusals<C: Content>(genesis: Hash, receipt: &Receipt<C>) -> BTreeSet<String>
+where
+	C::Proves: Debug,
+{
+	let bytes = receipt.to_bytes();
+	let mut names = BTreeSet::new();
+	for bit in 0..bytes.len() * 8 {
+		let mut flipped = bytes.clone();
+		flipped[bit / 8] ^= 1 << (bit % 8);
+		let refused = check::<C>(genesis, &flipped);
+		let refused = refused.expect_err(&format!("bit {bit} does not matter"));
+		let text = refused.to_string();
+		let name = text.split(": ").next().unwrap().to_owned();
+		assert!(
+			name.chars().all(|c| c.is_ascii_alphabetic() || c == ' '),
+			"{text}"
+		);
+		names.insert(name);
+	}
+	for length in 0..bytes.len() {
+		let cut = check::<C>(genesis, &bytes[..length]);
+		assert!(cut.is_err(), "{length} bytes");
+	}
+	let longer = check::<C>(genesis, &[&bytes[..], &[0]].concat());
+	assert_eq!(longer.unwrap_err(), ReceiptError::Malformed);
+	names
 }
 
 #[test]
 fn a_receipt_proves_its_event() {
 	let (genesis, receipt) = made();
-	let proved = check(genesis, &receipt.to_bytes()).unwrap();
-	assert_eq!(proved.header, receipt.headers[0]);
-	assert_eq!((proved.index, &proved.event), (1, &events()[1]));
+	let proved = check::<EventProof>(genesis, &receipt.to_bytes()).unwrap();
+	assert_eq!(proved.header, receipt.content.headers[0]);
+	let (index, event) = (1, events()[1].clone());
+	assert_eq!(proved.what, PlacedEvent { index, event });
 	assert!(!proved.is_development);
 	assert_eq!(receipt.genesis(), genesis);
 	// The block that is voted for may be the event's own.
@@ -75,32 +109,22 @@ fn a_receipt_proves_its_event() {
 	};
 	let direct = Receipt {
 		steps: vec![receipt.steps[0].clone(), step],
-		headers: Vec::new(),
-		index: 2,
-		event: events()[2].clone(),
-		path: paths[2].clone(),
+		content: EventProof {
+			headers: Vec::new(),
+			index: 2,
+			event: events()[2].clone(),
+			path: paths[2].clone(),
+		},
 		..receipt
 	};
-	assert_eq!(check(genesis, &direct.to_bytes()).unwrap().header, own);
+	let proved = check::<EventProof>(genesis, &direct.to_bytes()).unwrap();
+	assert_eq!(proved.header, own);
 }
 
 #[test]
 fn every_flipped_bit_of_a_receipt_is_refused_by_name() {
 	let (genesis, receipt) = made();
-	let bytes = receipt.to_bytes();
-	let mut names = std::collections::BTreeSet::new();
-	for bit in 0..bytes.len() * 8 {
-		let mut flipped = bytes.clone();
-		flipped[bit / 8] ^= 1 << (bit % 8);
-		let refused = check(genesis, &flipped).expect_err(&format!("bit {bit} does not matter"));
-		let text = refused.to_string();
-		let name = text.split(": ").next().unwrap().to_owned();
-		assert!(
-			name.chars().all(|c| c.is_ascii_alphabetic() || c == ' '),
-			"{text}"
-		);
-		names.insert(name);
-	}
+	let names = refusals(genesis, &receipt);
 	for name in [
 		"NotAReceipt",
 		"Malformed",
@@ -111,22 +135,15 @@ fn every_flipped_bit_of_a_receipt_is_refused_by_name() {
 	] {
 		assert!(names.contains(name), "{name} is not among {names:?}");
 	}
-	for length in 0..bytes.len() {
-		assert!(check(genesis, &bytes[..length]).is_err(), "{length} bytes");
-	}
-	assert_eq!(
-		check(genesis, &[&bytes[..], &[0]].concat()),
-		Err(ReceiptError::Malformed)
-	);
 }
 
 #[test]
 fn a_receipt_of_something_else_is_refused() {
 	let (genesis, made) = made();
-	let attempt = |change: fn(&mut Receipt)| {
+	let attempt = |change: fn(&mut EventReceipt)| {
 		let mut receipt = made.clone();
 		change(&mut receipt);
-		check(genesis, &receipt.to_bytes()).unwrap_err()
+		check::<EventProof>(genesis, &receipt.to_bytes()).unwrap_err()
 	};
 	let is_not_final =
 		|error: &ReceiptError| matches!(error, ReceiptError::Finality(FinalityError::NotFinal(_)));
@@ -149,11 +166,11 @@ fn a_receipt_of_something_else_is_refused() {
 		receipt.steps.insert(0, first);
 	});
 	assert_eq!(repeated, ReceiptError::Malformed);
-	let gap = attempt(|receipt| drop(receipt.headers.remove(1)));
+	let gap = attempt(|receipt| drop(receipt.content.headers.remove(1)));
 	assert_eq!(gap, ReceiptError::NotAncestor(15));
-	let none = attempt(|receipt| receipt.headers.clear());
+	let none = attempt(|receipt| receipt.content.headers.clear());
 	assert_eq!(none, ReceiptError::NoEvents(17));
-	let other = attempt(|receipt| receipt.event = events()[0].clone());
+	let other = attempt(|receipt| receipt.content.event = events()[0].clone());
 	let (block, reason) = (15, MerkleError::WrongRoot);
 	assert_eq!(other, ReceiptError::WrongEvent { block, reason });
 	let nothing = attempt(|receipt| receipt.steps.clear());

@@ -14,7 +14,7 @@ const LENGTH: usize = 17 * CHUNK + 3;
 
 /// Checks that the store never saw two different texts at the same place of an object: with the same key and nonce, they
 /// would reveal each other.
-fn saw_nothing_twice(store: &Store) {
+pub(super) fn saw_nothing_twice(store: &Store) {
 	let mut seen = BTreeMap::new();
 	for (name, offset, bytes) in store.seen.lock().unwrap().iter() {
 		let before = seen.insert((name.clone(), *offset), bytes.clone());
@@ -183,7 +183,13 @@ async fn an_object_that_the_chain_may_have_stays() {
 	crate::give_up(&journal, Some(&location), Whole::Stays)
 		.await
 		.unwrap();
-	assert!(!journal.exists());
+	// So does what says where it is.
+	let noted = crate::noted(&journal).unwrap().unwrap();
+	assert_eq!(
+		(noted.url.as_str(), noted.object),
+		(location.url(), sent.object.name())
+	);
+	forget(&journal).unwrap();
 	for object in [&sent.object, &other] {
 		assert_eq!(
 			read_all(&reader(object, std::slice::from_ref(&location))).await,
@@ -234,7 +240,7 @@ impl Started {
 		}
 	}
 
-	async fn give_up(&self, location: Option<&Location>, whole: Whole<'_>) -> Option<GivenUp> {
+	async fn give_up(&self, location: Option<&Location>, whole: Whole) -> Option<GivenUp> {
 		let given_up = crate::give_up(&self.journal, location, whole).await;
 		given_up.unwrap()
 	}
@@ -308,8 +314,6 @@ async fn another_object_than_the_one_that_is_given_up_stays() {
 	let started = Started::new().await;
 	let there = Some(&started.location);
 	let before = std::fs::read(&started.journal).unwrap();
-	let other = started.give_up(there, Whole::DeletedIfNamed("07")).await;
-	assert_eq!(other, None);
 	assert!(!crate::note_given_up(&started.journal, "07").unwrap());
 	assert_eq!(std::fs::read(&started.journal).unwrap(), before);
 	assert_eq!(
@@ -317,9 +321,28 @@ async fn another_object_than_the_one_that_is_given_up_stays() {
 		(1, Vec::new())
 	);
 	let name = crate::unfinished(&started.journal).unwrap().unwrap().object;
-	let given_up = started.give_up(there, Whole::DeletedIfNamed(&name)).await;
+	assert!(crate::note_given_up(&started.journal, &name).unwrap());
+	let given_up = started.give_up(there, Whole::Deleted).await;
 	assert_eq!(given_up.unwrap().failure, None);
 	assert_eq!(started.store.unfinished(), 0);
+}
+
+/// After a restart of the machine no one knows what the store has of an upload, and it may have something.
+#[tokio::test]
+async fn an_upload_of_an_earlier_start_of_the_machine_stays_noted() {
+	let started = Started::new().await;
+	let noted = crate::noted(&started.journal).unwrap();
+	assert!(noted.is_some());
+	let text = std::fs::read_to_string(&started.journal).unwrap();
+	let boot = crate::journal::boot().unwrap();
+	std::fs::write(&started.journal, text.replace(&boot, "earlier")).unwrap();
+	let given_up = started.give_up(Some(&started.location), Whole::Deleted);
+	assert_eq!(given_up.await, None);
+	assert_eq!(crate::noted(&started.journal).unwrap(), noted);
+	assert_eq!(
+		(started.store.unfinished(), started.store.said()),
+		(1, Vec::new())
+	);
 }
 
 /// The last block of an entry's transaction is noted beside what was sent, and no entry is sent of what was given up.

@@ -388,3 +388,28 @@ async fn a_reader_leaves_a_bad_store_for_a_mirror() {
 	let left = left_for_a_mirror(server.address, &mirror, &object, Fault::Silent, short).await;
 	assert_eq!(left, Stalled(short));
 }
+
+/// A store that sends something all the time is left nevertheless, if it sends less than 32 KiB in a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_leaves_a_store_that_sends_too_slowly() {
+	let server = Server::start().await;
+	let mirror = server.folder("slow");
+	let state = tempfile::tempdir().unwrap();
+	let sent = send(&mirror, &state.path().join("journal"), 2000).await;
+	let object = sent.unwrap().object;
+	let proxy = Proxy::start(server.address).await;
+	proxy.fail(Method::GET, 0, usize::MAX, Fault::Slow);
+	let slow = folder(proxy.address, "slow");
+	let silence = Duration::from_secs(5);
+	let both = reader(&object, &[slow.clone(), mirror], silence);
+	assert!(read_all(&both).await == value(2000));
+	let [left] = &both.left()[..] else {
+		panic!("{:?}", both.left());
+	};
+	// Ten seconds more than it may be silent, as the object is small.
+	let patience = Duration::from_secs(15);
+	assert_eq!(
+		(left.url.as_str(), &left.failure),
+		(slow.url(), &Failure::Slow(patience))
+	);
+}

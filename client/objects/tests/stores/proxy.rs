@@ -17,6 +17,7 @@ use std::{
 	io,
 	net::SocketAddr,
 	sync::{Arc, Mutex},
+	time::Duration,
 };
 use tokio::net::TcpListener;
 
@@ -35,6 +36,8 @@ pub(crate) enum Fault {
 	Silent,
 	/// The store does what was asked, and the connection breaks before it says so.
 	Break,
+	/// The answer comes, four bytes in a second.
+	Slow,
 }
 
 /// Which requests fail, and how.
@@ -159,6 +162,14 @@ impl Inner {
 				let half = Frame::data(body.slice(..body.len() / 2));
 				let broken = io::ErrorKind::ConnectionReset.into();
 				StreamBody::new(stream::iter([Ok(half), Err(broken)])).boxed()
+			}
+			Some(Fault::Slow) => {
+				let bytes = stream::unfold(body, |mut rest| async move {
+					tokio::time::sleep(Duration::from_millis(250)).await;
+					let byte = (!rest.is_empty()).then(|| rest.split_to(1))?;
+					Some((Ok::<_, io::Error>(Frame::data(byte)), rest))
+				});
+				StreamBody::new(bytes).boxed()
 			}
 			_ => whole(body),
 		};

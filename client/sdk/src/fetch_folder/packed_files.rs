@@ -10,7 +10,7 @@ use crate::{
 	account::Identity,
 	client::Client,
 	error::Error,
-	fetch_file::{lock_part, part_name, rename_new, FetchError, FetchFile},
+	fetch_file::{free_space, lock_part, part_name, rename_new, FetchError, FetchFile},
 	folder::{
 		self,
 		packed::{List, Packed},
@@ -18,7 +18,7 @@ use crate::{
 	lock::why_not,
 	progress::{Progress, Stage},
 	reading::Reading,
-	types::{AccountId, RecordKey},
+	types::AccountId,
 	wait::Wait,
 };
 use futures::{stream, StreamExt};
@@ -120,10 +120,10 @@ impl<'a> Span<'a> {
 		Ok([Self::of(self.files), Self::of(second)])
 	}
 
-	/// Returns the key of the pack; `None` if the files are empty and in no pack.
-	fn key(&self) -> Option<RecordKey> {
+	/// Returns the first file; `None` if the files are empty and in no pack.
+	fn file(&self) -> Option<&'a folder::File> {
 		let first = self.files.first().filter(|_| self.end > self.start);
-		first.map(|first| first.file.key)
+		first.map(|first| first.file)
 	}
 }
 
@@ -286,15 +286,12 @@ impl<'a> Fetch<'a> {
 
 	/// Fetches the bytes of a span.
 	async fn span(&self, span: &Span<'_>) -> Result<Vec<u8>, FetchError> {
-		let Some(key) = span.key() else {
+		let Some(file) = span.file() else {
 			return Ok(Vec::new());
 		};
-		let fetch = async {
-			let reading = Reading::open(self.client, self.reader, self.owner, key).await?;
-			reading.read_range(span.start, span.length()).await
-		};
-		let path = span.files.first().map_or("", |first| &first.file.path);
-		fetch.await.map_err(FetchError::of_file(path))
+		let reading = self.open(file).await?;
+		let bytes = reading.read_range(span.start, span.length()).await;
+		bytes.map_err(FetchError::of_file(&file.path))
 	}
 
 	/// Fetches one file into a local file. Of a pack with other files, only its part is fetched.
@@ -380,11 +377,14 @@ impl<'a> Fetch<'a> {
 		Ok(out.flush().map_err(Error::from)?)
 	}
 
+	/// Opens the pack that a file is in.
+	async fn open(&self, file: &folder::File) -> Result<Reading, FetchError> {
+		open_file((self.client, self.reader, self.owner), file).await
+	}
+
 	/// Opens a file that is a record of its own.
 	async fn whole(&self, file: &folder::File, offset: u64) -> Result<Reading, FetchError> {
-		let reading = Reading::open(self.client, self.reader, self.owner, file.key)
-			.await
-			.map_err(FetchError::of_file(&file.path))?;
+		let reading = self.open(file).await?;
 		match offset == 0 && reading.length() == file.length {
 			true => Ok(reading),
 			false => Err(FetchError::WrongLength(file.path.clone())),
@@ -409,6 +409,20 @@ impl<'a> Fetch<'a> {
 			None => fetch,
 		};
 		fetch.run(progress).await
+	}
+}
+
+/// Opens the record that a file of a folder is, or is in.
+pub(super) async fn open_file(
+	(client, reader, owner): (&Client, &Identity, &AccountId),
+	file: &folder::File,
+) -> Result<Reading, FetchError> {
+	let reading = Reading::open(client, reader, owner, file.key)
+		.await
+		.map_err(FetchError::of_file(&file.path))?;
+	match reading.is_compressed() {
+		true => Err(FetchError::CompressedFile(file.path.clone())),
+		false => Ok(reading),
 	}
 }
 
@@ -528,18 +542,6 @@ impl Written {
 			false => Ok(()),
 		}
 	}
-}
-
-/// Returns how many bytes this user may still write in a folder; `None` if the system does not say.
-#[cfg(unix)]
-fn free_space(folder: &Path) -> Option<u64> {
-	let system = rustix::fs::statvfs(folder).ok()?;
-	Some(system.f_bavail.saturating_mul(system.f_frsize))
-}
-
-#[cfg(not(unix))]
-fn free_space(_: &Path) -> Option<u64> {
-	None
 }
 
 /// A folder for files that do not have their names yet. It is removed when it is dropped, or by the next program that uses

@@ -145,6 +145,7 @@ async fn reserved_leaves(
 	(dataset, epoch, random): (DatasetId, Epoch, [u8; 4]),
 	asked: FrameAsked,
 ) -> Result<Leaves, FrameError> {
+	reserved::check_home(owner.id())?;
 	// An object that is being sent has chosen its leaf, and takes it in the end.
 	let Some(_objects) = lock_objects(client, owner.id(), dataset).await else {
 		return Err(reserved::unlocked(&objects_lock(owner.id(), dataset)).into());
@@ -248,6 +249,7 @@ fn last_overlap(frames: impl Iterator<Item = (Leaf, u16)>, first: Leaf, end: Lea
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::example::epoch_keys;
 
 	#[test]
 	fn leaves_of_marks_in_the_store_are_passed_over() {
@@ -270,15 +272,7 @@ mod tests {
 		let folder = tempfile::tempdir().unwrap();
 		let location = Location::open(&format!("file://{}", folder.path().display())).unwrap();
 		let school = Identity::development("//Bob").unwrap();
-		let keys = |epoch| {
-			let id = isthmus_envelope::EpochId {
-				genesis: [1; 32],
-				owner: school.id().0,
-				dataset: 4,
-				epoch,
-			};
-			school.epoch_keys(&id).unwrap()
-		};
+		let keys = |epoch| epoch_keys(&school, epoch);
 		let mark = mark_of(&keys(5), 300, 3, [9; 4]);
 		location.set_mark(&mark).await.unwrap();
 		for (epoch, first, next) in [

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use super::*;
-use crate::{account::Identity, error::Error, folder::packed, sync_folder::pack_key};
-use isthmus_envelope::EpochId;
+use crate::{
+	account::Identity,
+	error::Error,
+	example::{epoch_keys, GENESIS},
+	folder::packed,
+	sync_folder::pack_key,
+};
 use isthmus_objects::{check, Location, UploadError};
 use std::io::{self, Cursor, Read};
 
@@ -10,14 +15,7 @@ const FIRST: Leaf = 7;
 const PARTS: u16 = 3;
 
 fn keys(epoch: Epoch) -> EpochKeys {
-	let school = Identity::development("//Bob").unwrap();
-	let id = EpochId {
-		genesis: [1; 32],
-		owner: school.id().0,
-		dataset: 4,
-		epoch,
-	};
-	school.epoch_keys(&id).unwrap()
+	epoch_keys(&Identity::development("//Bob").unwrap(), epoch)
 }
 
 /// Plans a frame without a chain.
@@ -38,7 +36,7 @@ fn frame(location: &str) -> (Frame, KeySet) {
 	let opened = keys.key_set(leaves.range().unwrap()).unwrap();
 	let owner = *Identity::development("//Bob").unwrap().id();
 	let frame = Frame {
-		genesis: [1; 32],
+		genesis: GENESIS,
 		owner,
 		list,
 		leaves,

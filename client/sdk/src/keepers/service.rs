@@ -15,7 +15,8 @@ use crate::{
 };
 use isthmus_light::storage;
 use isthmus_objects::{
-	check, copy, copy_again, prove, CopyError, Location as Store, LocationError as StoreError,
+	check, copy, copy_again, prove, CopyError, Failure, Location as Store,
+	LocationError as StoreError,
 };
 use isthmus_storage_proof::{
 	periods::{first_drawn_after, Period},
@@ -49,7 +50,8 @@ pub struct Keeping {
 
 impl Keeping {
 	/// Keeps a dataset of an owner in a folder of its own below a location: the names of objects are chosen by those who
-	/// store them, so that two owners could choose the same.
+	/// store them, so that two owners could choose the same. Objects there that the dataset does not have are deleted, once the
+	/// chain says that the account keeps its copy there.
 	///
 	/// # Errors
 	///
@@ -111,6 +113,23 @@ pub enum Step {
 	Deleted {
 		/// The key of the object's record.
 		key: RecordKey,
+	},
+	/// It deleted a copy that is of no object of the dataset: its record was removed when this program did not run, or while it
+	/// was being copied.
+	Tidied {
+		/// The object's name at all locations.
+		object: String,
+	},
+	/// A copy of a removed object could not be deleted. It tries again in the next period.
+	NotDeleted {
+		/// Why not.
+		failure: Failure,
+	},
+	/// The store did not list the copies, so those of objects that were removed when this program did not run may be left. It
+	/// tries again in the next period.
+	NotListed {
+		/// Why not.
+		failure: Failure,
 	},
 	/// It took its place, or says on the chain that its copy is at another location.
 	Came {
@@ -219,6 +238,7 @@ pub async fn keep_until(
 		waiting: VecDeque::new(),
 		copying: Copying::default(),
 		listed: None,
+		is_tidy: false,
 		refused: (0, 0),
 		proven_in: None,
 		repaired_in: None,
@@ -326,6 +346,8 @@ struct Service<'a, W> {
 	copying: Copying,
 	/// When the dataset's objects were listed: their number, and the period.
 	listed: Option<(u32, Period)>,
+	/// Whether the location surely has nothing but copies of the dataset's objects.
+	is_tidy: bool,
 	/// The period in which proofs were refused, and how many.
 	refused: (Period, u32),
 	/// The period of the last proof that is in a block.
@@ -350,6 +372,9 @@ impl<W: Watch> Service<'_, W> {
 				self.keeping.had_place = true;
 				if place.location.as_ref() != self.keeping.at.url().as_bytes() {
 					self.come().await?;
+				} else if !urls.iter().any(|url| url == self.keeping.at.url()) {
+					// The chain says that this folder is for this dataset's copies, and the owner's objects are elsewhere.
+					self.tidy().await;
 				}
 				self.prove(&proven, place).await?
 			}
@@ -432,7 +457,11 @@ impl<W: Watch> Service<'_, W> {
 		let keys = proven.objects(&owner, dataset).await?;
 		let listed: BTreeSet<&RecordKey> = keys.iter().collect();
 		let gone = self.objects.keys().filter(|key| !listed.contains(key));
-		for key in gone.copied().collect::<Vec<_>>() {
+		let gone: Vec<_> = gone.copied().collect();
+		if !gone.is_empty() || self.listed.is_some_and(|(_, last)| last != period) {
+			self.is_tidy = false;
+		}
+		for key in gone {
 			self.delete(proven, key).await?;
 		}
 		self.add_new(proven, &keys).await?;
@@ -497,6 +526,30 @@ impl<W: Watch> Service<'_, W> {
 		Ok(())
 	}
 
+	/// Deletes copies that are of no object of the dataset, and says so. Their records may have been removed when this program did
+	/// not run, or when they were being copied, or they could not be deleted then.
+	async fn tidy(&mut self) {
+		if std::mem::replace(&mut self.is_tidy, true) {
+			return;
+		}
+		let at = self.keeping.at.clone();
+		let objects = self.objects.values();
+		let known: BTreeSet<[u8; 32]> =
+			objects.map(|known| *known.object.header().salt()).collect();
+		let here = match at.marked(&[], &[]).await {
+			Ok(here) => here,
+			Err(failure) => return self.watch.did(Step::NotListed { failure }),
+		};
+		for copy in here.iter().filter(|copy| !known.contains(&copy.salt)) {
+			match at.delete_marked(&copy.salt).await {
+				Ok(()) => self.watch.did(Step::Tidied {
+					object: hex::encode(copy.salt),
+				}),
+				Err(failure) => return self.watch.did(Step::NotDeleted { failure }),
+			}
+		}
+	}
+
 	/// Begins to copy the next objects, as many as may be copied at a time.
 	fn copy_next(&mut self) {
 		while let Some(key) = self.waiting.front().copied() {
@@ -523,7 +576,12 @@ impl<W: Watch> Service<'_, W> {
 
 	/// Notes what came of copying an object. If its task failed, it is copied again later, as if it could not be copied.
 	fn copied(&mut self, key: RecordKey, copied: Copied) {
-		let (Some(known), Some(copied)) = (self.objects.get_mut(&key), copied) else {
+		let Some(known) = self.objects.get_mut(&key) else {
+			// It was removed in the meantime.
+			self.is_tidy = false;
+			return;
+		};
+		let Some(copied) = copied else {
 			return;
 		};
 		match copied {

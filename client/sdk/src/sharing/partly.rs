@@ -164,7 +164,8 @@ async fn together(client: &Client, calls: Vec<Call>, cut: PartlyErased) -> Resul
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use isthmus_envelope::{EpochId, EpochKeys, ErasableTree, Range};
+	use crate::example::EPOCH;
+	use isthmus_envelope::{EpochKeys, ErasableTree, Range};
 
 	/// A request with this purpose.
 	fn request(code: PurposeCode, purpose: &str) -> Request {
@@ -190,13 +191,7 @@ mod tests {
 
 	#[test]
 	fn the_reason_of_a_rejection_fits_however_many_leaves_were_erased() {
-		let id = EpochId {
-			genesis: [1; 32],
-			owner: [2; 32],
-			dataset: 0,
-			epoch: 0,
-		};
-		let mut tree = ErasableTree::new(id, [3; 32]);
+		let mut tree = ErasableTree::new(EPOCH, [3; 32]);
 		let start = u32::MAX - 100;
 		for leaf in (start..u32::MAX).step_by(2) {
 			tree.erase(leaf);

@@ -4,6 +4,7 @@
 //! cut short is ignored: its pack is sent again.
 
 use crate::{error::Error, file, lock, manifest::content_hash, types::*};
+use isthmus_envelope::on_disk::sync_name;
 use serde::{Deserialize, Serialize};
 use std::{
 	fs::File,
@@ -157,6 +158,8 @@ impl Journal {
 		self.append(&bytes)
 	}
 
+	/// Adds lines. When this returns, they are on the disk: what they name is forgotten elsewhere, or a transaction is sent after
+	/// which nothing else names it.
 	fn append(&self, bytes: &[u8]) -> Result<(), Error> {
 		if bytes.is_empty() {
 			return Ok(());
@@ -165,7 +168,14 @@ impl Journal {
 		options.create(true).append(true);
 		#[cfg(unix)]
 		std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-		Ok(options.open(&self.0)?.write_all(bytes)?)
+		let is_new = !self.is_there();
+		let mut file = options.open(&self.0)?;
+		file.write_all(bytes)?;
+		file.sync_data()?;
+		if is_new {
+			sync_name(&self.0)?;
+		}
+		Ok(())
 	}
 
 	/// Notes this in place of what was noted before, in one step.

@@ -12,7 +12,7 @@ use crate::{
 	state::State,
 	tx::Pending,
 	types::*,
-	upload::{complete, free_place, Done, Stored},
+	upload::{complete, free_place, give_up_unsent, Done, Stored},
 	upload_folder::UploadFolderError,
 };
 use isthmus_objects as objects;
@@ -191,16 +191,6 @@ impl Running<'_> {
 	}
 }
 
-/// Deletes a list that was not stored, and its journal, unless a node got a transaction with its entry: that may still come
-/// into a block, whatever the node says. What cannot be deleted stays, and does no harm.
-async fn give_up_unsent(journal: &Path, location: &objects::Location, name: &str) {
-	let noted = objects::unfinished(journal).ok().flatten();
-	if noted.is_some_and(|noted| noted.entering.is_none()) {
-		let whole = objects::Whole::DeletedIfNamed(name);
-		let _ = objects::give_up(journal, Some(location), whole).await;
-	}
-}
-
 /// Returns the files of a list by their paths.
 fn files_of(list: &List) -> HashMap<&str, &folder::File> {
 	let files = list.files.iter().map(|packed| &packed.file);
@@ -211,7 +201,7 @@ fn files_of(list: &List) -> HashMap<&str, &folder::File> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use isthmus_envelope::{EpochId, MasterSecret, RecordContext};
+	use crate::example::{leaf_key, RECORD};
 
 	/// Its entry may be in a block although the node refused it.
 	#[tokio::test]
@@ -220,22 +210,9 @@ mod tests {
 		let journal = folder.path().join("journal");
 		let url = format!("file://{}", folder.path().join("store").display());
 		let location = objects::Location::open(&url).unwrap();
-		let epoch = EpochId {
-			genesis: [1; 32],
-			owner: [2; 32],
-			dataset: 0,
-			epoch: 0,
-		};
-		let context = RecordContext {
-			genesis: [1; 32],
-			owner: [2; 32],
-			key: [3; 32],
-			version: 0,
-		};
-		let secret = MasterSecret::from_bytes([7; 32]);
-		let leaf = secret.epoch_root(&epoch).leaf_key(5);
+		let leaf = leaf_key(5);
 		for is_sent in [true, false] {
-			let upload = objects::Upload::new(&location, &leaf, &context, &journal);
+			let upload = objects::Upload::new(&location, &leaf, &RECORD, &journal);
 			let list = Cursor::new(vec![1; 9]);
 			let sent = upload.run(list, Some(9), &mut |_| {}).await.unwrap();
 			let name = sent.object.name();

@@ -218,7 +218,7 @@ impl Running<'_> {
 		// A store may take minutes to answer. The place is looked at again before the entry is sent.
 		drop(turn);
 		// The object of another place opens nowhere.
-		give_up_before(&journal, &self.location).await?;
+		give_up_before((client, owner.id()), &journal, &self.location).await?;
 		Ok(place)
 	}
 
@@ -250,10 +250,12 @@ impl Running<'_> {
 		let sent = upload.run(source, Some(length), &mut tell).await;
 		let sent = match sent {
 			Err(error) if is_stale(&error) || changed_in(&error).is_some() => {
-				objects::give_up(&journal, Some(&self.location), objects::Whole::Stays)
-					.await
-					.map_err(Error::from)?;
-				return Err(of_send(error));
+				let at = (client, owner.id());
+				match give_up_before(at, &journal, &self.location).await {
+					// What its location does not delete now is deleted before the next attempt.
+					Ok(()) | Err(Error::Sending(_)) => return Err(of_send(error)),
+					Err(other) => return Err(other.into()),
+				}
 			}
 			sent => sent.map_err(of_send)?,
 		};

@@ -14,7 +14,7 @@ use crate::{
 	object::{delete_objects, of_entry, Deleted, Locations},
 	proven::Proven,
 	types::*,
-	upload::{journal_of, own_locations, Done},
+	upload::{forget_all, journal_of, note_all, own_locations, Abandoned, Done},
 };
 use isthmus_objects as objects;
 use std::collections::BTreeSet;
@@ -192,7 +192,15 @@ impl Running<'_> {
 		spare: &[Spare],
 		stay: Vec<Unused>,
 	) -> Result<Vec<Deleted>, Error> {
+		let (client, owner) = (self.asked.client, self.asked.owner.id());
 		let deletes = self.asked.deletes && !spare.is_empty();
+		let loose: Vec<&Sent> = loose(&self.noted.sent, |sent| {
+			self.sent.get(&sent.place.key) == Some(sent)
+		})
+		.collect();
+		let abandoned: Vec<Abandoned> =
+			loose.iter().filter_map(|sent| abandoned_of(sent)).collect();
+		note_all(client, owner, &abandoned).await?;
 		let stay = Noted {
 			sent: Vec::new(),
 			unused: stay,
@@ -205,13 +213,13 @@ impl Running<'_> {
 			})?,
 			false => self.journal.replace(&stay)?,
 		}
-		for sent in loose(&self.noted.sent, |sent| {
-			self.sent.get(&sent.place.key) == Some(sent)
-		}) {
-			if sent.location == self.location.url() {
-				self.discard(sent).await;
+		let mut gone = Vec::new();
+		for sent in loose {
+			if sent.location == self.location.url() && self.discard(sent).await {
+				gone.extend(abandoned_of(sent));
 			}
 		}
+		forget_all(client, owner, &gone).await?;
 		if !deletes {
 			return Ok(Vec::new());
 		}
@@ -220,10 +228,11 @@ impl Running<'_> {
 		Ok(deleted)
 	}
 
-	/// Deletes an object that is not on the chain, and opens nowhere. What cannot be deleted stays, and does no harm.
-	pub(super) async fn discard(&self, sent: &Sent) {
-		if let Ok(object) = of_entry(sent.place.key, &sent.object) {
-			let _ = self.location.delete(&object).await;
+	/// Deletes an object that is not on the chain, and opens nowhere. Returns whether that was done.
+	async fn discard(&self, sent: &Sent) -> bool {
+		match of_entry(sent.place.key, &sent.object) {
+			Ok(object) => self.location.delete(&object).await.is_ok(),
+			Err(_) => false,
 		}
 	}
 
@@ -254,6 +263,13 @@ impl Spare {
 			object: self.object.clone(),
 		}
 	}
+}
+
+/// Returns what to note of a pack that its location may keep.
+fn abandoned_of(sent: &Sent) -> Option<Abandoned> {
+	let object = of_entry(sent.place.key, &sent.object).ok()?;
+	let location = sent.location.clone();
+	Some(Abandoned::new(location, object.name(), &sent.place))
 }
 
 /// Returns the packs that were sent, but those that this run has put on the chain.

@@ -183,8 +183,7 @@ pub async fn give_up(
 		return Err(GiveUpError::Busy(None));
 	}
 	drop(turn);
-	let whole = Whole::DeletedIfNamed(&now.object);
-	let sent = objects::give_up(&now.journal, None, whole)
+	let sent = objects::give_up(&now.journal, None, Whole::Deleted)
 		.await
 		.map_err(Error::from)?;
 	Ok(Some(GivenUp {

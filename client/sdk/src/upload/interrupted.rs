@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Finds the leaves for which interrupted uploads of this machine's user have encrypted something. A store may have it, and no
-//! record names it yet.
+//! Finds the leaves for which interrupted or abandoned uploads of this machine's user have encrypted something. A store may have it,
+//! and no record names it.
 
 use super::place_note::noted_place;
 use crate::{error::Error, lock, types::*};
@@ -13,6 +13,10 @@ use std::{
 };
 use subxt::utils::H256;
 
+/// The extension of the journal of an object's upload.
+const JOURNAL: &str = "upload";
+/// Those of files that have a line for each object: the journal of a packed folder, and what was [abandoned](super::abandoned).
+const LISTS: [&str; 2] = ["packs", "left"];
 /// How often a journal is read that another program may be beginning.
 const TRIES: u32 = 3;
 /// The time between that.
@@ -47,8 +51,11 @@ impl Interrupted {
 
 	/// Adds the leaves of a journal.
 	async fn add(&mut self, journal: &Path) -> io::Result<()> {
-		if journal.extension().is_some_and(|kind| kind == "packs") {
-			self.0.extend(packs(journal)?);
+		if LISTS
+			.iter()
+			.any(|list| journal.extension() == Some(list.as_ref()))
+		{
+			self.0.extend(listed(journal)?);
 			return Ok(());
 		}
 		let mut tries = 1;
@@ -81,9 +88,9 @@ fn journals(folder: &Path, name: &str, is_shared: bool) -> io::Result<Vec<PathBu
 		let entry = entry.map_err(|error| named(folder, error))?;
 		let file = entry.file_name();
 		let file = file.to_string_lossy();
-		let is_journal =
-			file.starts_with(name) && (file.ends_with(".upload") || file.ends_with(".packs"));
-		if is_journal && (!is_shared || is_own(&entry.path())) {
+		let kind = file.rsplit_once('.').map_or("", |(_, kind)| kind);
+		let is_journal = kind == JOURNAL || LISTS.contains(&kind);
+		if is_journal && file.starts_with(name) && (!is_shared || is_own(&entry.path())) {
 			found.push(entry.path());
 		}
 	}
@@ -104,16 +111,16 @@ fn is_own(_: &Path) -> bool {
 
 /// Returns the leaf of an object's upload; `None` if its journal was removed meanwhile.
 fn upload(journal: &Path) -> io::Result<Option<(DatasetId, Epoch, Leaf)>> {
-	let Some(note) = objects::noted(journal)? else {
+	let Some(noted) = objects::noted(journal)? else {
 		return Ok(None);
 	};
-	let place = noted_place(&note, H256::zero()).ok_or(io::ErrorKind::InvalidData)?;
+	let place = noted_place(&noted.note, H256::zero()).ok_or(io::ErrorKind::InvalidData)?;
 	Ok(Some((place.dataset, place.epoch, place.leaf)))
 }
 
-/// Returns the leaves of the packs that a folder's journal says were sent. The upload of a pack whose line is cut short has its
+/// Returns the leaves of what the lines of a file say was sent. The upload of a pack whose line is cut short has its
 /// own journal still.
-fn packs(journal: &Path) -> io::Result<Vec<(DatasetId, Epoch, Leaf)>> {
+fn listed(journal: &Path) -> io::Result<Vec<(DatasetId, Epoch, Leaf)>> {
 	#[derive(serde::Deserialize)]
 	struct Line {
 		sent: Option<To>,
@@ -145,6 +152,7 @@ fn named(path: &Path, error: io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::upload::Abandoned;
 
 	/// Returns a place in epoch 2 of dataset 1.
 	fn at(leaf: Leaf) -> Place {
@@ -154,6 +162,12 @@ mod tests {
 			epoch: 2,
 			leaf,
 		}
+	}
+
+	/// Returns the line of an object for a place.
+	fn left(place: &Place) -> String {
+		let object = Abandoned::new("a".into(), "07".into(), place);
+		object.to_line().unwrap()
 	}
 
 	#[tokio::test]
@@ -177,15 +191,17 @@ mod tests {
 			&format!("\n{sent}\n{unused}\n{}", &sent[..40]),
 		);
 		write("isthmus-a-4.lock", "");
+		// What an upload has left that is not resumed.
+		write("isthmus-a-uploads.left", &format!("{}\n", left(&at(11))));
 		let found = journals(folder.path(), "isthmus-a-", true).unwrap();
-		assert_eq!(found.len(), 2);
+		assert_eq!(found.len(), 3);
 		let mut started = Interrupted::default();
 		for journal in &found {
 			started.add(journal).await.unwrap();
 		}
 		assert_eq!(
-			[6, 7, 8, 9].map(|leaf| started.has(&at(leaf))),
-			[false, true, false, true]
+			[6, 7, 8, 9, 10, 11].map(|leaf| started.has(&at(leaf))),
+			[false, true, false, true, false, true]
 		);
 		started
 			.add(&folder.path().join("gone.upload"))

@@ -3,6 +3,7 @@
 //! are complete there.
 
 use super::{
+	abandoned::abandon,
 	choice::Choice,
 	place_note::{note, noted_place},
 	settled, Done, Stored, Upload,
@@ -59,7 +60,7 @@ impl Upload<'_> {
 			.await?;
 		self.check_entry(place).await?;
 		if !is_noted {
-			give_up_before(journal, location).await?;
+			give_up_before((client, owner.id()), journal, location).await?;
 		}
 		let (leaf, context) = (
 			place.leaf_key(client, owner)?,
@@ -67,6 +68,10 @@ impl Upload<'_> {
 		);
 		let note = note(&place);
 		let upload = objects::Upload::new(location, &leaf, &context, journal).noting(&note);
+		let upload = match self.compressed {
+			true => upload.compressed(),
+			false => upload,
+		};
 		let mut tell = |done| progress.at(Stage::Sending, done, length.unwrap_or(done));
 		let sent = upload.run(source, length, &mut tell).await?;
 		self.check_unchanged()?;
@@ -78,12 +83,9 @@ impl Upload<'_> {
 		let name = sent.object.name();
 		let entered = self.enter(place, &object, (journal, &name)).await;
 		if let Err(Error::Upload(UploadError::PlaceGone)) = entered {
-			let noted = objects::unfinished(journal)?;
-			if noted.is_some_and(|noted| noted.entering.is_none()) {
-				// The object opens nowhere, and no entry of it is on its way. What cannot be deleted stays, and does no harm.
-				let _ = location.delete(&sent.object).await;
-			}
-			objects::forget(journal)?;
+			// The object opens nowhere.
+			give_up_unsent(journal, location, &name).await;
+			abandon(client, owner.id(), journal).await?;
 		}
 		let last = entered?;
 		objects::forget(journal)?;
@@ -154,13 +156,23 @@ impl Upload<'_> {
 	}
 }
 
+/// Deletes an object that was not stored, and its journal, unless a node got a transaction with its entry: that may still come
+/// into a block, whatever the node says. If the object cannot be deleted, its journal stays.
+pub(crate) async fn give_up_unsent(journal: &Path, location: &objects::Location, name: &str) {
+	let noted = objects::unfinished(journal).ok().flatten();
+	if noted.is_some_and(|noted| noted.object == name && noted.entering.is_none()) {
+		let _ = objects::give_up(journal, Some(location), objects::Whole::Deleted).await;
+	}
+}
+
 /// Gives up what an interrupted upload has sent, before another one begins in its place at this location. Its object stays if it
-/// is whole, because the chain may have its entry.
+/// is whole, because the chain may have its entry. Notes for which leaf it is, if anything stays.
 ///
 /// # Errors
 ///
 /// Returns [`Error::Sending`] if this location does not answer at present: the other upload would forget what is left there.
 pub(crate) async fn give_up_before(
+	(client, owner): (&Client, &AccountId),
 	journal: &Path,
 	location: &objects::Location,
 ) -> Result<(), Error> {
@@ -173,7 +185,7 @@ pub(crate) async fn give_up_before(
 		}) if url == location.url() && failure.is_passing() => {
 			Err(objects::UploadError::Store { url, failure }.into())
 		}
-		_ => Ok(()),
+		_ => abandon(client, owner, journal).await,
 	}
 }
 

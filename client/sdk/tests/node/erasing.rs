@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A record is removed with its key. Afterwards nothing that anyone keeps opens its bytes, which are still in a block:
-//! not the owner's seed, not the file of erasable keys, and not a grant that was not fetched before.
+//! A record is removed with its key. Afterwards nothing that its owner keeps opens its bytes, which are still in a block: not
+//! the seed, and not the file of erasable keys. Nor does a grant that is given later. Who was granted its leaf before can open
+//! it for ever, whether it was fetched or not: the sealed keys are in the chain's history (`scripts/tests/erasing.test.mjs`).
 
 use crate::{scenario::*, serving::reports};
 use isthmus_sdk::{
-	envelope::{decrypt_value, EpochKeys, ErasableFile, RecordContext, TreeError},
+	envelope::{decrypt_value, EpochKeys, ErasableFile, TreeError},
 	serve::Limits,
 	sharing::epoch_id,
 	*,
@@ -70,12 +71,7 @@ async fn a_record_that_was_erased_opens_no_more() {
 		panic!("{record:?}");
 	};
 	let stored = query::content(&client, &content_hash.0).await.unwrap();
-	let context = RecordContext {
-		genesis: client.genesis(),
-		owner: school.id().0,
-		key: second.key.0,
-		version: 0,
-	};
+	let context = context(&client, &school, second.key);
 	let opens = |key: &envelope::LeafKey| decrypt_value(key, &context, &stored).is_ok();
 	let keys = school.epoch_keys(&id).unwrap();
 	assert!(matches!(keys, EpochKeys::Erasable(_)));

@@ -292,12 +292,7 @@ impl Scene {
 		assert!(leaf != 1 && leaf != 2, "leaf {leaf} is taken");
 		let id = sharing::epoch_id(&self.honest, self.school.id(), dataset, epoch);
 		let leaf = self.school.master.epoch_root(&id).leaf_key(leaf);
-		let context = envelope::RecordContext {
-			genesis: self.honest.genesis(),
-			owner: self.school.id().0,
-			key: key.0,
-			version: 0,
-		};
+		let context = context(&self.honest, &self.school, key);
 		assert_eq!(decrypt_value(&leaf, &context, &bytes).unwrap(), LIE);
 	}
 }

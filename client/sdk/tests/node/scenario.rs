@@ -2,7 +2,7 @@
 //! Starts the node that all scenarios share, and makes accounts for each of them.
 
 use crate::liar::draw;
-use isthmus_sdk::*;
+use isthmus_sdk::{envelope::RecordContext, *};
 use std::{
 	net::TcpListener,
 	path::PathBuf,
@@ -130,6 +130,16 @@ pub(crate) fn place(name: &str, dataset: DatasetId, leaf: Leaf) -> Place {
 		dataset,
 		epoch: 0,
 		leaf,
+	}
+}
+
+/// Returns what the chunks of an owner's record are bound to.
+pub(crate) fn context(client: &Client, owner: &Identity, key: RecordKey) -> RecordContext {
+	RecordContext {
+		genesis: client.genesis(),
+		owner: owner.id().0,
+		key: key.0,
+		version: 0,
 	}
 }
 

@@ -35,6 +35,7 @@ impl<L: Ledger> Machine<L> {
 						peer.has_proved_good = true;
 					}
 					self.failed.forget(&hash);
+					self.count_brother(&hash);
 					self.landed(&hash);
 				}
 				Outcome::Invalid => self.import_failed(hash, true),
@@ -42,10 +43,45 @@ impl<L: Ledger> Machine<L> {
 				Outcome::Unusable => {
 					self.failed.note(hash, true, self.now);
 				}
-				Outcome::Skipped => {}
+				Outcome::Skipped => self.forget_orphans(&hash),
 			}
 		}
 		self.stale = true;
+	}
+
+	/// Counts a block that was imported, unless it is on our best chain or on one that is heavier.
+	fn count_brother(&mut self, hash: &Hash) {
+		let Some(number) = self.tree.get(hash).map(|node| node.number) else {
+			return;
+		};
+		let best = self.ledger.best();
+		let leads = self.target().is_some() || self.main.has(best.number, &best.hash);
+		if !(leads && self.main.has(number, hash)) {
+			let brothers = self.brothers.entry(number).or_default();
+			*brothers = brothers.saturating_add(1);
+		}
+	}
+
+	/// Forgets the chains with this block if its parent is gone: the database has removed it because it had no room for more
+	/// blocks of a number. Their peers prove them again when they announce the next block.
+	fn forget_orphans(&mut self, block: &Hash) {
+		let parent = self.tree.get(block).map(|node| node.parent);
+		let is_gone = |parent: &Hash| {
+			!self.tree.contains(parent) && self.ledger.place(parent) == Place::Unknown
+		};
+		if !parent.as_ref().is_some_and(is_gone) {
+			return;
+		}
+		let tree = &self.tree;
+		for peer in self.peers.values_mut() {
+			let before = peer.tips.len();
+			peer.tips
+				.retain(|tip| !tree.chain(tip).any(|(hash, _)| hash == *block));
+			if peer.tips.len() != before {
+				peer.reach = None;
+			}
+		}
+		self.sweep();
 	}
 
 	/// Notes that a block is in the database.

@@ -164,6 +164,24 @@ fn blocks_whose_import_was_skipped_are_asked_for_again() {
 }
 
 #[test]
+fn a_chain_goes_when_the_database_has_removed_the_block_that_it_grows_from() {
+	let Importing {
+		mut machine,
+		database,
+		batch,
+		..
+	} = Importing::with_five_inserted();
+	machine.imported(batch[..5].iter().map(|b| (b.hash, Outcome::Imported)));
+	database.remove(&batch[4].hash);
+	let skipped = batch[5..].iter().map(|b| (b.hash, Outcome::Skipped));
+	machine.imported(skipped);
+	assert_eq!((machine.headers(), machine.target()), (0, None));
+	let actions = machine.poll(Duration::ZERO);
+	let asks = |action: &Action<SimLedger>| matches!(action, Action::AskBodies { .. });
+	assert!(!actions.iter().any(asks));
+}
+
+#[test]
 fn a_chain_goes_when_another_block_is_finalized() {
 	let Importing {
 		mut machine,

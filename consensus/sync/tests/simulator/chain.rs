@@ -201,6 +201,11 @@ impl Database {
 		*self.best.borrow_mut() = block.clone();
 	}
 
+	/// Removes a block.
+	pub(crate) fn remove(&self, hash: &Hash) {
+		self.known.borrow_mut().remove(hash);
+	}
+
 	/// Returns whether a block is the finalized one or descends from it.
 	fn is_live(&self, hash: &Hash) -> bool {
 		let Some((mut parent, mut number)) = self.store.link(hash) else {

@@ -7,6 +7,7 @@
 //! kept in `table.rs`.
 
 mod batch;
+mod brothers;
 mod chain;
 mod liars;
 mod network;

@@ -47,13 +47,19 @@ pub(crate) struct Options {
 	#[arg(long, default_value = "6")]
 	blocks: usize,
 
-	/// The number of bytes of transactions in each honest block.
-	#[arg(long, default_value = "6000000")]
+	/// The number of bytes of transactions in each honest block. By default, 6 MiB less what these transactions' signatures
+	/// take: a block has room for no more.
+	#[arg(long, default_value = "6290000")]
 	body_bytes: usize,
 
 	/// How long the node may take to import the honest blocks under each lie, in seconds.
 	#[arg(long, default_value = "60")]
 	seconds: u64,
+
+	/// How many times as long as undisturbed the node may take under each lie. It is measured undisturbed before each of
+	/// them. By default, once, and the time is not judged.
+	#[arg(long)]
+	slower: Option<f64>,
 }
 
 pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
@@ -63,17 +69,21 @@ pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
 		blocks: options.blocks,
 		body_bytes: options.body_bytes,
 		patience: Duration::from_secs(options.seconds),
+		slower: options.slower,
 	};
 	let process = (options.pid, options.log);
 	let mut siege = Siege::begin(victim, maker, options.honest_port, process, extent).await?;
-	let undisturbed = siege.undisturbed().await?;
+	let mut undisturbed = siege.undisturbed().await?;
 	let lies = if options.lie.is_empty() {
 		Lie::value_variants()
 	} else {
 		&options.lie
 	};
 	let mut held = true;
-	for lie in lies {
+	for (index, lie) in lies.iter().enumerate() {
+		if index > 0 && options.slower.is_some() {
+			undisturbed = siege.undisturbed().await?;
+		}
 		let report = siege.under(*lie, undisturbed).await?;
 		held &= report.held;
 		print(&report);

@@ -55,7 +55,7 @@ fn files_beside_each_other_are_fetched_together() {
 		(SPAN, SPAN + 1, 1),
 	];
 	assert_eq!(found, expected);
-	assert_eq!(spans[0].key(), None);
+	assert!(spans[0].file().is_none());
 }
 
 #[test]

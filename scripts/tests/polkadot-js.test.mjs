@@ -42,6 +42,44 @@ test("a block's author is in its header, and a runtime call tells it", { timeout
 	assert.equal((await call.blockAuthorApi.author()).toString(), alice);
 });
 
+test('a dry run takes a transaction of default mortality, and keeps nothing', { timeout }, async () => {
+	const charlie = new Keyring({ type: 'sr25519' }).addFromUri('//Charlie');
+	const nonceOf = async () => (await api.query.system.account(charlie.address)).nonce.toNumber();
+	const nonce = await nonceOf();
+	/** Signs a call with the defaults, and returns what the node says that it would do. */
+	const dryRun = async (call) => {
+		const signed = await call.signAsync(charlie, {});
+		assert.ok(signed.era.isMortalEra);
+		const result = await api.rpc.system.dryRun(signed.toHex());
+		assert.ok(result.isOk, result.toString());
+		return result.asOk;
+	};
+	assert.ok((await dryRun(api.tx.system.remark('0x00'))).isOk);
+	const refused = await dryRun(api.tx.dataSharing.createDataset('marks'));
+	assert.equal(api.registry.findMetaError(refused.asErr.asModule).name, 'NotRegistered');
+	assert.equal(await nonceOf(), nonce);
+	const old = await api.tx.system.remark('0x00').signAsync(charlie, { nonce: nonce + 1_000_000 });
+	assert.match((await api.rpc.system.dryRun(old.toHex())).toString(), /Future/i);
+	await assert.rejects(api.rpc.system.dryRun('0x04'), /2: the bytes are no transaction/);
+	await assert.rejects(api.rpc.system.dryRun('0x00'), /1: the runtime cannot try the transaction/);
+});
+
+test('a producer registers until it is final, and the second time the error is named', { timeout }, async () => {
+	const dave = new Keyring({ type: 'sr25519' }).addFromUri('//Dave');
+	const register = () =>
+		new Promise((resolve, reject) => {
+			const sent = api.tx.dataSharing.register('School', 'A school of Polkadot.js').signAndSend(dave, { nonce: -1 }, (result) => {
+				if (result.isFinalized || result.isError) sent.then((end) => end()).then(() => resolve(result));
+			});
+			sent.catch(reject);
+		});
+	const { events } = await register();
+	assert.ok(events.some(({ event }) => api.events.dataSharing.Registered.is(event)));
+	const { dispatchError } = await register();
+	const { name, docs } = api.registry.findMetaError(dispatchError.asModule);
+	assert.deepEqual([name, docs.join(' ').trim()], ['AlreadyRegistered', 'The account is a registered producer already.']);
+});
+
 test('the chain reports its name, token and address format', { timeout }, async () => {
 	assert.equal((await api.rpc.system.chain()).toString(), 'Isthmus Development');
 	assert.equal(api.runtimeVersion.specName.toString(), 'isthmus');

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Remembers for which leaves a store may have something that no journal names any more: an upload was given up, or began again
+//! at another leaf, and its store did not delete what it had. Anyone who gets the key of such a leaf could open that.
+//!
+//! The file `isthmus-OWNER-uploads.left` has a line for each, like those of a packed folder's journal, so that
+//! [`Interrupted`](super::Interrupted) finds them. It is written before the journal is forgotten.
+
+use super::place_note::noted_place;
+use crate::{client::Client, error::Error, file, lock, types::*, wait::Wait};
+use isthmus_envelope::on_disk;
+use isthmus_objects as objects;
+use serde::Serialize;
+use std::{io, path::Path};
+use subxt::utils::H256;
+
+/// The maximum length of the file in bytes.
+const LONGEST: u64 = 64 << 20;
+
+/// What a store may have. The order of the fields is that in the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Abandoned {
+	location: String,
+	/// The object's name there.
+	object: String,
+	dataset: DatasetId,
+	epoch: Epoch,
+	leaf: Leaf,
+}
+
+impl Abandoned {
+	/// Names an object at a location, which is encrypted for a place.
+	pub(crate) fn new(location: String, object: String, place: &Place) -> Self {
+		let Place {
+			dataset,
+			epoch,
+			leaf,
+			..
+		} = *place;
+		Self {
+			location,
+			object,
+			dataset,
+			epoch,
+			leaf,
+		}
+	}
+
+	pub(super) fn to_line(&self) -> io::Result<String> {
+		#[derive(Serialize)]
+		struct Line<'a> {
+			sent: &'a Abandoned,
+		}
+		Ok(serde_json::to_string(&Line { sent: self })?)
+	}
+}
+
+/// Forgets the journal of an upload that is not resumed, if there is one, and notes before that what its store may have.
+///
+/// # Errors
+///
+/// Returns [`Error::Io`] if that cannot be noted: then the journal stays.
+pub(crate) async fn abandon(
+	client: &Client,
+	owner: &AccountId,
+	journal: &Path,
+) -> Result<(), Error> {
+	let noted = match objects::noted(journal) {
+		Ok(None) => return Ok(()),
+		// It does not say for which leaf.
+		Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
+		noted => noted?,
+	};
+	if let Some(objects::Noted { note, url, object }) = noted {
+		if let Some(place) = noted_place(&note, H256::zero()) {
+			note_all(client, owner, &[Abandoned::new(url, object, &place)]).await?;
+		}
+	}
+	Ok(objects::forget(journal)?)
+}
+
+/// Notes what stores may have. When this returns, it is on the disk.
+///
+/// # Errors
+///
+/// Returns [`Error::Io`] if it cannot be noted.
+pub(crate) async fn note_all(
+	client: &Client,
+	owner: &AccountId,
+	abandoned: &[Abandoned],
+) -> Result<(), Error> {
+	change(client, owner, abandoned, with).await
+}
+
+/// Forgets what stores have deleted.
+///
+/// # Errors
+///
+/// Returns [`Error::Io`] if the file cannot be changed.
+pub(crate) async fn forget_all(
+	client: &Client,
+	owner: &AccountId,
+	deleted: &[Abandoned],
+) -> Result<(), Error> {
+	change(client, owner, deleted, without).await
+}
+
+/// Changes the lines of an owner's file by others.
+async fn change(
+	client: &Client,
+	owner: &AccountId,
+	by: &[Abandoned],
+	make: fn(Vec<String>, &[String]) -> Vec<String>,
+) -> Result<(), Error> {
+	if by.is_empty() {
+		return Ok(());
+	}
+	let by: Vec<String> = by
+		.iter()
+		.map(Abandoned::to_line)
+		.collect::<Result<_, _>>()?;
+	let lock = format!("isthmus-{owner}-left.lock");
+	// A lock that cannot be taken has no place to be, and neither does the file.
+	let _held = client.hold(Wait::OtherSender, &lock).await;
+	let path = lock::needed(&format!("isthmus-{owner}-uploads.left"))?;
+	let before = read(&path)?;
+	let after = make(before.clone(), &by);
+	if after != before {
+		write(&path, &after)?;
+	}
+	Ok(())
+}
+
+fn with(mut lines: Vec<String>, new: &[String]) -> Vec<String> {
+	for line in new {
+		if !lines.contains(line) {
+			lines.push(line.clone());
+		}
+	}
+	lines
+}
+
+fn without(mut lines: Vec<String>, gone: &[String]) -> Vec<String> {
+	lines.retain(|line| !gone.contains(line));
+	lines
+}
+
+/// Reads the lines, also those that another version of this program wrote.
+fn read(path: &Path) -> io::Result<Vec<String>> {
+	let bytes = file::read(path, LONGEST)?.unwrap_or_default();
+	let text = String::from_utf8(bytes);
+	let text = text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+	Ok(text.lines().map(str::to_owned).collect())
+}
+
+/// Replaces the file, so that a crash leaves either the old or the new one.
+fn write(path: &Path, lines: &[String]) -> io::Result<()> {
+	match lines {
+		[] => {
+			std::fs::remove_file(path)?;
+			on_disk::sync_name(path)
+		}
+		lines => file::replace(path, format!("{}\n", lines.join("\n")).as_bytes()),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn line(object: &str, leaf: Leaf) -> String {
+		let place = Place {
+			key: H256::zero(),
+			dataset: 1,
+			epoch: 2,
+			leaf,
+		};
+		let abandoned = Abandoned::new("file:///a\nb".into(), object.into(), &place);
+		abandoned.to_line().unwrap()
+	}
+
+	#[test]
+	fn what_is_noted_stays_until_it_is_deleted() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("left");
+		assert_eq!(read(&path).unwrap(), [] as [String; 0]);
+		// A line of another version, and another object for the same leaf.
+		let other = "{\"sent\":{\"leaf\":1},\"new\":0}".to_owned();
+		let lines = with(vec![other.clone()], &[line("07", 3), line("08", 3)]);
+		assert_eq!(with(lines.clone(), &lines), lines);
+		write(&path, &lines).unwrap();
+		assert_eq!(read(&path).unwrap(), lines);
+		let left = without(lines, &[line("07", 3), line("07", 4)]);
+		assert_eq!(left, [other.clone(), line("08", 3)]);
+		write(&path, &left).unwrap();
+		assert_eq!(read(&path).unwrap(), left);
+		write(&path, &without(left, &[line("08", 3), other])).unwrap();
+		assert!(!path.exists());
+		std::fs::write(&path, [0xff]).unwrap();
+		assert!(read(&path).is_err());
+	}
+
+	#[test]
+	fn a_line_is_one_and_has_its_fields_in_order() {
+		assert_eq!(
+			line("07", 3),
+			r#"{"sent":{"location":"file:///a\nb","object":"07","dataset":1,"epoch":2,"leaf":3}}"#
+		);
+	}
+}

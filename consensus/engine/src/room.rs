@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Makes room for a block at a height that is full. The database keeps the states of at most 32 blocks of one number
+//! above the finalized block, and refuses the next one. Without this, a peer that shows a new node 32 easy blocks
+//! first keeps it from every other chain.
+
+use crate::{
+	chain::ChainClient, error::CheckError, fork_choice::Standing, select_chain::HeaviestChain,
+	LOG_TARGET,
+};
+use isthmus_primitives::{Block, BlockNumber, Hash};
+use polkadot_sdk::*;
+use sc_client_api::backend::Backend;
+use sp_blockchain::{Backend as _, HeaderBackend as _, HeaderMetadata as _};
+use std::collections::HashMap;
+
+/// How many blocks of one number the database keeps: `MAX_BLOCKS_PER_LEVEL` of `sc-state-db`.
+const PLACES: usize = 32;
+
+/// The leaves that descend from one block, the best place that one of them has in the fork choice, and when the last of
+/// them arrived.
+struct Branch {
+	leaves: Vec<Hash>,
+	best: Standing,
+	newest: u64,
+}
+
+impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
+	/// Removes the lightest branch from the database, with all of its blocks from `number` on, if the
+	/// database has no room for one more of this number. The branch of the best block stays, and that of the newest block,
+	/// which may be on its way to become heavier.
+	///
+	/// # Errors
+	///
+	/// Returns the database's error.
+	pub(crate) fn make_room(&self, number: BlockNumber) -> Result<(), CheckError> {
+		let blockchain = self.backend().blockchain();
+		let mut leaves = Vec::new();
+		for leaf in blockchain.leaves()? {
+			if blockchain.number(leaf)?.is_some_and(|of| of >= number) {
+				leaves.push(leaf);
+			}
+		}
+		// Each block of this number has a leaf of its own at or above it.
+		if leaves.len() < PLACES {
+			return Ok(());
+		}
+		let mut branches: HashMap<Hash, Branch> = HashMap::new();
+		let mut roots = HashMap::new();
+		for leaf in leaves {
+			let standing = self.chain().standing(leaf)?;
+			let branch = branches
+				.entry(self.root(leaf, number, &mut roots)?)
+				.or_insert(Branch {
+					leaves: Vec::new(),
+					best: standing,
+					newest: 0,
+				});
+			branch.leaves.push(leaf);
+			branch.newest = branch.newest.max(standing.arrival.number);
+			if standing.is_better_than(&branch.best) {
+				branch.best = standing;
+			}
+		}
+		if branches.len() < PLACES {
+			return Ok(());
+		}
+		let best = blockchain.info().best_hash;
+		if blockchain.number(best)?.is_some_and(|of| of >= number) {
+			branches.remove(&self.root(best, number, &mut roots)?);
+		}
+		let newest = branches.values().map(|branch| branch.newest).max();
+		branches.retain(|_, branch| Some(branch.newest) != newest);
+		let lightest = branches.into_iter().reduce(|lightest, other| {
+			if lightest.1.best.is_better_than(&other.1.best) {
+				other
+			} else {
+				lightest
+			}
+		});
+		match lightest {
+			Some((root, branch)) => self.remove(number, root, branch),
+			None => Ok(()),
+		}
+	}
+
+	/// Returns a block's ancestor with this number, or the block itself. `roots` has the ancestors of all blocks on the
+	/// way that were looked at before: the branches have most of their blocks in common.
+	fn root(
+		&self,
+		block: Hash,
+		number: BlockNumber,
+		roots: &mut HashMap<Hash, Hash>,
+	) -> Result<Hash, CheckError> {
+		let blockchain = self.backend().blockchain();
+		let mut way = Vec::new();
+		let mut next = block;
+		let root = loop {
+			if let Some(root) = roots.get(&next) {
+				break *root;
+			}
+			way.push(next);
+			let at = blockchain.header_metadata(next)?;
+			if at.number <= number {
+				break at.hash;
+			}
+			next = at.parent;
+		};
+		roots.extend(way.into_iter().map(|hash| (hash, root)));
+		Ok(root)
+	}
+
+	/// Removes a branch from its leaves down to its root, the block with this number.
+	fn remove(&self, number: BlockNumber, root: Hash, branch: Branch) -> Result<(), CheckError> {
+		let backend = self.backend();
+		// As the client does while it writes a block or finalizes one.
+		let _lock = backend.get_import_lock().write();
+		let blockchain = backend.blockchain();
+		let mut removed = 0u32;
+		for leaf in branch.leaves {
+			let mut next = leaf;
+			while blockchain.children(next)?.is_empty() {
+				let at = blockchain.header_metadata(next)?;
+				if let Err(error) = backend.remove_leaf_block(next) {
+					// A block whose state is gone takes no place.
+					log::debug!(target: LOG_TARGET, "not removing block #{} ({next}): {error}", at.number);
+					break;
+				}
+				removed = removed.saturating_add(1);
+				if at.number <= number {
+					break;
+				}
+				next = at.parent;
+			}
+		}
+		log::debug!(
+			target: LOG_TARGET,
+			"removed {removed} blocks from #{number} ({root}) on: the database has no room for more blocks of this \
+			 number, and theirs is the lightest chain",
+		);
+		Ok(())
+	}
+}
