@@ -23,7 +23,7 @@ use plotters::{
 	},
 };
 use serde::Deserialize;
-use std::{error, io::Write, path::Path};
+use std::{error, fs, io::Write, path::Path};
 
 /// Width and height in pixels. plotters draws only on whole pixels. The picture is drawn at twice its size on
 /// a page, which keeps slanted lines straight, and letters sharp on a dense screen.
