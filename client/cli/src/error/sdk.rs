@@ -130,8 +130,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Card(_) => (Kind::Refused, None),
 		PartlyErased(_) | Range(TreeError::Erased { .. }) => (Kind::Refused, None),
 		Erasable(error) => erasable_hint(error),
-		Record(RecordError::WrongKey) => (Kind::NotAuthentic, Some(ERASABLE_FILE)),
-		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
+		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, key_hint(error)),
 		_ => (Kind::Failed, None),
 	}
 }
@@ -253,6 +252,11 @@ fn leaves_hint(error: &LeavesError) -> (Kind, Option<&'static str>) {
 		),
 		_ => (Kind::Refused, None),
 	}
+}
+
+/// Returns a hint for data that does not open.
+fn key_hint(error: &SdkError) -> Option<&'static str> {
+	matches!(error, SdkError::Record(RecordError::WrongKey)).then_some(ERASABLE_FILE)
 }
 
 fn erasable_hint(error: &ErasableError) -> (Kind, Option<&'static str>) {
