@@ -130,8 +130,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Card(_) => (Kind::Refused, None),
 		PartlyErased(_) | Range(TreeError::Erased { .. }) => (Kind::Refused, None),
 		Erasable(error) => erasable_hint(error),
-		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, key_hint(error)),
-		_ => (Kind::Failed, None),
+		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => unopened(error),_ => (Kind::Failed, None),
 	}
 }
 
@@ -254,9 +253,10 @@ fn leaves_hint(error: &LeavesError) -> (Kind, Option<&'static str>) {
 	}
 }
 
-/// Returns a hint for data that does not open.
-fn key_hint(error: &SdkError) -> Option<&'static str> {
-	matches!(error, SdkError::Record(RecordError::WrongKey)).then_some(ERASABLE_FILE)
+/// Returns the kind of an error about data that does not open, and a hint if one helps.
+fn unopened(error: &SdkError) -> (Kind, Option<&'static str>) {
+	let is_other_key = matches!(error, SdkError::Record(RecordError::WrongKey));
+	(Kind::NotAuthentic, is_other_key.then_some(ERASABLE_FILE))
 }
 
 fn erasable_hint(error: &ErasableError) -> (Kind, Option<&'static str>) {
