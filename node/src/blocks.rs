@@ -224,8 +224,8 @@ pub(crate) async fn import(
 		Some(path) => Box::new(File::open(path).map_err(|error| failed(error.into()))?),
 		None => Box::new(stdin()),
 	};
-	let begun = begin(BufReader::new(file), cmd.binary);
-	let Some(blocks) = begun.map_err(|error| failed(error.into()))? else {
+	let started = begin(BufReader::new(file), cmd.binary);
+	let Some(blocks) = started.map_err(|error| failed(error.into()))? else {
 		return Err(BlocksError::Nothing(from.display().to_string()).into());
 	};
 	let done = import_blocks(client, queue, blocks, false, cmd.binary).await;

@@ -4,13 +4,15 @@
 // what to do. Where it can only wait, it says for what.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { Keyring } from '@polkadot/api';
 import { u8aToHex } from '@polkadot/util';
-import { LocalNode, runToEnd } from '../lib/node.mjs';
+import { freePort, LocalNode, runToEnd } from '../lib/node.mjs';
 import { Rpc, until } from '../lib/rpc.mjs';
 import { identities, installKeys, writeSpec } from '../lib/spec.mjs';
 import { runScript } from '../lib/terminal.mjs';
@@ -305,6 +307,54 @@ test('fails if its output is full', { timeout }, async (t) => {
 	}
 });
 
+test('keeps the last export if the next one fails', { timeout }, async (t) => {
+	const { code, stdout, stderr } = await shell(t, `
+		set -e
+		isthmus-node export-chain-spec --chain dev --output spec.json
+		cp spec.json good.json
+		ln -s spec.json link
+		(ulimit -f 1000; isthmus-node export-chain-spec --chain local --output link) && exit 1
+		cmp spec.json good.json
+		isthmus-node export-chain-spec --chain local --output link
+		[ -L link ]
+		if cmp -s spec.json good.json; then exit 2; fi
+		ln -s none/spec.json away
+		isthmus-node export-chain-spec --chain dev --output away && exit 1
+		ls
+	`);
+	assert.equal(code, 0, stderr);
+	assert.match(stderr, /\(away\): this is a link that leads to nothing/);
+	// Nothing is left of what was not complete.
+	assert.match(stdout, /\naway\ngood\.json\nlink\nspec\.json\n$/);
+});
+
+test('runs although its log cannot be written, and ends in order when its terminal closes', { timeout }, async (t) => {
+	const runs = async (log) => {
+		const port = await freePort();
+		const TMPDIR = folder(t);
+		const args = ['--dev', '--no-prometheus', '--no-telemetry', '--rpc-port', String(port), '--port', '0'];
+		const node = spawn(process.env.ISTHMUS_NODE, args, { env: { ...process.env, TMPDIR }, stdio: ['ignore', 'ignore', log] });
+		t.after(() => node.kill('SIGKILL'));
+		const exited = once(node, 'exit');
+		// Its reader ends after the first lines, as `head` does.
+		node.stderr?.once('data', () => node.stderr.destroy());
+		const client = await until('the node answers', async () => {
+			assert.equal(node.exitCode, null, 'the node has ended');
+			return Rpc.connect(`ws://127.0.0.1:${port}`).catch(() => undefined);
+		});
+		await client.finalizedFrom(2);
+		await client.disconnect();
+		node.kill('SIGHUP');
+		assert.deepEqual(await exited, [0, null]);
+		// The temporary chain is gone.
+		assert.deepEqual(readdirSync(TMPDIR), []);
+	};
+	const full = openSync('/dev/full', 'w');
+	t.after(() => closeSync(full));
+	await runs(full);
+	await runs('pipe');
+});
+
 test('fails if what it prints goes nowhere', { timeout }, async (t) => {
 	for (const args of ['--version', '--help', 'key --help', 'key generate', 'key inspect //Alice', 'key generate-node-key', 'export-chain-spec --chain local', 'chain-info --dev --base-path base', 'export-blocks --dev --base-path base']) {
 		const { code, stderr } = await shell(t, `isthmus-node ${args} >&-`);
@@ -359,9 +409,19 @@ test('refuses a real chain with a superuser, plain and raw', { timeout }, async 
 		await refuses(['--chain', write(`${name}.json`, untyped), '--tmp', ...QUIET], sentence);
 	}
 	plain.chainType = 'Live';
-	plain.genesis.runtimeGenesis.patch.sudo.key = null;
-	const { code, stderr } = await runToEnd(['export-chain-spec', '--chain', write('real.json', plain), '--raw']);
+	const { patch } = plain.genesis.runtimeGenesis;
+	patch.sudo.key = null;
+	const convert = () => runToEnd(['export-chain-spec', '--chain', write('real.json', plain), '--raw']);
+	const leftovers = await convert();
+	assert.equal(leftovers.code, 0, leftovers.stderr);
+	// Values for tests, which can never be changed.
+	assert.match(leftovers.stderr, /^warning: .* never be changed.*`verifiers\.upgradeDelay` 20 \(by default 50400\).*`keepers\.periodLength` 20/m);
+	delete patch.verifiers;
+	delete patch.dataSharing;
+	delete patch.keepers;
+	const { code, stderr } = await convert();
 	assert.equal(code, 0, stderr);
+	assert.doesNotMatch(stderr, /warning/);
 });
 
 test('refuses a raw specification without verifiers', { timeout }, async (t) => {
@@ -449,6 +509,8 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 	await refuses(['export-blocks', '--to', '99999999999', ...at], /`--to` needs the number of a block, from 0 to 4294967295/);
 	await refuses(['import-blocks', none, ...at], /the blocks cannot be read from .*none\/blocks: No such file/);
 	await refuses(['import-blocks', basePath, ...at], /the blocks cannot be read from .*: is a directory/);
+	await refuses(['export-blocks', '--from', '0', '--to', '0', ...at], /`--to` needs 1 or more: every node has the genesis block/);
+	await refuses(['import-blocks', '/dev/null', ...at], /there are no blocks in \/dev\/null: it is empty, as after an export that failed/);
 	await refuses(['import-blocks', node.logPath, ...at], /the blocks cannot be imported \(.*node\.log\): /);
 	const purged = await runToEnd(['purge-chain', '-y', ...at]);
 	assert.equal(purged.code, 0);

@@ -15,8 +15,8 @@ use isthmus_sdk::{
 	card_place,
 	conditions::Value,
 	facts::{response_hash, Observation, SourceTerms},
-	now, to_hex, AccountId, BlockNumber, CardError, DatasetId, Epoch, Error as SdkError, Identity,
-	LeafNames, LeafQuery, Leaves, PublishedCard, Scope, Seconds, State,
+	file, now, to_hex, AccountId, BlockNumber, CardError, DatasetId, Epoch, Error as SdkError,
+	Identity, LeafNames, LeafQuery, Leaves, PublishedCard, Scope, Seconds, State,
 };
 use isthmus_tables::{
 	card::{self, Card, Files, Summary},
@@ -25,7 +25,7 @@ use isthmus_tables::{
 use serde::Serialize;
 use std::{
 	fmt, fs,
-	io::{self, Read, Seek, SeekFrom, Write},
+	io::{self, Read, Seek, SeekFrom},
 	path::{Path, PathBuf},
 };
 
@@ -299,11 +299,7 @@ async fn make(context: &Context, identity: &Identity, opts: Opts) -> Result<Made
 		tables,
 	};
 	let text = format!("{:#}\n", card.json());
-	let created = fs::File::options()
-		.write(true)
-		.create_new(true)
-		.open(&opts.card);
-	let written = created.and_then(|mut file| file.write_all(text.as_bytes()));
+	let written = file::publish_new(&opts.card, text.as_bytes());
 	written.map_err(|error| Error::file(&opts.card, &error))?;
 	Ok(Made {
 		bytes: text.len() as u64,

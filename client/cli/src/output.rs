@@ -3,13 +3,13 @@
 
 use crate::{error::Error, text::operand};
 use isthmus_sdk::{
-	envelope::{key_file::KeyFile, on_disk::folder},
+	envelope::{erasable::LABEL, key_file::KeyFile, on_disk::folder},
 	FetchError,
 };
 use isthmus_streams::Stream;
 use std::{
 	fs::{self, File, FileType},
-	io::{self, ErrorKind, IsTerminal},
+	io::{self, ErrorKind, IsTerminal, Read},
 	path::{Path, PathBuf},
 };
 
@@ -54,7 +54,7 @@ impl Output {
 		}
 		let shown = path.display();
 		match there.is_file() {
-			true if replace && KeyFile::read(&path).is_ok() => {
+			true if replace && (KeyFile::read(&path).is_ok() || has_erasable_keys(&path)) => {
 				Err(Error::failed(format!("{shown} is a key file"))
 					.hint("a key file is never replaced: choose another --output"))
 			}
@@ -84,6 +84,13 @@ impl Output {
 		check_folder(&path)?;
 		Ok(Self::File(path))
 	}
+}
+
+/// Returns whether a file holds erasable keys, which nothing brings back.
+fn has_erasable_keys(path: &Path) -> bool {
+	let mut start = [0; LABEL.len()];
+	let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+	read.is_ok() && start == LABEL
 }
 
 /// The names of a program's first open files, in the order of their numbers.

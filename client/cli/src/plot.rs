@@ -4,7 +4,13 @@
 //! the computing power that the attacker may have. The true odds are a solid line and the paper's odds a
 //! dashed one; simulations and measurements are points with their intervals.
 
-use crate::{error::Error, input::read_at_most, output, report};
+use crate::{
+	error::Error,
+	input::read_at_most,
+	output::{self, open_through, Output},
+	report,
+};
+use isthmus_sdk::file as files;
 use isthmus_security::{Confidence, Interval};
 use plotters::{
 	coord::{types::RangedCoordf64, Shift},
@@ -17,7 +23,7 @@ use plotters::{
 	},
 };
 use serde::Deserialize;
-use std::{error, fs, path::Path};
+use std::{error, fs, io::Write, path::Path};
 
 /// Width and height in pixels. plotters draws only on whole pixels. The picture is drawn at twice its size on
 /// a page, which keeps slanted lines straight, and letters sharp on a dense screen.
@@ -159,7 +165,12 @@ pub(crate) fn draw(file: &Path, curves: &[Curve], measured: &[Measured]) -> Resu
 	if is_stdout {
 		return report::write(&bytes);
 	}
-	fs::write(file, bytes).map_err(|error| Error::file(file, &error))
+	let written = match Output::at(file.to_owned(), None, true)? {
+		Output::Stdout => return report::write(&bytes),
+		Output::Through(path) => open_through(&path).and_then(|mut file| file.write_all(&bytes)),
+		Output::File(path) => files::publish(&path, &bytes),
+	};
+	written.map_err(|error| Error::file(file, &error))
 }
 
 /// A chart with linear axes: depth and logarithm of the odds.

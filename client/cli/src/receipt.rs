@@ -13,6 +13,7 @@ use crate::{
 	trace::text,
 };
 use isthmus_sdk::{
+	file,
 	history::{history, ProvenEvent},
 	keepers::Kept,
 	receipt::{keeper_receipt, kept, receipt},
@@ -116,10 +117,13 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Written>,
 		}
 		Output::Through(path) => write(&path, &made.receipt, open_through(&path))?,
 		Output::File(path) => {
-			let mut options = File::options();
-			options.write(true).create(true).truncate(true);
-			let file = options.create_new(!opts.force).open(&path);
-			write(&path, &made.receipt, file)?
+			// Neither a full disk nor a crash leaves a part of a file, or the part of an old one.
+			let written = match opts.force {
+				true => file::publish(&path, &made.receipt),
+				false => file::publish_new(&path, &made.receipt),
+			};
+			written.map_err(|error| Error::file(&path, &error))?;
+			path.display().to_string()
 		}
 	};
 	Ok(Some(Written {

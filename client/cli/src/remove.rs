@@ -97,7 +97,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		None => Removal::find(client, &identity, key, &mut Bar::new())
 			.await
 			.map_err(|error| match Error::from(error) {
-				error if error.kind() == Kind::Unreachable => error,
+				error if error.kind() == Kind::Unreachable || opts.erase => error,
 				error => error.hint(format!(
 					"the record may be a folder, but could not be read; to remove it without any files: \
 					 isthmus remove --alone {}",

@@ -385,7 +385,10 @@ impl ErasableFile {
 	fn read(&self) -> Result<Contents, ErasableError> {
 		let file = match fs::File::open(&self.path) {
 			Ok(file) => file,
-			Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Contents::default()),
+			Err(error) if error.kind() == ErrorKind::NotFound => {
+				on_disk::check_absent(&self.path).map_err(|error| self.io(error))?;
+				return Ok(Contents::default());
+			}
 			Err(error) => return Err(self.io(error)),
 		};
 		let mut bytes = Zeroizing::new(Vec::new());

@@ -13,8 +13,8 @@ use std::{
 ///
 /// # Errors
 ///
-/// Returns an error of kind [`ErrorKind::InvalidInput`] if it leads to something that is not a regular file,
-/// and the system's error if the links cannot be followed.
+/// Returns an error of kind [`ErrorKind::InvalidInput`] if it leads to something that is not a regular file, or is a link that
+/// leads to nothing, and the system's error if the links cannot be followed.
 pub fn target(path: &Path) -> io::Result<PathBuf> {
 	match fs::metadata(path) {
 		Ok(there) if there.is_file() => fs::canonicalize(path),
@@ -22,8 +22,30 @@ pub fn target(path: &Path) -> io::Result<PathBuf> {
 			ErrorKind::InvalidInput,
 			"not a regular file, so it cannot be replaced",
 		)),
-		Err(error) if error.kind() == ErrorKind::NotFound => Ok(path.to_owned()),
+		Err(error) if error.kind() == ErrorKind::NotFound => {
+			check_absent(path)?;
+			Ok(path.to_owned())
+		}
 		Err(error) => Err(error),
+	}
+}
+
+/// Checks a path where no file was found. A link there names a file on a disk that is not there now: neither is that file to be
+/// taken for missing, nor the link to be replaced.
+///
+/// # Errors
+///
+/// Returns an error of kind [`ErrorKind::InvalidInput`] if the path is a link.
+pub fn check_absent(path: &Path) -> io::Result<()> {
+	match fs::read_link(path) {
+		Ok(to) => Err(io::Error::new(
+			ErrorKind::InvalidInput,
+			format!(
+				"a link to {}, which is not there, so nothing was written. Mount its disk, or remove the link",
+				to.display()
+			),
+		)),
+		Err(_) => Ok(()),
 	}
 }
 
@@ -145,4 +167,23 @@ fn finish(
 	persist(file).map_err(|error| error.error)?;
 	// The new name has to be on disk, too, before anyone relies on the contents of the file.
 	sync_name(path)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+	use super::*;
+	use std::os::unix::fs::symlink;
+
+	#[test]
+	fn a_link_that_leads_to_nothing_is_not_a_file_that_is_missing() {
+		let folder = tempfile::tempdir().unwrap();
+		let [link, file] = ["link", "file"].map(|name| folder.path().join(name));
+		assert_eq!(target(&link).unwrap(), link);
+		symlink(&file, &link).unwrap();
+		let refused = target(&link).unwrap_err();
+		assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+		assert!(refused.to_string().contains("Mount its disk"), "{refused}");
+		fs::write(&file, "").unwrap();
+		assert_eq!(target(&link).unwrap(), fs::canonicalize(&file).unwrap());
+	}
 }

@@ -3,7 +3,10 @@
 //! nothing to do with keys on the chain.
 
 use crate::sharing::names::ROOT;
-use isthmus_sdk::{envelope::random_bytes, file, Error as SdkError};
+use isthmus_sdk::{
+	envelope::{on_disk, random_bytes},
+	file, Error as SdkError,
+};
 use std::{fmt, fs, io, path::Path};
 use zeroize::Zeroizing;
 
@@ -105,12 +108,18 @@ impl Credentials {
 		match fs::metadata(path) {
 			Ok(there) => Self::read(path, &there),
 			Err(error) if error.kind() == io::ErrorKind::NotFound => {
+				on_disk::check_absent(path)?;
 				let made = Self::generate()?;
 				if let Some(folder) = path.parent() {
 					fs::create_dir_all(folder)?;
 				}
-				file::replace(path, made.text().as_bytes())?;
-				Ok(made)
+				match file::create(path, made.text().as_bytes()) {
+					// Another gateway starts, and has just made them.
+					Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+						Self::read(path, &fs::metadata(path)?)
+					}
+					done => Ok(done.map(|()| made)?),
+				}
 			}
 			Err(error) => Err(error.into()),
 		}
@@ -222,6 +231,41 @@ mod tests {
 			Credentials::in_file(&path),
 			Err(CredentialsError::Open)
 		));
+	}
+
+	#[test]
+	fn gateways_that_start_together_have_the_same_credentials() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = &folder.path().join("new").join("gateway");
+		let start = &std::sync::Barrier::new(8);
+		let made: Vec<_> = std::thread::scope(|scope| {
+			let gateways: Vec<_> = (0..8)
+				.map(|_| {
+					scope.spawn(|| {
+						start.wait();
+						Credentials::in_file(path).unwrap().key
+					})
+				})
+				.collect();
+			let ended = gateways.into_iter().map(|gateway| gateway.join().unwrap());
+			ended.collect()
+		});
+		let kept = Credentials::in_file(path).unwrap().key;
+		assert!(made.iter().all(|key| *key == kept), "{made:?}");
+	}
+
+	#[test]
+	fn a_link_that_leads_to_nothing_is_not_replaced() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("gateway");
+		std::os::unix::fs::symlink(folder.path().join("gone"), &path).unwrap();
+		let refused = Credentials::in_file(&path).unwrap_err();
+		assert!(refused.to_string().contains("Mount its disk"), "{refused}");
+		assert!(Credentials::generate()
+			.unwrap()
+			.write_profile("http://127.0.0.1:9800", &path)
+			.is_err());
+		assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
 	}
 
 	#[test]

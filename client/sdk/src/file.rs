@@ -7,6 +7,7 @@ use std::{
 	io::{self, ErrorKind, Read, Write},
 	path::Path,
 };
+use tempfile::NamedTempFile;
 
 /// Writes bytes to a file in place of what was there. Only its owner may read it.
 ///
@@ -18,32 +19,70 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 	write(path, bytes, &tempfile::Builder::new())
 }
 
+/// Writes bytes to a new file. Only its owner may read it. A file of this name is there only when it is complete.
+///
+/// # Errors
+///
+/// Returns an error of kind [`ErrorKind::AlreadyExists`] if something is there, and the error of the file or of its folder.
+pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+	write_new(path, bytes, &tempfile::Builder::new())
+}
+
+/// Does the same as [`create`] with a file that other users may read, as far as this process's mask allows.
+///
+/// # Errors
+///
+/// Returns the errors of [`create`].
+pub fn publish_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+	write_new(path, bytes, &readable())
+}
+
 /// Does the same as [`replace`] with a file that other users may read, as far as this process's mask allows.
 ///
 /// # Errors
 ///
 /// Returns the errors of [`replace`].
 pub fn publish(path: &Path, bytes: &[u8]) -> io::Result<()> {
+	write(path, bytes, &readable())
+}
+
+/// Returns what makes files that other users may read.
+fn readable() -> tempfile::Builder<'static, 'static> {
+	#[allow(unused_mut)]
 	let mut builder = tempfile::Builder::new();
 	#[cfg(unix)]
 	builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-	write(path, bytes, &builder)
+	builder
 }
 
 /// Writes bytes to a new file, and gives it the name of the old one.
 fn write(path: &Path, bytes: &[u8], builder: &tempfile::Builder) -> io::Result<()> {
 	let path = &on_disk::target(path)?;
+	filled(path, bytes, builder)?.persist(path)?;
+	on_disk::sync_name(path)
+}
+
+/// Writes bytes to a new file, and gives it a name that no other one has.
+fn write_new(path: &Path, bytes: &[u8], builder: &tempfile::Builder) -> io::Result<()> {
+	filled(path, bytes, builder)?.persist_noclobber(path)?;
+	on_disk::sync_name(path)
+}
+
+/// Writes bytes to a temporary file in the folder of another one.
+fn filled(path: &Path, bytes: &[u8], builder: &tempfile::Builder) -> io::Result<NamedTempFile> {
 	let mut file = builder.tempfile_in(on_disk::folder(path))?;
 	file.write_all(bytes)?;
 	file.as_file().sync_all()?;
-	file.persist(path)?;
-	on_disk::sync_name(path)
+	Ok(file)
 }
 
 /// Reads a file of at most `longest` bytes; `None` if there is none.
 pub(crate) fn read(path: &Path, longest: u64) -> io::Result<Option<Vec<u8>>> {
 	let file = match File::open(path) {
-		Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+		Err(error) if error.kind() == ErrorKind::NotFound => {
+			on_disk::check_absent(path)?;
+			return Ok(None);
+		}
 		file => file?,
 	};
 	let mut bytes = Vec::new();
@@ -98,8 +137,20 @@ mod tests {
 			replace(path, b"new").unwrap_err();
 		}
 		assert!(fs::symlink_metadata(&device).unwrap().is_symlink());
+		// What is new has a name of its own.
+		for path in [&device, &link, &file] {
+			let error = create(path, b"new").unwrap_err();
+			assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{path:?}");
+			publish_new(path, b"new").unwrap_err();
+		}
+		assert_eq!(fs::read(&file).unwrap(), b"old");
 		publish(&link, b"new").unwrap();
 		assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
 		assert_eq!(fs::read(&file).unwrap(), b"new");
+		fs::remove_file(&file).unwrap();
+		for refused in [publish(&link, b"new"), read(&link, 9).map(drop)] {
+			assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidInput);
+		}
+		assert!(!file.exists() && fs::symlink_metadata(&link).unwrap().is_symlink());
 	}
 }

@@ -40,8 +40,8 @@ impl Client {
 			Some(file) => file.first(self.genesis(), dataset)?,
 			None => None,
 		};
-		// The dataset may be erasable, and the file that says so may be on another machine.
-		if first.is_none() {
+		// The epoch may be erasable, and the file that says so may be on another machine, or an older or a newer one.
+		if first.is_none_or(|first| first > epoch) {
 			// What was stored before the account took the dataset over is encrypted under another secret.
 			let control = self.best().await?.control(owner.id(), dataset).await?;
 			let since = control.map_or(0, |control| control.since);

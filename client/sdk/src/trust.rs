@@ -243,8 +243,14 @@ impl Memory {
 		let path = self.0.join(KNOWN_CHAINS);
 		let file = fs::File::options().append(true).create(true).open(&path);
 		let mut file = file.map_err(|error| unusable(&path, &error))?;
+		// An editor may have left the last line without an end.
+		let known = self.known_chains()?;
+		let end = match known.is_empty() || known.ends_with('\n') {
+			true => "",
+			false => "\n",
+		};
 		// In one write, because other programs may add lines, too.
-		file.write_all(format!("{url} {}\n", to_hex(genesis)).as_bytes())
+		file.write_all(format!("{end}{url} {}\n", to_hex(genesis)).as_bytes())
 	}
 
 	fn finality_of(&self, genesis: &[u8; 32]) -> PathBuf {
@@ -291,6 +297,9 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 		Ok(_) => fs::read(path)
 			.map(Some)
 			.map_err(|error| unusable(path, &error)),
+		Err(error) if error.kind() == NotFound && path.is_symlink() => {
+			Err(unusable(path, &"a link that leads to nothing, as when its disk is not mounted"))
+		}
 		// Where no folder can be, nothing is remembered. To write there will fail, and the user is told.
 		Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
 		// There may be a chain in it, and another one must not take its place without a word.
@@ -440,6 +449,12 @@ mod tests {
 		assert_eq!(address(1).as_deref(), Some("ws://a"));
 		assert_eq!(address(2).as_deref(), Some("ws://ab"));
 		assert_eq!(address(3), None, "the first line of ws://a counts");
+		let path = folder.path().join("isthmus/known-chains");
+		let text = fs::read_to_string(&path).unwrap();
+		fs::write(&path, text.trim_end()).unwrap();
+		memory.set_chain_at("ws://c", &[4; 32]).unwrap();
+		assert_eq!(memory.chain_at("ws://c").unwrap(), Some([4; 32]));
+		assert_eq!(memory.chain_at("ws://a").unwrap(), Some([1; 32]));
 		fs::write(folder.path().join("isthmus/known-chains"), "ws://a 0x12").unwrap();
 		assert!(memory.chain_at("ws://a").is_err());
 	}

@@ -7,7 +7,7 @@ use super::{
 	Error, Hint, Kind,
 };
 use isthmus_sdk::{
-	envelope::{ErasableError, TreeError},
+	envelope::{ErasableError, RecordError, TreeError},
 	objects::{Failure, ReadError, UploadError as SendError},
 	trust::FinalityError,
 	CostError, Error as SdkError, LeavesError, PalletError, Rejection, Unproven, UploadError,
@@ -129,8 +129,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Card(_) => (Kind::Refused, None),
 		PartlyErased(_) | Range(TreeError::Erased { .. }) => (Kind::Refused, None),
 		Erasable(error) => erasable_hint(error),
-		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
-		_ => (Kind::Failed, None),
+		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => unopened(error),_ => (Kind::Failed, None),
 	}
 }
 
@@ -255,6 +254,12 @@ fn leaves_hint(error: &LeavesError) -> (Kind, Option<&'static str>) {
 	}
 }
 
+/// Returns the kind of an error about data that does not open, and a hint if one helps.
+fn unopened(error: &SdkError) -> (Kind, Option<&'static str>) {
+	let is_other_key = matches!(error, SdkError::Record(RecordError::WrongKey));
+	(Kind::NotAuthentic, is_other_key.then_some(ERASABLE_FILE))
+}
+
 fn erasable_hint(error: &ErasableError) -> (Kind, Option<&'static str>) {
 	use ErasableError::*;
 	match error {
@@ -296,6 +301,9 @@ const FALSE_NODE: &str = "this node is faulty or lies: ask another one";
 
 /// The hint if the records of an epoch were stored with another seed.
 const OTHER_SEED: &str = "the same account is in another key file, with another seed: use that file, or bring it back from its 24 words (isthmus key restore). isthmus key verify checks a file. The keys of erasable epochs are in a file beside it, with .erasable after its name";
+
+/// The hint for a record that another key opens.
+const ERASABLE_FILE: &str = "if the record is your own and its keys can be erased, they are in a file beside your key file, with .erasable after its name: bring that file back";
 
 /// The hint if a key is not a post-quantum one.
 const NEW_KEY: &str =

@@ -10,6 +10,7 @@ use crate::{
 	types::*,
 };
 use codec::{Decode, DecodeAll, Encode};
+use isthmus_envelope::on_disk;
 use std::{
 	collections::{BTreeMap, HashSet},
 	fs::File,
@@ -120,6 +121,8 @@ impl Memory {
 		genesis: &[u8; 32],
 		owner: &AccountId,
 	) -> Result<Self, MemoryError> {
+		// Whatever links lead to it, a memory has one lock.
+		let path = &on_disk::target(path)?;
 		let mut at = path.as_os_str().to_owned();
 		at.push(".lock");
 		let lock = File::options()
