@@ -100,9 +100,9 @@ def table(first: int, rows: int) -> pyarrow.Table:
     )
 
 
-def store(school: isthmus.Client, location: str, rows: int, folder: Path) -> tuple[str, int]:
-    """Stores a dataset of Parquet files as objects at the location. Returns its address and its length in bytes."""
-    dataset = school.create_dataset("rows").number
+def store(school: isthmus.Client, name: str, location: str, rows: int, folder: Path) -> tuple[str, int]:
+    """Stores a new dataset of Parquet files as objects at the location. Returns its address and its length in bytes."""
+    dataset = school.create_dataset(name).number
     school.locate(dataset, location)
     size = 0
     for number in range(FILES):
@@ -226,7 +226,7 @@ def main(mib: int = 512, rounds: int = 3) -> None:
             places["s3"] = at
         school = isthmus.connect(node.url, key=SCHOOL)
         school.register("High School No. 1", kind="school")
-        stored = {name: store(school, location, rows, folder) for name, location in places.items()}
+        stored = {name: store(school, name, location, rows, folder) for name, location in places.items()}
         [(_, size), *_] = stored.values()
         print(f"{rows:,} rows in {FILES} files of {GROUPS} row groups, {size / MIB:.0f} MiB of Parquet", flush=True)
         reads: dict[str, dict[int, list[Read]]] = {name: {workers: [] for workers in WORKERS} for name in stored}
