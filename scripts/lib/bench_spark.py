@@ -106,7 +106,7 @@ def store(school: isthmus.Client, name: str, location: str, rows: int, folder: P
     school.locate(dataset, location)
     size = 0
     for number in range(FILES):
-        file = folder / f"{number}.parquet"
+        file = folder / f"{name}-{number}.parquet"
         part = rows // FILES
         pyarrow.parquet.write_table(table(number * part, part), file, row_group_size=part // GROUPS)
         size += file.stat().st_size
