@@ -45,6 +45,17 @@ make_venv() {
 	die "python3 -m venv makes no environment in $1: it needs Python 3.10 or newer with venv and pip (on Debian, the package python3-venv)."
 }
 
+# install_once FOLDER FILE...: makes a Python environment with what the files name, once.
+install_once() {
+	local folder=$1
+	shift
+	cmp -s <(cat "$@") "$folder/.installed-from" && return
+	say "installing what $(basename "$0") needs in Python"
+	[ -x "$folder/bin/pip" ] || make_venv "$folder"
+	"$folder/bin/pip" install --quiet --disable-pip-version-check "${@/#/--requirement=}"
+	cat "$@" >"$folder/.installed-from"
+}
+
 # usable_nodejs: succeeds if Node.js is installed and new enough.
 usable_nodejs() {
 	local version

@@ -28,8 +28,8 @@ const [DEFAULT, FEW] = [256, 64];
 const STATES = LONG ? DEFAULT : FEW;
 /** How many blocks the slow upload has to last. */
 const LEAST = LONG ? 300 : FEW + 8;
-/** The slow folder: how many small files, how long the large one is, and for how many blocks each transaction is held back. */
-const { SMALL, LARGE, HELD } = LONG ? { SMALL: 8, LARGE: 40 << 20, HELD: 7 } : { SMALL: 36, LARGE: 3 << 20, HELD: 2 };
+/** The slow folder: how many small files, how long the large one is, and how many blocks there are from one transaction to the next. */
+const { SMALL, LARGE, APART } = LONG ? { SMALL: 8, LARGE: 40 << 20, APART: 7 } : { SMALL: 32, LARGE: 3 << 20, APART: 2 };
 /** How many files the other folder has, and how many are in each folder of it. */
 const [MANY, IN_ONE] = [10_000, 500];
 
@@ -134,8 +134,9 @@ test(`the upload of a folder lasts longer than the ${STATES} blocks whose states
 	contents.set('b', randomBytes(LARGE));
 	for (let number = 0; number < SMALL / 2; number += 1) contents.set(`c/${number}`, `${number}`);
 	write('slow', contents);
+	let next = (await rpc.best()).number;
 	slow.setHold(async (method) => {
-		if (isSubmission(method)) await rpc.finalizedFrom((await rpc.best()).number + HELD, timeout);
+		if (isSubmission(method)) await rpc.finalizedFrom((next += APART), timeout);
 	});
 	const { from, files, sent, blocks } = await stored(t, 'slow', owner.key);
 	slow.setHold(() => undefined);

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import date, datetime, timezone
@@ -432,3 +434,11 @@ def test_a_write_task_holds_the_keys_of_its_own_objects_and_nothing_else(
     assert pyarrow.concat_tables(parts).equals(content)
     # What the driver connects with was kept for its commit, and is gone.
     assert not list(Path(os.environ["HOME"]).rglob("isthmus-frame-*"))
+
+
+def test_the_benchmark_measures() -> None:
+    program = Path(__file__).parents[3] / "scripts/lib/bench_spark.py"
+    done = subprocess.run([sys.executable, program, "16", "1"], capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    for workers in ("1 worker ", "2 workers"):
+        assert re.search(rf"^folder +{workers} .* rows/s .* MiB/s .* MiB fetched of 17 ", done.stdout, re.MULTILINE)
