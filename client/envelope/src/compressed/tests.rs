@@ -93,8 +93,8 @@ proptest! {
 /// The longest value needs padding of more than 2^32 bytes, so of several frames.
 #[test]
 fn the_longest_value_has_a_table() {
-	let frames = [(MAX_STORED, FRAME); (MAX_FRAMES - 1) as usize];
-	for frames in [&frames[..1 << 19], &frames] {
+	let frames = vec![(MAX_STORED, FRAME); (MAX_FRAMES - 1) as usize];
+	for frames in [&frames[..1 << 19], &frames[..]] {
 		let (total, bytes) = table(frames);
 		let read = Table::read(&bytes, total).unwrap();
 		assert_eq!(read.frames() as usize, frames.len());
