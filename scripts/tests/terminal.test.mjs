@@ -476,7 +476,7 @@ describe('what is written to need not be a regular file', () => cases([
 	},
 	{
 		name: 'a plot is written through a link and to a device',
-		script: 'ln -s far.svg plot.svg; isthmus risk --depth 0..5 --plot plot.svg && [ -L plot.svg ] && [ -s far.svg ]',
+		script: 'touch far.svg; ln -s far.svg plot.svg; isthmus risk --depth 0..5 --plot plot.svg && [ -L plot.svg ] && [ -s far.svg ]',
 	},
 	{
 		name: 'the folder of a plot is looked for before the simulation',
@@ -1054,6 +1054,20 @@ describe('disks may be full, read-only or gone', () => cases([
 		mount: true,
 	},
 	{
+		name: 'a receipt, a card and a plot: nothing is left, and with --force the old one stays',
+		script: `mkdir disk; mount -t tmpfs -o size=128k none disk; printf 'name,mark\\nAda,97\\n' > a.csv
+			block=$(isthmus register Full --kind school --key //Eve | grep -o '[0-9]*' | head -n 1)
+			isthmus risk --depth 0..5 --plot disk/old.svg && cp disk/old.svg old || exit 9
+			cat /dev/zero > disk/more 2> /dev/null
+			isthmus receipt $block -o disk/receipt; [ $? = 1 ] || exit 8
+			isthmus dataset describe 0 --card disk/card --guess a.csv; [ $? = 1 ] || exit 7
+			isthmus risk --depth 0..5 --share 0.2 --plot disk/old.svg; code=$?; cmp old disk/old.svg && ls disk && exit $code`,
+		code: FAILED,
+		stdout: /\nmore\nold\.svg\n$/,
+		stderr: /error: disk\/receipt: No space[^]*error: disk\/card: No space[^]*error: disk\/old\.svg: No space/,
+		mount: true,
+	},
+	{
 		name: 'a folder: the error names the file',
 		script: `${FULL} cat /dev/zero > disk/more 2> /dev/null; mkdir disk/out; isthmus fetch //Bob docs --folder -o disk/out`,
 		code: FAILED,
@@ -1207,11 +1221,27 @@ describe('a file that a command does not know is not replaced', () => cases([
 		stderr: /^error: the folder none does not exist\nhint: create it: mkdir -p none\n$/,
 	},
 	{
-		name: 'fetch --force leaves a key file alone',
-		script: 'cp $KEY key; isthmus fetch //Bob small -o key --force; code=$?; cmp $KEY key && exit $code',
+		name: 'fetch --force leaves a key file alone, and a file of erasable keys',
+		script: `cp $KEY key; printf 'isthmus/erasable/v1 and more' > key.erasable; cp key.erasable kept
+			isthmus fetch //Bob small -o key --force; isthmus fetch //Bob small -o key.erasable --force; code=$?
+			cmp $KEY key && cmp kept key.erasable && exit $code`,
 		code: FAILED,
-		stderr: /error: key is a key file\nhint: a key file is never replaced/,
+		stderr: /(error: key\S* is a key file\nhint: a key file is never replaced[^\n]*\n){2}/,
 	},
+	...[
+		['serve --memory', 'serve --key //Bob --memory file'],
+		['serve --metrics', 'serve --key //Bob --metrics file'],
+		['gateway --credentials', 'gateway --key //Bob --listen 127.0.0.1:0 --credentials file'],
+		['a plot', 'risk --depth 0..5 --plot file.svg'],
+		['a receipt', 'receipt 1 --output file --force'],
+		['erasable keys', 'dataset create letters --erasable --key key'],
+	].map(([name, command]) => ({
+		name: `${name}: a link that leads to nothing is not replaced`,
+		script: `cp $KEY key; export ISTHMUS_PASSPHRASE=$PASSPHRASE; for link in file file.svg key.erasable; do ln -s none/far $link; done
+			isthmus ${command}; code=$?; [ -L file ] && [ -L file.svg ] && [ -L key.erasable ] && exit $code`,
+		code: FAILED,
+		stderr: /error: \S*(file|file\.svg|key\.erasable)(:| is) a link (to none\/far, which is not there, so nothing was written|that leads to nothing)/,
+	})),
 ]));
 
 /** The account of a key file. */
@@ -1582,11 +1612,15 @@ describe('a command that waits for another program says which one', () => cases(
 		stdout: /^waiting for another program that sends a transaction of the account \(`flock \/.*`, process \d+\), for \d+ s$/m,
 	},
 	{
-		name: 'a memory',
+		name: 'a memory, also behind a link',
 		script: 'isthmus serve --memory memory 2> said & until grep -q serving said; do sleep 0.1; done\n'
-			+ 'isthmus serve --memory memory; code=$?; kill $!; wait $!; [ $? = 0 ] && exit $code',
+			+ 'ln -s memory link; isthmus serve --memory link; [ $? = 2 ] || exit 9\n'
+			+ 'isthmus serve --memory memory; code=$?; kill -HUP $!; wait $!; [ $? = 0 ] && exit $code',
 		code: USAGE,
-		stderr: /error: memory: another program uses this memory: `isthmus serve --memory memory`, process \d+\n/,
+		stderr: [
+			/error: link: another program uses this memory: `isthmus serve --memory memory`, process \d+\n/,
+			/error: memory: another program uses this memory: `isthmus serve --memory memory`, process \d+\n/,
+		],
 	},
 ]));
 

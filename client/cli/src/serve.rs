@@ -18,6 +18,7 @@ use crate::{
 	text::{amount, count, Amount, Range},
 };
 use isthmus_sdk::{
+	envelope::on_disk,
 	every,
 	serve::{serve_until, Limits, Look, Memory, MemoryError, Served, Watch},
 	AccountId, Balance, BlockNumber, Client, DatasetId, Error as SdkError, Identity, PalletError,
@@ -125,7 +126,8 @@ impl fmt::Display for Granted {
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let service = &Service::from_env().map_err(Error::usage)?;
 	if let Some(memory) = &opts.memory {
-		check_folder(memory)?;
+		let target = on_disk::target(memory).map_err(|error| Error::file(memory, &error))?;
+		check_folder(&target)?;
 	}
 	let metrics = opts.metrics.map(|path| MetricsFile::new(path, "serve"));
 	let metrics = metrics.transpose()?;
