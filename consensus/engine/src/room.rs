@@ -11,28 +11,65 @@ use isthmus_primitives::{Block, BlockNumber, Hash};
 use polkadot_sdk::*;
 use sc_client_api::backend::Backend;
 use sp_blockchain::{Backend as _, HeaderBackend as _, HeaderMetadata as _};
-use std::collections::HashMap;
+use sp_consensus_grandpa::GRANDPA_ENGINE_ID;
+use sp_runtime::DigestItem;
+use std::{
+	cmp::Ordering,
+	collections::{HashMap, HashSet},
+};
 
 /// How many blocks of one number the database keeps: `MAX_BLOCKS_PER_LEVEL` of `sc-state-db`.
 const PLACES: usize = 32;
 
 /// The leaves that descend from one block, the best place that one of them has in the fork choice, and when the last of
 /// them arrived.
-struct Branch {
+pub(crate) struct Branch {
 	leaves: Vec<Hash>,
 	best: Standing,
 	newest: u64,
 }
 
+impl Branch {
+	/// Orders branches from the lightest on.
+	fn by_weight(&self, other: &Self) -> Ordering {
+		match (
+			self.best.is_better_than(&other.best),
+			other.best.is_better_than(&self.best),
+		) {
+			(true, _) => Ordering::Greater,
+			(_, true) => Ordering::Less,
+			_ => Ordering::Equal,
+		}
+	}
+}
+
 impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 	/// Removes the lightest branch from the database, with all of its blocks from `number` on, if the
 	/// database has no room for one more of this number. The branch of the best block stays, and that of the newest block,
-	/// which may be on its way to become heavier.
+	/// which may be on its way to become heavier. So does a branch that announces other voters.
 	///
 	/// # Errors
 	///
 	/// Returns the database's error.
 	pub(crate) fn make_room(&self, number: BlockNumber) -> Result<(), CheckError> {
+		// As the client does while it writes a block or finalizes one: the finalized block stays the same in here.
+		let _lock = self.backend().get_import_lock().write();
+		match self.removable(number)? {
+			Some((root, branch)) => self.remove(number, root, branch),
+			None => Ok(()),
+		}
+	}
+
+	/// Returns the branch that makes room for a block with this number, and the branch's block of this number. Returns
+	/// `None` if there is room, or if every branch must stay.
+	///
+	/// # Errors
+	///
+	/// Returns the database's error.
+	pub(crate) fn removable(
+		&self,
+		number: BlockNumber,
+	) -> Result<Option<(Hash, Branch)>, CheckError> {
 		let blockchain = self.backend().blockchain();
 		let mut leaves = Vec::new();
 		for leaf in blockchain.leaves()? {
@@ -42,7 +79,7 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 		}
 		// Each block of this number has a leaf of its own at or above it.
 		if leaves.len() < PLACES {
-			return Ok(());
+			return Ok(None);
 		}
 		let mut branches: HashMap<Hash, Branch> = HashMap::new();
 		let mut roots = HashMap::new();
@@ -62,7 +99,7 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 			}
 		}
 		if branches.len() < PLACES {
-			return Ok(());
+			return Ok(None);
 		}
 		let best = blockchain.info().best_hash;
 		if blockchain.number(best)?.is_some_and(|of| of >= number) {
@@ -70,17 +107,40 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 		}
 		let newest = branches.values().map(|branch| branch.newest).max();
 		branches.retain(|_, branch| Some(branch.newest) != newest);
-		let lightest = branches.into_iter().reduce(|lightest, other| {
-			if lightest.1.best.is_better_than(&other.1.best) {
-				other
-			} else {
-				lightest
+		let mut branches: Vec<_> = branches.into_iter().collect();
+		branches.sort_by(|(_, one), (_, other)| one.by_weight(other));
+		for (root, branch) in branches {
+			if !self.announces_voters(number, &branch)? {
+				return Ok(Some((root, branch)));
 			}
-		});
-		match lightest {
-			Some((root, branch)) => self.remove(number, root, branch),
-			None => Ok(()),
 		}
+		Ok(None)
+	}
+
+	/// Returns whether a block of a branch, from this number on, announces a change of GRANDPA's voters. GRANDPA keeps such a
+	/// change until a block is finalized, and looks for the block that announces it with each block that is imported or
+	/// finalized. If it were gone, all of these would fail.
+	fn announces_voters(&self, number: BlockNumber, branch: &Branch) -> Result<bool, CheckError> {
+		let blockchain = self.backend().blockchain();
+		let mut seen = HashSet::new();
+		for leaf in &branch.leaves {
+			let mut next = *leaf;
+			while seen.insert(next) {
+				let header = blockchain.expect_header(next)?;
+				let logs = &header.digest.logs;
+				if logs
+					.iter()
+					.any(|log| matches!(log, DigestItem::Consensus(GRANDPA_ENGINE_ID, _)))
+				{
+					return Ok(true);
+				}
+				if header.number <= number {
+					break;
+				}
+				next = header.parent_hash;
+			}
+		}
+		Ok(false)
 	}
 
 	/// Returns a block's ancestor with this number, or the block itself. `roots` has the ancestors of all blocks on the
@@ -112,8 +172,6 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 	/// Removes a branch from its leaves down to its root, the block with this number.
 	fn remove(&self, number: BlockNumber, root: Hash, branch: Branch) -> Result<(), CheckError> {
 		let backend = self.backend();
-		// As the client does while it writes a block or finalizes one.
-		let _lock = backend.get_import_lock().write();
 		let blockchain = backend.blockchain();
 		let mut removed = 0u32;
 		for leaf in branch.leaves {

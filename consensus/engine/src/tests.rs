@@ -8,6 +8,7 @@ mod fork_choice;
 mod history;
 mod imports;
 mod mock;
+mod room;
 mod submissions;
 mod uncles;
 mod verification;
