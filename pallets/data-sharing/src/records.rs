@@ -301,15 +301,14 @@ impl<T: Config> Pallet<T> {
 		else {
 			return Ok(());
 		};
-		match Datasets::<T>::get(owner, dataset) {
-			// The epoch does not come back.
-			Some(entry) => ensure!(*epoch >= entry.epoch, Error::<T>::NotCurrentEpoch),
-			// Nor does a number that was used.
-			None => {
-				let next = NextDataset::<T>::get(owner).map_or(0, |counter| counter.next);
-				ensure!(*dataset >= next, Error::<T>::UnknownDataset);
-			}
-		}
+		let Some(entry) = Datasets::<T>::get(owner, dataset) else {
+			// A number that was used does not come back. A dataset that is yet to be created has no leaves.
+			let next = NextDataset::<T>::get(owner).map_or(0, |counter| counter.next);
+			ensure!(*dataset >= next, Error::<T>::UnknownDataset);
+			return Ok(());
+		};
+		// The epoch does not come back.
+		ensure!(*epoch >= entry.epoch, Error::<T>::NotCurrentEpoch);
 		// Nor does a leaf, before its epoch is over.
 		match Leaves::<T>::get((owner, dataset, epoch, leaf)).map(|taken| taken.by) {
 			None => Ok(()),
