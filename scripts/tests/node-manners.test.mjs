@@ -338,10 +338,11 @@ test('runs although its log cannot be written, and ends in order when its termin
 		const exited = once(node, 'exit');
 		// Its reader ends after the first lines, as `head` does.
 		node.stderr?.once('data', () => node.stderr.destroy());
-		const client = await until('the node answers', async () => {
+		await until('the node answers', async () => {
 			assert.equal(node.exitCode, null, 'the node has ended');
-			return Rpc.connect(`ws://127.0.0.1:${port}`).catch(() => undefined);
+			return fetch(`http://127.0.0.1:${port}/health`).then(({ ok }) => ok, () => false);
 		});
+		const client = await Rpc.connect(`ws://127.0.0.1:${port}`);
 		await client.finalizedFrom(2);
 		await client.disconnect();
 		node.kill('SIGHUP');

@@ -48,7 +48,6 @@ pub fn publish(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Returns what makes files that other users may read.
 fn readable() -> tempfile::Builder<'static, 'static> {
-	#[allow(unused_mut)]
 	let mut builder = tempfile::Builder::new();
 	#[cfg(unix)]
 	builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
