@@ -64,6 +64,17 @@ pub struct Pack {
 	pub hash: [u8; 32],
 	/// Where the file begins in the pack.
 	pub offset: u64,
+	/// The folder's list, which says so.
+	pub list: Arc<Record>,
+}
+
+/// A record as it was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+	/// Its key.
+	pub key: RecordKey,
+	/// Its hash on the chain.
+	pub hash: [u8; 32],
 }
 
 impl File {
@@ -74,8 +85,9 @@ impl File {
 
 	/// Returns whether the bytes of two files are the same ones of the same record.
 	pub(crate) fn is_at(&self, other: &Self) -> bool {
-		let place = |file: &Self| (file.key, file.hash, file.length, file.pack.clone());
-		place(self) == place(other)
+		let offset = |file: &Self| file.pack.as_ref().map(|pack| pack.offset);
+		let place = |file: &Self| (file.key, file.stored(), offset(file), file.length);
+		self.hash == other.hash && place(self) == place(other)
 	}
 
 	/// Checks what a folder's list says of the file against its record, which has this length.
@@ -220,6 +232,10 @@ mod tests {
 			pack: offset.map(|offset| Pack {
 				hash: [3; 32],
 				offset,
+				list: Arc::new(Record {
+					key: [4; 32].into(),
+					hash: [5; 32],
+				}),
 			}),
 		};
 		for (length, offset) in [(10, None), (10, Some(0)), (4, Some(6)), (0, Some(0))] {
