@@ -86,7 +86,7 @@ impl Chain {
 			client,
 			reader,
 			readings: Recent::new(READINGS),
-			details: Known::new((DETAILS, |details| details.memory()), FAILED, REST),
+			details: Known::new(DETAILS, |details| details.memory(), FAILED, REST),
 			lists: Recent::new(LISTS),
 			dates: Recent::new(DATES),
 			turns: Recent::new(LISTS),

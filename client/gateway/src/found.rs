@@ -5,7 +5,6 @@ use crate::source::{File, Pack, Record};
 use isthmus_sdk::{from_hex, Listed, RecordKey};
 use std::{
 	collections::{BTreeMap, HashSet},
-	mem::size_of,
 	sync::Arc,
 };
 

@@ -46,8 +46,7 @@ pub struct File {
 	pub path: String,
 	/// Its length in bytes.
 	pub length: u64,
-	/// What it is known by, which differs when another file is stored: the hash on the chain or, in a packed folder, the
-	/// SHA-256 in the folder's list.
+	/// The hash on the chain or, in a packed folder, the file's SHA-256 in the folder's list. It differs when another file is stored.
 	pub hash: [u8; 32],
 	/// When its last bytes came to the chain, in seconds since 1970.
 	pub date: u64,
