@@ -220,7 +220,11 @@ mod tests {
 			// Each file has a hash of its own.
 			let own = [path.len() as u8 + 50; 32];
 			let hash = std::mem::replace(&mut opened.file.hash, own);
-			opened.file.pack = Some(crate::Pack { hash, offset });
+			let list = Arc::new(crate::Record {
+				key: [8; 32].into(),
+				hash: [9; 32],
+			});
+			opened.file.pack = Some(crate::Pack { hash, offset, list });
 			opened
 		};
 		let (first, second) = (within("a", 1, 4), within("bc", 5, 5));

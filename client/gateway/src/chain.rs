@@ -4,7 +4,7 @@
 use crate::{
 	found::{Details, Found},
 	kept::{Kept, Known, Recent},
-	source::{Dataset, File, Opened, Place, Readable, Refusal, Source},
+	source::{Dataset, File, Opened, Place, Readable, Record, Refusal, Source},
 };
 use futures::{stream, StreamExt};
 use isthmus_sdk::{
@@ -86,7 +86,7 @@ impl Chain {
 			client,
 			reader,
 			readings: Recent::new(READINGS),
-			details: Known::new((DETAILS, |details| details.memory()), FAILED, REST),
+			details: Known::new(DETAILS, |details| details.memory(), FAILED, REST),
 			lists: Recent::new(LISTS),
 			dates: Recent::new(DATES),
 			turns: Recent::new(LISTS),
@@ -252,6 +252,16 @@ impl Chain {
 		Ok(self.details.get_or_open(&id, opened, is_of_record).await?)
 	}
 
+	/// Asks the chain whether a folder's list is still the one that was read. The packs that it names may be there for longer.
+	async fn is_current(&self, place: Place, list: &Record) -> Result<bool, Refusal> {
+		let (owner, reader) = (place.owner(), self.reader.account.id());
+		match self.client.query(reader, &owner, list.key).await {
+			Ok(answer) => Ok(stored_hash(&answer.payload) == list.hash),
+			Err(error) if error.query_refusal().is_some() => Ok(false),
+			Err(error) => Err(error.into()),
+		}
+	}
+
 	/// Asks the chain whether the account may read a file now, and opens it; `None` if it is another one by now.
 	async fn open_now(&self, place: Place, file: &File) -> Result<Option<Opened<Bytes>>, Refusal> {
 		let (owner, key) = (place.owner(), file.key);
@@ -374,7 +384,15 @@ impl Source for Chain {
 		if let Some(file) = known.as_ref().and_then(|list| list.file(path)) {
 			match self.open_now(place, file).await {
 				Ok(None) | Err(Refusal::NoFile(_)) => {}
-				Ok(Some(opened)) => return Ok(opened),
+				Ok(Some(opened)) => {
+					let is_current = match &file.pack {
+						Some(pack) => self.is_current(place, &pack.list).await?,
+						None => true,
+					};
+					if is_current {
+						return Ok(opened);
+					}
+				}
 				Err(refusal) => return Err(refusal),
 			}
 		}

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which files a dataset has: its records, and the files of its folders.
 
-use crate::source::{File, Pack};
+use crate::source::{File, Pack, Record};
 use isthmus_sdk::{from_hex, Listed, RecordKey};
 use std::{
 	collections::{BTreeMap, HashSet},
-	mem::size_of,
+	sync::Arc,
 };
 
 /// How many files of folders a dataset has at most.
@@ -71,20 +71,22 @@ impl Found {
 		key: RecordKey,
 		stored: impl Fn(&RecordKey) -> Option<[u8; 32]>,
 	) {
-		let folder = details.folder.as_ref();
-		let Some(files) = folder.filter(|files| files.len() <= self.left) else {
-			if let Some(hash) = stored(&key) {
-				self.insert(File {
-					path: details.path.clone(),
-					length: details.length,
-					hash,
-					date: 0,
-					key,
-					pack: None,
-				});
-			}
+		let Some(hash) = stored(&key) else {
 			return;
 		};
+		let folder = details.folder.as_ref();
+		let Some(files) = folder.filter(|files| files.len() <= self.left) else {
+			self.insert(File {
+				path: details.path.clone(),
+				length: details.length,
+				hash,
+				date: 0,
+				key,
+				pack: None,
+			});
+			return;
+		};
+		let list = Arc::new(Record { key, hash });
 		self.left = self.left.saturating_sub(files.len());
 		for Listed { file, offset } in files.iter().filter(|listed| !listed.file.folder) {
 			self.inside.insert(file.key.0);
@@ -94,6 +96,7 @@ impl Found {
 			let pack = offset.map(|offset| Pack {
 				hash: record,
 				offset,
+				list: list.clone(),
 			});
 			self.insert(File {
 				path: format!("{}/{}", details.path, file.path),
@@ -203,6 +206,8 @@ mod tests {
 		// A file is known by what it contains, and its bytes by the record.
 		assert_eq!((files[0].hash, files[0].stored()), ([5; 32], [101; 32]));
 		assert_eq!((files[4].hash, files[4].stored()), ([103; 32], [103; 32]));
+		let list = &files[0].pack.as_ref().unwrap().list;
+		assert_eq!((list.key, list.hash), (key(9), [109; 32]));
 	}
 
 	#[test]

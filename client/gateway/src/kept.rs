@@ -124,9 +124,13 @@ pub(crate) struct Known<Key, Value> {
 }
 
 impl<Key: Clone + Hash + PartialEq, Value: Clone> Known<Key, Value> {
-	/// Keeps what takes at most this many bytes of memory in all, and which records cannot be opened, of up to `most`.
-	pub(crate) fn new(opened: (usize, fn(&Value) -> usize), most: u32, rest: Duration) -> Self {
-		let (bytes, memory) = opened;
+	/// Keeps what takes at most this many bytes of memory in all, and up to `most` records that cannot be opened.
+	pub(crate) fn new(
+		bytes: usize,
+		memory: fn(&Value) -> usize,
+		most: u32,
+		rest: Duration,
+	) -> Self {
 		Self {
 			opened: Recent::in_memory(bytes, memory),
 			failed: Recent::new(most),
@@ -227,7 +231,7 @@ mod tests {
 			}
 		};
 		let is_of_record = |error: &&str| *error == "embargoed";
-		let known = Known::new((8, |_| 1), 8, Duration::from_secs(3600));
+		let known = Known::new(8, |_| 1, 8, Duration::from_secs(3600));
 		for _ in 0..3 {
 			let got = known.get_or_open(&1, open(Err("embargoed")), is_of_record);
 			assert_eq!(got.await, Ok(None));
@@ -239,7 +243,7 @@ mod tests {
 			assert_eq!(got.await, Err("no node"));
 		}
 		assert_eq!(tries.get(), 3);
-		let short = Known::new((8, |_| 1), 8, Duration::ZERO);
+		let short = Known::new(8, |_| 1, 8, Duration::ZERO);
 		let failed = short.get_or_open(&1, open(Err("embargoed")), is_of_record);
 		assert_eq!(failed.await, Ok(None));
 		for _ in 0..2 {

@@ -38,5 +38,5 @@ mod xml;
 pub use chain::Chain;
 pub use credentials::{Credentials, CredentialsError};
 pub use gateway::{Gateway, Settings};
-pub use source::{Dataset, File, Opened, Pack, Place, Readable, Refusal, Source};
+pub use source::{Dataset, File, Opened, Pack, Place, Readable, Record, Refusal, Source};
 pub use watch::{Event, Read, Refused, Totals, Watch};

@@ -46,8 +46,7 @@ pub struct File {
 	pub path: String,
 	/// Its length in bytes.
 	pub length: u64,
-	/// What it is known by, which differs when another file is stored: the hash on the chain or, in a packed folder, the
-	/// SHA-256 in the folder's list.
+	/// The hash on the chain or, in a packed folder, the file's SHA-256 in the folder's list. It differs when another file is stored.
 	pub hash: [u8; 32],
 	/// When its last bytes came to the chain, in seconds since 1970.
 	pub date: u64,
@@ -64,6 +63,17 @@ pub struct Pack {
 	pub hash: [u8; 32],
 	/// Where the file begins in the pack.
 	pub offset: u64,
+	/// The folder's list, which says so.
+	pub list: Arc<Record>,
+}
+
+/// A record as it was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+	/// Its key.
+	pub key: RecordKey,
+	/// Its hash on the chain.
+	pub hash: [u8; 32],
 }
 
 impl File {
@@ -74,8 +84,9 @@ impl File {
 
 	/// Returns whether the bytes of two files are the same ones of the same record.
 	pub(crate) fn is_at(&self, other: &Self) -> bool {
-		let place = |file: &Self| (file.key, file.hash, file.length, file.pack.clone());
-		place(self) == place(other)
+		let offset = |file: &Self| file.pack.as_ref().map(|pack| pack.offset);
+		let place = |file: &Self| (file.key, file.stored(), offset(file), file.length);
+		self.hash == other.hash && place(self) == place(other)
 	}
 
 	/// Checks what a folder's list says of the file against its record, which has this length.
@@ -220,6 +231,10 @@ mod tests {
 			pack: offset.map(|offset| Pack {
 				hash: [3; 32],
 				offset,
+				list: Arc::new(Record {
+					key: [4; 32].into(),
+					hash: [5; 32],
+				}),
 			}),
 		};
 		for (length, offset) in [(10, None), (10, Some(0)), (4, Some(6)), (0, Some(0))] {

@@ -342,6 +342,10 @@ async fn a_file_in_a_pack_is_read_like_any_other() {
 				pack: Some(Pack {
 					hash: pack.file.hash,
 					offset,
+					list: Arc::new(Record {
+						key: [8; 32].into(),
+						hash: [9; 32],
+					}),
 				}),
 				..pack.file.clone()
 			};

@@ -5,19 +5,24 @@ Delta Sharing."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
+import random
 import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import fsspec
 import pytest
 from conftest import COMPANY, SCHOOL, Shared
 from gateway import Gateway, running
+from isthmus import _native
 from test_tools import COLUMNS, as_parquet, table
 
 pyarrow = pytest.importorskip("pyarrow")
@@ -26,6 +31,7 @@ parquet = pytest.importorskip("pyarrow.parquet")
 fs = pytest.importorskip("pyarrow.fs")
 
 REVOKED = "the caller's grant was revoked"
+MIB = 1 << 20
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +199,142 @@ def test_a_compressed_object_is_read_as_it_was(gateway: Gateway, shared: Shared,
     for start, end in [(0, 10), (2**20 - 1, 2**20 + 1), (3_000_000, 4_200_000), (len(lines) - 3, len(lines))]:
         assert gateway.get(path, Range=f"bytes={start}-{end - 1}")[::2] == (206, lines[start:end])
         assert files.cat_file(url, start, end) == lines[start:end]
+
+
+@dataclass
+class Packed:
+    """A dataset with a packed folder and a data frame, all of which the gateway's account may read."""
+
+    number: int
+    bucket: str
+    folder: Path
+    #: The content of each file, by its path in the bucket.
+    files: dict[str, bytes]
+    grant: int
+
+    def sync(self, shared: Shared) -> None:
+        """Stores the folder as it is now."""
+        place = ("--public-name", "--dataset", str(self.number))
+        shared.node.isthmus("sync", str(self.folder), *place, key=SCHOOL)
+
+    def get(self, shared: Shared, gateway: Gateway, path: str, **headers: str) -> tuple[int, bytes]:
+        """Returns the status and the content of an answer over plain HTTP."""
+        return gateway.get(f"/{shared.owner}/{self.number}/{quote(path)}", **headers)[::2]
+
+
+@pytest.fixture(scope="module")
+def packed(
+    gateway: Gateway, shared: Shared, content: pyarrow.Table, tmp_path_factory: pytest.TempPathFactory
+) -> Packed:
+    school = shared.connect(SCHOOL)
+    number = school.create_dataset("packed for tools").number
+    folder = tmp_path_factory.mktemp("packed")
+    stations = folder / "stations"
+    (folder / "objects").mkdir()
+    (stations / "2025").mkdir(parents=True)
+    school.locate(number, (folder / "objects").as_uri())
+    files = {
+        "2025/01.parquet": as_parquet(content.slice(0, 1000)),
+        "2025/02 ü.parquet": as_parquet(content.slice(1000, 500)),
+        "empty.txt": b"",
+        "large.bin": random.Random(59).randbytes(3 * MIB + 5),
+        "list.csv": b"name,mark\nAda,97\n",
+    }
+    for path, bytes_of in files.items():
+        (stations / path).write_bytes(bytes_of)
+    all_files = {f"stations/{path}": bytes_of for path, bytes_of in files.items()}
+    # A data frame as Spark's tasks store it.
+    parts = [as_parquet(content.slice(start, 100)) for start in (0, 100)]
+    what: _native._ToPlan = {
+        "name": "station frame",
+        "dataset": number,
+        "leaf": None,
+        "parts": len(parts),
+        "public_name": True,
+    }
+    planned = _native.plan_frame(school._connection, what)
+    stored = [
+        _native.store_part(planned["frame"], planned["keys"], at, io.BytesIO(part)) for at, part in enumerate(parts)
+    ]
+    paths = [f"part-{at}.parquet" for at in range(len(parts))]
+    _native.commit_frame(school._connection, planned["frame"], stored, paths)
+    all_files |= {f"station frame/{path}": part for path, part in zip(paths, parts, strict=True)}
+    grant = shared.authorize("0..100", dataset=number)
+    bucket = f"{gateway.bucket.split('-')[0]}-{number}"
+    packed = Packed(number, bucket, stations, all_files, grant)
+    packed.sync(shared)
+    return packed
+
+
+def test_the_files_of_packed_folders_and_frames_are_listed_and_their_packs_are_not(
+    packed: Packed, gateway: Gateway
+) -> None:
+    listed = gateway.s3().get_file_info(fs.FileSelector(packed.bucket, recursive=True))
+    sizes = {entry.path.removeprefix(f"{packed.bucket}/"): entry.size for entry in listed if entry.is_file}
+    assert sizes == {path: len(content) for path, content in packed.files.items()}
+
+
+def test_parts_of_a_packed_file_are_read_over_http(packed: Packed, gateway: Gateway, shared: Shared) -> None:
+    large, path = packed.files["stations/large.bin"], "stations/large.bin"
+    before = gateway.fetched()
+    assert packed.get(shared, gateway, path, Range="bytes=-8") == (206, large[-8:])
+    # The MiBs with these bytes, and not the pack.
+    assert 1 <= gateway.fetched() - before <= 2
+    for start, end in ((0, 5), (MIB - 3, MIB + 3), (2 * MIB, len(large))):
+        assert packed.get(shared, gateway, path, Range=f"bytes={start}-{end - 1}") == (206, large[start:end])
+    assert packed.get(shared, gateway, path, Range=f"bytes={len(large)}-")[0] == 416
+    for path, content in packed.files.items():
+        url = f"/{shared.owner}/{packed.number}/{quote(path)}"
+        status, headers, body = gateway.get(url)
+        assert (status, body == content) == (200, True), path
+        # What sha256sum shows.
+        assert headers["etag"] == f'"{hashlib.sha256(content).hexdigest()}"'
+        status, headers, body = gateway.get(url, "HEAD")
+        assert (status, headers["content-length"], body) == (200, str(len(content)), b"")
+
+
+def test_pyarrow_reads_a_packed_folder_and_a_frame(
+    packed: Packed, gateway: Gateway, content: pyarrow.Table
+) -> None:
+    for path, expected in (("stations/2025", content.slice(0, 1500)), ("station frame", content.slice(0, 200))):
+        read = dataset.dataset(f"{packed.bucket}/{path}", filesystem=gateway.s3(), format="parquet")
+        assert read.to_table().equals(expected), path
+
+
+def test_delta_sharing_describes_a_packed_folder_and_a_frame_as_tables(
+    packed: Packed, gateway: Gateway, content: pyarrow.Table
+) -> None:
+    share = packed.bucket.split("-")[0]
+    tables = f"/delta-sharing/shares/{share}/schemas/packed_for_tools_{packed.number}/tables"
+    listed = json.loads(gateway.get(tables)[2])
+    assert {entry["name"] for entry in listed["items"]} == {"station_frame", "stations_2025"}
+    status, _, body = gateway.get(f"{tables}/station_frame/query", "POST", b"{}")
+    assert status == 200, body
+    _, _, *files = map(json.loads, body.splitlines())
+    read = []
+    for file in files:
+        with urllib.request.urlopen(file["file"]["url"], timeout=600) as answer:
+            read.append(parquet.read_table(io.BytesIO(answer.read())))
+    assert pyarrow.concat_tables(read).equals(content.slice(0, 200))
+
+
+def test_a_packed_folder_is_read_as_it_is_now_and_not_after_a_revocation(
+    packed: Packed, gateway: Gateway, shared: Shared
+) -> None:
+    # The pack with the old list.csv stays, since most of it is still used.
+    assert packed.get(shared, gateway, "stations/list.csv")[0] == 200
+    (packed.folder / "list.csv").write_bytes(b"name,mark\nAda,98\n")
+    (packed.folder / "empty.txt").unlink()
+    packed.sync(shared)
+    assert packed.get(shared, gateway, "stations/list.csv") == (200, b"name,mark\nAda,98\n")
+    assert packed.get(shared, gateway, "stations/empty.txt")[0] == 404
+    unchanged = "stations/2025/01.parquet"
+    assert packed.get(shared, gateway, unchanged) == (200, packed.files[unchanged])
+    shared.node.isthmus("revoke", str(packed.grant), key=SCHOOL)
+    # What is asked for now is in the gateway's memory.
+    for path in (unchanged, "stations/list.csv", "station frame/part-0.parquet"):
+        status, body = packed.get(shared, gateway, path)
+        assert (status, body.decode().strip()) == (403, REVOKED)
 
 
 def test_a_revoked_reader_is_told_so_in_the_middle(gateway: Gateway, shared: Shared) -> None:
