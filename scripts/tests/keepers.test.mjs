@@ -193,9 +193,9 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 	}
 	// What is newer than the finalized state may be of a record that this does not have yet.
 	const newer = '0b'.repeat(32);
-	const later = Date.now() / 1000 + 3600;
+	const soon = Date.now() / 1000 + 3600;
 	writeFileSync(join(copy, newer), newer);
-	utimesSync(join(copy, newer), later, later);
+	utimesSync(join(copy, newer), soon, soon);
 	assert.deepEqual(await ok(...once_), [{ did: 'tidied', object: gone }]);
 	assert.deepEqual(readdirSync(copy).sort(), ['notes', newer, ...readdirSync(from)].sort());
 	for (const name of ['notes', newer]) rmSync(join(copy, name));
