@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -187,10 +187,18 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 	assert.deepEqual([proved.did, proved.period, rest], ['proved', period, []]);
 	// What is left of an object that was removed when it did not run is deleted, and nothing else.
 	const gone = '0a'.repeat(32);
-	for (const name of [`${gone}.b3`, `${gone}.unfinished`, 'notes']) writeFileSync(join(copy, name), name);
+	for (const name of [`${gone}.b3`, `${gone}.unfinished`, 'notes']) {
+		writeFileSync(join(copy, name), name);
+		utimesSync(join(copy, name), 1, 1);
+	}
+	// What is newer than the finalized state may be of a record that this does not have yet.
+	const newer = '0b'.repeat(32);
+	const soon = Date.now() / 1000 + 3600;
+	writeFileSync(join(copy, newer), newer);
+	utimesSync(join(copy, newer), soon, soon);
 	assert.deepEqual(await ok(...once_), [{ did: 'tidied', object: gone }]);
-	assert.deepEqual(readdirSync(copy).sort(), ['notes', ...readdirSync(from)].sort());
-	rmSync(join(copy, 'notes'));
+	assert.deepEqual(readdirSync(copy).sort(), ['notes', newer, ...readdirSync(from)].sort());
+	for (const name of ['notes', newer]) rmSync(join(copy, name));
 	assert.deepEqual(await ok(...once_), []);
 	await until('the proof is final', async () => (await keepers(owner))[0].kept === 1);
 	const [listed] = await keepers(owner);

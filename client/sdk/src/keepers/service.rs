@@ -26,6 +26,7 @@ use std::{
 	collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
 	future::{pending, Future},
 	pin::pin,
+	time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::task::{self, JoinSet};
 
@@ -238,7 +239,10 @@ pub async fn keep_until(
 		waiting: VecDeque::new(),
 		copying: Copying::default(),
 		listed: None,
+		listed_at: 0,
+		listed_time: 0,
 		is_tidy: false,
+		tidy_from: 0,
 		refused: (0, 0),
 		proven_in: None,
 		repaired_in: None,
@@ -346,8 +350,14 @@ struct Service<'a, W> {
 	copying: Copying,
 	/// When the dataset's objects were listed: their number, and the period.
 	listed: Option<(u32, Period)>,
+	/// The block after which they were listed.
+	listed_at: BlockNumber,
+	/// The time of that block.
+	listed_time: Seconds,
 	/// Whether the location surely has nothing but copies of the dataset's objects.
 	is_tidy: bool,
+	/// The time of the block from which on the list says more about what is at the location; 0 if there is nothing more to say.
+	tidy_from: Seconds,
 	/// The period in which proofs were refused, and how many.
 	refused: (Period, u32),
 	/// The period of the last proof that is in a block.
@@ -446,12 +456,18 @@ impl<W: Watch> Service<'_, W> {
 		Ok(())
 	}
 
-	/// Lists the dataset's objects, if they may have changed.
+	/// Lists the dataset's objects, if they may have changed. An earlier block than the last one tells nothing: who trusts the
+	/// node may be connected to one that is behind, which does not have the newest records.
 	async fn list(&mut self, proven: &Proven) -> Result<(), Error> {
+		let block = proven.block().number;
+		if block < self.listed_at {
+			return Ok(());
+		}
 		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
 		let count = proven.object_count(&owner, dataset).await?;
 		let (period, _) = proven.period(self.period_length).await?;
-		if self.listed == Some((count, period)) {
+		let is_due = self.tidy_from > 0 && proven.time().await? >= self.tidy_from;
+		if self.listed == Some((count, period)) && !is_due {
 			return Ok(());
 		}
 		let keys = proven.objects(&owner, dataset).await?;
@@ -473,7 +489,8 @@ impl<W: Watch> Service<'_, W> {
 				self.waiting.push_back(key);
 			}
 		}
-		self.listed = Some((count, period));
+		self.listed_time = proven.time().await?;
+		(self.listed, self.listed_at) = (Some((count, period)), block);
 		Ok(())
 	}
 
@@ -528,10 +545,14 @@ impl<W: Watch> Service<'_, W> {
 
 	/// Deletes copies that are of no object of the dataset, and says so. Their records may have been removed when this program did
 	/// not run, or when they were being copied, or they could not be deleted then.
+	///
+	/// A copy that is newer than the list of objects stays until a later list is known: its record may have been stored since. So
+	/// a node that is behind costs no copies, and neither does another keeper that shares the folder and knows a later block.
 	async fn tidy(&mut self) {
-		if std::mem::replace(&mut self.is_tidy, true) {
+		if self.is_tidy || self.listed_time < self.tidy_from {
 			return;
 		}
+		(self.is_tidy, self.tidy_from) = (true, 0);
 		let at = self.keeping.at.clone();
 		let objects = self.objects.values();
 		let known: BTreeSet<[u8; 32]> =
@@ -540,13 +561,25 @@ impl<W: Watch> Service<'_, W> {
 			Ok(here) => here,
 			Err(failure) => return self.watch.did(Step::NotListed { failure }),
 		};
+		let mut newer = None;
 		for copy in here.iter().filter(|copy| !known.contains(&copy.salt)) {
+			let changed = seconds(copy.modified);
+			if changed > self.listed_time {
+				newer = Some(newer.map_or(changed, |first| changed.min(first)));
+				continue;
+			}
 			match at.delete_marked(&copy.salt).await {
 				Ok(()) => self.watch.did(Step::Tidied {
 					object: hex::encode(copy.salt),
 				}),
-				Err(failure) => return self.watch.did(Step::NotDeleted { failure }),
+				Err(failure) => {
+					self.watch.did(Step::NotDeleted { failure });
+					break;
+				}
 			}
+		}
+		if let Some(first) = newer {
+			(self.is_tidy, self.tidy_from) = (false, first);
 		}
 	}
 
@@ -733,6 +766,12 @@ impl<W: Watch> Service<'_, W> {
 			reason,
 		});
 	}
+}
+
+/// Returns a time in seconds since 1970; 0 if it is earlier.
+fn seconds(time: SystemTime) -> Seconds {
+	let since = time.duration_since(UNIX_EPOCH);
+	since.map_or(0, |since| since.as_secs())
 }
 
 /// Returns whether an object of this length may be copied besides those that are being copied.
