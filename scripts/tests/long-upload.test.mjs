@@ -16,7 +16,6 @@ import { Isthmus } from '../lib/isthmus.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { Rpc } from '../lib/rpc.mjs';
-import { Client } from '../lib/sharing.mjs';
 
 const LONG = process.env.ISTHMUS_LONG === '1';
 /** Ends hung tests, in milliseconds. It does not test speed. */
@@ -33,21 +32,19 @@ const { SMALL, LARGE, APART } = LONG ? { SMALL: 8, LARGE: 40 << 20, APART: 7 } :
 /** How many files the other folder has, and how many are in each folder of it. */
 const [MANY, IN_ONE] = [10_000, 500];
 
-let folder, node, client, rpc, isthmus;
+let folder, node, rpc, isthmus;
 /** Holds transactions back and counts them. */
 let slow;
 
 const file = (name) => join(folder, name);
 const isSubmission = (method) => method === 'transactionWatch_v1_submitAndWatch';
 
-/** Makes a producer with funds and one dataset. Returns the options to act as it. */
+/** Makes a producer of an account that the development chain has. Returns the options to act as it. */
 async function producer(uri) {
-	const { address } = client.account(uri);
 	const key = ['--key', uri];
-	await isthmus.ok('transfer', address, '100000', '--key', '//Alice');
 	await isthmus.ok('register', uri.slice(2), '--kind', 'school', ...key);
 	await isthmus.ok('dataset', 'create', 'data', ...key);
-	return { address, key };
+	return key;
 }
 
 /** Writes the files of a folder. */
@@ -82,37 +79,36 @@ async function places(key) {
 }
 
 /** Checks that the fetched folder is what was stored. */
-async function check(at, contents, owner) {
-	await isthmus.ok('fetch', owner.address, at, '--folder', '--force', '-o', `${at}-copy`, ...owner.key);
+async function check(at, contents, key) {
+	await isthmus.ok('fetch', key.at(-1), at, '--folder', '--force', '-o', `${at}-copy`, ...key);
 	for (const [path, content] of contents) {
 		assert.ok(readFileSync(file(`${at}-copy/${path}`)).equals(Buffer.from(content)), `${path} differs`);
 	}
 }
 
 /** Changes a file of a stored folder, and stores the folder again: the file and the list are sent, and nothing else. */
-async function changesOne(t, at, contents, path, owner) {
-	const before = await places(owner.key);
+async function changesOne(t, at, contents, path, key) {
+	const before = await places(key);
 	contents.set(path, 'changed');
 	write(at, [[path, 'changed']]);
-	const { error, hint } = await isthmus.refused(FAILED, 'store', at, ...owner.key);
+	const { error, hint } = await isthmus.refused(FAILED, 'store', at, ...key);
 	assert.match(error, new RegExp(`${at}/${path} changed since it was stored$`));
 	const [, record] = /isthmus remove (0x[0-9a-f]{64})$/.exec(hint);
-	await isthmus.ok('remove', at, '--alone', ...owner.key);
-	await isthmus.ok('remove', record, '--finalized', ...owner.key);
-	const again = await stored(t, at, owner.key);
+	await isthmus.ok('remove', at, '--alone', ...key);
+	await isthmus.ok('remove', record, '--finalized', ...key);
+	const again = await stored(t, at, key);
 	assert.deepEqual([again.files, again.sent], [contents.size, 2]);
-	const now = await places(owner.key);
+	const now = await places(key);
 	assert.equal(now.size, before.size);
-	const moved = [...now].filter(([key, leaf]) => before.get(key) !== leaf).map(([key]) => key);
+	const moved = [...now].filter(([record, leaf]) => before.get(record) !== leaf).map(([record]) => record);
 	assert.deepEqual(moved.sort(), [again.key, record].sort());
-	await check(at, contents, owner);
+	await check(at, contents, key);
 }
 
 before(async () => {
 	folder = mkdtempSync(join(tmpdir(), 'isthmus-long-upload-'));
 	const pruning = LONG ? [] : ['--state-pruning', String(FEW)];
 	node = await LocalNode.start({ args: ['--dev', '--heartbeat', '1', ...pruning] });
-	client = await Client.connect(node.url);
 	rpc = await Rpc.connect(node.url);
 	slow = await LyingNode.start(node.url);
 	isthmus = new Isthmus(node.url, folder);
@@ -121,13 +117,12 @@ before(async () => {
 after(async () => {
 	await slow?.stop();
 	await rpc?.disconnect();
-	await client?.disconnect();
 	await node?.stop();
 	rmSync(folder, { recursive: true, force: true });
 });
 
 test(`the upload of a folder lasts longer than the ${STATES} blocks whose states the node keeps`, { timeout }, async (t) => {
-	const owner = await producer('//SlowOwner');
+	const key = await producer('//Bob');
 	const contents = new Map();
 	for (let number = 0; number < SMALL / 2; number += 1) contents.set(`a/${number}`, `${number}`);
 	// Its chunks are sent between the small files.
@@ -138,27 +133,27 @@ test(`the upload of a folder lasts longer than the ${STATES} blocks whose states
 	slow.setHold(async (method) => {
 		if (isSubmission(method)) await rpc.finalizedFrom((next += APART), timeout);
 	});
-	const { from, files, sent, blocks } = await stored(t, 'slow', owner.key);
+	const { from, files, sent, blocks } = await stored(t, 'slow', key);
 	slow.setHold(() => undefined);
 	assert.equal(files, contents.size);
 	assert.ok(sent > files + 1, `${sent} transactions`);
 	assert.ok(blocks >= LEAST, `${blocks} blocks`);
 	// A client that still held the first state would have asked in vain.
 	await assert.rejects(rpc.call('state_getStorage', '0x00', from.hash), /State already discarded/);
-	await check('slow', contents, owner);
-	await changesOne(t, 'slow', contents, 'c/1', owner);
+	await check('slow', contents, key);
+	await changesOne(t, 'slow', contents, 'c/1', key);
 });
 
 test(`a folder of ${MANY} files is stored in blocks`, { timeout, skip: !LONG && 'only with scripts/test --all' }, async (t) => {
-	const owner = await producer('//BlocksOwner');
+	const key = await producer('//Charlie');
 	const contents = new Map();
 	for (let number = 0; number < MANY; number += 1) {
 		contents.set(`${Math.floor(number / IN_ONE)}/${number % IN_ONE}.txt`, `${number}\n`.repeat(number % 50));
 	}
 	write('many', contents);
-	const { files, sent, blocks } = await stored(t, 'many', owner.key);
+	const { files, sent, blocks } = await stored(t, 'many', key);
 	assert.deepEqual([files, sent], [MANY, MANY + 1]);
 	assert.ok(blocks > STATES, `${blocks} blocks`);
-	await check('many', contents, owner);
-	await changesOne(t, 'many', contents, '7/77.txt', owner);
+	await check('many', contents, key);
+	await changesOne(t, 'many', contents, '7/77.txt', key);
 });
