@@ -6,7 +6,11 @@ use std::{
 	io::{self, Read},
 	os::unix::fs::{fchown, MetadataExt, PermissionsExt},
 	path::{Path, PathBuf},
+	sync::{Mutex, PoisonError},
 };
+
+/// The file that is being written, to remove it when a signal ends this process: no destructor runs then.
+static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// A file that gets its name when it is complete. Until then, what has this name stays.
 pub(crate) struct NewFile {
@@ -26,7 +30,11 @@ impl NewFile {
 			return Ok(None);
 		}
 		let (path, old) = match fs::metadata(path) {
-			Ok(there) if there.is_file() => (fs::canonicalize(path)?, Some(there)),
+			Ok(there) if there.is_file() => {
+				// A file that is protected against writing is not replaced, although its folder would allow that.
+				File::options().write(true).open(path)?;
+				(fs::canonicalize(path)?, Some(there))
+			}
 			Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
 			Ok(_) => return Ok(None),
 			Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -55,6 +63,7 @@ impl NewFile {
 			// Without the right to give it away, the new file belongs to who writes it.
 			let _ = fchown(file.as_file(), Some(old.uid()), Some(old.gid()));
 		}
+		set_unfinished(Some(file.path().to_owned()));
 		Ok(Some(Self { file, path }))
 	}
 
@@ -71,8 +80,22 @@ impl NewFile {
 	pub(crate) fn keep(self) -> io::Result<()> {
 		self.file.as_file().sync_all()?;
 		self.file.persist(self.path).map_err(|error| error.error)?;
+		set_unfinished(None);
 		Ok(())
 	}
+}
+
+/// Removes the file that is being written, before a signal ends this process. What has its name stays.
+pub(crate) fn remove_unfinished() {
+	let unfinished = UNFINISHED.lock();
+	if let Some(path) = unfinished.unwrap_or_else(PoisonError::into_inner).take() {
+		// The process ends now, and reports that.
+		let _ = fs::remove_file(path);
+	}
+}
+
+fn set_unfinished(path: Option<PathBuf>) {
+	*UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner) = path;
 }
 
 /// Returns an error without the path of a temporary file, which no one named.
@@ -124,5 +147,31 @@ mod tests {
 		assert_eq!(refused.kind(), io::ErrorKind::FileTooLarge);
 		assert_eq!(take_at_most(&[1, 2][..], 2).unwrap(), [1, 2]);
 		assert!(take_at_most(&[1, 2, 3][..], 2).is_err());
+	}
+
+	#[test]
+	fn a_file_that_a_signal_leaves_unfinished_is_removed() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("blocks");
+		fs::write(&path, "old").unwrap();
+		let new = NewFile::for_path(&path).unwrap().unwrap();
+		fs::write(new.path(), "a part").unwrap();
+		remove_unfinished();
+		assert!(!new.path().exists());
+		// As when the process ends without destructors.
+		std::mem::forget(new);
+		let left: Vec<_> = fs::read_dir(&folder).unwrap().collect();
+		assert_eq!((left.len(), fs::read(&path).unwrap()), (1, b"old".to_vec()));
+		let new = NewFile::for_path(&path).unwrap().unwrap();
+		fs::write(new.path(), "new").unwrap();
+		new.keep().unwrap();
+		remove_unfinished();
+		assert_eq!(fs::read(&path).unwrap(), b"new");
+		let mut protected = fs::metadata(&path).unwrap().permissions();
+		protected.set_readonly(true);
+		fs::set_permissions(&path, protected).unwrap();
+		// Permissions do not bind root.
+		let is_bound = File::options().write(true).open(&path).is_err();
+		assert_eq!(NewFile::for_path(&path).is_err(), is_bound);
 	}
 }

@@ -7,7 +7,7 @@
 use crate::{
 	cli::Cli,
 	client::FullClient,
-	logging,
+	files, logging,
 	service::{Core, Parts},
 };
 use isthmus_primitives::Block;
@@ -256,6 +256,7 @@ impl Caught {
 
 	/// Ends this process with the exit code that shells use for a signal. A database is as safe as after a crash.
 	fn end_process(&self) {
+		files::remove_unfinished();
 		// If nothing can be written, the exit code says it, too.
 		let _ = writeln!(
 			stderr(),

@@ -3,7 +3,7 @@
 
 use crate::{
 	found::{Details, Found},
-	kept::{Kept, Known, Recent},
+	kept::{ByMemory, Kept, Known, Recent},
 	source::{Dataset, File, Opened, Place, Readable, Record, Refusal, Source},
 };
 use futures::{stream, StreamExt};
@@ -33,8 +33,11 @@ const FAILED: u32 = 1 << 17;
 const LONGEST_LIST: u64 = 16 << 20;
 /// How long a record that cannot be opened is not opened again for a list.
 const REST: Duration = Duration::from_secs(60);
-/// How many lists are kept, to find files by their paths.
-const LISTS: u32 = 64;
+/// How many bytes of memory are used for the lists of datasets, to find files by their paths. One of a million files takes about
+/// 400 MB.
+const LISTS: usize = 512 << 20;
+/// Of how many datasets it is kept that one list is made at a time.
+const TURNS: u32 = 64;
 /// Of how many blocks the date is kept.
 const DATES: u32 = 1 << 14;
 
@@ -45,7 +48,7 @@ pub struct Chain {
 	names: Names,
 	readings: Recent<(Place, RecordId), Arc<Bytes>>,
 	details: Known<(Place, RecordId), Arc<Details>>,
-	lists: Recent<Place, Arc<List>>,
+	lists: Recent<Place, Arc<List>, ByMemory<Arc<List>>>,
 	dates: Recent<BlockNumber, Seconds>,
 	turns: Recent<Place, Arc<tokio::sync::Mutex<()>>>,
 }
@@ -69,6 +72,14 @@ impl List {
 	fn file(&self, path: &str) -> Option<&File> {
 		self.files.get(*self.places.get(path)?)
 	}
+
+	/// Returns about how many bytes of memory it takes. Each path is there twice.
+	fn memory(&self) -> usize {
+		let entry = size_of::<File>().saturating_add(size_of::<(String, usize)>());
+		let file = |file: &File| file.path.len().saturating_mul(2).saturating_add(entry);
+		let files = self.files.iter().map(file);
+		files.fold(size_of::<Self>(), usize::saturating_add)
+	}
 }
 
 impl Readable for Reading {
@@ -87,9 +98,9 @@ impl Chain {
 			reader,
 			readings: Recent::new(READINGS),
 			details: Known::new(DETAILS, |details| details.memory(), FAILED, REST),
-			lists: Recent::new(LISTS),
+			lists: Recent::in_memory(LISTS, |list| list.memory()),
 			dates: Recent::new(DATES),
-			turns: Recent::new(LISTS),
+			turns: Recent::new(TURNS),
 		}
 	}
 
@@ -486,6 +497,28 @@ mod tests {
 		objects::{Failure, Left},
 		record_key,
 	};
+
+	#[test]
+	fn a_list_takes_memory_for_each_file() {
+		let list = |paths: &[&str]| {
+			let file = |path: &&str| File {
+				path: (*path).to_owned(),
+				length: 1,
+				hash: [1; 32],
+				date: 0,
+				key: [2; 32].into(),
+				pack: None,
+			};
+			List {
+				block: H256::zero(),
+				files: Arc::new(paths.iter().map(file).collect()),
+				places: HashMap::new(),
+			}
+		};
+		let [none, one, two] =
+			[&[][..], &["a/long/path"], &["a/long/path", "b"]].map(|paths| list(paths).memory());
+		assert!(one - none > size_of::<File>() + 2 * 11 && two - one > size_of::<File>());
+	}
 
 	#[test]
 	fn a_record_that_cannot_be_opened_does_not_hide_the_others() {
