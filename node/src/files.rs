@@ -20,7 +20,7 @@ pub(crate) struct NewFile {
 
 impl NewFile {
 	/// Begins a file in the folder of another one, which it is to replace if that exists. Returns `None` for what is written to
-	/// and stays: a pipe, a device, or an open file of this process.
+	/// and stays: a pipe, a device, an open file of this process, or a file in a folder where no other may be made.
 	///
 	/// # Errors
 	///
@@ -52,12 +52,15 @@ impl NewFile {
 			.filter(|folder| !folder.as_os_str().is_empty());
 		let mut prefix = path.file_name().unwrap_or_default().to_owned();
 		prefix.push(".new-");
-		let file = tempfile::Builder::new()
+		let made = tempfile::Builder::new()
 			.prefix(&prefix)
 			// As far as this process's mask allows.
 			.permissions(PermissionsExt::from_mode(0o666))
-			.tempfile_in(folder.unwrap_or(Path::new(".")))
-			.map_err(without_path)?;
+			.tempfile_in(folder.unwrap_or(Path::new(".")));
+		let file = match made {
+			Err(error) if old.is_some() && is_closed(&error) => return Ok(None),
+			made => made.map_err(without_path)?,
+		};
 		if let Some(old) = old {
 			file.as_file().set_permissions(old.permissions())?;
 			// Without the right to give it away, the new file belongs to who writes it.
@@ -76,13 +79,32 @@ impl NewFile {
 	///
 	/// # Errors
 	///
-	/// Returns the system's error. What had the name before is unchanged then.
+	/// Returns the system's error. What had the name before is unchanged then, unless it is a file that is mounted alone, as into
+	/// a container: that cannot be replaced, so the contents are copied into it.
 	pub(crate) fn keep(self) -> io::Result<()> {
 		self.file.as_file().sync_all()?;
-		self.file.persist(self.path).map_err(|error| error.error)?;
+		if let Err(failed) = self.file.persist(&self.path) {
+			if failed.error.kind() != io::ErrorKind::ResourceBusy {
+				return Err(failed.error);
+			}
+			let mut target = File::options()
+				.write(true)
+				.truncate(true)
+				.open(&self.path)?;
+			io::copy(&mut failed.file.reopen()?, &mut target)?;
+			target.sync_all()?;
+		}
 		set_unfinished(None);
 		Ok(())
 	}
+}
+
+/// Returns whether the system says that no file may be made in a folder.
+fn is_closed(error: &io::Error) -> bool {
+	matches!(
+		error.kind(),
+		io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+	)
 }
 
 /// Removes the file that is being written, before a signal ends this process. What has its name stays.
@@ -147,6 +169,24 @@ mod tests {
 		assert_eq!(refused.kind(), io::ErrorKind::FileTooLarge);
 		assert_eq!(take_at_most(&[1, 2][..], 2).unwrap(), [1, 2]);
 		assert!(take_at_most(&[1, 2, 3][..], 2).is_err());
+	}
+
+	#[test]
+	fn a_file_in_a_folder_where_none_can_be_made_is_written_in_place() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("blocks");
+		fs::write(&path, "old").unwrap();
+		let closed = |mode| fs::set_permissions(&folder, PermissionsExt::from_mode(mode)).unwrap();
+		closed(0o500);
+		// Permissions do not bind root.
+		let is_bound = File::create(folder.path().join("another")).is_err();
+		let new = NewFile::for_path(&path).map(|new| new.is_none());
+		let missing = NewFile::for_path(&folder.path().join("new")).map(|_| ());
+		closed(0o700);
+		assert_eq!(new.unwrap(), is_bound);
+		assert_eq!(missing.is_err(), is_bound);
+		assert!(is_closed(&io::ErrorKind::ReadOnlyFilesystem.into()));
+		assert!(!is_closed(&io::ErrorKind::StorageFull.into()));
 	}
 
 	#[test]
