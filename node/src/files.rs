@@ -171,8 +171,12 @@ mod tests {
 		assert!(take_at_most(&[1, 2, 3][..], 2).is_err());
 	}
 
+	/// One file is being written at a time, so tests that write one take turns.
+	static TURN: Mutex<()> = Mutex::new(());
+
 	#[test]
 	fn a_file_in_a_folder_where_none_can_be_made_is_written_in_place() {
+		let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
 		let folder = tempfile::tempdir().unwrap();
 		let path = folder.path().join("blocks");
 		fs::write(&path, "old").unwrap();
@@ -191,6 +195,7 @@ mod tests {
 
 	#[test]
 	fn a_file_that_a_signal_leaves_unfinished_is_removed() {
+		let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
 		let folder = tempfile::tempdir().unwrap();
 		let path = folder.path().join("blocks");
 		fs::write(&path, "old").unwrap();

@@ -90,6 +90,7 @@ use std::{
 	io::{self, Write},
 	num::{IntErrorKind, ParseFloatError, ParseIntError},
 	process::ExitCode,
+	time::Duration,
 };
 
 /// Store encrypted data on an Isthmus chain, and share it range by range
@@ -253,6 +254,9 @@ fn check_output(command: &Command) -> Result<(), Error> {
 /// The output to print after a command has succeeded, if any.
 type Answer = Option<Box<dyn Report>>;
 
+/// How long the threads of a command that has ended may still wait for files.
+const LAST_READS: Duration = Duration::from_secs(2);
+
 fn main() -> ExitCode {
 	let Isthmus { options, command } = match parse() {
 		Ok(parsed) => parsed,
@@ -264,7 +268,10 @@ fn main() -> ExitCode {
 		.and_then(|()| check_budget(&command, &options))
 		.and_then(|()| check_owner(&command, &options))
 		.and_then(|()| check_output(&command));
-	let answered = checked.and_then(|()| runtime::start()?.block_on(run(command, options)));
+	let (answered, runtime) = match checked.and_then(|()| runtime::start()) {
+		Ok(runtime) => (runtime.block_on(run(command, options)), Some(runtime)),
+		Err(error) => (Err(error), None),
+	};
 	let answered = answered.or_else(|error| match error.cost() {
 		Some(cost) => Ok(report(Planned::from(cost))),
 		None => Err(error),
@@ -275,10 +282,15 @@ fn main() -> ExitCode {
 			.map_err(|error| report::unreported(error, &report.to_string(), sent.last())),
 		None => Ok(()),
 	});
-	match printed {
+	let code = match printed {
 		Ok(()) => ExitCode::SUCCESS,
 		Err(error) => output.fail(&error),
+	};
+	// A thread may wait for ever for a disk that does not answer: what the command did is done, and said.
+	if let Some(runtime) = runtime {
+		runtime.shutdown_timeout(LAST_READS);
 	}
+	code
 }
 
 /// Reads the arguments. A negative number is read as a value, so that the error is about the value.

@@ -64,6 +64,37 @@ pub fn resemble(new: &File, old: &Metadata) -> io::Result<()> {
 	new.set_permissions(old.permissions())
 }
 
+/// Makes a file executable by all who may read it, or by no one. If its owner may execute it, or may not, as wanted, nothing
+/// changes.
+///
+/// # Errors
+///
+/// Returns the system's error, for example if the file belongs to another user.
+#[cfg(unix)]
+pub fn set_executable(file: &File, executable: bool) -> io::Result<()> {
+	use std::os::unix::fs::PermissionsExt;
+	let mut permissions = file.metadata()?.permissions();
+	let mode = permissions.mode();
+	if (mode & 0o100 != 0) == executable {
+		return Ok(());
+	}
+	permissions.set_mode(match executable {
+		true => mode | 0o100 | (mode & 0o444) >> 2,
+		false => mode & !0o111,
+	});
+	file.set_permissions(permissions)
+}
+
+/// Does nothing: this system has no such permission.
+///
+/// # Errors
+///
+/// Never returns one.
+#[cfg(not(unix))]
+pub fn set_executable(_: &File, _: bool) -> io::Result<()> {
+	Ok(())
+}
+
 /// Does nothing: this system has no such owners and permissions.
 ///
 /// # Errors

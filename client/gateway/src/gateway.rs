@@ -23,6 +23,7 @@ use hyper::{
 	header::{self, HeaderMap, HeaderValue},
 	Method, Response, StatusCode,
 };
+use isthmus_sdk::objects::SILENCE;
 use std::{
 	future::Future,
 	ops::Range,
@@ -44,8 +45,9 @@ const READS: usize = 12;
 const PIECES: usize = 3;
 /// How long a request waits for other reads.
 const TURN: Duration = Duration::from_secs(30);
-/// How long the chain may take to answer, before the program that asked is told.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the chain and a dataset's locations may take, before the program that asked is told: twice as long as it takes
+/// until a silent location is left for the next one.
+const PATIENCE: Duration = Duration::from_secs(2 * SILENCE.as_secs());
 
 /// How a gateway answers.
 #[derive(Clone, Debug)]
@@ -390,7 +392,7 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 /// Returns what a program is told if the source does not answer.
 fn late() -> Refusal {
 	let words = format!(
-		"the node did not answer within {} seconds",
+		"the node, or a location of the dataset, did not answer within {} seconds",
 		PATIENCE.as_secs()
 	);
 	Refusal::Unreachable(words)

@@ -271,7 +271,8 @@ pub struct FetchFile<'a> {
 	output: &'a Path,
 	/// The folder for the part, unless it is the output's.
 	folder: Option<&'a Path>,
-	executable: bool,
+	/// `None` if a file that is replaced keeps this, too.
+	executable: Option<bool>,
 	replace: bool,
 	/// The hash that the value must have.
 	hash: Option<[u8; 32]>,
@@ -284,7 +285,7 @@ impl<'a> FetchFile<'a> {
 			reading,
 			output,
 			folder: None,
-			executable: false,
+			executable: None,
 			replace: false,
 			hash: None,
 		}
@@ -299,9 +300,13 @@ impl<'a> FetchFile<'a> {
 		}
 	}
 
-	/// Makes the file executable by this user, if the system has such a mode.
+	/// Makes the file executable, or not, if the system has such a permission. Otherwise a new file is not, and one that is
+	/// replaced stays as it is.
 	pub fn executable(self, executable: bool) -> Self {
-		Self { executable, ..self }
+		Self {
+			executable: Some(executable),
+			..self
+		}
 	}
 
 	/// Refuses a value that does not have this [hash](folder::content_hash).
@@ -333,7 +338,7 @@ impl<'a> FetchFile<'a> {
 		let path = &folder.join(part_name(output, &self.reading.content_hash()));
 		let client = self.reading.client();
 		let unlocked = || client.tell_no_turns(lock::why_not("", Some(path)));
-		let part = lock_part(path, self.executable, unlocked);
+		let part = lock_part(path, self.executable == Some(true), unlocked);
 		let mut file = client
 			.patiently_locked(Wait::OtherFetch, Some(path), part)
 			.await
@@ -398,6 +403,9 @@ impl<'a> FetchFile<'a> {
 		if let Some(old) = fs::metadata(output).ok().filter(|_| self.replace) {
 			// The file of another user is replaced by one that only this user can read.
 			let _ = on_disk::resemble(file, &old);
+			if let Some(executable) = self.executable {
+				on_disk::set_executable(file, executable).map_err(FetchError::io(path))?;
+			}
 		}
 		file.sync_all().map_err(FetchError::io(path))?;
 		let renamed = match self.replace {

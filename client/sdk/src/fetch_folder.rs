@@ -380,4 +380,36 @@ mod tests {
 		assert!(matches!(differs, Err(FetchError::Differs(_))));
 		assert_eq!(look(folder.path(), &file, true).unwrap(), Some((at, true)));
 	}
+
+	/// Once, a file with the right bytes kept its permission, and its name was among those that were fetched.
+	#[cfg(unix)]
+	#[test]
+	fn what_is_there_is_executable_as_the_list_says_if_it_may_be_replaced() {
+		use std::os::unix::fs::PermissionsExt;
+		let folder = tempfile::tempdir().unwrap();
+		let at = folder.path().join("a");
+		fs::write(&at, "one").unwrap();
+		let mode = || fs::metadata(&at).unwrap().permissions().mode() & 0o777;
+		let listed = |executable| folder::File {
+			length: 3,
+			hash: folder::content_hash(&b"one"[..]).unwrap(),
+			folder: false,
+			executable,
+			..folder::File::empty_folder("a".into())
+		};
+		for (before, executable, replace, after) in [
+			(0o644, true, false, 0o644),
+			(0o644, true, true, 0o755),
+			(0o600, true, true, 0o700),
+			(0o755, false, true, 0o644),
+			(0o744, true, true, 0o744),
+		] {
+			fs::set_permissions(&at, fs::Permissions::from_mode(before)).unwrap();
+			assert_eq!(
+				look(folder.path(), &listed(executable), replace).unwrap(),
+				None
+			);
+			assert_eq!(mode(), after, "{before:o}");
+		}
+	}
 }

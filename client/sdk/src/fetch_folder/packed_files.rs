@@ -314,9 +314,7 @@ impl<'a> Fetch<'a> {
 		if !wanted.differs && fs::symlink_metadata(output).is_ok() {
 			return Err(FetchError::Exists(output.to_owned()));
 		}
-		let mut name = output.file_name().unwrap_or_default().to_owned();
-		name.push(part_name(Path::new(""), &file.hash));
-		let lock = &on_disk::folder(output).join(name);
+		let lock = &on_disk::folder(output).join(part_name(output, &file.hash));
 		let unlocked = || self.client.tell_no_turns(why_not("", Some(lock)));
 		let held = lock_part(lock, false, unlocked);
 		let held = self
@@ -648,6 +646,7 @@ impl Parts {
 		if wanted.differs {
 			// The file of another user is replaced by one that only this user can read.
 			let _ = on_disk::resemble(&file, &fs::symlink_metadata(&wanted.path)?);
+			on_disk::set_executable(&file, wanted.file.executable)?;
 		}
 		// One call for all of them is much faster, where there is one.
 		#[cfg(not(target_os = "linux"))]

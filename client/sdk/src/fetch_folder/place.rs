@@ -2,6 +2,7 @@
 //! Where the files of a folder are written, and what is there.
 
 use crate::{fetch_file::FetchError, folder, stamp::Stamp};
+use isthmus_envelope::on_disk;
 use std::{
 	fs,
 	io::ErrorKind,
@@ -18,11 +19,12 @@ pub struct FetchedFolder {
 }
 
 /// Makes an empty folder of a list, and looks at a file: returns `None` if it has the right bytes, and otherwise whether
-/// another file is there.
+/// another file is there. If files may be replaced, one with the right bytes becomes executable or not, as the list says.
 ///
 /// # Errors
 ///
-/// Returns [`FetchError::Differs`] if another file is there and may not be replaced, and [`FetchError::Io`] if that cannot be read.
+/// Returns [`FetchError::Differs`] if another file is there and may not be replaced, and [`FetchError::Io`] if that cannot be read, or
+/// made executable.
 pub(super) fn is_missing(
 	path: &Path,
 	listed: &folder::File,
@@ -43,7 +45,15 @@ pub(super) fn is_missing(
 		is_fetched => is_fetched?,
 	};
 	match is_fetched {
-		true => Ok(None),
+		true => {
+			if replace {
+				let set = |file: fs::File| on_disk::set_executable(&file, listed.executable);
+				fs::File::open(path)
+					.and_then(set)
+					.map_err(FetchError::io(path))?;
+			}
+			Ok(None)
+		}
 		false if differs && !replace => Err(FetchError::Differs(path.to_owned())),
 		false => Ok(Some(differs)),
 	}
