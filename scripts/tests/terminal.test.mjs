@@ -639,7 +639,7 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		name: 'authorize shows the request, and asks before it grants it',
 		script: 'isthmus request //Bob --leaves 7..9 --purpose "a study" --key //Charlie > asked; '
 			+ 'n=$(grep -o "request [0-9]*" asked | cut -d" " -f2); isthmus authorize $n; [ $? = 1 ] && isthmus authorize $n',
-		typed: [['[y/N]', 'n\r'], ['[y/N]', 'y\r']],
+		typed: [['[y/N] ', 'n\r', true], ['[y/N] ', 'y\r', true]],
 		screen: [
 			/Request \d+, digest [0-9a-f]{16}: open leaves 7\.\.9 of dataset 0, epoch 0 to \w+ for \d+ blocks, for 0 IST\? Purpose: a study\./,
 			/not confirmed/,
