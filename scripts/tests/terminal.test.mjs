@@ -1063,7 +1063,7 @@ describe('disks may be full, read-only or gone', () => cases([
 			isthmus dataset describe 0 --card disk/card --guess a.csv; [ $? = 1 ] || exit 7
 			isthmus risk --depth 0..5 --share 0.2 --plot disk/old.svg; code=$?; cmp old disk/old.svg && ls disk && exit $code`,
 		code: FAILED,
-		stdout: /\nmore\nold\.svg\n$/,
+		stdout: /^more\nold\.svg\n$/,
 		stderr: /error: disk\/receipt: No space[^]*error: disk\/card: No space[^]*error: disk\/old\.svg: No space/,
 		mount: true,
 	},
