@@ -28,7 +28,9 @@ impl Rejection {
 			Self::PoolFull
 		} else if says("Inability to pay some fees") {
 			Self::CannotPay
-		} else if says("InvalidTransaction custom error") {
+		} else if says("InvalidTransaction custom error")
+			|| says("Invalid transaction with custom error")
+		{
 			// The only reason for which this chain's runtime rejects a transaction with a code of its own.
 			Self::Overtaken
 		} else {
