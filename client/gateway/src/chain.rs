@@ -8,9 +8,9 @@ use crate::{
 };
 use futures::{stream, StreamExt};
 use isthmus_sdk::{
-	envelope::tree::TreeError, every, exact_name, from_hex, key_name, listed, now,
-	objects::ReadError, parse_key, reading::stored_hash, to_hex, BlockNumber, Client, Error,
-	FetchError, GrantEntry, GrantState, Identity, Listed, Names, QueryRefusal, Reading,
+	envelope::tree::TreeError, every, exact_name, from_hex, is_folder, is_packed_folder, key_name,
+	listed, now, objects::ReadError, parse_key, reading::stored_hash, to_hex, BlockNumber, Client,
+	Error, FetchError, GrantEntry, GrantState, Identity, Listed, Names, QueryRefusal, Reading,
 	RecordEntry, RecordKey, Seconds, State, H256,
 };
 use std::{
@@ -324,6 +324,12 @@ impl Chain {
 			}
 			_ => return Err(none()),
 		};
+		// A folder is no file. Its list is asked for by the list's key.
+		if from_hex(path).is_none()
+			&& (is_folder(&reading).await? || is_packed_folder(&reading).await?)
+		{
+			return Err(none());
+		}
 		let file = File {
 			path: path.to_owned(),
 			length: reading.length(),
