@@ -324,7 +324,7 @@ impl Chain {
 			}
 			_ => return Err(none()),
 		};
-		// A folder is no file. Its list is asked for by the list's key.
+		// A folder is not a file. Its list is asked for by the list's key.
 		if from_hex(path).is_none()
 			&& (is_folder(&reading).await? || is_packed_folder(&reading).await?)
 		{
