@@ -3,7 +3,10 @@
 //!
 //! All that it needs from the chain is [proven](crate::proven). It copies ciphertext, and needs no grant.
 
-use super::chain::{Challenge, Due};
+mod copying;
+mod proving;
+
+use super::chain::Challenge;
 use crate::{
 	account::Identity,
 	client::{Client, Depth},
@@ -13,30 +16,18 @@ use crate::{
 	proven::Proven,
 	types::*,
 };
+use copying::{Copied, Copying};
 use isthmus_light::storage;
 use isthmus_objects::{
-	check, copy, copy_again, prove, CopyError, Failure, Location as Store,
-	LocationError as StoreError,
+	check, copy, copy_again, CopyError, Failure, Location as Store, LocationError as StoreError,
 };
-use isthmus_storage_proof::{
-	periods::{first_drawn_after, Period},
-	Proof,
-};
+use isthmus_storage_proof::periods::{first_drawn_after, Period};
 use std::{
-	collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+	collections::{BTreeMap, BTreeSet, VecDeque},
 	future::{pending, Future},
 	pin::pin,
 	time::{SystemTime, UNIX_EPOCH},
 };
-use tokio::task::{self, JoinSet};
-
-/// How many objects are copied at a time, at most: small ones, whose store is waited for most of the time.
-const COPIES: usize = 8;
-/// How many bytes of objects are being copied at a time, at most, unless it is one object alone. A copy takes no more memory
-/// than its object has bytes.
-const COPIED_AT_ONCE: u64 = 64 << 20;
-/// How often to send a proof in one period, if it is refused: objects may be removed while it is in flight.
-const ATTEMPTS: u32 = 3;
 
 /// What to keep, and where.
 #[derive(Clone, Debug)]
@@ -266,56 +257,6 @@ pub async fn keep_until(
 				() = &mut stop => return Ok(()),
 			}
 		}
-	}
-}
-
-/// What came of copying an object: whether anything was copied. `None` if the task failed, which is a fault of this program.
-type Copied = Option<Result<bool, CopyError>>;
-
-/// The objects that are being copied. The tasks end when this value is dropped.
-#[derive(Default)]
-struct Copying {
-	tasks: JoinSet<Result<bool, CopyError>>,
-	/// The object of each task.
-	keys: HashMap<task::Id, RecordKey>,
-	/// The lengths of the objects.
-	in_flight: BTreeMap<RecordKey, u64>,
-}
-
-impl Copying {
-	/// Begins to copy an object of this length.
-	fn begin(
-		&mut self,
-		key: RecordKey,
-		length: u64,
-		copy: impl Future<Output = Result<bool, CopyError>> + Send + 'static,
-	) {
-		let task = self.tasks.spawn(copy);
-		self.keys.insert(task.id(), key);
-		self.in_flight.insert(key, length);
-	}
-
-	/// Waits for the next object of which nothing more is copied, however its task ended. Returns `None` if there is none.
-	/// Nothing is lost if the wait is dropped.
-	async fn next(&mut self) -> Option<(RecordKey, Copied)> {
-		loop {
-			let (task, copied) = match self.tasks.join_next_with_id().await? {
-				Ok((task, copied)) => (task, Some(copied)),
-				Err(error) => (error.id(), None),
-			};
-			if let Some(key) = self.keys.remove(&task) {
-				self.in_flight.remove(&key);
-				return Some((key, copied));
-			}
-		}
-	}
-
-	fn is_empty(&self) -> bool {
-		self.tasks.is_empty()
-	}
-
-	fn has(&self, key: &RecordKey) -> bool {
-		self.in_flight.contains_key(key)
 	}
 }
 
@@ -591,7 +532,7 @@ impl<W: Watch> Service<'_, W> {
 				continue;
 			};
 			let length = known.object.length();
-			if !may_begin(&self.copying.in_flight, length) {
+			if !self.copying.has_room(length) {
 				return;
 			}
 			self.waiting.pop_front();
@@ -629,161 +570,12 @@ impl<W: Watch> Service<'_, W> {
 			Err(error) => self.watch.did(Step::NotCopied { key, error }),
 		}
 	}
-
-	/// Proves what is drawn, if something is due. Returns whether there is nothing more to do in this period.
-	async fn prove(&mut self, proven: &Proven, place: &Keeper) -> Result<bool, Error> {
-		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
-		let id = *self.keeper.account.id();
-		let (period, _) = proven.period(self.period_length).await?;
-		let in_a_row = place.in_a_row;
-		if in_a_row >= self.most_missed {
-			return Err(Error::Keeper(
-				"the account has missed too many periods in a row: give its place up with --leave, without the deposit, and run the command again to take a new one",
-			));
-		}
-		let default = self.period_length;
-		let challenge = match proven.due(&owner, dataset, &id, place, default).await {
-			Ok(Due::Proof(challenge)) => challenge,
-			Ok(Due::Nothing) => return Ok(true),
-			Ok(Due::Excuse(period)) => return self.excuse(period).await,
-			Err(Error::Malformed { .. }) => {
-				self.save_deposit(in_a_row).await?;
-				return Ok(true);
-			}
-			Err(error) => return Err(error),
-		};
-		let is_refused = self.refused.0 == period && self.refused.1 >= ATTEMPTS;
-		if self.proven_in == Some(period) {
-			return Ok(true);
-		}
-		if is_refused {
-			self.save_deposit(in_a_row).await?;
-			return Ok(true);
-		}
-		let key = challenge.key;
-		let Some(known) = self.objects.get_mut(&key).filter(|known| known.here) else {
-			if !self.is_settled() {
-				return Ok(false);
-			}
-			self.save_deposit(in_a_row).await?;
-			return Ok(true);
-		};
-		let proof = prove(&self.keeping.at, &challenge.object, challenge.piece);
-		let proof = match proof.await {
-			Ok(proof) => proof,
-			// All of it was checked or copied already: what is left is to wait until its store can be read.
-			Err(_) if self.repaired_in == Some(period) => {
-				self.save_deposit(in_a_row).await?;
-				return Ok(true);
-			}
-			Err(failure) => {
-				(known.here, known.damaged) = (false, true);
-				self.repaired_in = Some(period);
-				self.waiting.push_front(key);
-				self.not_proven(period, key, failure.to_string());
-				return Ok(false);
-			}
-		};
-		self.send_proof(challenge, &proof).await
-	}
-
-	/// Sends a proof. Returns whether there is nothing more to do in this period.
-	async fn send_proof(
-		&mut self,
-		challenge: Box<Challenge>,
-		proof: &Proof,
-	) -> Result<bool, Error> {
-		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
-		let (period, key) = (challenge.period, challenge.key);
-		let call = self.client.prove_piece(&owner, dataset, proof).await?;
-		match self.client.send(&self.keeper.account, &call).await {
-			Ok(included) => {
-				self.proven_in = Some(period);
-				self.watch.did(Step::Proven {
-					challenge,
-					included,
-				});
-				Ok(true)
-			}
-			Err(Error::Refused(refusal)) if refusal.error.name() == "NotDue" => {
-				// Another program of the account has proven it, or an earlier run of this one.
-				self.proven_in = Some(period);
-				Ok(true)
-			}
-			Err(Error::Refused(refusal)) => {
-				let before = match self.refused.0 == period {
-					true => self.refused.1,
-					false => 0,
-				};
-				self.refused = (period, before.saturating_add(1));
-				self.not_proven(period, key, refusal.to_string());
-				Ok(false)
-			}
-			Err(error) => Err(error),
-		}
-	}
-
-	/// Lets a period pass in which the drawn object was stored too late to be proven.
-	async fn excuse(&mut self, period: Period) -> Result<bool, Error> {
-		if self.proven_in == Some(period) {
-			return Ok(true);
-		}
-		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
-		let nothing = Proof {
-			piece: Vec::new(),
-			path: Vec::new(),
-		};
-		let call = self.client.prove_piece(&owner, dataset, &nothing).await?;
-		match self.client.send(&self.keeper.account, &call).await {
-			Ok(included) => self.watch.did(Step::Excused { included }),
-			// Another program of the account has done it.
-			Err(Error::Refused(refusal)) if refusal.error.name() == "NotDue" => {}
-			// The list has changed in the meantime: the next block shows what is drawn now.
-			Err(Error::Refused(_)) => return Ok(true),
-			Err(error) => return Err(error),
-		}
-		self.proven_in = Some(period);
-		Ok(true)
-	}
-
-	/// Gives the place up while a part of the deposit can be saved: each period missed in a row costs a part of it.
-	async fn save_deposit(&mut self, in_a_row: u32) -> Result<(), Error> {
-		if !is_time_to_leave(in_a_row, self.most_missed) {
-			return Ok(());
-		}
-		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
-		let call = self.client.stop_keeping(&owner, dataset).await?;
-		self.client.send(&self.keeper.account, &call).await?;
-		Err(Error::Keeper(
-			"the account has given up its place among the keepers, to save the rest of its deposit: what is drawn cannot be copied or read. Run the command again when the objects are there",
-		))
-	}
-
-	fn not_proven(&mut self, period: Period, key: RecordKey, reason: String) {
-		self.watch.did(Step::NotProven {
-			period,
-			key,
-			reason,
-		});
-	}
 }
 
 /// Returns a time in seconds since 1970; 0 if it is earlier.
 fn seconds(time: SystemTime) -> Seconds {
 	let since = time.duration_since(UNIX_EPOCH);
 	since.map_or(0, |since| since.as_secs())
-}
-
-/// Returns whether an object of this length may be copied besides those that are being copied.
-fn may_begin(in_flight: &BTreeMap<RecordKey, u64>, length: u64) -> bool {
-	let bytes = in_flight.values().copied();
-	let bytes = bytes.fold(length, u64::saturating_add);
-	in_flight.is_empty() || (in_flight.len() < COPIES && bytes <= COPIED_AT_ONCE)
-}
-
-/// Returns whether to give a place up after this many periods missed in a row: after half of those that cost the place.
-fn is_time_to_leave(in_a_row: u32, most_missed: u32) -> bool {
-	in_a_row >= most_missed.div_ceil(2)
 }
 
 #[cfg(test)]
@@ -799,44 +591,5 @@ mod tests {
 		for (owner, dataset) in [(0xab, 8), (0xac, 7)] {
 			assert_ne!(first, at(owner, dataset, "file:///srv/copies"));
 		}
-	}
-
-	#[test]
-	fn small_objects_are_copied_together_and_a_large_one_alone() {
-		let copying = |lengths: &[u64]| -> BTreeMap<RecordKey, u64> {
-			let keys = (0..).map(|number| [number; 32].into());
-			keys.zip(lengths.iter().copied()).collect()
-		};
-		assert!(may_begin(&copying(&[]), 1 << 40));
-		assert!(!may_begin(&copying(&[1 << 40]), 1));
-		assert!(!may_begin(&copying(&[1]), 1 << 40));
-		assert!(may_begin(&copying(&[16 << 20; 3]), 16 << 20));
-		assert!(!may_begin(&copying(&[16 << 20; 4]), 1));
-		assert!(may_begin(&copying(&[1; 7]), 1) && !may_begin(&copying(&[1; 8]), 1));
-		assert!(!may_begin(&copying(&[u64::MAX]), u64::MAX));
-	}
-
-	#[tokio::test]
-	async fn an_object_whose_task_failed_is_not_taken_for_one_that_is_being_copied() {
-		let key = |number: u8| RecordKey::from([number; 32]);
-		let mut copying = Copying::default();
-		copying.begin(key(1), 1 << 40, async { panic!("a fault") });
-		assert!(copying.has(&key(1)) && !may_begin(&copying.in_flight, 1));
-		let failed = copying.next().await;
-		assert!(matches!(failed, Some((of, None)) if of == key(1)));
-		assert!(!copying.has(&key(1)) && may_begin(&copying.in_flight, 1 << 40));
-		assert!(copying.is_empty() && copying.keys.is_empty());
-		// It can be copied again.
-		copying.begin(key(1), 1, async { Ok(true) });
-		let copied = copying.next().await;
-		assert!(matches!(copied, Some((of, Some(Ok(true)))) if of == key(1)));
-		assert!(copying.next().await.is_none());
-	}
-
-	#[test]
-	fn a_place_is_given_up_while_half_of_the_deposit_is_left() {
-		let left = (0..20).find(|missed| is_time_to_leave(*missed, 12));
-		assert_eq!(left, Some(6));
-		assert!(!is_time_to_leave(0, 1) && is_time_to_leave(1, 1));
 	}
 }
