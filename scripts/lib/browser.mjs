@@ -52,11 +52,21 @@ function fileAt(path) {
 	return [path, `${path}.js`, `${path}/index.js`].find(isFile);
 }
 
-/** Returns a file of `scripts` as a module for browsers. Packages that only have CommonJS are wrapped. */
+/** How a module begins that was CommonJS. */
+const WRAPPER = 'const module = { exports: {} };';
+
+/**
+ * Returns a file of `scripts` as a module for browsers. Packages that only have CommonJS are wrapped, and what they set on
+ * `exports` by name is exported by that name, too, as Node.js does it.
+ */
 export function moduleAt(path) {
 	const code = readFileSync(join(ROOT, ...path.split('/')), 'utf8');
 	if (/^\s*(import|export)\b/m.test(code)) return code;
-	return `const module = { exports: {} };\nconst { exports } = module;\n${code}\n;export default module.exports;\n`;
+	const names = new Set([...code.matchAll(/^\s*exports\.([A-Za-z_$][\w$]*)\s*=/gm)].map(([, name]) => name));
+	names.delete('default');
+	const named = [...names].map((name, at) => `const value${at} = module.exports.${name};\nexport { value${at} as ${name} };`);
+	const run = `((module, exports) => {\n${code}\n})(module, module.exports);`;
+	return [WRAPPER, run, 'export default module.exports;', ...named, ''].join('\n');
 }
 
 /**
@@ -68,6 +78,13 @@ export function importsOf(code) {
 	return [...code.matchAll(statements)].map(([, from, bare]) => from ?? bare);
 }
 
+/** Returns the names that a module imports from `from`, in braces. */
+function namesOf(code, from) {
+	const statements = /^\s*(?:import|export)\b[^'";{]*\{([^}]*)\}\s*from\s*['"]([^'"]+)['"]/gm;
+	const lists = [...code.matchAll(statements)].filter(([, , path]) => path === from).map(([, list]) => list);
+	return lists.flatMap((list) => list.split(',').map((name) => name.trim().split(/\s/)[0])).filter(Boolean);
+}
+
 /**
  * Returns all modules that a module of `scripts` needs in a browser, as paths, and what each imports that no browser finds.
  *
@@ -77,11 +94,16 @@ export function needs(path) {
 	const { imports } = importMap();
 	const [seen, missing] = [new Set([path]), []];
 	for (const at of seen) {
-		for (const name of importsOf(moduleAt(at))) {
-			const path = name.startsWith('.') ? posix.join(posix.dirname(at), name) : imports[name];
+		const code = moduleAt(at);
+		for (const from of importsOf(code)) {
+			const path = from.startsWith('.') ? posix.join(posix.dirname(at), from) : imports[from];
 			const found = path && fileAt(path);
 			if (found) seen.add(found);
-			else missing.push(`${at}: ${name}`);
+			else missing.push(`${at}: ${from}`);
+			// Of a module that was CommonJS, only the names that the wrapper exports can be imported.
+			const wrapped = found && moduleAt(found).startsWith(WRAPPER) && moduleAt(found);
+			const absent = wrapped ? namesOf(code, from).filter((name) => !wrapped.includes(` as ${name} };`)) : [];
+			missing.push(...absent.filter((name) => name !== 'default').map((name) => `${at}: ${name} of ${from}`));
 		}
 	}
 	return { modules: [...seen], missing };
