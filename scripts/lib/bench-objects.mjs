@@ -106,7 +106,10 @@ function compareAll(place, times) {
 	compare(`${place}: a MiB somewhere`, `${half.toFixed(1)} ms`, half < TARGETS.range, `under ${TARGETS.range} ms`);
 }
 
-/** Measures storing and fetching at a location, once with each program. */
+/** Returns how long each reading of a MiB somewhere took, in milliseconds. */
+const timesOf = ({ text }) => text.split('\n').map(Number);
+
+/** Measures storing and fetching at a location, once with each program. Returns the times of reading a MiB somewhere. */
 async function round(place, url, env) {
 	const journal = file('journal');
 	const stored = await measure(program, ['store', url, file('value'), journal], env);
@@ -114,9 +117,10 @@ async function round(place, url, env) {
 	note(`${place}: ${ISTHMUS}, store`, stored);
 	note(`${place}: ${ISTHMUS}, fetch`, await measure(program, ['fetch', url, file('copy'), stored.text], env));
 	if (spawnSync('cmp', [file('value'), file('copy')]).status !== 0) throw new Error('the copy differs');
-	const times = (await measure(program, ['ranges', url, String(RANGES), stored.text], env)).text.split('\n').map(Number);
+	const own = timesOf(await measure(program, ['ranges', url, String(RANGES), stored.text], env));
 	note(`${place}: ${PLAIN}, put`, await measure(program, ['put', `${url}/plain`, file('value')], env));
 	note(`${place}: ${PLAIN}, get`, await measure(program, ['get', `${url}/plain`, file('copy')], env));
+	const plain = timesOf(await measure(program, ['plain-ranges', `${url}/plain`, String(RANGES)], env));
 	if (hasRclone) {
 		const remote = place === 's3' ? `s3:${BUCKET}/rclone` : file('rclone');
 		const password = spawnSync('rclone', ['obscure', 'a password']).stdout.toString().trim();
@@ -128,7 +132,7 @@ async function round(place, url, env) {
 		note(`${place}: ${RCLONE}, store`, await measure('rclone', ['copyto', file('value'), 'crypt:value', ...same], rclone));
 		note(`${place}: ${RCLONE}, fetch`, await measure('rclone', ['copyto', 'crypt:value', file('copy'), ...same], rclone));
 	}
-	return times;
+	return { own, plain };
 }
 
 try {
@@ -140,9 +144,11 @@ try {
 		places.s3 = [`s3://${BUCKET}/objects`, settingsOf(server.port)];
 	}
 	console.log(`${mebibytes} MiB, ${rounds} rounds${server ? '' : '; no S3 server: scripts/stores --all compiles one'}`);
-	const times = Object.fromEntries(Object.keys(places).map((place) => [place, []]));
+	const times = Object.fromEntries(Object.keys(places).map((place) => [place, { own: [], plain: [] }]));
 	for (let number = 0; number < rounds; number++) {
-		for (const [place, at] of Object.entries(places)) times[place].push(...await round(place, ...at));
+		for (const [place, at] of Object.entries(places)) {
+			for (const [whose, all] of Object.entries(await round(place, ...at))) times[place][whose].push(...all);
+		}
 	}
 	for (const [what, all] of figures) {
 		const rate = median(all.map(({ rate }) => rate)).toFixed(0).padStart(5);
@@ -151,13 +157,14 @@ try {
 		const processors = `processors busy: ${program}${server && what.startsWith('s3') ? `, of the server ${busy}` : ''}`;
 		console.log(`${what.padEnd(44)} ${rate} MiB/s  ${memory} MiB of memory  ${processors}`);
 	}
-	for (const [place, all] of Object.entries(times)) {
-		const sorted = all.toSorted((a, b) => a - b);
-		const [half, most] = [median(all), sorted[Math.floor(sorted.length * 0.99)]];
-		console.log(`${`${place}: isthmus, a MiB somewhere`.padEnd(44)} ${half.toFixed(1)} ms, 99 of 100 within ${most.toFixed(1)} ms`);
+	for (const [place, { own, plain }] of Object.entries(times)) {
+		for (const [label, all] of [[ISTHMUS, own], [PLAIN, plain]]) {
+			const most = all.toSorted((a, b) => a - b)[Math.floor(all.length * 0.99)];
+			console.log(`${`${place}: ${label}, a MiB somewhere`.padEnd(56)} ${median(all).toFixed(1)} ms, 99 of 100 within ${most.toFixed(1)} ms`);
+		}
 	}
 	console.log('\nBeside the others in the same run (medians), and the aims:');
-	for (const [place, all] of Object.entries(times)) compareAll(place, all);
+	for (const [place, all] of Object.entries(times)) compareAll(place, all.own);
 } finally {
 	await server?.stop();
 	if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });

@@ -7,6 +7,7 @@
 //! bench ranges LOCATION COUNT OBJECT     prints how long reading a MiB somewhere takes, in milliseconds
 //! bench put LOCATION FILE                by object_store alone
 //! bench get LOCATION FILE
+//! bench plain-ranges LOCATION COUNT      prints how long reading a MiB somewhere takes so
 //! ```
 
 use isthmus_envelope::{EpochId, LeafKey, MasterSecret, RecordContext};
@@ -57,7 +58,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 		["ranges", url, count, object] => ranges(url, count.parse()?, object).await,
 		["put", url, file] => put(url, file).await,
 		["get", url, file] => get(url, file).await,
-		_ => Err("usage: bench store|fetch|ranges|put|get LOCATION …".into()),
+		["plain-ranges", url, count] => plain_ranges(url, count.parse()?).await,
+		_ => Err("usage: bench store|fetch|ranges|put|get|plain-ranges LOCATION …".into()),
 	}
 }
 
@@ -100,14 +102,17 @@ fn reader(url: &str, object: &str) -> Result<Reader, Box<dyn Error>> {
 	)?)
 }
 
+/// Where the MiB with a number is read: all over the value, in an order that no cache expects.
+fn place(number: u64, length: u64) -> u64 {
+	number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (length / MIB).max(1) * MIB
+}
+
 async fn ranges(url: &str, count: u64, object: &str) -> Result<(), Box<dyn Error>> {
 	let reader = reader(url, object)?;
-	let places = reader.length() / MIB;
 	for number in 0..=count {
-		// All over the value, in an order that no cache expects.
-		let place = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % places.max(1);
+		let from = place(number, reader.length());
 		let start = Instant::now();
-		reader.read_range(place * MIB, MIB).await?;
+		reader.read_range(from, MIB).await?;
 		// The first one reads the list of checksums, too.
 		if number > 0 {
 			println!("{:.3}", start.elapsed().as_secs_f64() * 1000.0);
@@ -144,6 +149,20 @@ async fn get(url: &str, file: &str) -> Result<(), Box<dyn Error>> {
 	let mut parts = parts.buffered(AT_ONCE);
 	while let Some(part) = parts.try_next().await? {
 		out.write_all(&part)?;
+	}
+	Ok(())
+}
+
+async fn plain_ranges(url: &str, count: u64) -> Result<(), Box<dyn Error>> {
+	let (store, path) = object_store::parse_url_opts(&url.parse()?, variables())?;
+	let length = store.head(&path).await?.size;
+	for number in 0..=count {
+		let from = place(number, length);
+		let start = Instant::now();
+		store.get_range(&path, from..from + MIB).await?;
+		if number > 0 {
+			println!("{:.3}", start.elapsed().as_secs_f64() * 1000.0);
+		}
 	}
 	Ok(())
 }
