@@ -30,7 +30,7 @@ from pyspark.sql.types import StructType  # noqa: E402
 
 #: How many characters a row of text has.
 TEXT = 128
-MONTHS, ROWS, GROUP = ("2025-03", "2025-04", "2025-05", "2025-06"), 100_000, 40_000
+MONTHS, ROWS, GROUP = ("2024-03", "2024-04", "2024-05", "2024-06"), 100_000, 40_000
 
 
 def month(number: int) -> pyarrow.Table:
@@ -70,13 +70,13 @@ def spark(shared: Shared) -> Iterator[SparkSession]:
 
 def test_a_granted_dataset_is_a_data_frame(spark: SparkSession, stored: str) -> None:
     reader = spark.read.format("isthmus").option("key", COMPANY)
-    march = reader.load(f"{stored}/2025-03.parquet")
+    march = reader.load(f"{stored}/2024-03.parquet")
     assert march.schema.simpleString() == "struct<student:bigint,mark:bigint,name:string>"
     # A task for each row group.
     assert march.rdd.getNumPartitions() == 3
     rows = [tuple(row.values()) for row in month(0).to_pylist()]
     assert sorted(map(tuple, march.collect())) == rows
-    spring = reader.load(f"{stored}/2025-0[345].parquet")
+    spring = reader.load(f"{stored}/2024-0[345].parquet")
     [total] = spring.selectExpr("count(*)", "sum(student)", "count(distinct mark)").collect()
     assert tuple(total) == (3 * ROWS, 3 * ROWS * (3 * ROWS - 1) // 2, 101)
     # Of the dataset, what the account may read.
@@ -89,7 +89,7 @@ def test_both_workers_read_columns_and_csv_files(spark: SparkSession, stored: st
     late = reader.load(f"{stored}/late.csv")
     assert late.schema.simpleString() == "struct<student:bigint,mark:bigint>"
     assert sorted(map(tuple, late.collect())) == [(1, 97), (2, 95)]
-    marks = reader.schema("mark bigint").load(f"{stored}/2025-0[345].parquet")
+    marks = reader.schema("mark bigint").load(f"{stored}/2024-0[345].parquet")
     assert marks.columns == ["mark"] and marks.agg({"mark": "max"}).collect()[0][0] == 100
     executors = marks.rdd.mapPartitions(lambda _: [os.getcwd()]).collect()
     assert len(set(executors)) == 2, executors
@@ -98,7 +98,7 @@ def test_both_workers_read_columns_and_csv_files(spark: SparkSession, stored: st
 def test_the_chains_sentence_is_sparks_error(spark: SparkSession, stored: str) -> None:
     reader = spark.read.format("isthmus").option("key", COMPANY)
     with pytest.raises(Exception, match="PermissionError: .*outside the range"):
-        reader.load(f"{stored}/2025-06.parquet")
+        reader.load(f"{stored}/2024-06.parquet")
     with pytest.raises(Exception, match="FileNotFoundError"):
         reader.load(f"{stored}/none.parquet")
 
@@ -161,7 +161,7 @@ def test_mistakes_are_said(shared: Shared, stored: str, monkeypatch: pytest.Monk
         options = {"key": COMPANY, "path": f"{stored}/late.csv"}
         isthmus.spark.IsthmusDataSource(options).reader(StructType().add("grade", "string"))
     with pytest.raises(PermissionError, match="outside the range"):
-        plan(path=f"{stored}/2025-06.parquet")
+        plan(path=f"{stored}/2024-06.parquet")
     with pytest.raises(FileNotFoundError):
         plan(path=f"{stored}/none.parquet")
 
