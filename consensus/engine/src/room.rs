@@ -18,9 +18,6 @@ use std::{
 	collections::{HashMap, HashSet},
 };
 
-/// How many blocks of one number the database keeps: `MAX_BLOCKS_PER_LEVEL` of `sc-state-db`.
-pub(crate) const PLACES: usize = 32;
-
 /// Where GRANDPA keeps, in the client's database, the rounds that it has completed with all of their votes, and this node's
 /// own votes of the rounds that go on.
 pub const VOTER_STATE: &[u8] = b"grandpa_completed_round";

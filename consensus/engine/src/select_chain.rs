@@ -5,7 +5,6 @@ use crate::{
 	chain::{Chain, ChainClient},
 	error::CheckError,
 	fork_choice::Standing,
-	room::PLACES,
 };
 use isthmus_primitives::{Block, BlockNumber, Hash, Header};
 use polkadot_sdk::*;
@@ -13,6 +12,9 @@ use sc_client_api::backend::Backend;
 use sp_blockchain::Backend as _;
 use sp_consensus::{Error as ConsensusError, SelectChain};
 use std::sync::Arc;
+
+/// How many blocks of one number the database keeps: `MAX_BLOCKS_PER_LEVEL` of `sc-state-db`.
+const PLACES: usize = 32;
 
 /// Selects the best chain that descends from the finalized block, as [`crate::PowBlockImport`] does.
 pub struct HeaviestChain<B, C> {
