@@ -93,6 +93,21 @@ impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
 		Ok(())
 	}
 
+	/// Returns what import answers if it failed with this error. If the parent is not in the database any more, because the
+	/// import of another block has made room, nothing else is wrong with the block, nor with its sender.
+	fn refuse(
+		&self,
+		block: &BlockImportParams<Block>,
+		error: ConsensusError,
+	) -> Result<ImportResult, ConsensusError> {
+		let client = self.select_chain.chain().client();
+		let parent = client.block_status(block.header.parent_hash);
+		match parent {
+			Ok(BlockStatus::Unknown) if !block.with_state() => Ok(ImportResult::UnknownParent),
+			_ => Err(error),
+		}
+	}
+
 	/// Adds the total difficulty and the arrival to the block, and sets whether it becomes the best block.
 	fn weigh(&self, block: &mut BlockImportParams<Block>) -> Result<(), CheckError> {
 		let chain = self.select_chain.chain();
@@ -214,7 +229,7 @@ where
 	) -> Result<ImportResult, Self::Error> {
 		let hash = block.post_hash();
 		if let Some(error) = unchecked::take(&mut block) {
-			return Err(unpenalised(error));
+			return self.refuse(&block, unpenalised(error));
 		}
 		let executes = matches!(
 			block.state_action,
@@ -238,21 +253,27 @@ where
 					);
 					return Ok(ImportResult::MissingState);
 				}
-				BlockStatus::InChainWithState => execute_ahead(&**client, &mut block)
-					.map_err(|error| ConsensusError::ClientImport(error.to_string()))?,
+				BlockStatus::InChainWithState => {
+					if let Err(error) = execute_ahead(&**client, &mut block) {
+						let error = ConsensusError::ClientImport(error.to_string());
+						return self.refuse(&block, error);
+					}
+				}
 				// The client says what is wrong with the parent.
 				BlockStatus::Unknown | BlockStatus::Queued | BlockStatus::KnownBad => {}
 			}
 		}
 		let _one_at_a_time = self.lock.lock().await;
-		match block.with_state() {
+		let ready = match block.with_state() {
 			true => self.begin_history(&mut block),
 			false => self
 				.check_restart(&block.post_header())
 				.and_then(|()| self.weigh(&mut block)),
+		};
+		match ready {
+			Ok(()) => self.inner.import_block(block).await,
+			Err(error) => self.refuse(&block, unpenalised(error)),
 		}
-		.map_err(unpenalised)?;
-		self.inner.import_block(block).await
 	}
 }
 

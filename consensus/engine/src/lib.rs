@@ -64,6 +64,7 @@
 //! | a block is from the future | `verifier.rs` marks it, `import.rs` returns the error | not penalised | retried later |
 //! | a block could not be checked | `verifier.rs` marks it, `import.rs` returns the error | not penalised | retried later |
 //! | the parent's state is pruned | `import.rs` | not penalised | skipped |
+//! | the parent was removed to make room (`room.rs`) | `import.rs` | not penalised | skipped, and its chain proved again |
 //! | the first block of this node's history comes with a state that is not the header's | `import.rs` | not penalised: sync has checked the state's proofs | rejected |
 //! | a block restarts finality after a block below this node's history | `import.rs` | not penalised | not imported |
 //! | execution or import fails for the first time | sync | not penalised | retried after a second |
@@ -122,6 +123,7 @@ pub use miner::{CpuMiner, MAX_THREADS};
 pub use peer_check::{PeerCheck, ProvedChain, ProvedHeader};
 pub use rate_limit::RateLimitedLog;
 pub use refusals::{Refusals, Refused};
+pub use room::VOTER_STATE;
 pub use seal_memo::SEALS_KEPT;
 pub use sealer::{Job, Mined, Sealer};
 pub use select_chain::HeaviestChain;

@@ -18,8 +18,9 @@ use std::{
 	collections::{HashMap, HashSet},
 };
 
-/// How many blocks of one number the database keeps: `MAX_BLOCKS_PER_LEVEL` of `sc-state-db`.
-const PLACES: usize = 32;
+/// Where GRANDPA keeps, in the client's database, the rounds that it has completed with all of their votes, and this node's
+/// own votes of the rounds that go on.
+pub const VOTER_STATE: &[u8] = b"grandpa_completed_round";
 
 /// The leaves that descend from one block, the best place that one of them has in the fork choice, and when the last of
 /// them arrived.
@@ -27,6 +28,17 @@ pub(crate) struct Branch {
 	leaves: Vec<Hash>,
 	best: Standing,
 	newest: u64,
+}
+
+/// What GRANDPA needs of a branch.
+#[derive(Default)]
+struct Ties {
+	/// A block announces a change of GRANDPA's voters. GRANDPA keeps such a change until a block is finalized, and looks for the
+	/// block that announces it with each block that is imported or finalized. If it were gone, all of these would fail.
+	announces_voters: bool,
+	/// A voter has voted for a block in the last rounds. A vote counts for nothing at a node that lacks its block. If all
+	/// nodes removed the block that this node has voted for, its vote would never count again, since it may not vote twice.
+	has_vote: bool,
 }
 
 impl Branch {
@@ -46,7 +58,8 @@ impl Branch {
 impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 	/// Removes the lightest branch from the database, with all of its blocks from `number` on, if the
 	/// database has no room for one more of this number. The branch of the best block stays, and that of the newest block,
-	/// which may be on its way to become heavier. So does a branch that announces other voters.
+	/// which may be on its way to become heavier. So does a branch that announces other voters, and, as long as another one
+	/// can go, a branch with a vote.
 	///
 	/// # Errors
 	///
@@ -78,7 +91,7 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 			}
 		}
 		// Each block of this number has a leaf of its own at or above it.
-		if leaves.len() < PLACES {
+		if leaves.len() < self.places() {
 			return Ok(None);
 		}
 		let mut branches: HashMap<Hash, Branch> = HashMap::new();
@@ -98,7 +111,7 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 				branch.best = standing;
 			}
 		}
-		if branches.len() < PLACES {
+		if branches.len() < self.places() {
 			return Ok(None);
 		}
 		let best = blockchain.info().best_hash;
@@ -109,38 +122,56 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 		branches.retain(|_, branch| Some(branch.newest) != newest);
 		let mut branches: Vec<_> = branches.into_iter().collect();
 		branches.sort_by(|(_, one), (_, other)| one.by_weight(other));
+		let votes = self.votes()?;
+		let mut voted = None;
 		for (root, branch) in branches {
-			if !self.announces_voters(number, &branch)? {
-				return Ok(Some((root, branch)));
+			match self.ties(number, &branch, &votes)? {
+				Ties {
+					announces_voters: true,
+					..
+				} => {}
+				// Voters may vote for many light branches, so a vote alone keeps no heavier chain out.
+				Ties { has_vote: true, .. } => voted = voted.or(Some((root, branch))),
+				_ => return Ok(Some((root, branch))),
 			}
 		}
-		Ok(None)
+		Ok(voted)
 	}
 
-	/// Returns whether a block of a branch, from this number on, announces a change of GRANDPA's voters. GRANDPA keeps such a
-	/// change until a block is finalized, and looks for the block that announces it with each block that is imported or
-	/// finalized. If it were gone, all of these would fail.
-	fn announces_voters(&self, number: BlockNumber, branch: &Branch) -> Result<bool, CheckError> {
+	/// Returns the blocks that GRANDPA's last rounds name: the targets of votes, this node's own among them, and what the
+	/// rounds led to. A hash is looked for at each place, so that nothing depends on how GRANDPA writes its rounds.
+	fn votes(&self) -> Result<HashSet<Hash>, CheckError> {
+		let state = self.chain().client().get_aux(VOTER_STATE)?;
+		let state = state.unwrap_or_default();
+		let hashes = state.windows(Hash::len_bytes());
+		Ok(hashes.map(Hash::from_slice).collect())
+	}
+
+	/// Returns what GRANDPA needs of a branch, from this number on.
+	fn ties(
+		&self,
+		number: BlockNumber,
+		branch: &Branch,
+		votes: &HashSet<Hash>,
+	) -> Result<Ties, CheckError> {
 		let blockchain = self.backend().blockchain();
+		let mut ties = Ties::default();
 		let mut seen = HashSet::new();
 		for leaf in &branch.leaves {
 			let mut next = *leaf;
 			while seen.insert(next) {
 				let header = blockchain.expect_header(next)?;
-				let logs = &header.digest.logs;
-				if logs
-					.iter()
-					.any(|log| matches!(log, DigestItem::Consensus(GRANDPA_ENGINE_ID, _)))
-				{
-					return Ok(true);
-				}
+				let mut logs = header.digest.logs.iter();
+				ties.announces_voters |=
+					logs.any(|log| matches!(log, DigestItem::Consensus(GRANDPA_ENGINE_ID, _)));
+				ties.has_vote |= votes.contains(&next);
 				if header.number <= number {
 					break;
 				}
 				next = header.parent_hash;
 			}
 		}
-		Ok(false)
+		Ok(ties)
 	}
 
 	/// Returns a block's ancestor with this number, or the block itself. `roots` has the ancestors of all blocks on the

@@ -13,10 +13,15 @@ use sp_blockchain::Backend as _;
 use sp_consensus::{Error as ConsensusError, SelectChain};
 use std::sync::Arc;
 
+/// How many blocks of one number the database keeps: `MAX_BLOCKS_PER_LEVEL` of `sc-state-db`.
+const PLACES: usize = 32;
+
 /// Selects the best chain that descends from the finalized block, as [`crate::PowBlockImport`] does.
 pub struct HeaviestChain<B, C> {
 	backend: Arc<B>,
 	chain: Arc<Chain<C>>,
+	/// How many blocks of one number the database has room for.
+	places: usize,
 }
 
 impl<B, C> Clone for HeaviestChain<B, C> {
@@ -24,6 +29,7 @@ impl<B, C> Clone for HeaviestChain<B, C> {
 		Self {
 			backend: self.backend.clone(),
 			chain: self.chain.clone(),
+			places: self.places,
 		}
 	}
 }
@@ -31,7 +37,25 @@ impl<B, C> Clone for HeaviestChain<B, C> {
 impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 	/// Creates a selection among the leaves of `backend`.
 	pub fn new(backend: Arc<B>, chain: Arc<Chain<C>>) -> Self {
-		Self { backend, chain }
+		Self {
+			backend,
+			chain,
+			places: PLACES,
+		}
+	}
+
+	/// Removes no block to make room for another one, as the database has room for all: it keeps the states of all blocks
+	/// (`--state-pruning archive`).
+	pub fn keeping_all(self) -> Self {
+		Self {
+			places: usize::MAX,
+			..self
+		}
+	}
+
+	/// Returns how many blocks of one number the database has room for.
+	pub(crate) fn places(&self) -> usize {
+		self.places
 	}
 
 	/// Returns the chain whose leaves are selected.

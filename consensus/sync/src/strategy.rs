@@ -4,9 +4,9 @@
 use crate::{
 	justifications::Justifications,
 	ledger::{ChainLedger, HashedHeader},
-	machine::{Action, Limits, Machine, Offence, Outcome, Time},
+	machine::{Action, Ledger, Limits, Machine, Offence, Outcome, Time},
 	metrics::SyncMetrics,
-	thinning::thin_out,
+	thinning::Thinning,
 	warp_wire::WarpProtocols,
 	warping::{Step, Warping},
 	wire::{Answer, Wire},
@@ -64,6 +64,7 @@ pub struct HeaviestSync<C: ChainClient> {
 	metrics: Option<SyncMetrics>,
 	protocol: ProtocolName,
 	justifications: Justifications,
+	thinning: Thinning,
 	started: Instant,
 	warnings: RateLimitedLog,
 	actions: Vec<SyncingAction<Block>>,
@@ -95,6 +96,7 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 			metrics,
 			protocol,
 			justifications: Justifications::default(),
+			thinning: Thinning::default(),
 			started: Instant::now(),
 			warnings: RateLimitedLog::default(),
 			actions: Vec::new(),
@@ -152,7 +154,7 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 				};
 				let mut blocks: Vec<_> = blocks.into_iter().map(|(block, _)| *block).collect();
 				if catching_up {
-					thin_out(&mut blocks);
+					self.thinning.thin_out(&mut blocks);
 				}
 				self.actions
 					.push(SyncingAction::ImportBlocks { origin, blocks });
@@ -350,6 +352,11 @@ impl<C: ChainClient + ProofProvider<Block>> SyncingStrategy<Block> for HeaviestS
 	fn on_blocks_processed(&mut self, _imported: usize, _count: usize, results: Vec<BlockResult>) {
 		if self.warp.is_some() {
 			return self.note_warp(&results);
+		}
+		let finalized = self.machine.ledger().finalized();
+		for (result, hash) in &results {
+			let is_new = matches!(result, Ok(BlockImportStatus::ImportedUnknown(..)));
+			self.thinning.imported(hash, is_new, finalized);
 		}
 		let outcomes: Vec<_> = results
 			.iter()

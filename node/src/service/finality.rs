@@ -14,7 +14,7 @@ use crate::{
 	verifiers::VerifierSets,
 };
 use codec::{Compact, Decode};
-use isthmus_engine::{Executed, VoteGuard};
+use isthmus_engine::{Executed, VoteGuard, VOTER_STATE};
 use isthmus_primitives::{BlockNumber, Hash};
 use polkadot_sdk::*;
 use sc_client_api::{AuxStore, HeaderBackend};
@@ -33,9 +33,6 @@ const VOTE_BEHIND_BEST: u32 = 3;
 
 /// The file beside the keys that contains what the node voted last. `purge-chain` leaves it.
 const LAST_VOTES: &str = "last-votes";
-
-/// Where GRANDPA keeps the rounds that it has completed, in the client's database.
-const VOTER_STATE: &[u8] = b"grandpa_completed_round";
 
 /// GRANDPA before the voter starts.
 pub(super) struct Finality {

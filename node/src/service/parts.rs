@@ -23,7 +23,7 @@ use sc_client_api::{Backend as _, HeaderBackend};
 use sc_consensus::DefaultImportQueue;
 use sc_service::{
 	error::Error as ServiceError, Configuration, GenesisBlockBuilder, KeystoreContainer,
-	SpawnEssentialTaskHandle, TaskManager,
+	PruningMode, SpawnEssentialTaskHandle, TaskManager,
 };
 use sc_telemetry::{Telemetry, TelemetryHandle, TelemetryWorker};
 use sp_api::{ApiExt as _, Core as _, ProvideRuntimeApi as _};
@@ -117,7 +117,10 @@ impl Parts {
 		let chain = FullChain::with_planned(client.clone(), &planned, highest);
 		let chain = Arc::new(chain.map_err(application)?);
 		log_changes(&chain, &planned);
-		let select_chain = HeaviestChain::new(backend.clone(), chain.clone());
+		let mut select_chain = HeaviestChain::new(backend.clone(), chain.clone());
+		if matches!(config.state_pruning, Some(PruningMode::ArchiveAll)) {
+			select_chain = select_chain.keeping_all();
+		}
 		let pool = Arc::new(FullPool::new(
 			client.clone(),
 			backend.clone(),

@@ -299,6 +299,12 @@ async fn connections(
 	let started = Instant::now();
 	let goes_on = || limits.go_on(kind, Count::of(&count.sent), started.elapsed());
 	while goes_on() {
+		// A node asks for the body of a block only if the block is new enough to be the best one, or an uncle.
+		let newest = match kind {
+			Kind::Bodies => Some(Stage::read(victim, stage.miner).await?),
+			_ => None,
+		};
+		let stage = newest.as_ref().unwrap_or(stage);
 		let served = Served::default();
 		for ancestor in stage.headers.iter().rev() {
 			served.add(ancestor, &[]);

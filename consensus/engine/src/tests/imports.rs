@@ -129,3 +129,43 @@ fn a_block_without_a_body_is_not_imported_for_its_weight_alone() {
 	assert_eq!(*tries.lock(), 0);
 	assert_eq!(chain.client().info().best_number, 0);
 }
+
+/// Another import may have made room meanwhile. The block's sender is not at fault, and sync must ask for the parent, too.
+#[test]
+fn a_block_whose_parent_is_removed_meanwhile_is_not_taken_for_a_bad_one() {
+	for executes in [true, false] {
+		let (chain, import, tries, _) = failing("");
+		let parent = extend(&chain, chain.client().info().genesis_hash, 13);
+		let mut block = params(&Draft::on(&chain, parent, 13).mine());
+		let client = chain.client().clone();
+		let remove = move || {
+			client.gone.lock().insert(parent);
+		};
+		if executes {
+			*chain.client().while_executing.lock() = Some(Box::new(remove));
+		} else {
+			block.state_action = StateAction::Skip;
+			remove();
+		}
+		let outcome = block_on(import.import_block(block));
+		assert!(
+			matches!(outcome, Ok(ImportResult::UnknownParent)),
+			"executes: {executes}, {outcome:?}"
+		);
+		assert_eq!(*tries.lock(), 0);
+	}
+}
+
+#[test]
+fn a_block_that_cannot_be_checked_without_its_parent_is_not_taken_for_a_bad_one() {
+	let (chain, import, _, _) = failing("");
+	let parent = extend(&chain, chain.client().info().genesis_hash, 13);
+	let mut block = params(&Draft::on(&chain, parent, 13).mine());
+	chain.client().gone.lock().insert(parent);
+	unchecked::mark(&mut block, CheckError::UnknownParent(parent));
+	let outcome = block_on(import.import_block(block));
+	assert!(
+		matches!(outcome, Ok(ImportResult::UnknownParent)),
+		"{outcome:?}"
+	);
+}

@@ -91,10 +91,14 @@ impl BlockTree for TestClient {
 }
 
 impl Execute for TestClient {
-	fn execute(&self, _: Block) -> Result<StorageChanges<Block>, sp_blockchain::Error> {
+	fn execute(&self, block: Block) -> Result<StorageChanges<Block>, sp_blockchain::Error> {
 		let act = self.while_executing.lock().take();
 		if let Some(act) = act {
 			act();
+		}
+		let parent = block.header.parent_hash;
+		if self.gone.lock().contains(&parent) {
+			return Err(sp_blockchain::Error::UnknownBlock(parent.to_string()));
 		}
 		Ok(StorageChanges::<Block>::default())
 	}

@@ -2,11 +2,11 @@
 //! Tests which branch makes room for a block at a height that is full.
 
 use super::{fork_choice::select_chain, mock::*};
-use crate::Chain;
-use codec::Encode;
+use crate::{Chain, VOTER_STATE};
+use codec::{Compact, Encode};
 use isthmus_primitives::Hash;
 use polkadot_sdk::*;
-use sc_client_api::backend::NewBlockState;
+use sc_client_api::backend::{AuxStore, NewBlockState};
 use sp_blockchain::HeaderBackend;
 use sp_consensus_grandpa::{ConsensusLog, ScheduledChange, GRANDPA_ENGINE_ID};
 use sp_runtime::DigestItem;
@@ -77,4 +77,41 @@ fn a_branch_that_announces_other_voters_stays() {
 	child(&chain, brothers[29], 100, true);
 	child(&chain, brothers[31], 101, false);
 	assert_eq!(removed(&chain), None);
+}
+
+/// Returns what GRANDPA's rounds are like if they name these blocks.
+fn keep_votes(chain: &Chain<TestClient>, targets: &[Hash]) {
+	// A hash begins anywhere.
+	let state = (0u8, Compact(1u32), 7u64, targets).encode();
+	let entry = (VOTER_STATE, &state[..]);
+	chain.client().insert_aux(&[entry], &[]).unwrap();
+}
+
+/// A vote counts for nothing where its block is missing, and its voter may not vote for another one.
+#[test]
+fn a_branch_with_a_vote_goes_last() {
+	let (chain, brothers) = full(|_| false);
+	let lightest = child(&chain, brothers[29], 100, false);
+	for brother in &brothers[..29] {
+		let heavier = child(&chain, *brother, 101, false);
+		child(&chain, heavier, 102, false);
+	}
+	child(&chain, brothers[31], 103, false);
+	assert_eq!(removed(&chain), Some(brothers[30]));
+	keep_votes(&chain, &[brothers[30]]);
+	assert_eq!(removed(&chain), Some(brothers[29]));
+	// The vote is for a block above.
+	keep_votes(&chain, &[brothers[30], lightest]);
+	assert_eq!(removed(&chain), Some(brothers[28]));
+	// If all have votes, the lightest goes all the same: voters cannot keep a heavier chain out.
+	keep_votes(&chain, &brothers);
+	assert_eq!(removed(&chain), Some(brothers[30]));
+}
+
+/// Such a database has room for any number of blocks.
+#[test]
+fn a_node_that_keeps_all_states_removes_no_branch() {
+	let (chain, _) = full(|_| false);
+	let keeping = select_chain(&chain).keeping_all();
+	assert!(keeping.removable(1).unwrap().is_none());
 }

@@ -5,7 +5,7 @@
 use crate::chain::{Database, Fault, SimBlock, SimLedger, Store};
 use isthmus_primitives::Hash;
 use isthmus_sync::machine::{
-	Action, Checked, Direction, Limits, Machine, Outcome, Proved, MIN_BUDGET,
+	Action, Checked, Direction, Limits, Machine, Outcome, Proved, MAX_ANSWER, MIN_BUDGET,
 };
 use std::{collections::HashMap, rc::Rc, time::Duration};
 
@@ -22,8 +22,12 @@ struct Node {
 	store: Rc<Store>,
 	database: Rc<Database>,
 	chains: HashMap<u32, Vec<Hash>>,
-	/// How many blocks of each number are in the database.
+	/// How many blocks of each number were imported.
 	levels: HashMap<u32, usize>,
+	/// The blocks in the database, the oldest first.
+	kept: Vec<SimBlock>,
+	/// Whether the database removes its lightest fork if a number has no place left. Otherwise that must not be necessary.
+	makes_room: bool,
 	now: Duration,
 }
 
@@ -42,6 +46,8 @@ impl Node {
 			database,
 			chains: HashMap::new(),
 			levels: HashMap::new(),
+			kept: Vec::new(),
+			makes_room: false,
 			now: Duration::ZERO,
 		};
 		(node, genesis)
@@ -49,18 +55,78 @@ impl Node {
 
 	/// Connects a peer with a chain of its own of this length, and answers until nothing more is asked.
 	fn meet(&mut self, peer: u32, genesis: Hash, length: usize) {
+		self.meet_with(peer, genesis, length, 10, 1000);
+	}
+
+	/// Does the same, with blocks of this much work and of this size.
+	fn meet_with(&mut self, peer: u32, genesis: Hash, length: usize, work: u64, size: u64) {
 		let mut chain = vec![genesis];
 		for number in 0..length {
-			chain.push(self.store.child(chain[number], 10, 1000, Fault::None));
+			chain.push(self.store.child(chain[number], work, size, Fault::None));
 		}
 		self.machine.add_peer(peer, chain[length], length as u32);
 		self.chains.insert(peer, chain);
+		self.answer();
+	}
+
+	/// Answers until nothing more is asked.
+	fn answer(&mut self) {
 		for _ in 0..200 {
 			self.now += Duration::from_millis(100);
 			for action in self.machine.poll(self.now) {
 				self.act(action);
 			}
+			let bytes = self.machine.bytes();
+			assert!(bytes <= MIN_BUDGET, "{bytes} bytes");
 		}
+	}
+
+	/// Imports a block as the database does.
+	fn import(&mut self, block: &SimBlock) -> Outcome {
+		if !self.database.has(&block.parent) {
+			return Outcome::Skipped;
+		}
+		let brothers = self.kept.iter().filter(|kept| kept.number == block.number);
+		if brothers.count() == PLACES {
+			assert!(self.makes_room, "#{} is full", block.number);
+			self.make_room(block.number);
+		}
+		*self.levels.entry(block.number).or_default() += 1;
+		self.database.insert(block);
+		self.kept.push(block.clone());
+		Outcome::Imported
+	}
+
+	/// Removes the lightest fork from this number on, but neither the best chain nor the newest fork.
+	fn make_room(&mut self, number: u32) {
+		let store = self.store.clone();
+		let root = |block: &SimBlock| {
+			let mut next = block.clone();
+			while next.number > number {
+				next = store.get(&next.parent).unwrap();
+			}
+			next.hash
+		};
+		let above = |block: &&SimBlock| block.number >= number;
+		let mut weights = HashMap::<Hash, u64>::new();
+		for block in self.kept.iter().filter(above) {
+			let weight = weights.entry(root(block)).or_default();
+			*weight = block.weight.max(*weight);
+		}
+		let head = self.database.head();
+		let newest = self.kept.iter().rev().find(above);
+		for stays in [Some(&head).filter(above), newest].into_iter().flatten() {
+			weights.remove(&root(stays));
+		}
+		let lightest = weights
+			.iter()
+			.min_by_key(|(hash, weight)| (**weight, **hash));
+		let lightest = *lightest.unwrap().0;
+		let is_removed = |block: &SimBlock| block.number >= number && root(block) == lightest;
+		for block in self.kept.iter().filter(|block| is_removed(block)) {
+			self.database.remove(&block.hash);
+		}
+		self.kept.retain(|block| !is_removed(block));
 	}
 
 	fn block(&self, hash: &Hash) -> SimBlock {
@@ -103,18 +169,20 @@ impl Node {
 				self.machine.headers_checked(peer, checked);
 			}
 			Action::AskBodies { peer, hashes } => {
+				let mut bytes = 0;
 				let bodies = hashes.iter().map(|hash| crate::arrival(self.block(hash)));
+				let bodies = bodies.take_while(|body| {
+					bytes += body.size;
+					bytes <= MAX_ANSWER
+				});
 				let bodies = bodies.collect();
 				self.machine.bodies_arrived(peer, Ok(bodies));
 			}
 			Action::Import { blocks, .. } => {
 				let mut results = Vec::new();
 				for (block, _) in blocks {
-					let level = self.levels.entry(block.number).or_default();
-					*level += 1;
-					assert!(*level <= PLACES, "#{} is full", block.number);
-					self.database.insert(&block);
-					results.push((block.hash, Outcome::Imported));
+					let outcome = self.import(&block);
+					results.push((block.hash, outcome));
 				}
 				self.machine.imported(results);
 			}
@@ -156,11 +224,39 @@ fn brothers_have_places_again_higher_up() {
 	chain[40] = brother;
 	node.chains.insert(HONEST + 1, chain);
 	node.machine.add_peer(HONEST + 1, brother, 40);
-	for _ in 0..200 {
-		node.now += Duration::from_millis(100);
-		for action in node.machine.poll(node.now) {
-			node.act(action);
-		}
-	}
+	node.answer();
 	assert!(node.database.has(&brother));
+}
+
+/// Each of these chains leads when it is shown, so that all of them are fetched, and the database removes the lightest ones.
+#[test]
+fn the_heaviest_chain_is_reached_although_the_database_removes_others() {
+	for (length, size) in [(1, 1000), (3, 6_000_000)] {
+		let (mut node, genesis) = Node::new();
+		node.makes_room = true;
+		for liar in 0..BROTHERS {
+			node.meet_with(liar, genesis, length, 10 + u64::from(liar), size);
+		}
+		assert_eq!(node.levels[&1], BROTHERS as usize, "of length {length}");
+		assert!(!node.database.has(&node.chains[&0][1]));
+		node.meet_with(HONEST, genesis, 40, 10, size);
+		let tip = node.chains[&HONEST][40];
+		assert_eq!(node.database.head().hash, tip, "length {length}");
+	}
+}
+
+#[test]
+fn a_chain_that_was_removed_is_fetched_again_once_it_is_the_heaviest() {
+	let (mut node, genesis) = Node::new();
+	node.makes_room = true;
+	for liar in 0..BROTHERS {
+		node.meet_with(liar, genesis, 2, 10 + u64::from(liar), 1000);
+	}
+	let first = node.chains[&0].clone();
+	assert!(!node.database.has(&first[1]));
+	let tip = node.store.child(first[2], 1000, 1000, Fault::None);
+	node.chains.get_mut(&0).unwrap().push(tip);
+	node.machine.announced(0, node.block(&tip), true);
+	node.answer();
+	assert_eq!(node.database.head().hash, tip);
 }
