@@ -61,8 +61,15 @@ impl Running<'_> {
 		progress: &mut impl Progress,
 	) -> Result<Vec<(usize, Result<Entry, Error>)>, UploadFolderError> {
 		let keys: Vec<_> = stored.iter().map(|(_, key)| *key).collect();
-		let (caller, owner) = (self.owner.account.id(), self.owner.id());
-		let answers = self.client.query_together(caller, owner, &keys).await;
+		let (client, caller, owner) = (self.client, self.owner.account.id(), self.owner.id());
+		let mut answers = client.query_together(caller, owner, &keys).await;
+		if answers.contains(&None) {
+			// What an interrupted upload stored last is proven when it is final.
+			let number = client.last_best().await?.block().number;
+			if client.proven_since(number).await.is_ok() {
+				answers = client.query_together(caller, owner, &keys).await;
+			}
+		}
 		let compared = stream::iter(stored.into_iter().zip(answers));
 		let compared = compared.map(|((number, key), answer)| async move {
 			let file = &folder.files[number];
