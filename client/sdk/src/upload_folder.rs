@@ -159,8 +159,8 @@ impl<'a> UploadFolder<'a> {
 		if ended.is_stored {
 			return Ok(true);
 		}
-		let owned = *owner.id();
 		let best = client.best().await?;
+		let owned = *owner.id();
 		let entry = best.dataset(&owned, dataset).await?;
 		let epoch = entry
 			.ok_or(Error::NoSuchDataset {
