@@ -263,8 +263,8 @@ impl Client {
 		}
 	}
 
-	/// Asks for entries of a state together, so that none of them is asked for alone later. Those that are known already are
-	/// not asked for again.
+	/// Asks for entries of a state together, so that none of them is asked for alone later. Only for those that
+	/// are not known yet.
 	///
 	/// # Errors
 	///

@@ -145,7 +145,7 @@ impl Asked {
 		self.requests.get(method).copied().unwrap_or(0)
 	}
 
-	/// Checks that each file took no more than so many requests. Some follow from the number of blocks, and some are made once.
+	/// Checks that each file took no more than `each` requests. Some follow from the number of blocks, and some are made once.
 	fn check(&self, files: u64, each: u64) {
 		const PER_BLOCK: u64 = 16;
 		const ONCE: u64 = 150;
