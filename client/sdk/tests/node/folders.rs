@@ -209,7 +209,8 @@ async fn a_small_file_takes_few_requests() {
 		.unwrap();
 	let output = tempfile::tempdir().unwrap();
 	let to = output.path();
-	let fetch = fetch_folder(&client, &school, owner, &list, to, false, &mut ());
+	let unseen = &mut ();
+	let fetch = fetch_folder(&client, &school, owner, &list, to, false, unseen);
 	let (fetched, asked) = counted(&client, fetch).await;
 	assert_eq!(fetched.unwrap().files as u64, FILES);
 	asked.check(FILES, 1);
