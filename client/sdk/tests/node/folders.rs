@@ -173,7 +173,7 @@ async fn counted<T>(client: &Client, done: impl Future<Output = T>) -> (T, Asked
 	(done, Asked { requests, blocks })
 }
 
-/// Once, a small file took about twelve requests to store, and eight to compare or to fetch.
+/// Once, a small file took eleven requests to store, seven to compare, and five to fetch.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_small_file_takes_few_requests() {
 	const FILES: u64 = 100;
