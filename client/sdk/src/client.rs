@@ -11,13 +11,13 @@ use crate::{
 	outcome::BlockEvents,
 	recent::Recent,
 	state::State,
-	text::bytes_from_hex,
+	text::{bytes_from_hex, to_hex},
 	trust::{is_local, Chosen, Memory, Notice, TellNotice, Trust, Unproven},
 	types::{AccountId, Balance, BlockNumber, DatasetId, Epoch, Seconds, PALLET},
 	wait::{report, Tell, Wait, Waiting, ASKING, SHORT_SILENCE, SILENCE},
 };
 use codec::Decode;
-use isthmus_light::Finality;
+use isthmus_light::{Finality, Proof};
 use isthmus_primitives::digest::{PreDigest, POW_ENGINE_ID};
 use serde::de::DeserializeOwned;
 use std::{
@@ -45,6 +45,8 @@ use tokio::{
 	time::{sleep, timeout},
 };
 
+/// How many entries of a state to ask for in one request.
+const ENTRIES: usize = 256;
 /// The longest wait for a block before a dropped transaction is made again.
 const LATER_BEST: Duration = Duration::from_secs(60);
 
@@ -93,8 +95,8 @@ pub(crate) struct Inner {
 	pub(crate) memory: Option<Memory>,
 	/// What is proven of the chain's finality.
 	pub(crate) finality: Mutex<Option<Finality>>,
-	/// A block that was proven a short while ago, and its state root.
-	pub(crate) proven: Mutex<Recent<(BlockId, H256)>>,
+	/// A block that was proven a short while ago, and what is proven of its state so far.
+	pub(crate) proven: Mutex<Recent<(BlockId, Arc<Mutex<Proof>>)>>,
 	/// Set when all nodes proved only an old finalized block.
 	pub(crate) stalled: std::sync::Mutex<Recent<()>>,
 	/// Whether the user was told that the newest finalized block is old.
@@ -249,6 +251,55 @@ impl Client {
 			Some(state) if state.block().hash == hash => Ok(state.clone()),
 			_ => Ok(best.insert(self.at(hash).await?).clone()),
 		}
+	}
+
+	/// Returns the state after the best block that this client last asked for. For what is looked at right after a
+	/// [turn](crate::turn) was taken, which asks for it.
+	pub(crate) async fn last_best(&self) -> Result<State, Error> {
+		let last = self.0.best.lock().await.clone();
+		match last {
+			Some(state) => Ok(state),
+			None => self.best().await,
+		}
+	}
+
+	/// Asks for entries of a state together, so that none of them is asked for alone later. Only for those that
+	/// are not known yet.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Connection`] if the connection is lost, and [`Error::StateGone`]. If the node does not answer such
+	/// questions, each entry is asked for alone when it is read.
+	pub(crate) async fn load(&self, state: &State, keys: &[Vec<u8>]) -> Result<(), Error> {
+		#[derive(serde::Deserialize)]
+		struct Shown {
+			changes: Vec<(String, Option<String>)>,
+		}
+		let is_unknown = |key: &&Vec<u8>| state.known(key).is_none();
+		let unknown: BTreeSet<String> = keys
+			.iter()
+			.filter(is_unknown)
+			.map(|key| to_hex(key))
+			.collect();
+		let unknown: Vec<String> = unknown.into_iter().collect();
+		for part in unknown.chunks(ENTRIES) {
+			let params = rpc_params![part, state.block().hash];
+			let shown: Vec<Shown> = match self.request("state_queryStorageAt", params).await {
+				Err(Error::Rpc { .. }) => return Ok(()),
+				shown => shown?,
+			};
+			let bytes = |text: &str| {
+				let unreadable = "an entry of the state is not in hexadecimal digits";
+				bytes_from_hex(text).ok_or_else(|| Error::Incompatible(unreadable.into()))
+			};
+			let mut entries = Vec::new();
+			for (key, value) in shown.into_iter().flat_map(|shown| shown.changes) {
+				let value = value.map(|value| bytes(&value)).transpose()?;
+				entries.push((bytes(&key)?, value));
+			}
+			state.know(entries);
+		}
+		Ok(())
 	}
 
 	/// Returns the state after the last finalized block.

@@ -4,24 +4,24 @@
 mod failures;
 mod packed_files;
 pub(crate) mod place;
+mod records;
 
 use crate::{
 	account::Identity,
 	client::Client,
-	fetch_file::{is_folder, is_packed_folder, FetchError, FetchFile},
+	fetch_file::{is_folder, is_packed_folder, FetchError},
 	folder::{self, packed},
 	progress::Progress,
 	reading::Reading,
 	types::{AccountId, RecordKey},
 };
-use failures::Failures;
-use packed_files::{is_denied, open_file, Fetch};
+use packed_files::Fetch;
 pub use place::FetchedFolder;
-use place::{is_missing, place};
+use records::Records;
 use std::{
 	fs,
 	io::{ErrorKind, Write},
-	path::{Path, PathBuf},
+	path::Path,
 };
 
 /// A file of a stored folder, or an empty folder in it, and where its bytes are.
@@ -165,7 +165,7 @@ async fn file_in(
 /// # Errors
 ///
 /// Returns [`FetchError::List`] if the record is not a folder's list, [`FetchError::NoSuchFile`] or
-/// [`FetchError::IsAFolder`] if it has no such file, [`FetchError::NotListed`] if the bytes are not what the list says, and the errors of [`FetchFile::run`].
+/// [`FetchError::IsAFolder`] if it has no such file, [`FetchError::NotListed`] if the bytes are not what the list says, and the errors of [`FetchFile::run`](crate::FetchFile::run).
 pub async fn fetch_file_of(
 	client: &Client,
 	reader: &Identity,
@@ -220,11 +220,11 @@ fn make_output(output: &Path) -> Result<(), FetchError> {
 /// # Errors
 ///
 /// Returns [`FetchError::List`] if the record is not a folder's list, [`FetchError::NotAFolder`] if a file is where the folder
-/// has to be, and the errors of [`FetchFile::run`] that are about more than one file, for example about the connection, a
+/// has to be, and the errors of [`FetchFile::run`](crate::FetchFile::run) that are about more than one file, for example about the connection, a
 /// full disk, or an output that cannot be written to. Returns [`FetchError::Incomplete`] with the errors about single files when all others are there:
 /// [`FetchError::Differs`] if a file exists with different bytes and is not replaced, [`FetchError::NotAFile`] if something
 /// else is where a file has to be, [`FetchError::NotAFolder`] if a link or a file is where a folder has to be, and the other
-/// errors of [`FetchFile::run`].
+/// errors of [`FetchFile::run`](crate::FetchFile::run).
 pub async fn fetch_folder(
 	client: &Client,
 	reader: &Identity,
@@ -244,80 +244,15 @@ pub async fn fetch_folder(
 		Listing::Records(files) => files,
 	};
 	make_output(output)?;
-	let mut failures = Failures::default();
-	let mut is_writable = false;
-	for (done, file) in (0u64..).zip(&files) {
-		progress.files(done, files.len() as u64);
-		progress.file(&file.path);
-		let found = look(output, file, replace);
-		let writes = match &found {
-			Ok(missing) => missing.is_some(),
-			Err(error) => is_denied(error),
-		};
-		if writes && !is_writable {
-			check_writable(output)?;
-			is_writable = true;
-		}
-		let Some(Some((path, differs))) = failures.of(file, found)? else {
-			continue;
-		};
-		let place = (output, &*path);
-		let fetched = fetch_record((client, reader, owner), file, place, differs, progress).await;
-		failures.of(file, fetched)?;
-	}
-	failures.fetched(files.iter())
-}
-
-/// Returns where a file that is missing has to be written, and whether another one is there.
-fn look(
-	output: &Path,
-	file: &folder::File,
-	replace: bool,
-) -> Result<Option<(PathBuf, bool)>, FetchError> {
-	let path = place(output, &file.path)?;
-	Ok(is_missing(&path, file, replace)?.map(|differs| (path, differs)))
-}
-
-/// Checks that files can be created in the output folder: if not, the next file would fail, too.
-fn check_writable(output: &Path) -> Result<(), FetchError> {
-	tempfile::tempfile_in(output)
-		.map(drop)
-		.map_err(FetchError::io(output))
-}
-
-/// Fetches one file of a folder, which is a record.
-async fn fetch_record(
-	(client, reader, owner): (&Client, &Identity, &AccountId),
-	file: &folder::File,
-	(output, path): (&Path, &Path),
-	differs: bool,
-	progress: &mut impl Progress,
-) -> Result<(), FetchError> {
-	let reading = open_file((client, reader, owner), file).await?;
-	if reading.length() != file.length {
-		return Err(FetchError::WrongLength(file.path.clone()));
-	}
-	FetchFile::new(&reading, path)
-		.part_in(output)
-		.executable(file.executable)
-		.replace(differs)
-		.expecting(file.hash)
-		.run(progress)
+	let of = (client, reader, owner);
+	Records::new(of, output, replace)
+		.all(&files, progress)
 		.await
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
-
-	#[test]
-	fn an_output_that_cannot_be_written_to_is_noticed() {
-		let folder = tempfile::tempdir().unwrap();
-		check_writable(folder.path()).unwrap();
-		assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-		let gone = check_writable(&folder.path().join("gone")).unwrap_err();
-		assert!(matches!(gone, FetchError::Io { path, .. } if path.ends_with("gone")));
-	}
 
 	#[test]
 	fn an_empty_file_of_a_packed_folder_is_a_part_of_the_list() {
@@ -356,60 +291,5 @@ mod tests {
 			offset: None,
 		};
 		assert_eq!(records.listed([9; 32].into()), [record]);
-	}
-
-	#[test]
-	fn only_what_is_missing_is_to_be_written() {
-		let folder = tempfile::tempdir().unwrap();
-		let file = folder::File {
-			length: 3,
-			hash: folder::content_hash(&b"one"[..]).unwrap(),
-			..folder::File::empty_folder("a".into())
-		};
-		let file = folder::File {
-			folder: false,
-			..file
-		};
-		let at = folder.path().join("a");
-		let found = look(folder.path(), &file, false).unwrap();
-		assert_eq!(found, Some((at.clone(), false)));
-		fs::write(&at, "one").unwrap();
-		assert_eq!(look(folder.path(), &file, false).unwrap(), None);
-		fs::write(&at, "two").unwrap();
-		let differs = look(folder.path(), &file, false);
-		assert!(matches!(differs, Err(FetchError::Differs(_))));
-		assert_eq!(look(folder.path(), &file, true).unwrap(), Some((at, true)));
-	}
-
-	/// Once, a file with the right bytes kept its permission, and its name was among those that were fetched.
-	#[cfg(unix)]
-	#[test]
-	fn what_is_there_is_executable_as_the_list_says_if_it_may_be_replaced() {
-		use std::os::unix::fs::PermissionsExt;
-		let folder = tempfile::tempdir().unwrap();
-		let at = folder.path().join("a");
-		fs::write(&at, "one").unwrap();
-		let mode = || fs::metadata(&at).unwrap().permissions().mode() & 0o777;
-		let listed = |executable| folder::File {
-			length: 3,
-			hash: folder::content_hash(&b"one"[..]).unwrap(),
-			folder: false,
-			executable,
-			..folder::File::empty_folder("a".into())
-		};
-		for (before, executable, replace, after) in [
-			(0o644, true, false, 0o644),
-			(0o644, true, true, 0o755),
-			(0o600, true, true, 0o700),
-			(0o755, false, true, 0o644),
-			(0o744, true, true, 0o744),
-		] {
-			fs::set_permissions(&at, fs::Permissions::from_mode(before)).unwrap();
-			assert_eq!(
-				look(folder.path(), &listed(executable), replace).unwrap(),
-				None
-			);
-			assert_eq!(mode(), after, "{before:o}");
-		}
 	}
 }

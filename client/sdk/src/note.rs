@@ -11,8 +11,8 @@ const COUNTED: u64 = 5;
 /// For how many seconds a transaction to another chain, or one that a block includes, is remembered.
 const REMEMBERED: u64 = 3_600;
 /// How many of an account's latest transactions that blocks include are remembered. A reorganisation may put them
-/// back into the pool, and they claim the same again.
-const MAY_RETURN: u64 = 64;
+/// back into the pool, and they claim the same again. An upload may have 64 in one block.
+const MAY_RETURN: u64 = 256;
 
 /// A transaction that was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,6 +5,7 @@
 //! to come before "there is none" is more than "not yet".
 
 mod entries;
+mod together;
 
 use crate::{
 	block::BlockId,
@@ -402,12 +403,28 @@ impl Client {
 	async fn recently_proven(&self) -> Result<Proven, Error> {
 		let mut recent = self.0.proven.lock().await;
 		let now = Instant::now();
-		if let Some((head, state_root)) = recent.get(MAX_AGE, now) {
-			return Ok(Proven::at(self, head, state_root));
+		if let Some((block, proof)) = recent.get(MAX_AGE, now) {
+			let client = self.clone();
+			return Ok(Proven {
+				client,
+				block,
+				proof,
+			});
 		}
-		let head = self.proven_block().await?;
-		recent.set(head, now);
-		Ok(Proven::at(self, head.0, head.1))
+		let (block, state_root) = self.proven_block().await?;
+		let proven = Proven::at(self, block, state_root);
+		recent.set((block, proven.proof.clone()), now);
+		Ok(proven)
+	}
+
+	/// Has entries proven together that [`check_place`](Self::check_place) will look at, unless the first of them is proven
+	/// already.
+	pub(crate) async fn prove_ahead(&self, keys: &[Vec<u8>]) -> Result<(), Error> {
+		let proven = self.recently_proven().await?;
+		match keys.first() {
+			Some(first) if !proven.has(first).await => proven.load(keys).await,
+			_ => Ok(()),
+		}
 	}
 
 	/// Asks what a caller may know about a record, as [`State::query`] does, and proves the answer.
@@ -506,6 +523,11 @@ impl Proven {
 	/// Returns the block.
 	pub fn block(&self) -> BlockId {
 		self.block
+	}
+
+	/// Returns whether an entry is proven already, or that there is none.
+	async fn has(&self, key: &[u8]) -> bool {
+		self.proof.lock().await.value(key).is_ok()
 	}
 
 	/// Fetches the proof of these entries, if it is not there yet.

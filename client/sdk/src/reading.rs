@@ -112,7 +112,17 @@ impl Reading {
 		owner: &AccountId,
 		key: RecordKey,
 	) -> Result<Self, Error> {
-		let mut answer = client.query(reader.account.id(), owner, key).await?;
+		let answer = client.query(reader.account.id(), owner, key).await?;
+		Self::of_answer(client, reader, (owner, key), answer).await
+	}
+
+	/// Does the same as [`open_once`](Self::open_once) with what was proven about the record before.
+	pub(crate) async fn of_answer(
+		client: &Client,
+		reader: &Identity,
+		(owner, key): (&AccountId, RecordKey),
+		mut answer: Answer,
+	) -> Result<Self, Error> {
 		let leaf = match answer.grant.take() {
 			Some(grant) => {
 				let (grant, leaf) = open_one(client, reader, owner, grant, &answer).await?;

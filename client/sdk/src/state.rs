@@ -4,15 +4,25 @@
 
 use crate::{block::BlockId, error::Error, types::*};
 use isthmus_envelope::PublicKey;
+use std::{
+	collections::BTreeMap,
+	sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 use subxt::{
 	client::OnlineClientAtBlock,
 	config::SubstrateConfig,
 	dynamic,
 	ext::{
-		frame_decode::{runtime_apis::IntoEncodableValues as Arguments, storage},
+		frame_decode::{
+			runtime_apis::IntoEncodableValues as Arguments,
+			storage::{self, StorageTypeInfo},
+		},
 		scale_decode::DecodeAsType,
 	},
 };
+
+/// Entries of the storage by their keys, encoded; `None` stands for one that is not there.
+type Entries = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 pub use isthmus_sharing::terms::MAX_PAGE as PAGE;
 
@@ -37,6 +47,8 @@ pub type Cursor = Option<Vec<u8>>;
 pub struct State {
 	at: OnlineClientAtBlock<SubstrateConfig>,
 	block: BlockId,
+	/// The entries that were asked for together. They do not change: this is the state after one block.
+	known: Arc<Mutex<Entries>>,
 }
 
 /// An account's funds.
@@ -75,7 +87,11 @@ impl State {
 			number: BlockNumber::try_from(at.block_number()).unwrap_or(BlockNumber::MAX),
 			hash: at.block_hash(),
 		};
-		Self { at, block }
+		Self {
+			at,
+			block,
+			known: Arc::default(),
+		}
 	}
 
 	pub(crate) fn inner(&self) -> &OnlineClientAtBlock<SubstrateConfig> {
@@ -111,21 +127,60 @@ impl State {
 		Ok(self.at.constants().entry(address)?)
 	}
 
+	fn entries(&self) -> MutexGuard<'_, Entries> {
+		self.known.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+
+	/// Returns what is known of an entry, encoded; `None` if it was not asked for together with others.
+	pub(crate) fn known(&self, key: &[u8]) -> Option<Option<Vec<u8>>> {
+		self.entries().get(key).cloned()
+	}
+
+	/// Remembers entries as the node shows them.
+	pub(crate) fn know(&self, entries: impl IntoIterator<Item = (Vec<u8>, Option<Vec<u8>>)>) {
+		self.entries().extend(entries);
+	}
+
 	/// Reads an entry of the chain's storage.
 	async fn get<Keys, Value>(
 		&self,
 		pallet: &str,
-		entry: &str,
+		name: &str,
 		keys: Keys,
 	) -> Result<Option<Value>, Error>
 	where
-		Keys: storage::IntoEncodableValues + storage::IntoDecodableValues,
+		Keys: storage::IntoEncodableValues + storage::IntoDecodableValues + Clone,
 		Value: DecodeAsType,
 	{
-		let address = dynamic::storage::<Keys, Value>(pallet, entry);
-		match self.at.storage().entry(address)?.try_fetch(keys).await? {
+		let address = dynamic::storage::<Keys, Value>(pallet, name);
+		let entry = self.at.storage().entry(address)?;
+		let value = match self.known(&entry.fetch_key(keys.clone())?) {
+			Some(Some(bytes)) => return Ok(Some(self.decode(pallet, name, &bytes)?)),
+			Some(None) => entry.default_value(),
+			None => entry.try_fetch(keys).await?,
+		};
+		match value {
 			Some(value) => Ok(Some(value.decode()?)),
 			None => Ok(None),
+		}
+	}
+
+	/// Decodes an entry by the metadata.
+	fn decode<Value: DecodeAsType>(
+		&self,
+		pallet: &str,
+		name: &str,
+		bytes: &[u8],
+	) -> Result<Value, Error> {
+		let unknown = |reason: String| Error::Incompatible(format!("{pallet}.{name}: {reason}"));
+		let metadata = self.at.metadata_ref();
+		let info = metadata.storage_info(pallet, name);
+		let info = info.map_err(|error| unknown(error.to_string()))?;
+		let mut rest = bytes;
+		let value = Value::decode_as_type(&mut rest, info.value_id, metadata.types())?;
+		match rest.is_empty() {
+			true => Ok(value),
+			false => Err(unknown("bytes are left over".into())),
 		}
 	}
 
@@ -386,6 +441,17 @@ impl State {
 			free: info.data.free,
 			held: info.data.reserved,
 		}))
+	}
+
+	/// Returns how many transactions of an account are in the blocks up to this one.
+	pub(crate) async fn nonce(&self, account: &AccountId) -> Result<u64, Error> {
+		#[derive(DecodeAsType)]
+		#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+		struct Info {
+			nonce: u32,
+		}
+		let info: Option<Info> = self.get("System", "Account", (*account,)).await?;
+		Ok(info.map_or(0, |info| info.nonce.into()))
 	}
 
 	/// Asks what a caller may know about a record: the paper's `query(key)`. The state is public, so anyone

@@ -18,10 +18,11 @@ use crate::{
 	error::Error,
 	lock,
 	note::{Note, Notes},
-	text::{io_words, to_hex},
+	text::io_words,
 	types::AccountId,
 	wait::Wait,
 };
+use isthmus_light::storage;
 use std::{
 	collections::BTreeMap,
 	fs::File,
@@ -47,7 +48,8 @@ pub(crate) struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
-	/// Waits for the account's lock, and finds out what is in flight.
+	/// Waits for the account's lock, and finds out what is in flight. The best block that was asked for then is the
+	/// [last](Client::last_best) one.
 	pub(crate) async fn take(client: &'a Client, account: &AccountId) -> Result<Self, Error> {
 		let mut turn = Self::lock(client, account).await;
 		turn.notes = loop {
@@ -161,15 +163,11 @@ impl Client {
 		self.request("system_accountNextIndex", params).await
 	}
 
-	/// Returns how many of an account's transactions the best block's state includes.
+	/// Returns how many of an account's transactions the best block's state includes. Asks once for each block.
 	async fn included_nonce(&self, account: &AccountId) -> Result<u64, Error> {
-		let account = to_hex(&account.0);
-		let bytes = self
-			.state_call("AccountNonceApi_account_nonce", &account)
-			.await?;
-		let nonce = <[u8; 4]>::try_from(bytes)
-			.map_err(|_| Error::Incompatible("an account's nonce has not 32 bits".into()))?;
-		Ok(u32::from_le_bytes(nonce).into())
+		let best = self.best().await?;
+		self.load(&best, &[storage::funds(&account.0)]).await?;
+		best.nonce(account).await
 	}
 
 	/// Waits until no transaction of an account with a nonce below `end` is in flight.

@@ -30,7 +30,7 @@ pub(crate) use object::{
 	give_up_before, give_up_unsent, journal_of, lock_objects, objects_lock, own_locations,
 };
 pub(crate) use place_note::{note, noted_place};
-pub(crate) use stored::complete;
+pub(crate) use stored::{complete, records};
 
 use crate::{
 	account::Identity,
@@ -81,7 +81,7 @@ const ATTEMPTS: u32 = 16;
 pub struct Upload<'a> {
 	client: &'a Client,
 	owner: &'a Identity,
-	choice: Choice,
+	choice: Choice<'a>,
 	ended_epoch: bool,
 	finalized: bool,
 	stamp: Option<&'a Stamp>,
@@ -114,6 +114,7 @@ impl<'a> Upload<'a> {
 				place,
 				any_leaf: false,
 				current_epoch: false,
+				ahead: &[],
 			},
 			ended_epoch: false,
 			finalized: false,
@@ -134,6 +135,12 @@ impl<'a> Upload<'a> {
 	/// owner starts a new epoch first, that one is used, at its first free leaf.
 	pub fn in_current_epoch(mut self) -> Self {
 		self.choice.current_epoch = true;
+		self
+	}
+
+	/// Looks at the places of this record and of those that are stored after it together. `keys` are their keys, in order.
+	pub(crate) fn looking_ahead(mut self, keys: &'a [RecordKey]) -> Self {
+		self.choice.ahead = keys;
 		self
 	}
 
@@ -495,7 +502,7 @@ impl<'a> Upload<'a> {
 			let after = window.last();
 			let submit = || self.submit(&call, after);
 			let done = |(), one| included(&mut arrived, one);
-			window.send((), submit, done).await?;
+			window.send(((), size.into()), submit, done).await?;
 		}
 		let done = |(), one| included(&mut arrived, one);
 		if let Some(((), mut pending)) = window.finish_but_last(done).await? {

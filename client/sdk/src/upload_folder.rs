@@ -4,8 +4,10 @@
 //! If part or all of the folder is already stored, for example after an interruption, existing records are
 //! read and compared with the files, and only the missing ones are stored.
 
+mod compare;
 mod error;
 mod local;
+mod source;
 
 pub use error::UploadFolderError;
 pub use local::LocalFolder;
@@ -16,29 +18,27 @@ use crate::{
 	connection::{reconnect_after, RECONNECTIONS},
 	cost::{self, Prices},
 	error::{Error, Rejection, UploadError},
-	folder::{self, File as Entry},
+	folder::File as Entry,
 	outcome::Included,
 	progress::Progress,
-	reading::Reading,
 	refusal::PalletError,
 	sharing::epoch_id,
-	stamp::Stamp,
 	state::{every, State},
 	types::*,
-	upload::{complete, next_leaf, read_whole, settled, Stored, Upload, MAX_WHOLE},
+	upload::{complete, next_leaf, read_whole, records, settled, Stored, Upload, MAX_WHOLE},
 	window::Window,
 };
 use isthmus_envelope::EpochKeys;
-use local::entry;
-pub(crate) use local::LocalFile;
-use std::{
-	collections::{BTreeMap, BTreeSet},
-	fs::{File, Metadata},
-	io::{Seek, SeekFrom},
-};
+pub(crate) use local::{is_executable, LocalFile};
+use source::Source;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many times files are stored again whose places other programs took, or whose connection was lost.
 const ROUNDS: u32 = 16;
+/// How many files' records are asked for in one request.
+const TOGETHER: usize = 256;
+/// The places of how many files to look at together before they are sent, at most.
+const AHEAD: usize = 64;
 
 /// A folder that is stored.
 #[derive(Clone, Debug)]
@@ -172,10 +172,11 @@ impl<'a> UploadFolder<'a> {
 			return Ok(false);
 		}
 		let mut calls = Vec::new();
-		for file in &folder.files {
-			let file = ended.key(file);
-			if best.record(owner.id(), file).await?.is_some() {
-				calls.push(client.remove_record(file).await?);
+		for files in folder.files.chunks(TOGETHER) {
+			for (key, record) in ended.records(files).await? {
+				if record.is_some() {
+					calls.push(client.remove_record(key).await?);
+				}
 			}
 		}
 		client.send_all(&owner.account, &calls).await?;
@@ -201,13 +202,11 @@ impl<'a> UploadFolder<'a> {
 		let mut tries = Tries::default();
 		while !missing.is_empty() {
 			let count = missing.len();
-			let mut rest = missing.into_iter();
-			for number in rest.by_ref() {
-				let file = &folder.files[number];
-				progress.file(&file.path);
-				upload.store(number, file, progress).await?;
-				if upload.is_cut() {
-					break;
+			let mut rest = Vec::new();
+			for numbers in missing.chunks(TOGETHER) {
+				match upload.is_cut() {
+					true => rest.extend_from_slice(numbers),
+					false => rest.extend(upload.store_some(folder, numbers, progress).await?),
 				}
 			}
 			upload.drain().await?;
@@ -429,12 +428,13 @@ impl<'a> Running<'a> {
 			return Ok(());
 		}
 		// An earlier upload may have stored some.
-		for file in &folder.files {
-			if best.record(owner.id(), self.key(file)).await?.is_some() {
-				records -= 1;
-				bytes -= std::fs::metadata(&file.at)
-					.map_or(0, |there| there.len())
-					.min(bytes);
+		for files in folder.files.chunks(TOGETHER) {
+			for (file, (_, record)) in files.iter().zip(self.records(files).await?) {
+				if record.is_some() {
+					let length = std::fs::metadata(&file.at).map_or(0, |there| there.len());
+					records -= 1;
+					bytes -= length.min(bytes);
+				}
 			}
 		}
 		let cost = cost(records, bytes)?;
@@ -446,98 +446,113 @@ impl<'a> Running<'a> {
 		self.keys.file_key(&self.place.key.0, &file.path).into()
 	}
 
-	/// Stores a file, or compares it with its record.
+	/// Returns the keys of files' records, and what the best block's state has under each.
+	///
+	/// Nodes keep the states of recent blocks only, so that a new one is asked for each time.
+	async fn records(
+		&self,
+		files: &[LocalFile],
+	) -> Result<Vec<(RecordKey, Option<Record>)>, Error> {
+		let keys: Vec<_> = files.iter().map(|file| self.key(file)).collect();
+		let best = self.client.best().await?;
+		let found = records(self.client, &best, self.owner.id(), &keys).await?;
+		Ok(keys.into_iter().zip(found).collect())
+	}
+
+	/// Stores files, or compares them with their records. Returns the numbers of those that were not looked at, because the
+	/// connection was lost.
+	async fn store_some(
+		&mut self,
+		folder: &LocalFolder,
+		numbers: &[usize],
+		progress: &mut impl Progress,
+	) -> Result<Vec<usize>, UploadFolderError> {
+		let missing = match self.compare_stored(folder, numbers, progress).await {
+			Err(UploadFolderError::Client(error)) if is_interrupted(&error) => {
+				let mut numbers = numbers.iter().copied();
+				self.again
+					.extend(numbers.next().map(|number| (number, error)));
+				return Ok(numbers.collect());
+			}
+			missing => missing?,
+		};
+		let files = missing.iter().map(|number| &folder.files[*number]);
+		let keys: Vec<_> = files.map(|file| self.key(file)).collect();
+		for (at, number) in missing.iter().enumerate() {
+			if self.is_cut() {
+				return Ok(missing[at..].to_vec());
+			}
+			let file = &folder.files[*number];
+			let ahead = &keys[at..keys.len().min(at + AHEAD)];
+			progress.file(&file.path);
+			self.store(*number, file, ahead, progress).await?;
+		}
+		Ok(Vec::new())
+	}
+
+	/// Stores a file that was not stored a moment ago. `ahead` are the keys of this file's record and of those after it.
 	async fn store(
 		&mut self,
 		number: usize,
 		file: &LocalFile,
+		ahead: &[RecordKey],
 		progress: &mut impl Progress,
 	) -> Result<(), UploadFolderError> {
-		let (mut source, stamp) = Stamp::open(&file.at).map_err(UploadFolderError::io(&file.at))?;
-		let hash = folder::content_hash(&source).map_err(UploadFolderError::io(&file.at))?;
-		source.rewind().map_err(UploadFolderError::io(&file.at))?;
+		let mut source = Source::open(file)?;
 		let key = self.key(file);
-		let stored = self.store_value(number, key, &mut source, &stamp, progress);
+		let stored = self.store_value((number, key), &mut source, ahead, progress);
 		match stored.await {
 			Err(error) if is_interrupted(&error) => drop(self.again.insert(number, error)),
 			stored => {
 				stored.map_err(|error| UploadFolderError::of_file(error, &file.at, key))?;
-				// What was stored has to be what the list says.
-				source.rewind().map_err(UploadFolderError::io(&file.at))?;
-				let now = folder::content_hash(&source).map_err(UploadFolderError::io(&file.at))?;
-				if now != hash {
-					return Err(UploadFolderError::Changed {
-						path: file.at.clone(),
-						key,
-					});
-				}
+				source.check_hash(file, key)?;
 			}
 		}
-		let entry = Entry {
-			executable: is_executable(stamp.metadata()),
-			length: stamp.length(),
-			key,
-			hash,
-			..entry(&file.path)
-		};
-		self.entries.insert(number, entry);
+		self.entries.insert(number, source.entry(file, key));
 		Ok(())
 	}
 
-	/// Stores a file's bytes, or compares them with their record.
+	/// Stores a file's bytes, or compares them with their record if another program was faster.
 	async fn store_value(
 		&mut self,
-		number: usize,
-		key: RecordKey,
-		source: &mut File,
-		stamp: &Stamp,
+		(number, key): (usize, RecordKey),
+		source: &mut Source,
+		ahead: &[RecordKey],
 		progress: &mut impl Progress,
 	) -> Result<(), Error> {
-		let length = stamp.length();
-		// Nodes keep the states of recent blocks only, so ask for a new one for each file.
-		let best = self.client.best().await?;
-		let record = best.record(self.owner.id(), key).await?;
-		match record.map(|record| record.payload) {
-			Some(payload) if payload.is_complete() => self.compare(key, source, length).await,
-			_ if self.is_stored => Err(UploadError::AlreadyStored(self.place.key).into()),
-			None if length <= MAX_WHOLE => match self.send(number, key, source, stamp).await {
-				// Another program that stores the same folder was faster.
-				Err(Error::Upload(UploadError::AlreadyStored(_))) => {
-					self.compare(key, source, length).await
-				}
-				sent => sent,
-			},
-			_ => self.upload(key, source, stamp, progress).await,
+		if self.is_stored {
+			return Err(UploadError::AlreadyStored(self.place.key).into());
 		}
-	}
-
-	/// Compares a file with its record.
-	async fn compare(&self, key: RecordKey, source: &mut File, length: u64) -> Result<(), Error> {
-		let owner = self.owner;
-		source.seek(SeekFrom::Start(0))?;
-		let reading = Reading::open_once(self.client, owner, owner.id(), key).await?;
-		let expected = reading.length();
-		match expected == length && reading.matches(source).await? {
-			true => Ok(()),
-			false => Err(UploadError::LengthChanged { expected }.into()),
+		if source.length() > MAX_WHOLE {
+			return self.upload(key, source, progress).await;
+		}
+		match self.send((number, key), source, ahead).await {
+			// Another program that stores the same folder was faster.
+			Err(Error::Upload(UploadError::AlreadyStored(_))) => {
+				self.compare(key, source, None).await
+			}
+			// The file was longer when its upload began.
+			Err(Error::Upload(UploadError::Overtaken)) => self.upload(key, source, progress).await,
+			sent => sent,
 		}
 	}
 
 	/// Sends a small file, without waiting for its block.
 	async fn send(
 		&mut self,
-		number: usize,
-		key: RecordKey,
-		source: &mut File,
-		stamp: &Stamp,
+		(number, key): (usize, RecordKey),
+		source: &mut Source,
+		ahead: &[RecordKey],
 	) -> Result<(), Error> {
-		let value = read_whole(source, stamp.length())?;
-		stamp.check()?;
-		let upload = self.at_next_leaf(key);
+		let length = source.length();
+		let value = read_whole(&mut source.file, length)?;
+		source.stamp.check()?;
+		let upload = self.at_next_leaf(key).looking_ahead(ahead);
 		let submit = || upload.submit_value(&value);
 		let again = &mut self.again;
 		let done = |number, outcome| sort_out(again, number, outcome);
-		let place = self.window.send(number, submit, done).await?;
+		let sent = self.window.send((number, length), submit, done);
+		let place = sent.await?;
 		self.after(&place)
 	}
 
@@ -545,13 +560,13 @@ impl<'a> Running<'a> {
 	async fn upload(
 		&mut self,
 		key: RecordKey,
-		source: &mut File,
-		stamp: &Stamp,
+		source: &mut Source,
 		progress: &mut impl Progress,
 	) -> Result<(), Error> {
 		self.drain().await?;
-		let upload = self.at_next_leaf(key).while_unchanged(stamp);
-		let stored = upload.ensure(source, stamp.length(), progress).await?;
+		let length = source.length();
+		let upload = self.at_next_leaf(key).while_unchanged(&source.stamp);
+		let stored = upload.ensure(&mut source.file, length, progress).await?;
 		match stored.resumed {
 			true => Ok(()),
 			false => self.after(&stored.place),
@@ -637,17 +652,6 @@ fn sort_out(
 			Ok(())
 		}
 	}
-}
-
-#[cfg(unix)]
-pub(crate) fn is_executable(metadata: &Metadata) -> bool {
-	use std::os::unix::fs::PermissionsExt;
-	metadata.permissions().mode() & 0o100 != 0
-}
-
-#[cfg(not(unix))]
-pub(crate) fn is_executable(_: &Metadata) -> bool {
-	false
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::{
 	lock::why_not,
 	progress::{Progress, Stage},
 	reading::Reading,
-	types::AccountId,
+	types::{AccountId, Answer},
 	wait::Wait,
 };
 use futures::{stream, StreamExt};
@@ -377,7 +377,7 @@ impl<'a> Fetch<'a> {
 
 	/// Opens the pack that a file is in.
 	async fn open(&self, file: &folder::File) -> Result<Reading, FetchError> {
-		open_file((self.client, self.reader, self.owner), file).await
+		open_file((self.client, self.reader, self.owner), file, None).await
 	}
 
 	/// Opens a file that is a record of its own.
@@ -410,14 +410,26 @@ impl<'a> Fetch<'a> {
 	}
 }
 
-/// Opens the record that a file of a folder is, or is in.
+/// Opens the record that a file of a folder is, or is in. `answer` is what was proven about it before, if anything was.
 pub(super) async fn open_file(
 	(client, reader, owner): (&Client, &Identity, &AccountId),
 	file: &folder::File,
+	answer: Option<Answer>,
 ) -> Result<Reading, FetchError> {
-	let reading = Reading::open(client, reader, owner, file.key)
-		.await
-		.map_err(FetchError::of_file(&file.path))?;
+	let opened = match answer {
+		// If this fails, it is tried again in all ways that there are.
+		Some(answer) => {
+			let at = (owner, file.key);
+			Reading::of_answer(client, reader, at, answer).await.ok()
+		}
+		None => None,
+	};
+	let reading = match opened {
+		Some(reading) => reading,
+		None => Reading::open(client, reader, owner, file.key)
+			.await
+			.map_err(FetchError::of_file(&file.path))?,
+	};
 	match reading.is_compressed() {
 		true => Err(FetchError::CompressedFile(file.path.clone())),
 		false => Ok(reading),

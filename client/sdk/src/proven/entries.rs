@@ -259,7 +259,7 @@ impl Proven {
 	}
 
 	/// Returns the grants in an entry of the authorization list.
-	async fn reader_entry(&self, key: Vec<u8>) -> Result<Vec<GrantId>, Error> {
+	pub(super) async fn reader_entry(&self, key: Vec<u8>) -> Result<Vec<GrantId>, Error> {
 		/// The grants, and how many requests are open.
 		type Entry = (Vec<GrantId>, u32);
 		let entry: Option<Entry> = self.get(key).await?;

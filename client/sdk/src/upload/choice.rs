@@ -15,20 +15,25 @@ use crate::{
 	types::*,
 };
 use isthmus_envelope::{LeafKey, RecordContext};
+use isthmus_light::storage;
 use isthmus_objects::Mark;
 
 /// Where a value may be stored.
-pub(super) struct Choice {
+pub(super) struct Choice<'a> {
 	/// Where it is stored if nothing else was asked for.
 	pub(super) place: Place,
 	/// Whether the next leaf is taken if the place's is not free.
 	pub(super) any_leaf: bool,
 	/// Whether it is stored in the dataset's current epoch if the place's is over.
 	pub(super) current_epoch: bool,
+	/// The keys of this record and of those that are stored next, at the leaves behind the place's. Empty if it is the only
+	/// one.
+	pub(super) ahead: &'a [RecordKey],
 }
 
-impl Choice {
-	/// Chooses where to store the value, by the best block's state and the transactions in flight.
+impl Choice<'_> {
+	/// Chooses where to store the value, by the best block's state and the transactions in flight. That is the block that was
+	/// asked for when the notes of these were read.
 	///
 	/// # Errors
 	///
@@ -43,7 +48,8 @@ impl Choice {
 		let owner = identity.id();
 		let mut place = self.place;
 		let Place { key, dataset, .. } = place;
-		let best = client.best().await?;
+		let best = client.last_best().await?;
+		self.look_ahead(client, owner, &best).await?;
 		if let Some(record) = best.record(owner, key).await? {
 			return Err(match record.payload.is_complete() {
 				true => UploadError::AlreadyStored(key).into(),
@@ -72,6 +78,39 @@ impl Choice {
 			place.leaf = best.free_leaf(owner, dataset, now).await?;
 		}
 		free_place(client, identity, &best, notes, (place, self.any_leaf)).await
+	}
+
+	/// Asks for what the choice of several places looks at together, unless it is known for this one.
+	async fn look_ahead(
+		&self,
+		client: &Client,
+		owner: &AccountId,
+		best: &State,
+	) -> Result<(), Error> {
+		if self.ahead.is_empty() {
+			return Ok(());
+		}
+		let Place {
+			key,
+			dataset,
+			epoch,
+			leaf,
+		} = self.place;
+		// An epoch has 2^32 leaves.
+		let end = leaf.saturating_add(self.ahead.len() as u32);
+		let leaves = (leaf..end).map(|leaf| storage::leaf(&owner.0, dataset, epoch, leaf));
+		let leaves: Vec<_> = leaves.collect();
+		let record = |key: &RecordKey| storage::record(&owner.0, *key);
+		let mut own = leaves.iter().take(1).cloned().chain([record(&key)]);
+		if own.any(|key| best.known(&key).is_none()) {
+			let mut keys = vec![storage::dataset(&owner.0, dataset)];
+			keys.extend(self.ahead.iter().map(record));
+			keys.extend_from_slice(&leaves);
+			client.load(best, &keys).await?;
+		}
+		let mut proven = leaves;
+		proven.push(storage::dataset(&owner.0, dataset));
+		client.prove_ahead(&proven).await
 	}
 }
 

@@ -261,11 +261,12 @@ pub(crate) async fn own_locations(
 }
 
 /// Chooses this place or none.
-fn fixed(place: Place) -> Choice {
+fn fixed(place: Place) -> Choice<'static> {
 	Choice {
 		place,
 		any_leaf: false,
 		current_epoch: false,
+		ahead: &[],
 	}
 }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 use std::{
 	collections::BTreeSet,
-	fs::{self, File},
+	fs::{self, File, Metadata},
 	path::{Path, PathBuf},
 };
 
@@ -147,4 +147,16 @@ pub(super) fn entry(path: &str) -> Entry {
 		key: RecordKey::zero(),
 		hash: [0; 32],
 	}
+}
+
+/// Returns whether the owner of a file may execute it.
+#[cfg(unix)]
+pub(crate) fn is_executable(metadata: &Metadata) -> bool {
+	use std::os::unix::fs::PermissionsExt;
+	metadata.permissions().mode() & 0o100 != 0
+}
+
+#[cfg(not(unix))]
+pub(crate) fn is_executable(_: &Metadata) -> bool {
+	false
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Tests of local folders: what is stored can be fetched again.
 
-use super::*;
+use super::{local::entry, *};
 use crate::{
 	fetch_file::{lock_part, part_name, rename_new},
 	fetch_folder::place::{make_folder, place},
+	folder::{self, File as Entry},
 	shapes::{self, Shape},
 };
 use proptest::prelude::*;

@@ -7,7 +7,7 @@ use proptest::{
 	strategy::{Strategy, ValueTree},
 	test_runner::TestRunner,
 };
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, future::Future, path::Path};
 use tempfile::TempDir;
 
 /// Collects the paths of the files that progress is reported for.
@@ -132,6 +132,103 @@ async fn folders_of_any_shape_come_back_as_they_were_stored() {
 			.unwrap();
 		assert_eq!(shapes::read(to.path()), shape);
 	}
+}
+
+/// What a client asked its node for, by method, and how many blocks were made meanwhile.
+struct Asked {
+	requests: BTreeMap<String, u64>,
+	blocks: u64,
+}
+
+impl Asked {
+	fn of(&self, method: &str) -> u64 {
+		self.requests.get(method).copied().unwrap_or(0)
+	}
+
+	/// Checks that each file took no more than `each` requests. Some follow from the number of blocks, and some are made once.
+	fn check(&self, files: u64, each: u64) {
+		const PER_BLOCK: u64 = 16;
+		const ONCE: u64 = 150;
+		let all: u64 = self.requests.values().sum();
+		let most = each * files + PER_BLOCK * self.blocks + ONCE;
+		let (requests, blocks) = (&self.requests, self.blocks);
+		assert!(
+			all <= most,
+			"{all} requests in {blocks} blocks: {requests:?}"
+		);
+	}
+}
+
+/// Counts the requests that a client sends for something.
+async fn counted<T>(client: &Client, done: impl Future<Output = T>) -> (T, Asked) {
+	let block = async || u64::from(client.best().await.unwrap().block().number);
+	let (from, before) = (block().await, client.requests());
+	let done = done.await;
+	let mut requests = client.requests();
+	for (method, count) in before {
+		*requests.get_mut(&method).unwrap() -= count;
+	}
+	let blocks = block().await - from;
+	println!("{requests:?} in {blocks} blocks");
+	(done, Asked { requests, blocks })
+}
+
+/// Once, a small file took eleven requests to store, seven to compare, and five to fetch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_file_takes_few_requests() {
+	const FILES: u64 = 100;
+	let client = connect().await;
+	let [school] = accounts(&client, ["//few-requests//school"]).await;
+	register(&client, &school).await;
+	let (local, at) = (tempfile::tempdir().unwrap(), place("few requests", 0, 0));
+	for number in 0..FILES {
+		let file = local.path().join(format!("{number:03}"));
+		fs::write(file, format!("file {number}")).unwrap();
+	}
+	let store = async || {
+		let folder = LocalFolder::open(local.path()).unwrap();
+		let free = client.best().await.unwrap();
+		let leaf = free.free_leaf(school.id(), 0, 0).await.unwrap();
+		let upload = UploadFolder::new(&client, &school, Place { leaf, ..at });
+		let upload = upload.at_free_leaf().until_finalized(true);
+		upload.run(&folder, &mut ()).await.unwrap()
+	};
+	let submit = "transactionWatch_v1_submitAndWatch";
+	let (_, asked) = counted(&client, store()).await;
+	assert_eq!(asked.of(submit), FILES + 1);
+	// The best block, the next nonce, and the transaction.
+	asked.check(FILES, 3);
+
+	let (_, asked) = counted(&client, store()).await;
+	assert_eq!(asked.of(submit), 0);
+	asked.check(FILES, 1);
+
+	let owner = school.id();
+	let list = Reading::open(&client, &school, owner, at.key)
+		.await
+		.unwrap();
+	let output = tempfile::tempdir().unwrap();
+	let to = output.path();
+	let unseen = &mut ();
+	let fetch = fetch_folder(&client, &school, owner, &list, to, false, unseen);
+	let (fetched, asked) = counted(&client, fetch).await;
+	assert_eq!(fetched.unwrap().files as u64, FILES);
+	asked.check(FILES, 1);
+
+	// After a change of one file, that file and the list are sent.
+	let files = list_files(&list, &mut ()).await.unwrap();
+	let changed = files.iter().find(|file| file.path == "042").unwrap();
+	let calls = [
+		client.remove_record(at.key).await.unwrap(),
+		client.remove_record(changed.key).await.unwrap(),
+	];
+	client.send_all(&school.account, &calls).await.unwrap();
+	fs::write(local.path().join("042"), "changed").unwrap();
+	let (stored, asked) = counted(&client, store()).await;
+	assert_eq!((stored.files as u64, asked.of(submit)), (FILES, 2));
+	asked.check(FILES, 1);
+	let changed = read(&client, &school, owner, changed.key).await.unwrap();
+	assert_eq!(changed, b"changed");
 }
 
 #[tokio::test]

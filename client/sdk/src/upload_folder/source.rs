@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A file of a folder on this machine that is open, to be stored or compared.
+
+use super::{
+	error::UploadFolderError,
+	local::{entry, is_executable, LocalFile},
+};
+use crate::{
+	folder::{self, File as Entry},
+	stamp::Stamp,
+	types::RecordKey,
+};
+use std::{
+	fs::File,
+	io::{self, Seek},
+};
+
+/// A file that is open, and what its entry in the list will say.
+pub(super) struct Source {
+	pub(super) file: File,
+	pub(super) stamp: Stamp,
+	hash: [u8; 32],
+}
+
+impl Source {
+	/// Opens a file, and reads it once for its hash.
+	pub(super) fn open(file: &LocalFile) -> Result<Self, UploadFolderError> {
+		let opened = || {
+			let (mut file, stamp) = Stamp::open(&file.at)?;
+			let hash = folder::content_hash(&file)?;
+			file.rewind()?;
+			Ok(Self { file, stamp, hash })
+		};
+		opened().map_err(UploadFolderError::io(&file.at))
+	}
+
+	/// Returns the file's length in bytes, when it was opened.
+	pub(super) fn length(&self) -> u64 {
+		self.stamp.length()
+	}
+
+	/// Checks that the file has still the same bytes: what was stored has to be what the list says.
+	///
+	/// # Errors
+	///
+	/// Returns [`UploadFolderError::Changed`] if it has others.
+	pub(super) fn check_hash(
+		&mut self,
+		file: &LocalFile,
+		key: RecordKey,
+	) -> Result<(), UploadFolderError> {
+		let mut hash = || -> io::Result<[u8; 32]> {
+			self.file.rewind()?;
+			folder::content_hash(&self.file)
+		};
+		match hash().map_err(UploadFolderError::io(&file.at))? == self.hash {
+			true => Ok(()),
+			false => Err(UploadFolderError::Changed {
+				path: file.at.clone(),
+				key,
+			}),
+		}
+	}
+
+	/// Returns the file's entry in the list.
+	pub(super) fn entry(&self, file: &LocalFile, key: RecordKey) -> Entry {
+		Entry {
+			executable: is_executable(self.stamp.metadata()),
+			length: self.length(),
+			key,
+			hash: self.hash,
+			..entry(&file.path)
+		}
+	}
+}
