@@ -14,7 +14,7 @@ use crate::{
 	types::{Payload, QueryRefusal},
 	wait::Wait,
 };
-use isthmus_envelope::on_disk;
+use isthmus_envelope::{input, on_disk};
 use isthmus_objects::{Left, ReadError};
 use std::{
 	ffi::OsString,
@@ -552,7 +552,7 @@ fn open(path: &Path, executable: bool) -> Result<File, FetchError> {
 			if !fs::symlink_metadata(path)?.is_file() {
 				return Ok(None);
 			}
-			let file = options.open(path)?;
+			let file = input::open_as(path, &mut options)?;
 			if !is_own(&file, path)? {
 				return Ok(None);
 			}

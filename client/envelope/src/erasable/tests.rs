@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 use super::*;
+use std::fs;
 
 const GENESIS: [u8; 32] = [1; 32];
 const OWNER: [u8; 32] = [2; 32];
