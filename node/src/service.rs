@@ -87,6 +87,7 @@ pub(crate) fn new_full(
 	check_options(&config, options.development)?;
 	let nothing_mines = has_no_miner(&options.mining);
 	let mining = mining::request(&config, options.mining, options.development)?;
+	database::check_space(&config.database, options.storage.threshold).map_err(application)?;
 	database::check_writable(&config.database).map_err(application)?;
 	read_node_key(&mut config.network.node_key)?;
 	ports::check(&mut config).map_err(application)?;
