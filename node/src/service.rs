@@ -167,7 +167,8 @@ fn warn_of_leftovers(config: &Configuration, core: &Core) {
 		Some(stored.ok()??.0)
 	};
 	if let Some(warning) = chain_spec::leftovers(entry) {
-		log::warn!("{warning}");
+		// Under a name of its own, by which it can be left out: the values stay for ever.
+		log::warn!(target: "leftovers", "{warning}");
 	}
 }
 

@@ -1519,6 +1519,13 @@ describe('addresses and variables are taken as they are meant, or refused', () =
 		code: USAGE,
 		stderr: /invalid \$ISTHMUS_GENESIS: .*\n.*invalid \$ISTHMUS_URL: /,
 	},
+	{
+		name: 'an empty variable counts as none, but for the one that is a check',
+		script: 'ISTHMUS_URL= ISTHMUS_GENESIS= isthmus status; [ $? = 2 ] || exit 9; ISTHMUS_GENESIS= isthmus status --genesis 0x12; [ $? = 2 ] || exit 8\n'
+			+ 'ISTHMUS_KEY= isthmus balance; [ $? = 2 ] || exit 7; ISTHMUS_PASSPHRASE= isthmus balance //Bob',
+		stdout: /free/,
+		stderr: /^error: invalid \$ISTHMUS_GENESIS: it is empty, and no check of the chain\nhint: set it to the hash of the chain's first block, or unset it\n[^]*needs a key/,
+	},
 	...[
 		['127.0.0.1:9944', 'ws://127.0.0.1:9944'],
 		['http://node.org', 'ws://node.org'],

@@ -344,12 +344,12 @@ async fn location(
 	match location_to_write(&context.client, identity.id(), dataset).await {
 		Ok(location) => Ok(Some(location)),
 		Err(SdkError::NoLocation(_)) if !opts.object && !opts.compress => Ok(None),
-		Err(error) => Err(no_location(dataset, error)),
+		Err(error) => Err(no_location(dataset, opts.compress, error)),
 	}
 }
 
 /// Says where objects may go, if there is no such location.
-fn no_location(dataset: DatasetId, error: SdkError) -> Error {
+fn no_location(dataset: DatasetId, compress: bool, error: SdkError) -> Error {
 	let why = match error {
 		SdkError::NotWritable {
 			unusable: Some(left),
@@ -358,8 +358,12 @@ fn no_location(dataset: DatasetId, error: SdkError) -> Error {
 		error @ (SdkError::NoLocation(_) | SdkError::NotWritable { .. }) => error.to_string(),
 		error => return error.into(),
 	};
+	let in_blocks = match compress {
+		true => "--in-blocks in place of --compress, because nothing is compressed in blocks",
+		false => "--in-blocks",
+	};
 	Error::refused(why).hint(format!(
-		"publish one: isthmus dataset locate {dataset} URL; or store it in blocks: --in-blocks"
+		"publish one: isthmus dataset locate {dataset} URL; or store it in blocks: {in_blocks}"
 	))
 }
 

@@ -360,7 +360,10 @@ impl KeyFile {
 	/// it is left unchanged, and the error is of kind [`io::ErrorKind::AlreadyExists`].
 	pub fn create(&self, path: &Path) -> Result<(), KeyFileError> {
 		let contents = format!("{self}\n");
-		let persist = |file: tempfile::NamedTempFile| file.persist_noclobber(path);
+		let persist = |file: tempfile::NamedTempFile| -> io::Result<()> {
+			on_disk::persist_new(file.into_temp_path(), path)?;
+			Ok(())
+		};
 		Ok(on_disk::write(path, None, contents.as_bytes(), persist)?)
 	}
 
@@ -375,7 +378,10 @@ impl KeyFile {
 		let path = &on_disk::target(path)?;
 		let old = fs::metadata(path)?;
 		let contents = format!("{self}\n");
-		let persist = |file: tempfile::NamedTempFile| file.persist(path);
+		let persist = |file: tempfile::NamedTempFile| -> io::Result<()> {
+			file.persist(path)?;
+			Ok(())
+		};
 		Ok(on_disk::write(
 			path,
 			Some(&old),

@@ -62,7 +62,7 @@ fn write(path: &Path, bytes: &[u8], builder: &tempfile::Builder) -> io::Result<(
 
 /// Writes bytes to a new file, and gives it a name that no other one has.
 fn write_new(path: &Path, bytes: &[u8], builder: &tempfile::Builder) -> io::Result<()> {
-	filled(path, bytes, builder)?.persist_noclobber(path)?;
+	on_disk::persist_new(filled(path, bytes, builder)?.into_temp_path(), path)?;
 	on_disk::sync_name(path)
 }
 
