@@ -53,7 +53,7 @@ fn open_now(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it is a {0}, and a regular file is expected here")]
 pub struct NoRegularFile(
-	/// What it is: see [`kind`].
+	/// Its kind: see [`kind`].
 	pub &'static str,
 );
 
@@ -66,7 +66,7 @@ impl From<NoRegularFile> for io::Error {
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waited {
-	/// What the file is: see [`kind`].
+	/// The file's kind: see [`kind`].
 	pub kind: &'static str,
 	/// How long nothing has come from it.
 	pub time: Duration,
@@ -75,7 +75,7 @@ pub struct Waited {
 /// A file that a person names. It may be a pipe or a device. `tell` is told that nothing comes; its error ends the wait.
 pub struct Input<Tell> {
 	file: File,
-	/// What it is, unless its bytes are there at once.
+	/// Its kind, unless its bytes are there at once.
 	kind: Option<&'static str>,
 	patience: Duration,
 	tell: Tell,
