@@ -144,7 +144,8 @@ pub(crate) fn check_space(database: &DatabaseSource, wanted: u64) -> Result<(), 
 	let Some(path) = database.path() else {
 		return Ok(());
 	};
-	let mut folders = path.ancestors();
+	// The last one of a relative path is empty.
+	let mut folders = path.ancestors().chain([Path::new(".")]);
 	let Some(system) = folders.find_map(|folder| rustix::fs::statvfs(folder).ok()) else {
 		return Ok(());
 	};

@@ -304,16 +304,16 @@ pub(crate) fn kind(there: FileType) -> &'static str {
 pub(crate) async fn closed(out: OwnedFd) {
 	/// How often the other end is looked at.
 	const LOOK: Duration = Duration::from_millis(500);
-	let at_once = Timespec::default();
-	loop {
-		let mut seen = [PollFd::new(&out, PollFlags::empty())];
-		let looked = poll(&mut seen, Some(&at_once));
-		let gone = PollFlags::ERR | PollFlags::HUP;
-		if looked.is_ok() && seen[0].revents().intersects(gone) {
-			return;
-		}
+	while !is_closed(&out) {
 		tokio::time::sleep(LOOK).await;
 	}
+}
+
+fn is_closed(out: &OwnedFd) -> bool {
+	let mut seen = [PollFd::new(out, PollFlags::empty())];
+	let looked = poll(&mut seen, Some(&Timespec::default()));
+	let gone = PollFlags::ERR | PollFlags::HUP;
+	looked.is_ok() && seen[0].revents().intersects(gone)
 }
 
 #[cfg(test)]

@@ -224,8 +224,8 @@ fn io_failure(error: &object_store::Error) -> Option<Failure> {
 
 /// Returns what is in the place of a file, if that is the error.
 fn no_file(error: &io::Error) -> Option<&'static str> {
-	let NoRegularFile(kind) = error.get_ref()?.downcast_ref()?;
-	Some(kind)
+	let why = error.get_ref()?.downcast_ref::<NoRegularFile>();
+	why.map(|why| why.0)
 }
 
 /// Returns the words of an error and its causes.

@@ -24,7 +24,7 @@ impl Local {
 
 impl fmt::Display for Local {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		self.0.fmt(f)
+		fmt::Display::fmt(&self.0, f)
 	}
 }
 

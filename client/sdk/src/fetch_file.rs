@@ -550,7 +550,7 @@ fn open(path: &Path, executable: bool) -> Result<File, FetchError> {
 			if !fs::symlink_metadata(path)?.is_file() {
 				return Ok(None);
 			}
-			let file = input::open_as(path, &mut options)?;
+			let file = input::open_as(path, &mut options.clone())?;
 			if !is_own(&file, path)? {
 				return Ok(None);
 			}
