@@ -2,7 +2,12 @@
 //! `export-blocks` and `import-blocks`: their arguments are checked before the chain is opened, which takes seconds, and errors
 //! name the file. An export replaces a file only when it is complete, and an import of nothing is an error.
 
-use crate::{client::FullClient, database, explain::named, files::{announce, NewFile}};
+use crate::{
+	client::FullClient,
+	database,
+	explain::named,
+	files::{announce, NewFile},
+};
 use isthmus_primitives::{Block, BlockNumber};
 use polkadot_sdk::*;
 use sc_cli::{Error, ExportBlocksCmd, GenericNumber, ImportBlocksCmd};

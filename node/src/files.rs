@@ -135,7 +135,10 @@ pub(crate) fn announce(what: &str, path: &Path) {
 	if found.is_ok_and(|found| !found.is_file() && !found.is_dir()) {
 		let path = path.display();
 		// If nothing can be written, the program still reads.
-		let _ = writeln!(stderr(), "Reading {what} from {path}, which is no regular file");
+		let _ = writeln!(
+			stderr(),
+			"Reading {what} from {path}, which is no regular file"
+		);
 	}
 }
 

@@ -20,8 +20,9 @@ pub(crate) fn read_at_most(path: &Path, limit: u64, what: &str) -> Result<Vec<u8
 	let mut bytes = Vec::new();
 	let longest = limit.saturating_add(1);
 	let result = match is_stdin(path) {
-		true => wait_for_stdin()
-			.and_then(|()| io::stdin().lock().take(longest).read_to_end(&mut bytes)),
+		true => {
+			wait_for_stdin().and_then(|()| io::stdin().lock().take(longest).read_to_end(&mut bytes))
+		}
 		false => open(path).and_then(|file| file.take(longest).read_to_end(&mut bytes)),
 	};
 	result.map_err(|error| Error::file(path, &error))?;

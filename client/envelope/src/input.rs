@@ -224,13 +224,7 @@ fn wait_for(
 mod tests {
 	use super::*;
 	use rustix::fs::{mkfifoat, Mode, CWD};
-	use std::{
-		io::Write,
-		os::unix::net::UnixListener,
-		path::PathBuf,
-		sync::mpsc,
-		thread,
-	};
+	use std::{io::Write, os::unix::net::UnixListener, path::PathBuf, sync::mpsc, thread};
 
 	/// How long nothing comes here until that is told.
 	const SHORT: Duration = Duration::from_millis(20);

@@ -273,7 +273,14 @@ mod tests {
 			fs::remove_file(&path).unwrap();
 		}
 		assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
-		for (number, unable) in [(1, true), (22, true), (38, true), (95, true), (17, false), (28, false)] {
+		for (number, unable) in [
+			(1, true),
+			(22, true),
+			(38, true),
+			(95, true),
+			(17, false),
+			(28, false),
+		] {
 			let error = io::Error::from_raw_os_error(number);
 			assert_eq!(is_unable(&error), unable, "{error}");
 		}

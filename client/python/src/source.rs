@@ -2,9 +2,7 @@
 //! What is stored: a file, a folder, bytes, or a Python object that can be read.
 
 use crate::error::{raised_by_io, Raised};
-use isthmus_sdk::{
-	envelope::input::Input, upload::keep, upload::MAX_WHOLE, LocalFolder, Stamp,
-};
+use isthmus_sdk::{envelope::input::Input, upload::keep, upload::MAX_WHOLE, LocalFolder, Stamp};
 use pyo3::{
 	exceptions::{PyTypeError, PyValueError},
 	prelude::*,

@@ -90,7 +90,11 @@ mod tests {
 		let id = |file: &File| file_id(place, file);
 		let first = file(0, 4, [7; 32]);
 		assert_eq!(id(&first), id(&first.clone()));
-		for other in [file(4, 4, [7; 32]), file(0, 5, [7; 32]), file(0, 4, [6; 32])] {
+		for other in [
+			file(4, 4, [7; 32]),
+			file(0, 5, [7; 32]),
+			file(0, 4, [6; 32]),
+		] {
 			assert_ne!(id(&first), id(&other), "{other:?}");
 		}
 	}

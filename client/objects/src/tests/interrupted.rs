@@ -451,5 +451,8 @@ async fn a_part_that_cannot_be_sent_ends_the_upload_although_the_source_is_silen
 	let upload = Upload::new(&location, &leaf, &CONTEXT, &journal);
 	let sending = upload.run(Silent { first, ended }, Some(LENGTH as u64), &mut |_| {});
 	let sent = tokio::time::timeout(std::time::Duration::from_secs(60), sending).await;
-	assert!(matches!(sent, Ok(Err(UploadError::Store { .. }))), "{sent:?}");
+	assert!(
+		matches!(sent, Ok(Err(UploadError::Store { .. }))),
+		"{sent:?}"
+	);
 }

@@ -439,8 +439,9 @@ impl<W: Watch> Service<'_, W> {
 	/// Adds the objects that are not known yet.
 	async fn add_new(&mut self, proven: &Proven, keys: &[RecordKey]) -> Result<(), Error> {
 		let owner = self.keeping.owner;
-		let is_new =
-			|key: &&RecordKey| !self.objects.contains_key(*key) && !self.unusable.contains_key(*key);
+		let is_new = |key: &&RecordKey| {
+			!self.objects.contains_key(*key) && !self.unusable.contains_key(*key)
+		};
 		let new: Vec<_> = keys.iter().filter(is_new).copied().collect();
 		let records = new.iter().map(|key| storage::record(&owner.0, *key));
 		proven.load(&records.collect::<Vec<_>>()).await?;
