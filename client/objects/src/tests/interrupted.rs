@@ -449,7 +449,9 @@ async fn a_part_that_cannot_be_sent_ends_the_upload_although_the_source_is_silen
 	let (_test, ended) = std::sync::mpsc::channel();
 	let first = std::io::Cursor::new(value(8 * CHUNK + 1));
 	let upload = Upload::new(&location, &leaf, &CONTEXT, &journal);
-	let sending = upload.run(Silent { first, ended }, Some(LENGTH as u64), &mut |_| {});
+	let mut ignored = |_| {};
+	let source = Silent { first, ended };
+	let sending = upload.run(source, Some(LENGTH as u64), &mut ignored);
 	let sent = tokio::time::timeout(std::time::Duration::from_secs(60), sending).await;
 	assert!(
 		matches!(sent, Ok(Err(UploadError::Store { .. }))),
