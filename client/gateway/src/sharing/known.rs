@@ -70,7 +70,7 @@ mod tests {
 
 	#[test]
 	fn files_of_which_the_owner_says_that_they_are_the_same_are_told_apart() {
-		let place = Place::new(AccountId::from([1; 32]), 2);
+		let place = Place::new(&AccountId::from([1; 32]), 2);
 		let list = Arc::new(Record {
 			key: [9; 32].into(),
 			hash: [8; 32],
