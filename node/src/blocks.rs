@@ -2,7 +2,12 @@
 //! `export-blocks` and `import-blocks`: their arguments are checked before the chain is opened, which takes seconds, and errors
 //! name the file. An export replaces a file only when it is complete, and an import of nothing is an error.
 
-use crate::{client::FullClient, database, explain::named, files::NewFile};
+use crate::{
+	client::FullClient,
+	database,
+	explain::named,
+	files::{announce, NewFile},
+};
 use isthmus_primitives::{Block, BlockNumber};
 use polkadot_sdk::*;
 use sc_cli::{Error, ExportBlocksCmd, GenericNumber, ImportBlocksCmd};
@@ -221,7 +226,10 @@ pub(crate) async fn import(
 	let from = cmd.input.as_deref().unwrap_or(Path::new("stdin"));
 	let failed = |error: Error| named("the blocks cannot be imported", from, &error);
 	let file: Box<dyn Read + Send> = match &cmd.input {
-		Some(path) => Box::new(File::open(path).map_err(|error| failed(error.into()))?),
+		Some(path) => {
+			announce("the blocks", path);
+			Box::new(File::open(path).map_err(|error| failed(error.into()))?)
+		}
 		None => Box::new(stdin()),
 	};
 	let started = begin(BufReader::new(file), cmd.binary);

@@ -4,7 +4,7 @@
 
 use crate::{
 	changes::{self, Extensions, FaultyChanges},
-	files::read_at_most,
+	files::{announce, read_at_most},
 };
 use isthmus_runtime::{genesis::Leftover, MAX_VERIFIERS, WASM_BINARY};
 use polkadot_sdk::*;
@@ -13,8 +13,7 @@ use serde::{de::IgnoredAny, Deserialize};
 use serde_json::Value;
 use std::{
 	collections::{BTreeMap, BTreeSet},
-	fs,
-	io::{self, stderr, Write},
+	io,
 };
 
 /// A chain specification of this node.
@@ -291,14 +290,7 @@ fn from_file(path: &str) -> Result<ChainSpec, SpecError> {
 
 /// Reads the file of a specification.
 fn read(path: &str) -> io::Result<Vec<u8>> {
-	let found = fs::metadata(path)?;
-	if !found.is_file() && !found.is_dir() {
-		// A pipe may keep its readers waiting.
-		let _ = writeln!(
-			stderr(),
-			"Reading the chain specification from {path}, which is no regular file"
-		);
-	}
+	announce("the chain specification", path.as_ref());
 	read_at_most(path, MAX_SIZE)
 }
 

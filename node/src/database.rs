@@ -24,6 +24,9 @@ const METADATA: &str = "metadata";
 /// The digits of the number with which the database's keys are mixed, in the file of metadata.
 const SALT_DIGITS: usize = 64;
 
+/// The free space, in bytes, without which no database is opened: to open one, and to finish what was written before, takes less.
+const LEAST_SPACE: u64 = 32 << 20;
+
 /// Why a command leaves a database alone.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DatabaseError {
@@ -51,6 +54,17 @@ pub(crate) enum DatabaseError {
 		.0.display()
 	)]
 	Damaged(PathBuf),
+	/// The disk is full. The database maps its files into memory, and a system that has no room for what is written to such
+	/// memory ends the process.
+	#[error("{}", full(.path, .free, .needed))]
+	Full {
+		/// The database's folder.
+		path: PathBuf,
+		/// The free space, in bytes.
+		free: u64,
+		/// The space that has to be free, in bytes.
+		needed: u64,
+	},
 	/// There is no database.
 	#[error("there is no database at {}: check `--chain` and `--base-path`", .0.display())]
 	Missing(PathBuf),
@@ -69,6 +83,21 @@ pub(crate) enum DatabaseError {
 		/// The hash of the specification's genesis block.
 		expected: Hash,
 	},
+}
+
+/// Says that a disk is full.
+fn full(path: &Path, free: &u64, needed: &u64) -> String {
+	let option = match *needed > LEAST_SPACE {
+		true => ". `--db-storage-threshold` says how many MiB have to be free",
+		false => "",
+	};
+	format!(
+		"the disk of the database at {} has {} MiB of free space, and the node needs {} MiB to open it: make room, or give a \
+		 `--base-path` on another disk{option}",
+		path.display(),
+		free >> 20,
+		needed >> 20
+	)
 }
 
 /// Checks that no running node uses this database.
@@ -91,16 +120,44 @@ pub(crate) fn check_unused(database: &DatabaseSource) -> Result<(), DatabaseErro
 ///
 /// # Errors
 ///
-/// Returns an error if there is none, if the lock is taken, if it cannot be examined, or if it is damaged.
+/// Returns an error if there is none, if the lock is taken, if it cannot be examined, if it is damaged, or if the disk is full.
 pub(crate) fn check_present(database: &DatabaseSource) -> Result<(), DatabaseError> {
 	match database.path() {
 		// To open it would create it.
 		Some(path) if !path.exists() => Err(DatabaseError::Missing(path.into())),
 		Some(path) => {
 			check_unused(database)?;
-			check_metadata(path)
+			check_metadata(path)?;
+			check_space(database, 0)
 		}
 		None => Ok(()),
+	}
+}
+
+/// Checks that the database's disk has as much free space as is wanted, in MiB, and no less than it takes to open a database.
+/// A file system that does not say how large it is passes.
+///
+/// # Errors
+///
+/// Returns [`DatabaseError::Full`] if it has less.
+pub(crate) fn check_space(database: &DatabaseSource, wanted: u64) -> Result<(), DatabaseError> {
+	let Some(path) = database.path() else {
+		return Ok(());
+	};
+	// The last one of a relative path is empty.
+	let mut folders = path.ancestors().chain([Path::new(".")]);
+	let Some(system) = folders.find_map(|folder| rustix::fs::statvfs(folder).ok()) else {
+		return Ok(());
+	};
+	let free = system.f_bavail.saturating_mul(system.f_frsize);
+	let needed = (wanted << 20).max(LEAST_SPACE);
+	match system.f_blocks > 0 && free < needed {
+		true => Err(DatabaseError::Full {
+			path: path.into(),
+			free,
+			needed,
+		}),
+		false => Ok(()),
 	}
 }
 
@@ -109,11 +166,12 @@ pub(crate) fn check_present(database: &DatabaseSource) -> Result<(), DatabaseErr
 ///
 /// # Errors
 ///
-/// Returns an error if the folder cannot be created or written to, if the lock is taken, or if a database there is damaged.
+/// Returns an error if the disk is full, if the folder cannot be created or written to, if the lock is taken, or if a database there is damaged.
 pub(crate) fn check_writable(database: &DatabaseSource) -> Result<(), DatabaseError> {
 	let Some(path) = database.path() else {
 		return Ok(());
 	};
+	check_space(database, 0)?;
 	let lock = fs::create_dir_all(path).and_then(|()| {
 		let mut options = File::options();
 		options.create(true).truncate(false).write(true);

@@ -3,7 +3,7 @@
 
 use std::{
 	fs::{self, File},
-	io::{self, Read},
+	io::{self, stderr, Read, Write},
 	os::unix::fs::{fchown, MetadataExt, PermissionsExt},
 	path::{Path, PathBuf},
 	sync::{Mutex, PoisonError},
@@ -126,6 +126,19 @@ fn without_path(error: io::Error) -> io::Error {
 	match text.split_once(" at path ") {
 		Some((reason, _)) => io::Error::new(error.kind(), reason),
 		None => error,
+	}
+}
+
+/// Says what is read from where, if that is a pipe or a device, which may keep its readers waiting.
+pub(crate) fn announce(what: &str, path: &Path) {
+	let found = fs::metadata(path).map(|found| found.file_type());
+	if found.is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+		let path = path.display();
+		// If nothing can be written, the program still reads.
+		let _ = writeln!(
+			stderr(),
+			"Reading {what} from {path}, which is no regular file"
+		);
 	}
 }
 

@@ -2,7 +2,7 @@
 //! The subcommand `key`. The framework's commands serve, except those of network keys: the one that makes a key would
 //! replace any file, and let every user of the machine read the key, and the other would read a device for ever.
 
-use crate::files::{read_at_most, take_at_most};
+use crate::files::{announce, read_at_most, take_at_most};
 use clap::{Args, Subcommand};
 use polkadot_sdk::*;
 use sc_cli::{Error, GenerateCmd, InsertKeyCmd, InspectKeyCmd, SubstrateCli};
@@ -110,6 +110,9 @@ pub struct InspectNodeKeyCmd {
 
 impl InspectNodeKeyCmd {
 	fn run(&self) -> sc_cli::Result<()> {
+		if let Some(path) = &self.file {
+			announce("the network key", path);
+		}
 		let (read, from) = match &self.file {
 			Some(path) => (
 				read_at_most(path, LONGEST_NODE_KEY),

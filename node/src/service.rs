@@ -87,6 +87,7 @@ pub(crate) fn new_full(
 	check_options(&config, options.development)?;
 	let nothing_mines = has_no_miner(&options.mining);
 	let mining = mining::request(&config, options.mining, options.development)?;
+	database::check_space(&config.database, options.storage.threshold).map_err(application)?;
 	database::check_writable(&config.database).map_err(application)?;
 	read_node_key(&mut config.network.node_key)?;
 	ports::check(&mut config).map_err(application)?;
@@ -166,7 +167,8 @@ fn warn_of_leftovers(config: &Configuration, core: &Core) {
 		Some(stored.ok()??.0)
 	};
 	if let Some(warning) = chain_spec::leftovers(entry) {
-		log::warn!("{warning}");
+		// Under a name of its own, by which it can be left out: the values stay for ever.
+		log::warn!(target: "leftovers", "{warning}");
 	}
 }
 

@@ -15,7 +15,7 @@ import { u8aToHex } from '@polkadot/util';
 import { freePort, LocalNode, runToEnd } from '../lib/node.mjs';
 import { Rpc, until } from '../lib/rpc.mjs';
 import { identities, installKeys, writeSpec } from '../lib/spec.mjs';
-import { runScript } from '../lib/terminal.mjs';
+import { canMount, runScript } from '../lib/terminal.mjs';
 
 /** Ends hung tests, in milliseconds. */
 const timeout = 600_000;
@@ -38,10 +38,10 @@ async function refuses(args, sentence) {
 	assert.doesNotMatch(stderr, /^Error: \w+\(|This is a bug|stack backtrace|os error/m);
 }
 
-/** Runs a script with bash in a new folder; `isthmus-node` is the node's program. */
-function shell(t, script) {
+/** Runs a script with bash in a new folder; `isthmus-node` is the node's program. The script may mount file systems if that is said. */
+function shell(t, script, { mount = false } = {}) {
 	const PATH = [dirname(process.env.ISTHMUS_NODE ?? ''), process.env.PATH].join(delimiter);
-	return runScript(script, { cwd: folder(t), env: { ...process.env, PATH } });
+	return runScript(script, { cwd: folder(t), env: { ...process.env, PATH }, mount });
 }
 
 /**
@@ -556,6 +556,30 @@ test('explains a damaged database and a limit of open files', { timeout }, async
 	assert.doesNotMatch(stderr, /panicked/);
 	assert.match(stderr, /error: .*Too many open files\. Raise the limit: `ulimit -n 10000`/);
 	assert.doesNotMatch(stderr, /os error/);
+});
+
+test('names a full disk before it opens a database, instead of ending by SIGBUS', { timeout, skip: !canMount }, async (t) => {
+	const at = '--dev --base-path disk/base';
+	const { code, stdout, stderr } = await shell(t, `
+		mkdir disk && mount -t tmpfs -o size=200m none disk || exit 9
+		# An import of nothing makes the database, and ends.
+		isthmus-node import-blocks /dev/null ${at} 2> made
+		grep 'there are no blocks' made || exit 8
+		cat /dev/zero > disk/ballast 2> full
+		for command in '--db-storage-threshold 0 ${QUIET.join(' ')}' chain-info 'export-blocks out' check-state 'import-blocks made'; do
+			isthmus-node $command ${at}
+			echo "exit code $?"
+		done
+		rm disk/ballast
+		isthmus-node ${at} ${QUIET.join(' ')}
+		echo "exit code $?"
+		isthmus-node chain-info ${at}
+	`, { mount: true });
+	assert.equal(code, 0, stderr);
+	assert.match(stdout, /(^exit code 1\n){6}/m, stderr);
+	const full = stderr.match(/error: the disk of the database at disk\/base\/\S+ has 0 MiB of free space, and the node needs 32 MiB to open it: make room/g);
+	assert.equal(full?.length, 5, stderr);
+	assert.match(stderr, /and the node needs 1024 MiB to open it: .*\. `--db-storage-threshold` says how many MiB have to be free/);
 });
 
 test('explains folders and keys that it cannot use', { timeout }, async (t) => {

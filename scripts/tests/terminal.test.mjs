@@ -1519,6 +1519,13 @@ describe('addresses and variables are taken as they are meant, or refused', () =
 		code: USAGE,
 		stderr: /invalid \$ISTHMUS_GENESIS: .*\n.*invalid \$ISTHMUS_URL: /,
 	},
+	{
+		name: 'an empty variable counts as none, but for the one that is a check',
+		script: 'ISTHMUS_URL= ISTHMUS_GENESIS= isthmus status; [ $? = 2 ] || exit 9; ISTHMUS_GENESIS= isthmus status --genesis 0x12; [ $? = 2 ] || exit 8\n'
+			+ 'ISTHMUS_KEY= isthmus balance; [ $? = 2 ] || exit 7; ISTHMUS_PASSPHRASE= isthmus balance //Bob',
+		stdout: /free/,
+		stderr: /^error: invalid \$ISTHMUS_GENESIS: it is empty, and no check of the chain\nhint: set it to the hash of the chain's first block, or unset it\n[^]*needs a key/,
+	},
 	...[
 		['127.0.0.1:9944', 'ws://127.0.0.1:9944'],
 		['http://node.org', 'ws://node.org'],
@@ -1621,6 +1628,85 @@ describe('a command that waits for another program says which one', () => cases(
 			/error: link: another program uses this memory: `isthmus serve --memory memory`, process \d+\n/,
 			/error: memory: another program uses this memory: `isthmus serve --memory memory`, process \d+\n/,
 		],
+	},
+]));
+
+/** Runs commands at once, each with a FIFO of its own, from which nothing comes, and waits until each has said for what it waits. */
+const waiting = (commands) => commands.map((command, at) => `mkfifo p${at}; ${command.replaceAll('FIFO', `p${at}`)} 2> said${at} & started="$started $!"\n`).join('')
+	+ commands.map((_, at) => `until grep -q '^waiting for .*, which is a FIFO from which nothing comes, for [0-9]* s$' said${at}; do sleep 0.05; done\n`).join('');
+/** A program that passes connections to the node on, and prints its port. */
+const PASSING_ON = `
+import socket, sys, threading
+host, port = sys.argv[1].split("/")[2].split(":")
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+def copy(a, b):
+    while data := a.recv(65536): b.sendall(data)
+while True:
+    a = server.accept()[0]
+    b = socket.create_connection((host, int(port)))
+    for pair in ((a, b), (b, a)): threading.Thread(target=copy, args=pair, daemon=True).start()
+`;
+
+describe('nothing is waited for without a word', () => cases([
+	{
+		name: 'a file that is named and is a FIFO: for what a command waits is said once, and what comes late is read',
+		script: `export ISTHMUS_PASSPHRASE=$PASSPHRASE; ${waiting([
+			'isthmus key inspect FIFO',
+			'isthmus balance --key FIFO',
+			'isthmus verify FIFO',
+			'isthmus verify - <> FIFO',
+			'isthmus status --chain-spec FIFO',
+			'isthmus feed FIFO',
+			'isthmus risk --depth 0..5 --plot x.svg --measured FIFO',
+			'isthmus store FIFO',
+		])} cat $KEY > p0; cat $KEY > p1; echo late > p7; set -- $started
+			wait $1 && wait $2 && wait $8 || exit 9; kill $3 $4 $5 $6 $7; cat said0 said1; isthmus fetch //Bob p7 -o -`,
+		stdout: /^(waiting for p[01], .*\n){2}late\n$/m,
+	},
+	{
+		name: 'a file of a program\'s own is a regular file',
+		script: `mkfifo fifo memory.lock; timeout 60 isthmus gateway --listen 127.0.0.1:0 --profile fifo; [ $? = 1 ] || exit 9
+			timeout 60 isthmus gateway --listen 127.0.0.1:0 --credentials fifo; [ $? = 1 ] || exit 8; timeout 60 isthmus serve --memory memory`,
+		code: FAILED,
+		stderr: /fifo: it is a FIFO, and a regular file is expected here[^]*fifo: it is a FIFO, and [^]*memory\.lock: it is a FIFO, and/,
+	},
+	{
+		name: 'a FIFO at a location is no object',
+		script: `export ISTHMUS_KEY=//Packer; cp $BIG fifo-1; ls $STORE > before; isthmus store fifo-1 --object > out || exit 9
+			name=$(ls $STORE | comm -13 before - | grep -v b3); mv $STORE/$name kept; mkfifo $STORE/$name
+			timeout 60 isthmus fetch //Packer fifo-1 -o -; code=$?; rm $STORE/$name; mv kept $STORE/$name
+			isthmus fetch //Packer fifo-1 -o - | cmp - $BIG && [ $code != 0 ] && [ $code != ${ENDED_BY_TIMEOUT} ]`,
+		stderr: /what is there is a FIFO, and no file: remove it/,
+	},
+	{
+		name: 'an output that is a FIFO without a reader',
+		script: `mkfifo p; isthmus fetch //Bob small -o p 2> said & until grep -q '^waiting for a program that reads from p, which is a FIFO, for ' said; do sleep 0.05; done
+			cat p; wait $!`,
+		stdout: /^small\n$/,
+	},
+	{
+		name: 'an output that is open for reading is not written to',
+		script: `echo input > file; ${OFFLINE} isthmus fetch //Bob small -o /dev/fd/3 3< file; code=$?; cat file; exit $code`,
+		code: FAILED,
+		stdout: /^input\n$/,
+		stderr: /\/dev\/fd\/3 is open for reading only\nhint: open it for writing/,
+	},
+	{
+		name: 'a stream whose upload fails ends before its producer does',
+		script: `mount -t tmpfs -o size=50m none $STORE; head -c 38000000 /dev/zero > $STORE/ballast
+			timeout 60 isthmus store - --name silent-1 --object --key //Packer < <(head -c 34000000 /dev/zero; exec sleep 300); code=$?; kill $!; exit $code`,
+		code: FAILED,
+		stderr: /there is no space left: make room/,
+		mount: true,
+	},
+	{
+		name: 'a stream into blocks ends when its node is gone, before its producer does',
+		script: `python3 -c '${PASSING_ON}' $ISTHMUS_URL > port & passing=$!; until [ -s port ]; do sleep 0.05; done
+			mkfifo in; isthmus store - --name silent-2 --timeout 10 --url ws://127.0.0.1:$(cat port) < in 2> said & client=$!
+			exec 4> in; head -c 300000 /dev/zero >&4; kill $passing; wait $client; code=$?; cat said; exit $code`,
+		code: UNREACHABLE,
+		stdout: /: reading on, and giving up if this lasts for 10 s\n[^]*error: /,
 	},
 ]));
 

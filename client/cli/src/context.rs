@@ -6,7 +6,10 @@ use crate::{
 	stderr::tell,
 };
 use isthmus_sdk::{Call, Client, Error as SdkError, Identity, Included, Pending, H256};
-use std::path::Path;
+use std::{
+	path::Path,
+	time::{Duration, Instant},
+};
 
 /// A connection, with the options of the command.
 pub(crate) struct Context {
@@ -37,6 +40,32 @@ impl Context {
 			output: options.output(),
 			options,
 		})
+	}
+
+	/// Returns when the node has not answered for as long as `--timeout` says, with the error. Says when it does not answer for
+	/// the first time.
+	pub(crate) async fn lost(&self) -> Error {
+		/// How often the node is asked.
+		const LOOK: Duration = Duration::from_secs(2);
+		let patience = self.options.silence();
+		let mut since = None;
+		loop {
+			tokio::time::sleep(LOOK).await;
+			let Err(error) = self.client.best().await else {
+				since = None;
+				continue;
+			};
+			let first = *since.get_or_insert_with(|| {
+				let seconds = patience.as_secs();
+				tell(format_args!(
+					"{error}: reading on, and giving up if this lasts for {seconds} s"
+				));
+				Instant::now()
+			});
+			if first.elapsed() >= patience {
+				return error.into();
+			}
+		}
 	}
 
 	/// Returns whether to wait until transactions are finalized.

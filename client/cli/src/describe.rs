@@ -14,6 +14,7 @@ use crate::{
 use isthmus_sdk::{
 	card_place,
 	conditions::Value,
+	envelope::input,
 	facts::{response_hash, Observation, SourceTerms},
 	file, now, to_hex, AccountId, BlockNumber, CardError, DatasetId, Epoch, Error as SdkError,
 	Identity, LeafNames, LeafQuery, Leaves, PublishedCard, Scope, Seconds, State,
@@ -24,7 +25,7 @@ use isthmus_tables::{
 };
 use serde::Serialize;
 use std::{
-	fmt, fs,
+	fmt,
 	io::{self, Read, Seek, SeekFrom},
 	path::{Path, PathBuf},
 };
@@ -424,7 +425,7 @@ fn columns(path: &Path) -> Result<(&'static str, Vec<Column>), Error> {
 	let end = path.extension().unwrap_or_default().to_string_lossy();
 	if end.eq_ignore_ascii_case("csv") {
 		let mut beginning = Vec::new();
-		let file = fs::File::open(path).map_err(failed)?;
+		let file = input::open(path).map_err(failed)?;
 		let length = file
 			.take(BEGINNING)
 			.read_to_end(&mut beginning)
@@ -438,7 +439,7 @@ fn columns(path: &Path) -> Result<(&'static str, Vec<Column>), Error> {
 			&"columns are guessed of files that end with .parquet or .csv",
 		));
 	}
-	let mut file = fs::File::open(path).map_err(failed)?;
+	let mut file = input::open(path).map_err(failed)?;
 	let length = file.seek(SeekFrom::End(0)).map_err(failed)?;
 	let mut tail = [0; parquet::TAIL as usize];
 	file.seek(SeekFrom::Start(length.saturating_sub(parquet::TAIL)))
@@ -458,6 +459,7 @@ fn columns(path: &Path) -> Result<(&'static str, Vec<Column>), Error> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use std::fs;
 
 	#[test]
 	fn a_leaf_has_a_number_and_a_name() {

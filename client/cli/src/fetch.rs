@@ -21,6 +21,7 @@ use serde::Serialize;
 use std::{
 	fmt,
 	io::{self, BufWriter, ErrorKind, IsTerminal, Write},
+	os::fd::AsFd,
 	path::PathBuf,
 };
 
@@ -299,22 +300,32 @@ fn target(opts: &Opts) -> Result<Target, Error> {
 }
 
 /// Writes a record, or one file of a folder, to something that stays. It is not an error if the program at the other end of a pipe has
-/// stopped reading.
+/// stopped reading, also while nothing comes that could be written.
 async fn through(
 	opts: &Opts,
 	(client, identity): (&Client, &Identity),
 	reading: &Reading,
-	out: impl Write,
+	out: impl Write + AsFd,
 	bar: &mut Bar,
 	failed: impl FnOnce(io::Error) -> Error,
 ) -> Result<(), Error> {
+	let closed = match out.as_fd().try_clone_to_owned() {
+		Ok(end) => output::closed(end),
+		Err(error) => return Err(failed(error)),
+	};
 	let out = &mut BufWriter::new(Patient(out));
-	let done = match &opts.file {
-		None => reading.run(out, 0, bar).await.map_err(FetchError::from),
-		Some(path) => {
-			let of = (reading, path.as_str());
-			write_file_of(client, identity, &opts.owner, of, out, bar).await
+	let writing = async {
+		match &opts.file {
+			None => reading.run(out, 0, bar).await.map_err(FetchError::from),
+			Some(path) => {
+				let of = (reading, path.as_str());
+				write_file_of(client, identity, &opts.owner, of, out, bar).await
+			}
 		}
+	};
+	let done = tokio::select! {
+		done = writing => done,
+		() = closed => return Ok(()),
 	};
 	match done {
 		Err(FetchError::Client(SdkError::Io(error))) if error.kind() == ErrorKind::BrokenPipe => {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads files that the user names. A device or a pipe may have no end, and a file may be larger than the memory.
 
-use crate::{error::Error, output::is_stdin};
+use crate::{error::Error, output::is_stdin, stderr::tell};
+use isthmus_sdk::envelope::input::{Input, Waited};
 use std::{
 	fs::File,
 	io::{self, Read},
+	os::fd::AsFd,
 	path::Path,
 };
 
@@ -18,8 +20,10 @@ pub(crate) fn read_at_most(path: &Path, limit: u64, what: &str) -> Result<Vec<u8
 	let mut bytes = Vec::new();
 	let longest = limit.saturating_add(1);
 	let result = match is_stdin(path) {
-		true => io::stdin().lock().take(longest).read_to_end(&mut bytes),
-		false => File::open(path).and_then(|file| file.take(longest).read_to_end(&mut bytes)),
+		true => {
+			wait_for_stdin().and_then(|()| io::stdin().lock().take(longest).read_to_end(&mut bytes))
+		}
+		false => open(path).and_then(|file| file.take(longest).read_to_end(&mut bytes)),
 	};
 	result.map_err(|error| Error::file(path, &error))?;
 	if bytes.len() as u64 > limit {
@@ -29,6 +33,38 @@ pub(crate) fn read_at_most(path: &Path, limit: u64, what: &str) -> Result<Vec<u8
 		)));
 	}
 	Ok(bytes)
+}
+
+/// Opens a file that the user names. It may be a pipe: if nothing comes from that for some seconds, this is said.
+///
+/// # Errors
+///
+/// Returns the system's error.
+pub(crate) fn open(path: &Path) -> io::Result<impl Read + Send> {
+	Input::open(path, said_once(path))
+}
+
+/// Waits until stdin has bytes or its end, and says so if that takes some seconds.
+fn wait_for_stdin() -> io::Result<()> {
+	let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+	Input::of(stdin, said_once(Path::new("stdin")))?.wait()
+}
+
+/// Says once what is waited for.
+fn said_once(path: &Path) -> impl FnMut(Waited) -> io::Result<()> + Send {
+	let path = path.to_owned();
+	let mut is_said = false;
+	move |Waited { kind, time }| {
+		if !is_said {
+			tell(format_args!(
+				"waiting for {}, which is a {kind} from which nothing comes, for {} s",
+				path.display(),
+				time.as_secs()
+			));
+		}
+		is_said = true;
+		Ok(())
+	}
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use crate::{
 	error::{Error, Kind},
-	output, passphrase, secret,
+	input, output, passphrase, secret,
 	stderr::tell,
 };
 use isthmus_sdk::{
@@ -43,7 +43,10 @@ impl fmt::Display for Shown {
 
 /// Reads a key file without opening it.
 pub(crate) fn read(path: &Path) -> Result<KeyFile, Error> {
-	KeyFile::read(path).map_err(|error| failed(path, error))
+	let read = input::open(path)
+		.map_err(KeyFileError::from)
+		.and_then(KeyFile::read_from);
+	read.map_err(|error| failed(path, error))
 }
 
 /// Opens a key file and returns the identity in it.

@@ -2,10 +2,12 @@
 //! Files of metrics in the text format of Prometheus, version 0.0.4, for the textfile collector of its node exporter.
 
 use crate::{error::Error, output::check_folder, stderr::tell};
-use isthmus_sdk::{envelope::on_disk, file, io_words, now, AccountId};
+use isthmus_sdk::{
+	envelope::{input, on_disk},
+	file, io_words, now, AccountId,
+};
 use std::{
 	fmt,
-	fs::File,
 	io::{self, ErrorKind, Read},
 	path::{Path, PathBuf},
 };
@@ -192,7 +194,7 @@ impl<C: Counts> ServiceMetrics<C> {
 fn replaceable(path: &Path, command: &str) -> io::Result<Option<Vec<u8>>> {
 	let start = format!("# HELP isthmus_{command}_");
 	let mut found = Vec::new();
-	let mut file = match File::open(path) {
+	let mut file = match input::open(path) {
 		Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some(found)),
 		file => file?,
 	};

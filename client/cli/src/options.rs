@@ -151,6 +151,13 @@ impl Options {
 				})?)
 			}
 			(None, None) => match variable("ISTHMUS_GENESIS") {
+				// It is a check that someone wants, and whose value a script has lost.
+				None if std::env::var_os("ISTHMUS_GENESIS").is_some() => {
+					return Err(Error::usage(
+						"invalid $ISTHMUS_GENESIS: it is empty, and no check of the chain",
+					)
+					.hint("set it to the hash of the chain's first block, or unset it"))
+				}
 				Some(text) => {
 					let invalid =
 						|reason| Error::usage(format!("invalid $ISTHMUS_GENESIS: {reason}"));

@@ -1,16 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where `isthmus fetch` writes a record. What is there is looked at before anything is fetched.
 
-use crate::{error::Error, text::operand};
+use crate::{error::Error, stderr::tell, text::operand};
 use isthmus_sdk::{
-	envelope::{erasable::LABEL, key_file::KeyFile, on_disk::folder},
+	envelope::{
+		erasable::LABEL,
+		input::{self, PATIENCE},
+		key_file::KeyFile,
+		on_disk::folder,
+	},
 	FetchError,
 };
 use isthmus_streams::Stream;
+use rustix::{
+	event::{poll, PollFd, PollFlags, Timespec},
+	fs::{fcntl_getfl, fcntl_setfl, OFlags},
+	io::Errno,
+};
 use std::{
-	fs::{self, File, FileType},
+	fs::{self, File, FileType, OpenOptions},
 	io::{self, ErrorKind, IsTerminal, Read},
+	os::{
+		fd::OwnedFd,
+		unix::fs::{FileTypeExt, OpenOptionsExt},
+	},
 	path::{Path, PathBuf},
+	thread,
+	time::{Duration, Instant},
 };
 
 /// Where a record is written.
@@ -38,6 +54,14 @@ impl Output {
 			return Err(Error::failed(
 				"cannot write to stderr: it is closed, or open for reading only",
 			));
+		}
+		if open_file(&path).is_some_and(is_input) {
+			let shown = path.display();
+			return Err(
+				Error::failed(format!("{shown} is open for reading only")).hint(
+					"open it for writing in the shell, as by 3> FILE, or choose another --output",
+				),
+			);
 		}
 		let there = match fs::metadata(&path) {
 			Ok(there) => there.file_type(),
@@ -89,7 +113,7 @@ impl Output {
 /// Returns whether a file holds erasable keys, which nothing brings back.
 fn has_erasable_keys(path: &Path) -> bool {
 	let mut start = [0; LABEL.len()];
-	let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+	let read = input::open(path).and_then(|mut file| file.read_exact(&mut start));
 	read.is_ok() && start == LABEL
 }
 
@@ -129,6 +153,19 @@ fn open_file(path: &Path) -> Option<u32> {
 	number.to_str()?.parse().ok()
 }
 
+/// Returns whether an open file of this program is open for reading only. By its name in `/dev/fd`, it would be opened again, and
+/// written to. Returns `false` where the system does not say.
+fn is_input(number: u32) -> bool {
+	let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}"));
+	info.is_ok_and(|info| access_mode(&info) == Some(0))
+}
+
+/// Returns how a file is open, from what Linux says of it: 0 for reading, 1 for writing, 2 for both.
+fn access_mode(info: &str) -> Option<u32> {
+	let flags = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
+	Some(u32::from_str_radix(flags.trim(), 8).ok()? & 3)
+}
+
 /// Opens what is written to and stays.
 pub(crate) fn open_through(path: &Path) -> io::Result<File> {
 	// It may be a socket, which has no other name.
@@ -138,8 +175,40 @@ pub(crate) fn open_through(path: &Path) -> io::Result<File> {
 		return Ok(stderr?.into());
 	}
 	// An open file is opened again, at its start, and what it has stays.
-	let appends = is_open_file(path);
-	File::options().write(true).append(appends).open(path)
+	let mut options = File::options();
+	options.write(true).append(is_open_file(path));
+	open_with_reader(path, &mut options)
+}
+
+/// Opens what is written to. A FIFO opens when another program reads from it: if none does for some seconds, this is said.
+fn open_with_reader(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+	/// How often a FIFO is tried.
+	const RETRY: Duration = Duration::from_millis(20);
+	let start = Instant::now();
+	loop {
+		let flags = OFlags::NONBLOCK.bits() as i32;
+		match options.clone().custom_flags(flags).open(path) {
+			Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
+				if !fs::metadata(path).is_ok_and(|there| there.file_type().is_fifo()) {
+					return Err(error);
+				}
+			}
+			opened => {
+				let file = opened?;
+				fcntl_setfl(&file, fcntl_getfl(&file)?.difference(OFlags::NONBLOCK))?;
+				return Ok(file);
+			}
+		}
+		if start.elapsed() >= PATIENCE {
+			tell(format_args!(
+				"waiting for a program that reads from {}, which is a FIFO, for {} s",
+				path.display(),
+				start.elapsed().as_secs()
+			));
+			return options.open(path);
+		}
+		thread::sleep(RETRY);
+	}
 }
 
 /// Returns whether what is written to and stays is a terminal.
@@ -216,40 +285,35 @@ fn is_read_only(error: &io::Error) -> bool {
 	)
 }
 
-#[cfg(unix)]
 fn is_through(path: &Path, there: FileType) -> bool {
-	std::os::unix::fs::FileTypeExt::is_fifo(&there) || is_device(there) || is_open_file(path)
+	there.is_fifo() || is_device(there) || is_open_file(path)
 }
 
 /// Returns whether something is written to byte by byte, such as a terminal.
-#[cfg(unix)]
 fn is_device(there: FileType) -> bool {
-	std::os::unix::fs::FileTypeExt::is_char_device(&there)
-}
-
-#[cfg(not(unix))]
-fn is_device(_: FileType) -> bool {
-	false
-}
-
-#[cfg(not(unix))]
-fn is_through(_: &Path, _: FileType) -> bool {
-	false
+	there.is_char_device()
 }
 
 /// Returns a word for what is neither a file nor a folder.
-#[cfg(unix)]
 pub(crate) fn kind(there: FileType) -> &'static str {
-	use std::os::unix::fs::FileTypeExt;
-	match there.is_socket() {
-		true => "socket",
-		false => "device",
+	input::kind(there).unwrap_or("device")
+}
+
+/// Returns when no one reads any more what is written to a pipe or a socket: that is noticed although nothing is written. Never
+/// returns for anything else.
+pub(crate) async fn closed(out: OwnedFd) {
+	/// How often the other end is looked at.
+	const LOOK: Duration = Duration::from_millis(500);
+	while !is_closed(&out) {
+		tokio::time::sleep(LOOK).await;
 	}
 }
 
-#[cfg(not(unix))]
-pub(crate) fn kind(_: FileType) -> &'static str {
-	"device"
+fn is_closed(out: &OwnedFd) -> bool {
+	let mut seen = [PollFd::new(out, PollFlags::empty())];
+	let looked = poll(&mut seen, Some(&Timespec::default()));
+	let gone = PollFlags::ERR | PollFlags::HUP;
+	looked.is_ok() && seen[0].revents().intersects(gone)
 }
 
 #[cfg(test)]
@@ -281,5 +345,27 @@ mod tests {
 		assert!(is_stdout(stdout) && !is_stdin(stdout));
 		assert!(is_stdin(Path::new("-")) && is_stdout(Path::new("-")));
 		assert!(!is_terminal(Path::new("/dev/null")));
+	}
+
+	#[tokio::test]
+	async fn a_reader_that_is_gone_is_noticed_before_anything_is_written() {
+		let (read, write) = io::pipe().unwrap();
+		let closed = closed(write.into());
+		tokio::pin!(closed);
+		let first = tokio::time::timeout(Duration::from_millis(1), &mut closed);
+		assert!(first.await.is_err());
+		drop(read);
+		let then = tokio::time::timeout(Duration::from_secs(60), closed);
+		then.await.unwrap();
+	}
+
+	#[test]
+	fn how_a_file_is_open_is_what_linux_says() {
+		let mode = |flags: &str| access_mode(&format!("pos:\t0\nflags:\t{flags}\nmnt_id:\t1\n"));
+		assert_eq!(mode("0100000"), Some(0));
+		assert_eq!(mode("02100001"), Some(1));
+		assert_eq!(mode("0102002"), Some(2));
+		assert_eq!(mode("8"), None);
+		assert_eq!(access_mode(""), None);
 	}
 }

@@ -5,6 +5,7 @@ use crate::{
 	context::Context,
 	dataset,
 	error::{os, Error, Kind},
+	input,
 	options::Options,
 	output::{is_open_file, is_stdin, kind},
 	packed::{self, skipped_in, Synced},
@@ -227,7 +228,7 @@ async fn store_record(
 	}
 	// Reading a stream may take long, so it comes after all that can be asked and refused, and before the state
 	// that the record's place depends on.
-	let source = source.read()?;
+	let source = read(source, context).await?;
 	if let Some(condition) = &opts.when {
 		put_under_embargo(context, identity, (record, dataset), condition).await?;
 	}
@@ -274,6 +275,19 @@ async fn store_record(
 		resumed: stored.resumed,
 		skipped,
 	})
+}
+
+/// Reads a stream to its end, on a thread of its own: if the node is gone for long, the command ends before the stream does.
+async fn read(source: Source, context: &Context) -> Result<Ready, Error> {
+	let source = match source {
+		Source::Ready(ready) => return Ok(ready),
+		source => source,
+	};
+	let reading = tokio::task::spawn_blocking(move || source.read());
+	tokio::select! {
+		read = reading => read.map_err(Error::failed)?,
+		error = context.lost() => Err(error),
+	}
 }
 
 /// Stores a folder in blocks.
@@ -330,12 +344,12 @@ async fn location(
 	match location_to_write(&context.client, identity.id(), dataset).await {
 		Ok(location) => Ok(Some(location)),
 		Err(SdkError::NoLocation(_)) if !opts.object && !opts.compress => Ok(None),
-		Err(error) => Err(no_location(dataset, error)),
+		Err(error) => Err(no_location(dataset, opts.compress, error)),
 	}
 }
 
 /// Says where objects may go, if there is no such location.
-fn no_location(dataset: DatasetId, error: SdkError) -> Error {
+fn no_location(dataset: DatasetId, compress: bool, error: SdkError) -> Error {
 	let why = match error {
 		SdkError::NotWritable {
 			unusable: Some(left),
@@ -344,8 +358,12 @@ fn no_location(dataset: DatasetId, error: SdkError) -> Error {
 		error @ (SdkError::NoLocation(_) | SdkError::NotWritable { .. }) => error.to_string(),
 		error => return error.into(),
 	};
+	let in_blocks = match compress {
+		true => "--in-blocks in place of --compress, because nothing is compressed in blocks",
+		false => "--in-blocks",
+	};
 	Error::refused(why).hint(format!(
-		"publish one: isthmus dataset locate {dataset} URL; or store it in blocks: --in-blocks"
+		"publish one: isthmus dataset locate {dataset} URL; or store it in blocks: {in_blocks}"
 	))
 }
 
@@ -364,7 +382,7 @@ async fn store_object(
 		Source::Ready(Ready::One(value, length, stamp)) => (Box::new(value), Some(length), stamp),
 		Source::Stdin => (Box::new(Patient(io::stdin())), None, None),
 		Source::Stream(path) => {
-			let stream = File::open(&path).map_err(|error| Error::file(&path, &error))?;
+			let stream = input::open(&path).map_err(|error| Error::file(&path, &error))?;
 			(Box::new(stream), None, None)
 		}
 		// `location` has refused it.
@@ -703,7 +721,7 @@ impl Source {
 			Self::Ready(ready) => Ok(ready),
 			Self::Stdin => read_stream(Patient(io::stdin().lock()), Path::new("stdin")),
 			Self::Stream(path) => {
-				let stream = File::open(&path).map_err(|error| Error::file(&path, &error))?;
+				let stream = input::open(&path).map_err(|error| Error::file(&path, &error))?;
 				read_stream(stream, &path)
 			}
 		}

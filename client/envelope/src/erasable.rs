@@ -11,13 +11,12 @@
 
 use crate::{
 	derive::{self, random_bytes, redacted_debug, RandomError, Secret},
-	key_file, on_disk, EpochId, EpochRoot, KeySet, LeafKey, MasterSecret, Range, TreeError,
+	input, key_file, on_disk, EpochId, EpochRoot, KeySet, LeafKey, MasterSecret, Range, TreeError,
 };
 use isthmus_keys::ErasableTree;
 use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM};
 use std::{
 	collections::{BTreeMap, BTreeSet},
-	fs,
 	io::{self, ErrorKind, Read},
 	path::{Path, PathBuf},
 };
@@ -383,7 +382,7 @@ impl ErasableFile {
 
 	/// Reads the file. One that does not exist is empty.
 	fn read(&self) -> Result<Contents, ErasableError> {
-		let file = match fs::File::open(&self.path) {
+		let file = match input::open(&self.path) {
 			Ok(file) => file,
 			Err(error) if error.kind() == ErrorKind::NotFound => {
 				on_disk::check_absent(&self.path).map_err(|error| self.io(error))?;

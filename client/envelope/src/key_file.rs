@@ -28,6 +28,7 @@
 
 use crate::{
 	derive::{random_bytes, RandomError},
+	input::{at_most_a_minute, Input},
 	on_disk,
 	seed::Seed,
 };
@@ -313,7 +314,7 @@ impl KeyFile {
 		Aad::from(format!("isthmus/key/v{version}/{account}/{print}").into_bytes())
 	}
 
-	/// Reads a key file from the disk.
+	/// Reads a key file from the disk, or from a pipe, which is waited for up to a minute.
 	///
 	/// # Errors
 	///
@@ -321,9 +322,17 @@ impl KeyFile {
 	/// [`KeyFileError::TooLong`], [`KeyFileError::Utf16`] or [`KeyFileError::UnknownVersion`] if it is not a key file of this
 	/// version.
 	pub fn read(path: &Path) -> Result<Self, KeyFileError> {
+		Self::read_from(Input::open(path, at_most_a_minute)?)
+	}
+
+	/// Reads a key file from a stream, to its end.
+	///
+	/// # Errors
+	///
+	/// Returns the errors of [`KeyFile::read`].
+	pub fn read_from(source: impl io::Read) -> Result<Self, KeyFileError> {
 		let mut bytes = Vec::new();
-		let file = fs::File::open(path)?;
-		file.take(MAX_LENGTH + 1).read_to_end(&mut bytes)?;
+		source.take(MAX_LENGTH + 1).read_to_end(&mut bytes)?;
 		match bytes.len() as u64 > MAX_LENGTH {
 			true => Err(KeyFileError::TooLong),
 			false => Self::from_json(&bytes),
@@ -351,7 +360,10 @@ impl KeyFile {
 	/// it is left unchanged, and the error is of kind [`io::ErrorKind::AlreadyExists`].
 	pub fn create(&self, path: &Path) -> Result<(), KeyFileError> {
 		let contents = format!("{self}\n");
-		let persist = |file: tempfile::NamedTempFile| file.persist_noclobber(path);
+		let persist = |file: tempfile::NamedTempFile| -> io::Result<()> {
+			on_disk::persist_new(file.into_temp_path(), path)?;
+			Ok(())
+		};
 		Ok(on_disk::write(path, None, contents.as_bytes(), persist)?)
 	}
 
@@ -366,7 +378,10 @@ impl KeyFile {
 		let path = &on_disk::target(path)?;
 		let old = fs::metadata(path)?;
 		let contents = format!("{self}\n");
-		let persist = |file: tempfile::NamedTempFile| file.persist(path);
+		let persist = |file: tempfile::NamedTempFile| -> io::Result<()> {
+			file.persist(path)?;
+			Ok(())
+		};
 		Ok(on_disk::write(
 			path,
 			Some(&old),

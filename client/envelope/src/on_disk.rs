@@ -7,6 +7,7 @@ use std::{
 	io::{self, ErrorKind, Write},
 	path::{Path, PathBuf},
 };
+use tempfile::{NamedTempFile, PathPersistError, TempPath};
 
 /// Returns the path of the file that a path leads to, with all links resolved, so that replacing it keeps the
 /// links. A path where nothing is leads to itself.
@@ -145,15 +146,48 @@ pub fn sync_name(path: &Path) -> io::Result<()> {
 	}
 }
 
+/// Gives a temporary file a name that nothing has. Where the file system can neither rename a file without replacing another one
+/// nor give it a second name, as some in user space cannot (FUSE), an empty file takes the name first.
+///
+/// # Errors
+///
+/// Returns an error of kind [`ErrorKind::AlreadyExists`] if something has the name, and otherwise the system's error. The
+/// temporary file is in it.
+pub fn persist_new(file: TempPath, path: &Path) -> Result<(), PathPersistError> {
+	match file.persist_noclobber(path) {
+		Err(refused) if is_unable(&refused.error) => persist_over_own(refused.path, path),
+		done => done,
+	}
+}
+
+/// Returns whether an error may be about how a file was to get its name, and not about the name.
+fn is_unable(error: &io::Error) -> bool {
+	matches!(
+		error.kind(),
+		ErrorKind::Unsupported | ErrorKind::InvalidInput | ErrorKind::PermissionDenied
+	)
+}
+
+/// Takes a name with an empty file, and renames a temporary file over that.
+fn persist_over_own(file: TempPath, path: &Path) -> Result<(), PathPersistError> {
+	match File::create_new(path) {
+		Err(error) => Err(PathPersistError { error, path: file }),
+		Ok(_) => file.persist(path).inspect_err(|_| {
+			// The error of renaming is the one to report.
+			let _ = fs::remove_file(path);
+		}),
+	}
+}
+
 /// Writes to a temporary file, which only its owner may read unless it resembles an old one, and gives it its name when it
 /// is complete. `persist` is what gives it the name. After a crash, either the old or the new file exists, complete.
 pub(crate) fn write(
 	path: &Path,
 	old: Option<&Metadata>,
 	contents: &[u8],
-	persist: impl FnOnce(tempfile::NamedTempFile) -> Result<File, tempfile::PersistError>,
+	persist: impl FnOnce(NamedTempFile) -> io::Result<()>,
 ) -> io::Result<()> {
-	let file = tempfile::NamedTempFile::new_in(folder(path))?;
+	let file = NamedTempFile::new_in(folder(path))?;
 	finish(file, path, old, contents, persist)
 }
 
@@ -170,7 +204,8 @@ pub(crate) fn replace_alone(path: &Path, contents: &[u8]) -> io::Result<()> {
 	let file = new.prefix(&name).rand_bytes(0).tempfile_in(folder(path))?;
 	let old = fs::metadata(path).ok();
 	finish(file, path, old.as_ref(), contents, |file| {
-		file.persist(path)
+		file.persist(path)?;
+		Ok(())
 	})
 }
 
@@ -184,18 +219,18 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 }
 
 fn finish(
-	mut file: tempfile::NamedTempFile,
+	mut file: NamedTempFile,
 	path: &Path,
 	old: Option<&Metadata>,
 	contents: &[u8],
-	persist: impl FnOnce(tempfile::NamedTempFile) -> Result<File, tempfile::PersistError>,
+	persist: impl FnOnce(NamedTempFile) -> io::Result<()>,
 ) -> io::Result<()> {
 	file.write_all(contents)?;
 	if let Some(old) = old {
 		resemble(file.as_file(), old)?;
 	}
 	file.as_file().sync_all()?;
-	persist(file).map_err(|error| error.error)?;
+	persist(file)?;
 	// The new name has to be on disk, too, before anyone relies on the contents of the file.
 	sync_name(path)
 }
@@ -216,5 +251,38 @@ mod tests {
 		assert!(refused.to_string().contains("Mount its disk"), "{refused}");
 		fs::write(&file, "").unwrap();
 		assert_eq!(target(&link).unwrap(), fs::canonicalize(&file).unwrap());
+	}
+
+	#[test]
+	fn a_name_is_taken_first_where_a_file_cannot_be_named_otherwise() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("file");
+		let new = || {
+			let mut file = NamedTempFile::new_in(&folder).unwrap();
+			file.write_all(b"new").unwrap();
+			file.into_temp_path()
+		};
+		for persist in [persist_over_own, persist_new] {
+			persist(new(), &path).unwrap();
+			assert_eq!(fs::read(&path).unwrap(), b"new");
+			fs::write(&path, "old").unwrap();
+			let refused = persist(new(), &path).unwrap_err();
+			assert_eq!(refused.error.kind(), ErrorKind::AlreadyExists);
+			assert_eq!(fs::read(&refused.path).unwrap(), b"new");
+			assert_eq!(fs::read(&path).unwrap(), b"old");
+			fs::remove_file(&path).unwrap();
+		}
+		assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+		for (number, unable) in [
+			(1, true),
+			(22, true),
+			(38, true),
+			(95, true),
+			(17, false),
+			(28, false),
+		] {
+			let error = io::Error::from_raw_os_error(number);
+			assert_eq!(is_unable(&error), unable, "{error}");
+		}
 	}
 }

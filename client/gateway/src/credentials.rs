@@ -4,10 +4,14 @@
 
 use crate::sharing::names::ROOT;
 use isthmus_sdk::{
-	envelope::{on_disk, random_bytes},
+	envelope::{input, on_disk, random_bytes},
 	file, Error as SdkError,
 };
-use std::{fmt, fs, io, path::Path};
+use std::{
+	fmt, fs,
+	io::{self, Read},
+	path::Path,
+};
 use zeroize::Zeroizing;
 
 /// The section of the file, as the AWS command line calls it: a profile.
@@ -105,8 +109,8 @@ impl Credentials {
 	///
 	/// Returns a [`CredentialsError`] if the file cannot be read or written, has other contents, or is open to others.
 	pub fn in_file(path: &Path) -> Result<Self, CredentialsError> {
-		match fs::metadata(path) {
-			Ok(there) => Self::read(path, &there),
+		match input::open(path) {
+			Ok(file) => Self::read(file),
 			Err(error) if error.kind() == io::ErrorKind::NotFound => {
 				on_disk::check_absent(path)?;
 				let made = Self::generate()?;
@@ -116,7 +120,7 @@ impl Credentials {
 				match file::create(path, made.text().as_bytes()) {
 					// Another gateway starts, and has just made them.
 					Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-						Self::read(path, &fs::metadata(path)?)
+						Self::read(input::open(path)?)
 					}
 					done => Ok(done.map(|()| made)?),
 				}
@@ -125,15 +129,16 @@ impl Credentials {
 		}
 	}
 
-	fn read(path: &Path, there: &fs::Metadata) -> Result<Self, CredentialsError> {
+	fn read(file: fs::File) -> Result<Self, CredentialsError> {
+		let there = file.metadata()?;
 		#[cfg(unix)]
-		if std::os::unix::fs::MetadataExt::mode(there) & 0o077 != 0 {
+		if std::os::unix::fs::MetadataExt::mode(&there) & 0o077 != 0 {
 			return Err(CredentialsError::Open);
 		}
 		if !there.is_file() || there.len() > LONGEST as u64 {
 			return Err(io::Error::from(io::ErrorKind::InvalidData).into());
 		}
-		let text = Zeroizing::new(fs::read_to_string(path)?);
+		let text = Zeroizing::new(io::read_to_string(file)?);
 		let value = |name: &'static str| {
 			let mut lines = text.lines().filter_map(|line| line.split_once('='));
 			let found = lines.find(|(key, _)| key.trim() == name);
@@ -173,8 +178,9 @@ impl Credentials {
 			let profile = serde_json::from_slice::<serde_json::Value>(there);
 			profile.is_ok_and(|profile| profile.get(PROFILE_VERSION).is_some())
 		};
-		match fs::read(path) {
-			Ok(there) if there.is_empty() || is_profile(&there) => {}
+		let mut there = Vec::new();
+		match input::open(path).and_then(|mut file| file.read_to_end(&mut there)) {
+			Ok(_) if there.is_empty() || is_profile(&there) => {}
 			Ok(_) => return Err(CredentialsError::Other),
 			Err(error) if error.kind() == io::ErrorKind::NotFound => {}
 			Err(error) => return Err(error.into()),

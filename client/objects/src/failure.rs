@@ -2,6 +2,7 @@
 //! Why a store did not do what it was asked, in words that say what to do. A store's own words are not repeated: they may
 //! contain parts of a signed request.
 
+use isthmus_envelope::input::NoRegularFile;
 use std::{error::Error as StdError, io, time::Duration};
 
 /// The addresses where `object_store` asks a cloud's own machines for credentials if there are no others.
@@ -87,6 +88,9 @@ pub enum Failure {
 	/// The store can only be read.
 	#[error("nothing can be written there")]
 	ReadOnly,
+	/// There is something else than a file.
+	#[error("what is there is a {0}, and no file: remove it")]
+	NoFile(&'static str),
 	/// The file system refused it.
 	#[error("{0}")]
 	File(io::ErrorKind),
@@ -107,7 +111,7 @@ impl Failure {
 		use Failure::*;
 		matches!(
 			self,
-			Missing | Length { .. } | NoList | WrongList | Wrong(_) | CutShort
+			Missing | Length { .. } | NoList | WrongList | Wrong(_) | CutShort | NoFile(_)
 		)
 	}
 
@@ -179,6 +183,9 @@ impl From<object_store::Error> for Failure {
 
 impl From<io::Error> for Failure {
 	fn from(error: io::Error) -> Self {
+		if let Some(kind) = no_file(&error) {
+			return Self::NoFile(kind);
+		}
 		match error.kind() {
 			io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
 			io::ErrorKind::NotFound => Self::Missing,
@@ -203,6 +210,9 @@ fn io_failure(error: &object_store::Error) -> Option<Failure> {
 	let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
 	while let Some(error) = cause {
 		if let Some(io) = error.downcast_ref::<io::Error>() {
+			if let Some(kind) = no_file(io) {
+				return Some(Failure::NoFile(kind));
+			}
 			// What a connection says has no kind that helps.
 			let file = io.raw_os_error().is_some() || io.kind() == io::ErrorKind::UnexpectedEof;
 			return file.then(|| io::Error::from(io.kind()).into());
@@ -210,6 +220,12 @@ fn io_failure(error: &object_store::Error) -> Option<Failure> {
 		cause = error.source();
 	}
 	None
+}
+
+/// Returns what is in the place of a file, if that is the error.
+fn no_file(error: &io::Error) -> Option<&'static str> {
+	let why = error.get_ref()?.downcast_ref::<NoRegularFile>();
+	why.map(|why| why.0)
 }
 
 /// Returns the words of an error and its causes.

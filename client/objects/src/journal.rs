@@ -9,7 +9,7 @@
 //! which says that a store may have something. [`Journal`] says what is on the disk when.
 
 use crate::tree::Value;
-use isthmus_envelope::{on_disk::sync_name, ObjectHeader};
+use isthmus_envelope::{input, on_disk::sync_name, ObjectHeader};
 use std::{
 	collections::BTreeMap,
 	fs::{self, File, OpenOptions},
@@ -85,7 +85,7 @@ impl Said {
 	/// Reads the journal of an unfinished upload; `None` if there is none that can be used. The file stays as it is: another
 	/// program may be writing to it.
 	pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
-		let text = match fs::read_to_string(path) {
+		let text = match input::open(path).and_then(io::read_to_string) {
 			Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
 			Err(error) if error.kind() == ErrorKind::InvalidData => return Ok(None),
 			text => text?,
@@ -104,7 +104,7 @@ impl Said {
 impl Start {
 	/// Reads how the upload of a journal began, also of one of an earlier start of the machine; `None` if there is no journal.
 	pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
-		let text = match fs::read_to_string(path) {
+		let text = match input::open(path).and_then(io::read_to_string) {
 			Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
 			text => text?,
 		};
@@ -127,7 +127,7 @@ impl Journal {
 		else {
 			return Ok(None);
 		};
-		let file = OpenOptions::new().append(true).open(path)?;
+		let file = input::open_as(path, OpenOptions::new().append(true))?;
 		file.set_len(length)?;
 		Ok(Some(Self { file, start, done }))
 	}

@@ -25,6 +25,7 @@ mod compress;
 mod copy;
 mod failure;
 mod journal;
+mod local;
 mod location;
 mod location_error;
 mod marks;

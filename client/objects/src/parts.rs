@@ -4,6 +4,7 @@
 use crate::failure::Failure;
 use async_trait::async_trait;
 use bytes::Bytes;
+use isthmus_envelope::input;
 use object_store::{
 	multipart::{MultipartStore, PartId},
 	path::Path,
@@ -84,7 +85,7 @@ pub(crate) struct LocalParts;
 
 impl LocalParts {
 	/// Returns the file of a finished and of an unfinished object.
-	fn files(path: &Path) -> (PathBuf, PathBuf) {
+	pub(crate) fn files(path: &Path) -> (PathBuf, PathBuf) {
 		let file = PathBuf::from(format!("/{path}"));
 		let unfinished = file.with_extension("unfinished");
 		(file, unfinished)
@@ -99,7 +100,9 @@ impl Parts for LocalParts {
 			if let Some(folder) = unfinished.parent() {
 				fs::create_dir_all(folder)?;
 			}
-			File::create(&unfinished).map(|_| String::from("file"))
+			let mut options = OpenOptions::new();
+			options.write(true).create(true).truncate(true);
+			input::open_as(&unfinished, &mut options).map(|_| String::from("file"))
 		})
 		.await
 	}
@@ -114,7 +117,7 @@ impl Parts for LocalParts {
 	) -> Result<String, Failure> {
 		let (_, unfinished) = Self::files(path);
 		let put = blocking(move || {
-			let file = OpenOptions::new().write(true).open(unfinished)?;
+			let file = input::open_as(&unfinished, OpenOptions::new().write(true))?;
 			write_at(&file, &bytes, offset)?;
 			Ok(index.to_string())
 		});
@@ -127,7 +130,7 @@ impl Parts for LocalParts {
 	async fn complete(&self, path: &Path, _: &str, _: Vec<String>) -> Result<(), Failure> {
 		let (file, unfinished) = Self::files(path);
 		let complete = blocking(move || {
-			File::open(&unfinished)?.sync_all()?;
+			input::open(&unfinished)?.sync_all()?;
 			fs::rename(&unfinished, &file)?;
 			isthmus_envelope::on_disk::sync_name(&file)
 		});

@@ -4,10 +4,10 @@
 
 use crate::location_error::LocationError;
 use configparser::ini::{Ini, IniDefault};
+use isthmus_envelope::input::{at_most_a_minute, Input};
 use std::{
 	collections::BTreeMap,
-	fs,
-	io::ErrorKind,
+	io::{self, ErrorKind},
 	path::{Path, PathBuf},
 	str::FromStr,
 };
@@ -154,7 +154,8 @@ impl Settings {
 		let Some(path) = path else {
 			return Ok(BTreeMap::new());
 		};
-		let text = match fs::read_to_string(&path) {
+		let opened = Input::open(&path, at_most_a_minute);
+		let text = match opened.and_then(io::read_to_string) {
 			Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
 			text => text,
 		};
@@ -182,6 +183,7 @@ fn ini() -> IniDefault {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use std::fs;
 
 	fn settings(variables: &[(&str, &str)]) -> Settings {
 		let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());

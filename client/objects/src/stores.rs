@@ -2,6 +2,7 @@
 //! Opens stores by the scheme of a location.
 
 use crate::{
+	local::Local,
 	location_error::LocationError,
 	parts::{LocalParts, Parts},
 	settings::Settings,
@@ -12,7 +13,6 @@ use object_store::{
 	client::{HttpClient, HttpConnector},
 	gcp::GoogleCloudStorageBuilder,
 	http::HttpBuilder,
-	local::LocalFileSystem,
 	path::Path,
 	BackoffConfig, ClientOptions, ObjectStore, RetryConfig,
 };
@@ -95,7 +95,7 @@ fn file(url: &Url) -> Result<Store, LocationError> {
 	let not = || LocationError::NotAUrl(url.to_string());
 	let folder = url.to_file_path().map_err(|()| not())?;
 	Ok(Store {
-		store: Arc::new(LocalFileSystem::new()),
+		store: Arc::new(Local::new()),
 		parts: Some(Arc::new(LocalParts)),
 		folder: Path::from_absolute_path(&folder).map_err(|_| not())?,
 	})

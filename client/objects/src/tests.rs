@@ -163,3 +163,38 @@ async fn a_small_file_beside_the_objects_is_read_up_to_a_limit() {
 		Err(crate::Failure::Missing)
 	);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_file_is_neither_waited_for_nor_taken_for_one() {
+	use rustix::fs::{mkfifoat, Mode, CWD};
+	let folder = tempfile::tempdir().unwrap();
+	let location = Location::open(&folder_url(folder.path())).unwrap();
+	let object = sent(&location, &value(9 * CHUNK)).await;
+	let no_file = crate::Failure::NoFile("FIFO");
+	for name in [object.name(), format!("{}.b3", object.name())] {
+		let (file, kept) = (folder.path().join(name), folder.path().join("kept"));
+		std::fs::rename(&file, &kept).unwrap();
+		mkfifoat(CWD, &file, Mode::RUSR | Mode::WUSR).unwrap();
+		let reader = reader(&object, std::slice::from_ref(&location));
+		let refused = reader.write_to(&mut Vec::new(), 0, &mut |_| {}).await;
+		let words = format!("{:?}", refused.unwrap_err());
+		assert!(words.contains("NoFile"), "{words}");
+		let checked = crate::check(&location, &object, true, &mut |_| {}).await;
+		assert_eq!(checked.failure, Some(no_file.clone()), "{checked:?}");
+		std::fs::rename(&kept, &file).unwrap();
+	}
+	let journal = folder.path().join("journal");
+	let length = Some(9 * CHUNK as u64);
+	let mkfifo = |name: String| {
+		let path = folder.path().join(name);
+		mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR).unwrap();
+	};
+	std::fs::create_dir(folder.path().join("small")).unwrap();
+	mkfifo("small/card".into());
+	let small = Location::open(&folder_url(&folder.path().join("small"))).unwrap();
+	assert_eq!(crate::read_small(&small, "card", 9).await, Err(no_file));
+	mkfifo("journal".into());
+	let refused = send(&location, &journal, &value(9 * CHUNK), length).await;
+	assert!(matches!(refused, Err(UploadError::Journal { .. })));
+}

@@ -406,11 +406,18 @@ impl Sender {
 		};
 		loop {
 			let (part, space) = (self.part, pool.take());
-			let read = tokio::task::spawn_blocking(move || {
+			let mut read = tokio::task::spawn_blocking(move || {
 				let part = reader.part(part, space);
 				(reader, part)
 			});
-			let (back, part) = read.await.map_err(|end| UploadError::Read(end.into()))?;
+			// The source may be silent for long. A part that cannot be sent ends the upload at once: the thread that reads is left.
+			let read = loop {
+				tokio::select! {
+					read = &mut read => break read,
+					Some(joined) = tasks.join_next() => arrived(&mut values, joined)?,
+				}
+			};
+			let (back, part) = read.map_err(|end| UploadError::Read(end.into()))?;
 			reader = back;
 			let part = part.map_err(UploadError::Read)?;
 			let last = part.last;

@@ -70,7 +70,7 @@ def connect(
         "urls": settings.urls(url),
         "key": key,
         "timeout": timeout,
-        "genesis": genesis or os.environ.get("ISTHMUS_GENESIS") or None,
+        "genesis": settings.genesis(genesis),
         "trust_node": trust_node,
         "post_quantum_only": post_quantum_only,
         "finalized": finalized,

@@ -22,7 +22,7 @@ def verify(receipt: Receipt | bytes | str | os.PathLike[str], genesis: str | Non
     if isinstance(receipt, Receipt):
         receipt = receipt.content
     content = receipt if isinstance(receipt, bytes) else Path(receipt).read_bytes()
-    genesis = genesis or os.environ.get("ISTHMUS_GENESIS") or None
+    genesis = settings.genesis(genesis)
     proved = _native.verify(content, genesis, settings.memory())
     seconds = proved["timestamp"]
     return Verified(

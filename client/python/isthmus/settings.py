@@ -42,6 +42,18 @@ def urls(url: str | Sequence[str] | None) -> list[str]:
     return url.split() if isinstance(url, str) else list(url)
 
 
+def genesis(given: str | None) -> str | None:
+    """Returns the hash of the chain's first block, if one is named.
+
+    Raises ValueError if it is empty: a check that someone wants would vanish.
+    """
+    if given is None:
+        given = os.environ.get("ISTHMUS_GENESIS")
+    if given is not None and not given.strip():
+        raise ValueError("the hash of the chain's first block is empty: unset ISTHMUS_GENESIS, or set it")
+    return given
+
+
 def memory() -> str | None:
     """Returns the folder in which the command remembers chains; `None` if the user has none for settings."""
     home = os.environ.get("HOME")

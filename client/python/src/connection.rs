@@ -316,7 +316,8 @@ fn identity(
 		return Identity::development(key).map_err(raised);
 	}
 	let path = Path::new(key);
-	let file = KeyFile::read(path).map_err(|error| raised_by_file(path, error))?;
+	let file = py.detach(|| KeyFile::read(path));
+	let file = file.map_err(|error| raised_by_file(path, error))?;
 	let missing = "a key file needs its passphrase: pass passphrase=, or set ISTHMUS_PASSPHRASE";
 	let passphrase = passphrase.ok_or_else(|| PyPermissionError::new_err(missing))?;
 	let secrets = py.detach(|| file.open(&passphrase));

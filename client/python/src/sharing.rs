@@ -8,7 +8,9 @@ use crate::{
 	told::Told,
 };
 use isthmus_sdk::{
-	authorize as answering, every, revoke as revoking,
+	authorize as answering,
+	envelope::input::{at_most_a_minute, Input},
+	every, revoke as revoking,
 	sharing::{self, Ask, Given},
 	AccountId, Balance, BlockNumber, Call, Client, Condition, DatasetId, Depth, Epoch, Event,
 	GrantEntry, GrantId, Identity, LeafNames, LeafQuery, Leaves, ProducerKind, PurposeCode,
@@ -17,7 +19,6 @@ use isthmus_sdk::{
 use isthmus_tables::card;
 use pyo3::{exceptions::PyValueError, prelude::*};
 use std::{
-	fs::File,
 	future::Future,
 	io::Read,
 	path::{Path, PathBuf},
@@ -364,7 +365,7 @@ fn leaves(text: &str) -> PyResult<Leaves> {
 /// Reads a card.
 fn read_card(path: &Path) -> PyResult<Vec<u8>> {
 	let mut text = Vec::new();
-	let file = File::open(path);
+	let file = Input::open(path, at_most_a_minute);
 	let read = file.and_then(|file| file.take(LONGEST + 1).read_to_end(&mut text));
 	read.map_err(|error| raised_by_io(path, &error))?;
 	match text.len() as u64 <= LONGEST {

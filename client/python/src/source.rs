@@ -2,7 +2,7 @@
 //! What is stored: a file, a folder, bytes, or a Python object that can be read.
 
 use crate::error::{raised_by_io, Raised};
-use isthmus_sdk::{upload::keep, upload::MAX_WHOLE, LocalFolder, Stamp};
+use isthmus_sdk::{envelope::input::Input, upload::keep, upload::MAX_WHOLE, LocalFolder, Stamp};
 use pyo3::{
 	exceptions::{PyTypeError, PyValueError},
 	prelude::*,
@@ -85,14 +85,16 @@ fn open_path(path: &Path) -> Result<Opened, Raised> {
 	if there.is_dir() {
 		return Ok(Opened::Folder(LocalFolder::open(path)?));
 	}
-	let mut file = File::open(path).map_err(failed)?;
 	if !there.is_file() {
+		// It is waited for when it is read, where Ctrl-C ends the wait.
+		let stream = Input::open(path, |_| Ok(())).map_err(failed)?;
 		let count = Arc::new(AtomicU64::new(0));
 		return Ok(Opened::Stream(
-			Box::new(Counted(file, count.clone())),
+			Box::new(Counted(stream, count.clone())),
 			count,
 		));
 	}
+	let mut file = File::open(path).map_err(failed)?;
 	let stamp = Stamp::of(&file).map_err(failed)?;
 	let length = stamp.length();
 	if length > MAX_WHOLE {

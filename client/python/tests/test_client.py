@@ -160,6 +160,14 @@ def test_a_grant_that_ends_ends_the_reading(shared: Shared, tmp_path: Path) -> N
         client.open(shared.owner, ending.number, "ending.bin")
 
 
+def test_an_empty_genesis_is_no_check(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="is empty: unset ISTHMUS_GENESIS"):
+        isthmus.connect(shared.node.url, genesis="")
+    monkeypatch.setenv("ISTHMUS_GENESIS", "")
+    with pytest.raises(ValueError, match="is empty: unset ISTHMUS_GENESIS"):
+        isthmus.connect(shared.node.url)
+
+
 def test_no_node_and_no_chain_are_errors_of_the_connection(shared: Shared, tmp_path: Path) -> None:
     with pytest.raises(ConnectionError, match="no node answers"):
         isthmus.connect(f"ws://127.0.0.1:{free_port()}")

@@ -14,7 +14,7 @@ use crate::{
 	types::{Payload, QueryRefusal},
 	wait::Wait,
 };
-use isthmus_envelope::on_disk;
+use isthmus_envelope::{input, on_disk};
 use isthmus_objects::{Left, ReadError};
 use std::{
 	ffi::OsString,
@@ -522,15 +522,13 @@ pub(crate) fn part_name(output: &Path, hash: &[u8; 32]) -> OsString {
 
 /// Renames a file, unless the new name is taken.
 pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-	TempPath::try_from_path(from)?
-		.persist_noclobber(to)
-		.map_err(|refused| {
-			// The value is complete: keep it, so that it does not have to be fetched again.
-			match refused.path.keep() {
-				Ok(_) => refused.error,
-				Err(kept) => kept.error,
-			}
-		})
+	on_disk::persist_new(TempPath::try_from_path(from)?, to).map_err(|refused| {
+		// The value is complete: keep it, so that it does not have to be fetched again.
+		match refused.path.keep() {
+			Ok(_) => refused.error,
+			Err(kept) => kept.error,
+		}
+	})
 }
 
 /// Opens the partial file: a new one, or the one that an interrupted download left. Data that was shared only
@@ -552,7 +550,7 @@ fn open(path: &Path, executable: bool) -> Result<File, FetchError> {
 			if !fs::symlink_metadata(path)?.is_file() {
 				return Ok(None);
 			}
-			let file = options.open(path)?;
+			let file = input::open_as(path, &mut options.clone())?;
 			if !is_own(&file, path)? {
 				return Ok(None);
 			}

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Files that are replaced in one step, so that neither a crash nor another program sees a part of one.
 
-use isthmus_envelope::on_disk;
+use isthmus_envelope::{input, on_disk};
 use std::{
-	fs::File,
 	io::{self, ErrorKind, Read, Write},
 	path::Path,
 };
@@ -63,7 +62,7 @@ fn write(path: &Path, bytes: &[u8], builder: &tempfile::Builder) -> io::Result<(
 
 /// Writes bytes to a new file, and gives it a name that no other one has.
 fn write_new(path: &Path, bytes: &[u8], builder: &tempfile::Builder) -> io::Result<()> {
-	filled(path, bytes, builder)?.persist_noclobber(path)?;
+	on_disk::persist_new(filled(path, bytes, builder)?.into_temp_path(), path)?;
 	on_disk::sync_name(path)
 }
 
@@ -75,9 +74,14 @@ fn filled(path: &Path, bytes: &[u8], builder: &tempfile::Builder) -> io::Result<
 	Ok(file)
 }
 
-/// Reads a file of at most `longest` bytes; `None` if there is none.
+/// Names a file in an error about it.
+pub(crate) fn named(path: &Path) -> impl Fn(io::Error) -> io::Error + '_ {
+	move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// Reads a regular file of at most `longest` bytes; `None` if there is none.
 pub(crate) fn read(path: &Path, longest: u64) -> io::Result<Option<Vec<u8>>> {
-	let file = match File::open(path) {
+	let file = match input::open(path) {
 		Err(error) if error.kind() == ErrorKind::NotFound => {
 			on_disk::check_absent(path)?;
 			return Ok(None);

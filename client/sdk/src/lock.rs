@@ -99,8 +99,9 @@ fn open_now(path: &Path) -> Option<File> {
 	{
 		use std::os::unix::fs::OpenOptionsExt;
 		options.mode(0o600);
-		// A link to a file that does not exist would create that.
-		options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+		// A link to a file that does not exist would create that, and a FIFO would be waited for.
+		let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+		options.custom_flags(flags.bits() as i32);
 	}
 	let file = options.open(path).ok()?;
 	is_own(&file, path).unwrap_or(false).then_some(file)

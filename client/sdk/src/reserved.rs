@@ -13,12 +13,12 @@ use crate::{
 	types::*,
 	wait::Wait,
 };
-use isthmus_envelope::on_disk::sync_name;
+use isthmus_envelope::{input, on_disk::sync_name};
 use isthmus_objects::Mark;
 use serde::{Deserialize, Serialize};
 use std::{
 	fs,
-	io::{self, Write},
+	io::{self, Read, Write},
 	path::{Path, PathBuf},
 };
 
@@ -265,12 +265,13 @@ fn named(path: &Path, error: io::Error) -> io::Error {
 }
 
 fn read(path: &Path) -> io::Result<Vec<Reserved>> {
-	let bytes = match fs::read(path) {
-		Ok(bytes) => bytes,
+	let mut bytes = Vec::new();
+	match input::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+		Ok(_) => {}
 		Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
 		// The notes may be there all the same.
 		Err(error) => return Err(named(path, error)),
-	};
+	}
 	serde_json::from_slice(&bytes).map_err(|_| {
 		let words = "does not say which leaves frames have: give the frames up that frames_left shows, and remove the file";
 		io::Error::new(io::ErrorKind::InvalidData, format!("{} {words}", path.display()))

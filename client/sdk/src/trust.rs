@@ -9,12 +9,13 @@ use crate::{
 	file,
 	text::{from_hex, io_words, to_hex},
 };
+use isthmus_envelope::input;
 use isthmus_light::{genesis_hash, BlockNumber, Finality};
 
 pub use isthmus_light::{FinalityError, ProofError};
 use std::{
 	fmt, fs,
-	io::{self, Write},
+	io::{self, Read, Write},
 	path::{Path, PathBuf},
 	time::Duration,
 };
@@ -241,7 +242,8 @@ impl Memory {
 	pub(crate) fn set_chain_at(&self, url: &str, genesis: &[u8; 32]) -> io::Result<()> {
 		self.make()?;
 		let path = self.0.join(KNOWN_CHAINS);
-		let file = fs::File::options().append(true).create(true).open(&path);
+		let mut options = fs::File::options();
+		let file = input::open_as(&path, options.append(true).create(true));
 		let mut file = file.map_err(|error| unusable(&path, &error))?;
 		// An editor may have left the last line without an end.
 		let known = self.known_chains()?;
@@ -294,9 +296,13 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 	use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
 	match fs::metadata(path) {
 		Ok(there) if !there.is_file() => Err(unusable(path, &"it is not a regular file")),
-		Ok(_) => fs::read(path)
-			.map(Some)
-			.map_err(|error| unusable(path, &error)),
+		Ok(_) => {
+			let mut bytes = Vec::new();
+			let opened = input::open(path);
+			let read = opened.and_then(|mut file| file.read_to_end(&mut bytes));
+			read.map(|_| Some(bytes))
+				.map_err(|error| unusable(path, &error))
+		}
 		Err(error) if error.kind() == NotFound && path.is_symlink() => {
 			Err(unusable(path, &"a link that leads to nothing, as when its disk is not mounted"))
 		}

@@ -98,7 +98,7 @@ pub enum FileError {
 
 impl Dataset {
 	/// Saves the dataset to `path`. It is first written to `path` with `.partial` appended and renamed when
-	/// complete, so a crash never leaves an incomplete file at `path`.
+	/// complete, so a crash never leaves an incomplete file at `path`. If it cannot be written, nothing is left.
 	///
 	/// # Errors
 	///
@@ -211,21 +211,34 @@ struct Writer {
 	path: PathBuf,
 	checksum: XxHash3_64,
 	items: usize,
+	/// Whether the file has its name.
+	is_named: bool,
+}
+
+/// Removes a file that was not finished: no one uses it, and the disk may be full.
+impl Drop for Writer {
+	fn drop(&mut self) {
+		if !self.is_named {
+			// The error of writing it is the one to report.
+			let _ = fs::remove_file(&self.partial);
+		}
+	}
 }
 
 impl Writer {
 	/// Creates the file, under its preliminary name.
 	fn create(path: &Path) -> io::Result<Self> {
 		let partial = path.with_added_extension("partial");
-		let mut file = File::create(&partial)?;
-		file.write_all(&[0; HEADER_BYTES])?;
-		Ok(Self {
-			file,
+		let mut writer = Self {
+			file: File::create(&partial)?,
 			partial,
 			path: path.into(),
 			checksum: XxHash3_64::new(),
 			items: 0,
-		})
+			is_named: false,
+		};
+		writer.file.write_all(&[0; HEADER_BYTES])?;
+		Ok(writer)
 	}
 
 	/// Appends items.
@@ -253,7 +266,9 @@ impl Writer {
 		self.file.seek(io::SeekFrom::Start(0))?;
 		self.file.write_all(&header.bytes())?;
 		self.file.sync_all()?;
-		fs::rename(&self.partial, &self.path)
+		fs::rename(&self.partial, &self.path)?;
+		self.is_named = true;
+		Ok(())
 	}
 }
 

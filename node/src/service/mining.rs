@@ -8,7 +8,7 @@ use super::parts::{application, Core};
 use crate::{
 	cli::MiningArgs,
 	client::FullSealer,
-	files::read_at_most,
+	files::{announce, read_at_most},
 	miners,
 	proposer::Proposers,
 	rpc::{
@@ -126,6 +126,7 @@ fn read_secret(file: &std::path::Path) -> Result<Secret, ServiceError> {
 	let refused = |error: &dyn std::fmt::Display| {
 		ServiceError::Other(format!("`--miners-secret-file {shown}`: {error}"))
 	};
+	announce("the miners' secret", file);
 	let content = read_at_most(file, MAX_SECRET_FILE).map_err(|error| refused(&error))?;
 	let text = String::from_utf8(content).map_err(|error| refused(&error))?;
 	Secret::parse(&text).map_err(|error| refused(&error))

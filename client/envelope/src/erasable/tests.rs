@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 use super::*;
+use std::fs;
 
 const GENESIS: [u8; 32] = [1; 32];
 const OWNER: [u8; 32] = [2; 32];
@@ -208,4 +209,18 @@ fn two_programs_may_change_it_at_the_same_time() {
 		let erased = TreeError::Erased { leaf: dataset };
 		assert_eq!(leaf(&file, &id(dataset, 0), dataset), Err(erased));
 	}
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_not_waited_for() {
+	use rustix::fs::{mkfifoat, Mode, CWD};
+	let folder = tempfile::tempdir().unwrap();
+	let file = file(&folder);
+	mkfifoat(CWD, file.path(), Mode::RUSR | Mode::WUSR).unwrap();
+	let refused = file.first(GENESIS, 3).unwrap_err();
+	assert!(
+		matches!(&refused, ErasableError::Io { path, error } if path == file.path() && error.kind() == ErrorKind::InvalidInput),
+		"{refused:?}"
+	);
 }

@@ -420,3 +420,41 @@ proptest! {
 		});
 	}
 }
+
+/// A source that has some bytes, and then none until the test has ended.
+struct Silent {
+	first: std::io::Cursor<Vec<u8>>,
+	ended: std::sync::mpsc::Receiver<()>,
+}
+
+impl std::io::Read for Silent {
+	fn read(&mut self, space: &mut [u8]) -> std::io::Result<usize> {
+		let got = self.first.read(space)?;
+		if got == 0 {
+			// An error when the sender is gone.
+			let _ = self.ended.recv();
+		}
+		Ok(got)
+	}
+}
+
+#[tokio::test]
+async fn a_part_that_cannot_be_sent_ends_the_upload_although_the_source_is_silent() {
+	let store = Arc::new(Store::default());
+	let location = store.at("mem://store/folder");
+	let folder = tempfile::tempdir().unwrap();
+	let (leaf, journal) = (leaf(), folder.path().join("journal"));
+	// The upload begins, and the first part fails. The second one never comes.
+	store.interrupt(Some((1, Kill::Before)));
+	let (_test, ended) = std::sync::mpsc::channel();
+	let first = std::io::Cursor::new(value(8 * CHUNK + 1));
+	let upload = Upload::new(&location, &leaf, &CONTEXT, &journal);
+	let mut ignored = |_| {};
+	let source = Silent { first, ended };
+	let sending = upload.run(source, Some(LENGTH as u64), &mut ignored);
+	let sent = tokio::time::timeout(std::time::Duration::from_secs(60), sending).await;
+	assert!(
+		matches!(sent, Ok(Err(UploadError::Store { .. }))),
+		"{sent:?}"
+	);
+}

@@ -2,7 +2,7 @@
 //! Where the files of a folder are written, and what is there.
 
 use crate::{fetch_file::FetchError, folder, stamp::Stamp};
-use isthmus_envelope::on_disk;
+use isthmus_envelope::{input, on_disk};
 use std::{
 	fs,
 	io::ErrorKind,
@@ -48,7 +48,7 @@ pub(super) fn is_missing(
 		true => {
 			if replace {
 				let set = |file: fs::File| on_disk::set_executable(&file, listed.executable);
-				fs::File::open(path)
+				input::open(path)
 					.and_then(set)
 					.map_err(FetchError::io(path))?;
 			}

@@ -17,6 +17,7 @@ use crate::{
 	types::*,
 };
 use copying::{Copied, Copying};
+use isthmus_envelope::header;
 use isthmus_light::storage;
 use isthmus_objects::{
 	check, copy, copy_again, CopyError, Failure, Location as Store, LocationError as StoreError,
@@ -226,7 +227,7 @@ pub async fn keep_until(
 		most_missed: best.constant_of(KEEPERS, "MaxMissed")?,
 		sources: Vec::new(),
 		objects: BTreeMap::new(),
-		unusable: BTreeSet::new(),
+		unusable: BTreeMap::new(),
 		waiting: VecDeque::new(),
 		copying: Copying::default(),
 		listed: None,
@@ -283,8 +284,8 @@ struct Service<'a, W> {
 	sources: Vec<Store>,
 	/// The dataset's objects.
 	objects: BTreeMap<RecordKey, Known>,
-	/// The entries that are not those of objects.
-	unusable: BTreeSet<RecordKey>,
+	/// The entries that are not those of objects, with the salts that they have. Copies with these salts stay.
+	unusable: BTreeMap<RecordKey, [u8; 32]>,
 	/// What is to be copied.
 	waiting: VecDeque<RecordKey>,
 	/// The objects that are being copied.
@@ -438,8 +439,9 @@ impl<W: Watch> Service<'_, W> {
 	/// Adds the objects that are not known yet.
 	async fn add_new(&mut self, proven: &Proven, keys: &[RecordKey]) -> Result<(), Error> {
 		let owner = self.keeping.owner;
-		let is_new =
-			|key: &&RecordKey| !self.objects.contains_key(*key) && !self.unusable.contains(*key);
+		let is_new = |key: &&RecordKey| {
+			!self.objects.contains_key(*key) && !self.unusable.contains_key(*key)
+		};
 		let new: Vec<_> = keys.iter().filter(is_new).copied().collect();
 		let records = new.iter().map(|key| storage::record(&owner.0, *key));
 		proven.load(&records.collect::<Vec<_>>()).await?;
@@ -457,9 +459,9 @@ impl<W: Watch> Service<'_, W> {
 					};
 					self.objects.insert(key, known);
 				}
-				// An owner may store anything.
+				// An owner may store anything, also what a later version of this program reads.
 				Err(_) => {
-					self.unusable.insert(key);
+					self.unusable.insert(key, salt_of(&object));
 					self.watch.did(Step::Unusable { key });
 				}
 			}
@@ -496,8 +498,8 @@ impl<W: Watch> Service<'_, W> {
 		(self.is_tidy, self.tidy_from) = (true, 0);
 		let at = self.keeping.at.clone();
 		let objects = self.objects.values();
-		let known: BTreeSet<[u8; 32]> =
-			objects.map(|known| *known.object.header().salt()).collect();
+		let usable = objects.map(|known| *known.object.header().salt());
+		let known: BTreeSet<[u8; 32]> = usable.chain(self.unusable.values().copied()).collect();
 		let here = match at.marked(&[], &[]).await {
 			Ok(here) => here,
 			Err(failure) => return self.watch.did(Step::NotListed { failure }),
@@ -572,6 +574,11 @@ impl<W: Watch> Service<'_, W> {
 	}
 }
 
+/// Returns the salt of an entry, which names its copy, where the headers of all versions have it.
+fn salt_of(object: &Object) -> [u8; 32] {
+	header::field(&object.header, header::SALT_AT)
+}
+
 /// Returns a time in seconds since 1970; 0 if it is earlier.
 fn seconds(time: SystemTime) -> Seconds {
 	let since = time.duration_since(UNIX_EPOCH);
@@ -581,6 +588,7 @@ fn seconds(time: SystemTime) -> Seconds {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use isthmus_envelope::ObjectHeader;
 
 	#[test]
 	fn each_dataset_of_each_owner_has_a_folder_of_its_own() {
@@ -591,5 +599,28 @@ mod tests {
 		for (owner, dataset) in [(0xab, 8), (0xac, 7)] {
 			assert_ne!(first, at(owner, dataset, "file:///srv/copies"));
 		}
+	}
+
+	#[test]
+	fn the_salt_of_an_entry_is_known_although_its_version_is_not() {
+		let mut header = [0; ObjectHeader::LEN];
+		for (at, byte) in header.iter_mut().enumerate() {
+			*byte = at as u8;
+		}
+		let of = |header| {
+			salt_of(&Object {
+				header,
+				length: 16,
+				root: [1; 32].into(),
+			})
+		};
+		let unknown = of(header);
+		header[0] = isthmus_envelope::object::VERSION;
+		assert_eq!(of(header), unknown);
+		header[1..5].copy_from_slice(&(isthmus_envelope::object::CHUNK as u32).to_be_bytes());
+		header[1] = 0;
+		header[5..13].fill(0);
+		let read = ObjectHeader::read(&header).unwrap();
+		assert_eq!(*read.salt(), unknown);
 	}
 }

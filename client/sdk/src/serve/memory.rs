@@ -10,7 +10,7 @@ use crate::{
 	types::*,
 };
 use codec::{Decode, DecodeAll, Encode};
-use isthmus_envelope::on_disk;
+use isthmus_envelope::{input, on_disk};
 use std::{
 	collections::{BTreeMap, HashSet},
 	fs::File,
@@ -125,13 +125,12 @@ impl Memory {
 		let path = &on_disk::target(path)?;
 		let mut at = path.as_os_str().to_owned();
 		at.push(".lock");
-		let lock = File::options()
-			.create(true)
-			.truncate(false)
-			.write(true)
-			.open(&at)?;
+		let at = Path::new(&at);
+		let mut options = File::options();
+		options.create(true).truncate(false).write(true);
+		let lock = input::open_as(at, &mut options).map_err(file::named(at))?;
 		lock.try_lock().map_err(|error| match error {
-			std::fs::TryLockError::WouldBlock => MemoryError::InUse(holder(at.as_ref())),
+			std::fs::TryLockError::WouldBlock => MemoryError::InUse(holder(at)),
 			std::fs::TryLockError::Error(error) => error.into(),
 		})?;
 		let mut start = [0; 80];

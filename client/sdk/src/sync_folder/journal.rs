@@ -4,7 +4,7 @@
 //! cut short is ignored: its pack is sent again.
 
 use crate::{error::Error, file, lock, manifest::content_hash, types::*};
-use isthmus_envelope::on_disk::sync_name;
+use isthmus_envelope::{input, on_disk::sync_name};
 use serde::{Deserialize, Serialize};
 use std::{
 	fs::File,
@@ -123,7 +123,9 @@ impl Journal {
 
 	/// Returns what is noted.
 	pub(super) fn read(&self) -> Result<Noted, Error> {
-		let bytes = file::read(&self.0, LONGEST)?.unwrap_or_default();
+		let bytes = file::read(&self.0, LONGEST)
+			.map_err(file::named(&self.0))?
+			.unwrap_or_default();
 		let mut noted = Noted::default();
 		for line in bytes.split(|byte| *byte == b'\n') {
 			match read(line) {
@@ -169,7 +171,7 @@ impl Journal {
 		#[cfg(unix)]
 		std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
 		let is_new = !self.is_there();
-		let mut file = options.open(&self.0)?;
+		let mut file = input::open_as(&self.0, &mut options).map_err(file::named(&self.0))?;
 		file.write_all(bytes)?;
 		file.sync_data()?;
 		if is_new {

@@ -146,7 +146,8 @@ fn without(mut lines: Vec<String>, gone: &[String]) -> Vec<String> {
 
 /// Reads the lines, also those that another version of this program wrote.
 fn read(path: &Path) -> io::Result<Vec<String>> {
-	let bytes = file::read(path, LONGEST)?.unwrap_or_default();
+	let bytes = file::read(path, LONGEST).map_err(file::named(path))?;
+	let bytes = bytes.unwrap_or_default();
 	let text = String::from_utf8(bytes);
 	let text = text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
 	Ok(text.lines().map(str::to_owned).collect())

@@ -4,10 +4,12 @@
 
 use super::place_note::noted_place;
 use crate::{error::Error, lock, types::*};
+use isthmus_envelope::input;
 use isthmus_objects as objects;
 use std::{
 	collections::BTreeSet,
-	fs, io,
+	fs,
+	io::{self, Read},
 	path::{Path, PathBuf},
 	time::Duration,
 };
@@ -131,10 +133,11 @@ fn listed(journal: &Path) -> io::Result<Vec<(DatasetId, Epoch, Leaf)>> {
 		epoch: Epoch,
 		leaf: Leaf,
 	}
-	let bytes = match fs::read(journal) {
+	let mut bytes = Vec::new();
+	match input::open(journal).and_then(|mut file| file.read_to_end(&mut bytes)) {
 		Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-		bytes => bytes.map_err(|error| named(journal, error))?,
-	};
+		read => drop(read.map_err(|error| named(journal, error))?),
+	}
 	let lines = bytes.split(|byte| *byte == b'\n');
 	let sent = lines.filter_map(|line| serde_json::from_slice::<Line>(line).ok()?.sent);
 	Ok(sent.map(|to| (to.dataset, to.epoch, to.leaf)).collect())
