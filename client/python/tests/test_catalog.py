@@ -289,6 +289,44 @@ def test_python_asks_by_name_too(listed: Listed, tmp_path: Path) -> None:
     owner = isthmus.connect(listed.shared.node.url, key=OWNER)
     grant = owner.authorize(to=client.account, leaves="2026-01..2026-02", **place)
     assert grant.leaves == range(0, 2)
+    # What the card calls them is what asks for them.
+    assert client.called(request, listed.card) == "2026-03..2026-05"
+    assert client.called(grant, listed.card) == "2026-01..2026-02"
+    [record] = [each for each in client.records(listed.owner, int(listed.dataset)) if each.leaf == 1]
+    assert client.called(record, listed.card) == "2026-02"
+    beyond = owner.authorize(to=client.account, leaves="4..9", **place)
+    assert client.called(beyond, listed.card) is None
+    with pytest.raises(isthmus.NotAuthentic, match="is not the card that"):
+        client.called(grant, other)
+
+
+def test_lists_tell_leaves_by_the_names_in_cards(listed: Listed) -> None:
+    request = ("request", listed.owner, "--dataset", listed.dataset, "--purpose", "a study")
+    [made] = listed.isthmus(*request, "--leaves", "2..5")
+    cards, number = ("--cards", str(listed.card)), made["request"]
+    scope = {"dataset": int(listed.dataset), "epoch": 0, "from": 2, "to": 5}
+
+    def scopes(*arguments: str, key: str = READER) -> list[dict]:
+        return [entry["scope"] for entry in listed.isthmus(*arguments, key=key) if entry.get("request", number) == number]
+
+    assert scopes("requests", "--mine") == [scope]
+    named = scope | {"called": "2026-03..2026-05"}
+    # The folder has other files.
+    folder = ("--cards", str(listed.card.parent))
+    assert scopes("requests", "--mine", *cards) == scopes("requests", *folder, key=OWNER) == [named]
+    line = [listed.shared.node.command, "requests", "--mine", "--key", READER]
+    environment = os.environ | {"ISTHMUS_URL": listed.shared.node.url, "ISTHMUS_CARDS": str(listed.card)}
+    done = subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    assert f"for 2026-03..2026-05 (leaves 2..5) of dataset {listed.dataset}, epoch 0, " in done.stdout
+    listed.isthmus("key", "publish", "--finalized")
+    [granted] = listed.isthmus("authorize", str(number), "--card", str(listed.card), key=OWNER)
+    assert granted["scope"] == named
+    assert named in scopes("list", "received", *cards) and named in scopes("list", "given", *cards, key=OWNER)
+    assert scope in scopes("list", "received")
+    records = listed.isthmus("list", "records", "--owner", listed.owner, *cards)
+    ours = {record["leaf"]: record["called"] for record in records if record["dataset"] == int(listed.dataset)}
+    assert {0: "2026-01", 1: "2026-02"}.items() <= ours.items()
+    listed.isthmus("revoke", str(granted["grant"]), key=OWNER)
 
 
 def test_a_card_is_of_one_epoch(listed: Listed, tmp_path: Path) -> None:

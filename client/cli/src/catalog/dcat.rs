@@ -17,8 +17,7 @@ use std::fmt;
 use url::Url;
 
 /// What the authority list of the European Union calls access that has to be granted.
-const RESTRICTED: &str =
-	"http://publications.europa.eu/resource/authority/access-right/RESTRICTED";
+const RESTRICTED: &str = "http://publications.europa.eu/resource/authority/access-right/RESTRICTED";
 
 /// A catalogue.
 #[derive(Serialize)]

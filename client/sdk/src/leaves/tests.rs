@@ -378,3 +378,65 @@ proptest! {
 		}
 	}
 }
+
+#[test]
+fn leaves_are_told_as_they_may_be_asked_for() {
+	let text = |card: &LeafNames, epoch, from, to| {
+		let dataset = 0;
+		let scope = Scope {
+			dataset,
+			epoch,
+			from,
+			to,
+		};
+		card.text(&scope)
+	};
+	let mut months = names(&["", "2026-02", "2026-03", "2026-04", "", "spring"]);
+	assert_eq!(text(&months, 0, 1, 4), Some("2026-02..2026-04".into()));
+	assert_eq!(text(&months, 0, 2, 3), Some("2026-03".into()));
+	assert_eq!(text(&months, 0, 5, 6), Some("spring".into()));
+	assert_eq!(text(&months, 0, 3, 6), Some("2026-04..spring".into()));
+	// An end without a name, no leaves, all leaves, and another epoch.
+	for (epoch, from, to) in [
+		(0, 0, 2),
+		(0, 1, 5),
+		(0, 0, 0),
+		(0, 1, LEAVES_PER_EPOCH),
+		(1, 1, 2),
+	] {
+		assert_eq!(text(&months, epoch, from, to), None, "{from}..{to}");
+	}
+	months.epoch = Some(1);
+	assert_eq!(text(&months, 1, 1, 2), Some("2026-02".into()));
+	assert_eq!(text(&months, 0, 1, 2), None);
+	// A year alone is a number. Its months are not.
+	let years = names(&["2024", "2025", "2026"]);
+	assert_eq!(text(&years, 0, 0, 2), Some("2024-01..2025-12".into()));
+	assert_eq!(text(&years, 0, 2, 3), Some("2026-01..2026-12".into()));
+	// Names that stand for other leaves, too, or for none that can be asked for.
+	let twice = names(&["a", "a", "2026-03", "2026-03", "7", "b..c"]);
+	for leaf in 0..6 {
+		assert_eq!(text(&twice, 0, leaf, leaf + 1), None, "{leaf}");
+	}
+}
+
+proptest! {
+	#[test]
+	fn what_leaves_are_told_as_asks_for_them(
+		called in proptest::collection::vec("(20[0-9]{2}(-0[1-3](-0[1-3])?)?|[a-c.]{0,3})", 0..8),
+		from in 0u64..9,
+		length in 0u64..9,
+	) {
+		let called: Vec<&str> = called.iter().map(String::as_str).collect();
+		let card = names(&called);
+		let scope = Scope { dataset: 0, epoch: 0, from, to: from + length };
+		if let Some(text) = card.text(&scope) {
+			let leaves: Leaves = text.parse().unwrap();
+			let (from, to) = match leaves {
+				Leaves::Named { from, to } => card.find(&from, &to).unwrap(),
+				Leaves::Numbers { .. } => panic!("{text} is not names"),
+			};
+			prop_assert_eq!((from, to), (scope.from, scope.to));
+		}
+	}
+}
