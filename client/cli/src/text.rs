@@ -600,6 +600,22 @@ mod tests {
 	}
 
 	#[test]
+	fn a_range_is_told_by_what_a_card_calls_it() {
+		let range = Range::from(&Scope {
+			dataset: 3,
+			epoch: 4,
+			from: 2,
+			to: 5,
+		});
+		let json = |range: &Range| serde_json::to_value(range).unwrap();
+		assert_eq!(json(&range).get("called"), None);
+		let range = range.called(Some("a..\u{1b}[2J".into()));
+		let words = "a..\\u{1b}[2J (leaves 2..5) of dataset 3, epoch 4";
+		assert_eq!(range.to_string(), words);
+		assert_eq!(json(&range)["called"], "a..\u{1b}[2J");
+	}
+
+	#[test]
 	fn a_grant_ends_at_a_block_or_a_date() {
 		assert_eq!(end(7, None), "until block 7");
 		assert_eq!(

@@ -324,9 +324,8 @@ def test_lists_tell_leaves_by_the_names_in_cards(listed: Listed) -> None:
     assert named in scopes("list", "received", *cards) and named in scopes("list", "given", *cards, key=OWNER)
     assert scope in scopes("list", "received")
     records = listed.isthmus("list", "records", "--owner", listed.owner, *cards)
-    ours = {record["leaf"]: record["called"] for record in records if record["dataset"] == int(listed.dataset)}
+    ours = {record["leaf"]: record.get("called") for record in records if record["dataset"] == int(listed.dataset)}
     assert {0: "2026-01", 1: "2026-02"}.items() <= ours.items()
-    listed.isthmus("revoke", str(granted["grant"]), key=OWNER)
 
 
 def test_a_card_is_of_one_epoch(listed: Listed, tmp_path: Path) -> None:

@@ -159,6 +159,21 @@ struct CardVector {
 	asked: Vec<AskedVector>,
 }
 
+/// What a card calls leaves.
+#[derive(serde::Deserialize)]
+struct ToldVector {
+	leaves: BTreeMap<u64, String>,
+	epoch: Option<Epoch>,
+	told: Vec<Told>,
+}
+
+#[derive(serde::Deserialize)]
+struct Told {
+	epoch: Epoch,
+	range: (u64, u64),
+	text: Option<String>,
+}
+
 #[derive(serde::Deserialize)]
 struct TextVector {
 	text: String,
@@ -172,6 +187,7 @@ struct Vectors {
 	syntax_error: String,
 	texts: Vec<TextVector>,
 	cards: Vec<CardVector>,
+	told: Vec<ToldVector>,
 	errors: Vec<serde_json::Value>,
 }
 
@@ -236,6 +252,22 @@ fn the_vectors_pass() {
 			let shown = refused.map(|error| format!("{error:?}"));
 			let name = shown.as_deref().and_then(|shown| shown.split(' ').next());
 			assert_eq!(name, vector.error.as_deref(), "{}", vector.leaves);
+		}
+	}
+	for vector in vectors.told {
+		let card = LeafNames {
+			names: vector.leaves,
+			epoch: vector.epoch,
+		};
+		for Told { epoch, range, text } in vector.told {
+			let (from, to) = range;
+			let scope = Scope {
+				dataset: 0,
+				epoch,
+				from,
+				to,
+			};
+			assert_eq!(card.text(&scope), text, "{from}..{to}");
 		}
 	}
 	for vector in vectors.errors {
@@ -376,47 +408,6 @@ proptest! {
 				prop_assert!(is_within(name, &from, &to), "{name}");
 			}
 		}
-	}
-}
-
-#[test]
-fn leaves_are_told_as_they_may_be_asked_for() {
-	let text = |card: &LeafNames, epoch, from, to| {
-		let dataset = 0;
-		let scope = Scope {
-			dataset,
-			epoch,
-			from,
-			to,
-		};
-		card.text(&scope)
-	};
-	let mut months = names(&["", "2026-02", "2026-03", "2026-04", "", "spring"]);
-	assert_eq!(text(&months, 0, 1, 4), Some("2026-02..2026-04".into()));
-	assert_eq!(text(&months, 0, 2, 3), Some("2026-03".into()));
-	assert_eq!(text(&months, 0, 5, 6), Some("spring".into()));
-	assert_eq!(text(&months, 0, 3, 6), Some("2026-04..spring".into()));
-	// An end without a name, no leaves, all leaves, and another epoch.
-	for (epoch, from, to) in [
-		(0, 0, 2),
-		(0, 1, 5),
-		(0, 0, 0),
-		(0, 1, LEAVES_PER_EPOCH),
-		(1, 1, 2),
-	] {
-		assert_eq!(text(&months, epoch, from, to), None, "{from}..{to}");
-	}
-	months.epoch = Some(1);
-	assert_eq!(text(&months, 1, 1, 2), Some("2026-02".into()));
-	assert_eq!(text(&months, 0, 1, 2), None);
-	// A year alone is a number. Its months are not.
-	let years = names(&["2024", "2025", "2026"]);
-	assert_eq!(text(&years, 0, 0, 2), Some("2024-01..2025-12".into()));
-	assert_eq!(text(&years, 0, 2, 3), Some("2026-01..2026-12".into()));
-	// Names that stand for other leaves, too, or for none that can be asked for.
-	let twice = names(&["a", "a", "2026-03", "2026-03", "7", "b..c"]);
-	for leaf in 0..6 {
-		assert_eq!(text(&twice, 0, leaf, leaf + 1), None, "{leaf}");
 	}
 }
 
