@@ -43,7 +43,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-	/// Returns a range with what it is called, if the card of its dataset is at hand: the one whose hash is on the chain.
+	/// Returns a range with the names of its leaves, if the card of its dataset is at hand: the one whose hash is on the chain.
 	pub(crate) async fn range(
 		&mut self,
 		context: &Context,
