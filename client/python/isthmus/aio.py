@@ -25,7 +25,7 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from . import client as blocking
 from .client import Client, Tell
@@ -48,10 +48,10 @@ def _twin(
     tells = "progress" in inspect.signature(method).parameters
 
     @functools.wraps(method)
-    async def twin(self: AsyncClient, *arguments: Any, **options: Any) -> Value:
+    async def twin(self: AsyncClient, /, *arguments: Arguments.args, **options: Arguments.kwargs) -> Value:
         cancelled = threading.Event()
         if tells:
-            options["progress"] = _until(cancelled, options.get("progress"))
+            options["progress"] = _until(cancelled, cast("Tell | None", options.get("progress")))
         try:
             return await asyncio.to_thread(method, self.client, *arguments, **options)
         except asyncio.CancelledError:

@@ -10,7 +10,7 @@ import threading
 
 import isthmus
 import pytest
-from conftest import COMPANY, MARKS, SCHOOL, Shared
+from conftest import COMPANY, SCHOOL, Shared
 from isthmus import aio
 from test_client import CHUNK
 
@@ -33,6 +33,8 @@ def test_records_are_read_by_several_tasks_at_once(shared: Shared) -> None:
         grants, records = await asyncio.gather(client.received(), client.records(shared.owner, 0))
         assert shared.owner in [grant.owner for grant in grants]
         assert {"marks.csv", "large.bin"} <= {record.name for record in records}
+        [created, *_] = await client.trace("dataset", shared.owner, 0)
+        assert created.name == "DatasetCreated"
         assert "isthmus.aio.AsyncClient at" in repr(client) and client.account in repr(client)
         async with await client.open(shared.owner, 0, "large.bin") as file:
             assert (file.name, file.size) == ("large.bin", len(shared.large))
@@ -105,15 +107,3 @@ def test_a_store_that_is_cancelled_ends_and_is_resumed(shared: Shared) -> None:
     # The end of a loop waits for its threads.
     asyncio.run(cancel(dataset))
     asyncio.run(resume(dataset))
-
-
-def test_without_progress_a_call_is_as_it_was(shared: Shared) -> None:
-    async def store() -> None:
-        client = await aio.connect(shared.node.url, key=SCHOOL)
-        dataset = (await client.create_dataset("at once")).number
-        stored = await client.store(MARKS, "at once.csv", dataset=dataset)
-        assert stored.block is not None
-        [first, *_] = await client.trace("dataset", shared.owner, dataset)
-        assert first.name == "DatasetCreated"
-
-    asyncio.run(store())
