@@ -378,7 +378,7 @@ impl Cards {
 	}
 
 	/// Names the files that are no dataset's card.
-	fn tell_unused(&self) {
+	pub(crate) fn tell_unused(&self) {
 		for card in self.0.values().filter(|card| !card.used) {
 			tell(format_args!(
 				"{}: no dataset that is listed has this card now",

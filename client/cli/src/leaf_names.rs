@@ -21,12 +21,14 @@ impl FromCards {
 	/// Reads the cards.
 	pub(crate) fn read(self) -> Result<Names, Error> {
 		let mut paths = self.cards;
-		if paths.is_empty() {
+		let is_asked = !paths.is_empty();
+		if !is_asked {
 			paths.extend(variable("ISTHMUS_CARDS").map(PathBuf::from));
 		}
 		let cards = Cards::read(&paths)?;
 		Ok(Names {
 			cards,
+			is_asked,
 			proven: None,
 			known: BTreeMap::new(),
 		})
@@ -36,6 +38,8 @@ impl FromCards {
 /// What the leaves of datasets are called.
 pub(crate) struct Names {
 	cards: Cards,
+	/// Whether the cards were named on the command line.
+	is_asked: bool,
 	/// The finalized state, once it was needed.
 	proven: Option<Proven>,
 	/// What is known of datasets, by their owners and numbers.
@@ -43,6 +47,13 @@ pub(crate) struct Names {
 }
 
 impl Names {
+	/// Names the cards that are no listed dataset's, if they were named on the command line.
+	pub(crate) fn tell_unused(&self) {
+		if self.is_asked {
+			self.cards.tell_unused();
+		}
+	}
+
 	/// Returns a range with the names of its leaves, if the card of its dataset is at hand: the one whose hash is on the chain.
 	pub(crate) async fn range(
 		&mut self,

@@ -296,6 +296,7 @@ async fn records(
 			},
 		});
 	}
+	leaves.tell_unused();
 	Ok(Lines(listed))
 }
 
@@ -386,6 +387,7 @@ async fn grants(
 			is_paid: grant.paid_until > now,
 		});
 	}
+	leaves.tell_unused();
 	Ok(Lines(listed))
 }
 

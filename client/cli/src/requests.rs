@@ -161,5 +161,6 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Open>, Err
 			mine: opts.mine,
 		});
 	}
+	names.tell_unused();
 	Ok(Lines(open))
 }

@@ -314,6 +314,15 @@ def test_lists_tell_leaves_by_the_names_in_cards(listed: Listed) -> None:
     # The folder has other files.
     folder = ("--cards", str(listed.card.parent))
     assert scopes("requests", "--mine", *cards) == scopes("requests", *folder, key=OWNER) == [named]
+    # A card that is not the one of now is told, and numbers are shown.
+    old = listed.card.with_name("old.json")
+    old.write_text(listed.card.read_text().replace("2026-03", "2026-13"))
+    line = [listed.shared.node.command, "requests", "--mine", "--cards", str(old), "--key", READER]
+    environment = os.environ | {"ISTHMUS_URL": listed.shared.node.url}
+    done = subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    old.unlink()
+    assert "old.json: no dataset that is listed has this card now" in done.stderr
+    assert f"for leaves 2..5 of dataset {listed.dataset}, epoch 0, " in done.stdout
     line = [listed.shared.node.command, "requests", "--mine", "--key", READER]
     environment = os.environ | {"ISTHMUS_URL": listed.shared.node.url, "ISTHMUS_CARDS": str(listed.card)}
     done = subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
