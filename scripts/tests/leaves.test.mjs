@@ -49,6 +49,11 @@ describe('the vectors pass', () => {
 				assert.deepEqual(found, range ?? { error, sentence }, text);
 			}
 		}
+		assert.ok(leaves.told.length >= 4);
+		for (const { leaves: named, epoch: of, told } of leaves.told) {
+			const card = new LeafNames(new Map(Object.entries(named).map(([leaf, name]) => [Number(leaf), name])), of);
+			for (const { epoch, range: [from, to], text } of told) assert.equal(card.text({ epoch, from, to }), text, `${from}..${to}`);
+		}
 		for (const { error, details, sentence } of leaves.errors) {
 			assert.equal(new LeavesError(error, details).message, sentence);
 		}

@@ -17,7 +17,7 @@ use crate::{
 use isthmus_sdk::{
 	sharing::{self, Given},
 	to_hex, AccountId, BlockNumber, Condition, DatasetId, Depth, Epoch, Error as SdkError, Event,
-	GrantId, Identity, Leaves, Request, RequestId, Scope, Seconds, State, Terms,
+	GrantId, Identity, LeafNames, Leaves, Request, RequestId, Scope, Seconds, State, Terms,
 };
 use serde::Serialize;
 use std::{fmt, path::PathBuf};
@@ -68,8 +68,8 @@ pub(crate) struct Opts {
 	#[arg(long, value_name = "FROM..TO")]
 	leaves: Option<Leaves>,
 
-	/// Card of the dataset, for what it calls leaves: the one whose hash is on the chain
-	#[arg(long, value_name = "FILE", requires = "leaves")]
+	/// Card of the dataset, for what it calls leaves, also those of a request: the one whose hash is on the chain
+	#[arg(long, value_name = "FILE")]
 	card: Option<PathBuf>,
 
 	/// Open also the other records between two that --leaves names
@@ -145,7 +145,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Granted>, 
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let best = context.client.best().await?;
-	let Given { call, cut, .. } = match opts.request {
+	let (Given { call, cut, .. }, names) = match opts.request {
 		Some(id) => answer(id, &opts, context, &identity).await?,
 		None => unasked(&opts, context, &best, &identity).await?,
 	};
@@ -167,10 +167,15 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Granted>, 
 		grant: granted.grant,
 		grantee: granted.terms.grantee,
 		paid: Amount(granted.paid),
-		scope: (&granted.terms.scope).into(),
+		scope: range(&granted.terms.scope, names.as_ref()),
 		until: granted.terms.until,
 	});
 	Ok(Lines(granted.collect()))
+}
+
+/// Returns leaves with what the card calls them, if it was given.
+fn range(scope: &Scope, names: Option<&LeafNames>) -> Range {
+	Range::from(scope).called(names.and_then(|names| names.text(scope)))
 }
 
 /// Returns how deep in the chain a request has to be before it is answered.
@@ -185,7 +190,7 @@ async fn answer(
 	opts: &Opts,
 	context: &Context,
 	identity: &Identity,
-) -> Result<Given, Error> {
+) -> Result<(Given, Option<LeafNames>), Error> {
 	let best = context.client.best().await?;
 	let request = best.request_to(identity.id(), id).await;
 	let request = request.map_err(|error| no_request(error, "isthmus requests"))?;
@@ -194,15 +199,17 @@ async fn answer(
 		Some(seen) if !digest["0x".len()..].starts_with(seen) => {
 			return Err(SdkError::RequestGone(id).into());
 		}
-		Some(_) => {}
-		None => {
-			let yes = opts.yes || context.client.is_dry_run();
-			confirm(&question(id, &request, &digest), yes)?;
-		}
+		_ => {}
+	}
+	let (card, owner) = (opts.card.as_deref(), identity.id());
+	let names = describe::leaf_names(context, card, owner, request.scope.dataset).await?;
+	if opts.digest.is_none() {
+		let yes = opts.yes || context.client.is_dry_run();
+		confirm(&question(id, &request, &digest, names.as_ref()), yes)?;
 	}
 	let depth = depth(opts.confirmations);
 	let given = sharing::authorize_left(&context.client, identity, id, &request, depth).await;
-	given.map_err(|error| match &error {
+	let given = given.map_err(|error| match &error {
 		SdkError::PartlyErased(cut) => {
 			let reason = format!("{} were erased", cut.erased_leaves());
 			Error::from(error).hint(format!(
@@ -210,11 +217,12 @@ async fn answer(
 			))
 		}
 		_ => error.into(),
-	})
+	})?;
+	Ok((given, names))
 }
 
 /// Asks whether to grant a request, and says what it asks for.
-fn question(id: RequestId, request: &Request, digest: &str) -> String {
+fn question(id: RequestId, request: &Request, digest: &str, names: Option<&LeafNames>) -> String {
 	let Request {
 		consumer,
 		scope,
@@ -225,7 +233,7 @@ fn question(id: RequestId, request: &Request, digest: &str) -> String {
 		..
 	} = request;
 	let (scope, offer, firm) = (
-		Range::from(scope),
+		range(scope, names),
 		Amount(*offer),
 		if request.firm { " firm" } else { "" },
 	);
@@ -251,7 +259,7 @@ async fn unasked(
 	context: &Context,
 	best: &State,
 	identity: &Identity,
-) -> Result<Given, Error> {
+) -> Result<(Given, Option<LeafNames>), Error> {
 	let (Some(grantee), Some(leaves)) = (&opts.to, &opts.leaves) else {
 		return Err(Error::usage("missing --to and --leaves"));
 	};
@@ -289,5 +297,7 @@ async fn unasked(
 		request: None,
 		condition: opts.when.clone(),
 	};
-	Ok(sharing::grant_left(&context.client, best, identity, &terms).await?)
+	let names = describe::leaf_names(context, asked.card, identity.id(), dataset).await?;
+	let given = sharing::grant_left(&context.client, best, identity, &terms).await?;
+	Ok((given, names))
 }

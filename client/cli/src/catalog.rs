@@ -253,7 +253,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 
 /// Cards that are at hand, by their hashes.
 #[derive(Default)]
-struct Cards(BTreeMap<[u8; 32], AtHand>);
+pub(crate) struct Cards(BTreeMap<[u8; 32], AtHand>);
 
 /// A card that is at hand.
 struct AtHand {
@@ -265,7 +265,7 @@ struct AtHand {
 
 impl Cards {
 	/// Reads the files, and those in the folders.
-	fn read(paths: &[PathBuf]) -> Result<Self, Error> {
+	pub(crate) fn read(paths: &[PathBuf]) -> Result<Self, Error> {
 		let mut cards = Self::default();
 		for path in paths {
 			let failed = |error: io::Error| Error::file(path, &error);
@@ -349,11 +349,26 @@ impl Cards {
 		Ok(())
 	}
 
+	/// Returns whether there are none.
+	pub(crate) fn is_empty(&self) -> bool {
+		self.0.is_empty()
+	}
+
 	/// Returns what the card of a dataset says, if it is at hand.
 	fn of(&mut self, entry: &CatalogEntry) -> Option<Summary> {
-		let card = self.0.get_mut(&entry.card.as_ref()?.hash)?;
+		self.said(&entry.card.as_ref()?.hash, &entry.owner, entry.id)
+	}
+
+	/// Returns what the card with this hash says about a dataset, if it is at hand.
+	pub(crate) fn said(
+		&mut self,
+		hash: &[u8; 32],
+		owner: &AccountId,
+		dataset: DatasetId,
+	) -> Option<Summary> {
+		let card = self.0.get_mut(hash)?;
 		card.used = true;
-		match card::read(&card.text, &entry.owner.to_string(), entry.id) {
+		match card::read(&card.text, &owner.to_string(), dataset) {
 			Ok(said) => Some(said),
 			Err(error) => {
 				tell(format_args!("{}: {error}", card.from));
@@ -363,7 +378,7 @@ impl Cards {
 	}
 
 	/// Names the files that are no dataset's card.
-	fn tell_unused(&self) {
+	pub(crate) fn tell_unused(&self) {
 		for card in self.0.values().filter(|card| !card.used) {
 			tell(format_args!(
 				"{}: no dataset that is listed has this card now",

@@ -247,16 +247,7 @@ pub(crate) async fn scope(
 	asked: &Asked<'_>,
 ) -> Result<Scope, Error> {
 	let Asked { owner, dataset, .. } = *asked;
-	let names = match asked.card {
-		Some(path) => {
-			let (said, _) = confirmed(context, path, owner, dataset).await?;
-			Some(LeafNames {
-				names: said.leaves,
-				epoch: said.epoch,
-			})
-		}
-		None => None,
-	};
+	let names = leaf_names(context, asked.card, owner, dataset).await?;
 	let query = LeafQuery {
 		dataset,
 		epoch: asked.epoch.unwrap_or(asked.current),
@@ -266,6 +257,21 @@ pub(crate) async fn scope(
 		all_between: asked.all_between,
 	};
 	Ok(context.client.scope(identity, owner, &query).await?)
+}
+
+/// Returns what a card calls the leaves of a dataset, if one is given.
+pub(crate) async fn leaf_names(
+	context: &Context,
+	card: Option<&Path>,
+	owner: &AccountId,
+	dataset: DatasetId,
+) -> Result<Option<LeafNames>, Error> {
+	let Some(path) = card else { return Ok(None) };
+	let (said, _) = confirmed(context, path, owner, dataset).await?;
+	Ok(Some(LeafNames {
+		names: said.leaves,
+		epoch: said.epoch,
+	}))
 }
 
 /// Returns the error of an epoch that a dataset has not reached.

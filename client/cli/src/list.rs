@@ -8,14 +8,16 @@ use crate::{
 	dataset,
 	error::Error,
 	keepers::ListedKeeper,
+	leaf_names::{FromCards, Names as LeafNames},
 	options::Options,
 	report::{Lines, Report},
 	stderr::tell,
-	text::{account, bytes, called, end, good_while, Amount, Called, Key, Range},
+	text::{account, bytes, called, end, good_while, shown, Amount, Called, Key, Range},
 };
 use isthmus_sdk::{
 	every, names, to_hex, AccountId, BlockNumber, DatasetId, EmbargoEntry, Epoch, GrantEntry,
-	GrantId, Identity, Leaf, Names, Payload, PurposeCode, RecordEntry, RecordKey, Seconds, H256,
+	GrantId, Identity, Leaf, Names, Payload, PurposeCode, RecordEntry, RecordKey, Scope, Seconds,
+	H256,
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
@@ -27,7 +29,7 @@ Examples:
   isthmus list records --key school.key
   isthmus list records --owner //Bob --names --key company.key
   isthmus list files photos-2025 --owner //Bob --key company.key
-  isthmus list received --key company.key
+  isthmus list received --cards marks.jsonld --key company.key
   isthmus list datasets --owner //Bob
   isthmus list keepers --owner //Bob")]
 pub(crate) struct Opts {
@@ -46,6 +48,9 @@ pub(crate) struct Opts {
 	/// each of them, or its manifest. They are what the node lists, and not proven, as they are when fetched
 	#[arg(long, requires = "owner")]
 	names: bool,
+
+	#[command(flatten)]
+	cards: FromCards,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -72,6 +77,9 @@ enum What {
 struct Record {
 	arrived: u32,
 	bytes: u64,
+	/// What the card of the dataset calls the leaf.
+	#[serde(skip_serializing_if = "Option::is_none")]
+	called: Option<String>,
 	chunks: u32,
 	dataset: DatasetId,
 	epoch: Epoch,
@@ -98,9 +106,14 @@ impl fmt::Display for Record {
 			..
 		} = self;
 		let size = bytes(self.bytes);
+		write!(f, "{name}\n  ")?;
+		match &self.called {
+			Some(called) => write!(f, "{} (leaf {leaf})", shown(called))?,
+			None => write!(f, "leaf {leaf}")?,
+		}
 		write!(
 			f,
-			"{name}\n  leaf {leaf} of dataset {dataset}, epoch {epoch}; {size} encrypted, "
+			" of dataset {dataset}, epoch {epoch}; {size} encrypted, "
 		)?;
 		if self.root.is_some() {
 			return write!(
@@ -210,6 +223,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		(_, Some(_)) => return Err(Error::usage("only `list files` takes a name")),
 		(_, None) => None,
 	};
+	let leaves = opts.cards.read()?;
 	let context = &Context::connect(options).await?;
 	let identity = match opts.owner.is_none() || opts.names || of_folder.is_some() {
 		true => Some(context.identity().await?),
@@ -230,10 +244,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 	Ok(match opts.what {
 		What::Files => return Err(Error::usage("missing the name of a folder")),
 		What::Datasets => Box::new(dataset::list(context, &owner).await?),
-		What::Records => Box::new(records(context, &owner, identity.as_ref()).await?),
+		What::Records => Box::new(records(context, &owner, identity.as_ref(), leaves).await?),
 		What::Embargoes => Box::new(embargoes(context, &owner, identity.as_ref()).await?),
-		What::Given => Box::new(grants(context, &owner, Direction::Given).await?),
-		What::Received => Box::new(grants(context, &owner, Direction::Received).await?),
+		What::Given => Box::new(grants(context, &owner, Direction::Given, leaves).await?),
+		What::Received => Box::new(grants(context, &owner, Direction::Received, leaves).await?),
 		What::Keepers => Box::new(keepers(context, &owner).await?),
 	})
 }
@@ -242,6 +256,7 @@ async fn records(
 	context: &Context,
 	owner: &AccountId,
 	identity: Option<&Identity>,
+	mut leaves: LeafNames,
 ) -> Result<Lines<Record>, Error> {
 	let best = context.client.best().await?;
 	let mut records = every(|after| best.records(owner, after)).await?;
@@ -254,9 +269,17 @@ async fn records(
 	if records.is_empty() {
 		tell("no records");
 	}
-	let listed = records.into_iter().map(|RecordEntry { key, record }| {
+	let mut listed = Vec::new();
+	for RecordEntry { key, record } in records {
+		let scope = Scope {
+			dataset: record.dataset,
+			epoch: record.epoch,
+			from: record.leaf.into(),
+			to: u64::from(record.leaf).saturating_add(1),
+		};
 		let (first_block, last_block) = record.payload.blocks();
-		Record {
+		listed.push(Record {
+			called: leaves.text(context, owner, &scope).await?,
 			arrived: record.payload.arrived(),
 			bytes: record.payload.length(),
 			chunks: record.payload.chunks(),
@@ -271,9 +294,10 @@ async fn records(
 				Payload::Object { object, .. } => Some(object.root),
 				Payload::Value { .. } | Payload::Chunks { .. } => None,
 			},
-		}
-	});
-	Ok(Lines(listed.collect()))
+		});
+	}
+	leaves.tell_unused();
+	Ok(Lines(listed))
 }
 
 /// Returns the names of the records that hide them, by key, as far as an account can read them.
@@ -327,6 +351,7 @@ async fn grants(
 	context: &Context,
 	account: &AccountId,
 	direction: Direction,
+	mut leaves: LeafNames,
 ) -> Result<Lines<Grant>, Error> {
 	let best = context.client.best().await?;
 	let mut grants = match direction {
@@ -338,27 +363,32 @@ async fn grants(
 	if grants.is_empty() {
 		tell("no grants");
 	}
-	let listed = grants.into_iter().map(|GrantEntry { id, grant }| Grant {
-		agreement: grant.agreement.map(|digest| to_hex(&digest.0)),
-		code: grant.code,
-		condition: grant
-			.condition
-			.as_ref()
-			.map(|attached| attached.condition.to_string()),
-		expiry: grant.expiry,
-		firm: grant.firm,
-		grant: id,
-		grantee: grant.grantee,
-		owner: grant.owner,
-		paid: Amount(grant.paid),
-		paid_until: grant.paid_until,
-		scope: (&grant.scope).into(),
-		state: format!("{:?}", grant.state).to_lowercase(),
-		until: grant.until,
-		direction,
-		is_paid: grant.paid_until > now,
-	});
-	Ok(Lines(listed.collect()))
+	let mut listed = Vec::new();
+	for GrantEntry { id, grant } in grants {
+		let scope = leaves.range(context, &grant.owner, &grant.scope).await?;
+		listed.push(Grant {
+			agreement: grant.agreement.map(|digest| to_hex(&digest.0)),
+			code: grant.code,
+			condition: grant
+				.condition
+				.as_ref()
+				.map(|attached| attached.condition.to_string()),
+			expiry: grant.expiry,
+			firm: grant.firm,
+			grant: id,
+			grantee: grant.grantee,
+			owner: grant.owner,
+			paid: Amount(grant.paid),
+			paid_until: grant.paid_until,
+			scope,
+			state: format!("{:?}", grant.state).to_lowercase(),
+			until: grant.until,
+			direction,
+			is_paid: grant.paid_until > now,
+		});
+	}
+	leaves.tell_unused();
+	Ok(Lines(listed))
 }
 
 async fn keepers(context: &Context, owner: &AccountId) -> Result<Lines<ListedKeeper>, Error> {

@@ -34,6 +34,7 @@ mod keep;
 mod keepers;
 mod key;
 mod key_file;
+mod leaf_names;
 mod list;
 mod man;
 mod metrics;

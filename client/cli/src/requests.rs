@@ -4,6 +4,7 @@
 use crate::{
 	context::Context,
 	error::Error,
+	leaf_names::FromCards,
 	options::Options,
 	report::Lines,
 	stderr::tell,
@@ -18,11 +19,17 @@ use std::{collections::HashSet, fmt};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  isthmus requests --key school.key")]
+#[command(after_help = "\
+Examples:
+  isthmus requests --key school.key
+  isthmus requests --cards marks.jsonld --key school.key")]
 pub(crate) struct Opts {
 	/// List the requests that this account made, instead of those made to it
 	#[arg(long)]
 	mine: bool,
+
+	#[command(flatten)]
+	cards: FromCards,
 }
 
 /// An open request.
@@ -109,6 +116,7 @@ impl fmt::Display for Open {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Open>, Error> {
+	let mut names = opts.cards.read()?;
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let best = context.client.best().await?;
@@ -127,14 +135,16 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Open>, Err
 			is_final.extend(finalized.iter().map(named));
 		}
 	}
-	let open = requests.into_iter().map(|entry| {
+	let mut open = Vec::new();
+	for entry in requests {
 		let named = named(&entry);
 		let RequestEntry {
 			id,
 			request,
 			verdict,
 		} = entry;
-		Open {
+		let scope = names.range(context, &request.owner, &request.scope).await?;
+		open.push(Open {
 			code: request.code,
 			consumer: request.consumer,
 			digest: to_hex(&named.1),
@@ -144,12 +154,13 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Open>, Err
 			owner: request.owner,
 			purpose: request.purpose.to_string(),
 			request: id,
-			scope: (&request.scope).into(),
+			scope,
 			term: request.term,
 			valid_until: request.valid_until,
 			verdict,
 			mine: opts.mine,
-		}
-	});
-	Ok(Lines(open.collect()))
+		});
+	}
+	names.tell_unused();
+	Ok(Lines(open))
 }

@@ -234,17 +234,28 @@ pub(crate) fn count(count: impl Into<u64>, noun: &str) -> String {
 }
 
 /// The leaves that a request or a grant is for.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Serialize)]
 pub(crate) struct Range {
+	/// What the card of the dataset calls the leaves, where it was looked for.
+	#[serde(skip_serializing_if = "Option::is_none")]
+	called: Option<String>,
 	dataset: u32,
 	epoch: u32,
 	from: u64,
 	to: u64,
 }
 
+impl Range {
+	/// Adds what the card of the dataset calls the leaves.
+	pub(crate) fn called(self, called: Option<String>) -> Self {
+		Self { called, ..self }
+	}
+}
+
 impl From<&Scope> for Range {
 	fn from(scope: &Scope) -> Self {
 		Self {
+			called: None,
 			dataset: scope.dataset,
 			epoch: scope.epoch,
 			from: scope.from,
@@ -256,11 +267,19 @@ impl From<&Scope> for Range {
 impl fmt::Display for Range {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		let Self {
+			called,
 			dataset,
 			epoch,
 			from,
 			to,
 		} = self;
+		if let Some(called) = called {
+			let called = shown(called);
+			return write!(
+				f,
+				"{called} (leaves {from}..{to}) of dataset {dataset}, epoch {epoch}"
+			);
+		}
 		match (*from, *to >= LEAVES_PER_EPOCH) {
 			(0, true) => f.write_str("all leaves")?,
 			(from, true) => write!(f, "leaves {from} and up")?,
@@ -578,6 +597,22 @@ mod tests {
 			shown(5, LEAVES_PER_EPOCH),
 			"leaves 5 and up of dataset 3, epoch 4"
 		);
+	}
+
+	#[test]
+	fn a_range_is_told_by_what_a_card_calls_it() {
+		let range = Range::from(&Scope {
+			dataset: 3,
+			epoch: 4,
+			from: 2,
+			to: 5,
+		});
+		let json = |range: &Range| serde_json::to_value(range).unwrap();
+		assert_eq!(json(&range).get("called"), None);
+		let range = range.called(Some("a..\u{1b}[2J".into()));
+		let words = "a..\\u{1b}[2J (leaves 2..5) of dataset 3, epoch 4";
+		assert_eq!(range.to_string(), words);
+		assert_eq!(json(&range)["called"], "a..\u{1b}[2J");
 	}
 
 	#[test]

@@ -159,6 +159,25 @@ class Client:
         """Lists the grants that an account gave: by default, this one."""
         return self._grants(account, received=False)
 
+    def called(self, what: Grant | Request | Record, card: str | os.PathLike[str]) -> str | None:
+        """Returns what the dataset's card calls the leaves of a grant or a request, or the leaf of a record.
+
+        It is text that `request` and `authorize` take, such as `2025-03..2025-05`; `None` if the card has no names that stand
+        for these leaves and no others.
+
+        Raises NotAuthentic if the file is not the card whose hash is on the chain, and LookupError if there is none.
+        """
+        leaves = range(what.leaf, what.leaf + 1) if isinstance(what, Record) else what.leaves
+        placed: _native._Placed = {
+            "owner": what.owner,
+            "dataset": what.dataset,
+            "epoch": what.epoch,
+            "first": leaves.start,
+            "end": leaves.stop,
+            "card": os.fspath(card),
+        }
+        return _native.called(self._connection, placed)
+
     def requests_sent(self) -> dict[str, int]:
         """Counts the requests that this process has sent to nodes, by method."""
         return self._connection.requests_sent()

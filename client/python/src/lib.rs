@@ -28,8 +28,8 @@ mod native {
 		history::{receipt, trace, verify},
 		reading::Reading,
 		sharing::{
-			answer, authorize, cancel, create_dataset, locate, publish, register, reject, request,
-			requests, revoke,
+			answer, authorize, called, cancel, create_dataset, locate, publish, register, reject,
+			request, requests, revoke,
 		},
 		store::{remove, store},
 	};

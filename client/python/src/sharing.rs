@@ -14,7 +14,7 @@ use isthmus_sdk::{
 	sharing::{self, Ask, Given},
 	AccountId, Balance, BlockNumber, Call, Client, Condition, DatasetId, Depth, Epoch, Event,
 	GrantEntry, GrantId, Identity, LeafNames, LeafQuery, Leaves, ProducerKind, PurposeCode,
-	RequestId, Seconds, Terms, UnknownPurpose,
+	RequestId, Scope, Seconds, Terms, UnknownPurpose,
 };
 use isthmus_tables::card;
 use pyo3::{exceptions::PyValueError, prelude::*};
@@ -342,6 +342,39 @@ pub(crate) fn revoke(py: Python<'_>, connection: &Connection, grant: GrantId) ->
 			overtaken: done.overtaken,
 			stopped: stopped.map(|error| error.to_string()),
 		})
+	})
+}
+
+/// Leaves, and the card that may have names for them.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Placed {
+	owner: String,
+	dataset: DatasetId,
+	epoch: Epoch,
+	first: u64,
+	end: u64,
+	card: PathBuf,
+}
+
+/// Returns what a dataset's card calls leaves, as they may be asked for; `None` if it has no names for them.
+#[pyfunction]
+pub(crate) fn called(
+	py: Python<'_>,
+	connection: &Connection,
+	placed: Placed,
+) -> PyResult<Option<String>> {
+	let owner = account(&placed.owner)?;
+	let text = read_card(&placed.card)?;
+	let scope = Scope {
+		dataset: placed.dataset,
+		epoch: placed.epoch,
+		from: placed.first,
+		to: placed.end,
+	};
+	connection.look(py, &Told::new(None), async |client, _| {
+		let names = names(&client, &owner, scope.dataset, Some(&text)).await?;
+		Ok(names.and_then(|names| names.text(&scope)))
 	})
 }
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks a catalogue as portals do: catalog_client.py CATALOG. Prints whether it conforms, and the report.
+"""Checks a catalogue as portals do: catalog_client.py CATALOG [SHAPES…]. Prints whether it conforms, and the report.
 
-test_catalog.py runs it in an environment that has nothing of this project, but pyshacl from PyPI. The shapes are the mandatory
-properties of DCAT-AP 3.0, with the kinds of their values, and those of an offer in ODRL 2.2."""
+test_catalog.py runs it in an environment that has nothing of this project, but pyshacl from PyPI. SHAPES are files of shapes, such
+as those that SEMIC publishes. Without them, the shapes are the mandatory properties of DCAT-AP 3.0, with the kinds of their values,
+and those of an offer in ODRL 2.2. No vocabulary is loaded, so the catalogue itself has to say what each thing is. What is only
+recommended is a warning, and does not count."""
 
 import json
 import sys
@@ -17,6 +19,7 @@ SHAPES = """
 @prefix odrl: <http://www.w3.org/ns/odrl/2/> .
 @prefix rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#> .
 @prefix sh: <http://www.w3.org/ns/shacl#> .
+@prefix skos: <http://www.w3.org/2004/02/skos/core#> .
 @prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
 @prefix : <urn:shapes:> .
 
@@ -30,6 +33,7 @@ SHAPES = """
     [ sh:path dct:title ; sh:minCount 1 ; sh:nodeKind sh:Literal ] ,
     [ sh:path dct:description ; sh:minCount 1 ; sh:nodeKind sh:Literal ] ,
     [ sh:path dct:identifier ; sh:nodeKind sh:Literal ] ,
+    [ sh:path dct:accessRights ; sh:maxCount 1 ; sh:class dct:RightsStatement ] ,
     [ sh:path dct:publisher ; sh:maxCount 1 ; sh:class foaf:Agent ] ,
     [ sh:path dcat:keyword ; sh:nodeKind sh:Literal ] ,
     [ sh:path dct:modified ; sh:maxCount 1 ; sh:datatype xsd:date ] ,
@@ -45,6 +49,9 @@ SHAPES = """
 
 :Agent a sh:NodeShape ; sh:targetClass foaf:Agent ;
     sh:property [ sh:path foaf:name ; sh:minCount 1 ; sh:nodeKind sh:Literal ] .
+
+:Concept a sh:NodeShape ; sh:targetClass skos:Concept ;
+    sh:property [ sh:path skos:prefLabel ; sh:minCount 1 ; sh:nodeKind sh:Literal ] .
 
 :Offer a sh:NodeShape ; sh:targetClass odrl:Offer ; sh:nodeKind sh:IRI ; sh:property
     [ sh:path odrl:uid ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ,
@@ -65,17 +72,14 @@ SHAPES = """
       sh:in ( odrl:eq odrl:lteq odrl:gteq odrl:isAnyOf ) ] ,
     [ sh:path odrl:rightOperand ; sh:minCount 1 ] .
 """
-#: An offer is a policy: portals know that from the vocabulary.
-VOCABULARY = """
-@prefix odrl: <http://www.w3.org/ns/odrl/2/> .
-@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
-odrl:Offer rdfs:subClassOf odrl:Policy .
-"""
 
 graph = rdflib.Graph().parse(sys.argv[1], format="json-ld")
-shapes = rdflib.Graph().parse(data=SHAPES, format="turtle")
-vocabulary = rdflib.Graph().parse(data=VOCABULARY, format="turtle")
-conforms, _, report = pyshacl.validate(graph, shacl_graph=shapes, ont_graph=vocabulary)
+shapes = rdflib.Graph()
+for path in sys.argv[2:]:
+    shapes.parse(path, format="turtle")
+if not sys.argv[2:]:
+    shapes.parse(data=SHAPES, format="turtle")
+conforms, _, report = pyshacl.validate(graph, shacl_graph=shapes, allow_warnings=True)
 DCAT, ODRL = rdflib.Namespace("http://www.w3.org/ns/dcat#"), rdflib.Namespace("http://www.w3.org/ns/odrl/2/")
 
 

@@ -128,31 +128,60 @@ def test_the_catalogue_is_exported(listed: Listed) -> None:
     assert json.loads(done.stdout) == document
 
 
-@pytest.mark.long
-def test_pyshacl_accepts_the_export(listed: Listed, tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Checked:
+    """What pyshacl says of a catalogue."""
+
+    conforms: bool
+    report: str
+    datasets: int
+    offers: int
+
+
+def checked(document: dict, folder: Path, shapes: list[Path]) -> Checked:
+    """Checks a catalogue with shapes: without any, with our own."""
     python = os.environ.get("ISTHMUS_OTHER_PYTHON")
     if not python:
         pytest.skip("scripts/test-python --all installs pyshacl")
+    file = folder / "catalog.jsonld"
+    file.write_text(json.dumps(document))
+    line = [python, str(Path(__file__).with_name("catalog_client.py")), str(file), *map(str, shapes)]
+    done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return Checked(**json.loads(done.stdout))
+
+
+def shapes_to_check() -> list[list[Path]]:
+    """Our own shapes and, if ISTHMUS_DCAT_AP_SHAPES names their folder, those that SEMIC publishes."""
+    folder = os.environ.get("ISTHMUS_DCAT_AP_SHAPES")
+    return [[], sorted(Path(folder).glob("*.ttl"))] if folder else [[]]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("shapes", shapes_to_check(), ids=lambda shapes: "semic" if shapes else "own")
+def test_pyshacl_accepts_the_export(shapes: list[Path], listed: Listed, tmp_path: Path) -> None:
     # With all datasets of the chain, with cards and without.
     [document] = listed.isthmus("catalog", "--cards", str(listed.card), "--format", "dcat")
-    program = Path(__file__).with_name("catalog_client.py")
-
-    def checked(document: dict) -> dict:
-        file = tmp_path / "catalog.jsonld"
-        file.write_text(json.dumps(document))
-        done = subprocess.run([python, str(program), str(file)], stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    told = checked(document)
-    assert told["conforms"], told["report"]
-    assert (told["datasets"], told["offers"] > 0) == (len(document["dcat:dataset"]), True)
+    told = checked(document, tmp_path, shapes)
+    assert told.conforms, told.report
+    assert (told.datasets, told.offers > 0) == (len(document["dcat:dataset"]), True)
     # The shapes do refuse something.
     broken = json.loads(json.dumps(document))
     [dataset] = [each for each in broken["dcat:dataset"] if "odrl:hasPolicy" in each and listed.owner in each["@id"]]
-    del dataset["dct:title"], dataset["odrl:hasPolicy"]["odrl:permission"][0]["odrl:assigner"]
-    told = checked(broken)
-    assert not told["conforms"] and "Results (2)" in told["report"], told["report"]
+    del dataset["dct:title"]
+    dataset["odrl:hasPolicy"]["@type"] = "odrl:Offer"
+    told = checked(broken, tmp_path, shapes)
+    assert not told.conforms, told.report
+    assert "title" in told.report and "hasPolicy" in told.report, told.report
+
+
+@pytest.mark.long
+def test_pyshacl_refuses_an_offer_of_no_one(listed: Listed, tmp_path: Path) -> None:
+    [document] = listed.catalog("--cards", str(listed.card), "--format", "dcat")
+    [dataset] = document["dcat:dataset"]
+    del dataset["odrl:hasPolicy"]["odrl:permission"][0]["odrl:assigner"]
+    told = checked(document, tmp_path, [])
+    assert not told.conforms and "Results (1)" in told.report, told.report
 
 
 def asked(listed: Listed, leaves: str, *more: str) -> range:
@@ -260,6 +289,52 @@ def test_python_asks_by_name_too(listed: Listed, tmp_path: Path) -> None:
     owner = isthmus.connect(listed.shared.node.url, key=OWNER)
     grant = owner.authorize(to=client.account, leaves="2026-01..2026-02", **place)
     assert grant.leaves == range(0, 2)
+    # What the card calls them is what asks for them.
+    assert client.called(request, listed.card) == "2026-03..2026-05"
+    assert client.called(grant, listed.card) == "2026-01..2026-02"
+    [record] = [each for each in client.records(listed.owner, int(listed.dataset)) if each.leaf == 1]
+    assert client.called(record, listed.card) == "2026-02"
+    beyond = owner.authorize(to=client.account, leaves="4..9", **place)
+    assert client.called(beyond, listed.card) is None
+    with pytest.raises(isthmus.NotAuthentic, match="is not the card that"):
+        client.called(grant, other)
+
+
+def test_lists_tell_leaves_by_the_names_in_cards(listed: Listed) -> None:
+    request = ("request", listed.owner, "--dataset", listed.dataset, "--purpose", "a study")
+    [made] = listed.isthmus(*request, "--leaves", "2..5")
+    cards, number = ("--cards", str(listed.card)), made["request"]
+    scope = {"dataset": int(listed.dataset), "epoch": 0, "from": 2, "to": 5}
+
+    def scopes(*arguments: str, key: str = READER) -> list[dict]:
+        return [entry["scope"] for entry in listed.isthmus(*arguments, key=key) if entry.get("request", number) == number]
+
+    assert scopes("requests", "--mine") == [scope]
+    named = scope | {"called": "2026-03..2026-05"}
+    # The folder has other files.
+    folder = ("--cards", str(listed.card.parent))
+    assert scopes("requests", "--mine", *cards) == scopes("requests", *folder, key=OWNER) == [named]
+    # A card that is not the one of now is told, and numbers are shown.
+    old = listed.card.with_name("old.json")
+    old.write_text(listed.card.read_text().replace("2026-03", "2026-13"))
+    line = [listed.shared.node.command, "requests", "--mine", "--cards", str(old), "--key", READER]
+    environment = os.environ | {"ISTHMUS_URL": listed.shared.node.url}
+    done = subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    old.unlink()
+    assert "old.json: no dataset that is listed has this card now" in done.stderr
+    assert f"for leaves 2..5 of dataset {listed.dataset}, epoch 0, " in done.stdout
+    line = [listed.shared.node.command, "requests", "--mine", "--key", READER]
+    environment = os.environ | {"ISTHMUS_URL": listed.shared.node.url, "ISTHMUS_CARDS": str(listed.card)}
+    done = subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    assert f"for 2026-03..2026-05 (leaves 2..5) of dataset {listed.dataset}, epoch 0, " in done.stdout
+    listed.isthmus("key", "publish", "--finalized")
+    [granted] = listed.isthmus("authorize", str(number), "--card", str(listed.card), key=OWNER)
+    assert granted["scope"] == named
+    assert named in scopes("list", "received", *cards) and named in scopes("list", "given", *cards, key=OWNER)
+    assert scope in scopes("list", "received")
+    records = listed.isthmus("list", "records", "--owner", listed.owner, *cards)
+    ours = {record["leaf"]: record.get("called") for record in records if record["dataset"] == int(listed.dataset)}
+    assert {0: "2026-01", 1: "2026-02"}.items() <= ours.items()
 
 
 def test_a_card_is_of_one_epoch(listed: Listed, tmp_path: Path) -> None:

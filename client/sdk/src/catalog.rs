@@ -249,6 +249,20 @@ impl Proven {
 		controller.ok_or(Error::NoSuchDataset { owner, dataset })
 	}
 
+	/// Returns the card of a dataset: the one that the account which controls it published.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::NoSuchDataset`] if there is none that is finalized.
+	pub async fn card(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+	) -> Result<Option<PublishedCard>, Error> {
+		let controller = self.controller(owner, dataset).await?;
+		self.card_by(&controller, owner, dataset).await
+	}
+
 	/// Returns the card of a dataset that an account published, which counts as long as it controls the dataset.
 	async fn card_by(
 		&self,

@@ -298,6 +298,47 @@ impl LeafNames {
 		}
 	}
 
+	/// Returns what the card calls leaves, as they may be asked for: `2026-03..2026-05`, or one name. `None` if it has no names
+	/// that stand for these leaves and no others.
+	///
+	/// ```
+	/// use isthmus_sdk::{LeafNames, Scope};
+	///
+	/// let months = ["2026-03", "2026-04", "2026-05"].map(str::to_owned);
+	/// let names = (2..).zip(months).collect();
+	/// let card = LeafNames { names, epoch: Some(0) };
+	/// let scope = Scope { dataset: 7, epoch: 0, from: 2, to: 5 };
+	/// assert_eq!(card.text(&scope), Some("2026-03..2026-05".into()));
+	/// ```
+	#[must_use]
+	pub fn text(&self, scope: &Scope) -> Option<String> {
+		let (from, to) = (scope.from, scope.to);
+		let name = |leaf: u64, month: &str| {
+			let name = self.names.get(&leaf)?;
+			// A year alone may be a number.
+			let is_year = name.len() == YEAR && is_date(name);
+			Some(match is_year {
+				true => format!("{name}-{month}"),
+				false => name.clone(),
+			})
+		};
+		let (first, last) = (name(from, "01")?, name(to.checked_sub(1)?, "12")?);
+		let text = match first == last {
+			true => first,
+			false => format!("{first}..{last}"),
+		};
+		let leaves = text.parse().ok()?;
+		let query = LeafQuery {
+			dataset: scope.dataset,
+			epoch: scope.epoch,
+			epoch_named: false,
+			leaves: &leaves,
+			card: None,
+			all_between: false,
+		};
+		(self.range(&query) == Ok((from, to))).then_some(text)
+	}
+
 	/// Returns the only leaf with a name.
 	fn called(&self, name: &str) -> Result<u64, LeavesError> {
 		let mut leaves = self.names.iter().filter(|(_, called)| *called == name);

@@ -2,7 +2,8 @@
 
 // What a dataset's card calls its leaves.
 
-import { LeavesError } from './errors.mjs';
+import { LeavesError, LeavesSyntaxError } from './errors.mjs';
+import { parseLeaves } from './parser.mjs';
 
 const DATE = /^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$/;
 const NUMBER = /^[0-9]+$/;
@@ -83,6 +84,30 @@ export class LeafNames {
 		const [first, last] = isDate(from) && isDate(to) ? this.#inTime(from, to) : [this.#called(from), this.#called(to)];
 		if (last < first) throw new LeavesError('Backwards', { from, to });
 		return [first, last + 1];
+	}
+
+	/**
+	 * Returns what the card calls leaves, as they may be asked for: `2026-03..2026-05`, or one name.
+	 *
+	 * @param {{epoch: number, from: number, to: number}} scope Leaves of a grant or a request. `to` is one past the last.
+	 * @returns {string | null} Null if it has no names that stand for these leaves and no others.
+	 */
+	text({ epoch, from, to }) {
+		const name = (leaf, month) => {
+			const name = this.#names.find(([named]) => named === leaf)?.[1];
+			// A year alone may be a number.
+			return name?.length === YEAR && isDate(name) ? `${name}-${month}` : name;
+		};
+		const [first, last] = [name(from, '01'), name(to - 1, '12')];
+		if (first === undefined || last === undefined) return null;
+		const text = first === last ? first : `${first}..${last}`;
+		try {
+			const [start, end] = this.range(parseLeaves(text), { epoch, isNamed: false });
+			return start === from && end === to ? text : null;
+		} catch (error) {
+			if (error instanceof LeavesError || error instanceof LeavesSyntaxError) return null;
+			throw error;
+		}
 	}
 
 	/** Returns the only leaf with a name. */

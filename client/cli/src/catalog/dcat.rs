@@ -16,6 +16,9 @@ use serde_json::{json, Value};
 use std::fmt;
 use url::Url;
 
+/// What the authority list of the European Union calls access that has to be granted.
+const RESTRICTED: &str = "http://publications.europa.eu/resource/authority/access-right/RESTRICTED";
+
 /// A catalogue.
 #[derive(Serialize)]
 #[serde(transparent)]
@@ -78,6 +81,7 @@ fn dataset(found: &Found) -> Value {
 		"dct:title": name,
 		"dct:description": said.map_or_else(without, |said| said.description.clone()),
 		"dct:identifier": id,
+		"dct:accessRights": { "@id": RESTRICTED, "@type": "dct:RightsStatement" },
 		"dct:publisher": {
 			"@id": odrl::party(&entry.controller),
 			"@type": "foaf:Agent",
@@ -168,6 +172,7 @@ mod tests {
 		);
 		assert_eq!(marks["dcat:keyword"], json!(["Grades"]));
 		assert_eq!(marks["dct:publisher"]["foaf:name"], "High School");
+		assert_eq!(marks["dct:accessRights"]["@id"], RESTRICTED);
 		assert_eq!(marks["dct:modified"]["@value"], "1970-01-02");
 		// A media type that is none is left out.
 		let files = marks["dcat:distribution"].as_array().unwrap();

@@ -46,7 +46,8 @@ pub(super) fn offer(entry: &CatalogEntry) -> Option<Value> {
 	let uid = format!("{}:{}:offer", party(&entry.owner), entry.id);
 	Some(json!({
 		"@id": uid,
-		"@type": "odrl:Offer",
+		// Programs that do not load ODRL's vocabulary would not know that an offer is a policy.
+		"@type": ["odrl:Policy", "odrl:Offer"],
 		"odrl:uid": { "@id": uid },
 		"odrl:profile": { "@id": PROFILE },
 		"odrl:permission": permissions,
@@ -153,6 +154,7 @@ fn purpose(code: PurposeCode) -> Value {
 	json!({
 		"@id": format!("ist:{}", code.name()),
 		"@type": "skos:Concept",
+		"skos:prefLabel": code.name().replace('-', " "),
 		"skos:notation": code.name(),
 		fits: { "@id": term },
 	})
@@ -175,6 +177,8 @@ mod tests {
 	fn a_policy_is_an_offer() {
 		let mut entry = found("marks", None).entry;
 		let offer_of = |entry: &CatalogEntry| offer(entry).unwrap();
+		let kinds = json!(["odrl:Policy", "odrl:Offer"]);
+		assert_eq!(offer_of(&entry)["@type"], kinds);
 		let open = &offer_of(&entry)["odrl:permission"];
 		assert_eq!(open.as_array().unwrap().len(), 1);
 		let free = &open[0];
@@ -207,6 +211,8 @@ mod tests {
 		assert_eq!(purposes[0]["@id"], "dpv:ResearchAndDevelopment");
 		assert_eq!(purposes[1]["@id"], "ist:journalism");
 		assert_eq!(purposes[1]["skos:broadMatch"]["@id"], "dpv:PublicBenefit");
+		// DCAT-AP wants a label of each concept.
+		assert_eq!(purposes[1]["skos:prefLabel"], "journalism");
 	}
 
 	#[test]

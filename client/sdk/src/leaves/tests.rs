@@ -159,6 +159,21 @@ struct CardVector {
 	asked: Vec<AskedVector>,
 }
 
+/// What a card calls leaves.
+#[derive(serde::Deserialize)]
+struct ToldVector {
+	leaves: BTreeMap<u64, String>,
+	epoch: Option<Epoch>,
+	told: Vec<Told>,
+}
+
+#[derive(serde::Deserialize)]
+struct Told {
+	epoch: Epoch,
+	range: (u64, u64),
+	text: Option<String>,
+}
+
 #[derive(serde::Deserialize)]
 struct TextVector {
 	text: String,
@@ -172,6 +187,7 @@ struct Vectors {
 	syntax_error: String,
 	texts: Vec<TextVector>,
 	cards: Vec<CardVector>,
+	told: Vec<ToldVector>,
 	errors: Vec<serde_json::Value>,
 }
 
@@ -236,6 +252,22 @@ fn the_vectors_pass() {
 			let shown = refused.map(|error| format!("{error:?}"));
 			let name = shown.as_deref().and_then(|shown| shown.split(' ').next());
 			assert_eq!(name, vector.error.as_deref(), "{}", vector.leaves);
+		}
+	}
+	for vector in vectors.told {
+		let card = LeafNames {
+			names: vector.leaves,
+			epoch: vector.epoch,
+		};
+		for Told { epoch, range, text } in vector.told {
+			let (from, to) = range;
+			let scope = Scope {
+				dataset: 0,
+				epoch,
+				from,
+				to,
+			};
+			assert_eq!(card.text(&scope), text, "{from}..{to}");
 		}
 	}
 	for vector in vectors.errors {
@@ -375,6 +407,27 @@ proptest! {
 				prop_assert!(is_date(name), "{name}");
 				prop_assert!(is_within(name, &from, &to), "{name}");
 			}
+		}
+	}
+}
+
+proptest! {
+	#[test]
+	fn what_leaves_are_told_as_asks_for_them(
+		called in proptest::collection::vec("(20[0-9]{2}(-0[1-3](-0[1-3])?)?|[a-c.]{0,3})", 0..8),
+		from in 0u64..9,
+		length in 0u64..9,
+	) {
+		let called: Vec<&str> = called.iter().map(String::as_str).collect();
+		let card = names(&called);
+		let scope = Scope { dataset: 0, epoch: 0, from, to: from + length };
+		if let Some(text) = card.text(&scope) {
+			let leaves: Leaves = text.parse().unwrap();
+			let (from, to) = match leaves {
+				Leaves::Named { from, to } => card.find(&from, &to).unwrap(),
+				Leaves::Numbers { .. } => panic!("{text} is not names"),
+			};
+			prop_assert_eq!((from, to), (scope.from, scope.to));
 		}
 	}
 }
