@@ -15,6 +15,7 @@ use crate::{
 	card::CardError,
 	handle::HandleError,
 	leaves::LeavesError,
+	operator::OperatorError,
 	refusal::{PalletError, Refusal},
 	text::{ist, key_name, NameError},
 	trust::Unproven,
@@ -285,6 +286,9 @@ pub enum Error {
 		/// To whom it is offered.
 		to: AccountId,
 	},
+	/// The account cannot answer for the owner as its operator. Nothing was sent.
+	#[error(transparent)]
+	Operator(#[from] OperatorError),
 	/// No free leaf was found in an epoch.
 	#[error("no free leaf in epoch {epoch} of dataset {dataset}: start a new epoch")]
 	NoFreeLeaf {

@@ -69,6 +69,7 @@
 //! - [`mod@keepers`] keeps copies of datasets' objects, and proves it to the chain.
 //! - [`mod@names`] hides the names of records from the chain, and finds records by them.
 //! - [`sharing`] seals, revokes and renews grants, and [`mod@serve`] answers requests automatically.
+//! - [`mod@operator`] lets an account answer for an owner with keys that it was granted, and without the owner's secrets.
 //! - [`mod@facts`] reads and reports facts about the world outside the chain, and evaluates conditions on them.
 //! - [`mod@trace`] returns the history of a record, a dataset or a reader; [`mod@history`] has the proofs, and
 //!   [`mod@receipt`] makes a file of one that needs no node.
@@ -132,6 +133,7 @@ mod manifest;
 pub mod names;
 mod note;
 pub mod object;
+pub mod operator;
 pub mod outcome;
 mod own_secret;
 pub mod progress;
@@ -187,6 +189,7 @@ pub use isthmus_primitives::{DECIMALS, UNIT};
 pub use leaves::{LeafNames, LeafQuery, Leaves, LeavesError};
 pub use lock::{holder as lock_holder, Holder};
 pub use names::Names;
+pub use operator::OperatorError;
 pub use outcome::Included;
 pub use progress::{Progress, Stage};
 pub use proven::Proven;

@@ -2,7 +2,7 @@
 //! Signs calls as transactions, sends them, and follows them until they are in a block.
 
 use crate::{
-	account::Account,
+	account::{Account, Right},
 	call::{Call, Payload},
 	client::Client,
 	error::{CostError, Error, Rejection},
@@ -139,7 +139,8 @@ impl Client {
 			let mut turn = Turn::take(self, account.id()).await?;
 			let (call, extra) = make(turn.notes().clone()).await?;
 			let call = match account.acts_for() {
-				Some(owner) => self.act_for(owner, call).await?,
+				Some((owner, Right::Controller)) => self.act_for(owner, call).await?,
+				Some((owner, Right::Operator)) => self.operate_for(owner, call).await?,
 				None => call,
 			};
 			let waits_for = [&call.claims[..], &call.yields_to].concat();

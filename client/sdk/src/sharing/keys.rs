@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Seals and opens the keys of grants.
 
-use crate::{account::Identity, client::Client, error::Error, types::*};
+use crate::{
+	account::Identity, client::Client, error::Error, operator, state::State, types::*,
+};
 use isthmus_envelope::{
 	grant::recipient, open_grant, seal_keys, EpochId, GrantScope, KeySet, PublicKey, Range, Suite,
 	TreeError,
@@ -35,14 +37,49 @@ pub fn seal(
 		from,
 		to,
 	} = terms.scope;
-	check(client, key.suite())?;
 	let id = epoch_id(client, owner.id(), dataset, epoch);
 	let (keys, range) = (owner.epoch_keys(&id)?, Range::new(from, to)?);
 	let keys = keys.key_set(range).map_err(|error| match error {
 		TreeError::Erased { .. } => Error::PartlyErased(keys.cut(range)),
 		error => error.into(),
 	})?;
-	Ok(seal_keys(&id, &keys, (terms.grantee.0, terms.expiry), key)?)
+	seal_these(client, owner, terms, &keys, key)
+}
+
+/// Seals keys that were derived before, which are those of a grant's range.
+fn seal_these(
+	client: &Client,
+	owner: &Identity,
+	terms: &Terms,
+	keys: &KeySet,
+	key: &PublicKey,
+) -> Result<Vec<u8>, Error> {
+	check(client, key.suite())?;
+	let Scope { dataset, epoch, .. } = terms.scope;
+	let id = epoch_id(client, owner.id(), dataset, epoch);
+	Ok(seal_keys(&id, keys, (terms.grantee.0, terms.expiry), key)?)
+}
+
+/// Seals the keys of a grant's range: those that an owner derives, once it is checked that its secret is the one of the epoch's
+/// records, or those that an [operator] has.
+///
+/// # Errors
+///
+/// Returns [`Error::OtherSecret`], the errors of [`seal`] and, for an operator, [`Error::Operator`].
+pub(super) async fn checked_and_sealed(
+	client: &Client,
+	state: &State,
+	owner: &Identity,
+	terms: &Terms,
+	key: &PublicKey,
+) -> Result<Vec<u8>, Error> {
+	let Scope { dataset, epoch, .. } = terms.scope;
+	if owner.account.is_operator() {
+		let keys = operator::keys(client, state, owner, &terms.scope).await?;
+		return seal_these(client, owner, terms, &keys, key);
+	}
+	client.check_secret(owner, dataset, epoch).await?;
+	seal(client, owner, terms, key)
 }
 
 /// Returns an error if the client refuses what is sealed with this suite.
