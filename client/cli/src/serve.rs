@@ -20,7 +20,7 @@ use crate::{
 use isthmus_sdk::{
 	envelope::on_disk,
 	every,
-	serve::{serve_until, Limits, Look, Memory, MemoryError, Served, Watch},
+	serve::{self, serve_until, Limits, Look, Memory, MemoryError, Served, Watch},
 	AccountId, Balance, BlockNumber, Client, DatasetId, Error as SdkError, Identity, PalletError,
 	RequestId,
 };
@@ -51,9 +51,14 @@ consumers by their kind, which is what they declared when they registered.
 
 A request for a range with erased leaves is left for you, too: answer it with `isthmus authorize`.
 
-Example:
+With --for, an operator serves the owner's requests, with keys that the owner granted to it, and
+pays the fees. Requests outside of their range and epoch are left to the owner, and said once.
+--reserve is about the operator's funds (isthmus operator --help).
+
+Examples:
   isthmus dataset policy 0 --longest-term 10000 --key school.key
-  isthmus serve --key school.key")]
+  isthmus serve --key school.key
+  isthmus serve --for 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY --key operator.key")]
 pub(crate) struct Opts {
 	/// Datasets to serve, separated by commas [default: all that have a policy]
 	#[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
@@ -153,6 +158,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		metrics: metrics.map(|file| Metrics::new(file, identity.id())),
 		service,
 	};
+	serve::check(&context.client, &identity).await?;
 	check_datasets(&context.client, identity.id(), limits.datasets.as_deref()).await?;
 	let (identity, limits) = (&identity, &limits);
 	on_signals(|stop| async move {

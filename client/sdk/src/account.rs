@@ -3,6 +3,7 @@
 
 use crate::{
 	error::Error,
+	operator::OperatorError,
 	types::{AccountId, Leaf},
 };
 use isthmus_envelope::{
@@ -262,8 +263,11 @@ impl Identity {
 	/// # Errors
 	///
 	/// Returns [`Error::Erasable`] if the epoch is erasable and its keys are not in that file, or if the file cannot be
-	/// read.
+	/// read, and [`Error::Operator`] if the identity acts as an operator, whose secret is not the one of the owner's records.
 	pub fn epoch_keys(&self, id: &EpochId) -> Result<EpochKeys, Error> {
+		if let Some((owner, Right::Operator)) = self.account.acts_for() {
+			return Err(OperatorError::NoSecret { owner: *owner }.into());
+		}
 		let tree = match &self.erasable {
 			Some(file) => file.keys(id)?,
 			None => None,
@@ -355,6 +359,19 @@ mod tests {
 			Some((&alice, Right::Operator))
 		);
 		assert!(operator.account.is_operator());
+		// Keys of its own secret would open nothing of the owner's.
+		let id = EpochId {
+			genesis: [1; 32],
+			owner: alice.0,
+			dataset: 0,
+			epoch: 0,
+		};
+		let refused = operator.epoch_keys(&id).unwrap_err();
+		assert!(
+			matches!(refused, Error::Operator(OperatorError::NoSecret { owner }) if owner == alice),
+			"{refused:?}"
+		);
+		assert!(bob.epoch_keys(&id).is_ok());
 		assert!(!bob.operating_for(own).account.is_operator());
 	}
 

@@ -51,6 +51,12 @@ pub enum OperatorError {
 		/// The number of blocks.
 		delay: BlockNumber,
 	},
+	/// An operator has no master secret of the owner, only the keys in its grants.
+	#[error("NoSecret: an operator of {owner} derives no keys but those of its own grants")]
+	NoSecret {
+		/// The owner.
+		owner: AccountId,
+	},
 	/// No grant of the operator covers the range.
 	#[error("OutsideGrants: {operator} has no active grant that covers {}; of this dataset it has {}", Leaves(.scope), named(.held))]
 	OutsideGrants {
@@ -425,9 +431,18 @@ mod tests {
 			scope,
 			expiry: 100,
 			until: None,
-			sealed_keys: vec![1],
+			agreement: None,
+			code: PurposeCode::Unspecified,
+			paid: 0,
+			paid_from: 0,
+			paid_until: 0,
+			firm: false,
 			state,
-			..crate::shapes::grant()
+			sealed_keys: vec![1],
+			depositor: owner.into(),
+			deposit: 0,
+			due: 100,
+			condition: None,
 		};
 		GrantEntry { id, grant }
 	}
