@@ -354,10 +354,7 @@ mod tests {
 		);
 		let operator = bob.clone().operating_for(alice);
 		assert_eq!((operator.id(), operator.account.id()), (&alice, &own));
-		assert_eq!(
-			operator.account.acts_for(),
-			Some((&alice, Right::Operator))
-		);
+		assert_eq!(operator.account.acts_for(), Some((&alice, Right::Operator)));
 		assert!(operator.account.is_operator());
 		// Keys of its own secret would open nothing of the owner's.
 		let id = EpochId {

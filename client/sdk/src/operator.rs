@@ -155,10 +155,12 @@ impl Client {
 			return Ok(identity);
 		}
 		let control = self.best().await?.control(&owner, dataset).await?;
-		Ok(match control.is_none_or(|control| control.controller == owner) {
-			true => identity.operating_for(owner),
-			false => identity,
-		})
+		Ok(
+			match control.is_none_or(|control| control.controller == owner) {
+				true => identity.operating_for(owner),
+				false => identity,
+			},
+		)
 	}
 
 	/// Makes a call that names an operator of this account: a proxy of the kind [`ProxyKind::Sharing`], without a delay.
@@ -311,8 +313,7 @@ fn good_in_both(
 		.iter()
 		.map(|entry| (entry.id, entry.grant.state))
 		.collect();
-	let of_dataset =
-		|grant: &Grant| grant.owner == *owner && grant.scope.dataset == dataset;
+	let of_dataset = |grant: &Grant| grant.owner == *owner && grant.scope.dataset == dataset;
 	let mut grants = Vec::new();
 	for mut entry in proven {
 		let Some(state) = now.get(&entry.id) else {
@@ -455,7 +456,10 @@ mod tests {
 			assert!(covers(&active, &scope(2, inside.0, inside.1)), "{inside:?}");
 		}
 		for outside in [(9, 20), (10, 21), (0, 10), (20, 21), (0, LEAVES_PER_EPOCH)] {
-			assert!(!covers(&active, &scope(2, outside.0, outside.1)), "{outside:?}");
+			assert!(
+				!covers(&active, &scope(2, outside.0, outside.1)),
+				"{outside:?}"
+			);
 		}
 		assert!(!covers(&active, &scope(1, 10, 20)) && !covers(&active, &scope(3, 10, 20)));
 		let other = Scope {
@@ -529,6 +533,10 @@ mod tests {
 			format!("OutsideGrants: {operator} has no active grant that covers leaves 5..12 of epoch 1 of dataset 3; of this dataset it has leaves 0..10 of epoch 1 (grant 7), leaves 0..20 of epoch 1 (grant 8, revoked)")
 		);
 		let many: Vec<_> = (0..9).map(|at| held(at, 10, GrantState::Active)).collect();
-		assert!(named(&many).ends_with("(grant 3) and 5 more"), "{}", named(&many));
+		assert!(
+			named(&many).ends_with("(grant 3) and 5 more"),
+			"{}",
+			named(&many)
+		);
 	}
 }

@@ -76,8 +76,12 @@ impl BlockEvents {
 				Ok(DispatchError::decode_from(error, metadata)?.into())
 			};
 			let happened = match (event.pallet_name(), event.event_name()) {
-				("System", "ExtrinsicFailed") => Some(Happened::Refused(refusal(event.field_bytes())?)),
-				("Utility", "ItemFailed") => Some(Happened::OneRefused(refusal(event.field_bytes())?)),
+				("System", "ExtrinsicFailed") => {
+					Some(Happened::Refused(refusal(event.field_bytes())?))
+				}
+				("Utility", "ItemFailed") => {
+					Some(Happened::OneRefused(refusal(event.field_bytes())?))
+				}
 				// A transaction of a proxy succeeds, whatever becomes of the call that it carries out.
 				("Proxy", "ProxyExecuted") => match event.field_bytes() {
 					[1, error @ ..] => Some(Happened::Refused(refusal(error)?)),

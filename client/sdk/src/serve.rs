@@ -392,12 +392,7 @@ impl<W: Watch> Server<'_, W> {
 	}
 
 	/// Answers a request and watches the answer. If the request cannot be answered, reports why.
-	async fn try_answer(
-		&mut self,
-		best: &State,
-		proven: &Proven,
-		open: Open,
-	) -> Result<(), Error> {
+	async fn try_answer(&mut self, best: &State, proven: &Proven, open: Open) -> Result<(), Error> {
 		let operated = open.operated;
 		let (id, asked) = (open.entry.id, open.entry.request);
 		let answered = match open.has_embargo {

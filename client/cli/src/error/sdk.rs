@@ -10,7 +10,8 @@ use isthmus_sdk::{
 	envelope::{ErasableError, RecordError, TreeError},
 	objects::{Failure, ReadError, UploadError as SendError},
 	trust::FinalityError,
-	CostError, Error as SdkError, LeavesError, OperatorError, PalletError, Rejection, Unproven, UploadError,
+	CostError, Error as SdkError, LeavesError, OperatorError, PalletError, Rejection, Unproven,
+	UploadError,
 };
 
 /// What to do if the chain may have forgotten a revocation.

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Seals and opens the keys of grants.
 
-use crate::{
-	account::Identity, client::Client, error::Error, operator, state::State, types::*,
-};
+use crate::{account::Identity, client::Client, error::Error, operator, state::State, types::*};
 use isthmus_envelope::{
 	grant::recipient, open_grant, seal_keys, EpochId, GrantScope, KeySet, PublicKey, Range, Suite,
 	TreeError,

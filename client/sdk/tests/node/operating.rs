@@ -116,16 +116,16 @@ async fn an_operator_answers_with_what_it_was_granted_and_nothing_else() {
 	// It has no keys of leaf 10.
 	let beyond = setting.ask(5, 11).await;
 	let refused = setting.answer(beyond).await.unwrap_err();
-	let own = Held {
+	let own = [Held {
 		grant: *grant,
 		scope: scope(0, 0, 0, 10),
 		state: GrantState::Active,
-	};
+	}];
 	assert!(
 		matches!(
 			&refused,
 			Error::Operator(OperatorError::OutsideGrants { scope: asked, held, .. })
-				if *asked == scope(0, 0, 5, 11) && *held == [own]
+				if *asked == scope(0, 0, 5, 11) && held[..] == own
 		),
 		"{refused:?}"
 	);
