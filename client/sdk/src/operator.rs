@@ -258,14 +258,14 @@ pub(crate) async fn keys(
 	client: &Client,
 	best: &State,
 	operator: &Identity,
-	scope: &Scope,
+	asked: &Scope,
 ) -> Result<KeySet, Error> {
 	let (owner, own) = (operator.id(), operator.account.id());
 	let proven = client.proven().await?.grants_to(own, None).await?;
 	let now = every(|after| best.grants_to(own, None, after)).await?;
-	let grants = good_in_both(owner, scope.dataset, proven, &now);
+	let grants = good_in_both(owner, asked.dataset, proven, &now);
 	let mut refused = None;
-	for entry in grants.iter().filter(|entry| covers(&entry.grant, scope)) {
+	for entry in grants.iter().filter(|entry| covers(&entry.grant, asked)) {
 		let Grant {
 			scope,
 			expiry,
@@ -281,7 +281,7 @@ pub(crate) async fn keys(
 			sealed_keys: sealed_keys.clone(),
 		};
 		match open(client, operator, owner, &grant) {
-			Ok(keys) => return Ok(keys.part(Range::new(scope.from, scope.to)?)?),
+			Ok(keys) => return Ok(keys.part(Range::new(asked.from, asked.to)?)?),
 			Err(error) => refused = Some(error),
 		}
 	}
@@ -291,7 +291,7 @@ pub(crate) async fn keys(
 			scope: entry.grant.scope,
 			state: entry.grant.state,
 		});
-		let (operator, scope, held) = (*own, *scope, held.collect());
+		let (operator, scope, held) = (*own, *asked, held.collect());
 		OperatorError::OutsideGrants {
 			operator,
 			scope,

@@ -72,7 +72,8 @@ impl Client {
 	/// can be in flight; an account's transactions are included in the order in which they were sent.
 	///
 	/// A transaction that is known to fail is not sent, because the chain would charge its fee. If no other
-	/// transaction of the account is in flight, the call is executed on the best block's state first. If
+	/// transaction of the account is in flight, the call is executed on the best block's state first. For an
+	/// [operator](crate::operator), this shows only whether it is one. If
 	/// another program of this user on this machine has sent a transaction that would make this one fail,
 	/// such as another answer to the same request, this function waits for its block first.
 	///
