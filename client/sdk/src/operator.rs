@@ -20,7 +20,7 @@ use crate::{
 };
 use isthmus_envelope::{KeySet, Range};
 use isthmus_sharing::terms::Footprint;
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::PoisonError};
 
 /// How many ranges an error names.
 const MOST_NAMED: usize = 4;
@@ -66,6 +66,12 @@ pub enum OperatorError {
 		scope: Scope,
 		/// The operator's own grants on the dataset.
 		held: Vec<Held>,
+	},
+	/// The operator's own grant does not open the records in its range.
+	#[error("WrongKeys: grant {grant} does not open the records in its range: its keys come from another secret")]
+	WrongKeys {
+		/// The grant.
+		grant: GrantId,
 	},
 	/// The owner cannot hold again what disputes took of the dataset's deposit, without which the chain refuses what is paid for.
 	#[error("OwnerLacksDeposit: {owner} has to hold {} again for the dataset before it sells more, but has {}", crate::text::ist(*.needed), crate::text::ist(*.free))]
@@ -252,8 +258,8 @@ fn check_named(
 ///
 /// # Errors
 ///
-/// Returns [`OperatorError::OutsideGrants`] if no grant covers the range, and [`Error::Grant`] if those that do are not sealed to
-/// a key pair of the operator.
+/// Returns [`OperatorError::OutsideGrants`] if no grant covers the range, [`Error::Grant`] if those that do are not sealed to a
+/// key pair of the operator, and [`OperatorError::WrongKeys`] if they do not open the records in their ranges.
 pub(crate) async fn keys(
 	client: &Client,
 	best: &State,
@@ -280,10 +286,18 @@ pub(crate) async fn keys(
 			until,
 			sealed_keys: sealed_keys.clone(),
 		};
-		match open(client, operator, owner, &grant) {
-			Ok(keys) => return Ok(keys.part(Range::new(asked.from, asked.to)?)?),
-			Err(error) => refused = Some(error),
+		let keys = match open(client, operator, owner, &grant) {
+			Ok(keys) => keys,
+			Err(error) => {
+				refused = Some(error);
+				continue;
+			}
+		};
+		if do_open(client, best, owner, &grant, &keys).await? {
+			return Ok(keys.part(Range::new(asked.from, asked.to)?)?);
 		}
+		let grant = entry.id;
+		refused = Some(OperatorError::WrongKeys { grant }.into());
 	}
 	Err(refused.unwrap_or_else(|| {
 		let held = grants.iter().map(|entry| Held {
@@ -299,6 +313,31 @@ pub(crate) async fn keys(
 		}
 		.into()
 	}))
+}
+
+/// Returns whether a grant's keys open a record in its range, as far as a record tells. A reader would dispute an answer with wrong
+/// keys, and the owner would lose its deposit.
+async fn do_open(
+	client: &Client,
+	best: &State,
+	owner: &AccountId,
+	grant: &OpeningGrant,
+	keys: &KeySet,
+) -> Result<bool, Error> {
+	let known = || {
+		let known = client.0.opening.lock();
+		known.unwrap_or_else(PoisonError::into_inner)
+	};
+	if known().contains(&grant.grant) {
+		return Ok(true);
+	}
+	let page = best.records_in(owner, grant.scope, None).await?;
+	let leaf_key = |leaf| keys.leaf_key(leaf);
+	let opens = client.opens(owner, page.items, leaf_key).await?;
+	if opens == Some(true) {
+		known().insert(grant.grant);
+	}
+	Ok(opens != Some(false))
 }
 
 /// Returns the grants of an owner on a dataset, of those that are proven. Each is in the state in which the best block has it; one

@@ -269,6 +269,7 @@ fn operator_hint(error: &OperatorError) -> Option<&'static str> {
 		NotAnOperator { .. } => Some("the owner names it, and waits until that is final: isthmus operator add ACCOUNT"),
 		MustAnnounce { .. } => Some("the owner names it without a delay: isthmus operator add ACCOUNT"),
 		OutsideGrants { .. } => Some("the owner answers it, or grants these leaves to the operator: isthmus authorize --to OPERATOR --leaves FROM..TO"),
+		WrongKeys { .. } => Some("the owner checks its key file, revokes this grant and gives another one: isthmus key verify"),
 		NoSecret { .. } => Some("only the owner can do this"),
 		OwnerLacksDeposit { .. } => Some("send the owner what is missing: isthmus transfer OWNER AMOUNT"),
 		_ => None,
