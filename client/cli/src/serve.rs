@@ -21,8 +21,8 @@ use isthmus_sdk::{
 	envelope::on_disk,
 	every,
 	serve::{self, serve_until, Limits, Look, Memory, MemoryError, Served, Watch},
-	AccountId, Balance, BlockNumber, Client, DatasetId, Error as SdkError, Identity, PalletError,
-	RequestId,
+	AccountId, Balance, BlockNumber, Client, DatasetId, Error as SdkError, Identity, OperatorError,
+	PalletError, RequestId,
 };
 use metrics::Metrics;
 use serde::Serialize;
@@ -315,6 +315,9 @@ fn refused(request: RequestId, consumer: &AccountId, error: &SdkError) -> String
 			let erased = cut.erased_leaves();
 			format!("request {request} of {consumer}: {erased} were erased; answer it with isthmus authorize {request}")
 		}
+		SdkError::Operator(OperatorError::OutsideGrants { .. }) => {
+			format!("request {request} of {consumer} is left to the owner: {error}")
+		}
 		_ => format!("request {request} of {consumer}: {error}"),
 	}
 }
@@ -324,7 +327,7 @@ mod tests {
 	use super::*;
 	use isthmus_sdk::{
 		envelope::{EpochId, EpochKeys, ErasableTree, Range},
-		Refusal,
+		Refusal, Scope,
 	};
 
 	#[test]
@@ -343,6 +346,29 @@ mod tests {
 		let error = PalletError::RequestExpired;
 		let expired = text(SdkError::Refused(Refusal { error, docs }));
 		assert!(expired.contains("RequestExpired"), "{expired}");
+	}
+
+	#[test]
+	fn a_request_that_an_operator_cannot_answer_is_left_to_the_owner() {
+		let (consumer, operator) = (AccountId::from([7; 32]), AccountId::from([8; 32]));
+		let scope = Scope {
+			dataset: 0,
+			epoch: 1,
+			from: 5,
+			to: 12,
+		};
+		let held = Vec::new();
+		let error = SdkError::Operator(OperatorError::OutsideGrants {
+			operator,
+			scope,
+			held,
+		});
+		let text = refused(3, &consumer, &error);
+		let start = format!("request 3 of {consumer} is left to the owner: OutsideGrants: ");
+		assert!(
+			text.starts_with(&start) && text.ends_with(" it has no grant"),
+			"{text}"
+		);
 	}
 
 	#[test]

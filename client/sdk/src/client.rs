@@ -13,7 +13,7 @@ use crate::{
 	state::State,
 	text::bytes_from_hex,
 	trust::{is_local, Chosen, Memory, Notice, TellNotice, Trust, Unproven},
-	types::{AccountId, Balance, BlockNumber, DatasetId, Epoch, Seconds, PALLET},
+	types::{AccountId, Balance, BlockNumber, DatasetId, Epoch, GrantId, Seconds, PALLET},
 	wait::{report, Tell, Wait, Waiting, ASKING, SHORT_SILENCE, SILENCE},
 };
 use codec::Decode;
