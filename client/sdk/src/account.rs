@@ -2,8 +2,7 @@
 //! Accounts, which can sign, and identities, which also hold an account's other secrets.
 
 use crate::{
-	error::Error,
-	operator::OperatorError,
+	error::{Error, OperatorError},
 	types::{AccountId, Leaf},
 };
 use isthmus_envelope::{

@@ -3,11 +3,13 @@
 
 mod cost;
 mod node;
+mod operator;
 mod rejection;
 mod upload;
 
 pub use cost::CostError;
 pub(crate) use node::NO_PROOF;
+pub use operator::{Held, OperatorError};
 pub use rejection::Rejection;
 pub use upload::UploadError;
 
@@ -15,7 +17,6 @@ use crate::{
 	card::CardError,
 	handle::HandleError,
 	leaves::LeavesError,
-	operator::OperatorError,
 	refusal::{PalletError, Refusal},
 	text::{ist, key_name, NameError},
 	trust::Unproven,

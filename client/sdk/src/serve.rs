@@ -25,7 +25,6 @@ use crate::{
 	client::{Client, Depth},
 	clock::now,
 	error::Error,
-	operator,
 	outcome::Included,
 	proven::Proven,
 	sharing,
@@ -198,7 +197,7 @@ async fn operating(client: &Client, owner: &Identity) -> Result<Option<Identity>
 	}
 	let best = client.best().await?;
 	let operator = owner.clone().operating_for(*id);
-	match operator::check(client, &best, &operator).await {
+	match sharing::operator::check(client, &best, &operator).await {
 		Ok(()) => Ok(Some(operator)),
 		Err(error @ Error::Operator(_)) => {
 			let controlled = best.controlled(account).await?;

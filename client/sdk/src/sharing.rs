@@ -5,9 +5,11 @@
 mod answers;
 mod asking;
 mod keys;
+pub mod operator;
 mod partly;
 mod renewal;
 mod revocation;
+mod sealing;
 
 pub(crate) use answers::{answer, is_open, ANSWER_COST};
 pub use answers::{authorize, digest, expiry};
@@ -19,7 +21,7 @@ pub use renewal::{renew, renewable, Readers, Renewable, Renewal};
 pub use revocation::{revoke, Revocation};
 
 use answers::check_control;
-use keys::checked_and_sealed;
+use sealing::checked_and_sealed;
 
 use crate::{
 	account::Identity,

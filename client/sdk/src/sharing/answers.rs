@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Answers requests with grants.
 
-use super::keys::checked_and_sealed;
+use super::{operator, sealing::checked_and_sealed};
 use crate::{
 	account::Identity,
 	call::Call,
 	client::{Client, Depth},
 	error::Error,
 	manifest::content_hash,
-	operator,
 	state::State,
 	trust::Unproven,
 	types::*,
@@ -28,7 +27,7 @@ use subxt::utils::H256;
 /// takes it back, makes no call that is known to fail, and the call is valid only in blocks in which the
 /// request is open. It names the request's digest, so that it can answer no other request.
 ///
-/// An [operator] answers with the keys of its own grant, and pays the fee.
+/// An [operator](super::operator) answers with the keys of its own grant, and pays the fee.
 ///
 /// # Errors
 ///

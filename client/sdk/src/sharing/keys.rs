@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Seals and opens the keys of grants.
 
-use crate::{account::Identity, client::Client, error::Error, operator, state::State, types::*};
+use crate::{account::Identity, client::Client, error::Error, types::*};
 use isthmus_envelope::{
 	grant::recipient, open_grant, seal_keys, EpochId, GrantScope, KeySet, PublicKey, Range, Suite,
 	TreeError,
@@ -45,7 +45,7 @@ pub fn seal(
 }
 
 /// Seals keys that were derived before, which are those of a grant's range.
-fn seal_these(
+pub(super) fn seal_these(
 	client: &Client,
 	owner: &Identity,
 	terms: &Terms,
@@ -56,28 +56,6 @@ fn seal_these(
 	let Scope { dataset, epoch, .. } = terms.scope;
 	let id = epoch_id(client, owner.id(), dataset, epoch);
 	Ok(seal_keys(&id, keys, (terms.grantee.0, terms.expiry), key)?)
-}
-
-/// Seals the keys of a grant's range: those that an owner derives, once it is checked that its secret is the one of the epoch's
-/// records, or those that an [operator] has.
-///
-/// # Errors
-///
-/// Returns [`Error::OtherSecret`], the errors of [`seal`] and, for an operator, [`Error::Operator`].
-pub(super) async fn checked_and_sealed(
-	client: &Client,
-	state: &State,
-	owner: &Identity,
-	terms: &Terms,
-	key: &PublicKey,
-) -> Result<Vec<u8>, Error> {
-	let Scope { dataset, epoch, .. } = terms.scope;
-	if owner.account.is_operator() {
-		let keys = operator::keys(client, state, owner, &terms.scope).await?;
-		return seal_these(client, owner, terms, &keys, key);
-	}
-	client.check_secret(owner, dataset, epoch).await?;
-	seal(client, owner, terms, key)
 }
 
 /// Returns an error if the client refuses what is sealed with this suite.

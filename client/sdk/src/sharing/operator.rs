@@ -8,140 +8,26 @@
 //! The proxy, who controls the dataset, and the operator's own grant are [proven](crate::proven) in the finalized state, and
 //! looked up in the best one: the keys of an answer are public as soon as it is sent.
 
+pub use crate::error::{Held, OperatorError};
+
+use super::keys::open;
 use crate::{
 	account::Identity,
-	call::Call,
+	call::{Address, Call},
 	client::Client,
 	cost::rates,
 	error::Error,
-	sharing::open,
 	state::{every, State},
 	types::*,
 };
 use isthmus_envelope::{KeySet, Range};
 use isthmus_sharing::terms::Footprint;
-use std::{collections::BTreeMap, fmt, sync::PoisonError};
+use std::{collections::BTreeMap, sync::PoisonError};
 
-/// How many ranges an error names.
-const MOST_NAMED: usize = 4;
 /// The bytes for which the deposit of an account's list of proxies is held.
 const LIST: u64 = 16;
 /// The bytes for which the deposit of each proxy in it is held: an account, a kind and a delay.
 const EACH: u64 = 37;
-
-/// Why an operator cannot answer for an owner. Nothing was sent.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum OperatorError {
-	/// The owner has not named the account as an operator.
-	#[error("NotAnOperator: {operator} is no operator of {owner}, a proxy of the kind Sharing, or is not yet one in the finalized state")]
-	NotAnOperator {
-		/// The owner.
-		owner: AccountId,
-		/// The account.
-		operator: AccountId,
-	},
-	/// The operator has to announce its calls.
-	#[error("MustAnnounce: {operator} has to announce each call for {owner} {delay} blocks before, and an answer cannot wait")]
-	MustAnnounce {
-		/// The owner.
-		owner: AccountId,
-		/// The operator.
-		operator: AccountId,
-		/// The number of blocks.
-		delay: BlockNumber,
-	},
-	/// An operator has no master secret of the owner, only the keys in its grants.
-	#[error("NoSecret: an operator of {owner} derives no keys but those of its own grants")]
-	NoSecret {
-		/// The owner.
-		owner: AccountId,
-	},
-	/// No grant of the operator covers the range.
-	#[error("OutsideGrants: {operator} has no active grant that covers {}; of this dataset it has {}", Leaves(.scope), named(.held))]
-	OutsideGrants {
-		/// The operator.
-		operator: AccountId,
-		/// The range.
-		scope: Scope,
-		/// The operator's own grants on the dataset.
-		held: Vec<Held>,
-	},
-	/// The operator's own grant does not open the records in its range.
-	#[error("WrongKeys: grant {grant} does not open the records in its range: its keys come from another secret")]
-	WrongKeys {
-		/// The grant.
-		grant: GrantId,
-	},
-	/// The owner cannot hold again what disputes took of the dataset's deposit, without which the chain refuses what is paid for.
-	#[error("OwnerLacksDeposit: {owner} has to hold {} again for the dataset before it sells more, but has {}", crate::text::ist(*.needed), crate::text::ist(*.free))]
-	OwnerLacksDeposit {
-		/// The owner.
-		owner: AccountId,
-		/// What is to be held.
-		needed: Balance,
-		/// What the owner can spend.
-		free: Balance,
-	},
-}
-
-/// A grant that an operator has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-	/// Its number.
-	pub grant: GrantId,
-	/// What it opens.
-	pub scope: Scope,
-	/// Whether it is good.
-	pub state: GrantState,
-}
-
-/// A range, in words.
-struct Leaves<'a>(&'a Scope);
-
-impl fmt::Display for Leaves<'_> {
-	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		let Scope {
-			dataset,
-			epoch,
-			from,
-			to,
-		} = self.0;
-		write!(
-			f,
-			"leaves {from}..{to} of epoch {epoch} of dataset {dataset}"
-		)
-	}
-}
-
-/// Names what an operator has.
-fn named(held: &[Held]) -> String {
-	if held.is_empty() {
-		return "no grant".to_owned();
-	}
-	let one = |held: &Held| {
-		let Held {
-			grant,
-			scope: Scope {
-				epoch, from, to, ..
-			},
-			state,
-		} = held;
-		let state = match state {
-			GrantState::Active => "",
-			GrantState::Revoked => ", revoked",
-			GrantState::Expired => ", expired",
-			GrantState::Suspended => ", suspended",
-		};
-		format!("leaves {from}..{to} of epoch {epoch} (grant {grant}{state})")
-	};
-	let some: Vec<_> = held.iter().take(MOST_NAMED).map(one).collect();
-	let more = match held.len().saturating_sub(MOST_NAMED) {
-		0 => String::new(),
-		more => format!(" and {more} more"),
-	};
-	some.join(", ") + &more
-}
 
 impl Client {
 	/// Returns the identity that acts on a dataset of the owner that `identity` [acts for](Identity::acting_for): as the one
@@ -180,11 +66,7 @@ impl Client {
 		operator: &AccountId,
 	) -> Result<Call, Error> {
 		let is_first = self.best().await?.proxies(owner).await?.is_empty();
-		let arguments = (
-			crate::call::Address::Id(*operator),
-			ProxyKind::Sharing,
-			BlockNumber::MIN,
-		);
+		let arguments = (Address::Id(*operator), ProxyKind::Sharing, BlockNumber::MIN);
 		let call = self.call("Proxy", "add_proxy", arguments).await?;
 		Ok(call.taking(match is_first {
 			true => Footprint {
@@ -208,11 +90,7 @@ impl Client {
 		operator: &AccountId,
 		delay: BlockNumber,
 	) -> Result<Call, Error> {
-		let arguments = (
-			crate::call::Address::Id(*operator),
-			ProxyKind::Sharing,
-			delay,
-		);
+		let arguments = (Address::Id(*operator), ProxyKind::Sharing, delay);
 		self.call("Proxy", "remove_proxy", arguments).await
 	}
 }
@@ -548,34 +426,5 @@ mod tests {
 			.map(|entry| (entry.id, entry.grant.state))
 			.collect();
 		assert_eq!(found, [(1, Active), (2, Revoked), (3, Expired)]);
-	}
-
-	#[test]
-	fn who_cannot_answer_is_told_what_it_has() {
-		let held = |grant, to, state| Held {
-			grant,
-			scope: scope(1, 0, to),
-			state,
-		};
-		assert_eq!(named(&[]), "no grant");
-		let error = OperatorError::OutsideGrants {
-			operator: OPERATOR.into(),
-			scope: scope(1, 5, 12),
-			held: vec![
-				held(7, 10, GrantState::Active),
-				held(8, 20, GrantState::Revoked),
-			],
-		};
-		let operator = AccountId::from(OPERATOR);
-		assert_eq!(
-			error.to_string(),
-			format!("OutsideGrants: {operator} has no active grant that covers leaves 5..12 of epoch 1 of dataset 3; of this dataset it has leaves 0..10 of epoch 1 (grant 7), leaves 0..20 of epoch 1 (grant 8, revoked)")
-		);
-		let many: Vec<_> = (0..9).map(|at| held(at, 10, GrantState::Active)).collect();
-		assert!(
-			named(&many).ends_with("(grant 3) and 5 more"),
-			"{}",
-			named(&many)
-		);
 	}
 }
