@@ -298,5 +298,11 @@ async fn unasked(
 	let client = &context.client;
 	let identity = client.acting_on(identity, dataset).await?;
 	let given = sharing::grant_left(client, best, &identity, &terms).await?;
+	if identity.account.is_operator() {
+		let owner = identity.id();
+		tell(format_args!(
+			"the deposit for this grant is held from {owner}"
+		));
+	}
 	Ok((identity, given))
 }

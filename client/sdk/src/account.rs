@@ -85,7 +85,7 @@ impl Account {
 	}
 
 	/// Returns whether this account acts as an [operator](crate::operator).
-	pub(crate) fn is_operator(&self) -> bool {
+	pub fn is_operator(&self) -> bool {
 		matches!(self.acts_for, Some((_, Right::Operator)))
 	}
 

@@ -6,6 +6,7 @@ use std::fmt;
 
 /// How many ranges an error names.
 const MOST_NAMED: usize = 4;
+
 /// Why an operator cannot answer for an owner. Nothing was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
