@@ -125,7 +125,7 @@ test('an operator answers with what it was granted, and no longer than it is one
 	const beyond = await isthmus.refused(4, 'authorize', await ask('5..11'), '--yes', ...acting);
 	assert.match(beyond.error, new RegExp(`^OutsideGrants: .* leaves 5\\.\\.11 .* has leaves 0\\.\\.10 of epoch 0 \\(grant ${grant.grant}\\)`));
 	const [listed] = await isthmus.ok('operator', 'list', '//Bob');
-	assert.deepEqual([listed.kind, listed.opens.map(({ grant }) => grant)], ['Sharing', [grant.grant]]);
+	assert.deepEqual([listed.kind, listed.opens.map((opens) => opens.grant)], ['Sharing', [grant.grant]]);
 
 	const last = await ask('1..2');
 	const [removed] = await isthmus.ok('operator', 'remove', '//Eve', '--finalized', '--key', '//Bob');
