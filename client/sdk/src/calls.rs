@@ -14,7 +14,7 @@ use isthmus_conditions::Node;
 use isthmus_envelope::PublicKey;
 use isthmus_sharing::terms::{Footprint, TRIGGER_ENTRIES};
 use std::collections::BTreeSet;
-use subxt::{ext::scale_encode::EncodeAsType, utils::H256};
+use subxt::utils::H256;
 
 /// How many objects' entries to store with one transaction. A block has room for more than two thousand.
 pub const OBJECTS_AT_ONCE: usize = 1_000;

@@ -31,8 +31,8 @@ const EACH: u64 = 37;
 
 impl Client {
 	/// Returns the identity that acts on a dataset of the owner that `identity` [acts for](Identity::acting_for): as the one
-	/// who took it over or, if the owner controls it, as the owner's operator. This decides nothing: whoever uses it
-	/// checks the right with proofs.
+	/// who took it over or, if the owner controls it, as the owner's operator. This decides nothing: each use of it
+	/// is checked with proofs.
 	///
 	/// # Errors
 	///
