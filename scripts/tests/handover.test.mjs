@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Tests the handover of a dataset on a running chain, with the command and the library: the new controller has the deposits
-// and acts as the owner, and readers notice nothing.
+// Tests who acts for an owner on a running chain, with the command and the library. After the handover of a dataset, the new
+// controller has the deposits and acts as the owner, and readers notice nothing. An operator has the keys that it was granted.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -94,4 +94,41 @@ test('the history says who controlled a dataset when', { timeout }, async () => 
 	assert.equal(events.find(({ event }) => event === 'DatasetAccepted').to, office.address);
 	const given = events.filter(({ event }) => event === 'Authorized').map(({ owner, controller }) => [owner, controller]);
 	assert.deepEqual(given, [school, school, office].map(({ address }) => [school.address, address]));
+});
+
+test('an operator answers with what it was granted, and no longer than it is one', { timeout }, async () => {
+	const acting = ['--for', '//Bob', '--key', '//Eve'];
+	await isthmus.ok('dataset', 'create', 'grades', '--key', '//Bob');
+	await writeFile(join(folder, 'grades.csv'), 'name,grade\nA,1\n');
+	await isthmus.ok('store', 'grades.csv', '--dataset', '1', '--key', '//Bob');
+	await isthmus.ok('key', 'publish', '--key', '//Eve');
+	const [grant] = await isthmus.ok('authorize', '--to', '//Eve', '--leaves', '0..10', '--dataset', '1', '--key', '//Bob');
+	const ask = async (leaves) => {
+		const what = ['--dataset', '1', '--leaves', leaves, '--purpose', 'a study'];
+		const [{ request }] = await isthmus.ok('request', '//Bob', ...what, '--key', '//Charlie');
+		return String(request);
+	};
+	const first = await ask('0..5');
+	const unnamed = await isthmus.refused(4, 'authorize', first, '--yes', ...acting);
+	assert.match(unnamed.error, /^NotAnOperator: /);
+	assert.match(unnamed.hint, /isthmus operator add/);
+	assert.match((await isthmus.refused(4, 'serve', ...acting)).error, /^NotAnOperator: /);
+
+	const [added] = await isthmus.ok('operator', 'add', '//Eve', '--finalized', '--key', '//Bob');
+	// 0.1 IST for an entry, and 0.0001 IST for each of 16 + 37 bytes.
+	assert.deepEqual([added.held, added.removed], ['105300000000', false]);
+	const requests = await isthmus.ok('requests', ...acting);
+	assert.deepEqual(requests.map(({ request }) => String(request)), [first]);
+	const [given] = await isthmus.ok('authorize', first, '--yes', ...acting);
+	assert.deepEqual(given.scope, { dataset: 1, epoch: 0, from: 0, to: 5 });
+	assert.equal(await fetched('grades.csv', '//Charlie'), 'name,grade\nA,1\n');
+	const beyond = await isthmus.refused(4, 'authorize', await ask('5..11'), '--yes', ...acting);
+	assert.match(beyond.error, new RegExp(`^OutsideGrants: .* leaves 5\\.\\.11 .* has leaves 0\\.\\.10 of epoch 0 \\(grant ${grant.grant}\\)`));
+	const [listed] = await isthmus.ok('operator', 'list', '//Bob');
+	assert.deepEqual([listed.kind, listed.opens.map((opens) => opens.grant)], ['Sharing', [grant.grant]]);
+
+	const last = await ask('1..2');
+	const [removed] = await isthmus.ok('operator', 'remove', '//Eve', '--finalized', '--key', '//Bob');
+	assert.deepEqual([removed.held, removed.removed], ['0', true]);
+	assert.match((await isthmus.refused(4, 'authorize', last, '--yes', ...acting)).error, /^NotAnOperator: /);
 });

@@ -33,6 +33,9 @@ such a range is rejected in the same step, with a reason that names the leaves a
 the grants are sealed to the key that its reader has registered. A request that offers a payment or
 asks for a firm term is refused instead: only its answer gets them. So is one that is not final.
 
+With --for, an operator of the owner answers: with keys that the owner granted to it, within their
+range and epoch. It pays the fee (isthmus operator --help).
+
 The number of a request that is not final can change hands: with --digest, this request is granted,
 or none. At a terminal, what is about to be granted is shown first, unless --digest or --yes says
 that it was seen.
@@ -40,6 +43,7 @@ that it was seen.
 Examples:
   isthmus authorize 3 --key school.key
   isthmus authorize 3 --digest 6f1e0c5a93b7d248 --key school.key
+  isthmus authorize 3 --for 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY --key operator.key
   isthmus authorize --to //Charlie --leaves 0..12 --term 1000 --until 2027-01-31 --key school.key
   isthmus authorize --to //Charlie --leaves 0..12 --key school.key --when 'fact(weather/beijing, pm25) > 75'")]
 pub(crate) struct Opts {
@@ -145,9 +149,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Granted>, 
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let best = context.client.best().await?;
-	let (Given { call, cut, .. }, names) = match opts.request {
-		Some(id) => answer(id, &opts, context, &identity).await?,
-		None => unasked(&opts, context, &best, &identity).await?,
+	let (identity, Given { call, cut, .. }, names) = match opts.request {
+		Some(id) => answer(id, &opts, context, identity).await?,
+		None => unasked(&opts, context, &best, identity).await?,
 	};
 	let included = context.send(&identity, &call).await?;
 	if let Some(cut) = cut {
@@ -183,14 +187,14 @@ pub(crate) fn depth(confirmations: Option<BlockNumber>) -> Depth {
 	confirmations.map_or(Depth::Final, Depth::Blocks)
 }
 
-/// Prepares the grant that a request asks for, once the request is settled. What was seen of it is what is granted: if its number
+/// Prepares the grant that a request asks for, once the request is settled. Also returns who sends it. What was seen of it is what is granted: if its number
 /// belongs to another one meanwhile, nothing is.
 async fn answer(
 	id: RequestId,
 	opts: &Opts,
 	context: &Context,
-	identity: &Identity,
-) -> Result<(Given, Option<LeafNames>), Error> {
+	identity: Identity,
+) -> Result<(Identity, Given, Option<LeafNames>), Error> {
 	let best = context.client.best().await?;
 	let request = best.request_to(identity.id(), id).await;
 	let request = request.map_err(|error| no_request(error, "isthmus requests"))?;
@@ -207,8 +211,9 @@ async fn answer(
 		let yes = opts.yes || context.client.is_dry_run();
 		confirm(&question(id, &request, &digest, names.as_ref()), yes)?;
 	}
-	let depth = depth(opts.confirmations);
-	let given = sharing::authorize_left(&context.client, identity, id, &request, depth).await;
+	let (client, depth) = (&context.client, depth(opts.confirmations));
+	let identity = client.acting_on(identity, request.scope.dataset).await?;
+	let given = sharing::authorize_left(client, &identity, id, &request, depth).await;
 	let given = given.map_err(|error| match &error {
 		SdkError::PartlyErased(cut) => {
 			let reason = format!("{} were erased", cut.erased_leaves());
@@ -216,9 +221,9 @@ async fn answer(
 				"reject it, so that its reader can ask for what is left: isthmus reject {id} --reason '{reason}'"
 			))
 		}
-		_ => error.into(),
+		_ => Error::from(error),
 	})?;
-	Ok((given, names))
+	Ok((identity, given, names))
 }
 
 /// Asks whether to grant a request, and says what it asks for.
@@ -253,13 +258,13 @@ pub(crate) fn no_request(error: SdkError, list: &str) -> Error {
 	}
 }
 
-/// Prepares a grant that no one asked for.
+/// Prepares a grant that no one asked for. Also returns who sends it.
 async fn unasked(
 	opts: &Opts,
 	context: &Context,
 	best: &State,
-	identity: &Identity,
-) -> Result<(Given, Option<LeafNames>), Error> {
+	identity: Identity,
+) -> Result<(Identity, Given, Option<LeafNames>), Error> {
 	let (Some(grantee), Some(leaves)) = (&opts.to, &opts.leaves) else {
 		return Err(Error::usage("missing --to and --leaves"));
 	};
@@ -280,7 +285,7 @@ async fn unasked(
 		card: opts.card.as_deref(),
 		all_between: opts.all_between,
 	};
-	let scope = describe::scope(context, identity, &asked).await?;
+	let scope = describe::scope(context, &identity, &asked).await?;
 	if matches!(leaves, Leaves::Named { .. }) {
 		let Scope {
 			epoch, from, to, ..
@@ -298,6 +303,14 @@ async fn unasked(
 		condition: opts.when.clone(),
 	};
 	let names = describe::leaf_names(context, asked.card, identity.id(), dataset).await?;
-	let given = sharing::grant_left(&context.client, best, identity, &terms).await?;
-	Ok((given, names))
+	let client = &context.client;
+	let identity = client.acting_on(identity, dataset).await?;
+	let given = sharing::grant_left(client, best, &identity, &terms).await?;
+	if identity.account.is_operator() {
+		let owner = identity.id();
+		tell(format_args!(
+			"the deposit for this grant is held from {owner}"
+		));
+	}
+	Ok((identity, given, names))
 }

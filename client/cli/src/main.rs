@@ -38,6 +38,7 @@ mod leaf_names;
 mod list;
 mod man;
 mod metrics;
+mod operator;
 mod options;
 mod output;
 mod packed;
@@ -141,6 +142,8 @@ enum Command {
 	Settle(settle::Opts),
 	/// Grant requests automatically, as the datasets' policies allow
 	Serve(serve::Opts),
+	/// Name accounts that answer requests for you, without your secrets
+	Operator(operator::Opts),
 	/// Report facts, issue credentials, and evaluate conditions on them
 	Facts(facts::Opts),
 	/// Ask HTTPS endpoints for values, and report them as facts
@@ -184,6 +187,7 @@ impl Command {
 			Self::Key(opts) => opts.spends(),
 			Self::Dataset(opts) => opts.spends(),
 			Self::Facts(opts) => opts.spends(),
+			Self::Operator(opts) => opts.spends(),
 			Self::Keep(opts) => opts.spends(),
 			Self::Register(_)
 			| Self::Store(_)
@@ -410,6 +414,7 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Watch(opts) => watch::run(opts, options).await.map(nothing),
 		Command::Settle(opts) => settle::run(opts, options).await.map(report),
 		Command::Serve(opts) => serve::run(opts, options).await.map(nothing),
+		Command::Operator(opts) => operator::run(opts, options).await.map(Some),
 		Command::Facts(opts) => facts::run(opts, options).await.map(Some),
 		Command::Feed(opts) => feed::run(opts, options).await.map(nothing),
 		Command::Fetch(opts) => Ok(fetch::run(opts, options).await?.and_then(report)),

@@ -33,7 +33,7 @@ pub(crate) struct Options {
 	#[arg(value_parser = NonEmptyStringValueParser::new().try_map(secret::key))]
 	key: Option<String>,
 
-	/// Act as the owner of datasets that you took over from this account
+	/// Act for this owner: you took its dataset over, or are its operator
 	#[arg(long = "for", global = true, value_name = "OWNER", value_parser = account)]
 	pub(crate) acts_for: Option<AccountId>,
 

@@ -40,6 +40,15 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Rejected, Error>
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let Opts { request, reason } = opts;
+	let asked = context.client.best().await?.request(request).await?;
+	let identity = match asked {
+		Some(asked) => {
+			let dataset = asked.scope.dataset;
+			context.client.acting_on(identity, dataset).await?
+		}
+		// The chain says that there is none.
+		None => identity,
+	};
 	let call = context.client.reject_request(request, &reason).await?;
 	let block = context.send(&identity, &call).await?.number();
 	Ok(Rejected { block, request })

@@ -20,9 +20,9 @@ use crate::{
 use isthmus_sdk::{
 	envelope::on_disk,
 	every,
-	serve::{serve_until, Limits, Look, Memory, MemoryError, Served, Watch},
-	AccountId, Balance, BlockNumber, Client, DatasetId, Error as SdkError, Identity, PalletError,
-	RequestId,
+	serve::{self, serve_until, Limits, Look, Memory, MemoryError, Served, Watch},
+	AccountId, Balance, BlockNumber, Client, DatasetId, Error as SdkError, Identity, OperatorError,
+	PalletError, RequestId,
 };
 use metrics::Metrics;
 use serde::Serialize;
@@ -51,9 +51,14 @@ consumers by their kind, which is what they declared when they registered.
 
 A request for a range with erased leaves is left for you, too: answer it with `isthmus authorize`.
 
-Example:
+With --for, an operator serves the owner's requests, with keys that the owner granted to it, and
+pays the fees. Requests outside of their range and epoch are left to the owner, and said once.
+--reserve is about the operator's funds (isthmus operator --help).
+
+Examples:
   isthmus dataset policy 0 --longest-term 10000 --key school.key
-  isthmus serve --key school.key")]
+  isthmus serve --key school.key
+  isthmus serve --for 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY --key operator.key")]
 pub(crate) struct Opts {
 	/// Datasets to serve, separated by commas [default: all that have a policy]
 	#[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
@@ -153,6 +158,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		metrics: metrics.map(|file| Metrics::new(file, identity.id())),
 		service,
 	};
+	serve::check(&context.client, &identity).await?;
 	check_datasets(&context.client, identity.id(), limits.datasets.as_deref()).await?;
 	let (identity, limits) = (&identity, &limits);
 	on_signals(|stop| async move {
@@ -309,6 +315,9 @@ fn refused(request: RequestId, consumer: &AccountId, error: &SdkError) -> String
 			let erased = cut.erased_leaves();
 			format!("request {request} of {consumer}: {erased} were erased; answer it with isthmus authorize {request}")
 		}
+		SdkError::Operator(OperatorError::OutsideGrants { .. }) => {
+			format!("request {request} of {consumer} is left to the owner: {error}")
+		}
 		_ => format!("request {request} of {consumer}: {error}"),
 	}
 }
@@ -318,7 +327,7 @@ mod tests {
 	use super::*;
 	use isthmus_sdk::{
 		envelope::{EpochId, EpochKeys, ErasableTree, Range},
-		Refusal,
+		Refusal, Scope,
 	};
 
 	#[test]
@@ -337,6 +346,29 @@ mod tests {
 		let error = PalletError::RequestExpired;
 		let expired = text(SdkError::Refused(Refusal { error, docs }));
 		assert!(expired.contains("RequestExpired"), "{expired}");
+	}
+
+	#[test]
+	fn a_request_that_an_operator_cannot_answer_is_left_to_the_owner() {
+		let (consumer, operator) = (AccountId::from([7; 32]), AccountId::from([8; 32]));
+		let scope = Scope {
+			dataset: 0,
+			epoch: 1,
+			from: 5,
+			to: 12,
+		};
+		let held = Vec::new();
+		let error = SdkError::Operator(OperatorError::OutsideGrants {
+			operator,
+			scope,
+			held,
+		});
+		let text = refused(3, &consumer, &error);
+		let start = format!("request 3 of {consumer} is left to the owner: OutsideGrants: ");
+		assert!(
+			text.starts_with(&start) && text.ends_with(" it has no grant"),
+			"{text}"
+		);
 	}
 
 	#[test]

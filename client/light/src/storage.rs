@@ -74,6 +74,11 @@ pub fn funds(account: &Account) -> Vec<u8> {
 	Key::of("System", "Account").blake2(account).0
 }
 
+/// Returns the key of the proxies that an account named: a list, and the deposit that is held for it.
+pub fn proxies(account: &Account) -> Vec<u8> {
+	Key::of("Proxy", "Proxies").twox(account).0
+}
+
 /// Returns the key of the hash of an earlier block.
 pub fn block_hash(number: u32) -> Vec<u8> {
 	Key::of("System", "BlockHash").twox(number).0

@@ -66,7 +66,8 @@ pub(crate) fn raised(error: Error) -> PyErr {
 		| NotPostQuantum
 		| OtherSecret { .. }
 		| NotController { .. }
-		| DatasetIsOffered { .. } => PyPermissionError::new_err(words),
+		| DatasetIsOffered { .. }
+		| Operator(_) => PyPermissionError::new_err(words),
 		Unproven(_)
 		| WrongContent(_)
 		| Malformed { .. }

@@ -2,7 +2,7 @@
 //! Accounts, which can sign, and identities, which also hold an account's other secrets.
 
 use crate::{
-	error::Error,
+	error::{Error, OperatorError},
 	types::{AccountId, Leaf},
 };
 use isthmus_envelope::{
@@ -19,8 +19,17 @@ use zeroize::Zeroizing;
 pub struct Account {
 	pair: Arc<Keypair>,
 	id: AccountId,
-	/// The account as the owner of whose datasets this one acts; `None` if it is this one.
-	acts_for: Option<AccountId>,
+	/// The account as the owner of whose datasets this one acts, and by which right; `None` if it is this one.
+	acts_for: Option<(AccountId, Right)>,
+}
+
+/// The right by which an account acts for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Right {
+	/// It took over a dataset: it derives the keys, and has the deposits.
+	Controller,
+	/// The owner named it as a proxy of the kind [`ProxyKind::Sharing`](crate::ProxyKind::Sharing), and gave it keys.
+	Operator,
 }
 
 impl std::fmt::Debug for Account {
@@ -70,9 +79,14 @@ impl Account {
 		}
 	}
 
-	/// Returns the account as the owner of whose datasets this one acts, if that is another one.
-	pub(crate) fn acts_for(&self) -> Option<&AccountId> {
-		self.acts_for.as_ref()
+	/// Returns the account as the owner of whose datasets this one acts, if that is another one, and by which right.
+	pub(crate) fn acts_for(&self) -> Option<(&AccountId, Right)> {
+		self.acts_for.as_ref().map(|(owner, right)| (owner, *right))
+	}
+
+	/// Returns whether this account acts as an [operator](crate::operator).
+	pub fn is_operator(&self) -> bool {
+		matches!(self.acts_for, Some((_, Right::Operator)))
 	}
 
 	/// Returns the account as one that acts for no other: what is sent with it takes effect for the account itself, as what
@@ -214,7 +228,10 @@ impl Identity {
 	/// Returns the account's address or, if the identity [acts for](Self::acting_for) another account, that one's: the
 	/// account in the addresses of the identity's datasets. Who signs, pays and reads is `account.id()`.
 	pub fn id(&self) -> &AccountId {
-		self.account.acts_for().unwrap_or(self.account.id())
+		match self.account.acts_for() {
+			Some((owner, _)) => owner,
+			None => self.account.id(),
+		}
 	}
 
 	/// Returns the identity that acts as the owner of datasets of `owner` that this account took over. All calls that are
@@ -222,10 +239,21 @@ impl Identity {
 	#[must_use]
 	pub fn acting_for(mut self, owner: AccountId) -> Self {
 		if owner != *self.account.id() {
-			self.account.acts_for = Some(owner);
+			self.account.acts_for = Some((owner, Right::Controller));
 			self.erasable = None;
 		}
 		self
+	}
+
+	/// Returns the identity that acts for an owner as its [operator](crate::operator): what is sent with it is carried out as
+	/// the owner's, and paid by this account. It grants with the keys that the owner granted to it.
+	#[must_use]
+	pub fn operating_for(self, owner: AccountId) -> Self {
+		let mut identity = self.acting_for(owner);
+		if let Some((_, right)) = &mut identity.account.acts_for {
+			*right = Right::Operator;
+		}
+		identity
 	}
 
 	/// Returns the keys of an epoch of the account's own: from the file of erasable keys, if the epoch is erasable, and
@@ -234,8 +262,11 @@ impl Identity {
 	/// # Errors
 	///
 	/// Returns [`Error::Erasable`] if the epoch is erasable and its keys are not in that file, or if the file cannot be
-	/// read.
+	/// read, and [`Error::Operator`] if the identity acts as an operator, whose secret is not the one of the owner's records.
 	pub fn epoch_keys(&self, id: &EpochId) -> Result<EpochKeys, Error> {
+		if let Some((owner, Right::Operator)) = self.account.acts_for() {
+			return Err(OperatorError::NoSecret { owner: *owner }.into());
+		}
 		let tree = match &self.erasable {
 			Some(file) => file.keys(id)?,
 			None => None,
@@ -301,7 +332,9 @@ mod tests {
 			(*acting.id(), *acting.account.id()),
 			(id("//Alice"), id("//Bob"))
 		);
-		assert_eq!(acting.account.acts_for(), Some(&id("//Alice")));
+		let (alice, right) = (&id("//Alice"), Right::Controller);
+		assert_eq!(acting.account.acts_for(), Some((alice, right)));
+		assert!(!acting.account.is_operator());
 		let itself = acting.account.itself();
 		assert_eq!((*itself.id(), itself.acts_for()), (id("//Bob"), None));
 		// An account that acts for itself needs no other's call.
@@ -309,6 +342,33 @@ mod tests {
 			.unwrap()
 			.acting_for(id("//Bob"));
 		assert_eq!((own.id(), own.account.acts_for()), (&id("//Bob"), None));
+	}
+
+	#[test]
+	fn an_operator_acts_for_an_owner_and_none_for_itself() {
+		let bob = Identity::development("//Bob").unwrap();
+		let (alice, own) = (
+			*Account::from_uri("//Alice").unwrap().id(),
+			*bob.account.id(),
+		);
+		let operator = bob.clone().operating_for(alice);
+		assert_eq!((operator.id(), operator.account.id()), (&alice, &own));
+		assert_eq!(operator.account.acts_for(), Some((&alice, Right::Operator)));
+		assert!(operator.account.is_operator());
+		// Keys of its own secret would open nothing of the owner's.
+		let id = EpochId {
+			genesis: [1; 32],
+			owner: alice.0,
+			dataset: 0,
+			epoch: 0,
+		};
+		let refused = operator.epoch_keys(&id).unwrap_err();
+		assert!(
+			matches!(refused, Error::Operator(OperatorError::NoSecret { owner }) if owner == alice),
+			"{refused:?}"
+		);
+		assert!(bob.epoch_keys(&id).is_ok());
+		assert!(!bob.operating_for(own).account.is_operator());
 	}
 
 	#[test]

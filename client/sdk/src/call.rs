@@ -5,7 +5,7 @@ use crate::{
 	claim::Claim,
 	client::Client,
 	error::Error,
-	types::{AccountId, Balance, BlockNumber, PALLET},
+	types::{AccountId, Balance, BlockNumber, ProxyKind, PALLET},
 };
 use codec::Encode;
 use isthmus_sharing::terms::Footprint;
@@ -143,6 +143,28 @@ impl EncodeAsType for Bytes<'_> {
 	}
 }
 
+/// An argument that is already encoded.
+struct Encoded<'a>(&'a [u8]);
+
+impl EncodeAsType for Encoded<'_> {
+	fn encode_as_type_to<R: TypeResolver>(
+		&self,
+		_: R::TypeId,
+		_: &R,
+		out: &mut Vec<u8>,
+	) -> Result<(), subxt::ext::scale_encode::Error> {
+		out.extend_from_slice(self.0);
+		Ok(())
+	}
+}
+
+/// An account in the arguments of a call of another pallet than the sharing one.
+#[derive(EncodeAsType)]
+#[encode_as_type(crate_path = "subxt::ext::scale_encode")]
+pub(crate) enum Address {
+	Id(AccountId),
+}
+
 impl Client {
 	/// Encodes a call with the chain's metadata.
 	pub(crate) async fn call(
@@ -190,6 +212,24 @@ impl Client {
 			pallet: PALLET,
 			name: "act_for",
 			fields: Raw(fields.into()),
+			..call
+		})
+	}
+
+	/// Makes a call that carries out another one as an owner, by its operator. What the call takes is held from the owner, so
+	/// it costs the operator a fee only.
+	pub(crate) async fn operate_for(&self, owner: &AccountId, call: Call) -> Result<Call, Error> {
+		let at = self.anchor().await?;
+		let carried = at.inner().tx().call_data(&Payload(&call))?;
+		let kind = Some(ProxyKind::Sharing);
+		let arguments = (Address::Id(*owner), kind, Encoded(&carried));
+		let Call { fields, .. } = self.call("Proxy", "proxy", arguments).await?;
+		Ok(Call {
+			pallet: "Proxy",
+			name: "proxy",
+			fields,
+			takes: NO_SPACE,
+			pays: 0,
 			..call
 		})
 	}

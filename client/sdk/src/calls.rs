@@ -3,7 +3,7 @@
 //! chain's metadata too, explains what each call does and when it fails.
 
 use crate::{
-	call::{Bytes, Call, NO_SPACE},
+	call::{Address, Bytes, Call, NO_SPACE},
 	claim::Claim,
 	client::Client,
 	error::Error,
@@ -14,17 +14,10 @@ use isthmus_conditions::Node;
 use isthmus_envelope::PublicKey;
 use isthmus_sharing::terms::{Footprint, TRIGGER_ENTRIES};
 use std::collections::BTreeSet;
-use subxt::{ext::scale_encode::EncodeAsType, utils::H256};
+use subxt::utils::H256;
 
 /// How many objects' entries to store with one transaction. A block has room for more than two thousand.
 pub const OBJECTS_AT_ONCE: usize = 1_000;
-
-/// The destination of a transfer.
-#[derive(EncodeAsType)]
-#[encode_as_type(crate_path = "subxt::ext::scale_encode")]
-enum Address {
-	Id(AccountId),
-}
 
 /// Returns how many places something under a condition takes among those that wait for facts and credentials. The chain
 /// counts a place up to 512 times if many wait for the same.

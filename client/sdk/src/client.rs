@@ -13,7 +13,7 @@ use crate::{
 	state::State,
 	text::{bytes_from_hex, to_hex},
 	trust::{is_local, Chosen, Memory, Notice, TellNotice, Trust, Unproven},
-	types::{AccountId, Balance, BlockNumber, DatasetId, Epoch, Seconds, PALLET},
+	types::{AccountId, Balance, BlockNumber, DatasetId, Epoch, GrantId, Seconds, PALLET},
 	wait::{report, Tell, Wait, Waiting, ASKING, SHORT_SILENCE, SILENCE},
 };
 use codec::Decode;
@@ -115,6 +115,8 @@ pub(crate) struct Inner {
 	pub(crate) events: Mutex<Option<BlockEvents>>,
 	/// The epochs whose records are known to be encrypted with their owner's secret: owner, dataset, epoch.
 	pub(crate) own_epochs: std::sync::Mutex<BTreeSet<([u8; 32], DatasetId, Epoch)>>,
+	/// The operators' own grants that are known to open the records in their ranges.
+	pub(crate) opening: std::sync::Mutex<BTreeSet<GrantId>>,
 }
 
 impl std::fmt::Debug for Client {
@@ -207,6 +209,7 @@ impl Client {
 			anchor: Mutex::default(),
 			events: Mutex::default(),
 			own_epochs: std::sync::Mutex::default(),
+			opening: std::sync::Mutex::default(),
 		}));
 		if !client.best().await?.has_pallet(PALLET) {
 			return Err(Error::Incompatible(format!(

@@ -70,7 +70,7 @@ pub(crate) fn deposits(state: &State, records: u64) -> Result<Balance, Error> {
 }
 
 /// Returns the chain's deposit rates.
-fn rates(state: &State) -> Result<Rates, Error> {
+pub(crate) fn rates(state: &State) -> Result<Rates, Error> {
 	Ok(Rates {
 		per_item: state.constant("DepositPerItem")?,
 		per_byte: state.constant("DepositPerByte")?,

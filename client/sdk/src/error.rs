@@ -3,11 +3,13 @@
 
 mod cost;
 mod node;
+mod operator;
 mod rejection;
 mod upload;
 
 pub use cost::CostError;
 pub(crate) use node::NO_PROOF;
+pub use operator::{Held, OperatorError};
 pub use rejection::Rejection;
 pub use upload::UploadError;
 
@@ -285,6 +287,9 @@ pub enum Error {
 		/// To whom it is offered.
 		to: AccountId,
 	},
+	/// The account cannot answer for the owner as its operator. Nothing was sent.
+	#[error(transparent)]
+	Operator(#[from] OperatorError),
 	/// No free leaf was found in an epoch.
 	#[error("no free leaf in epoch {epoch} of dataset {dataset}: start a new epoch")]
 	NoFreeLeaf {

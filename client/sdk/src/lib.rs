@@ -69,6 +69,7 @@
 //! - [`mod@keepers`] keeps copies of datasets' objects, and proves it to the chain.
 //! - [`mod@names`] hides the names of records from the chain, and finds records by them.
 //! - [`sharing`] seals, revokes and renews grants, and [`mod@serve`] answers requests automatically.
+//! - [`mod@operator`] lets an account answer for an owner with keys that it was granted, and without the owner's secrets.
 //! - [`mod@facts`] reads and reports facts about the world outside the chain, and evaluates conditions on them.
 //! - [`mod@trace`] returns the history of a record, a dataset or a reader; [`mod@history`] has the proofs, and
 //!   [`mod@receipt`] makes a file of one that needs no node.
@@ -172,7 +173,7 @@ pub use clock::now;
 pub use connection::shown as shown_address;
 pub use dispute::{dispute, Checked, Complaint};
 pub use erasure::Erasure;
-pub use error::{CostError, Error, Rejection, UploadError};
+pub use error::{CostError, Error, OperatorError, Rejection, UploadError};
 pub use event::{Event, Granted};
 pub use fetch_file::{is_folder, is_packed_folder, FetchError, FetchFile, NotFetched};
 pub use fetch_folder::{
@@ -194,7 +195,7 @@ pub use reading::{Intact, Reading};
 pub use receipt::{receipt, EventReceipt};
 pub use refusal::{PalletError, Refusal};
 pub use removal::{Removal, Removed};
-pub use sharing::{authorize, revoke};
+pub use sharing::{authorize, operator, revoke};
 pub use stamp::Stamp;
 pub use state::{every, Cursor, Funds, State};
 pub use subxt::{rpcs::rpc_params, utils::H256};

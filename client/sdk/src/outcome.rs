@@ -46,7 +46,7 @@ pub(crate) enum Happened {
 	Event(Event),
 	/// An account reported for a source of facts.
 	Reported(Reported),
-	/// The transaction's call failed.
+	/// The transaction's call failed, or the one that it carried out for another account.
 	Refused(Refusal),
 	/// One call of a batch failed, without undoing the others.
 	OneRefused(Refusal),
@@ -71,13 +71,22 @@ impl BlockEvents {
 				Phase::ApplyExtrinsic(index) => Some(index),
 				Phase::Initialization | Phase::Finalization => None,
 			};
-			let refusal = || -> Result<Refusal, Error> {
+			let refusal = |error: &[u8]| -> Result<Refusal, Error> {
 				let metadata = state.inner().metadata();
-				Ok(DispatchError::decode_from(event.field_bytes(), metadata)?.into())
+				Ok(DispatchError::decode_from(error, metadata)?.into())
 			};
 			let happened = match (event.pallet_name(), event.event_name()) {
-				("System", "ExtrinsicFailed") => Some(Happened::Refused(refusal()?)),
-				("Utility", "ItemFailed") => Some(Happened::OneRefused(refusal()?)),
+				("System", "ExtrinsicFailed") => {
+					Some(Happened::Refused(refusal(event.field_bytes())?))
+				}
+				("Utility", "ItemFailed") => {
+					Some(Happened::OneRefused(refusal(event.field_bytes())?))
+				}
+				// A transaction of a proxy succeeds, whatever becomes of the call that it carries out.
+				("Proxy", "ProxyExecuted") => match event.field_bytes() {
+					[1, error @ ..] => Some(Happened::Refused(refusal(error)?)),
+					_ => None,
+				},
 				_ => match Reported::read(&event) {
 					Some(reported) => Some(Happened::Reported(reported)),
 					None => Event::read(&event)?.map(Happened::Event),

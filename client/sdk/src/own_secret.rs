@@ -9,7 +9,7 @@ use crate::{
 	account::Identity, client::Client, error::Error, names::header_of, reading::context,
 	sharing::epoch_id, types::*,
 };
-use isthmus_envelope::{Decryptor, LeafKey, ObjectCipher, ObjectHeader, RecordError};
+use isthmus_envelope::{Decryptor, LeafKey, ObjectCipher, ObjectHeader, RecordError, TreeError};
 use std::{
 	collections::BTreeSet,
 	sync::{MutexGuard, PoisonError},
@@ -77,36 +77,50 @@ impl Client {
 			return Ok(false);
 		}
 		let keys = owner.epoch_keys(&epoch_id(self, owner.id(), dataset, epoch))?;
+		let leaf_key = |leaf| keys.leaf_key(leaf);
+		match self.opens(owner.id(), page.items, leaf_key).await? {
+			Some(false) => return Err(Error::OtherSecret { dataset, epoch }),
+			Some(true) => {
+				self.own_epochs().insert(checked);
+			}
+			None => {}
+		}
+		Ok(true)
+	}
+
+	/// Returns whether keys open the smallest of an owner's records; `None` if none of them tells it.
+	pub(crate) async fn opens(
+		&self,
+		owner: &AccountId,
+		records: Vec<RecordEntry>,
+		leaf_key: impl Fn(Leaf) -> Result<LeafKey, TreeError>,
+	) -> Result<Option<bool>, Error> {
 		// A record whose key was erased, and that is still on the chain, tells nothing.
-		let smallest = page
-			.items
+		let smallest = records
 			.into_iter()
-			.filter(|entry| keys.leaf_key(entry.record.leaf).is_ok())
+			.filter(|entry| leaf_key(entry.record.leaf).is_ok())
 			.min_by_key(|entry| to_fetch(&entry.record.payload));
 		let Some(RecordEntry { key, record }) = smallest else {
-			return Ok(true);
+			return Ok(None);
 		};
-		let leaf = keys.leaf_key(record.leaf)?;
-		if let Some(RecordError::WrongKey) = self.opened(owner, (key, &record), &leaf).await? {
-			let proven = self.proven().await?.record(owner.id(), key).await?;
-			// A node can make up a record, but not prove it.
-			if proven.as_ref() == Some(&record) {
-				return Err(Error::OtherSecret { dataset, epoch });
-			}
-			return Ok(true);
-		}
-		self.own_epochs().insert(checked);
-		Ok(true)
+		let leaf = leaf_key(record.leaf)?;
+		let opened = self.opened(owner, (key, &record), &leaf).await?;
+		let Some(RecordError::WrongKey) = opened else {
+			return Ok(Some(true));
+		};
+		let proven = self.proven().await?.record(owner, key).await?;
+		// A node can make up a record, but not prove it.
+		Ok((proven.as_ref() == Some(&record)).then_some(false))
 	}
 
 	/// Opens a record with a leaf's key, and returns why it does not open.
 	async fn opened(
 		&self,
-		owner: &Identity,
+		owner: &AccountId,
 		(key, record): (RecordKey, &Record),
 		leaf: &LeafKey,
 	) -> Result<Option<RecordError>, Error> {
-		let place = context(self, owner.id(), key);
+		let place = context(self, owner, key);
 		Ok(match &record.payload {
 			Payload::Object { object, .. } => match ObjectHeader::read(&object.header) {
 				Ok(header) => ObjectCipher::open(leaf, &place, &header).err(),

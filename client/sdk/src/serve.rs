@@ -7,6 +7,9 @@
 //! grant that answers a request closes it in the same step, so a second one is refused, however often the
 //! program is restarted.
 //!
+//! An [operator](crate::operator) serves the datasets that its owner controls itself, with the keys that it was granted, and
+//! leaves the requests that these do not open to the owner.
+//!
 //! Sealed keys are public in the transaction, so the reader has them even if the chain refuses the call.
 //! Therefore we never send an answer that is known to fail, and we retry a refused answer only a few times.
 
@@ -49,7 +52,7 @@ pub struct Look {
 	pub in_flight: usize,
 	/// How many requests were granted so far.
 	pub granted: u64,
-	/// What the owner can spend.
+	/// What the account that answers can spend.
 	pub free: Balance,
 }
 
@@ -128,9 +131,11 @@ pub async fn serve_until(
 	// Nothing is answered before it is finalized.
 	let mut heads = client.heads_at(limits.depth).await?;
 	let (done, mut answers) = mpsc::channel(IN_FLIGHT);
+	let operator = operating(client, owner).await?;
 	let mut server = Server {
 		client,
 		owner,
+		operator,
 		limits,
 		memory,
 		watch,
@@ -170,6 +175,50 @@ pub async fn serve_until(
 	}
 }
 
+/// Checks that an identity can serve requests: that it acts for itself, or may act for its owner.
+///
+/// # Errors
+///
+/// Returns [`Error::Operator`] if it acts for an owner and is neither its operator nor has taken over a dataset of it.
+pub async fn check(client: &Client, owner: &Identity) -> Result<(), Error> {
+	operating(client, owner).await.map(drop)
+}
+
+/// Returns the identity that answers for datasets which the owner controls itself, as its operator; `None` if `owner` acts for
+/// itself, or only on datasets that it took over.
+///
+/// # Errors
+///
+/// Returns [`Error::Operator`] if it acts for an owner and is neither its operator nor has taken over a dataset of it.
+async fn operating(client: &Client, owner: &Identity) -> Result<Option<Identity>, Error> {
+	let (account, id) = (owner.account.id(), owner.id());
+	if id == account {
+		return Ok(None);
+	}
+	let best = client.best().await?;
+	let operator = owner.clone().operating_for(*id);
+	match sharing::operator::check(client, &best, &operator).await {
+		Ok(()) => Ok(Some(operator)),
+		Err(error @ Error::Operator(_)) => {
+			let controlled = best.controlled(account).await?;
+			match controlled.iter().any(|(owner, _)| owner == id) {
+				true => Ok(None),
+				false => Err(error),
+			}
+		}
+		Err(error) => Err(error),
+	}
+}
+
+/// A request that may be answered.
+struct Open {
+	entry: RequestEntry,
+	/// Whether a record in its range is under an embargo.
+	has_embargo: bool,
+	/// Whether the owner controls the dataset itself, so that only its operator can answer for it.
+	operated: bool,
+}
+
 /// An answer that was in flight, and its outcome.
 type Answered = (RequestId, Result<Included, Error>);
 
@@ -177,6 +226,8 @@ type Answered = (RequestId, Result<Included, Error>);
 struct Server<'a, W> {
 	client: &'a Client,
 	owner: &'a Identity,
+	/// Who answers for datasets that the owner controls itself, if `owner` acts for it as an operator.
+	operator: Option<Identity>,
 	limits: &'a Limits,
 	memory: &'a mut Memory,
 	watch: W,
@@ -215,7 +266,7 @@ impl<W: Watch> Server<'_, W> {
 			let proven = self.client.proven().await?;
 			let mut settled = self.settled(&proven, tip).await?;
 			settled.retain(|entry| self.is_answerable(entry, now));
-			self.leave_to_others(&best, &mut settled).await?;
+			let operated = self.leave_to_others(&best, &mut settled).await?;
 			let embargoed = match settled.is_empty() {
 				true => Vec::new(),
 				false => self.embargoed(&best, &proven).await?,
@@ -226,7 +277,13 @@ impl<W: Watch> Server<'_, W> {
 					let has_embargo = embargoed
 						.iter()
 						.any(|place| is_within(&entry.request.scope, place));
-					self.try_answer(&best, &proven, has_embargo, entry).await?;
+					let operated = operated.contains(&entry.request.scope.dataset);
+					let open = Open {
+						entry,
+						has_embargo,
+						operated,
+					};
+					self.try_answer(&best, &proven, open).await?;
 				}
 			}
 		}
@@ -265,24 +322,38 @@ impl<W: Watch> Server<'_, W> {
 		Ok(requests)
 	}
 
-	/// Leaves out the requests for datasets that another account controls, or that are offered to one.
+	/// Leaves out the requests for datasets that another account controls, or that are offered to one. Returns those datasets of the
+	/// others that only an operator can answer for.
 	async fn leave_to_others(
 		&self,
 		best: &State,
 		requests: &mut Vec<RequestEntry>,
-	) -> Result<(), Error> {
+	) -> Result<HashSet<DatasetId>, Error> {
+		let mut operated = HashSet::new();
 		let of = |entry: &RequestEntry| entry.request.scope.dataset;
 		let datasets: HashSet<DatasetId> = requests.iter().map(of).collect();
 		for dataset in datasets {
 			let control = best.control(self.owner.id(), dataset).await?;
 			let is_ours = |control: &Control| {
-				control.controller == *self.owner.account.id() && control.offered_to.is_none()
+				let by = control.controller;
+				let is_operated = self.operator.is_some() && by == *self.owner.id();
+				(is_operated || by == *self.owner.account.id()) && control.offered_to.is_none()
 			};
 			if !control.as_ref().is_none_or(is_ours) {
 				requests.retain(|entry| of(entry) != dataset);
+			} else if control.is_none_or(|control| control.controller != *self.owner.account.id()) {
+				operated.insert(dataset);
 			}
 		}
-		Ok(())
+		Ok(operated)
+	}
+
+	/// Returns who answers.
+	fn acting(&self, operated: bool) -> &Identity {
+		match &self.operator {
+			Some(operator) if operated => operator,
+			_ => self.owner,
+		}
 	}
 
 	/// Returns whether a request should be answered now.
@@ -320,20 +391,22 @@ impl<W: Watch> Server<'_, W> {
 	}
 
 	/// Answers a request and watches the answer. If the request cannot be answered, reports why.
-	async fn try_answer(
-		&mut self,
-		best: &State,
-		proven: &Proven,
-		has_embargo: bool,
-		entry: RequestEntry,
-	) -> Result<(), Error> {
-		let (id, asked) = (entry.id, entry.request);
-		let answered = match has_embargo {
+	async fn try_answer(&mut self, best: &State, proven: &Proven, open: Open) -> Result<(), Error> {
+		let operated = open.operated;
+		let (id, asked) = (open.entry.id, open.entry.request);
+		let answered = match open.has_embargo {
 			true => Err(Error::Withheld(
 				"a record in its range is under an embargo, and it is answered when that has ended",
 			)),
-			false => match self.answer(best, proven, id, &asked).await {
-				Ok(call) => self.send(id, &asked, call, best.block().number).await,
+			false => match self.answer(best, proven, operated, (id, &asked)).await {
+				Ok(call) => {
+					let sent = Sent {
+						last: call.last.unwrap_or(asked.valid_until),
+						asked: asked.clone(),
+					};
+					let block = best.block().number;
+					self.send(id, sent, call, (operated, block)).await
+				}
 				Err(error) => Err(error),
 			},
 		};
@@ -368,17 +441,13 @@ impl<W: Watch> Server<'_, W> {
 	async fn send(
 		&mut self,
 		id: RequestId,
-		asked: &Request,
+		sent: Sent,
 		call: Call,
-		block: BlockNumber,
+		(operated, block): (bool, BlockNumber),
 	) -> Result<Pending, Error> {
-		let last = call.last.unwrap_or(asked.valid_until);
-		let sent = Sent {
-			asked: asked.clone(),
-			last,
-		};
 		self.memory.send(id, sent, now())?;
-		let submitted = self.client.submit(&self.owner.account, &call).await;
+		let account = &self.acting(operated).account;
+		let submitted = self.client.submit(account, &call).await;
 		match &submitted {
 			// It may be included.
 			Ok(_) | Err(Error::Unconfirmed { .. }) => {}
@@ -399,10 +468,10 @@ impl<W: Watch> Server<'_, W> {
 		&self,
 		best: &State,
 		proven: &Proven,
-		id: RequestId,
-		request: &Request,
+		operated: bool,
+		(id, request): (RequestId, &Request),
 	) -> Result<Call, Error> {
-		let (client, owner, limits) = (self.client, self.owner, self.limits);
+		let (client, owner, limits) = (self.client, self.acting(operated), self.limits);
 		let Scope { dataset, epoch, .. } = request.scope;
 		if !self.memory.is_within(limits, &request.consumer, now()) {
 			return Err(Error::Withheld(

@@ -5,9 +5,11 @@
 mod answers;
 mod asking;
 mod keys;
+pub mod operator;
 mod partly;
 mod renewal;
 mod revocation;
+mod sealing;
 
 pub(crate) use answers::{answer, is_open, ANSWER_COST};
 pub use answers::{authorize, digest, expiry};
@@ -17,6 +19,9 @@ pub use keys::{epoch_id, open, seal};
 pub use partly::{authorize_left, grant_left, Given};
 pub use renewal::{renew, renewable, Readers, Renewable, Renewal};
 pub use revocation::{revoke, Revocation};
+
+use answers::check_control;
+use sealing::checked_and_sealed;
 
 use crate::{
 	account::Identity,
@@ -51,20 +56,23 @@ pub async fn readers(client: &Client, owner: &AccountId, place: &Place) -> Resul
 ///
 /// # Errors
 ///
-/// Returns [`Error::NoEncryptionKey`] if the grantee has none, and [`Error::Unproven`] if the node's proofs are
-/// wrong.
+/// Returns [`Error::NoEncryptionKey`] if the grantee has none, [`Error::Unproven`] if the node's proofs are
+/// wrong, and [`Error::Operator`] if the identity acts as an operator and cannot give this grant.
 pub async fn grant(
 	client: &Client,
 	state: &State,
 	owner: &Identity,
 	terms: &Terms,
 ) -> Result<Call, Error> {
+	if owner.account.is_operator() {
+		check_control(client, state, owner, &terms.scope).await?;
+	}
 	let key = key_of(client, state, owner, terms).await?;
-	let sealed = seal(client, owner, terms, &key)?;
+	let sealed = checked_and_sealed(client, state, owner, terms, &key).await?;
 	client.add_authorize(terms, &sealed).await
 }
 
-/// Returns the registered key of a grantee, once it is checked that the owner has the keys of the epoch.
+/// Returns the registered key of a grantee, once it is checked that the epoch has started.
 async fn key_of(
 	client: &Client,
 	state: &State,
@@ -75,7 +83,6 @@ async fn key_of(
 	client
 		.check_started(state, owner.id(), dataset, epoch)
 		.await?;
-	client.check_secret(owner, dataset, epoch).await?;
 	let said = state.encryption_key(&terms.grantee).await?;
 	client
 		.confirmed(state, &said, async |proven| {

@@ -227,6 +227,21 @@ impl State {
 		self.get(PALLET, "Controls", (*owner, dataset)).await
 	}
 
+	/// Returns the accounts that may act for another one.
+	pub async fn proxies(&self, account: &AccountId) -> Result<Vec<Proxy>, Error> {
+		Ok(self.proxies_and_deposit(account).await?.0)
+	}
+
+	/// Returns the accounts that may act for another one, and what is held from it for their list.
+	pub async fn proxies_and_deposit(
+		&self,
+		account: &AccountId,
+	) -> Result<(Vec<Proxy>, Balance), Error> {
+		let entry: Option<(Vec<Proxy>, Balance)> =
+			self.get("Proxy", "Proxies", (*account,)).await?;
+		Ok(entry.unwrap_or_default())
+	}
+
 	/// Returns the addresses of the datasets of other accounts that an account took over.
 	pub async fn controlled(
 		&self,

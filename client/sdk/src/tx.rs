@@ -2,7 +2,7 @@
 //! Signs calls as transactions, sends them, and follows them until they are in a block.
 
 use crate::{
-	account::Account,
+	account::{Account, Right},
 	call::{Call, Payload},
 	client::Client,
 	error::{CostError, Error, Rejection},
@@ -72,7 +72,8 @@ impl Client {
 	/// can be in flight; an account's transactions are included in the order in which they were sent.
 	///
 	/// A transaction that is known to fail is not sent, because the chain would charge its fee. If no other
-	/// transaction of the account is in flight, the call is executed on the best block's state first. If
+	/// transaction of the account is in flight, the call is executed on the best block's state first. For an
+	/// [operator](crate::operator), this shows only whether it is one. If
 	/// another program of this user on this machine has sent a transaction that would make this one fail,
 	/// such as another answer to the same request, this function waits for its block first.
 	///
@@ -139,7 +140,8 @@ impl Client {
 			let mut turn = Turn::take(self, account.id()).await?;
 			let (call, extra) = make(turn.notes().clone()).await?;
 			let call = match account.acts_for() {
-				Some(owner) => self.act_for(owner, call).await?,
+				Some((owner, Right::Controller)) => self.act_for(owner, call).await?,
+				Some((owner, Right::Operator)) => self.operate_for(owner, call).await?,
 				None => call,
 			};
 			let waits_for = [&call.claims[..], &call.yields_to].concat();

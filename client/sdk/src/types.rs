@@ -192,6 +192,35 @@ pub struct Payment {
 	pub key: H256,
 }
 
+/// What an account may do for another one that named it as a proxy, as the runtime's `ProxyType` says.
+#[derive(
+	Decode, DecodeAsType, Encode, EncodeAsType, serde::Serialize, Clone, Copy, Debug, PartialEq, Eq,
+)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+#[encode_as_type(crate_path = "subxt::ext::scale_encode")]
+pub enum ProxyKind {
+	/// Everything.
+	Any,
+	/// Everything but to give money away.
+	NonTransfer,
+	/// The calls of data sharing, but no offers of money and no handovers: an operator.
+	Sharing,
+	/// To report facts.
+	Facts,
+}
+
+/// An account that may act for another one.
+#[derive(Decode, DecodeAsType, Clone, Debug, PartialEq, Eq)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub struct Proxy {
+	/// The account that acts.
+	pub delegate: AccountId,
+	/// What it may do.
+	pub proxy_type: ProxyKind,
+	/// For how many blocks it has to announce each call before.
+	pub delay: BlockNumber,
+}
+
 /// Text that the chain keeps: a name, a purpose or a reason. The chain checks that it is UTF-8.
 #[derive(Encode, Decode, DecodeAsType, Clone, Debug, Default, PartialEq, Eq)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]

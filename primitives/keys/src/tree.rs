@@ -325,6 +325,32 @@ impl KeySet {
 		Ok(LeafKey(descend(key, leaf.into(), HEIGHT - at.depth)))
 	}
 
+	/// Derives the keys that open a part of the range and nothing else. They are those that
+	/// [`EpochRoot::key_set`] derives for it.
+	///
+	/// # Errors
+	///
+	/// Returns [`TreeError::LeafOutsideRange`] with the first leaf of `part` that these keys do not open.
+	pub fn part(&self, part: Range) -> Result<Self, TreeError> {
+		let outside = match part.start < self.range.start {
+			true => Some(part.start),
+			false => (self.range.end < part.end).then_some(part.start.max(self.range.end)),
+		};
+		if let Some(leaf) = outside {
+			return Err(TreeError::LeafOutsideRange {
+				// It is in `part`, so it is a leaf of the tree.
+				leaf: leaf as u32,
+				range: self.range,
+			});
+		}
+		let mut keys = Vec::with_capacity(MAX_COVER);
+		// Each node of the part's cover is at or below one of this cover.
+		for (at, key) in self.range.cover().into_iter().zip(&self.keys) {
+			cover_keys(key, at, &part, &mut keys);
+		}
+		Self::new(part, keys)
+	}
+
 	/// Returns the concatenated keys, in the order of the cover. Their positions in the tree follow
 	/// from the range and are not encoded.
 	pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {

@@ -10,7 +10,8 @@ use isthmus_sdk::{
 	envelope::{ErasableError, RecordError, TreeError},
 	objects::{Failure, ReadError, UploadError as SendError},
 	trust::FinalityError,
-	CostError, Error as SdkError, LeavesError, PalletError, Rejection, Unproven, UploadError,
+	CostError, Error as SdkError, LeavesError, OperatorError, PalletError, Rejection, Unproven,
+	UploadError,
 };
 
 /// What to do if the chain may have forgotten a revocation.
@@ -118,6 +119,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		OtherSecret { .. } => (Kind::NotAuthentic, Some(OTHER_SEED)),
 		NotController { .. } => (Kind::Refused, Some("who took it over acts with --for OWNER")),
 		DatasetIsOffered { .. } => (Kind::Refused, Some(WITHDRAW)),
+		Operator(error) => (Kind::Refused, operator_hint(error)),
 		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
 		NotGiven { .. } | NothingToDispute(_) => (Kind::Refused, Some("list your grants: isthmus list received")),
 		NothingWrong { left_out, .. } if !left_out.is_empty() => {
@@ -258,6 +260,20 @@ fn leaves_hint(error: &LeavesError) -> (Kind, Option<&'static str>) {
 fn unopened(error: &SdkError) -> (Kind, Option<&'static str>) {
 	let is_other_key = matches!(error, SdkError::Record(RecordError::WrongKey));
 	(Kind::NotAuthentic, is_other_key.then_some(ERASABLE_FILE))
+}
+
+/// Returns what to do if an operator cannot answer for its owner.
+fn operator_hint(error: &OperatorError) -> Option<&'static str> {
+	use OperatorError::*;
+	match error {
+		NotAnOperator { .. } => Some("the owner names it, and waits until that is final: isthmus operator add ACCOUNT"),
+		MustAnnounce { .. } => Some("the owner names it without a delay: isthmus operator add ACCOUNT"),
+		OutsideGrants { .. } => Some("the owner answers it, or grants these leaves to the operator: isthmus authorize --to OPERATOR --leaves FROM..TO"),
+		WrongKeys { .. } => Some("the owner checks its key file, revokes this grant and gives another one: isthmus key verify"),
+		NoSecret { .. } => Some("only the owner can do this"),
+		OwnerLacksDeposit { .. } => Some("send the owner what is missing: isthmus transfer OWNER AMOUNT"),
+		_ => None,
+	}
 }
 
 fn erasable_hint(error: &ErasableError) -> (Kind, Option<&'static str>) {

@@ -42,6 +42,24 @@ impl Proven {
 		self.get(storage::control(&owner.0, dataset)).await
 	}
 
+	/// Returns the accounts that may act for another one, in the order of the chain's list: those of the kinds that this
+	/// library knows.
+	pub async fn proxies(&self, account: &AccountId) -> Result<Vec<Proxy>, Error> {
+		/// Each account, its kind and its delay; and the deposit.
+		type Entry = (Vec<(AccountId, u8, BlockNumber)>, Balance);
+		let entry: Option<Entry> = self.get(storage::proxies(&account.0)).await?;
+		let (named, _) = entry.unwrap_or_default();
+		let known = |(delegate, kind, delay): (AccountId, u8, BlockNumber)| {
+			let proxy_type = ProxyKind::decode(&mut &[kind][..]).ok()?;
+			Some(Proxy {
+				delegate,
+				proxy_type,
+				delay,
+			})
+		};
+		Ok(named.into_iter().filter_map(known).collect())
+	}
+
 	/// Returns a dataset's policy, and the condition that requests have to meet besides.
 	pub async fn policy(
 		&self,

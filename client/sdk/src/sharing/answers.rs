@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Answers requests with grants.
 
-use super::keys::seal;
+use super::{operator, sealing::checked_and_sealed};
 use crate::{
 	account::Identity,
 	call::Call,
@@ -27,11 +27,14 @@ use subxt::utils::H256;
 /// takes it back, makes no call that is known to fail, and the call is valid only in blocks in which the
 /// request is open. It names the request's digest, so that it can answer no other request.
 ///
+/// An [operator](super::operator) answers with the keys of its own grant, and pays the fee.
+///
 /// # Errors
 ///
 /// Returns [`Error::RequestGone`] if the request is not open, or is not the one that was passed,
 /// [`Error::TooLate`] if it has fewer than [`LEAST_TIME`] blocks left, [`Error::InsufficientFunds`] if the owner
-/// cannot pay the fee, [`Error::Key`] if the request's key is of an unknown suite, and the errors of [`seal`]. If leaves of the
+/// or its operator cannot pay the fee, [`Error::Key`] if the request's key is of an unknown suite, [`Error::Operator`] if an operator
+/// cannot answer it, and the errors of [`seal`](super::seal). If leaves of the
 /// range were erased, [`authorize_left`](super::authorize_left) grants what is left.
 pub async fn authorize(
 	client: &Client,
@@ -111,21 +114,24 @@ pub fn digest(request: &Request) -> H256 {
 }
 
 /// Checks that an account may answer requests for a range: that it controls the dataset and does not hand it over, and can
-/// derive the keys. The node could say so falsely, to get the keys with an answer that the chain refuses. Therefore it
+/// derive the keys; or that it is an operator of the owner that does. The node could say so falsely, to get the keys with an answer that the chain refuses. Therefore it
 /// proves it, too.
 ///
 /// # Errors
 ///
-/// Returns [`Error::NotController`], [`Error::DatasetIsOffered`], and [`Error::OtherSecret`] if the epoch is from before the
-/// account took the dataset over.
-async fn check_control(
+/// Returns [`Error::NotController`], [`Error::DatasetIsOffered`], [`Error::Operator`] if it is an operator no more, and
+/// [`Error::OtherSecret`] if the epoch is from before the account took the dataset over.
+pub(super) async fn check_control(
 	client: &Client,
 	state: &State,
 	owner: &Identity,
 	scope: &Scope,
 ) -> Result<(), Error> {
 	let Scope { dataset, epoch, .. } = *scope;
-	let acting = owner.account.id();
+	let acting = match owner.account.is_operator() {
+		true => owner.id(),
+		false => owner.account.id(),
+	};
 	let proven = client.proven().await?.control(owner.id(), dataset).await?;
 	let best = state.control(owner.id(), dataset).await?;
 	for control in [proven, best].into_iter().flatten() {
@@ -142,7 +148,10 @@ async fn check_control(
 			return Err(Error::OtherSecret { dataset, epoch });
 		}
 	}
-	Ok(())
+	match owner.account.is_operator() {
+		true => operator::check(client, state, owner).await,
+		false => Ok(()),
+	}
 }
 
 /// Does the same as [`authorize`], for a request that is settled. `promised` is the cost of the answers in
@@ -165,9 +174,10 @@ pub(crate) async fn answer(
 	if free < needed {
 		return Err(Error::InsufficientFunds { needed, free });
 	}
-	let Scope { dataset, epoch, .. } = request.scope;
 	check_control(client, state, owner, &request.scope).await?;
-	client.check_secret(owner, dataset, epoch).await?;
+	if owner.account.is_operator() && request.offer > 0 {
+		operator::check_deposit(state, owner.id(), request.scope.dataset).await?;
+	}
 	let terms = Terms {
 		grantee: request.consumer,
 		scope: request.scope,
@@ -180,7 +190,8 @@ pub(crate) async fn answer(
 		condition: None,
 	};
 	// The request's own key, not the registered one: there is nothing to ask a node for.
-	let sealed = seal(client, owner, &terms, &PublicKey::from_bytes(&request.key)?)?;
+	let key = PublicKey::from_bytes(&request.key)?;
+	let sealed = checked_and_sealed(client, state, owner, &terms, &key).await?;
 	let call = client.add_authorize(&terms, &sealed).await?;
 	Ok(call.no_later_than(last_block(request.valid_until, now)))
 }

@@ -35,14 +35,27 @@ pub fn seal(
 		from,
 		to,
 	} = terms.scope;
-	check(client, key.suite())?;
 	let id = epoch_id(client, owner.id(), dataset, epoch);
 	let (keys, range) = (owner.epoch_keys(&id)?, Range::new(from, to)?);
 	let keys = keys.key_set(range).map_err(|error| match error {
 		TreeError::Erased { .. } => Error::PartlyErased(keys.cut(range)),
 		error => error.into(),
 	})?;
-	Ok(seal_keys(&id, &keys, (terms.grantee.0, terms.expiry), key)?)
+	seal_these(client, owner, terms, &keys, key)
+}
+
+/// Seals keys that were derived before, which are those of a grant's range.
+pub(super) fn seal_these(
+	client: &Client,
+	owner: &Identity,
+	terms: &Terms,
+	keys: &KeySet,
+	key: &PublicKey,
+) -> Result<Vec<u8>, Error> {
+	check(client, key.suite())?;
+	let Scope { dataset, epoch, .. } = terms.scope;
+	let id = epoch_id(client, owner.id(), dataset, epoch);
+	Ok(seal_keys(&id, keys, (terms.grantee.0, terms.expiry), key)?)
 }
 
 /// Returns an error if the client refuses what is sealed with this suite.

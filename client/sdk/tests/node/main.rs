@@ -16,6 +16,7 @@ mod history;
 mod large_values;
 mod liar;
 mod lies;
+mod operating;
 mod plain_subxt;
 mod revoking;
 mod scenario;

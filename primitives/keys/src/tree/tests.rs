@@ -103,6 +103,29 @@ fn a_key_set_opens_its_range_and_nothing_else() {
 }
 
 #[test]
+fn a_part_of_a_key_set_ends_where_the_key_set_does() {
+	let (root, scope) = (root(), range(5, 21));
+	let keys = root.key_set(scope);
+	for part in [range(5, 21), range(5, 6), range(20, 21), range(7, 17)] {
+		let derived = keys.part(part).unwrap();
+		assert_eq!(derived.range(), part);
+		assert_eq!(derived.keys, root.key_set(part).keys);
+	}
+	for (part, leaf) in [
+		(range(4, 21), 4),
+		(range(5, 22), 21),
+		(range(0, LEAVES), 0),
+		(range(21, 22), 21),
+		(range(30, LEAVES), 30),
+		(range(LEAVES - 1, LEAVES), u32::MAX),
+		(range(0, 5), 0),
+	] {
+		let refused = keys.part(part).unwrap_err();
+		assert_eq!(refused, TreeError::LeafOutsideRange { leaf, range: scope });
+	}
+}
+
+#[test]
 fn key_sets_are_read_as_they_were_written() {
 	let (root, scope) = (root(), range(1, 8));
 	let bytes = root.key_set(scope).to_bytes();
@@ -133,6 +156,18 @@ proptest! {
 			.map(|at| descend(&root.key, at.index, at.depth))
 			.collect();
 		prop_assert_eq!(root.key_set(range).keys, alone);
+	}
+
+	/// Who has the keys of a range derives those of each part of it as who has the root, and no key of a leaf beside it.
+	#[test]
+	fn a_part_of_a_key_set_is_that_of_the_root(range in any_range(), from in any::<u64>(), to in any::<u64>()) {
+		let (root, length) = (root(), range.end() - range.start());
+		let from = range.start() + from % length;
+		let part = Range::new(from, from + 1 + to % (range.end() - from)).unwrap();
+		let keys = root.key_set(range);
+		prop_assert_eq!(keys.part(part).unwrap().keys, root.key_set(part).keys);
+		let wider = Range::new(range.start().saturating_sub(1), (range.end() + 1).min(LEAVES)).unwrap();
+		prop_assert_eq!(keys.part(wider).is_ok(), wider == range);
 	}
 
 	/// A cover's nodes are adjacent, from the range's start to its end.

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Tests operators, who answer for an owner with keys that they were granted.
+
+use crate::{scenario::*, serving::reports};
+use isthmus_sdk::{
+	operator::Held,
+	serve::{check, Limits},
+	*,
+};
+
+/// A school, an account that answers for it, and a company that asks.
+struct Setting {
+	client: Client,
+	school: Identity,
+	operator: Identity,
+	company: Identity,
+	/// The operator's own grant, on leaves 0 to 9.
+	grant: GrantId,
+}
+
+impl Setting {
+	async fn new(uris: [&str; 3]) -> Self {
+		let client = connect().await;
+		let [school, operator, company] = accounts(&client, uris).await;
+		register(&client, &school).await;
+		publish(&client, &operator).await;
+		publish(&client, &company).await;
+		let grant = give(&client, &school, operator.id(), scope(0, 0, 0, 10)).await;
+		Self {
+			client,
+			operator: operator.acting_for(*school.id()),
+			school,
+			company,
+			grant,
+		}
+	}
+
+	/// Names the operator, and waits until that is final.
+	async fn add(&self) {
+		let (owner, operator) = (self.school.id(), self.operator.account.id());
+		let call = self.client.add_operator(owner, operator).await.unwrap();
+		self.as_school(&call).await;
+	}
+
+	/// Sends a call as the school, and waits until it is final.
+	async fn as_school(&self, call: &Call) {
+		let sent = self.client.submit(&self.school.account, call).await;
+		sent.unwrap().finalized().await.unwrap();
+	}
+
+	/// Asks for leaves of epoch 0.
+	async fn ask(&self, from: u64, to: u64) -> RequestId {
+		let (owner, scope) = (self.school.id(), scope(0, 0, from, to));
+		ask(&self.client, &self.company, owner, scope, 0).await
+	}
+
+	/// Answers a request as the operator.
+	async fn answer(&self, id: RequestId) -> Result<Included, Error> {
+		let client = &self.client;
+		let open = client.best().await?.request(id).await?.unwrap();
+		let acting = client.acting_on(self.operator.clone(), 0).await?;
+		let call = authorize(client, &acting, id, &open, Depth::Final).await?;
+		client.send(&acting.account, &call).await
+	}
+}
+
+/// What is held from an account.
+async fn held(client: &Client, account: &AccountId) -> Balance {
+	let best = client.best().await.unwrap();
+	best.funds(account).await.unwrap().held
+}
+
+#[tokio::test]
+async fn an_operator_answers_with_what_it_was_granted_and_nothing_else() {
+	let uris = [
+		"//operating//school",
+		"//operating//operator",
+		"//operating//company",
+	];
+	let setting = Setting::new(uris).await;
+	let Setting {
+		client,
+		school,
+		operator,
+		company,
+		grant,
+	} = &setting;
+	let inside = place("inside", 0, 3);
+	store(client, school, inside, b"inside").await;
+
+	// Its grant alone is not enough.
+	let request = setting.ask(2, 5).await;
+	let refused = setting.answer(request).await.unwrap_err();
+	assert!(
+		matches!(
+			refused,
+			Error::Operator(OperatorError::NotAnOperator { operator: by, .. }) if by == *operator.account.id()
+		),
+		"{refused:?}"
+	);
+	assert!(check(client, operator).await.is_err());
+
+	setting.add().await;
+	check(client, operator).await.unwrap();
+	let before = held(client, operator.account.id()).await;
+	let included = setting.answer(request).await.unwrap();
+	let granted = included.events.iter().find_map(Event::granted).unwrap();
+	assert_eq!(
+		(granted.terms.grantee, granted.terms.scope),
+		(*company.id(), scope(0, 0, 2, 5))
+	);
+	let read = read(client, company, school.id(), inside.key).await;
+	assert_eq!(read.unwrap(), b"inside");
+	assert_eq!(held(client, operator.account.id()).await, before);
+
+	// It has no keys of leaf 10.
+	let beyond = setting.ask(5, 11).await;
+	let refused = setting.answer(beyond).await.unwrap_err();
+	let own = [Held {
+		grant: *grant,
+		scope: scope(0, 0, 0, 10),
+		state: GrantState::Active,
+	}];
+	assert!(
+		matches!(
+			&refused,
+			Error::Operator(OperatorError::OutsideGrants { scope: asked, held, .. })
+				if *asked == scope(0, 0, 5, 11) && held[..] == own
+		),
+		"{refused:?}"
+	);
+
+	// What the chain refuses is an error, although the operator's transaction succeeds.
+	let acting = client.acting_on(operator.clone(), 0).await.unwrap();
+	let reject = client.reject_request(RequestId::MAX, "").await.unwrap();
+	let refused = client.send(&acting.account, &reject).await.unwrap_err();
+	assert_eq!(refused.refusal(), Some(&PalletError::UnknownRequest));
+
+	// Its own grant ends, and with it what it can answer.
+	let again = setting.ask(2, 6).await;
+	let revoke = client.revoke(*grant).await.unwrap();
+	setting.as_school(&revoke).await;
+	let refused = setting.answer(again).await.unwrap_err();
+	assert!(
+		matches!(
+			&refused,
+			Error::Operator(OperatorError::OutsideGrants { held, .. })
+				if held.iter().any(|own| own.grant == *grant && own.state == GrantState::Revoked)
+		),
+		"{refused:?}"
+	);
+}
+
+#[tokio::test]
+async fn an_operator_that_was_removed_answers_nothing() {
+	let uris = [
+		"//removing//school",
+		"//removing//operator",
+		"//removing//company",
+	];
+	let setting = Setting::new(uris).await;
+	let Setting {
+		client,
+		school,
+		operator,
+		company,
+		..
+	} = &setting;
+	setting.add().await;
+	// A grant that no one asked for takes its deposit from the owner.
+	let acting = client.acting_on(operator.clone(), 0).await.unwrap();
+	let before = held(client, school.id()).await;
+	let own = held(client, operator.account.id()).await;
+	give(client, &acting, company.id(), scope(0, 0, 3, 4)).await;
+	assert!(held(client, school.id()).await > before);
+	assert_eq!(held(client, operator.account.id()).await, own);
+
+	let remove = client.remove_operator(operator.account.id(), 0).await;
+	setting.as_school(&remove.unwrap()).await;
+	let request = setting.ask(5, 6).await;
+	let refused = setting.answer(request).await.unwrap_err();
+	assert!(
+		matches!(
+			refused,
+			Error::Operator(OperatorError::NotAnOperator { .. })
+		),
+		"{refused:?}"
+	);
+}
+
+#[tokio::test]
+async fn an_operator_serves_its_range_and_leaves_the_rest_to_the_owner() {
+	let uris = [
+		"//operators//school",
+		"//operators//operator",
+		"//operators//company",
+	];
+	let setting = Setting::new(uris).await;
+	let Setting { client, school, .. } = &setting;
+	let policy = Policy {
+		price: 0,
+		firm_price: None,
+		longest_range: 10,
+		longest_term: 500,
+		consumers: ConsumerKinds::ALL,
+		purposes: PurposeCodes::ALL,
+	};
+	let set = client.set_policy(0, policy, None).await.unwrap();
+	client.send(&school.account, &set).await.unwrap();
+	setting.add().await;
+	let asked = [setting.ask(0, 5).await, setting.ask(8, 12).await];
+	let served = reports(client, &setting.operator, &Limits::default(), 2).await;
+	let requests: Vec<_> = served.iter().map(|served| served.request).collect();
+	assert_eq!(requests, asked);
+	assert!(served[0].outcome.is_ok(), "{served:?}");
+	assert!(
+		matches!(
+			served[1].outcome,
+			Err(Error::Operator(OperatorError::OutsideGrants { .. }))
+		),
+		"{served:?}"
+	);
+}
