@@ -1264,6 +1264,22 @@ describe('a folder of thirteen files', () => {
 		assert.match(none.error, /nothing of this folder is stored under given-up/);
 	});
 
+	test('is stored in the new epoch after a revocation, and what is left of the first upload is found', { timeout }, async () => {
+		const { key, dataset } = await producer('//Orphans');
+		const again = ['store', 'parts', ...key];
+		let sent = 0;
+		await killed(again, (method) => method === 'transactionWatch_v1_submitAndWatch' && ++sent === 5);
+		await ok('dataset', 'epoch', String(dataset), '--finalized', ...key);
+		const epochs = async () => (await ok('list', 'records', ...key)).map(({ epoch }) => epoch);
+		const left = (await epochs()).length;
+		assert.ok(left >= 4 && left < 14, `${left} records`);
+		assert.equal((await ok(...again, '--finalized'))[0].epoch, 1);
+		assert.equal((await epochs()).filter((epoch) => epoch === 1).length, 14);
+		assert.equal((await epochs()).length, 14 + left);
+		await ok('remove', 'parts', '--unfinished', 'parts', ...key);
+		assert.deepEqual(await epochs(), []);
+	});
+
 	test('is removed with its files, and its leaves are freed when their epoch is over', { timeout }, async () => {
 		// If this test runs alone, it stores the folder here. After the previous test, the folder is stored already.
 		await ok(...store);
