@@ -1039,7 +1039,12 @@ test('a request is rejected, or cancelled with and without an offer', { timeout 
 		const [asked] = await ok('request', address, '--leaves', leaves, '--purpose', 'p', ...more, ...consumer.key);
 		return String(asked.request);
 	};
-	await ok('reject', await ask('7..9'), '--reason', 'no', ...key);
+	// The number belongs to another request than the one that was seen.
+	const rejected = await ask('7..9');
+	const [{ digest }] = await ok('requests', ...key);
+	const other = await refused(REFUSED, 'reject', rejected, '--digest', 'f'.repeat(16), ...key);
+	assert.match(other.error, /no longer open as it was seen/);
+	await ok('reject', rejected, '--digest', digest.slice(0, 18), '--reason', 'no', ...key);
 	const request = await ask('7..9');
 	const cancel = (id) => ['request', '--cancel', id, ...consumer.key];
 	await ok(...cancel(request));

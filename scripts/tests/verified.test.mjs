@@ -121,6 +121,18 @@ test('a manifest that the node made up is refused', { timeout }, async () => {
 	liar.tellTruth();
 });
 
+test('a grant that is sealed to a lost key does not hide another one', { timeout }, async () => {
+	const reader = honest.account('//Eve');
+	const [kept, lost] = [EncryptionKeyPair.generate(), EncryptionKeyPair.generate()];
+	for (const own of [kept, lost]) {
+		await honest.setEncryptionKey(reader, await own.publicKey());
+		await honest.authorize(school, master, reader.address, SCOPE, { term: 1000 });
+	}
+	assert.deepEqual(Uint8Array.from(await honest.read(reader, kept, school.address, KEY)), TRUTH);
+	const other = honest.read(reader, EncryptionKeyPair.generate(), school.address, KEY);
+	await assert.rejects(other, { name: 'DoesNotOpen' });
+});
+
 test('an owner seals to the key that the reader registered, and to no other', { timeout }, async () => {
 	const own = (await EncryptionKeyPair.generate().publicKey()).toBytes();
 	const key = (await pair.publicKey()).toBytes();

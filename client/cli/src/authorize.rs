@@ -186,19 +186,10 @@ async fn answer(
 	context: &Context,
 	identity: &Identity,
 ) -> Result<Given, Error> {
-	let best = context.client.best().await?;
-	let request = best.request_to(identity.id(), id).await;
-	let request = request.map_err(|error| no_request(error, "isthmus requests"))?;
-	let digest = to_hex(&sharing::digest(&request).0);
-	match &opts.digest {
-		Some(seen) if !digest["0x".len()..].starts_with(seen) => {
-			return Err(SdkError::RequestGone(id).into());
-		}
-		Some(_) => {}
-		None => {
-			let yes = opts.yes || context.client.is_dry_run();
-			confirm(&question(id, &request, &digest), yes)?;
-		}
+	let (request, digest) = as_seen(id, opts.digest.as_deref(), context, identity).await?;
+	if opts.digest.is_none() {
+		let yes = opts.yes || context.client.is_dry_run();
+		confirm(&question(id, &request, &digest), yes)?;
 	}
 	let depth = depth(opts.confirmations);
 	let given = sharing::authorize_left(&context.client, identity, id, &request, depth).await;
@@ -211,6 +202,29 @@ async fn answer(
 		}
 		_ => error.into(),
 	})
+}
+
+/// Returns an open request and its digest.
+///
+/// # Errors
+///
+/// Returns an error if the number belongs to another request than the one whose digest begins with the digits that were seen.
+pub(crate) async fn as_seen(
+	id: RequestId,
+	seen: Option<&str>,
+	context: &Context,
+	identity: &Identity,
+) -> Result<(Request, String), Error> {
+	let best = context.client.best().await?;
+	let request = best.request_to(identity.id(), id).await;
+	let request = request.map_err(|error| no_request(error, "isthmus requests"))?;
+	let digest = to_hex(&sharing::digest(&request).0);
+	match seen {
+		Some(seen) if !digest["0x".len()..].starts_with(seen) => {
+			Err(SdkError::RequestGone(id).into())
+		}
+		_ => Ok((request, digest)),
+	}
 }
 
 /// Asks whether to grant a request, and says what it asks for.
