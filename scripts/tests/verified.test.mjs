@@ -106,7 +106,7 @@ test('a manifest that the node made up is refused', { timeout }, async () => {
 		return { ...result, ...lie(manifest) };
 	});
 	for (const lie of [
-		// Another hash, one hash less, and as many chunks as there are hashes then.
+		// Another hash, one hash less, and also fewer chunks.
 		(manifest) => ({ manifest: Buffer.concat([manifest.subarray(0, -1), Buffer.from([manifest.at(-1) ^ 1])]).toString('base64') }),
 		(manifest) => ({ manifest: manifest.subarray(0, -32).toString('base64') }),
 		(manifest) => ({ manifest: manifest.subarray(0, -32).toString('base64'), chunks: 2 }),
