@@ -13,8 +13,8 @@ use std::fmt;
 #[command(after_help = "\
 The consumer gets its deposit and its offer back.
 
-The number of a request that is not final can change hands: with --digest, this request is rejected,
-or none.
+The number of a request that is not final can change hands: with --digest, this request is
+rejected, or none.
 
 Example:
   isthmus reject 3 --reason \"not without a contract\" --key school.key")]
