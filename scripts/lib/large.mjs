@@ -44,7 +44,7 @@ async function* encryptChunks(encryptor, file, from = 0) {
 
 /**
  * Stores a file as a large record, or resumes an interrupted upload: the chain knows which chunks have
- * arrived, and the manifest contains the header and the hash of every chunk.
+ * arrived, and the manifest contains the header and the hash of every chunk. What the account has sent before is waited for.
  *
  * The file is encrypted twice with the same salt: once to compute the hashes, and again to send the chunks. Only
  * chunks that match their hashes are sent, so a file that changes in between reveals nothing.
@@ -65,6 +65,7 @@ export async function storeFile(client, signer, master, place, file, options = {
 	const { chunkSize = CHUNK_SIZE, inEndedEpoch = false, onChunk = () => {} } = options;
 	const { size } = await file.stat();
 	const context = client.recordContext(signer.address, place.key);
+	await client.settled(signer.address);
 	let payload = await client.largePayload(signer.address, place.key);
 	const at = payload ?? place;
 	let over;

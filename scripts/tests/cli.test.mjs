@@ -1039,7 +1039,12 @@ test('a request is rejected, or cancelled with and without an offer', { timeout 
 		const [asked] = await ok('request', address, '--leaves', leaves, '--purpose', 'p', ...more, ...consumer.key);
 		return String(asked.request);
 	};
-	await ok('reject', await ask('7..9'), '--reason', 'no', ...key);
+	// The number belongs to another request than the one that was seen.
+	const rejected = await ask('7..9');
+	const [{ digest }] = await ok('requests', ...key);
+	const other = await refused(REFUSED, 'reject', rejected, '--digest', 'f'.repeat(16), ...key);
+	assert.match(other.error, /no longer open as it was seen/);
+	await ok('reject', rejected, '--digest', digest.slice(0, 18), '--reason', 'no', ...key);
 	const request = await ask('7..9');
 	const cancel = (id) => ['request', '--cancel', id, ...consumer.key];
 	await ok(...cancel(request));
@@ -1262,6 +1267,22 @@ describe('a folder of thirteen files', () => {
 		assert.deepEqual(await keys(), before);
 		const none = await refused(REFUSED, 'remove', 'given-up', '--unfinished', 'parts', ...owner.key);
 		assert.match(none.error, /nothing of this folder is stored under given-up/);
+	});
+
+	test('is stored in the new epoch after a revocation, and what is left of the first upload is found', { timeout }, async () => {
+		const { key, dataset } = await producer('//Orphans');
+		const again = ['store', 'parts', ...key];
+		let sent = 0;
+		await killed(again, (method) => method === 'transactionWatch_v1_submitAndWatch' && ++sent === 5);
+		await ok('dataset', 'epoch', String(dataset), '--finalized', ...key);
+		const epochs = async () => (await ok('list', 'records', ...key)).map(({ epoch }) => epoch);
+		const left = (await epochs()).length;
+		assert.ok(left >= 4 && left < 14, `${left} records`);
+		assert.equal((await ok(...again, '--finalized'))[0].epoch, 1);
+		assert.equal((await epochs()).filter((epoch) => epoch === 1).length, 14);
+		assert.equal((await epochs()).length, 14 + left);
+		await ok('remove', 'parts', '--unfinished', 'parts', ...key);
+		assert.deepEqual(await epochs(), []);
 	});
 
 	test('is removed with its files, and its leaves are freed when their epoch is over', { timeout }, async () => {

@@ -14,7 +14,7 @@ import { WebSocketServer } from 'ws';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
-import { Client, hex } from '../lib/sharing.mjs';
+import { Client, hex, recordKey } from '../lib/sharing.mjs';
 import { Wire } from '../lib/wire.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
@@ -285,6 +285,32 @@ test('a node that answers no signed query now is asked for the bytes by their ha
 	}
 });
 
+test('a node that sends more than it was asked for is left for the next one', { timeout }, async () => {
+	const { address, key } = await producer('//More');
+	// Six chunks, of which four are asked for at once.
+	const bytes = random('more', 6_000_000);
+	await ok(['store', 'more', '--public-name', '--finalized', ...key]);
+	const { request } = await client.signQuery(client.account('//More'), 'sharing_chunks', address, recordKey('more'), { first: 4, count: 1 });
+	const { chunks: [fifth] } = await client.rpc('sharing_chunks', request);
+	const lying = await LyingNode.start(node.url);
+	try {
+		// It is the right one, but not the one that comes next.
+		lying.setLie((method, params, result) => (
+			method === 'sharing_chunks' && params[0].first === 0 && result.chunks.length === 4
+				? { ...result, chunks: [...result.chunks, fifth] }
+				: result
+		));
+		const fetch = ['fetch', address, 'more', '--force', '-o', 'more.out', ...key];
+		const [error] = await ends(NOT_AUTHENTIC, fetch, lying.url);
+		assert.match(error, /^error: (more\.out: )?the node sent wrong bytes for chunk 0: /);
+		const said = await ends(DONE, fetch, `${lying.url} ${wire.url}`);
+		assert.ok(said.some((line) => line.startsWith(`warning: ${lying.url} is left for another node: `)), said);
+		assert.ok(readFileSync(path('more.out')).equals(bytes));
+	} finally {
+		await lying.stop();
+	}
+});
+
 test('if no node answers, the error names all addresses', { timeout }, async () => {
 	const urls = ['ws://127.0.0.1:1', 'ws://127.0.0.1:2'];
 	const [error] = await ends(UNREACHABLE, ['status', ...urls.flatMap((url) => ['--url', url])]);
@@ -438,6 +464,33 @@ test('a transaction that is in a block, and that the node stops following, is re
 		assert.match(hint, /^hint: do not run it again/);
 		lying.setLieOfEvent((event) => event);
 		await ends(DONE, args, lying.url);
+	} finally {
+		await lying.stop();
+	}
+});
+
+test('a transaction whose block gave way is reported with the block that stays', { timeout }, async () => {
+	const lying = await LyingNode.start(node.url);
+	try {
+		const [sender, payee] = ['//GaveWay', '//GaveWay//Payee'].map((uri) => client.account(uri).address);
+		await ok(['transfer', sender, '100', '--finalized', '--key', '//Alice']);
+		// As if it had been in another block first, which is none of the best chain any more.
+		const { hash } = await client.api.rpc.chain.getHeader();
+		let told = 0;
+		lying.setLieOfEvent((event) => {
+			if (event.event !== 'validated' && event.event !== 'broadcasted') return event;
+			told += 1;
+			return { event: 'bestChainBlockIncluded', block: { hash: hash.toHex(), index: 0 } };
+		});
+		const { child, lines, ended } = start(['transfer', payee, '1', '--finalized', '--json', '--key', '//GaveWay'], lying.url);
+		const [printed, errors] = [[], []];
+		child.stdout.on('data', (data) => printed.push(data));
+		lines.on('line', (line) => errors.push(line));
+		assert.equal(await ended, DONE, errors.join('\n'));
+		assert.ok(told > 0);
+		const { block } = JSON.parse(Buffer.concat(printed));
+		const { block: { extrinsics } } = await client.api.rpc.chain.getBlock(await client.api.rpc.chain.getBlockHash(block));
+		assert.ok(extrinsics.some(({ method }) => method.section === 'balances' && method.args[0].toString() === payee), `block ${block}`);
 	} finally {
 		await lying.stop();
 	}

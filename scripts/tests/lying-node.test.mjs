@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { contentHash, EncryptionKeyPair, encryptValue, MasterSecret, PublicKey, Range, sealGrant } from '../lib/envelope.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
@@ -19,7 +20,7 @@ const timeout = 600_000;
 const TRUTH = 'name,mark\nAda,97\n';
 const LIE = 'name,mark\nAda,12\n';
 /** The exit codes that `isthmus --help` explains. */
-const [DONE, USAGE, NOT_AUTHENTIC] = [0, 2, 5];
+const [DONE, USAGE, REFUSED, NOT_AUTHENTIC] = [0, 2, 4, 5];
 /** The command: $ISTHMUS_CLI, or `isthmus` beside the node. */
 const program = process.env.ISTHMUS_CLI ?? join(dirname(process.env.ISTHMUS_NODE ?? ''), 'isthmus');
 
@@ -30,13 +31,17 @@ let client;
 let school;
 let company;
 
-/** Runs the command until it exits, against the liar unless another address is named. */
-async function run(args, { input, url = liar.url } = {}) {
+/**
+ * Runs the command until it exits, against the liar unless another address is named. `onError` gets each line that it prints
+ * to stderr.
+ */
+async function run(args, { input, url = liar.url, onError } = {}) {
 	const env = { ...process.env, ISTHMUS_URL: url, ISTHMUS_KEY: '', XDG_CONFIG_HOME: join(folder, 'config') };
 	const child = spawn(program, args, { cwd: folder, env });
 	const [out, err] = [[], []];
 	child.stdout.on('data', (data) => out.push(data));
 	child.stderr.on('data', (data) => err.push(data));
+	if (onError) createInterface({ input: child.stderr }).on('line', onError);
 	child.stdin.on('error', () => undefined);
 	child.stdin.end(input);
 	const code = await new Promise((resolve, reject) => {
@@ -219,6 +224,46 @@ test('an owner serves no request that the node made up', { timeout }, async () =
 	assert.equal(JSON.parse(served.stdout).consumer, dave.address);
 	assert.equal(sent.length, 1);
 	assert.ok(!sent[0].includes(inside(eve.publicKey)));
+});
+
+test('serve goes on after an error that is no lost connection', { timeout }, async () => {
+	// The node answers this question with an error until the command has said so.
+	let isFailing = true;
+	liar.setLie((method, params, result) => (
+		isFailing && method === 'state_call' && params[0] === 'DataSharingApi_requests_to'
+			? Object.assign(new Error('the state is out of order'), { code: 4003 })
+			: result
+	));
+	await honestly('request', '//Bob', '--leaves', '0..7', '--term', '100', '--purpose', 'a study', '--finalized', '--key', '//Eve');
+	const said = [];
+	const served = await run(['--json', 'serve', '--grants', '1', '--key', '//Bob'], {
+		onError: (line) => {
+			said.push(line);
+			if (/the state is out of order.*; trying again$/.test(line)) isFailing = false;
+		},
+	});
+	liar.tellTruth();
+	assert.equal(served.code, DONE, said.join('\n'));
+	assert.ok(!isFailing, said.join('\n'));
+	assert.equal(JSON.parse(served.stdout).consumer, client.account('//Eve').address);
+});
+
+test('what a node says does not steer a terminal', { timeout }, async () => {
+	const [evil, shown] = ['\u001b[2J\u009b31mevil\u202e', '\\u{1b}[2J\\u{9b}31mevil\\u{202e}'];
+	const names = ['system_chain', 'system_name', 'system_version'];
+	liar.setLie((method, _params, result) => (names.includes(method) ? evil : result));
+	const status = await run(['status']);
+	assert.equal(status.code, DONE, status.stderr);
+	// Two lines show it: the chain's, and the node's with its version.
+	assert.equal(status.stdout.split(shown).length - 1, names.length, status.stdout);
+	liar.setLie((method, _params, result) => (
+		method === 'state_getReadProof' ? Object.assign(new Error(evil), { code: 4003 }) : result
+	));
+	const failed = await run(fetchMarks);
+	liar.tellTruth();
+	assert.equal(failed.code, REFUSED, failed.stderr);
+	assert.ok(failed.stderr.includes(shown), failed.stderr);
+	for (const { stdout, stderr } of [status, failed]) assert.doesNotMatch(stdout + stderr, /[\u001b\u009b\u202e]/);
 });
 
 test('an owner stores nothing in a place that the node says is free', { timeout }, async () => {

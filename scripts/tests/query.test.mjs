@@ -15,6 +15,7 @@ import { contentHash, EncryptionKeyPair, Encryptor, Manifest, MasterSecret } fro
 import { EpochOver, FileChanged, readChunks, storeFile } from '../lib/large.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { queryMessage } from '../lib/query.mjs';
+import { until } from '../lib/rpc.mjs';
 import { Client, hex, recordKey } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
@@ -155,20 +156,22 @@ test('a file is stored in chunks, and authorised readers read it', { timeout }, 
 	assert.equal((await client.signedChunks(company, school.address, large, 1, 100)).length, 2);
 });
 
-test('an interrupted upload resumes, but only with the same file', { timeout }, async () => {
-	const at = place(started, 3);
+/** Encrypts the file as an upload to this place does. */
+async function encrypted(at) {
 	const root = await master.epochRoot(client.epochId(school.publicKey, at));
-	const context = client.recordContext(school.address, started);
-	const encryptor = await Encryptor.create(await root.leafKey(3), context, CHUNK, FILE.length);
+	const context = client.recordContext(school.address, at.key);
+	const encryptor = await Encryptor.create(await root.leafKey(at.leaf), context, CHUNK, FILE.length);
 	const sealed = [];
 	for (let i = 0; i < 3; i++) sealed.push(await encryptor.encryptChunk(FILE.subarray(i * CHUNK, (i + 1) * CHUNK)));
 	const manifest = new Manifest(encryptor.header.toBytes(), sealed.map(contentHash));
-	const tree = await manifest.tree();
-	await client.openRecord(school, at, {
-		length: FILE.length + 3 * 16,
-		chunkSize: CHUNK + 16,
-		manifest: manifest.toBytes(),
-	});
+	const record = { length: FILE.length + 3 * 16, chunkSize: CHUNK + 16, manifest: manifest.toBytes() };
+	return { sealed, tree: await manifest.tree(), record };
+}
+
+test('an interrupted upload resumes, but only with the same file', { timeout }, async () => {
+	const at = place(started, 3);
+	const { sealed, tree, record } = await encrypted(at);
+	await client.openRecord(school, at, record);
 	await client.storeChunk(school, started, 0, tree.proof(0), sealed[0]);
 	const batch = client.api.tx.utility.batchAll([
 		client.api.tx.dataSharing.storeChunk(hex(started), 1, tree.proof(1).map(hex), hex(sealed[1])),
@@ -190,6 +193,21 @@ test('an interrupted upload resumes, but only with the same file', { timeout }, 
 	await assert.rejects(store(changed), FileChanged);
 	await store(file);
 	assert.deepEqual(await collect(client.readLarge(company, pair, school.address, started)), FILE);
+});
+
+test('an upload waits for what was sent before', { timeout }, async () => {
+	const at = place(recordKey('on its way'), 7);
+	const { sealed, tree, record } = await encrypted(at);
+	const accepted = async () => (await client.api.rpc.system.accountNextIndex(school.address)).toNumber();
+	const before = await accepted();
+	// As a program that was killed leaves it: the node has both, and they may be in no block yet.
+	const sent = [client.openRecord(school, at, record), client.storeChunk(school, at.key, 0, tree.proof(0), sealed[0])];
+	await until('the node has the first two transactions', async () => (await accepted()) === before + 2);
+	const arrived = [];
+	await withFile(file, (handle) => storeFile(client, school, master, at, handle, { onChunk: (chunks) => arrived.push(chunks) }));
+	await Promise.all(sent);
+	assert.deepEqual(arrived, [2, 3]);
+	assert.deepEqual(await collect(client.readLarge(company, pair, school.address, at.key)), FILE);
 });
 
 test('an upload that began in an epoch that is over is not resumed, unless it has to be', { timeout }, async () => {
@@ -282,6 +300,15 @@ test("a wallet's signature and other kinds of signatures are accepted", { timeou
 	// A stranger with another kind of key: the signature is valid, but the grant is missing.
 	const other = new Keyring({ type: 'ed25519' }).addFromUri('//Dave');
 	await refused(client.sendQuery(await sign(small, other)), 'NotAuthorised', 7106, /no grant/);
+});
+
+test('no call begins as a signed query does', { timeout }, () => {
+	// A signature for a query is none for a transaction, whose signed bytes begin with the index of a pallet. What a wallet
+	// signs begins with `<`.
+	const pallets = client.api.runtimeMetadata.asLatest.pallets.map(({ index }) => index.toNumber());
+	assert.ok(pallets.length > 10);
+	const [first] = bytes(vectors.queries[0].message);
+	for (const begins of [first, '<'.charCodeAt(0)]) assert.ok(!pallets.includes(begins), String(begins));
 });
 
 test('many readers can query at once', { timeout }, async () => {

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiPromise } from '@polkadot/api';
 import { contentHash, EncryptionKeyPair, MasterSecret, openGrant, Range } from '../lib/envelope.mjs';
 import { forgery, replaced } from '../lib/forgery.mjs';
+import { storeFile } from '../lib/large.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LyingProvider } from '../lib/lying-provider.mjs';
 import { LocalNode } from '../lib/node.mjs';
@@ -84,6 +85,52 @@ test('a record and a grant that the node forged are not read', { timeout }, asyn
 	await assert.rejects(read(), { name: 'BadProof' });
 	liar.tellTruth();
 	assert.deepEqual(Uint8Array.from(await read()), TRUTH);
+});
+
+test('a manifest that the node made up is refused', { timeout }, async () => {
+	const key = recordKey('large');
+	const bytes = Buffer.alloc(2500, 'a large record');
+	const file = {
+		stat: async () => ({ size: bytes.length }),
+		read: async (buffer, offset, length, position) => ({ bytesRead: bytes.copy(buffer, offset, position, position + length) }),
+	};
+	await storeFile(honest, school, master, { ...SCOPE, leaf: 2, key }, file, { chunkSize: 1000 });
+	const readLarge = async () => {
+		const parts = [];
+		for await (const part of client.readLarge(company, pair, school.address, key)) parts.push(part);
+		return Buffer.concat(parts);
+	};
+	const lieAboutManifest = (lie) => liar.setLie((method, _params, result) => {
+		if (method !== 'sharing_query') return result;
+		const manifest = Buffer.from(result.manifest, 'base64');
+		return { ...result, ...lie(manifest) };
+	});
+	for (const lie of [
+		// Another hash, one hash less, and also fewer chunks.
+		(manifest) => ({ manifest: Buffer.concat([manifest.subarray(0, -1), Buffer.from([manifest.at(-1) ^ 1])]).toString('base64') }),
+		(manifest) => ({ manifest: manifest.subarray(0, -32).toString('base64') }),
+		(manifest) => ({ manifest: manifest.subarray(0, -32).toString('base64'), chunks: 2 }),
+		() => ({ manifest: null }),
+	]) {
+		lieAboutManifest(lie);
+		await assert.rejects(readLarge(), { name: 'WrongContent' });
+	}
+	// The number of chunks is proven, too.
+	lieAboutManifest(() => ({ chunks: 2 }));
+	assert.deepEqual(await readLarge(), bytes);
+	liar.tellTruth();
+});
+
+test('a grant that is sealed to a lost key does not hide another one', { timeout }, async () => {
+	const reader = honest.account('//Eve');
+	const [kept, lost] = [EncryptionKeyPair.generate(), EncryptionKeyPair.generate()];
+	for (const own of [kept, lost]) {
+		await honest.setEncryptionKey(reader, await own.publicKey());
+		await honest.authorize(school, master, reader.address, SCOPE, { term: 1000 });
+	}
+	assert.deepEqual(Uint8Array.from(await honest.read(reader, kept, school.address, KEY)), TRUTH);
+	const other = honest.read(reader, EncryptionKeyPair.generate(), school.address, KEY);
+	await assert.rejects(other, { name: 'DoesNotOpen' });
 });
 
 test('an owner seals to the key that the reader registered, and to no other', { timeout }, async () => {

@@ -187,24 +187,16 @@ pub(crate) fn depth(confirmations: Option<BlockNumber>) -> Depth {
 	confirmations.map_or(Depth::Final, Depth::Blocks)
 }
 
-/// Prepares the grant that a request asks for, once the request is settled. Also returns who sends it. What was seen of it is what is granted: if its number
-/// belongs to another one meanwhile, nothing is.
+/// Prepares the grant that a request asks for, once the request is settled. Also returns who sends it, and what the card calls
+/// the leaves. What was seen of the request is what is granted: if its number belongs to another one meanwhile, nothing is.
 async fn answer(
 	id: RequestId,
 	opts: &Opts,
 	context: &Context,
 	identity: Identity,
 ) -> Result<(Identity, Given, Option<LeafNames>), Error> {
-	let best = context.client.best().await?;
-	let request = best.request_to(identity.id(), id).await;
-	let request = request.map_err(|error| no_request(error, "isthmus requests"))?;
-	let digest = to_hex(&sharing::digest(&request).0);
-	match &opts.digest {
-		Some(seen) if !digest["0x".len()..].starts_with(seen) => {
-			return Err(SdkError::RequestGone(id).into());
-		}
-		_ => {}
-	}
+	let seen = opts.digest.as_deref();
+	let (request, digest) = as_seen(id, seen, context, &identity).await?;
 	let (card, owner) = (opts.card.as_deref(), identity.id());
 	let names = describe::leaf_names(context, card, owner, request.scope.dataset).await?;
 	if opts.digest.is_none() {
@@ -224,6 +216,29 @@ async fn answer(
 		_ => Error::from(error),
 	})?;
 	Ok((identity, given, names))
+}
+
+/// Returns an open request and its digest.
+///
+/// # Errors
+///
+/// Returns an error if the number belongs to another request than the one whose digest begins with the digits that were seen.
+pub(crate) async fn as_seen(
+	id: RequestId,
+	seen: Option<&str>,
+	context: &Context,
+	identity: &Identity,
+) -> Result<(Request, String), Error> {
+	let best = context.client.best().await?;
+	let request = best.request_to(identity.id(), id).await;
+	let request = request.map_err(|error| no_request(error, "isthmus requests"))?;
+	let digest = to_hex(&sharing::digest(&request).0);
+	match seen {
+		Some(seen) if !digest["0x".len()..].starts_with(seen) => {
+			Err(SdkError::RequestGone(id).into())
+		}
+		_ => Ok((request, digest)),
+	}
 }
 
 /// Asks whether to grant a request, and says what it asks for.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus reject`: rejects a request.
 
-use crate::{context::Context, error::Error, options::Options};
+use crate::{
+	authorize::as_seen, context::Context, error::Error, options::Options, text::digest_start,
+};
 use isthmus_sdk::{BlockNumber, RequestId};
 use serde::Serialize;
 use std::fmt;
@@ -11,11 +13,18 @@ use std::fmt;
 #[command(after_help = "\
 The consumer gets its deposit and its offer back.
 
+The number of a request that is not final can change hands: with --digest, this request is
+rejected, or none.
+
 Example:
   isthmus reject 3 --reason \"not without a contract\" --key school.key")]
 pub(crate) struct Opts {
 	/// Number of the request
 	request: RequestId,
+
+	/// Reject this request or none: its digest begins with these digits, at least 16. isthmus requests prints them
+	#[arg(long, value_name = "DIGITS", value_parser = digest_start)]
+	digest: Option<String>,
 
 	/// Reason, which is public
 	#[arg(long, default_value = "", hide_default_value = true)]
@@ -39,7 +48,14 @@ impl fmt::Display for Rejected {
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Rejected, Error> {
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
-	let Opts { request, reason } = opts;
+	let Opts {
+		request,
+		digest,
+		reason,
+	} = opts;
+	if digest.is_some() {
+		as_seen(request, digest.as_deref(), context, &identity).await?;
+	}
 	let asked = context.client.best().await?.request(request).await?;
 	let identity = match asked {
 		Some(asked) => {

@@ -5,8 +5,9 @@ use super::*;
 use crate::{configs::MAX_BLOCK_LENGTH, DataSharing};
 use frame_support::traits::{GetStorageVersion, StorageVersion};
 use isthmus_sharing::{
+	object::HEADER_SIZE,
 	terms::{LEAVES_PER_EPOCH, MAX_SEALED_KEYS_SIZE, MAX_TEXT_SIZE, MAX_VALUE_SIZE},
-	ProducerKind, PurposeCode, Scope,
+	Object, ProducerKind, PurposeCode, Scope,
 };
 use pallet_data_sharing::Call;
 
@@ -77,6 +78,39 @@ fn fill(chain: &mut Chain, calls: Vec<(Sr25519Keyring, RuntimeCall)>) -> usize {
 	let used = gas_used(&chain.import(block));
 	assert!(used <= limit, "{used} of {limit} gas");
 	offered - rejected.len()
+}
+
+/// One transaction enters a thousand objects, with at most 400 bytes of the block's body for each.
+#[test]
+fn a_block_has_room_for_a_thousand_objects() {
+	const OBJECTS: u32 = 1_000;
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		join(chain);
+		let object = Object {
+			header: [7; HEADER_SIZE],
+			length: 1 << 30,
+			root: Hash::repeat_byte(9),
+		};
+		let store = |leaf: u32| Call::store_object {
+			key: Hash::from_low_u64_be(leaf.into()),
+			dataset: 0,
+			epoch: 0,
+			leaf,
+			object: object.clone(),
+		};
+		let calls = (0..OBJECTS).map(|leaf| store(leaf).into()).collect();
+		let batch = pallet_utility::Call::batch_all { calls };
+		let (block, rejected) = chain.build(&[], vec![(Alice, batch.into())]);
+		assert_eq!(rejected, []);
+		let length = block.encoded_size();
+		let limit = ProofOfWork::current_head().gas_limit;
+		let used = gas_used(&chain.import(block));
+		println!("{OBJECTS} objects: {length} bytes, {used} of {limit} gas");
+		assert_eq!(last_error(), None);
+		let stored = pallet_data_sharing::Records::<Runtime>::iter().count();
+		assert_eq!(stored, OBJECTS as usize);
+		assert!(length <= 400 * OBJECTS as usize, "{length} bytes");
+	});
 }
 
 /// Whatever fills a block, weight or bytes, it stays within its gas limit and its length.

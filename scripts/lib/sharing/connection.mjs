@@ -226,6 +226,29 @@ export class Connection {
 		}
 	}
 
+	/**
+	 * Waits until the transactions of an account that the node has accepted so far are in blocks: those of a program that was
+	 * killed may be on their way.
+	 *
+	 * @param {string} address
+	 */
+	async settled(address) {
+		let stop;
+		let end = Infinity;
+		const look = async () => {
+			// The node's count decreases when transactions are dropped.
+			end = Math.min(end, (await this.api.rpc.system.accountNextIndex(address)).toNumber());
+			return (await this.api.query.system.account(address)).nonce.toNumber() >= end;
+		};
+		await new Promise((resolve, reject) => {
+			stop = this.api.rpc.chain.subscribeNewHeads(() => {
+				look().then((isOver) => isOver && resolve(), reject);
+			});
+			stop.catch(reject);
+		});
+		(await stop)();
+	}
+
 	/** Returns an account's next nonce. Nonces are counted here because several calls may be in flight at once. */
 	#nextNonce(address) {
 		const nonce =

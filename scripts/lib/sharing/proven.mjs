@@ -38,7 +38,11 @@ import { NoSuchDataset, QueryRefused } from './errors.mjs';
  */
 
 /** @typedef {{dataset: number, epoch: number, leaf: number, payload: Payload, deposit: bigint}} Found Where a record is. */
-/** @typedef {Found & {grant: OpenGrant | null}} Answer What a caller may know about a record. Its controller needs no grant. */
+/**
+ * What a caller may know about a record: the newest grant that opens it, and the earlier ones. Its controller needs none.
+ *
+ * @typedef {Found & {grant: OpenGrant | null, others: OpenGrant[]}} Answer
+ */
 
 /**
  * A keeper of a dataset.
@@ -283,23 +287,24 @@ class Proven {
 		const control = await this.#get(storage.controlKey(owner, record.dataset), storage.control);
 		const isController = equal(caller, control?.controller ?? owner);
 		// The account in a dataset's address never has a grant on it.
-		if (isController && equal(caller, owner)) return { ...record, grant: null };
-		const opening = this.#openingGrant(storage.grantsOnKey(owner, record, caller), record.leaf);
-		if (isController) return { ...record, grant: (await settled(opening)).answer ?? null };
-		const grant = await opening;
+		if (isController && equal(caller, owner)) return { ...record, grant: null, others: [] };
+		const opening = this.#openingGrants(storage.grantsOnKey(owner, record, caller), record.leaf);
+		const [grant = null, ...others] = isController ? (await settled(opening)).answer ?? [] : await opening;
+		if (isController) return { ...record, grant, others };
 		const { chunks } = record.payload;
 		if (chunks && chunks.arrived < Math.ceil(chunks.length / chunks.chunkSize)) throw new QueryRefused('Incomplete');
 		if (this.#proof.get(embargoKey, (reader) => reader.u64()) !== null) throw new QueryRefused('Embargoed');
-		return { ...record, grant };
+		return { ...record, grant, others };
 	}
 
-	/** Returns the newest grant of a list that opens a leaf. */
-	async #openingGrant(list, leaf) {
+	/** Returns the grants of a list that open a leaf, the newest first. There is at least one. */
+	async #openingGrants(list, leaf) {
 		await this.load([list]);
 		const ids = this.#proof.get(list, storage.grantsOn) ?? [];
 		await this.load(ids.map(storage.grantKey));
 		const time = Number(this.#proof.get(storage.nowKey(), (reader) => reader.u64()) ?? 0n) / 1000;
 		let refusal = 'NotAuthorised';
+		const opening = [];
 		for (const id of ids.reverse()) {
 			const grant = this.#proof.get(storage.grantKey(id), storage.grant);
 			if (grant === null) continue;
@@ -307,10 +312,11 @@ class Proven {
 			const isOver = this.block.number >= expiry || (until !== null && Math.floor(time) >= until);
 			let whyNot = ['Active', 'Suspended'].includes(state) && isOver ? 'Expired' : state;
 			if (leaf < scope.from || leaf >= scope.to) whyNot = 'OutOfRange';
-			if (whyNot === 'Active') return { id, from: scope.from, to: scope.to, expiry, until, sealedKeys };
+			if (whyNot === 'Active') opening.push({ id, from: scope.from, to: scope.to, expiry, until, sealedKeys });
 			if (['NotAuthorised', 'OutOfRange'].includes(refusal)) refusal = whyNot;
 		}
-		throw new QueryRefused(refusal);
+		if (opening.length === 0) throw new QueryRefused(refusal);
+		return opening;
 	}
 }
 

@@ -3,7 +3,7 @@
 // Reading: queries records, with or without a signature, fetches their bytes and decrypts them.
 
 import { contentHash, decryptValue, Manifest } from '../envelope.mjs';
-import { equal } from '../envelope/common.mjs';
+import { EnvelopeError, equal } from '../envelope/common.mjs';
 import { readChunks } from '../large.mjs';
 import { newNonce, queryMessage, SignedQueryRefused } from '../query.mjs';
 import { cidOf, fromBase64, fromHex, hex } from './encoding.mjs';
@@ -13,7 +13,11 @@ import { Grants } from './grants.mjs';
 /** @typedef {import('./connection.mjs').Account} Account */
 /** @typedef {import('./proven.mjs').OpenGrant} OpenGrant */
 /** @typedef {import('../envelope.mjs').EncryptionKeyPair | import('../envelope.mjs').EncryptionSecret} Opener What opens grants. */
-/** @typedef {{dataset: number, epoch: number, leaf: number, grant: OpenGrant | null}} Placed Where a record is, and the grant that opens it. */
+/**
+ * Where a record is, and the grants that open it: the newest one, and the earlier ones.
+ *
+ * @typedef {{dataset: number, epoch: number, leaf: number, grant: OpenGrant | null, others: OpenGrant[]}} Placed
+ */
 
 /** Returns the hash by which a payload is known. */
 function content(payload) {
@@ -38,9 +42,9 @@ export class Reading extends Grants {
 		const answer = await this.provenQuery(caller, owner, key, () => this.#said(caller, owner, key));
 		if (answer.payload.chunks) throw new Error('this is a large record: use readLarge or storeFile');
 		if (answer.payload.object) throw new Error('this is an object, outside the chain: use queryObject');
-		const { dataset, epoch, leaf, grant } = answer;
+		const { dataset, epoch, leaf, grant, others } = answer;
 		const { contentHash, length, block } = answer.payload.value;
-		return { dataset, epoch, leaf, contentHash, length, block, grant };
+		return { dataset, epoch, leaf, contentHash, length, block, grant, others };
 	}
 
 	/**
@@ -56,10 +60,10 @@ export class Reading extends Grants {
 	 */
 	async queryObject(caller, owner, key) {
 		const answer = await this.provenQuery(caller, owner, key, () => this.#said(caller, owner, key));
-		const { dataset, epoch, leaf, grant, payload } = answer;
+		const { dataset, epoch, leaf, grant, others, payload } = answer;
 		if (!payload.object) throw new Error('the bytes of this record are on the chain: use read or readLarge');
 		const locations = await (await this.proven()).locations(this.accountBytes(owner), dataset);
-		return { dataset, epoch, leaf, object: payload.object, locations, grant };
+		return { dataset, epoch, leaf, object: payload.object, locations, grant, others };
 	}
 
 	/** Returns the node's own answer to a query at its best block. */
@@ -243,8 +247,26 @@ export class Reading extends Grants {
 		const caller = signer.address;
 		const answer = await this.query(caller, owner, key);
 		const sealed = await this.fetchValue(answer.contentHash);
-		const keys = await this.openKeys({ caller, owner, answer, pair });
-		return this.decrypt(await keys.leafKey(answer.leaf), owner, key, sealed);
+		return this.decrypt(await this.#leafKey({ caller, owner, answer, pair }), owner, key, sealed);
+	}
+
+	/**
+	 * Returns a record's leaf key, by the newest grant that opens: one may be sealed to a key that the reader has lost.
+	 *
+	 * @param {{caller: string, owner: string, answer: Placed, pair: Opener}} grants
+	 */
+	async #leafKey({ caller, owner, answer, pair }) {
+		let refused;
+		for (const grant of [answer.grant, ...answer.others]) {
+			try {
+				const keys = await this.openKeys({ caller, owner, answer: { ...answer, grant }, pair });
+				return await keys.leafKey(answer.leaf);
+			} catch (error) {
+				if (!(error instanceof EnvelopeError)) throw error;
+				refused ??= error;
+			}
+		}
+		throw refused;
 	}
 
 	/**
@@ -257,10 +279,8 @@ export class Reading extends Grants {
 	 * @returns {AsyncGenerator<Uint8Array>}
 	 */
 	readLarge(signer, pair, owner, key) {
-		return readChunks(this, signer, owner, key, async (answer) => {
-			const keys = await this.openKeys({ caller: signer.address, owner, answer, pair });
-			return keys.leafKey(answer.leaf);
-		});
+		const caller = signer.address;
+		return readChunks(this, signer, owner, key, (answer) => this.#leafKey({ caller, owner, answer, pair }));
 	}
 
 	/**
