@@ -68,6 +68,7 @@ pub(crate) fn raised(error: Error) -> PyErr {
 		| NotController { .. }
 		| DatasetIsOffered { .. } => PyPermissionError::new_err(words),
 		Unproven(_)
+		| Outdated { .. }
 		| WrongContent(_)
 		| Malformed { .. }
 		| Record(_)
