@@ -18,9 +18,7 @@ use crate::{
 };
 use codec::Decode;
 use isthmus_light::storage;
-use scale_info::{
-	form::PortableForm, Field, PortableRegistry, TypeDef, TypeDefPrimitive, Variant,
-};
+use scale_info::{form::PortableForm, Field, PortableRegistry, TypeDef, TypeDefPrimitive, Variant};
 use std::{collections::BTreeMap, fmt, sync::LazyLock};
 use subxt::{tx, Metadata};
 
@@ -186,7 +184,10 @@ impl Client {
 	pub(crate) async fn check_layout(&self, at: &State, call: &Call) -> Result<(), Error> {
 		let (metadata, call) = (at.inner().metadata_ref(), Payload(call));
 		self.known(at, |layout| {
-			let (pallet, name) = (tx::Payload::pallet_name(&call), tx::Payload::call_name(&call));
+			let (pallet, name) = (
+				tx::Payload::pallet_name(&call),
+				tx::Payload::call_name(&call),
+			);
 			layout.check_call(metadata, pallet, name)?;
 			layout.check_extensions(metadata)
 		})

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 use super::*;
-use scale_info::{
-	Path, PortableType, Registry, Type, TypeDefTuple, TypeInfo,
-};
+use scale_info::{Path, PortableType, Registry, Type, TypeDefTuple, TypeInfo};
 
 /// A pallet with two calls of the same shape.
 #[allow(dead_code)]
@@ -96,9 +94,16 @@ fn the_table_of_this_release_is_read() {
 	newest_first.dedup();
 	assert_eq!(versions, newest_first);
 	for layout in layouts {
-		assert_eq!(layout.calls["DataSharing.revoke"].split('(').nth(1), Some("grant:u64)"));
+		assert_eq!(
+			layout.calls["DataSharing.revoke"].split('(').nth(1),
+			Some("grant:u64)")
+		);
 		let nonce = "CheckNonce(CheckNonce(~u32),())";
-		assert!(layout.extensions.contains(&nonce.into()), "{:?}", layout.extensions);
+		assert!(
+			layout.extensions.contains(&nonce.into()),
+			"{:?}",
+			layout.extensions
+		);
 	}
 }
 
@@ -113,8 +118,14 @@ fn texts_say_how_types_are_encoded_and_not_how_they_are_documented() {
 	for (expected, found) in [
 		("A(u8,())", extension::<u8, ()>("A")),
 		("A([u8;32],[u16])", extension::<[u8; 32], Vec<u16>>("A")),
-		("A(~u128,(bool,str))", extension::<codec::Compact<u128>, (bool, String)>("A")),
-		("A(Option<0:None,1:Some(u64)>,())", extension::<Option<u64>, ()>("A")),
+		(
+			"A(~u128,(bool,str))",
+			extension::<codec::Compact<u128>, (bool, String)>("A"),
+		),
+		(
+			"A(Option<0:None,1:Some(u64)>,())",
+			extension::<Option<u64>, ()>("A"),
+		),
 	] {
 		assert_eq!(found, expected);
 	}
@@ -141,7 +152,10 @@ fn other_types_of_arguments_are_a_difference() {
 fn a_call_that_is_not_in_the_table_is_a_difference() {
 	let difference = known().same_call("DataSharing", "steal", "10.8()");
 	let difference = difference.unwrap_err();
-	assert_eq!((&*difference.known, &*difference.found), ("no such call", "10.8()"));
+	assert_eq!(
+		(&*difference.known, &*difference.found),
+		("no such call", "10.8()")
+	);
 }
 
 #[test]
@@ -186,7 +200,10 @@ fn types_without_end_are_like_nothing_in_the_table() {
 	let types = PortableRegistry {
 		types: vec![tuple(0, [1, 0]), tuple(1, [0, 1])],
 	};
-	assert_eq!(extension_text(&types, "A", 0, 1), "A(((^1,^0),^0),((^1,(^0,^1)),^0))");
+	assert_eq!(
+		extension_text(&types, "A", 0, 1),
+		"A(((^1,^0),^0),((^1,(^0,^1)),^0))"
+	);
 }
 
 #[test]
