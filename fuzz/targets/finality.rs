@@ -38,7 +38,10 @@ fn check(proof: &[u8]) {
 	let Known { begun, blocks, .. } = known();
 	let mut finality = begun.clone();
 	match finality.follow(proof) {
-		Ok(_) => assert!(blocks.contains(&finality.head_hash()), "no one voted for it"),
+		Ok(_) => assert!(
+			blocks.contains(&finality.head_hash()),
+			"no one voted for it"
+		),
 		Err(_) => assert_eq!(&finality, begun),
 	}
 	let kept = finality.to_bytes();
