@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 
 /// The chain, the state of knowledge at its first block, its proof, and the blocks that were voted for.
 struct Known {
-	begun: Finality,
+	start: Finality,
 	proof: Vec<u8>,
 	blocks: Vec<Hash>,
 }
@@ -27,7 +27,7 @@ fn known() -> &'static Known {
 		let chain = Chain::new();
 		let steps = chain.steps.iter().map(|step| step.header.hash());
 		Known {
-			begun: chain.begin(),
+			start: chain.begin(),
 			proof: chain.proof(),
 			blocks: [chain.first.hash()].into_iter().chain(steps).collect(),
 		}
@@ -35,26 +35,26 @@ fn known() -> &'static Known {
 }
 
 fn check(proof: &[u8]) {
-	let Known { begun, blocks, .. } = known();
-	let mut finality = begun.clone();
+	let Known { start, blocks, .. } = known();
+	let mut finality = start.clone();
 	match finality.follow(proof) {
 		Ok(_) => assert!(
 			blocks.contains(&finality.head_hash()),
 			"no one voted for it"
 		),
-		Err(_) => assert_eq!(&finality, begun),
+		Err(_) => assert_eq!(&finality, start),
 	}
 	let kept = finality.to_bytes();
-	assert_eq!(Finality::restore(begun.genesis(), &kept), Ok(finality));
+	assert_eq!(Finality::restore(start.genesis(), &kept), Ok(finality));
 }
 
 fuzz_target!(|data: &[u8]| {
 	let known = known();
 	check(data);
 	check(&changed(&known.proof, data));
-	let _ = Finality::restore(known.begun.genesis(), data);
-	let kept = changed(&known.begun.to_bytes(), data);
-	if let Ok(mut restored) = Finality::restore(known.begun.genesis(), &kept) {
+	let _ = Finality::restore(known.start.genesis(), data);
+	let kept = changed(&known.start.to_bytes(), data);
+	if let Ok(mut restored) = Finality::restore(known.start.genesis(), &kept) {
 		// The disk is trusted, but what follows must not end the program.
 		let _ = restored.follow(&known.proof);
 	}

@@ -27,7 +27,7 @@ fn known() -> &'static (Chain, Vec<u8>) {
 	})
 }
 
-/// Reads a receipt of a kind.
+/// Reads a receipt, of an event or of a keeper.
 fn read<C: Content>(bytes: &[u8]) -> Option<Receipt<C>> {
 	let receipt = Receipt::<C>::read(bytes).ok()?;
 	assert!(Receipt::<C>::is_one(bytes));

@@ -10,7 +10,7 @@ const HEAD = `// SPDX-License-Identifier: Apache-2.0
 // both as JSON. Do not edit it: \`scripts/layouts.mjs\` writes it, from a running node of this release.
 `;
 
-/** The layout of a published transaction version is another one. */
+/** The table has another layout for the transaction version. */
 export class LayoutChanged extends Error {
 	name = 'LayoutChanged';
 }
@@ -33,16 +33,20 @@ export function layoutOf({ registry, runtimeVersion }) {
  *
  * @param {import('./sharing/layout.mjs').Layout[]} table
  * @param {import('./sharing/layout.mjs').Layout} found
+ * @param {{isReleased?: boolean}} [options] Whether programs with the table are in use, as they are unless said otherwise.
  * @throws {LayoutChanged} if the table has another layout for the node's transaction version.
  */
-export function renewed(table, found) {
+export function renewed(table, found, { isReleased = true } = {}) {
 	const known = table.find((layout) => layout.transactionVersion === found.transactionVersion);
-	if (known !== undefined) {
+	if (known !== undefined && isReleased) {
 		const changed = Object.keys(known.calls).filter((name) => known.calls[name] !== found.calls[name]);
 		if (known.extensions.join() !== found.extensions.join()) changed.unshift('the extensions');
 		if (changed.length > 0) {
-			const advice = `raise transaction_version in runtime/src/apis.rs, which is ${known.transactionVersion}`;
-			throw new LayoutChanged(`programs sign these as they were: ${changed.join(', ')}. To change or remove them, ${advice}`);
+			const advice = [
+				`raise transaction_version in runtime/src/apis.rs, which is ${known.transactionVersion}`,
+				'if no release has that version yet, run scripts/layouts.mjs --unreleased',
+			];
+			throw new LayoutChanged(`these have changed: ${changed.join(', ')}. Programs sign them as they were: ${advice.join('; ')}`);
 		}
 	}
 	const others = table.filter((layout) => layout !== known);

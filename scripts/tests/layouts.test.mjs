@@ -57,6 +57,7 @@ test('a call that programs sign cannot change without a new transaction version'
 	const extended = { ...layout, extensions: [...layout.extensions, 'ChargeAssetTxPayment(~u128,())'] };
 	for (const other of [changed, extended, { ...layout, calls: fewer }]) {
 		assert.throws(() => renewed(LAYOUTS, other), LayoutChanged);
+		assert.deepEqual(renewed(LAYOUTS, other, { isReleased: false }), [other, ...LAYOUTS.slice(1)]);
 	}
 	const raised = { ...changed, transactionVersion: version + 1, specVersion: layout.specVersion + 1 };
 	assert.deepEqual(renewed(LAYOUTS, raised), [raised, ...LAYOUTS]);

@@ -8,19 +8,10 @@
 //!
 //! The table, `scripts/lib/sharing/layouts.mjs`, is the JavaScript library's, too. `scripts/layouts.mjs` renews it.
 
-use crate::{
-	call::{Call, Payload},
-	client::Client,
-	error::Error,
-	state::State,
-	trust::Unproven,
-	types::Shown,
-};
-use codec::Decode;
-use isthmus_light::storage;
+use crate::types::Shown;
 use scale_info::{form::PortableForm, Field, PortableRegistry, TypeDef, TypeDefPrimitive, Variant};
 use std::{collections::BTreeMap, fmt, sync::LazyLock};
-use subxt::{tx, Metadata};
+use subxt::Metadata;
 
 /// The table, as a module of JavaScript: `export default` and JSON.
 const TABLE: &str = include_str!("../../../scripts/lib/sharing/layouts.mjs");
@@ -37,7 +28,7 @@ const SHOWN: usize = 100;
 /// What belongs to a `transaction_version`.
 #[derive(Debug, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Layout {
+pub(crate) struct Layout {
 	transaction_version: u32,
 	/// The newest version of the runtime that it was compared with.
 	spec_version: u32,
@@ -98,7 +89,11 @@ impl Difference {
 
 impl Layout {
 	/// Compares the extensions of transactions.
-	fn check_extensions(&self, metadata: &Metadata) -> Result<(), Difference> {
+	///
+	/// # Errors
+	///
+	/// Returns where they differ.
+	pub(crate) fn check_extensions(&self, metadata: &Metadata) -> Result<(), Difference> {
 		// The newest version, as `subxt` chooses.
 		let extensions = (0..=u8::MAX).rev().find_map(|version| {
 			metadata
@@ -129,7 +124,16 @@ impl Layout {
 	}
 
 	/// Compares a call. One that the metadata does not have is not signed anyway.
-	fn check_call(&self, metadata: &Metadata, pallet: &str, call: &str) -> Result<(), Difference> {
+	///
+	/// # Errors
+	///
+	/// Returns where it differs.
+	pub(crate) fn check_call(
+		&self,
+		metadata: &Metadata,
+		pallet: &str,
+		call: &str,
+	) -> Result<(), Difference> {
 		let Some(found) = metadata.pallet_by_name(pallet) else {
 			return Ok(());
 		};
@@ -151,110 +155,25 @@ impl Layout {
 }
 
 /// Returns the layout of transactions of this version.
-fn layout(version: u32) -> Option<&'static Layout> {
-	LAYOUTS
-		.iter()
-		.find(|layout| layout.transaction_version == version)
+///
+/// # Errors
+///
+/// Returns the difference if the table does not have the version.
+pub(crate) fn layout(version: u32) -> Result<&'static Layout, Difference> {
+	let known = |layout: &&Layout| layout.transaction_version == version;
+	LAYOUTS.iter().find(known).ok_or_else(|| {
+		let versions = LAYOUTS
+			.iter()
+			.map(|layout| layout.transaction_version.to_string());
+		let versions = versions.collect::<Vec<_>>().join(", ");
+		Difference::new("the transaction version", &versions, &version.to_string())
+	})
 }
 
-impl Client {
-	/// Encodes a call by the metadata of a state, if that says of it what this program knows.
-	///
-	/// # Errors
-	///
-	/// Returns [`Unproven::FalseMetadata`] or [`Error::Outdated`] if it does not.
-	pub(crate) async fn encoded(
-		&self,
-		at: &State,
-		call: &impl tx::Payload,
-	) -> Result<Vec<u8>, Error> {
-		let metadata = at.inner().metadata_ref();
-		self.known(at, |layout| {
-			layout.check_call(metadata, call.pallet_name(), call.call_name())
-		})
-		.await?;
-		Ok(at.inner().tx().call_data(call)?)
-	}
-
-	/// Checks a call that is about to be signed at a state, and the extensions of the transaction.
-	///
-	/// # Errors
-	///
-	/// Returns the errors of [`encoded`](Self::encoded).
-	pub(crate) async fn check_layout(&self, at: &State, call: &Call) -> Result<(), Error> {
-		let (metadata, call) = (at.inner().metadata_ref(), Payload(call));
-		self.known(at, |layout| {
-			let (pallet, name) = (
-				tx::Payload::pallet_name(&call),
-				tx::Payload::call_name(&call),
-			);
-			layout.check_call(metadata, pallet, name)?;
-			layout.check_extensions(metadata)
-		})
-		.await
-	}
-
-	/// Compares what a node says of a state with the layout that belongs to its transaction version.
-	async fn known(
-		&self,
-		at: &State,
-		check: impl Fn(&Layout) -> Result<(), Difference>,
-	) -> Result<(), Error> {
-		let version = at.inner().transaction_version();
-		let checked = match layout(version) {
-			Some(layout) => check(layout),
-			None => {
-				let known: Vec<_> = LAYOUTS
-					.iter()
-					.map(|layout| layout.transaction_version.to_string())
-					.collect();
-				let what = "the transaction version";
-				Err(Difference::new(
-					what,
-					&known.join(", "),
-					&version.to_string(),
-				))
-			}
-		};
-		match checked {
-			Ok(()) => Ok(()),
-			Err(difference) => Err(self.blame(difference).await),
-		}
-	}
-
-	/// Returns the error of a difference: if it is proven that the chain was upgraded since this program was made, the
-	/// program is outdated; otherwise the node is wrong.
-	async fn blame(&self, difference: Difference) -> Error {
-		let runtime = match self.proven_runtime().await {
-			Ok(runtime) => runtime,
-			Err(error) => return error,
-		};
-		let newest = LAYOUTS.iter().map(|layout| layout.spec_version).max();
-		let newest = newest.unwrap_or_default();
-		let difference = Box::new(difference);
-		match runtime {
-			Some(runtime) if runtime > newest => Error::Outdated {
-				runtime,
-				newest,
-				difference,
-			},
-			_ => Unproven::FalseMetadata(difference).into(),
-		}
-	}
-
-	/// Returns the version of the chain's runtime in the newest finalized state, with a proof. `None` while no block after the
-	/// first one is finalized.
-	async fn proven_runtime(&self) -> Result<Option<u32>, Error> {
-		/// `frame_system::LastRuntimeUpgradeInfo`.
-		#[derive(Decode)]
-		struct Upgrade {
-			#[codec(compact)]
-			spec_version: u32,
-			_spec_name: String,
-		}
-		let upgrade: Option<Upgrade> = self.proven().await?.get(storage::last_upgrade()).await?;
-		Ok(upgrade.map(|upgrade| upgrade.spec_version))
-	}
+/// Returns the newest version of the runtime that the table was compared with.
+pub(crate) fn newest() -> u32 {
+	let versions = LAYOUTS.iter().map(|layout| layout.spec_version);
+	versions.max().unwrap_or_default()
 }
 
 /// Returns the text about a call: its pallet's and its own index, and its arguments.

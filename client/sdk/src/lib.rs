@@ -126,6 +126,7 @@ pub mod frame;
 pub mod handle;
 pub mod history;
 pub mod keepers;
+mod known_calls;
 mod layout;
 pub mod leaves;
 mod lock;

@@ -189,7 +189,7 @@ fn types_without_end_are_like_nothing_in_the_table() {
 	let types = (0..100).map(|id| tuple(id, [id + 1, id + 1])).collect();
 	let types = PortableRegistry { types };
 	assert_eq!(extension_text(&types, "A", 0, 0), "types without end");
-	// As many levels as are allowed, but many types.
+	// Not too deep, but a million types.
 	let types = (0..20).map(|id| tuple(id, [id + 1, id + 1])).collect();
 	let types = PortableRegistry { types };
 	assert_eq!(extension_text(&types, "A", 0, 0), "types without end");
