@@ -7,6 +7,7 @@
 
 #![no_main]
 
+#[allow(dead_code)]
 #[path = "../chain.rs"]
 mod chain;
 

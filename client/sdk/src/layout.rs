@@ -250,7 +250,7 @@ impl<'a> Text<'a> {
 		self.within.pop();
 	}
 
-	fn definition(&mut self, definition: &'a TypeDef<PortableForm>) {
+	fn definition(&mut self, definition: &TypeDef<PortableForm>) {
 		match definition {
 			TypeDef::Composite(composite) => self.fields(&composite.fields),
 			TypeDef::Variant(variants) => {
@@ -289,7 +289,7 @@ impl<'a> Text<'a> {
 	}
 
 	/// Adds fields, with their names if they have any.
-	fn fields(&mut self, fields: &'a [Field<PortableForm>]) {
+	fn fields(&mut self, fields: &[Field<PortableForm>]) {
 		self.list("(", ")", fields, |text, field| {
 			if let Some(name) = &field.name {
 				text.out.push_str(name);

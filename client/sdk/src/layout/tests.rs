@@ -179,30 +179,31 @@ fn another_list_of_extensions_is_a_difference() {
 
 #[test]
 fn types_without_end_are_like_nothing_in_the_table() {
-	let tuple = |id: u32, parts: [u32; 2]| {
-		let parts = parts.map(Into::into);
-		let tuple = TypeDefTuple::new_portable(parts);
-		let ty = Type::new(Path::default(), [], tuple, vec![]);
-		PortableType::new(id, ty)
+	let types = |parts: &[Vec<u32>]| {
+		let types = (0u32..).zip(parts).map(|(id, parts)| {
+			let parts = parts.iter().copied().map(Into::into);
+			let tuple = TypeDefTuple::new_portable(parts);
+			PortableType::new(id, Type::new(Path::default(), [], tuple, vec![]))
+		});
+		let types = types.collect();
+		PortableRegistry { types }
 	};
-	// Each has the next one twice, so that the last one is there 2^100 times.
-	let types = (0..100).map(|id| tuple(id, [id + 1, id + 1])).collect();
-	let types = PortableRegistry { types };
-	assert_eq!(extension_text(&types, "A", 0, 0), "types without end");
-	// Not too deep, but a million types.
-	let types = (0..20).map(|id| tuple(id, [id + 1, id + 1])).collect();
-	let types = PortableRegistry { types };
-	assert_eq!(extension_text(&types, "A", 0, 0), "types without end");
+	/// Each type has the next one twice.
+	fn doubled(levels: u32) -> Vec<Vec<u32>> {
+		let levels = (1..=levels).map(|next| vec![next, next]);
+		levels.chain([vec![]]).collect()
+	}
+	let text = |parts: &[Vec<u32>]| extension_text(&types(parts), "A", 0, 0);
+	assert_eq!(text(&doubled(1)), "A(((),()),((),()))");
+	// Too deep, and not too deep but a million types.
+	assert_eq!(text(&doubled(100)), "types without end");
+	assert_eq!(text(&doubled(20)), "types without end");
 	// A type that is not there.
-	let types = PortableRegistry { types: vec![] };
-	assert_eq!(extension_text(&types, "A", 0, 0), "types without end");
+	assert_eq!(text(&[]), "types without end");
 	// A cycle has an end.
-	let types = PortableRegistry {
-		types: vec![tuple(0, [1, 0]), tuple(1, [0, 1])],
-	};
 	assert_eq!(
-		extension_text(&types, "A", 0, 1),
-		"A(((^1,^0),^0),((^1,(^0,^1)),^0))"
+		text(&[vec![1, 0], vec![0, 1]]),
+		"A(((^1,^0),^0),((^1,^0),^0))"
 	);
 }
 
