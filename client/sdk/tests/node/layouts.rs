@@ -25,7 +25,7 @@ async fn a_call_that_the_node_exchanged_for_another_is_not_made() {
 	}
 	// Nor is one signed, or put into another one, that was made with the true metadata.
 	let revoke = honest.revoke(7).await.unwrap();
-	let account = Account::development("//Bob").unwrap();
+	let account = Account::from_uri("//Bob").unwrap();
 	let sent = client.submit(&account, &revoke).await.map(|_| ());
 	let batched = client.batch(&[revoke]).await.map(|_| ());
 	for refused in [sent, batched] {
