@@ -13,7 +13,8 @@ use polkadot_sdk::{
 		localized_payload, AuthorityId, AuthorityList, ConsensusLog, GrandpaJustification,
 		ScheduledChange, GRANDPA_ENGINE_ID,
 	},
-	sp_core::{ed25519, hashing::blake2_256, Pair},
+	sp_core::{ed25519, Pair},
+	sp_crypto_hashing::blake2_256,
 	sp_runtime::{generic::DigestItem, traits::Header as _, Digest},
 };
 use sha2::{Digest as _, Sha256};
@@ -87,7 +88,7 @@ impl Chain {
 	pub fn new() -> Self {
 		// A state with one entry is one leaf: its kind with the length of the key, the key, and the value.
 		let voters = list(&[1, 2, 3, 4]).encode();
-		let leaf = [&[0x7f, 1], &storage::voters()[..], &voters.encode()].concat();
+		let leaf = [&[0x7f, 1], &storage::voters()[..], &voters.encode()[..]].concat();
 		let mut first = block(0, Hash::default(), Vec::new());
 		first.state_root = blake2_256(&leaf).into();
 
