@@ -52,9 +52,48 @@ seeds('header_digest', [
 	['genesis', header(0, [])],
 ]);
 
+/** The label of a receipt of an event, and of one of a keeper. */
+const LABELS = ['isthmus/receipt-file/v1', 'isthmus/keeper-receipt/v1'].map((label) => Buffer.from(label));
+/** A block, and votes for it whose signatures are none. */
+const voted = (block, voters) => {
+	const target = Buffer.concat([hash(8), little(7, 4)]);
+	const vote = (voter) => Buffer.concat([target, Buffer.alloc(64, voter), hash(voter)]);
+	const commit = Buffer.concat([target, compact(voters.length), ...voters.map(vote)]);
+	return Buffer.concat([block, little(3, 8), commit, compact(1), header(6, [])]);
+};
+/** Steps of a proof of finality. */
+const steps = (...all) => Buffer.concat([compact(all.length), ...all]);
+
 const envelope = vectors('client/envelope/vectors.json');
 const files = vectors('client/envelope/vectors-files.json');
 const sharing = vectors('primitives/sharing/vectors.json');
+
+// Proofs of finality that are read, and refused for their votes. Three bytes of each are changes to a true one.
+const handover = header(10, [item(4, 'FRNK', Buffer.concat([Buffer.from([1]), compact(1), hash(5), little(1, 8), little(0, 4)]))]);
+seeds('finality', [
+	['no-step', Buffer.concat([steps(), Buffer.from([1])])],
+	['one-step', Buffer.concat([steps(voted(header(7, []), [1, 2, 3])), Buffer.from([1])])],
+	['two-steps', Buffer.concat([steps(voted(handover, [1, 2]), voted(header(20, []), [5])), Buffer.from([0])])],
+	['a-changed-flag', Buffer.from([0, 0, 4])],
+	['a-changed-signature', Buffer.from([1, 44, 1, 0, 90, 128])],
+	['nothing-changed', Buffer.alloc(3)],
+]);
+// Receipts of the blocks in the vectors, without true votes.
+seeds('receipt', [
+	...sharing.receipts.flatMap(({ root, events }, block) => {
+		const committed = item(4, 'rcpt', Buffer.concat([little(events.length, 4), unhex(root)]));
+		return events.slice(0, 2).map(({ transaction, event, path }, index) => {
+			const place = transaction === null ? Buffer.from([0]) : Buffer.concat([Buffer.from([1]), little(transaction, 4)]);
+			const siblings = Buffer.concat([compact(path.length), ...path.map(unhex)]);
+			const content = Buffer.concat([compact(0), little(index, 4), place, list(unhex(event)), siblings]);
+			const votes = Buffer.concat([compact(1), list(hash(9)), steps(voted(header(7, [committed]), [1, 2, 3]))]);
+			return [`block-${block}-event-${index}`, Buffer.concat([LABELS[0], header(0, []), votes, content])];
+		});
+	}),
+	...LABELS.map((label, kind) => [`label-${kind}`, label]),
+	['a-changed-event', Buffer.from([4, 0, 1])],
+	['nothing-changed', Buffer.alloc(3)],
+]);
 
 /** The seeds from a list of vectors, including the rejected ones. */
 const both = (good, refused, field) => [

@@ -167,9 +167,7 @@ fn check_made(input: &mut Unstructured) -> Result<()> {
 	let gas_used = input.arbitrary()?;
 	let seal = seal(input)?;
 	let count = input.int_in_range(0..=MAX_EXTRA)?;
-	let mut logs: Vec<DigestItem> = (0..count)
-		.map(|_| extra(input))
-		.collect::<Result<_>>()?;
+	let mut logs: Vec<DigestItem> = (0..count).map(|_| extra(input)).collect::<Result<_>>()?;
 	let mut at = || Ok::<_, libfuzzer_sys::arbitrary::Error>(input.int_in_range(0..=logs.len())?);
 	let (first, second) = (at()?, at()?);
 	let mut made = header(input, Vec::new())?;

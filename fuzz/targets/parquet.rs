@@ -19,7 +19,11 @@ fn count(columns: &[Column]) -> usize {
 		Kind::Struct(columns) => count(columns),
 		_ => 0,
 	};
-	columns.len() + columns.iter().map(|column| inside(&column.kind)).sum::<usize>()
+	columns.len()
+		+ columns
+			.iter()
+			.map(|column| inside(&column.kind))
+			.sum::<usize>()
 }
 
 fn check(bytes: &[u8]) {

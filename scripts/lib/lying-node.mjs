@@ -139,3 +139,50 @@ export class LyingNode {
 		});
 	}
 }
+
+/** Returns whether a request asks for the metadata. */
+export const asksForMetadata = (method, params) => method === 'state_getMetadata' || /^Metadata_/.test(params?.[0]);
+
+/** Returns text as it is in metadata, in hex: its length and its bytes. */
+const encoded = (text) => Buffer.from([text.length << 2, ...Buffer.from(text)]).toString('hex');
+
+/**
+ * Returns a pattern of a call with one argument in metadata, in hex. Its parts are what stands before the number of the
+ * argument's type, the number, what stands between that and the call's index, and the index.
+ */
+const callPattern = ({ call, argument, type }) =>
+	new RegExp(`(${encoded(call)}0401${encoded(argument)})((?:[0-9a-f]{2}){1,4}?)(01${encoded(type)}00)([0-9a-f]{2})`);
+
+/**
+ * Returns metadata, in hex, in which two calls with arguments of the same type have each other's index. `call` and `argument`
+ * are names, and `type` is how the argument's type is called.
+ *
+ * @param {string} metadata
+ * @param {{call: string, argument: string, type: string}} one
+ * @param {{call: string, argument: string, type: string}} other
+ */
+export function exchanged(metadata, one, other) {
+	const [ofOne, ofOther] = [one, other].map(callPattern);
+	const indices = [ofOne, ofOther].map((pattern) => pattern.exec(metadata)?.[4]);
+	// A version of the metadata is no metadata.
+	if (indices.includes(undefined)) return metadata;
+	return metadata
+		.replace(ofOne, (_, before, type, between) => before + type + between + indices[1])
+		.replace(ofOther, (_, before, type, between) => before + type + between + indices[0]);
+}
+
+/**
+ * Returns metadata, in hex, in which a call's argument has the type of another call's.
+ *
+ * @param {string} metadata
+ * @param {{call: string, argument: string, type: string}} call
+ * @param {{call: string, argument: string, type: string}} other
+ */
+export function retyped(metadata, call, other) {
+	const type = callPattern(other).exec(metadata)?.[2];
+	if (type === undefined) return metadata;
+	return metadata.replace(callPattern(call), (_, before, _type, between, index) => before + type + between + index);
+}
+
+/** Returns metadata, in hex, in which an extension of transactions has another name of the same length. */
+export const renamedExtension = (metadata, from, to) => metadata.replaceAll(encoded(from), encoded(to));

@@ -21,6 +21,7 @@ export {
 	EndsTooSoon,
 	NoSuchDataset,
 	NotIncluded,
+	Outdated,
 	QUERY_REFUSALS,
 	QueryRefused,
 	Retracted,

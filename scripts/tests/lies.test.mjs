@@ -2,7 +2,7 @@
 
 // Tests that no random lie of a node makes `isthmus` give a reader what was not stored, or makes an owner seal to another key
 // or store at a place that is taken. Each lie is one false answer to a whole command, drawn by its seed. The node does not lie about
-// the metadata: docs/security.md says that clients believe the layout of calls.
+// the metadata: layouts.test.mjs and lying-node.test.mjs do.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { contentHash, EncryptionKeyPair, encryptValue, MasterSecret, PublicKey, Range, sealGrant } from '../lib/envelope.mjs';
-import { LyingNode } from '../lib/lying-node.mjs';
+import { asksForMetadata, exchanged, LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode, runToEnd } from '../lib/node.mjs';
 import { cidOf, fromHex } from '../lib/sharing/encoding.mjs';
 import { Client, hex, recordKey } from '../lib/sharing.mjs';
@@ -307,6 +307,23 @@ test('a chain is named by the hash of its first block, or by its specification',
 	const notRaw = await run(['status', '--chain-spec', 'plain.json']);
 	assert.equal(notRaw.code, USAGE);
 	assert.match(notRaw.stderr, /not a raw one/);
+});
+
+test('a call is not signed if the node shows another one in its place', { timeout }, async () => {
+	const [start, clear] = ['start_epoch', 'clear_policy'].map((call) => ({ call, argument: 'dataset', type: 'DatasetId' }));
+	let lies = 0;
+	const sent = sentWith((method, params, result) => {
+		if (!asksForMetadata(method, params) || typeof result !== 'string') return result;
+		const lie = exchanged(result, start, clear);
+		if (lie !== result) lies++;
+		return lie;
+	});
+	const { code, stderr } = await run(['dataset', 'epoch', '0', '--key', '//Bob']);
+	assert.ok(lies > 0);
+	assert.equal(code, NOT_AUTHENTIC, stderr);
+	assert.match(stderr, /FalseMetadata: nothing was signed, .* DataSharing\.start_epoch: /);
+	assert.match(stderr, /ask another one: --url/);
+	assert.deepEqual(sent, []);
 });
 
 test('only a node on this machine can be trusted without proofs', { timeout }, async () => {

@@ -7,6 +7,7 @@ use crate::{
 };
 use alloc::{collections::BTreeMap, collections::BTreeSet, vec::Vec};
 use codec::{Decode, DecodeAll, Encode};
+use core::fmt;
 use finality_grandpa::{
 	validate_commit, voter_set::VoterSet, Chain, Error as GrandpaError, Message,
 };
@@ -83,12 +84,21 @@ pub enum FinalityError {
 }
 
 /// A block, and the votes that finalize it.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Step {
 	/// The block's header.
 	pub header: Header,
 	/// The votes.
 	pub justification: GrandpaJustification<Header>,
+}
+
+impl fmt::Debug for Step {
+	/// Writes the block. Without the standard library, the framework cannot write votes.
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.debug_struct("Step")
+			.field("header", &self.header)
+			.finish_non_exhaustive()
+	}
 }
 
 impl Step {

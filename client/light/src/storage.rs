@@ -84,6 +84,11 @@ pub fn block_hash(number: u32) -> Vec<u8> {
 	Key::of("System", "BlockHash").twox(number).0
 }
 
+/// Returns the key of the version of the runtime that last began to execute blocks: its `spec_version`, compact, and its name.
+pub fn last_upgrade() -> Vec<u8> {
+	Key::of("System", "LastRuntimeUpgrade").0
+}
+
 /// Returns the key of the version of the sharing pallet's storage, a `u16`.
 pub fn sharing_version() -> Vec<u8> {
 	Key::of(SHARING, ":__STORAGE_VERSION__:").0

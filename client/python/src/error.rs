@@ -69,6 +69,7 @@ pub(crate) fn raised(error: Error) -> PyErr {
 		| DatasetIsOffered { .. }
 		| Operator(_) => PyPermissionError::new_err(words),
 		Unproven(_)
+		| Outdated { .. }
 		| WrongContent(_)
 		| Malformed { .. }
 		| Record(_)

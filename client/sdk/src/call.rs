@@ -175,7 +175,7 @@ impl Client {
 	) -> Result<Call, Error> {
 		let at = self.anchor().await?;
 		let payload = tx::dynamic(pallet, name, arguments);
-		let mut bytes = at.inner().tx().call_data(&payload)?;
+		let mut bytes = self.encoded(&at, &payload).await?;
 		// Drop the indices of the pallet and the call, because `Payload` names both and `subxt` adds the
 		// indices again.
 		bytes.drain(..2.min(bytes.len()));
@@ -207,7 +207,7 @@ impl Client {
 	pub(crate) async fn act_for(&self, owner: &AccountId, call: Call) -> Result<Call, Error> {
 		let at = self.anchor().await?;
 		let mut fields = owner.encode();
-		fields.extend(at.inner().tx().call_data(&Payload(&call))?);
+		fields.extend(self.encoded(&at, &Payload(&call)).await?);
 		Ok(Call {
 			pallet: PALLET,
 			name: "act_for",
@@ -238,7 +238,7 @@ impl Client {
 		let at = self.anchor().await?;
 		let mut fields = codec::Compact(calls.len() as u32).encode();
 		for call in calls {
-			fields.extend(at.inner().tx().call_data(&Payload(call))?);
+			fields.extend(self.encoded(&at, &Payload(call)).await?);
 		}
 		Ok(Call {
 			pallet: "Utility",

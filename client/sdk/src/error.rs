@@ -16,6 +16,7 @@ pub use upload::UploadError;
 use crate::{
 	card::CardError,
 	handle::HandleError,
+	layout::Difference,
 	leaves::LeavesError,
 	refusal::{PalletError, Refusal},
 	text::{ist, key_name, NameError},
@@ -107,6 +108,17 @@ pub enum Error {
 	/// The chain lacks something that this library needs, or one of its types has an unexpected shape.
 	#[error("this program does not understand the chain: {0}")]
 	Incompatible(String),
+	/// The chain's runtime is proven to be newer than this program, which does not know any more what it would sign. Nothing
+	/// was signed.
+	#[error("Outdated: the chain's runtime has version {runtime}, and this program knows what it signs up to version {newest}; nothing was signed, because the node's metadata has for {difference}")]
+	Outdated {
+		/// The version of the runtime in the finalized state.
+		runtime: u32,
+		/// The newest version that this program knows.
+		newest: u32,
+		/// What has another layout now, or so the node says.
+		difference: Box<Difference>,
+	},
 	/// The chain executed the call, which failed and changed nothing.
 	#[error("{0}")]
 	Refused(Refusal),

@@ -7,6 +7,7 @@
 
 use crate::{
 	file,
+	layout::Difference,
 	text::{from_hex, io_words, to_hex},
 };
 use isthmus_envelope::input;
@@ -88,6 +89,11 @@ pub enum Unproven {
 	/// What the node showed is not in the finalized state.
 	#[error("Forged: {0}, as the node showed it, is not in the chain's finalized state")]
 	Forged(String),
+	/// The node's metadata gives what would be signed another layout than this program knows, and the finalized state has no
+	/// newer runtime that could explain it. Nothing was signed. Connect again, to another node: a [`Client`](crate::Client)
+	/// keeps the metadata that it has.
+	#[error("FalseMetadata: nothing was signed, because the node's metadata has for {0}")]
+	FalseMetadata(Box<Difference>),
 	/// The node is not on the same machine.
 	#[error("only a node on this machine can be trusted without proofs")]
 	NotLocal,

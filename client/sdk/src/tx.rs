@@ -82,6 +82,8 @@ impl Client {
 	/// Returns [`Error::Refused`] if the call is known to fail, [`Error::NotAccepted`] if the node rejects
 	/// the transaction, [`Error::TooLate`] if too few blocks are left until the call's last block, and [`Error::Cost`] if the
 	/// account cannot pay or the [budget](Self::set_budget) forbids it.
+	/// Returns [`Unproven::FalseMetadata`](crate::Unproven::FalseMetadata) or [`Error::Outdated`] if the node gives the call
+	/// another layout than this program knows: it would not know what it signs.
 	pub async fn submit(&self, account: &Account, call: &Call) -> Result<Pending, Error> {
 		let make = |_| async { Ok((call.clone(), ())) };
 		let (pending, ()) = self.submit_made(account, make).await?;
@@ -152,6 +154,7 @@ impl Client {
 			}
 			attempt += 1;
 			let (at, lifetime) = self.mortality(call.last).await?;
+			self.check_layout(&at, &call).await?;
 			let signed = sign(
 				account.pair(),
 				&call,
@@ -369,7 +372,8 @@ fn sign(
 		.build();
 	let transactions = at.inner().tx();
 	let payload = Payload(call);
-	let mut signable = transactions.create_signable_offline(&payload, params)?;
+	// The format is this one, whichever the node says that there are.
+	let mut signable = transactions.create_v4_signable_offline(&payload, params)?;
 	let transaction = signable.sign(signer)?;
 	Ok(Signed {
 		hash: transaction.hash(),

@@ -2,7 +2,10 @@
 
 // Why a node is not believed.
 
-/** What a node says is not proven. `name` says why: `WrongGenesis`, `NotFinal`, `Rollback` or `UnknownStorage`. */
+/**
+ * What a node says is not proven. `name` says why: `WrongGenesis`, `NotFinal`, `Rollback`, `OldHead`, `UnknownStorage` or
+ * `FalseMetadata`.
+ */
 export class NotProven extends Error {
 	/**
 	 * @param {string} name

@@ -29,6 +29,8 @@ const chosenName = (name) => chosen(concat([utf8(name).length << 2], utf8(name))
 const counted = (number, size) => concat(xxhashAsU8a(little(number, size), 64), little(number, size));
 
 export const votersKey = () => key('Grandpa', 'Authorities');
+/** The key of the version of the runtime that last began to execute blocks, and its name. */
+export const lastUpgradeKey = () => key('System', 'LastRuntimeUpgrade');
 export const nowKey = () => key('Timestamp', 'Now');
 export const sharingVersionKey = () => key(SHARING, ':__STORAGE_VERSION__:');
 export const encryptionKeyKey = (account) => key(SHARING, 'EncryptionKeys', chosen(account));

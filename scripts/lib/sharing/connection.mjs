@@ -7,7 +7,8 @@ import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 import { equal } from '../envelope/common.mjs';
 import { NotProven } from '../light/errors.mjs';
 import { hex } from './encoding.mjs';
-import { CallRefused, NotIncluded, Retracted } from './errors.mjs';
+import { CallRefused, NotIncluded, Outdated, Retracted } from './errors.mjs';
+import { fromTable, NEWEST } from './layout.mjs';
 
 /** @typedef {import('@polkadot/keyring/types').KeyringPair} Account An account with its secret, which signs. */
 /** @typedef {import('@polkadot/api/types').SubmittableExtrinsic<'promise'>} Call A call, from `api.tx`. */
@@ -144,14 +145,22 @@ export class Connection {
 	 * Signs a call, sends it, and waits until it is included in a block. To wait until that block can no longer be
 	 * reverted, call `finalized`.
 	 *
+	 * What the node's metadata says of calls has to be what this library knows of them. Make the call right before: what it was
+	 * made with is not compared. A call that is newer than this library is signed as the node describes it.
+	 *
 	 * @param {Account} signer An account from `account`.
 	 * @param {Call} call A call from `api.tx`.
 	 * @param {{era?: number}} [options] `era` is the number of blocks for which the transaction is valid, 64 by default.
 	 * @returns {Promise<Receipt>}
 	 * @throws {CallRefused} if the chain refuses the call, in a block or before.
 	 * @throws {NotIncluded} if the transaction is not included in a block.
+	 * @throws {NotProven} `FalseMetadata` if the node gives calls another layout. Nothing was signed.
+	 * @throws {Outdated} if they have another one because the chain was upgraded. Nothing was signed.
 	 */
 	async submit(signer, call, options = {}) {
+		// Before anything is waited for: the node may replace its metadata at any time.
+		const differs = this.layoutDifference();
+		if (differs) await this.#blame(differs);
 		const nonce = await this.#nextNonce(signer.address);
 		return new Promise((resolve, reject) => {
 			call.signAndSend(signer, { ...options, nonce }, (result) => {
@@ -174,6 +183,35 @@ export class Connection {
 				reject(this.#rejection(call, error) ?? error);
 			});
 		});
+	}
+
+	/**
+	 * Returns where the node's metadata differs from what this library knows of transactions, or null.
+	 *
+	 * @returns {import('./layout.mjs').Difference | null}
+	 */
+	layoutDifference() {
+		const { registry, runtimeVersion } = this.api;
+		return fromTable(registry.metadata, runtimeVersion.transactionVersion.toNumber());
+	}
+
+	/**
+	 * Returns the version of the chain's runtime, if it is proven.
+	 *
+	 * @returns {Promise<number | null>}
+	 */
+	async provenRuntime() {
+		return null;
+	}
+
+	/** Throws the error of a difference: it is proven that the chain was upgraded, or the node is wrong. */
+	async #blame({ what, known, found }) {
+		const runtime = await this.provenRuntime();
+		const message = `nothing was signed, because the node's metadata has for ${what}: \`${found}\`, and not \`${known}\``;
+		if (runtime !== null && runtime > NEWEST) {
+			throw new Outdated(`the chain's runtime has version ${runtime}, and this library knows versions up to ${NEWEST}; ${message}`);
+		}
+		throw new NotProven('FalseMetadata', message);
 	}
 
 	/**

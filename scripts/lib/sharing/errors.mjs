@@ -81,6 +81,11 @@ export class Retracted extends Error {
 	name = 'Retracted';
 }
 
+/** The chain was upgraded, and this library does not know any more what it would sign. Install its newer release. */
+export class Outdated extends Error {
+	name = 'Outdated';
+}
+
 /** A node returned bytes that do not match the requested hash. */
 export class WrongContent extends Error {
 	name = 'WrongContent';

@@ -131,6 +131,19 @@ class Proven {
 	}
 
 	/**
+	 * Returns the version of the runtime, or null if no block was executed yet.
+	 *
+	 * @returns {Promise<number | null>}
+	 */
+	async runtime() {
+		return this.#get(storage.lastUpgradeKey(), (reader) => {
+			const version = reader.compact();
+			reader.blob(); // The runtime's name.
+			return version;
+		});
+	}
+
+	/**
 	 * Returns an open request with its digest, or null.
 	 *
 	 * @param {number} id
@@ -349,6 +362,11 @@ export class Verified extends Connection {
 		const following = this.#following.then(() => this.#follow());
 		this.#following = following.catch(() => undefined);
 		return new Proven(this, await following);
+	}
+
+	/** Returns the version of the runtime in the finalized state, or null if no block was executed yet. */
+	async provenRuntime() {
+		return (await this.proven()).runtime();
 	}
 
 	async #follow() {

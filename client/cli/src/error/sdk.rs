@@ -17,6 +17,9 @@ use isthmus_sdk::{
 /// What to do if the chain may have forgotten a revocation.
 const FORGOTTEN: &str = "who of them may still read? `isthmus list given` shows what they have, and `isthmus trace dataset` the revocations; name those who may not with --except, or pass --yes if all may";
 
+/// What to do if the chain has a newer runtime than the program knows.
+const NEW_RELEASE: &str = "install the program's release for this chain";
+
 impl From<SdkError> for Error {
 	fn from(error: SdkError) -> Self {
 		let (kind, words) = match &error {
@@ -117,6 +120,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
 		NotPostQuantum => (Kind::Refused, Some(NEW_KEY)),
 		OtherSecret { .. } => (Kind::NotAuthentic, Some(OTHER_SEED)),
+		Outdated { .. } => (Kind::NotAuthentic, Some(NEW_RELEASE)),
 		NotController { .. } => (Kind::Refused, Some("who took it over acts with --for OWNER")),
 		DatasetIsOffered { .. } => (Kind::Refused, Some(WITHDRAW)),
 		Operator(error) => (Kind::Refused, operator_hint(error)),
@@ -170,7 +174,7 @@ fn unproven_hint(error: &Unproven) -> (Kind, Option<&'static str>) {
 		Unproven::WrongGenesis { .. } => "ask a node of the right chain. If the chain was started again on purpose, name it: --genesis HASH",
 		Unproven::TwoChains(_) => "give only addresses of one chain, or name the right one: --genesis HASH",
 		Unproven::Finality(FinalityError::Rollback { .. }) => "the node lies, or has not caught up with its chain yet: ask another one: --url ws://HOST:PORT",
-		Unproven::UnknownStorage { .. } => "install the program's release for this chain",
+		Unproven::UnknownStorage { .. } => NEW_RELEASE,
 		_ => "the node lies or is damaged: ask another one: --url ws://HOST:PORT",
 	};
 	(Kind::NotAuthentic, Some(hint))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A node that lies at random: it forwards requests to an honest node, and changes one of the answers by its type. It
-//! does not lie about the metadata: `docs/security.md` says that clients believe the layout of calls.
+//! lies about the metadata only as it is told to.
 //! Transactions are kept instead of forwarded, so that a test can look at what the client would have published.
 
 use futures::{SinkExt, StreamExt};
@@ -50,6 +50,8 @@ struct Plan {
 	texts: Vec<String>,
 	/// Bytes that a lie may put in the place of others, such as its own key.
 	swaps: Vec<(String, String)>,
+	/// What to put in the place of what in the metadata, in hexadecimal digits.
+	metadata: Vec<(String, String)>,
 }
 
 /// What a lying node was asked since the lie began.
@@ -87,6 +89,22 @@ impl Liar {
 		assert_eq!(from.len(), to.len());
 		let pair = (hex::encode(from), hex::encode(to));
 		self.plan().swaps.push(pair);
+	}
+
+	/// Exchanges two names in the metadata, so that two calls have each other's index. Each has to be there once.
+	pub(crate) fn exchange_in_metadata(&self, one: &str, other: &str) {
+		let encoded = |name: &str| {
+			let length = u8::try_from(name.len() << 2).unwrap();
+			hex::encode([&[length], name.as_bytes()].concat())
+		};
+		let (one, other) = (encoded(one), encoded(other));
+		// No bytes of the metadata are these.
+		let apart = "names".to_owned();
+		self.plan().metadata = vec![
+			(one.clone(), apart.clone()),
+			(other.clone(), one),
+			(apart, other),
+		];
 	}
 
 	/// Makes the answer after `left` true ones false, in a way that follows from the seed.
@@ -184,6 +202,11 @@ impl Plan {
 			method == "state_getMetadata" || (method == CALL && call.starts_with("Metadata_"))
 		};
 		if question.as_ref().is_some_and(is_metadata) {
+			if let Some(Value::String(metadata)) = answer.get_mut("result") {
+				for (from, to) in &self.metadata {
+					*metadata = metadata.replace(from, to);
+				}
+			}
 			return;
 		}
 		self.heard.answers += 1;

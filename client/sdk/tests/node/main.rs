@@ -14,6 +14,7 @@ mod folders;
 mod giving_up;
 mod history;
 mod large_values;
+mod layouts;
 mod liar;
 mod lies;
 mod operating;
