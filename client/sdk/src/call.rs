@@ -220,7 +220,7 @@ impl Client {
 	/// it costs the operator a fee only.
 	pub(crate) async fn operate_for(&self, owner: &AccountId, call: Call) -> Result<Call, Error> {
 		let at = self.anchor().await?;
-		let carried = at.inner().tx().call_data(&Payload(&call))?;
+		let carried = self.encoded(&at, &Payload(&call)).await?;
 		let kind = Some(ProxyKind::Sharing);
 		let arguments = (Address::Id(*owner), kind, Encoded(&carried));
 		let Call { fields, .. } = self.call("Proxy", "proxy", arguments).await?;
