@@ -3,7 +3,7 @@
 // both as JSON. Do not edit it: `scripts/layouts.mjs` writes it, from a running node of this release.
 export default [
 	{
-		"transactionVersion": 3,
+		"transactionVersion": 4,
 		"specVersion": 6,
 		"extensions": [
 			"AuthorizeCall(AuthorizeCall(),())",
