@@ -113,7 +113,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Upload(error) => upload_hint(error),
 		Cost(CostError::NotEnoughFunds { .. }) => (Kind::Refused, Some(FUNDS)),
 		Cost(_) => (Kind::Refused, Some("raise --max-cost, or see what it costs with --dry-run")),
-		Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
+		Rpc { .. } | NoSuchBlock(_) | Card(_) | PartlyErased(_) | Range(TreeError::Erased { .. }) => (Kind::Refused, None),
 		error if is_refusal(error) => (Kind::Refused, None),
 		Io(error) => (Kind::Failed, disk_hint(error)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
@@ -132,10 +132,9 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		NothingWrong { .. } => (Kind::Refused, Some("name another record with --leaf, if one is still to come")),
 		Name(_) | InvalidSecret | InvalidAccount | InvalidDevelopmentAccount => (Kind::Usage, None),
 		Leaves(error) => leaves_hint(error),
-		Card(_) => (Kind::Refused, None),
-		PartlyErased(_) | Range(TreeError::Erased { .. }) => (Kind::Refused, None),
 		Erasable(error) => erasable_hint(error),
-		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => unopened(error),_ => (Kind::Failed, None),
+		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => unopened(error),
+		_ => (Kind::Failed, None),
 	}
 }
 
