@@ -32,7 +32,7 @@ const { SMALL, LARGE, APART } = LONG ? { SMALL: 8, LARGE: 40 << 20, APART: 7 } :
 /** How many files the other folder has, and how many are in each folder of it. */
 const [MANY, IN_ONE] = [10_000, 500];
 /** How many requests a block may cost, and an upload, however many files there are. */
-const [PER_BLOCK, ONCE] = [24, 140];
+const [PER_BLOCK, ONCE] = [48, 140];
 
 let folder, node, rpc, isthmus;
 /** Holds transactions back and counts them. */

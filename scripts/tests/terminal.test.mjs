@@ -1633,7 +1633,7 @@ describe('a command that waits for another program says which one', () => cases(
 
 /** Runs commands at once, each with a FIFO of its own, from which nothing comes, and waits until each has said for what it waits. */
 const waiting = (commands) => commands.map((command, at) => `mkfifo p${at}; ${command.replaceAll('FIFO', `p${at}`)} 2> said${at} & started="$started $!"\n`).join('')
-	+ commands.map((_, at) => `until grep -q '^waiting for .*, which is a FIFO from which nothing comes, for [0-9]* s$' said${at}; do sleep 0.05; done\n`).join('');
+	+ commands.map((_, at) => `timeout 60 sh -c 'until grep -q "^waiting for .*, which is a FIFO from which nothing comes, for [0-9]* s$" said${at}; do sleep 0.05; done' || cat said${at}\n`).join('');
 /** A program that passes connections to the node on, and prints its port. */
 const PASSING_ON = `
 import socket, sys, threading

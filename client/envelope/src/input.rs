@@ -24,7 +24,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 	open_as(path, File::options().read(true))
 }
 
-/// Opens a regular file, and waits for nothing.
+/// Opens a regular file, and waits for nothing. Flags that the options had of their own are lost.
 ///
 /// # Errors
 ///
@@ -39,12 +39,15 @@ pub fn open_as(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
 }
 
 fn open_now(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-	without_waiting(options).open(path).map_err(|error| {
-		// A socket, and a FIFO that no one reads, do not open at all.
+	let opened = without_waiting(options).open(path);
+	opened.or_else(|error| {
 		let there = fs::metadata(path).map(|there| there.file_type());
-		match there.ok().and_then(kind) {
-			Some(kind) if error.kind() != ErrorKind::PermissionDenied => NoRegularFile(kind).into(),
-			_ => error,
+		match (there.as_ref().ok().copied().and_then(kind), error.kind()) {
+			// A socket, and a FIFO that no one reads, do not open at all.
+			(Some(kind), denied) if denied != ErrorKind::PermissionDenied => Err(NoRegularFile(kind).into()),
+			// Another machine has the file for itself, and is asked to give it back.
+			(None, ErrorKind::WouldBlock) if there.is_ok_and(|there| there.is_file()) => waiting(options).open(path),
+			_ => Err(error),
 		}
 	})
 }
@@ -159,6 +162,17 @@ fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
 
 #[cfg(not(unix))]
 fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+	options
+}
+
+#[cfg(unix)]
+fn waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+	use std::os::unix::fs::OpenOptionsExt;
+	options.custom_flags(0)
+}
+
+#[cfg(not(unix))]
+fn waiting(options: &mut OpenOptions) -> &mut OpenOptions {
 	options
 }
 
@@ -280,12 +294,12 @@ mod tests {
 				io::read_to_string(input).unwrap()
 			})
 		};
-		assert_eq!(tells.recv().unwrap(), "FIFO");
+		assert_eq!(tells.recv_timeout(Duration::from_secs(60)).unwrap(), "FIFO");
 		let mut writer = File::options().write(true).open(&path).unwrap();
 		writer.write_all(b"first ").unwrap();
 		// It is told again if the writer stops.
 		while tells.try_recv().is_ok() {}
-		assert_eq!(tells.recv().unwrap(), "FIFO");
+		assert_eq!(tells.recv_timeout(Duration::from_secs(60)).unwrap(), "FIFO");
 		writer.write_all(b"second").unwrap();
 		drop(writer);
 		assert_eq!(reader.join().unwrap(), "first second");

@@ -175,7 +175,13 @@ class AsyncFile:
         start, rest = self._at, max(0, self.size - self._at)
         length = rest if size is None or size < 0 else min(size, rest)
         self._at = start + length
-        return await asyncio.to_thread(self._read_at, start, length)
+        try:
+            return await asyncio.to_thread(self._read_at, start, length)
+        except Exception:
+            # What was not read is read next, unless another read has begun meanwhile.
+            if self._at == start + length:
+                self._at = start
+            raise
 
     def close(self) -> None:
         """Closes the file."""

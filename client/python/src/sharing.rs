@@ -106,7 +106,7 @@ pub(crate) fn request(py: Python<'_>, connection: &Connection, asked: Asked) -> 
 	let unknown = |error: UnknownPurpose| PyValueError::new_err(error.to_string());
 	let code: PurposeCode = asked.code.parse().map_err(unknown)?;
 	let leaves = self::leaves(&asked.leaves)?;
-	let card = asked.card.as_deref().map(read_card).transpose()?;
+	let card = py.detach(|| asked.card.as_deref().map(read_card).transpose())?;
 	act(py, connection, async |client, own| {
 		let best = client.best().await?;
 		let (dataset, entry) = best.dataset_of(&owner, asked.dataset).await?;
@@ -240,7 +240,7 @@ pub(crate) fn authorize(
 	let grantee = account(&offered.reader)?;
 	let condition = offered.when.as_deref().map(condition).transpose()?;
 	let leaves = self::leaves(&offered.leaves)?;
-	let card = offered.card.as_deref().map(read_card).transpose()?;
+	let card = py.detach(|| offered.card.as_deref().map(read_card).transpose())?;
 	act(py, connection, async |client, own| {
 		let best = client.best().await?;
 		let (dataset, entry) = best.dataset_of(own.id(), offered.dataset).await?;
@@ -365,7 +365,7 @@ pub(crate) fn called(
 	placed: Placed,
 ) -> PyResult<Option<String>> {
 	let owner = account(&placed.owner)?;
-	let text = read_card(&placed.card)?;
+	let text = py.detach(|| read_card(&placed.card))?;
 	let scope = Scope {
 		dataset: placed.dataset,
 		epoch: placed.epoch,

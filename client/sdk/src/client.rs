@@ -84,7 +84,7 @@ pub(crate) struct Inner {
 	/// time.
 	pub(crate) notes: Mutex<BTreeMap<AccountId, Vec<Note>>>,
 	/// The state after the block that was last the best one. Most questions are about the same block.
-	best: Mutex<Option<State>>,
+	best: Mutex<Option<(String, State)>>,
 	/// Receives the reports of long waits.
 	pub(crate) on_wait: OnceLock<Tell>,
 	/// Receives the hashes of the transactions that the node accepts.
@@ -249,20 +249,16 @@ impl Client {
 	/// Returns the state after the best block.
 	pub async fn best(&self) -> Result<State, Error> {
 		let hash: H256 = self.request("chain_getBlockHash", rpc_params![]).await?;
+		let url = self.url();
 		let mut best = self.0.best.lock().await;
 		match &*best {
-			Some(state) if state.block().hash == hash => Ok(state.clone()),
-			_ => Ok(best.insert(self.at(hash).await?).clone()),
-		}
-	}
-
-	/// Returns the state after the best block that this client last asked for. For what is looked at right after a
-	/// [turn](crate::turn) was taken, which asks for it.
-	pub(crate) async fn last_best(&self) -> Result<State, Error> {
-		let last = self.0.best.lock().await.clone();
-		match last {
-			Some(state) => Ok(state),
-			None => self.best().await,
+			// What another node said of this block is not believed of this one.
+			Some((node, state)) if *node == url && state.block().hash == hash => Ok(state.clone()),
+			_ => {
+				let state = self.at(hash).await?;
+				*best = Some((url, state.clone()));
+				Ok(state)
+			}
 		}
 	}
 
@@ -297,8 +293,11 @@ impl Client {
 			};
 			let mut entries = Vec::new();
 			for (key, value) in shown.into_iter().flat_map(|shown| shown.changes) {
-				let value = value.map(|value| bytes(&value)).transpose()?;
-				entries.push((bytes(&key)?, value));
+				let (key, value) = (bytes(&key)?, value.map(|value| bytes(&value)).transpose()?);
+				// What was not asked for is not kept.
+				if part.binary_search(&to_hex(&key)).is_ok() {
+					entries.push((key, value));
+				}
 			}
 			state.know(entries);
 		}

@@ -2,7 +2,7 @@
 //! Notes of an account's transactions that were sent and may not be in a block yet. They say which nonces are
 //! used and what is claimed.
 
-use crate::claim::Claim;
+use crate::{claim::Claim, state::State};
 use serde::{Deserialize, Serialize};
 
 /// How many seconds a node may take to count an accepted transaction when it computes the account's next
@@ -39,6 +39,8 @@ pub(crate) struct Notes {
 	next: u64,
 	/// When this was found out, in seconds since 1970.
 	now: u64,
+	/// The state after the best block that `included` is of, if it was asked for: what the notes leave out is in it.
+	pub(crate) best: Option<State>,
 }
 
 impl Notes {
@@ -56,6 +58,7 @@ impl Notes {
 			included,
 			next,
 			now,
+			best: None,
 		};
 		all.retain(|note| notes.is_kept(note));
 		notes.all = all;

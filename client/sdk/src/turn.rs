@@ -18,6 +18,7 @@ use crate::{
 	error::Error,
 	lock,
 	note::{Note, Notes},
+	state::State,
 	text::io_words,
 	types::AccountId,
 	wait::Wait,
@@ -48,15 +49,15 @@ pub(crate) struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
-	/// Waits for the account's lock, and finds out what is in flight. The best block that was asked for then is the
-	/// [last](Client::last_best) one.
+	/// Waits for the account's lock, and finds out what is in flight by the best block, whose state is with the notes.
 	pub(crate) async fn take(client: &'a Client, account: &AccountId) -> Result<Self, Error> {
 		let mut turn = Self::lock(client, account).await;
 		turn.notes = loop {
-			let (next, included) =
+			let (next, (included, best)) =
 				futures::try_join!(client.next_nonce(account), client.included_nonce(account))?;
 			let noted = turn.notes.all.clone();
-			let notes = Notes::new(noted, client.genesis(), included, next, now());
+			let mut notes = Notes::new(noted, client.genesis(), included, next, now());
+			notes.best = Some(best);
 			if !notes.is_unsure() {
 				break notes;
 			}
@@ -163,11 +164,11 @@ impl Client {
 		self.request("system_accountNextIndex", params).await
 	}
 
-	/// Returns how many of an account's transactions the best block's state includes. Asks once for each block.
-	async fn included_nonce(&self, account: &AccountId) -> Result<u64, Error> {
+	/// Returns how many of an account's transactions the best block's state includes, and that state. Asks once for each block.
+	async fn included_nonce(&self, account: &AccountId) -> Result<(u64, State), Error> {
 		let best = self.best().await?;
 		self.load(&best, &[storage::funds(&account.0)]).await?;
-		best.nonce(account).await
+		Ok((best.nonce(account).await?, best))
 	}
 
 	/// Waits until no transaction of an account with a nonce below `end` is in flight.
@@ -178,7 +179,7 @@ impl Client {
 			loop {
 				// The node's count decreases when transactions are dropped.
 				end = end.min(self.next_nonce(account).await?);
-				if self.included_nonce(account).await? >= end {
+				if self.included_nonce(account).await?.0 >= end {
 					return Ok(());
 				}
 				heads.next().await?;

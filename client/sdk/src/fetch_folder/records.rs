@@ -16,11 +16,11 @@ use crate::{
 	reading::Reading,
 	types::AccountId,
 };
-use futures::{stream, StreamExt};
+use futures::future::join_all;
 use std::{
+	collections::VecDeque,
 	fs,
 	path::{Path, PathBuf},
-	pin::pin,
 };
 
 /// The records of how many files are proven together.
@@ -86,10 +86,8 @@ impl<'a> Records<'a> {
 		let known: Vec<_> = known.map(|(file, _)| file).collect();
 		let keys: Vec<_> = known.iter().map(|file| file.key).collect();
 		let answers = client.query_together(reader.account.id(), owner, &keys);
-		let opened = stream::iter(known.into_iter().zip(answers.await));
-		let opened = opened
-			.map(move |(file, answer)| async move { (file, open_file(of, file, answer).await) });
-		let mut opened = pin!(opened.buffered(AT_ONCE));
+		let mut waiting: VecDeque<_> = known.into_iter().zip(answers.await).collect();
+		let mut opened = VecDeque::new();
 		for (number, (file, new)) in files.iter().zip(new).enumerate() {
 			progress.files((done + number) as u64, all as u64);
 			progress.file(&file.path);
@@ -98,7 +96,15 @@ impl<'a> Records<'a> {
 			};
 			let mut reading = None;
 			while new && reading.is_none() {
-				match opened.next().await {
+				if opened.is_empty() {
+					// To their ends: one that rested while a file is written would keep the client's locks from that file.
+					let some = waiting.drain(..AT_ONCE.min(waiting.len()));
+					let opening = some.map(|(file, answer)| async move {
+						(file, open_file(of, file, answer).await)
+					});
+					opened.extend(join_all(opening).await);
+				}
+				match opened.pop_front() {
 					Some((next, opened)) if std::ptr::eq(next, file) => reading = Some(opened),
 					// That one is there meanwhile, or failed.
 					Some(_) => {}

@@ -32,8 +32,7 @@ pub(super) struct Choice<'a> {
 }
 
 impl Choice<'_> {
-	/// Chooses where to store the value, by the best block's state and the transactions in flight. That is the block that was
-	/// asked for when the notes of these were read.
+	/// Chooses where to store the value, by the transactions in flight and the best block's state that these notes are of.
 	///
 	/// # Errors
 	///
@@ -48,7 +47,10 @@ impl Choice<'_> {
 		let owner = identity.id();
 		let mut place = self.place;
 		let Place { key, dataset, .. } = place;
-		let best = client.last_best().await?;
+		let best = match &notes.best {
+			Some(best) => best.clone(),
+			None => client.best().await?,
+		};
 		self.look_ahead(client, owner, &best).await?;
 		if let Some(record) = best.record(owner, key).await? {
 			return Err(match record.payload.is_complete() {

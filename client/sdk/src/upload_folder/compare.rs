@@ -65,7 +65,7 @@ impl Running<'_> {
 		let mut answers = client.query_together(caller, owner, &keys).await;
 		if answers.contains(&None) {
 			// What an interrupted upload stored last is proven when it is final.
-			let number = client.last_best().await?.block().number;
+			let number = client.best().await?.block().number;
 			if client.proven_since(number).await.is_ok() {
 				answers = client.query_together(caller, owner, &keys).await;
 			}

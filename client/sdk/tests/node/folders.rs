@@ -147,7 +147,7 @@ impl Asked {
 
 	/// Checks that each file took no more than `each` requests. Some follow from the number of blocks, and some are made once.
 	fn check(&self, files: u64, each: u64) {
-		const PER_BLOCK: u64 = 16;
+		const PER_BLOCK: u64 = 48;
 		const ONCE: u64 = 150;
 		let all: u64 = self.requests.values().sum();
 		let most = each * files + PER_BLOCK * self.blocks + ONCE;
