@@ -44,9 +44,13 @@ fn open_now(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
 		let there = fs::metadata(path).map(|there| there.file_type());
 		match (there.as_ref().ok().copied().and_then(kind), error.kind()) {
 			// A socket, and a FIFO that no one reads, do not open at all.
-			(Some(kind), denied) if denied != ErrorKind::PermissionDenied => Err(NoRegularFile(kind).into()),
+			(Some(kind), denied) if denied != ErrorKind::PermissionDenied => {
+				Err(NoRegularFile(kind).into())
+			}
 			// Another machine has the file for itself, and is asked to give it back.
-			(None, ErrorKind::WouldBlock) if there.is_ok_and(|there| there.is_file()) => waiting(options).open(path),
+			(None, ErrorKind::WouldBlock) if there.is_ok_and(|there| there.is_file()) => {
+				waiting(options).open(path)
+			}
 			_ => Err(error),
 		}
 	})
