@@ -457,7 +457,7 @@ impl Client {
 	/// Waits until a later block is the best one than the one that this client last looked at, but not for long: a node may rest.
 	/// For a transaction that the node dropped because of another one, which may be in no block yet.
 	pub(crate) async fn later_best(&self) -> Result<(), Error> {
-		let seen = self.0.best.lock().await.as_ref().map(|best| best.block());
+		let seen = self.0.best.lock().await.as_ref().map(|best| best.1.block());
 		let Some(seen) = seen else { return Ok(()) };
 		let later = async {
 			let mut heads = self.heads().await?;
@@ -569,7 +569,7 @@ impl Client {
 			let blocks = timeout(ASKING, blocks).await.ok().flatten();
 			// What is waited for may hold the lock.
 			let seen = self.0.best.try_lock().ok();
-			let seen = seen.and_then(|best| Some(best.as_ref()?.block().number));
+			let seen = seen.and_then(|best| Some(best.as_ref()?.1.block().number));
 			tell(&Waiting {
 				what,
 				since,
