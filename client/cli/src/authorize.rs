@@ -154,6 +154,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Granted>, 
 		None => unasked(&opts, context, &best, identity).await?,
 	};
 	let included = context.send(&identity, &call).await?;
+	if opts.request.is_none() && identity.account.is_operator() {
+		let owner = identity.id();
+		tell(format_args!(
+			"the deposit for this grant is held from {owner}"
+		));
+	}
 	if let Some(cut) = cut {
 		match opts.request {
 			Some(id) => tell(format_args!(
@@ -291,13 +297,15 @@ async fn unasked(
 	if let Some(epoch) = opts.epoch.filter(|epoch| *epoch > entry.epoch) {
 		return Err(no_epoch(dataset, epoch, entry.epoch));
 	}
+	let card = opts.card.as_deref();
+	let names = describe::leaf_names(context, card, identity.id(), dataset).await?;
 	let asked = describe::Asked {
 		owner: identity.id(),
 		dataset,
 		epoch: opts.epoch,
 		current: entry.epoch,
 		leaves,
-		card: opts.card.as_deref(),
+		names: names.as_ref(),
 		all_between: opts.all_between,
 	};
 	let scope = describe::scope(context, &identity, &asked).await?;
@@ -317,15 +325,8 @@ async fn unasked(
 		request: None,
 		condition: opts.when.clone(),
 	};
-	let names = describe::leaf_names(context, asked.card, identity.id(), dataset).await?;
 	let client = &context.client;
 	let identity = client.acting_on(identity, dataset).await?;
 	let given = sharing::grant_left(client, best, &identity, &terms).await?;
-	if identity.account.is_operator() {
-		let owner = identity.id();
-		tell(format_args!(
-			"the deposit for this grant is held from {owner}"
-		));
-	}
 	Ok((identity, given, names))
 }

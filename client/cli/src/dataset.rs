@@ -222,13 +222,14 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		} => {
 			let owner = identity.id();
 			let now = own(&context.client.best().await?, owner, dataset).await?;
+			let names = describe::leaf_names(context, card.as_deref(), owner, dataset).await?;
 			let asked = describe::Asked {
 				owner,
 				dataset,
 				epoch,
 				current: now.epoch,
 				leaves: &leaves,
-				card: card.as_deref(),
+				names: names.as_ref(),
 				all_between,
 			};
 			let scope = describe::scope(context, identity, &asked).await?;

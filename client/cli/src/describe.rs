@@ -236,7 +236,8 @@ pub(crate) struct Asked<'a> {
 	/// The dataset's current epoch.
 	pub(crate) current: Epoch,
 	pub(crate) leaves: &'a Leaves,
-	pub(crate) card: Option<&'a Path>,
+	/// What a card calls the leaves, if one is given.
+	pub(crate) names: Option<&'a LeafNames>,
 	pub(crate) all_between: bool,
 }
 
@@ -247,19 +248,18 @@ pub(crate) async fn scope(
 	asked: &Asked<'_>,
 ) -> Result<Scope, Error> {
 	let Asked { owner, dataset, .. } = *asked;
-	let names = leaf_names(context, asked.card, owner, dataset).await?;
 	let query = LeafQuery {
 		dataset,
 		epoch: asked.epoch.unwrap_or(asked.current),
 		epoch_named: asked.epoch.is_some(),
 		leaves: asked.leaves,
-		card: names.as_ref(),
+		card: asked.names,
 		all_between: asked.all_between,
 	};
 	Ok(context.client.scope(identity, owner, &query).await?)
 }
 
-/// Returns what a card calls the leaves of a dataset, if one is given.
+/// Returns what a card calls the leaves of a dataset, if one is given. It may be a FIFO, so a command reads it once.
 pub(crate) async fn leaf_names(
 	context: &Context,
 	card: Option<&Path>,

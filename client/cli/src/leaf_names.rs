@@ -18,6 +18,19 @@ pub(crate) struct FromCards {
 }
 
 impl FromCards {
+	/// Reads the cards, if leaves are listed.
+	///
+	/// # Errors
+	///
+	/// Returns an error if a card cannot be read, or cards are named and no leaves are listed.
+	pub(crate) fn read_if(self, lists_leaves: bool) -> Result<Names, Error> {
+		match (lists_leaves, self.cards.is_empty()) {
+			(true, _) => self.read(),
+			(false, true) => Names::of(&[], false),
+			(false, false) => Err(Error::usage("--cards is about lists with leaves")),
+		}
+	}
+
 	/// Reads the cards.
 	pub(crate) fn read(self) -> Result<Names, Error> {
 		let mut paths = self.cards;
@@ -25,13 +38,7 @@ impl FromCards {
 		if !is_asked {
 			paths.extend(variable("ISTHMUS_CARDS").map(PathBuf::from));
 		}
-		let cards = Cards::read(&paths)?;
-		Ok(Names {
-			cards,
-			is_asked,
-			proven: None,
-			known: BTreeMap::new(),
-		})
+		Names::of(&paths, is_asked)
 	}
 }
 
@@ -47,6 +54,15 @@ pub(crate) struct Names {
 }
 
 impl Names {
+	fn of(paths: &[PathBuf], is_asked: bool) -> Result<Self, Error> {
+		Ok(Self {
+			cards: Cards::read(paths)?,
+			is_asked,
+			proven: None,
+			known: BTreeMap::new(),
+		})
+	}
+
 	/// Names the cards that are no listed dataset's, if they were named on the command line.
 	pub(crate) fn tell_unused(&self) {
 		if self.is_asked {

@@ -223,7 +223,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		(_, Some(_)) => return Err(Error::usage("only `list files` takes a name")),
 		(_, None) => None,
 	};
-	let leaves = opts.cards.read()?;
+	let lists_leaves = matches!(opts.what, What::Records | What::Given | What::Received);
+	let leaves = opts.cards.read_if(lists_leaves)?;
 	let context = &Context::connect(options).await?;
 	let identity = match opts.owner.is_none() || opts.names || of_folder.is_some() {
 		true => Some(context.identity().await?),

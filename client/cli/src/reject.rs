@@ -4,7 +4,7 @@
 use crate::{
 	authorize::as_seen, context::Context, error::Error, options::Options, text::digest_start,
 };
-use isthmus_sdk::{BlockNumber, RequestId};
+use isthmus_sdk::{sharing, BlockNumber, RequestId};
 use serde::Serialize;
 use std::fmt;
 
@@ -14,15 +14,16 @@ use std::fmt;
 The consumer gets its deposit and its offer back.
 
 The number of a request that is not final can change hands: with --digest, this request is
-rejected, or none.
+rejected, or none. One that is not final is refused then; a chain without verifiers has no others.
 
-Example:
-  isthmus reject 3 --reason \"not without a contract\" --key school.key")]
+Examples:
+  isthmus reject 3 --reason \"not without a contract\" --key school.key
+  isthmus reject 3 --digest 6f1e0c5a93b7d248 --key school.key")]
 pub(crate) struct Opts {
 	/// Number of the request
 	request: RequestId,
 
-	/// Reject this request or none: its digest begins with these digits, at least 16. isthmus requests prints them
+	/// Reject this request or none, once it is final: its digest begins with these digits, at least 16. isthmus requests prints them
 	#[arg(long, value_name = "DIGITS", value_parser = digest_start)]
 	digest: Option<String>,
 
@@ -53,10 +54,14 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Rejected, Error>
 		digest,
 		reason,
 	} = opts;
-	if digest.is_some() {
-		as_seen(request, digest.as_deref(), context, &identity).await?;
-	}
-	let asked = context.client.best().await?.request(request).await?;
+	let asked = match digest.as_deref() {
+		Some(digest) => {
+			let (asked, _) = as_seen(request, Some(digest), context, &identity).await?;
+			sharing::check_final(&context.client, request, &asked).await?;
+			Some(asked)
+		}
+		None => context.client.best().await?.request(request).await?,
+	};
 	let identity = match asked {
 		Some(asked) => {
 			let dataset = asked.scope.dataset;

@@ -212,13 +212,14 @@ async fn ask(
 			dataset::only(context, &owner).await?
 		}
 	};
+	let names = describe::leaf_names(context, opts.card.as_deref(), &owner, dataset).await?;
 	let asked = describe::Asked {
 		owner: &owner,
 		dataset,
 		epoch: opts.epoch,
 		current: dataset::own(&best, &owner, dataset).await?.epoch,
 		leaves,
-		card: opts.card.as_deref(),
+		names: names.as_ref(),
 		all_between: false,
 	};
 	let ask = Ask {

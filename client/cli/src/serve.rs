@@ -39,8 +39,8 @@ that is not final may yet disappear with its offer. The reader pays the deposit 
 the policy's price; a grant can be revoked at any time unless the policy sells firm terms.
 
 The command runs until SIGINT or SIGTERM ends it: it then answers nothing more, and waits for the
-answers in flight; a second one ends it at once. After a lost connection, or any other error, it
-tries again. It can be stopped and started again at any time: the chain removes a request in the
+answers in flight; a second one ends it at once. After a lost connection, or another error, it tries
+again. It ends if it can sign nothing more with what it knows of the chain (FalseMetadata, Outdated). It can be stopped and started again at any time: the chain removes a request in the
 same step that grants it, so nothing is granted twice. With --memory, its limits hold over restarts.
 A grant may last up to 16 blocks longer than its request asks, because its block is not known
 beforehand.
@@ -209,7 +209,8 @@ async fn check_datasets(
 }
 
 /// Serves until the limits are reached or the command is asked to end; then the answers in flight are waited for. After an error, tries again after a wait that doubles with each attempt: a node
-/// that was lost, lies, lags or is upgraded may do better later, and so may a disk that was full.
+/// that was lost, lies or lags may do better later, and so may a disk that was full. Ends if nothing can be signed until the
+/// command is started again.
 async fn serve_for_ever(
 	mut reporter: Reporter<'_>,
 	identity: &Identity,
@@ -223,6 +224,7 @@ async fn serve_for_ever(
 		let served = serve_until(asked, client, identity, limits, &mut memory, &mut reporter);
 		let error = match served.await {
 			Ok(()) => return Ok(()),
+			Err(error) if error.ends_signing() => return Err(error.into()),
 			Err(error) if error.is_connection() => format!("{error}; reconnecting"),
 			Err(error) => format!("{error}; trying again"),
 		};

@@ -164,6 +164,9 @@ pub enum Error {
 	/// The request is not open, or is not the one that was seen.
 	#[error("request {0} is no longer open as it was seen")]
 	RequestGone(RequestId),
+	/// The request is not final: after a reorganisation, its number can belong to another one. Nothing was sent.
+	#[error("request {0} is not final, so its number can change hands")]
+	RequestNotFinal(RequestId),
 	/// Leaves of a request's range were erased, and it was not to be waited for until it is final. Nothing was sent.
 	#[error("leaves of the range were erased, and request {0} is rejected for that only once it is final: a rejection names no digest, and could meet another request")]
 	OnlyWhenFinal(RequestId),
@@ -413,6 +416,15 @@ impl Error {
 			Error::NotAccepted(sentence) => Some(Rejection::of(sentence)),
 			_ => None,
 		}
+	}
+
+	/// Returns whether this program can sign nothing until it is started again, with a newer release if it is
+	/// [`Outdated`](Self::Outdated): a [`Client`](crate::Client) keeps the metadata that it got first.
+	pub fn ends_signing(&self) -> bool {
+		matches!(
+			self,
+			Error::Outdated { .. } | Error::Unproven(Unproven::FalseMetadata(_))
+		)
 	}
 
 	/// Returns whether the connection failed, so that the operation may succeed over a new one.

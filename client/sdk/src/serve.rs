@@ -102,7 +102,8 @@ pub struct Served {
 /// # Errors
 ///
 /// Returns [`Error::Connection`] if the connection is lost, [`Error::Io`] if the memory cannot be written to its file, and
-/// the errors of the node: call this function again with the same memory after a while.
+/// the errors of the node: call this function again with the same memory after a while. If the error
+/// [ends signing](Error::ends_signing), call it with a new client.
 pub async fn serve(
 	client: &Client,
 	owner: &Identity,
@@ -115,6 +116,9 @@ pub async fn serve(
 
 /// Serves like [`serve`] until `stop` is ready. Then nothing more is answered, and it returns when the outcomes of the
 /// answers in flight are reported.
+///
+/// Whether an identity that acts for an owner is its operator is decided at the beginning. One that is named as an operator
+/// later has to be started again; one that is removed answers nothing more.
 ///
 /// # Errors
 ///
@@ -334,12 +338,8 @@ impl<W: Watch> Server<'_, W> {
 		let datasets: HashSet<DatasetId> = requests.iter().map(of).collect();
 		for dataset in datasets {
 			let control = best.control(self.owner.id(), dataset).await?;
-			let is_ours = |control: &Control| {
-				let by = control.controller;
-				let is_operated = self.operator.is_some() && by == *self.owner.id();
-				(is_operated || by == *self.owner.account.id()) && control.offered_to.is_none()
-			};
-			if !control.as_ref().is_none_or(is_ours) {
+			let (owner, by) = (self.owner.id(), self.owner.account.id());
+			if !may_answer(owner, by, self.operator.is_some(), control.as_ref()) {
 				requests.retain(|entry| of(entry) != dataset);
 			} else if control.is_none_or(|control| control.controller != *self.owner.account.id()) {
 				operated.insert(dataset);
@@ -419,9 +419,7 @@ impl<W: Watch> Server<'_, W> {
 					let _ = done.send((id, pending.included().await)).await;
 				});
 			}
-			Err(error) if error.is_connection() || matches!(error, Error::Io(_)) => {
-				return Err(error)
-			}
+			Err(error) if ends(&error) => return Err(error),
 			Err(error) => {
 				let now = best.block().number;
 				if self.memory.unanswered(id, now, error.to_string()) {
@@ -451,10 +449,7 @@ impl<W: Watch> Server<'_, W> {
 		match &submitted {
 			// It may be included.
 			Ok(_) | Err(Error::Unconfirmed { .. }) => {}
-			Err(error)
-				if error.is_connection()
-					|| matches!(error, Error::TooLate { .. } | Error::Io(_)) =>
-			{
+			Err(error) if ends(error) || matches!(error, Error::TooLate { .. }) => {
 				self.memory.take_back(id)?;
 			}
 			// The node has seen it, and does not take it any better in the next block.
@@ -533,7 +528,62 @@ impl<W: Watch> Server<'_, W> {
 	}
 }
 
+/// Returns whether an error is not about the request that was to be answered: no other one could be answered either.
+fn ends(error: &Error) -> bool {
+	error.is_connection() || error.ends_signing() || matches!(error, Error::Io(_))
+}
+
+/// Returns whether `by` may answer for a dataset of an owner: it controls the dataset, or is an operator of the owner that does, and
+/// the dataset is not offered. One that is not there is the owner's.
+fn may_answer(
+	owner: &AccountId,
+	by: &AccountId,
+	is_operator: bool,
+	control: Option<&Control>,
+) -> bool {
+	let controller = control.map_or(owner, |control| &control.controller);
+	let is_ours = controller == by || (is_operator && controller == owner);
+	is_ours && control.is_none_or(|control| control.offered_to.is_none())
+}
+
 /// Returns whether a scope covers a record's place.
 fn is_within(scope: &Scope, (dataset, epoch, leaf): &(DatasetId, Epoch, Leaf)) -> bool {
 	(scope.dataset, scope.epoch) == (*dataset, *epoch) && scope.covers(*leaf)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn who_controls_a_dataset_or_operates_for_who_does_answers() {
+		let [owner, other, third] = [[1; 32], [2; 32], [3; 32]].map(AccountId::from);
+		let control = |controller, offered_to| Control {
+			controller,
+			offered_to,
+			since: 0,
+			offers: 0,
+			held: Held::default(),
+		};
+		let (own, taken) = (control(owner, None), control(other, None));
+		let offered = control(owner, Some(third));
+		for (by, is_operator, control, expected) in [
+			(owner, false, None, true),
+			(owner, false, Some(&own), true),
+			(owner, false, Some(&taken), false),
+			(owner, false, Some(&offered), false),
+			// It took over another dataset of the owner.
+			(other, false, None, false),
+			(other, false, Some(&own), false),
+			(other, false, Some(&taken), true),
+			(other, true, None, true),
+			(other, true, Some(&own), true),
+			(other, true, Some(&taken), true),
+			(other, true, Some(&offered), false),
+			(third, true, Some(&taken), false),
+		] {
+			let may = may_answer(&owner, &by, is_operator, control);
+			assert_eq!(may, expected, "{by}, {is_operator}, {control:?}");
+		}
+	}
 }

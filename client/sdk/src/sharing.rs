@@ -12,7 +12,7 @@ mod revocation;
 mod sealing;
 
 pub(crate) use answers::{answer, is_open, ANSWER_COST};
-pub use answers::{authorize, digest, expiry};
+pub use answers::{authorize, check_final, digest, expiry};
 pub use asking::{publish, request, Ask};
 pub use isthmus_sharing::terms::{LEAST_TIME, TERM_SLACK};
 pub use keys::{epoch_id, open, seal};
@@ -57,7 +57,8 @@ pub async fn readers(client: &Client, owner: &AccountId, place: &Place) -> Resul
 /// # Errors
 ///
 /// Returns [`Error::NoEncryptionKey`] if the grantee has none, [`Error::Unproven`] if the node's proofs are
-/// wrong, and [`Error::Operator`] if the identity acts as an operator and cannot give this grant.
+/// wrong, and [`Error::Operator`] if the identity acts as an operator and cannot give this grant, or its owner has not the
+/// deposit for it.
 pub async fn grant(
 	client: &Client,
 	state: &State,
@@ -69,7 +70,11 @@ pub async fn grant(
 	}
 	let key = key_of(client, state, owner, terms).await?;
 	let sealed = checked_and_sealed(client, state, owner, terms, &key).await?;
-	client.add_authorize(terms, &sealed).await
+	let call = client.add_authorize(terms, &sealed).await?;
+	if owner.account.is_operator() {
+		operator::check_takes(client, state, owner.id(), &call).await?;
+	}
+	Ok(call)
 }
 
 /// Returns the registered key of a grantee, once it is checked that the epoch has started.

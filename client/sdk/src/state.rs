@@ -18,6 +18,7 @@ use subxt::{
 			storage::{self, StorageTypeInfo},
 		},
 		scale_decode::DecodeAsType,
+		scale_value::ValueDef,
 	},
 };
 
@@ -227,19 +228,35 @@ impl State {
 		self.get(PALLET, "Controls", (*owner, dataset)).await
 	}
 
-	/// Returns the accounts that may act for another one.
+	/// Returns the accounts that may act for another one: those of the kinds that this library knows.
 	pub async fn proxies(&self, account: &AccountId) -> Result<Vec<Proxy>, Error> {
 		Ok(self.proxies_and_deposit(account).await?.0)
 	}
 
-	/// Returns the accounts that may act for another one, and what is held from it for their list.
+	/// Returns the accounts that may act for another one, of the kinds that this library knows, and what is held from it for
+	/// their whole list.
 	pub async fn proxies_and_deposit(
 		&self,
 		account: &AccountId,
 	) -> Result<(Vec<Proxy>, Balance), Error> {
-		let entry: Option<(Vec<Proxy>, Balance)> =
+		#[derive(DecodeAsType)]
+		#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+		struct Named {
+			delegate: AccountId,
+			proxy_type: dynamic::Value,
+			delay: BlockNumber,
+		}
+		let entry: Option<(Vec<Named>, Balance)> =
 			self.get("Proxy", "Proxies", (*account,)).await?;
-		Ok(entry.unwrap_or_default())
+		let (named, deposit) = entry.unwrap_or_default();
+		let known = |named: Named| {
+			Some(Proxy {
+				delegate: named.delegate,
+				proxy_type: proxy_kind(&named.proxy_type)?,
+				delay: named.delay,
+			})
+		};
+		Ok((named.into_iter().filter_map(known).collect(), deposit))
 	}
 
 	/// Returns the addresses of the datasets of other accounts that an account took over.
@@ -438,6 +455,12 @@ impl State {
 		}
 	}
 
+	/// Returns the time of the block, in seconds since 1970.
+	pub(crate) async fn time(&self) -> Result<Seconds, Error> {
+		let milliseconds: Option<u64> = self.get("Timestamp", "Now", ()).await?;
+		Ok(milliseconds.unwrap_or_default() / 1000)
+	}
+
 	/// Returns an account's funds.
 	pub async fn funds(&self, account: &AccountId) -> Result<Funds, Error> {
 		#[derive(DecodeAsType)]
@@ -571,5 +594,40 @@ impl State {
 		after: Cursor,
 	) -> Result<Page<GrantEntry>, Error> {
 		self.ask("grants_to", (*grantee, state, after, PAGE)).await
+	}
+}
+
+/// Returns what a proxy may do; `None` if this library does not know that kind.
+fn proxy_kind(kind: &dynamic::Value) -> Option<ProxyKind> {
+	let ValueDef::Variant(kind) = &kind.value else {
+		return None;
+	};
+	let known = [
+		("Any", ProxyKind::Any),
+		("NonTransfer", ProxyKind::NonTransfer),
+		("Sharing", ProxyKind::Sharing),
+		("Facts", ProxyKind::Facts),
+	];
+	let known = known.into_iter().find(|(name, _)| *name == kind.name);
+	known.map(|(_, kind)| kind)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use subxt::ext::scale_value::Composite;
+
+	#[test]
+	fn a_kind_of_proxy_that_is_not_known_is_skipped() {
+		let kind = |name: &str| {
+			let value = dynamic::Value::variant(name, Composite::Unnamed(Vec::new()));
+			proxy_kind(&value)
+		};
+		assert_eq!(kind("Any"), Some(ProxyKind::Any));
+		assert_eq!(kind("NonTransfer"), Some(ProxyKind::NonTransfer));
+		assert_eq!(kind("Sharing"), Some(ProxyKind::Sharing));
+		assert_eq!(kind("Facts"), Some(ProxyKind::Facts));
+		assert_eq!(kind("Governance"), None);
+		assert_eq!(proxy_kind(&dynamic::Value::u128(2)), None);
 	}
 }

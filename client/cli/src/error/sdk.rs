@@ -98,6 +98,10 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Refused,
 			Some("leave --confirmations out; or reject it, and grant what is left: isthmus authorize --to READER --leaves FROM..TO"),
 		),
+		RequestNotFinal(_) => (
+			Kind::Refused,
+			Some("wait, and try again: isthmus requests says which are not final"),
+		),
 		RevocationsForgotten { .. } => (Kind::Refused, Some(FORGOTTEN)),
 		RequestGone(_) => (Kind::Refused, Some("list the open requests: isthmus requests")),
 		TooLate { .. } => (
@@ -274,7 +278,7 @@ fn operator_hint(error: &OperatorError) -> Option<&'static str> {
 		OutsideGrants { .. } => Some("the owner answers it, or grants these leaves to the operator: isthmus authorize --to OPERATOR --leaves FROM..TO"),
 		WrongKeys { .. } => Some("the owner checks its key file, revokes this grant and gives another one: isthmus key verify"),
 		NoSecret { .. } => Some("only the owner can do this"),
-		OwnerLacksDeposit { .. } => Some("send the owner what is missing: isthmus transfer OWNER AMOUNT"),
+		OwnerLacksDeposit { .. } => Some("send the owner what is missing, and wait until that is final: isthmus transfer OWNER AMOUNT --finalized"),
 		_ => None,
 	}
 }

@@ -36,13 +36,13 @@ pub enum OperatorError {
 		owner: AccountId,
 	},
 	/// No grant of the operator covers the range.
-	#[error("OutsideGrants: {operator} has no active grant that covers {}; of this dataset it has {}", Leaves(.scope), named(.held))]
+	#[error("OutsideGrants: {operator} has no active grant that covers {}; of this epoch it has {}", Leaves(.scope), named(.held))]
 	OutsideGrants {
 		/// The operator.
 		operator: AccountId,
 		/// The range.
 		scope: Scope,
-		/// The operator's own grants on the dataset.
+		/// The operator's own grants on this epoch of the dataset.
 		held: Vec<Held>,
 	},
 	/// The operator's own grant does not open the records in its range.
@@ -51,8 +51,9 @@ pub enum OperatorError {
 		/// The grant.
 		grant: GrantId,
 	},
-	/// The owner cannot hold again what disputes took of the dataset's deposit, without which the chain refuses what is paid for.
-	#[error("OwnerLacksDeposit: {owner} has to hold {} again for the dataset before it sells more, but has {}", ist(*.needed), ist(*.free))]
+	/// The chain could not hold a deposit from the owner: that of a grant that no one requested, or what disputes took of the
+	/// dataset's deposit, without which the chain refuses what is paid for.
+	#[error("OwnerLacksDeposit: the chain would hold {} from {owner}, for the grant or again for its dataset, but {owner} can spend {}", ist(*.needed), ist(*.free))]
 	OwnerLacksDeposit {
 		/// The owner.
 		owner: AccountId,

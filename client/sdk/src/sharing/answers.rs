@@ -108,6 +108,20 @@ pub(crate) async fn is_open(state: &State, id: RequestId, seen: &Request) -> Res
 	Ok(open.is_some_and(|open| digest(&open) == digest(seen)))
 }
 
+/// Checks that this very request is open in the finalized state, as proven. Its number can then belong to no other one. A rejection
+/// names its request by the number only.
+///
+/// # Errors
+///
+/// Returns [`Error::RequestNotFinal`] if it is not.
+pub async fn check_final(client: &Client, id: RequestId, seen: &Request) -> Result<(), Error> {
+	let open = client.proven().await?.request(id).await?;
+	match open.is_some_and(|open| digest(&open) == digest(seen)) {
+		true => Ok(()),
+		false => Err(Error::RequestNotFinal(id)),
+	}
+}
+
 /// Returns a request's digest, which its answer names.
 pub fn digest(request: &Request) -> H256 {
 	request.digest(content_hash)
@@ -176,7 +190,7 @@ pub(crate) async fn answer(
 	}
 	check_control(client, state, owner, &request.scope).await?;
 	if owner.account.is_operator() && request.offer > 0 {
-		operator::check_deposit(state, owner.id(), request.scope.dataset).await?;
+		operator::check_deposit(client, state, owner.id(), request.scope.dataset).await?;
 	}
 	let terms = Terms {
 		grantee: request.consumer,

@@ -17,11 +17,11 @@ use crate::{
 	client::Client,
 	cost::rates,
 	error::Error,
-	state::{every, State},
+	state::State,
 	types::*,
 };
 use isthmus_envelope::{KeySet, Range};
-use isthmus_sharing::terms::Footprint;
+use isthmus_sharing::terms::{Footprint, Rates};
 use std::{collections::BTreeMap, sync::PoisonError};
 
 /// The bytes for which the deposit of an account's list of proxies is held.
@@ -132,7 +132,8 @@ fn check_named(
 	}
 }
 
-/// Derives the keys of a range from the operator's own grant, which has to be good in the finalized and in the best state.
+/// Derives the keys of a range from the operator's own grant, which has to be good in the finalized and in the best state. Only the
+/// owner adds to the list of the operator's grants on an epoch, and it is short: what others give to the operator is not read.
 ///
 /// # Errors
 ///
@@ -145,9 +146,12 @@ pub(crate) async fn keys(
 	asked: &Scope,
 ) -> Result<KeySet, Error> {
 	let (owner, own) = (operator.id(), operator.account.id());
-	let proven = client.proven().await?.grants_to(own, None).await?;
-	let now = every(|after| best.grants_to(own, None, after)).await?;
-	let grants = good_in_both(owner, asked.dataset, proven, &now);
+	let proven = client.proven().await?;
+	let proven = proven
+		.grants_on(owner, asked.dataset, asked.epoch, own)
+		.await?;
+	let now = states(best, &proven).await?;
+	let grants = good_in_both(proven, &now);
 	let mut refused = None;
 	for entry in grants.iter().filter(|entry| covers(&entry.grant, asked)) {
 		let Grant {
@@ -218,30 +222,32 @@ async fn do_open(
 	Ok(opens != Some(false))
 }
 
-/// Returns the grants of an owner on a dataset, of those that are proven. Each is in the state in which the best block has it; one
-/// that the best block has no more is left out.
-fn good_in_both(
-	owner: &AccountId,
-	dataset: DatasetId,
-	proven: Vec<GrantEntry>,
-	best: &[GrantEntry],
-) -> Vec<GrantEntry> {
-	let now: BTreeMap<GrantId, GrantState> = best
-		.iter()
-		.map(|entry| (entry.id, entry.grant.state))
-		.collect();
-	let of_dataset = |grant: &Grant| grant.owner == *owner && grant.scope.dataset == dataset;
+/// Returns the states in which the best block has these grants, without those that it has no more.
+async fn states(
+	best: &State,
+	grants: &[GrantEntry],
+) -> Result<BTreeMap<GrantId, GrantState>, Error> {
+	let (now, time) = (best.block().number, best.time().await?);
+	let mut states = BTreeMap::new();
+	for GrantEntry { id, .. } in grants {
+		let grant = best.grant(*id).await?;
+		states.extend(grant.map(|grant| (*id, grant.state_at(&now, time))));
+	}
+	Ok(states)
+}
+
+/// Returns the grants that are proven, each in the state in which the best block has it. One that the best block has no more is left
+/// out.
+fn good_in_both(proven: Vec<GrantEntry>, best: &BTreeMap<GrantId, GrantState>) -> Vec<GrantEntry> {
 	let mut grants = Vec::new();
 	for mut entry in proven {
-		let Some(state) = now.get(&entry.id) else {
+		let Some(state) = best.get(&entry.id) else {
 			continue;
 		};
-		if of_dataset(&entry.grant) {
-			if entry.grant.state == GrantState::Active {
-				entry.grant.state = *state;
-			}
-			grants.push(entry);
+		if entry.grant.state == GrantState::Active {
+			entry.grant.state = *state;
 		}
+		grants.push(entry);
 	}
 	grants
 }
@@ -268,19 +274,53 @@ fn covers(grant: &Grant, asked: &Scope) -> bool {
 ///
 /// Returns [`OperatorError::OwnerLacksDeposit`].
 pub(crate) async fn check_deposit(
+	client: &Client,
 	best: &State,
 	owner: &AccountId,
 	dataset: DatasetId,
 ) -> Result<(), Error> {
-	let Some(entry) = best.dataset(owner, dataset).await? else {
-		return Ok(());
-	};
-	let full = Footprint::dataset(entry.name.0.len()).deposit(&rates(best)?);
-	let needed = full.saturating_sub(entry.deposit);
+	let proven = client.proven().await?.dataset(owner, dataset).await?;
+	let entries = [proven, best.dataset(owner, dataset).await?];
+	let rates = rates(best)?;
+	let taken = entries.iter().flatten().map(|entry| taken(entry, &rates));
+	check_funds(client, best, owner, taken.max().unwrap_or_default()).await
+}
+
+/// Returns what disputes took of a dataset's deposit.
+fn taken(entry: &Dataset, rates: &Rates) -> Balance {
+	let full = Footprint::dataset(entry.name.0.len()).deposit(rates);
+	full.saturating_sub(entry.deposit)
+}
+
+/// Checks that the chain can hold the deposit of a call from the owner that an operator sends it for.
+///
+/// # Errors
+///
+/// Returns [`OperatorError::OwnerLacksDeposit`].
+pub(crate) async fn check_takes(
+	client: &Client,
+	best: &State,
+	owner: &AccountId,
+	call: &Call,
+) -> Result<(), Error> {
+	check_funds(client, best, owner, call.takes.deposit(&rates(best)?)).await
+}
+
+/// Checks that an owner can have `needed` held from it, in the finalized and in the best state.
+async fn check_funds(
+	client: &Client,
+	best: &State,
+	owner: &AccountId,
+	needed: Balance,
+) -> Result<(), Error> {
 	if needed == 0 {
 		return Ok(());
 	}
-	let free = best.funds(owner).await?.free;
+	let proven = client.proven().await?.funds(owner).await?;
+	let free = proven.free.min(best.funds(owner).await?.free);
+	// The chain holds nothing of the part without which it closes an account.
+	let least: Balance = best.constant_of("Balances", "ExistentialDeposit")?;
+	let free = free.saturating_sub(least);
 	match free < needed {
 		true => Err(OperatorError::OwnerLacksDeposit {
 			owner: *owner,
@@ -342,9 +382,9 @@ mod tests {
 		}
 	}
 
-	fn entry(id: GrantId, owner: [u8; 32], scope: Scope, state: GrantState) -> GrantEntry {
+	fn entry(id: GrantId, scope: Scope, state: GrantState) -> GrantEntry {
 		let grant = Grant {
-			owner: owner.into(),
+			owner: OWNER.into(),
 			grantee: OPERATOR.into(),
 			scope,
 			expiry: 100,
@@ -357,7 +397,7 @@ mod tests {
 			firm: false,
 			state,
 			sealed_keys: vec![1],
-			depositor: owner.into(),
+			depositor: OWNER.into(),
 			deposit: 0,
 			due: 100,
 			condition: None,
@@ -367,7 +407,7 @@ mod tests {
 
 	#[test]
 	fn a_grant_serves_its_own_range_and_epoch_while_it_is_good() {
-		let of = |state| entry(1, OWNER, scope(2, 10, 20), state).grant;
+		let of = |state| entry(1, scope(2, 10, 20), state).grant;
 		let active = of(GrantState::Active);
 		for inside in [(10, 20), (10, 11), (19, 20), (12, 15)] {
 			assert!(covers(&active, &scope(2, inside.0, inside.1)), "{inside:?}");
@@ -396,35 +436,42 @@ mod tests {
 	#[test]
 	fn a_grant_counts_if_it_is_proven_and_the_best_block_has_it_too() {
 		use GrantState::{Active, Expired, Revoked};
-		let range = scope(0, 0, 10);
-		let one = |id, state| entry(id, OWNER, range, state);
-		let elsewhere = Scope {
-			dataset: 4,
-			..range
-		};
+		let one = |id, state| entry(id, scope(0, 0, 10), state);
+		// The best block has no grant 4.
 		let proven = vec![
 			one(1, Active),
 			one(2, Active),
 			one(3, Expired),
-			// The best block has no such grant.
 			one(4, Active),
-			entry(5, OWNER, elsewhere, Active),
-			entry(6, [9; 32], range, Active),
 		];
-		let best = [
-			one(1, Active),
-			one(2, Revoked),
-			one(3, Active),
-			entry(5, OWNER, elsewhere, Active),
-			entry(6, [9; 32], range, Active),
-			// It is not final.
-			one(7, Active),
-		];
-		let grants = good_in_both(&OWNER.into(), 3, proven, &best);
+		// Grant 7 is not final.
+		let best = BTreeMap::from([(1, Active), (2, Revoked), (3, Active), (7, Active)]);
+		let grants = good_in_both(proven, &best);
 		let found: Vec<_> = grants
 			.iter()
 			.map(|entry| (entry.id, entry.grant.state))
 			.collect();
 		assert_eq!(found, [(1, Active), (2, Revoked), (3, Expired)]);
+	}
+
+	#[test]
+	fn what_disputes_took_of_a_dataset_is_what_its_deposit_lacks() {
+		let rates = Rates {
+			per_item: 1000,
+			per_byte: 1,
+		};
+		let dataset = |deposit| Dataset {
+			name: Text(b"marks".to_vec()),
+			epoch: 0,
+			leaves: 0,
+			requests: 0,
+			grants: 0,
+			closed: false,
+			deposit,
+		};
+		let full = Footprint::dataset("marks".len()).deposit(&rates);
+		for (deposit, expected) in [(full, 0), (full - 1, 1), (0, full), (full + 1, 0)] {
+			assert_eq!(taken(&dataset(deposit), &rates), expected, "{deposit}");
+		}
 	}
 }
