@@ -563,7 +563,7 @@ mod tests {
 			offered_to,
 			since: 0,
 			offers: 0,
-			held: Held::default(),
+			held: Default::default(),
 		};
 		let (own, taken) = (control(owner, None), control(other, None));
 		let offered = control(owner, Some(third));

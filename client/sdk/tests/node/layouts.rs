@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Tests that nothing is signed for a node whose metadata says something else of a call than this release knows.
 
-use crate::{
-	liar::Liar,
-	scenario::{connect, url},
+use crate::{liar::Liar, scenario::*, serving::set_policy};
+use isthmus_sdk::{
+	serve::{serve, Limits, Memory, Served},
+	*,
 };
-use isthmus_sdk::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_the_node_exchanged_for_another_is_not_made() {
@@ -33,4 +33,43 @@ async fn a_call_that_the_node_exchanged_for_another_is_not_made() {
 		assert!(is_false, "{refused:?}");
 	}
 	assert!(liar.heard().transactions.is_empty());
+}
+
+/// A client keeps the metadata that it got first, so each further answer would fail, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn serving_ends_if_nothing_can_be_signed_and_no_request_is_given_up_for_it() {
+	let honest = connect().await;
+	let uris = ["//unsigned//school", "//unsigned//company"];
+	let [school, company] = accounts(&honest, uris).await;
+	register(&honest, &school).await;
+	publish(&honest, &company).await;
+	set_policy(&honest, &school, 0).await;
+	let request = ask(&honest, &company, school.id(), scope(0, 0, 0, 5), 0).await;
+	let liar = Liar::start(url()).await;
+	liar.exchange_in_metadata("add_authorize", "revoke");
+	let client = Client::connect(&liar.url()).await.unwrap();
+	let (mut memory, mut served) = (Memory::default(), Vec::new());
+	let limits = Limits {
+		grants: Some(1),
+		..Limits::default()
+	};
+	let ended = serve(&client, &school, &limits, &mut memory, |report: Served| {
+		served.push(report);
+	})
+	.await;
+	assert!(
+		matches!(ended, Err(Error::Unproven(Unproven::FalseMetadata(_)))),
+		"{ended:?}"
+	);
+	assert!(served.is_empty(), "{served:?}");
+	assert!(liar.heard().transactions.is_empty());
+	// With a client that can sign, it is answered at once.
+	serve(&honest, &school, &limits, &mut memory, |report: Served| {
+		served.push(report);
+	})
+	.await
+	.unwrap();
+	assert_eq!(served.len(), 1);
+	assert_eq!(served[0].request, request);
+	assert!(served[0].outcome.is_ok(), "{served:?}");
 }

@@ -44,8 +44,29 @@ impl Setting {
 
 	/// Sends a call as the school, and waits until it is final.
 	async fn as_school(&self, call: &Call) {
-		let sent = self.client.submit(&self.school.account, call).await;
+		self.send(&self.school, call).await;
+	}
+
+	/// Sends a call, and waits until it is final.
+	async fn send(&self, from: &Identity, call: &Call) {
+		let sent = self.client.submit(&from.account, call).await;
 		sent.unwrap().finalized().await.unwrap();
+	}
+
+	/// Makes the operator's call that gives the company a grant that it did not request.
+	async fn unasked(&self) -> Result<Call, Error> {
+		let client = &self.client;
+		let best = client.best().await?;
+		let terms = Terms {
+			grantee: *self.company.id(),
+			scope: scope(0, 0, 3, 4),
+			expiry: sharing::expiry(&best, 5_000),
+			until: None,
+			request: None,
+			condition: None,
+		};
+		let acting = client.acting_on(self.operator.clone(), 0).await?;
+		sharing::grant(client, &best, &acting, &terms).await
 	}
 
 	/// Asks for leaves of epoch 0.
@@ -66,8 +87,12 @@ impl Setting {
 
 /// What is held from an account.
 async fn held(client: &Client, account: &AccountId) -> Balance {
+	funds(client, account).await.held
+}
+
+async fn funds(client: &Client, account: &AccountId) -> Funds {
 	let best = client.best().await.unwrap();
-	best.funds(account).await.unwrap().held
+	best.funds(account).await.unwrap()
 }
 
 #[tokio::test]
@@ -220,4 +245,137 @@ async fn an_operator_serves_its_range_and_leaves_the_rest_to_the_owner() {
 		),
 		"{served:?}"
 	);
+}
+
+/// The grants of an operator on other epochs are not looked at, however many others give it.
+#[tokio::test]
+async fn an_operator_has_what_it_was_granted_on_the_epoch_that_is_asked_for() {
+	let uris = [
+		"//epochs//school",
+		"//epochs//operator",
+		"//epochs//company",
+	];
+	let setting = Setting::new(uris).await;
+	let Setting { client, school, .. } = &setting;
+	setting.add().await;
+	let start = client.start_epoch(0).await.unwrap();
+	setting.as_school(&start).await;
+	let newer = scope(0, 1, 2, 5);
+	let request = ask(client, &setting.company, school.id(), newer, 0).await;
+	let refused = setting.answer(request).await.unwrap_err();
+	assert!(
+		matches!(
+			&refused,
+			Error::Operator(OperatorError::OutsideGrants { scope: asked, held, .. })
+				if *asked == newer && held.is_empty()
+		),
+		"{refused:?}"
+	);
+}
+
+#[tokio::test]
+async fn keys_from_another_seed_answer_nothing() {
+	let uris = [
+		"//mistaken//school",
+		"//mistaken//operator",
+		"//mistaken//company",
+	];
+	let setting = Setting::new(uris).await;
+	let Setting {
+		client,
+		school,
+		operator,
+		..
+	} = &setting;
+	// Nothing is stored yet by which the grant could be told to be wrong.
+	let mistaken = Identity {
+		account: school.account.clone(),
+		..Identity::development("//mistaken//seed").unwrap()
+	};
+	let leaves = scope(0, 0, 10, 20);
+	let wrong = give(client, &mistaken, operator.account.id(), leaves).await;
+	store(client, school, place("first", 0, 12), b"first").await;
+	// The record is final with this.
+	setting.add().await;
+	let request = setting.ask(12, 14).await;
+	let refused = setting.answer(request).await.unwrap_err();
+	assert!(
+		matches!(
+			refused,
+			Error::Operator(OperatorError::WrongKeys { grant }) if grant == wrong
+		),
+		"{refused:?}"
+	);
+	let good = setting.ask(2, 5).await;
+	setting.answer(good).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_grant_that_no_one_requested_is_given_if_its_owner_has_the_deposit() {
+	let uris = ["//short//school", "//short//operator", "//short//company"];
+	let setting = Setting::new(uris).await;
+	let Setting {
+		client,
+		school,
+		company,
+		..
+	} = &setting;
+	setting.add().await;
+	let has = funds(client, school.id()).await.free;
+	let rest = client.transfer(company.id(), has - UNIT / 4).await.unwrap();
+	setting.as_school(&rest).await;
+	let lacks = async || match setting.unasked().await.map(drop) {
+		Err(Error::Operator(OperatorError::OwnerLacksDeposit {
+			owner,
+			needed,
+			free,
+		})) if owner == *school.id() => (needed, free),
+		other => panic!("{other:?}"),
+	};
+	let (needed, free) = lacks().await;
+	let least = UNIT / 1000;
+	assert_eq!(free, funds(client, school.id()).await.free - least);
+
+	// All but one of the smallest unit is too little, and with that one the chain holds the deposit.
+	let most = client.transfer(school.id(), needed - free - 1).await;
+	setting.send(company, &most.unwrap()).await;
+	assert_eq!(lacks().await, (needed, needed - 1));
+	let one = client.transfer(school.id(), 1).await.unwrap();
+	setting.send(company, &one).await;
+	let before = held(client, school.id()).await;
+	let call = setting.unasked().await.unwrap();
+	let acting = client.acting_on(setting.operator.clone(), 0).await.unwrap();
+	client.send(&acting.account, &call).await.unwrap();
+	let after = funds(client, school.id()).await;
+	assert_eq!((after.free, after.held), (least, before + needed));
+}
+
+#[tokio::test]
+async fn an_operator_answers_nothing_while_the_dataset_is_offered() {
+	let uris = [
+		"//offering//school",
+		"//offering//operator",
+		"//offering//company",
+	];
+	let setting = Setting::new(uris).await;
+	let Setting {
+		client, company, ..
+	} = &setting;
+	setting.add().await;
+	let request = setting.ask(2, 5).await;
+	let offer = client.offer_dataset(0, company.id()).await.unwrap();
+	setting.as_school(&offer).await;
+	let refused = setting.answer(request).await.unwrap_err();
+	assert!(
+		matches!(refused, Error::DatasetIsOffered { dataset: 0, to } if to == *company.id()),
+		"{refused:?}"
+	);
+	let refused = setting.unasked().await.map(drop);
+	assert!(
+		matches!(refused, Err(Error::DatasetIsOffered { .. })),
+		"{refused:?}"
+	);
+	let withdraw = client.withdraw_dataset_offer(0).await.unwrap();
+	setting.as_school(&withdraw).await;
+	setting.answer(request).await.unwrap();
 }

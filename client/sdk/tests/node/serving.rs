@@ -9,7 +9,7 @@ use isthmus_sdk::{
 use tokio::sync::oneshot;
 
 /// Sets a policy for a school's dataset 0.
-async fn set_policy(client: &Client, school: &Identity, price: Balance) {
+pub(crate) async fn set_policy(client: &Client, school: &Identity, price: Balance) {
 	let policy = Policy {
 		price,
 		firm_price: None,
