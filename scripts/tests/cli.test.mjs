@@ -1039,8 +1039,8 @@ test('a request is rejected, or cancelled with and without an offer', { timeout 
 		const [asked] = await ok('request', address, '--leaves', leaves, '--purpose', 'p', ...more, ...consumer.key);
 		return String(asked.request);
 	};
-	// The number belongs to another request than the one that was seen.
-	const rejected = await ask('7..9');
+	// The number belongs to another request than the one that was seen. A rejection names no digest, so the request has to be final.
+	const rejected = await ask('7..9', '--finalized');
 	const [{ digest }] = await ok('requests', ...key);
 	const other = await refused(REFUSED, 'reject', rejected, '--digest', 'f'.repeat(16), ...key);
 	assert.match(other.error, /no longer open as it was seen/);

@@ -141,6 +141,23 @@ describe('what is read need not be a regular file', () => cases([
 		stdout: /stream$/,
 	},
 	{
+		name: 'a card that names leaves is read once',
+		script: `export ISTHMUS_KEY=//Carded; printf 'name,mark\\nAda,97\\n' > a.csv
+			isthmus transfer //Carded 1000 --key //Alice; isthmus transfer //CardReader 1000 --key //Alice
+			isthmus register Carded --kind school; isthmus dataset create marks; isthmus key publish --key //CardReader
+			isthmus dataset describe 0 --card card --guess a.csv --leaf 2=March
+			isthmus dataset describe 0 --card card --finalized
+			isthmus authorize --to //CardReader --leaves March..March --card <(cat card)`,
+		stdout: /grant \d+ opens March \(leaf 2\) of dataset 0/,
+	},
+	{
+		name: 'a list without leaves reads no cards',
+		script: 'ISTHMUS_CARDS=none isthmus list datasets --owner //Bob && isthmus list keepers --owner //Bob --cards none',
+		code: USAGE,
+		stdout: /marks/,
+		stderr: /--cards is about lists with leaves/,
+	},
+	{
 		name: '/dev/stdin has no name',
 		script: `echo x | ${OFFLINE} isthmus store /dev/stdin`,
 		code: USAGE,

@@ -26,7 +26,7 @@ impl FromCards {
 	pub(crate) fn read_if(self, lists_leaves: bool) -> Result<Names, Error> {
 		match (lists_leaves, self.cards.is_empty()) {
 			(true, _) => self.read(),
-			(false, true) => Names::of(&[], false),
+			(false, true) => Names::in_cards(&[], false),
 			(false, false) => Err(Error::usage("--cards is about lists with leaves")),
 		}
 	}
@@ -38,7 +38,7 @@ impl FromCards {
 		if !is_asked {
 			paths.extend(variable("ISTHMUS_CARDS").map(PathBuf::from));
 		}
-		Names::of(&paths, is_asked)
+		Names::in_cards(&paths, is_asked)
 	}
 }
 
@@ -54,7 +54,8 @@ pub(crate) struct Names {
 }
 
 impl Names {
-	fn of(paths: &[PathBuf], is_asked: bool) -> Result<Self, Error> {
+	/// Reads the cards at these paths.
+	fn in_cards(paths: &[PathBuf], is_asked: bool) -> Result<Self, Error> {
 		Ok(Self {
 			cards: Cards::read(paths)?,
 			is_asked,

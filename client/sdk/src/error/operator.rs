@@ -151,7 +151,7 @@ mod tests {
 		let operator = AccountId::from([2; 32]);
 		assert_eq!(
 			error.to_string(),
-			format!("OutsideGrants: {operator} has no active grant that covers leaves 5..12 of epoch 1 of dataset 3; of this dataset it has leaves 0..10 of epoch 1 (grant 7), leaves 0..20 of epoch 1 (grant 8, revoked)")
+			format!("OutsideGrants: {operator} has no active grant that covers leaves 5..12 of epoch 1 of dataset 3; of this epoch it has leaves 0..10 of epoch 1 (grant 7), leaves 0..20 of epoch 1 (grant 8, revoked)")
 		);
 		let many: Vec<_> = (0..9).map(|at| held(at, 10, GrantState::Active)).collect();
 		assert!(

@@ -4,6 +4,7 @@
 use crate::scenario::*;
 use isthmus_sdk::{
 	serve::{serve, serve_until, Limits, Look, Memory, Served, Watch},
+	sharing::check_final,
 	*,
 };
 use tokio::sync::oneshot;
@@ -240,9 +241,17 @@ async fn an_answer_that_would_fail_is_not_sent() {
 		matches!(refused, Err(Error::InsufficientFunds { .. })),
 		"{refused:?}"
 	);
-	// The request is final now.
+	// The request is final now, and another one with its number is not.
 	let finalized = client.finalized().await.unwrap();
 	assert!(finalized.request(asked).await.unwrap().is_some());
+	check_final(&client, asked, &request).await.unwrap();
+	for (id, seen) in [(asked, &other), (RequestId::MAX, &request)] {
+		let refused = check_final(&client, id, seen).await;
+		assert!(
+			matches!(refused, Err(Error::RequestNotFinal(not)) if not == id),
+			"{refused:?}"
+		);
+	}
 	let now = client.best().await.unwrap().block().number;
 	let late = Request {
 		valid_until: now + sharing::LEAST_TIME - 1,
