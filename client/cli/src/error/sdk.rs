@@ -17,6 +17,8 @@ use isthmus_sdk::{
 /// What to do if the chain may have forgotten a revocation.
 const FORGOTTEN: &str = "who of them may still read? `isthmus list given` shows what they have, and `isthmus trace dataset` the revocations; name those who may not with --except, or pass --yes if all may";
 
+const WAIT_FOR_REQUEST: &str = "wait, and try again: isthmus requests says which are not final";
+const WITHOUT_CONFIRMATIONS: &str = "leave --confirmations out; or reject it, and grant what is left: isthmus authorize --to READER --leaves FROM..TO";
 /// What to do if the chain has a newer runtime than the program knows.
 const NEW_RELEASE: &str = "install the program's release for this chain";
 
@@ -94,14 +96,8 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Refused,
 			Some("check the account's funds: isthmus balance"),
 		),
-		OnlyWhenFinal(_) => (
-			Kind::Refused,
-			Some("leave --confirmations out; or reject it, and grant what is left: isthmus authorize --to READER --leaves FROM..TO"),
-		),
-		RequestNotFinal(_) => (
-			Kind::Refused,
-			Some("wait, and try again: isthmus requests says which are not final"),
-		),
+		OnlyWhenFinal(_) => (Kind::Refused, Some(WITHOUT_CONFIRMATIONS)),
+		RequestNotFinal(_) => (Kind::Refused, Some(WAIT_FOR_REQUEST)),
 		RevocationsForgotten { .. } => (Kind::Refused, Some(FORGOTTEN)),
 		RequestGone(_) => (Kind::Refused, Some("list the open requests: isthmus requests")),
 		TooLate { .. } => (
