@@ -224,7 +224,10 @@ async fn serve_for_ever(
 		let served = serve_until(asked, client, identity, limits, &mut memory, &mut reporter);
 		let error = match served.await {
 			Ok(()) => return Ok(()),
-			Err(error) if error.ends_signing() => return Err(error.into()),
+			Err(error) if error.ends_signing() => {
+				reporter.failed(&error.to_string());
+				return Err(error.into());
+			}
 			Err(error) if error.is_connection() => format!("{error}; reconnecting"),
 			Err(error) => format!("{error}; trying again"),
 		};
