@@ -155,7 +155,7 @@ describe('what is read need not be a regular file', () => cases([
 		script: 'ISTHMUS_CARDS=none isthmus list datasets --owner //Bob && isthmus list keepers --owner //Bob --cards none',
 		code: USAGE,
 		stdout: /marks/,
-		stderr: /--cards is about lists with leaves/,
+		stderr: /--cards is for `list records`/,
 	},
 	{
 		name: '/dev/stdin has no name',

@@ -27,7 +27,9 @@ impl FromCards {
 		match (lists_leaves, self.cards.is_empty()) {
 			(true, _) => self.read(),
 			(false, true) => Names::in_cards(&[], false),
-			(false, false) => Err(Error::usage("--cards is about lists with leaves")),
+			(false, false) => Err(Error::usage(
+				"--cards is for `list records`, `list given` and `list received`",
+			)),
 		}
 	}
 

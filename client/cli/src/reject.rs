@@ -14,7 +14,7 @@ use std::fmt;
 The consumer gets its deposit and its offer back.
 
 The number of a request that is not final can change hands: with --digest, this request is
-rejected, or none. One that is not final is refused then; a chain without verifiers has no others.
+rejected, or none, and not before it is final. On a chain without verifiers, leave --digest out.
 
 Examples:
   isthmus reject 3 --reason \"not without a contract\" --key school.key
@@ -23,7 +23,7 @@ pub(crate) struct Opts {
 	/// Number of the request
 	request: RequestId,
 
-	/// Reject this request or none, once it is final: its digest begins with these digits, at least 16. isthmus requests prints them
+	/// Reject this request or none: its digest begins with these digits, at least 16. isthmus requests prints them
 	#[arg(long, value_name = "DIGITS", value_parser = digest_start)]
 	digest: Option<String>,
 

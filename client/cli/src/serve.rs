@@ -39,11 +39,11 @@ that is not final may yet disappear with its offer. The reader pays the deposit 
 the policy's price; a grant can be revoked at any time unless the policy sells firm terms.
 
 The command runs until SIGINT or SIGTERM ends it: it then answers nothing more, and waits for the
-answers in flight; a second one ends it at once. After a lost connection, or another error, it tries
-again. It ends if it can sign nothing more with what it knows of the chain (FalseMetadata, Outdated). It can be stopped and started again at any time: the chain removes a request in the
-same step that grants it, so nothing is granted twice. With --memory, its limits hold over restarts.
-A grant may last up to 16 blocks longer than its request asks, because its block is not known
-beforehand.
+answers in flight; a second one ends it at once. After a lost connection, or any other error, it
+tries again. It ends if it can sign nothing until it is started again: FalseMetadata, Outdated.
+It can be stopped and started again at any time: the chain removes a request in the same step that
+grants it, so nothing is granted twice. With --memory, its limits hold over restarts. A grant may
+last up to 16 blocks longer than its request asks, because its block is not known beforehand.
 
 Only the current epoch of a dataset is granted, and nothing to a reader whose grant on the dataset
 was revoked in the last week: those requests are left for you to answer. A policy can select
