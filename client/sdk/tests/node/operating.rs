@@ -7,6 +7,7 @@ use isthmus_sdk::{
 	serve::{check, Limits},
 	*,
 };
+use std::time::Duration;
 
 /// A school, an account that answers for it, and a company that asks.
 struct Setting {
@@ -47,10 +48,13 @@ impl Setting {
 		self.send(&self.school, call).await;
 	}
 
-	/// Sends a call, and waits until it is final.
+	/// Sends a call, and waits until it is final, and the node proves that.
 	async fn send(&self, from: &Identity, call: &Call) {
 		let sent = self.client.submit(&from.account, call).await;
-		sent.unwrap().finalized().await.unwrap();
+		let block = sent.unwrap().finalized().await.unwrap().number();
+		while self.client.proven().await.unwrap().block().number < block {
+			tokio::time::sleep(Duration::from_millis(50)).await;
+		}
 	}
 
 	/// Makes the operator's call that gives the company a grant that it did not request.
