@@ -21,6 +21,7 @@ export {
 	EndsTooSoon,
 	NoSuchDataset,
 	NotIncluded,
+	OlderRuntime,
 	Outdated,
 	QUERY_REFUSALS,
 	QueryRefused,

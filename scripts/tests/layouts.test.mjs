@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 import { fileOf, LayoutChanged, layoutOf, renewed } from '../lib/layout-table.mjs';
 import { asksForMetadata, exchanged, LyingNode, renamedExtension, retyped } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
-import { describe, difference, fromTable } from '../lib/sharing/layout.mjs';
+import { describe, difference, errorOf, fromTable } from '../lib/sharing/layout.mjs';
 import LAYOUTS from '../lib/sharing/layouts.mjs';
 import { Client } from '../lib/sharing.mjs';
 
@@ -87,8 +87,107 @@ test('metadata that differs from a layout is told apart', () => {
 	assert.deepEqual(Object.entries(describe(metadata).calls).sort(), Object.entries(calls).sort());
 });
 
+const id = (value) => ({ toNumber: () => value });
+
+/**
+ * Returns the honest metadata with other types.
+ *
+ * @param {(path: string, type: any) => object | undefined} change Returns what is different of a type.
+ * @param {object} [others] What else is different of the lookup.
+ */
+function withTypes(change, others = {}) {
+	const { lookup, pallets, extrinsic } = honest.api.registry.metadata;
+	const { names, paramTypes } = lookup;
+	const getSiType = (number) => {
+		if (number.toNumber() === ADDED) return others.added;
+		const type = lookup.getSiType(number);
+		const { def, params, path } = type;
+		return { def, params, path, ...change(path.join('::'), type) };
+	};
+	return { pallets, extrinsic, lookup: { names, paramTypes, getSiType, ...others } };
+}
+
+/** The number of a type that the honest metadata does not have. */
+const ADDED = 99_999;
+const SCOPE = 'isthmus_sharing::scope::Scope';
+
+test('a type that the API would encode by another rule is a difference', () => {
+	const [layout] = LAYOUTS;
+	const ofChange = (path, change, others) =>
+		difference(withTypes((found, type) => (found === path ? change(type) : undefined), others), layout);
+	assert.equal(ofChange('', () => undefined), null);
+	// Only the whole path makes a type a call, and some paths make any type one of the API's own.
+	assert.notEqual(ofChange('isthmus_runtime::RuntimeCall', () => ({ path: ['x', 'RuntimeCall'] })), null);
+	assert.notEqual(ofChange('sp_runtime::generic::era::Era', () => ({ path: ['x', 'Era'] })), null);
+	assert.notEqual(ofChange(SCOPE, () => ({ path: ['ink_env', 'types', 'Scope'] })), null);
+	// An option is encoded by its parameter, and these always are.
+	const other = { name: 'T', type: { isSome: true, unwrap: () => id(ADDED) } };
+	assert.notEqual(ofChange('Option', () => ({ params: [other] })), null);
+	for (const path of [['Result'], ['Range'], ['BTreeMap'], ['x', 'WrapperOpaque']]) {
+		const metadata = { ...withTypes(() => ({ path })), pallets: [] };
+		assert.match(describe(metadata).extensions.join(), /a type that its parameters describe/, path.join());
+	}
+	// A type in the place of another one of that name, also one of the API.
+	const { names, paramTypes } = honest.api.registry.metadata.lookup;
+	for (const name of ['Lookup5', 'AccountId32', 'Index', 'Compact<Index>']) {
+		assert.deepEqual(difference(withTypes(() => undefined, { names: [...names, name] }), layout)?.found, name);
+	}
+	// The API takes this parameter for a call, whatever type it is.
+	const [address, , ...rest] = paramTypes.SpRuntimeUncheckedExtrinsic;
+	const params = { ...paramTypes, SpRuntimeUncheckedExtrinsic: [address, address, ...rest] };
+	const call = difference(withTypes(() => undefined, { paramTypes: params }), layout);
+	assert.equal(call?.what, 'a parameter of SpRuntimeUncheckedExtrinsic');
+});
+
+test('a name with other characters cannot make one type look like another', () => {
+	const [layout] = LAYOUTS;
+	/** Gives the scope other fields, of which the same text could be written. */
+	const scopeOf = (change, added) => {
+		const scope = (path, { def }) => {
+			if (path !== SCOPE) return undefined;
+			return { def: { isComposite: true, asComposite: { fields: change([...def.asComposite.fields]) } } };
+		};
+		return difference(withTypes(scope, { added }), layout);
+	};
+	const named = (name) => ({ isSome: true, unwrap: () => name });
+	assert.equal(scopeOf((fields) => fields), null);
+	const joined = scopeOf(([{ type }, , from, to]) => [{ name: named('dataset:u32,epoch'), type }, from, to]);
+	assert.match(joined.found, /a name with other characters/);
+	const u64 = { isPrimitive: true, asPrimitive: { type: 'U64' } };
+	const added = { path: ['u32,epoch:u32,from:'], params: [], def: u64 };
+	assert.notEqual(scopeOf(([dataset, , , to]) => [{ ...dataset, type: id(ADDED) }, to], added), null);
+	// Nor may a new call have one, and an error steers no terminal.
+	const metadata = withTypes(() => undefined);
+	const [{ calls }] = [...metadata.pallets].filter((pallet) => pallet.calls.isSome);
+	const pallets = [...metadata.pallets, { name: '\u001b[2J', index: 200, calls }];
+	assert.match(difference({ ...metadata, pallets }, layout).what, /^\\u001b\[2J\./);
+	// Extensions are compared one by one.
+	const [first, second, ...others] = layout.extensions;
+	assert.notEqual(difference(metadata, { ...layout, extensions: [`${first} ${second}`, ...others] }), null);
+});
+
+test('a node of another version of the chain is not called a liar', () => {
+	const [{ specVersion }] = LAYOUTS;
+	const oldest = Math.min(...LAYOUTS.map((layout) => layout.specVersion));
+	const version = fromTable(honest.api.registry.metadata, 0);
+	const call = { ...version, what: 'DataSharing.revoke' };
+	for (const [differs, runtime, name, message] of [
+		[version, specVersion + 1, 'Outdated', /knows versions up to/],
+		[call, specVersion + 1, 'Outdated', /knows versions up to/],
+		[version, oldest - 1, 'OlderRuntime', /older than \d+, the first one that this library signs for/],
+		[version, specVersion, 'FalseMetadata', /if the chain was upgraded, wait until that is final/],
+		[version, null, 'FalseMetadata', /if the chain was upgraded, wait until that is final/],
+		// Within a version that the table has, it is a lie on any chain.
+		[call, oldest - 1, 'FalseMetadata', /`$/],
+		[call, specVersion, 'FalseMetadata', /`$/],
+	]) {
+		const error = errorOf(differs, runtime);
+		assert.equal(error.name, name);
+		assert.match(error.message, message);
+	}
+});
+
 test('types that go on for ever are like nothing in the table', () => {
-	const id = (value) => ({ toNumber: () => value });
 	/** Metadata of one extension, of a type of which each has the next one twice. */
 	const metadata = (next) => ({
 		lookup: { getSiType: (type) => ({ path: [], def: { isTuple: true, asTuple: next(type.toNumber()).map(id) } }) },
@@ -115,6 +214,7 @@ for (const [lie, change, what] of [
 	['two calls exchanged', (metadata) => exchanged(metadata, CANCEL, REVOKE), 'DataSharing.'],
 	['an argument of another type', (metadata) => retyped(metadata, CANCEL, CLEAR), 'DataSharing.cancel_request'],
 	['another extension', (metadata) => renamedExtension(metadata, 'WeightReclaim', 'ChargeAssetTx'), 'the extensions of transactions'],
+	['calls under another path', (metadata) => renamedExtension(metadata, 'isthmus_runtime', 'isthmus_machine'), 'SpRuntimeUncheckedExtrinsic'],
 ]) {
 	test(`nothing is signed for a node that shows ${lie}`, { timeout }, async (t) => {
 		t.mock.method(console, 'warn', () => undefined);

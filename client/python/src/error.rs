@@ -70,6 +70,7 @@ pub(crate) fn raised(error: Error) -> PyErr {
 		| Operator(_) => PyPermissionError::new_err(words),
 		Unproven(_)
 		| Outdated { .. }
+		| OlderRuntime { .. }
 		| WrongContent(_)
 		| Malformed { .. }
 		| Record(_)

@@ -119,6 +119,16 @@ pub enum Error {
 		/// What has another layout now, or so the node says.
 		difference: Box<Difference>,
 	},
+	/// The chain's runtime is proven to be older than those that this program signs for. Nothing was signed.
+	#[error("OlderRuntime: the chain's runtime has version {runtime}, older than {oldest}, the first one that this program signs for; nothing was signed, because the node's metadata has for {difference}")]
+	OlderRuntime {
+		/// The version of the runtime in the finalized state.
+		runtime: u32,
+		/// The oldest version that this program signs for.
+		oldest: u32,
+		/// What has another layout, or so the node says.
+		difference: Box<Difference>,
+	},
 	/// The chain executed the call, which failed and changed nothing.
 	#[error("{0}")]
 	Refused(Refusal),

@@ -5,7 +5,7 @@ use crate::{
 	call::{Call, Payload},
 	client::Client,
 	error::Error,
-	layout::{layout, newest, Difference},
+	layout::{layout, runtimes, Difference},
 	state::State,
 	trust::Unproven,
 };
@@ -18,7 +18,7 @@ impl Client {
 	///
 	/// # Errors
 	///
-	/// Returns [`Unproven::FalseMetadata`] or [`Error::Outdated`] if it does not.
+	/// Returns [`Unproven::FalseMetadata`], [`Error::Outdated`] or [`Error::OlderRuntime`] if it does not.
 	pub(crate) async fn encoded(
 		&self,
 		at: &State,
@@ -45,20 +45,11 @@ impl Client {
 		self.known(compared).await
 	}
 
-	/// Returns the error of a difference: if it is proven that the chain was upgraded since this release, the release is
-	/// outdated; otherwise the node is wrong.
+	/// Returns the [error](error_of) of a difference.
 	async fn known(&self, compared: Result<(), Difference>) -> Result<(), Error> {
-		let Err(difference) = compared else {
-			return Ok(());
-		};
-		let difference = Box::new(difference);
-		match self.proven_runtime().await? {
-			Some(runtime) if runtime > newest() => Err(Error::Outdated {
-				runtime,
-				newest: newest(),
-				difference,
-			}),
-			_ => Err(Unproven::FalseMetadata(difference).into()),
+		match compared {
+			Ok(()) => Ok(()),
+			Err(difference) => Err(error_of(difference, self.proven_runtime().await?)),
 		}
 	}
 
@@ -74,5 +65,67 @@ impl Client {
 		}
 		let upgrade: Option<Upgrade> = self.proven().await?.get(storage::last_upgrade()).await?;
 		Ok(upgrade.map(|upgrade| upgrade.spec_version))
+	}
+}
+
+/// Returns the error of a difference: the chain is proven to have another runtime than this release knows, or the node is wrong.
+fn error_of(difference: Difference, runtime: Option<u32>) -> Error {
+	let (known, is_of_version) = (runtimes(), difference.is_of_version());
+	let difference = Box::new(difference);
+	match runtime {
+		Some(runtime) if runtime > *known.end() => Error::Outdated {
+			runtime,
+			newest: *known.end(),
+			difference,
+		},
+		Some(runtime) if is_of_version && runtime < *known.start() => Error::OlderRuntime {
+			runtime,
+			oldest: *known.start(),
+			difference,
+		},
+		_ => Unproven::FalseMetadata(difference).into(),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	/// Returns the text of the error if this is the proven runtime.
+	fn text(difference: &Difference, runtime: Option<u32>) -> String {
+		error_of(difference.clone(), runtime).to_string()
+	}
+
+	#[test]
+	fn only_a_newer_runtime_that_is_proven_makes_a_release_outdated() {
+		let (first, last) = runtimes().into_inner();
+		let difference = layout(u32::MAX).map(|_| ()).unwrap_err();
+		let error = error_of(difference.clone(), Some(last + 1));
+		let is_outdated = matches!(&error, Error::Outdated { runtime, newest, .. }
+			if (*runtime, *newest) == (last + 1, last));
+		assert!(is_outdated, "{error:?}");
+		for runtime in [Some(first), Some(last), None] {
+			let text = text(&difference, runtime);
+			assert!(text.starts_with("FalseMetadata: "), "{text}");
+			assert!(text.contains("wait until that is final"), "{text}");
+		}
+	}
+
+	#[test]
+	fn a_node_of_an_older_chain_is_not_called_a_liar() {
+		let oldest = *runtimes().start();
+		let version = layout(0).map(|_| ()).unwrap_err();
+		let error = error_of(version.clone(), Some(oldest - 1));
+		let is_older = matches!(&error, Error::OlderRuntime { runtime, oldest: known, .. }
+			if (*runtime, *known) == (oldest - 1, oldest));
+		assert!(is_older, "{error:?}");
+		// A call that differs within a version that the table has is a lie on any chain.
+		let call = Difference {
+			what: "DataSharing.revoke".into(),
+			..version
+		};
+		let text = text(&call, Some(oldest - 1));
+		assert!(text.starts_with("FalseMetadata: "), "{text}");
+		assert!(!text.contains("upgraded"), "{text}");
 	}
 }

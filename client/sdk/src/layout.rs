@@ -9,8 +9,10 @@
 //! The table, `scripts/lib/sharing/layouts.mjs`, is the JavaScript library's, too. `scripts/layouts.mjs` renews it.
 
 use crate::types::Shown;
-use scale_info::{form::PortableForm, Field, PortableRegistry, TypeDef, TypeDefPrimitive, Variant};
-use std::{collections::BTreeMap, fmt, sync::LazyLock};
+use scale_info::{
+	form::PortableForm, Field, PortableRegistry, Type, TypeDef, TypeDefPrimitive, Variant,
+};
+use std::{collections::BTreeMap, fmt, ops::RangeInclusive, panic, sync::LazyLock};
 use subxt::Metadata;
 
 /// The table, as a module of JavaScript: `export default` and JSON.
@@ -18,7 +20,20 @@ const TABLE: &str = include_str!("../../../scripts/lib/sharing/layouts.mjs");
 /// What stands before the JSON.
 const BEFORE: &str = "export default ";
 /// The types that clients encode by their own rules, and not by the metadata. Each call within a call is compared on its own.
-const NOT_DESCRIBED: [&str; 2] = ["RuntimeCall", "Era"];
+const NOT_DESCRIBED: [&str; 2] = [
+	"isthmus_runtime::RuntimeCall",
+	"sp_runtime::generic::era::Era",
+];
+/// The types that `@polkadot/api` encodes by their parameters, and no text describes. No call of the chain has one.
+const BY_PARAMETERS: [&str; 5] = ["Result", "Range", "RangeInclusive", "BTreeMap", "BTreeSet"];
+/// The same, in any module.
+const OPAQUE: [&str; 2] = ["WrapperOpaque", "WrapperKeepOpaque"];
+/// The texts about what no text describes. They are like nothing in the table.
+const ENDLESS: &str = "types without end";
+const NO_NAME: &str = "a name with other characters than letters, digits and underscores";
+const NO_TEXT: &str = "a type that its parameters describe";
+/// What differs if the table does not have the transaction version.
+const VERSION: &str = "the transaction version";
 /// How deep types may be in each other, and how long the text about one may be. The chain's types are far below.
 const DEEPEST: usize = 32;
 const LONGEST: usize = 16 << 10;
@@ -65,6 +80,19 @@ impl fmt::Display for Difference {
 }
 
 impl Difference {
+	/// Returns whether the table does not have the transaction version, so that nothing else was compared.
+	pub(crate) fn is_of_version(&self) -> bool {
+		self.what == VERSION
+	}
+
+	/// Returns what else than a lie may be the reason, for the end of an error.
+	pub(crate) fn unless(&self) -> &'static str {
+		match self.is_of_version() {
+			true => "; if the chain was upgraded, wait until that is final, and try again",
+			false => "",
+		}
+	}
+
 	fn new(what: &str, known: &str, found: &str) -> Self {
 		let other = known
 			.char_indices()
@@ -94,22 +122,7 @@ impl Layout {
 	///
 	/// Returns where they differ.
 	pub(crate) fn check_extensions(&self, metadata: &Metadata) -> Result<(), Difference> {
-		// The newest version, as `subxt` chooses.
-		let extensions = (0..=u8::MAX).rev().find_map(|version| {
-			metadata
-				.extrinsic()
-				.transaction_extensions_by_version(version)
-		});
-		let types = metadata.types();
-		let found: Option<Vec<_>> = extensions.map(|extensions| {
-			extensions
-				.map(|extension| {
-					let (extra, additional) = (extension.extra_ty(), extension.additional_ty());
-					extension_text(types, extension.identifier(), extra, additional)
-				})
-				.collect()
-		});
-		self.same_extensions(&found.unwrap_or_default())
+		self.same_extensions(&extension_texts(metadata))
 	}
 
 	fn same_extensions(&self, found: &[String]) -> Result<(), Difference> {
@@ -166,14 +179,33 @@ pub(crate) fn layout(version: u32) -> Result<&'static Layout, Difference> {
 			.iter()
 			.map(|layout| layout.transaction_version.to_string());
 		let versions = versions.collect::<Vec<_>>().join(", ");
-		Difference::new("the transaction version", &versions, &version.to_string())
+		Difference::new(VERSION, &versions, &version.to_string())
 	})
 }
 
-/// Returns the newest version of the runtime that the table was compared with.
-pub(crate) fn newest() -> u32 {
-	let versions = LAYOUTS.iter().map(|layout| layout.spec_version);
-	versions.max().unwrap_or_default()
+/// Returns the oldest and the newest version of the runtime that the table was compared with.
+pub(crate) fn runtimes() -> RangeInclusive<u32> {
+	let versions = || LAYOUTS.iter().map(|layout| layout.spec_version);
+	versions().min().unwrap_or_default()..=versions().max().unwrap_or_default()
+}
+
+/// Returns the texts about the extensions of transactions, or none if the metadata has none.
+fn extension_texts(metadata: &Metadata) -> Vec<String> {
+	let types = metadata.types();
+	let texts = |version| {
+		let extensions = metadata
+			.extrinsic()
+			.transaction_extensions_by_version(version)?;
+		let texts = extensions.map(|extension| {
+			let (extra, additional) = (extension.extra_ty(), extension.additional_ty());
+			extension_text(types, extension.identifier(), extra, additional)
+		});
+		Some(texts.collect())
+	};
+	// The newest version, as `subxt` chooses. It panics if the metadata says that a version has an extension that there is
+	// not, and does not show what the metadata says of that.
+	let texts = panic::catch_unwind(|| (0..=u8::MAX).rev().find_map(texts));
+	texts.ok().flatten().unwrap_or_default()
 }
 
 /// Returns the text about a call: its pallet's and its own index, and its arguments.
@@ -192,7 +224,8 @@ fn extension_text(
 	additional: u32,
 ) -> String {
 	let mut text = Text::new(types);
-	text.out = format!("{identifier}(");
+	text.name(identifier);
+	text.out.push('(');
 	text.add(extra);
 	text.out.push(',');
 	text.add(additional);
@@ -206,8 +239,8 @@ struct Text<'a> {
 	out: String,
 	/// The types in which the one is that is written.
 	within: Vec<u32>,
-	/// Whether something could not be written.
-	failed: bool,
+	/// What stands for the text if something cannot be written.
+	failed: Option<&'static str>,
 }
 
 impl<'a> Text<'a> {
@@ -216,15 +249,25 @@ impl<'a> Text<'a> {
 			types,
 			out: String::new(),
 			within: Vec::new(),
-			failed: false,
+			failed: None,
 		}
 	}
 
 	/// Returns the text. What cannot be written is like nothing in the table.
 	fn end(self) -> String {
-		match self.failed {
-			true => "types without end".into(),
-			false => self.out,
+		self.failed.map_or(self.out, str::to_owned)
+	}
+
+	fn fail(&mut self, why: &'static str) {
+		self.failed.get_or_insert(why);
+	}
+
+	/// Adds a name that the metadata gives. With other characters in it, one text could describe two types.
+	fn name(&mut self, name: &str) {
+		let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+		match !name.is_empty() && name.bytes().all(is_name) {
+			true => self.out.push_str(name),
+			false => self.fail(NO_NAME),
 		}
 	}
 
@@ -234,15 +277,24 @@ impl<'a> Text<'a> {
 			self.out.push_str(&format!("^{up}"));
 			return;
 		}
-		let is_too_much = self.within.len() >= DEEPEST || self.out.len() > LONGEST;
-		let (Some(described), false, false) = (self.types.resolve(id), is_too_much, self.failed)
-		else {
-			self.failed = true;
+		if self.failed.is_some() {
 			return;
+		}
+		let is_too_much = self.within.len() >= DEEPEST || self.out.len() > LONGEST;
+		let (Some(described), false) = (self.types.resolve(id), is_too_much) else {
+			return self.fail(ENDLESS);
 		};
-		let name = described.path.segments.last().map_or("", String::as_str);
-		self.out.push_str(name);
-		if NOT_DESCRIBED.contains(&name) {
+		if !is_described(described) {
+			return self.fail(NO_TEXT);
+		}
+		// All of the path: `@polkadot/api` encodes some types by it.
+		for (at, segment) in described.path.segments.iter().enumerate() {
+			if at > 0 {
+				self.out.push_str("::");
+			}
+			self.name(segment);
+		}
+		if NOT_DESCRIBED.contains(&&*described.path.segments.join("::")) {
 			return;
 		}
 		self.within.push(id);
@@ -257,8 +309,8 @@ impl<'a> Text<'a> {
 				let mut variants: Vec<_> = variants.variants.iter().collect();
 				variants.sort_by_key(|variant| variant.index);
 				self.list("<", ">", &variants, |text, variant| {
-					text.out
-						.push_str(&format!("{}:{}", variant.index, variant.name));
+					text.out.push_str(&format!("{}:", variant.index));
+					text.name(&variant.name);
 					if !variant.fields.is_empty() {
 						text.fields(&variant.fields);
 					}
@@ -292,7 +344,7 @@ impl<'a> Text<'a> {
 	fn fields(&mut self, fields: &[Field<PortableForm>]) {
 		self.list("(", ")", fields, |text, field| {
 			if let Some(name) = &field.name {
-				text.out.push_str(name);
+				text.name(name);
 				text.out.push(':');
 			}
 			text.add(field.ty.id);
@@ -314,6 +366,33 @@ impl<'a> Text<'a> {
 			add(self, item);
 		}
 		self.out.push_str(end);
+	}
+}
+
+/// Returns whether the text about a type says all of how it is encoded. `@polkadot/api` encodes some types by their parameters,
+/// and a primitive type with a path could look like another one.
+fn is_described(described: &Type<PortableForm>) -> bool {
+	let (Some(first), Some(last)) = (
+		described.path.segments.first(),
+		described.path.segments.last(),
+	) else {
+		return true;
+	};
+	if BY_PARAMETERS.contains(&first.as_str()) || OPAQUE.contains(&last.as_str()) {
+		return false;
+	}
+	match &described.type_def {
+		TypeDef::Primitive(_) | TypeDef::BitSequence(_) => false,
+		TypeDef::Variant(variants) if first == "Option" => {
+			let ([none, some], [parameter]) = (&*variants.variants, &*described.type_params) else {
+				return false;
+			};
+			let [field] = &*some.fields else {
+				return false;
+			};
+			none.fields.is_empty() && parameter.ty == Some(field.ty)
+		}
+		_ => first != "Option",
 	}
 }
 

@@ -90,9 +90,9 @@ pub enum Unproven {
 	#[error("Forged: {0}, as the node showed it, is not in the chain's finalized state")]
 	Forged(String),
 	/// The node's metadata gives what would be signed another layout than this program knows, and the finalized state has no
-	/// newer runtime that could explain it. Nothing was signed. Connect again, to another node: a [`Client`](crate::Client)
-	/// keeps the metadata that it has.
-	#[error("FalseMetadata: nothing was signed, because the node's metadata has for {0}")]
+	/// other runtime that could explain it. Nothing was signed. Connect again, to another node: a [`Client`](crate::Client)
+	/// keeps the metadata that it has. If only the transaction version differs, an upgrade may not be final yet.
+	#[error("FalseMetadata: nothing was signed, because the node's metadata has for {}{}", .0, .0.unless())]
 	FalseMetadata(Box<Difference>),
 	/// The node is not on the same machine.
 	#[error("only a node on this machine can be trusted without proofs")]

@@ -82,8 +82,8 @@ impl Client {
 	/// Returns [`Error::Refused`] if the call is known to fail, [`Error::NotAccepted`] if the node rejects
 	/// the transaction, [`Error::TooLate`] if too few blocks are left until the call's last block, and [`Error::Cost`] if the
 	/// account cannot pay or the [budget](Self::set_budget) forbids it.
-	/// Returns [`Unproven::FalseMetadata`](crate::Unproven::FalseMetadata) or [`Error::Outdated`] if the node gives the call
-	/// another layout than this program knows: it would not know what it signs.
+	/// Returns [`Unproven::FalseMetadata`](crate::Unproven::FalseMetadata), [`Error::Outdated`] or [`Error::OlderRuntime`] if
+	/// the node gives the call another layout than this program knows: it would not know what it signs.
 	pub async fn submit(&self, account: &Account, call: &Call) -> Result<Pending, Error> {
 		let make = |_| async { Ok((call.clone(), ())) };
 		let (pending, ()) = self.submit_made(account, make).await?;

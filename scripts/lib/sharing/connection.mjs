@@ -7,8 +7,8 @@ import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 import { equal } from '../envelope/common.mjs';
 import { NotProven } from '../light/errors.mjs';
 import { hex } from './encoding.mjs';
-import { CallRefused, NotIncluded, Outdated, Retracted } from './errors.mjs';
-import { fromTable, NEWEST } from './layout.mjs';
+import { CallRefused, NotIncluded, Retracted } from './errors.mjs';
+import { errorOf, fromTable } from './layout.mjs';
 
 /** @typedef {import('@polkadot/keyring/types').KeyringPair} Account An account with its secret, which signs. */
 /** @typedef {import('@polkadot/api/types').SubmittableExtrinsic<'promise'>} Call A call, from `api.tx`. */
@@ -155,12 +155,13 @@ export class Connection {
 	 * @throws {CallRefused} if the chain refuses the call, in a block or before.
 	 * @throws {NotIncluded} if the transaction is not included in a block.
 	 * @throws {NotProven} `FalseMetadata` if the node gives calls another layout. Nothing was signed.
-	 * @throws {Outdated} if they have another one because the chain was upgraded. Nothing was signed.
+	 * @throws {import('./errors.mjs').Outdated} if they have another one because the chain was upgraded. Nothing was signed.
+	 * @throws {import('./errors.mjs').OlderRuntime} if the chain's runtime is older than this library. Nothing was signed.
 	 */
 	async submit(signer, call, options = {}) {
 		// Before anything is waited for: the node may replace its metadata at any time.
 		const differs = this.layoutDifference();
-		if (differs) await this.#blame(differs);
+		if (differs) throw errorOf(differs, await this.provenRuntime());
 		const nonce = await this.#nextNonce(signer.address);
 		return new Promise((resolve, reject) => {
 			call.signAndSend(signer, { ...options, nonce }, (result) => {
@@ -202,16 +203,6 @@ export class Connection {
 	 */
 	async provenRuntime() {
 		return null;
-	}
-
-	/** Throws the error of a difference: it is proven that the chain was upgraded, or the node is wrong. */
-	async #blame({ what, known, found }) {
-		const runtime = await this.provenRuntime();
-		const message = `nothing was signed, because the node's metadata has for ${what}: \`${found}\`, and not \`${known}\``;
-		if (runtime !== null && runtime > NEWEST) {
-			throw new Outdated(`the chain's runtime has version ${runtime}, and this library knows versions up to ${NEWEST}; ${message}`);
-		}
-		throw new NotProven('FalseMetadata', message);
 	}
 
 	/**

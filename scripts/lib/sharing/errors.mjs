@@ -86,6 +86,11 @@ export class Outdated extends Error {
 	name = 'Outdated';
 }
 
+/** The chain's runtime is older than those that this library signs for. Use the release that is for this chain. */
+export class OlderRuntime extends Error {
+	name = 'OlderRuntime';
+}
+
 /** A node returned bytes that do not match the requested hash. */
 export class WrongContent extends Error {
 	name = 'WrongContent';

@@ -120,7 +120,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
 		NotPostQuantum => (Kind::Refused, Some(NEW_KEY)),
 		OtherSecret { .. } => (Kind::NotAuthentic, Some(OTHER_SEED)),
-		Outdated { .. } => (Kind::NotAuthentic, Some(NEW_RELEASE)),
+		Outdated { .. } | OlderRuntime { .. } => (Kind::NotAuthentic, Some(NEW_RELEASE)),
 		NotController { .. } => (Kind::Refused, Some("who took it over acts with --for OWNER")),
 		DatasetIsOffered { .. } => (Kind::Refused, Some(WITHDRAW)),
 		Operator(error) => (Kind::Refused, operator_hint(error)),

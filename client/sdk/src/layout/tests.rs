@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 use super::*;
-use scale_info::{Path, PortableType, Registry, Type, TypeDefTuple, TypeInfo};
+use codec::{Compact, Decode, Encode};
+use scale_info::{Path, PortableType, Registry, TypeDefTuple, TypeInfo};
 
 /// A pallet with two calls of the same shape.
 #[allow(dead_code)]
@@ -70,7 +71,7 @@ fn known() -> Layout {
 		spec_version: 6,
 		extensions: vec![
 			extension::<(), u32>("CheckSpecVersion"),
-			extension::<codec::Compact<u32>, ()>("CheckNonce"),
+			extension::<Compact<u32>, ()>("CheckNonce"),
 		],
 		calls: texts::<Calls>(),
 	}
@@ -98,7 +99,7 @@ fn the_table_of_this_release_is_read() {
 			layout.calls["DataSharing.revoke"].split('(').nth(1),
 			Some("grant:u64)")
 		);
-		let nonce = "CheckNonce(CheckNonce(~u32),())";
+		let nonce = "CheckNonce(frame_system::extensions::check_nonce::CheckNonce(~u32),())";
 		assert!(
 			layout.extensions.contains(&nonce.into()),
 			"{:?}",
@@ -120,7 +121,7 @@ fn texts_say_how_types_are_encoded_and_not_how_they_are_documented() {
 		("A([u8;32],[u16])", extension::<[u8; 32], Vec<u16>>("A")),
 		(
 			"A(~u128,(bool,str))",
-			extension::<codec::Compact<u128>, (bool, String)>("A"),
+			extension::<Compact<u128>, (bool, String)>("A"),
 		),
 		(
 			"A(Option<0:None,1:Some(u64)>,())",
@@ -217,4 +218,124 @@ fn a_long_difference_is_shown_from_where_it_begins_and_steers_no_terminal() {
 	// A text that is the beginning of the other one.
 	let difference = Difference::new("DataSharing.revoke", &known, &known[..known.len() - 1]);
 	assert_eq!((&*difference.known, &*difference.found), ("…)", "…"));
+}
+
+#[allow(dead_code)]
+#[derive(TypeInfo)]
+struct Scope {
+	dataset: u32,
+	epoch: u32,
+	from: u64,
+	to: u64,
+}
+
+/// Returns the text about an extension with a type that is changed. The change is given another type, too.
+fn changed<Of: TypeInfo + 'static>(change: impl Fn(&mut Type<PortableForm>, u32)) -> String {
+	let mut registry = Registry::new();
+	let extra = registry.register_type(&scale_info::meta_type::<Of>());
+	let other = registry.register_type(&scale_info::meta_type::<[u8; 7]>());
+	let mut types = PortableRegistry::from(registry);
+	change(&mut types.types[extra.id as usize].ty, other.id);
+	extension_text(&types, "A", extra.id, other.id)
+}
+
+#[test]
+fn a_type_is_told_apart_by_all_of_its_path_and_by_its_parameters() {
+	let path = |path: &[&str]| {
+		let segments: Vec<_> = path.iter().map(|part| (*part).to_owned()).collect();
+		changed::<Scope>(|scope, _| scope.path.segments.clone_from(&segments))
+	};
+	let fields = "(dataset:u32,epoch:u32,from:u64,to:u64)";
+	let honest = changed::<Scope>(|_, _| ());
+	assert_eq!(
+		honest,
+		format!("A(isthmus_sdk::layout::tests::Scope{fields},[u8;7])")
+	);
+	assert_eq!(
+		path(&["ink_env", "types", "Scope"]),
+		format!("A(ink_env::types::Scope{fields},[u8;7])")
+	);
+	// Only the chain's own call is not described.
+	assert_eq!(
+		path(&["isthmus_runtime", "RuntimeCall"]),
+		"A(isthmus_runtime::RuntimeCall,[u8;7])"
+	);
+	assert_eq!(
+		path(&["x", "RuntimeCall"]),
+		format!("A(x::RuntimeCall{fields},[u8;7])")
+	);
+	for by_parameters in [
+		&["Option"][..],
+		&["Result"],
+		&["Range"],
+		&["BTreeMap"],
+		&["x", "WrapperOpaque"],
+	] {
+		assert_eq!(path(by_parameters), NO_TEXT);
+	}
+	let option = |change: fn(&mut Type<PortableForm>, u32)| changed::<Option<u64>>(change);
+	assert_eq!(option(|_, _| ()), "A(Option<0:None,1:Some(u64)>,[u8;7])");
+	assert_eq!(
+		option(|option, other| option.type_params[0].ty = Some(other.into())),
+		NO_TEXT
+	);
+	assert_eq!(option(|option, _| option.type_params.clear()), NO_TEXT);
+	// With a path, a primitive type could look like another one.
+	let path = changed::<u64>(|number, _| number.path.segments = vec!["Scope".into()]);
+	assert_eq!(path, NO_TEXT);
+}
+
+#[test]
+fn a_name_with_other_characters_cannot_make_one_type_look_like_another() {
+	let joined = changed::<Scope>(|scope, _| {
+		let TypeDef::Composite(scope) = &mut scope.type_def else {
+			panic!("a scope has fields");
+		};
+		scope.fields.remove(0);
+		scope.fields[0].name = Some("dataset:u32,epoch".into());
+	});
+	assert_eq!(joined, NO_NAME);
+	let path = changed::<Scope>(|scope, _| scope.path.segments = vec!["x(y:u8),Scope".into()]);
+	assert_eq!(path, NO_NAME);
+	let empty = changed::<Scope>(|scope, _| scope.path.segments = vec![String::new()]);
+	assert_eq!(empty, NO_NAME);
+	let variant = changed::<Option<u64>>(|option, _| {
+		let TypeDef::Variant(option) = &mut option.type_def else {
+			panic!("an option is variants");
+		};
+		option.variants[0].name = "None,2:Other".into();
+	});
+	assert_eq!(variant, NO_NAME);
+	assert_eq!(extension::<(), ()>("A((),()) B"), NO_NAME);
+}
+
+#[test]
+fn a_list_of_extensions_that_there_are_not_is_a_difference() {
+	let number = Compact(0u32);
+	let metadata = |listed: u32| {
+		let unit = TypeDefTuple::new_portable([]);
+		let unit = Type::new(Path::default(), [], unit, vec![]);
+		let types = PortableRegistry {
+			types: vec![PortableType::new(0, unit)],
+		};
+		let versions = BTreeMap::from([(0u8, vec![Compact(listed)])]);
+		let extensions = vec![("CheckWeight", number, number)];
+		let extrinsic = (vec![4u8], number, number, number, versions, extensions);
+		// `frame_metadata::v16::RuntimeMetadataV16`: types, pallets, transactions, APIs, outer enums, and what is custom.
+		let none = Vec::<()>::new();
+		let enums = (number, number, number);
+		let metadata = (types, none.clone(), extrinsic, none.clone(), enums, none);
+		let bytes = (*b"meta", 16u8, metadata).encode();
+		Metadata::decode(&mut &*bytes).unwrap()
+	};
+	let layout = Layout {
+		extensions: vec![extension::<(), ()>("CheckWeight")],
+		..known()
+	};
+	assert_eq!(layout.check_extensions(&metadata(0)), Ok(()));
+	let difference = layout.check_extensions(&metadata(1)).unwrap_err();
+	assert_eq!(
+		(&*difference.what, &*difference.found),
+		("the extensions of transactions", "")
+	);
 }
