@@ -178,7 +178,7 @@ class AsyncFile:
         try:
             return await asyncio.to_thread(self._read_at, start, length)
         except Exception:
-            # What was not read is read next, unless another read has begun meanwhile.
+            # What was not read is read next, unless another read has started meanwhile.
             if self._at == start + length:
                 self._at = start
             raise
