@@ -1712,7 +1712,8 @@ describe('nothing is waited for without a word', () => cases([
 	{
 		name: 'a stream whose upload fails ends before its producer does',
 		script: `mount -t tmpfs -o size=50m none $STORE; head -c 38000000 /dev/zero > $STORE/ballast
-			timeout 60 isthmus store - --name silent-1 --object --key //Packer < <(head -c 34000000 /dev/zero; exec sleep 300); code=$?; kill $!; exit $code`,
+			mkfifo in; (head -c 34000000 /dev/zero; exec sleep 300) > in & producer=$!
+			timeout 60 isthmus store - --name silent-1 --object --key //Packer < in; code=$?; kill $producer; exit $code`,
 		code: FAILED,
 		stderr: /there is no space left: make room/,
 		mount: true,
