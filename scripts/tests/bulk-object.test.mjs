@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Tests that a record of 100 GiB, or of what fits, is stored in a folder and read back, although the command that stores it is
-// killed ten times at random.
+// Tests that a record of 100 GiB is stored in a folder and read back, although the command that stores it is killed ten times:
+// as it is, or as much of it as fits, at random; and compressed, which fits anywhere.
 
 import assert from 'node:assert/strict';
 import { createHash, randomFillSync, randomInt } from 'node:crypto';
@@ -41,11 +41,11 @@ const skip = process.env.ISTHMUS_LONG !== '1' ? 'only with scripts/test --all'
 	: GIBS < Math.min(ASKED, LEAST) && `${tmpdir()} has no room for ${Math.min(ASKED, LEAST) + REST} GiB: set ISTHMUS_GIB or TMPDIR`;
 
 /** Writes a file with a MiB of random bytes in each GiB, and holes between. */
-async function writeSparse(path) {
+async function writeSparse(path, gibs) {
 	const file = await open(path, 'w');
-	await file.truncate(GIBS * GIB);
+	await file.truncate(gibs * GIB);
 	const bytes = Buffer.alloc(MIB);
-	for (let at = 0; at < GIBS; at += 1) {
+	for (let at = 0; at < gibs; at += 1) {
 		randomFillSync(bytes);
 		// At another place of each GiB, and across the boundaries of chunks.
 		await file.write(bytes, 0, MIB, at * GIB + ((at * 37_000_001) % (GIB - MIB)));
@@ -59,8 +59,17 @@ async function hashOf(stream) {
 	return hash.digest('hex');
 }
 
-test(`a record of ${GIBS} GiB is stored by a command that is killed ten times, and read back`, { timeout, skip }, async (t) => {
-	t.diagnostic(`${GIBS} GiB of ${ASKED}, ISTHMUS_SEED=${SEED}: killed at ${KILLED_AT.map((share) => share.toFixed(3)).join(', ')}`);
+/** Who stores and reads. */
+const KEY = ['--key', '//Alice'];
+
+/** Returns the lines of the upload's journal, the first of them with what it is of. */
+function journalIn(state) {
+	const journal = existsSync(state) && readdirSync(state).find((name) => name.endsWith('.upload'));
+	return journal ? readFileSync(join(state, journal), 'latin1').split('\n') : [];
+}
+
+/** Makes a node, a producer with a dataset in a folder, and a sparse file of this many GiB. */
+async function scene(t, gibs) {
 	const folder = mkdtempSync(join(tmpdir(), 'isthmus-bulk-object-'));
 	const file = (name) => join(folder, name);
 	const node = await LocalNode.start({ args: ['--dev'] });
@@ -69,44 +78,75 @@ test(`a record of ${GIBS} GiB is stored by a command that is killed ten times, a
 		rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 	});
 	const isthmus = new Isthmus(node.url, folder);
-	const key = ['--key', '//Alice'];
 	mkdirSync(file('store'));
-	await isthmus.text('register', 'A school', ...key);
-	await isthmus.text('dataset', 'create', 'data', ...key);
-	await isthmus.text('dataset', 'locate', '0', `file://${file('store')}`, ...key);
-	await writeSparse(file('value'));
+	await isthmus.text('register', 'A school', ...KEY);
+	await isthmus.text('dataset', 'create', 'data', ...KEY);
+	await isthmus.text('dataset', 'locate', '0', `file://${file('store')}`, ...KEY);
+	await writeSparse(file('value'), gibs);
+	return { isthmus, file, journal: () => journalIn(file('.local/state/isthmus')) };
+}
 
+const isDone = (line) => line.startsWith('done ');
+
+/** Starts a command, and kills it once something is so, before it ends. */
+async function killedOnce(isthmus, args, what, isSo) {
+	const child = isthmus.start(args);
+	const ended = once(child, 'close');
+	let over = false;
+	ended.then(() => (over = true));
+	await until(what, () => over || isSo(), timeout);
+	child.kill('SIGKILL');
+	assert.deepEqual(await ended, [null, 'SIGKILL'], 'it was killed on the way');
+}
+
+/** Reads the record back, and compares it with the file. */
+async function compareWithFile(t, { isthmus, file }) {
+	const fetching = performance.now();
+	const child = isthmus.start(['fetch', '//Alice', 'value', '-o', '-', ...KEY]);
+	const ended = once(child, 'close');
+	const written = createReadStream(file('value'), { highWaterMark: MIB });
+	const hashes = await Promise.all([hashOf(child.stdout), hashOf(written)]);
+	assert.deepEqual(await ended, [0, null]);
+	t.diagnostic(`read and compared in ${((performance.now() - fetching) / 1000).toFixed(0)} s`);
+	assert.equal(hashes[0], hashes[1]);
+}
+
+test(`a record of ${GIBS} GiB is stored by a command that is killed ten times, and read back`, { timeout, skip }, async (t) => {
+	t.diagnostic(`${GIBS} GiB of ${ASKED}, ISTHMUS_SEED=${SEED}: killed at ${KILLED_AT.map((share) => share.toFixed(3)).join(', ')}`);
+	const made = await scene(t, GIBS);
 	/** Returns which share of the bytes is in the store, as the journal says. */
 	const share = () => {
-		const state = file('.local/state/isthmus');
-		const journal = existsSync(state) && readdirSync(state).find((name) => name.endsWith('.upload'));
-		if (!journal) return 0;
-		const lines = readFileSync(join(state, journal), 'latin1').split('\n');
+		const lines = made.journal();
+		if (lines.length === 0) return 0;
 		const chunksInPart = Number(lines[0].split(' ')[5]);
-		return (lines.filter((line) => line.startsWith('done ')).length * chunksInPart * MIB) / (GIBS * GIB);
+		return (lines.filter(isDone).length * chunksInPart * MIB) / (GIBS * GIB);
 	};
-	const store = ['store', 'value', ...key];
+	const store = ['store', 'value', ...KEY];
 	const began = performance.now();
 	for (const killedAt of KILLED_AT) {
-		const child = isthmus.start(store);
-		const ended = once(child, 'close');
-		let over = false;
-		ended.then(() => (over = true));
-		await until(`${killedAt} of the record is in the store`, () => over || share() >= killedAt, timeout);
-		child.kill('SIGKILL');
-		assert.deepEqual(await ended, [null, 'SIGKILL'], 'it was killed on the way');
+		await killedOnce(made.isthmus, store, `${killedAt} of the record is in the store`, () => share() >= killedAt);
 	}
 	const before = share();
-	const [stored] = await isthmus.ok(...store, '--finalized');
+	const [stored] = await made.isthmus.ok(...store, '--finalized');
 	assert.deepEqual([stored.resumed, stored.bytes], [true, GIBS * GIB]);
 	t.diagnostic(`stored in ${((performance.now() - began) / 1000).toFixed(0)} s, and ${(100 * before).toFixed(0)} % was there before the last run`);
 	assert.ok(before >= KILLED_AT.at(-1));
+	await compareWithFile(t, made);
+});
 
-	const fetching = performance.now();
-	const child = isthmus.start(['fetch', '//Alice', 'value', '-o', '-', ...key]);
-	const ended = once(child, 'close');
-	const [read, written] = await Promise.all([hashOf(child.stdout), hashOf(createReadStream(file('value'), { highWaterMark: MIB }))]);
-	assert.deepEqual(await ended, [0, null]);
-	t.diagnostic(`read and compared in ${((performance.now() - fetching) / 1000).toFixed(0)} s`);
-	assert.equal(read, written);
+const noCompressed = process.env.ISTHMUS_LONG !== '1' && 'only with scripts/test --all';
+test(`a record of ${ASKED} GiB is stored compressed by a command that is killed ten times, and read back`, { timeout, skip: noCompressed }, async (t) => {
+	const made = await scene(t, ASKED);
+	const parts = () => made.journal().filter(isDone).length;
+	const store = ['store', 'value', '--object', '--compress', ...KEY];
+	const began = performance.now();
+	// Its random bytes fill a part of 8 MiB for each 8 GiB.
+	const kills = Math.min(10, Math.floor(ASKED / 8) - 1);
+	for (let killed = 1; killed <= kills; killed += 1) {
+		await killedOnce(made.isthmus, store, `${killed} parts are in the store`, () => parts() >= killed);
+	}
+	const [stored] = await made.isthmus.ok(...store, '--finalized');
+	assert.deepEqual([stored.resumed, stored.bytes], [true, ASKED * GIB]);
+	t.diagnostic(`stored in ${((performance.now() - began) / 1000).toFixed(0)} s, killed ${kills} times`);
+	await compareWithFile(t, made);
 });
