@@ -13,8 +13,8 @@ use std::{
 
 /// How long a node may take to start.
 const START: Duration = Duration::from_secs(300);
-/// The funds that an account of a scenario gets.
-const FUNDS: Balance = 10_000 * UNIT;
+/// The funds that an account of a scenario gets. Alice, who gives them, has 1,000,000.
+const FUNDS: Balance = 2_000 * UNIT;
 /// Runs a node until stdin is closed, which happens when this process ends, and then removes its folder.
 const UNTIL_CLOSED: &str = r#"
 folder=$1; shift
