@@ -62,7 +62,7 @@ async function hashOf(stream) {
 /** Who stores and reads. */
 const KEY = ['--key', '//Alice'];
 
-/** Returns the lines of the upload's journal, the first of them with what it is of. */
+/** Returns the lines of the upload's journal, the first of them with the object's header, length and place. */
 function journalIn(state) {
 	const journal = existsSync(state) && readdirSync(state).find((name) => name.endsWith('.upload'));
 	return journal ? readFileSync(join(state, journal), 'latin1').split('\n') : [];
