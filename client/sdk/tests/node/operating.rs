@@ -4,7 +4,7 @@
 use crate::{scenario::*, serving::reports};
 use isthmus_sdk::{
 	operator::Held,
-	serve::{check, Limits},
+	serve::{Limits, check},
 	*,
 };
 use std::time::Duration;
@@ -352,6 +352,61 @@ async fn a_grant_that_no_one_requested_is_given_if_its_owner_has_the_deposit() {
 	client.send(&acting.account, &call).await.unwrap();
 	let after = funds(client, school.id()).await;
 	assert_eq!((after.free, after.held), (least, before + needed));
+}
+
+#[tokio::test]
+async fn after_a_lost_dispute_an_operator_sells_nothing_until_the_owner_has_the_deposit_again() {
+	let uris = ["//lost//school", "//lost//operator", "//lost//company"];
+	let setting = Setting::new(uris).await;
+	let Setting {
+		client,
+		school,
+		company,
+		..
+	} = &setting;
+	setting.add().await;
+	// The school sells keys of another seed, while nothing is stored by which that could be noticed.
+	let mistaken = Identity {
+		account: school.account.clone(),
+		..Identity::development("//lost//seed").unwrap()
+	};
+	let sold = ask(client, company, school.id(), scope(0, 0, 20, 30), UNIT).await;
+	let open = client.best().await.unwrap().request(sold).await.unwrap();
+	let call = authorize(client, &mistaken, sold, &open.unwrap(), Depth::Final).await;
+	let included = client.send(&school.account, &call.unwrap()).await.unwrap();
+	let granted = included.events.iter().find_map(Event::granted).unwrap();
+	store(client, school, place("sold", 0, 20), b"sold").await;
+	let best = client.best().await.unwrap();
+	let has = best.funds(school.id()).await.unwrap().free;
+	let spend = client.transfer(company.id(), has - UNIT / 50).await;
+	// The record is final with this.
+	setting.as_school(&spend.unwrap()).await;
+	let complaint = dispute(client, company, granted.grant, None).await.unwrap();
+	let won = client
+		.send(&company.account, &complaint.call)
+		.await
+		.unwrap();
+	let slashed = won.events.iter().find_map(|event| match event {
+		Event::DisputeWon { slashed, .. } => Some(*slashed),
+		_ => None,
+	});
+
+	let request = ask(client, company, school.id(), scope(0, 0, 2, 5), UNIT).await;
+	let refused = setting.answer(request).await.unwrap_err();
+	assert!(
+		matches!(
+			&refused,
+			Error::Operator(OperatorError::OwnerLacksDeposit { owner, needed, .. })
+				if owner == school.id() && Some(*needed) == slashed
+		),
+		"{refused:?}"
+	);
+	let back = client.transfer(school.id(), UNIT).await.unwrap();
+	setting.send(company, &back).await;
+	let before = held(client, school.id()).await;
+	setting.answer(request).await.unwrap();
+	let held = held(client, school.id()).await;
+	assert_eq!(Some(held - before), slashed);
 }
 
 #[tokio::test]
