@@ -20,9 +20,12 @@ struct Setting {
 }
 
 impl Setting {
-	async fn new(uris: [&str; 3]) -> Self {
+	/// Makes the three accounts from a name that no other test has.
+	async fn new(name: &str) -> Self {
 		let client = connect().await;
-		let [school, operator, company] = accounts(&client, uris).await;
+		let uris = ["school", "operator", "company"].map(|role| format!("//{name}//{role}"));
+		let [school, operator, company] =
+			accounts(&client, uris.each_ref().map(String::as_str)).await;
 		register(&client, &school).await;
 		publish(&client, &operator).await;
 		publish(&client, &company).await;
@@ -101,12 +104,7 @@ async fn funds(client: &Client, account: &AccountId) -> Funds {
 
 #[tokio::test]
 async fn an_operator_answers_with_what_it_was_granted_and_nothing_else() {
-	let uris = [
-		"//operating//school",
-		"//operating//operator",
-		"//operating//company",
-	];
-	let setting = Setting::new(uris).await;
+	let setting = Setting::new("operating").await;
 	let Setting {
 		client,
 		school,
@@ -182,12 +180,7 @@ async fn an_operator_answers_with_what_it_was_granted_and_nothing_else() {
 
 #[tokio::test]
 async fn an_operator_that_was_removed_answers_nothing() {
-	let uris = [
-		"//removing//school",
-		"//removing//operator",
-		"//removing//company",
-	];
-	let setting = Setting::new(uris).await;
+	let setting = Setting::new("removing").await;
 	let Setting {
 		client,
 		school,
@@ -219,12 +212,7 @@ async fn an_operator_that_was_removed_answers_nothing() {
 
 #[tokio::test]
 async fn an_operator_serves_its_range_and_leaves_the_rest_to_the_owner() {
-	let uris = [
-		"//operators//school",
-		"//operators//operator",
-		"//operators//company",
-	];
-	let setting = Setting::new(uris).await;
+	let setting = Setting::new("operators").await;
 	let Setting { client, school, .. } = &setting;
 	let policy = Policy {
 		price: 0,
@@ -254,12 +242,7 @@ async fn an_operator_serves_its_range_and_leaves_the_rest_to_the_owner() {
 /// The grants of an operator on other epochs are not looked at, however many others give it.
 #[tokio::test]
 async fn an_operator_has_what_it_was_granted_on_the_epoch_that_is_asked_for() {
-	let uris = [
-		"//epochs//school",
-		"//epochs//operator",
-		"//epochs//company",
-	];
-	let setting = Setting::new(uris).await;
+	let setting = Setting::new("epochs").await;
 	let Setting { client, school, .. } = &setting;
 	setting.add().await;
 	let start = client.start_epoch(0).await.unwrap();
@@ -279,12 +262,7 @@ async fn an_operator_has_what_it_was_granted_on_the_epoch_that_is_asked_for() {
 
 #[tokio::test]
 async fn keys_from_another_seed_answer_nothing() {
-	let uris = [
-		"//mistaken//school",
-		"//mistaken//operator",
-		"//mistaken//company",
-	];
-	let setting = Setting::new(uris).await;
+	let setting = Setting::new("mistaken").await;
 	let Setting {
 		client,
 		school,
@@ -316,8 +294,7 @@ async fn keys_from_another_seed_answer_nothing() {
 
 #[tokio::test]
 async fn a_grant_that_no_one_requested_is_given_if_its_owner_has_the_deposit() {
-	let uris = ["//short//school", "//short//operator", "//short//company"];
-	let setting = Setting::new(uris).await;
+	let setting = Setting::new("short").await;
 	let Setting {
 		client,
 		school,
@@ -356,8 +333,7 @@ async fn a_grant_that_no_one_requested_is_given_if_its_owner_has_the_deposit() {
 
 #[tokio::test]
 async fn after_a_lost_dispute_an_operator_sells_nothing_until_the_owner_has_the_deposit_again() {
-	let uris = ["//lost//school", "//lost//operator", "//lost//company"];
-	let setting = Setting::new(uris).await;
+	let setting = Setting::new("lost").await;
 	let Setting {
 		client,
 		school,
@@ -411,12 +387,7 @@ async fn after_a_lost_dispute_an_operator_sells_nothing_until_the_owner_has_the_
 
 #[tokio::test]
 async fn an_operator_answers_nothing_while_the_dataset_is_offered() {
-	let uris = [
-		"//offering//school",
-		"//offering//operator",
-		"//offering//company",
-	];
-	let setting = Setting::new(uris).await;
+	let setting = Setting::new("offering").await;
 	let Setting {
 		client, company, ..
 	} = &setting;
