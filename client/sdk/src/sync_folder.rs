@@ -36,7 +36,10 @@ use journal::{Journal, Noted, Sent};
 use left::sort_out;
 use plan::{Local, Plan};
 use source::hash_all;
-use std::collections::{BTreeSet, HashMap};
+use std::{
+	collections::{BTreeSet, HashMap},
+	path::Path,
+};
 use stored::{epoch_now, lost, stored_list};
 use subxt::utils::H256;
 
@@ -189,6 +192,16 @@ impl<'a> SyncFolder<'a> {
 pub(crate) fn is_begun(client: &Client, owner: &AccountId, key: &RecordKey) -> bool {
 	let journal = Journal::of(&client.genesis(), owner, key);
 	journal.is_ok_and(|journal| journal.is_there())
+}
+
+/// Returns the places of the packs that a journal of a folder names.
+///
+/// # Errors
+///
+/// Returns [`Error::Newer`] if a newer release wrote the journal, and the error of the file.
+pub(crate) fn places_in(journal: &Path) -> Result<Vec<Place>, Error> {
+	let noted = Journal::at(journal).read()?;
+	Ok(noted.sent.into_iter().map(|sent| sent.place).collect())
 }
 
 /// Returns whether to begin again after an error: the connection was lost, another program of the owner took a place or
