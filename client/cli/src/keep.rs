@@ -239,6 +239,17 @@ fn open(at: &str, opts: &Opts) -> Result<Keeping, Error> {
 	}
 }
 
+/// Checks that copies can be written, before anything is copied. A store that does not answer now may do so later.
+async fn check_writable(keeping: &Keeping) -> Result<(), Error> {
+	match keeping.location().check_writable().await {
+		Err(failure) if !failure.is_passing() => {
+			let url = shown(keeping.location().url());
+			Err(Error::failed(format!("{url}: {failure}")))
+		}
+		_ => Ok(()),
+	}
+}
+
 /// Keeps until a signal ends the command, or once.
 async fn run_keeper(
 	context: &Context,
@@ -247,6 +258,7 @@ async fn run_keeper(
 	metrics: Option<MetricsFile>,
 	opts: &Opts,
 ) -> Result<(), Error> {
+	check_writable(&keeping).await?;
 	let service = Service::from_env().map_err(Error::usage)?;
 	let metrics =
 		metrics.map(|file| Metrics::new(file, identity.account.id(), (&opts.owner, opts.dataset)));

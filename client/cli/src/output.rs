@@ -6,7 +6,7 @@ use isthmus_sdk::{
 	envelope::{
 		erasable::{has_keys, LABEL},
 		input::{self, PATIENCE},
-		on_disk::folder,
+		on_disk::{folder, target},
 	},
 	FetchError,
 };
@@ -81,7 +81,13 @@ impl Output {
 				Err(Error::failed(format!("{shown} is a key file"))
 					.hint("a key file is never replaced: choose another --output"))
 			}
-			true if replace => Ok(Self::File(path)),
+			true if replace => {
+				// The new file is written beside the old one.
+				if let Ok(target) = target(&path) {
+					check_folder(&target)?;
+				}
+				Ok(Self::File(path))
+			}
 			true => Err(FetchError::Exists(path).into()),
 			false if there.is_dir() => match name {
 				Some(name) => Self::at(path.join(name), None, replace),

@@ -185,12 +185,9 @@ impl ErasableFile {
 	/// Names the file for the key file at this path: the same name, with `.erasable` after it. If the path is a link, this
 	/// is the name of the file that it leads to.
 	pub fn beside(key_file: &Path, master: &MasterSecret, owner: [u8; 32]) -> Self {
-		let there = on_disk::target(key_file);
-		let mut path = there.map_or_else(|_| key_file.into(), PathBuf::into_os_string);
-		path.push(".erasable");
 		let prk = derive::extract(LABEL, master.expose_secret());
 		Self {
-			path: path.into(),
+			path: path_beside(key_file),
 			owner,
 			secret: derive::expand(&prk, &[&owner]),
 		}
@@ -468,6 +465,14 @@ impl ErasableFile {
 	fn associated_data(&self) -> Aad<Vec<u8>> {
 		Aad::from([LABEL, &self.owner].concat())
 	}
+}
+
+/// Returns the path of the file that a key file, behind all links, has beside it.
+pub fn path_beside(key_file: &Path) -> PathBuf {
+	let there = on_disk::target(key_file);
+	let mut path = there.map_or_else(|_| key_file.into(), PathBuf::into_os_string);
+	path.push(".erasable");
+	path.into()
 }
 
 /// Returns whether a file that begins so has erasable keys, of this release or of a newer one.

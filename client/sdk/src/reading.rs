@@ -185,10 +185,8 @@ impl Reading {
 				(name, Body::Chunks(manifest))
 			}
 			Payload::Object { object, .. } => {
-				let urls = answer
-					.locations
-					.iter()
-					.map(|url| String::from_utf8_lossy(url));
+				let urls = answer.locations.iter();
+				let urls = urls.map(|url| String::from_utf8_lossy(url));
 				let Locations { usable, unusable } = Locations::open(urls);
 				let object = object::of_entry(key, object)?;
 				let opened = async {
@@ -215,6 +213,13 @@ impl Reading {
 	/// Returns the client that the record is read with.
 	pub(crate) fn client(&self) -> &Client {
 		&self.client
+	}
+
+	/// Returns the addresses of the locations where the record's object may be; none if its bytes are on the chain.
+	pub fn locations(&self) -> Vec<String> {
+		let urls = self.answer.locations.iter();
+		urls.map(|url| String::from_utf8_lossy(url).into_owned())
+			.collect()
 	}
 
 	/// Returns the record's handle, with which another program reads it, and no other record, without an account.

@@ -26,7 +26,9 @@ use crate::{
 	refusal::PalletError,
 	sharing::epoch_id,
 	types::*,
-	upload::{location_to_write, lock_objects, record_lock, settled, Stored},
+	upload::{
+		check_before_folder, location_to_write, lock_objects, record_lock, settled, Stored,
+	},
 	upload_folder::{is_over, LocalFolder, Tries, UploadFolderError},
 	wait::Wait,
 };
@@ -155,7 +157,8 @@ impl<'a> SyncFolder<'a> {
 	///
 	/// # Errors
 	///
-	/// Returns [`UploadFolderError::NotPacked`] or [`UploadFolderError::OtherDataset`] if the key is that of another record,
+	/// Returns [`Error::Overlap`] if the folder contains a location of the dataset or is in one, and [`Error::Sending`] if nothing
+	/// can be written at the location, before any file is read. Returns [`UploadFolderError::NotPacked`] or [`UploadFolderError::OtherDataset`] if the key is that of another record,
 	/// [`UploadFolderError::Emptied`] if the folder has no files any more, and this is not
 	/// [allowed](Self::allowing_empty),
 	/// [`UploadFolderError::ChangedWhileRead`] if a file changes meanwhile, [`Error::Cost`] before anything is sent if the
@@ -169,6 +172,7 @@ impl<'a> SyncFolder<'a> {
 		// Who gives up an interrupted upload of the list holds this one, too.
 		let list = record_lock(self.owner.id(), &self.key);
 		let _list = self.client.hold(Wait::OtherUpload, &list).await;
+		check_before_folder(self.client, self.owner.id(), self.dataset, folder).await?;
 		let files = hash_all(&folder.files, progress).await?;
 		let mut tries = Tries::default();
 		let mut before = u64::MAX;
