@@ -226,8 +226,8 @@ test('a bucket that takes nothing is noticed before anything is read', { timeout
 		assert.match((await refused(FAILED, command)).error, /s3:\/\/grades\/absent: the store does not allow it \(403\)/);
 	}
 	closeSync(open);
-	// Who may neither list, nor read, nor take an upload back can store.
-	proxy.fault = ({ method }) => (['GET', 'HEAD', 'DELETE'].includes(method) ? [403, 'AccessDenied'] : undefined);
+	// Who may neither list nor read can store.
+	proxy.fault = ({ method }) => (['GET', 'HEAD'].includes(method) ? [403, 'AccessDenied'] : undefined);
 	const [synced] = await ok('sync', 'absent', ...owner.key);
 	assert.deepEqual([synced.files, synced.location], [1, `s3://${BUCKET}/absent`]);
 	proxy.fault = () => undefined;

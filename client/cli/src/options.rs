@@ -10,7 +10,8 @@ use crate::{
 };
 use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
 use isthmus_sdk::{
-	envelope::erasable::path_beside, from_hex, shown_address, trust, AccountId, Balance, Budget, Trust,
+	envelope::erasable::path_beside, from_hex, shown_address, trust, AccountId, Balance, Budget,
+	Trust,
 };
 use std::{net::Ipv6Addr, path::PathBuf, time::Duration};
 use url::Url;

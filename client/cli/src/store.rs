@@ -738,7 +738,12 @@ pub(crate) fn local_folder(path: &Path, options: &Options) -> Result<LocalFolder
 	let skipped = folder.skipped().iter();
 	let not_files = skipped.map(|path| (path, "it is not a file"));
 	let own = folder.own().iter();
-	let own = own.map(|path| (path, "it is a key file, or this program keeps it for itself"));
+	let own = own.map(|path| {
+		(
+			path,
+			"it is a key file, or this program keeps it for itself",
+		)
+	});
 	for (path, why) in not_files.chain(own) {
 		let path = path.display();
 		tell(format_args!("skipped, because {why}: {path}"));

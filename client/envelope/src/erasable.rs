@@ -33,7 +33,8 @@ pub const LABEL: &[u8] = b"isthmus/erasable/v1";
 /// What files of all formats begin with, and the number of this one.
 const FORMATS: (&str, u32) = ("isthmus/erasable/v", 1);
 /// What happens without the file of a newer release.
-const LOST: &str = "what is stored in erasable epochs cannot be read or granted any more, so keep it";
+const LOST: &str =
+	"what is stored in erasable epochs cannot be read or granted any more, so keep it";
 /// Maximum length of a file in bytes: room for 800,000 erased records, and an end to a file that is none.
 pub const MAX_LENGTH: u64 = 1 << 30;
 /// Length of the file's salt, which is new each time it is written.

@@ -80,7 +80,14 @@ mod tests {
 			leaf: u32,
 		}
 		let read = |text: &str| serde_json::from_str::<Line>(text).unwrap_err();
-		for text in ["", "{", "{\"leaf\":", "{\"leaf\":1", "\0\0", "{\"leaf\":1}x"] {
+		for text in [
+			"",
+			"{",
+			"{\"leaf\":",
+			"{\"leaf\":1",
+			"\0\0",
+			"{\"leaf\":1}x",
+		] {
 			assert!(!is_other_form(&read(text)), "{text}");
 		}
 		for text in ["{\"leaf\":1,\"new\":0}", "{\"leaf\":\"1\"}", "{}"] {
@@ -93,7 +100,9 @@ mod tests {
 		let file = NewerFile::new(Path::new("/a/journal"), "the upload begins again");
 		let error = io::Error::from(file.clone());
 		assert_eq!(NewerFile::in_error(&error), Some(&file));
-		assert!(error.to_string().starts_with("/a/journal was written by a newer release"));
+		assert!(error
+			.to_string()
+			.starts_with("/a/journal was written by a newer release"));
 		assert_eq!(NewerFile::in_error(&ErrorKind::Unsupported.into()), None);
 	}
 }

@@ -177,7 +177,9 @@ impl Credentials {
 		// A profile of a newer version may have more than this one would.
 		let is_profile = |there: &[u8]| {
 			let profile = serde_json::from_slice::<serde_json::Value>(there);
-			let version = profile.ok().and_then(|profile| profile.get(PROFILE_VERSION)?.as_u64());
+			let version = profile
+				.ok()
+				.and_then(|profile| profile.get(PROFILE_VERSION)?.as_u64());
 			version.is_some_and(|version| version <= 1)
 		};
 		let mut there = Vec::new();

@@ -136,7 +136,8 @@ impl Failure {
 		match self {
 			// It does not know how to begin an object in parts.
 			Unavailable(501) => false,
-			Expired | NoCredentials | Unauthenticated | Region | Clock | Plain | Denied | NoBucket => true,
+			Expired | NoCredentials | Unauthenticated | Region | Clock | Plain | Denied
+			| NoBucket => true,
 			Full | ReadOnly | Unusable(_) => true,
 			failure => failure.is_passing() && *failure != Dropped,
 		}

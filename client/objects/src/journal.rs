@@ -278,7 +278,10 @@ impl Done {
 	/// Takes a line.
 	fn take(&mut self, line: &str) -> Result<(), Unread> {
 		let word = line.split(' ').next().unwrap_or_default();
-		let is_word = !word.is_empty() && word.bytes().all(|byte| b"-".contains(&byte) || byte.is_ascii_lowercase());
+		let is_word = !word.is_empty()
+			&& word
+				.bytes()
+				.all(|byte| b"-".contains(&byte) || byte.is_ascii_lowercase());
 		match self.take_known(line) {
 			Some(()) => Ok(()),
 			None if is_word && !WORDS.contains(&word) => Err(Unread::Newer),
@@ -313,7 +316,9 @@ impl Done {
 }
 
 /// The first words of lines.
-const WORDS: [&str; 7] = ["id", "sent", "done", "whole", "dropped", "entering", "given-up"];
+const WORDS: [&str; 7] = [
+	"id", "sent", "done", "whole", "dropped", "entering", "given-up",
+];
 
 /// Reads a journal of this start of the machine.
 fn read(text: &str, boot: &str) -> Result<(Start, Done), Unread> {
@@ -451,7 +456,11 @@ mod tests {
 			assert_eq!(fs::read_to_string(&path).unwrap(), text);
 		}
 		// What is damaged is not used, as before.
-		for text in [format!("{known}\0\0\n"), format!("{known}sent x\n"), "isthmus-upload-\n".into()] {
+		for text in [
+			format!("{known}\0\0\n"),
+			format!("{known}sent x\n"),
+			"isthmus-upload-\n".into(),
+		] {
 			fs::write(&path, &text).unwrap();
 			assert!(Journal::open(&path).unwrap().is_none(), "{text}");
 		}

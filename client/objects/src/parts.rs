@@ -164,7 +164,9 @@ impl Parts for LocalParts {
 		let (folder, _) = Self::files(folder);
 		let check = blocking(move || {
 			// A folder that is not there is made for the first object.
-			let there = folder.ancestors().find(|at| fs::symlink_metadata(at).is_ok());
+			let there = folder
+				.ancestors()
+				.find(|at| fs::symlink_metadata(at).is_ok());
 			let mut file = tempfile::tempfile_in(there.unwrap_or(&folder))?;
 			file.write_all(&[0; SOME])
 		});

@@ -28,8 +28,8 @@ use crate::{
 	},
 };
 use isthmus_envelope::{
-	keys::KeyError, tree::TreeError, ErasableError, GrantError, NewerFile, PartlyErased, RandomError,
-	RecordError,
+	keys::KeyError, tree::TreeError, ErasableError, GrantError, NewerFile, PartlyErased,
+	RandomError, RecordError,
 };
 use isthmus_light::ReceiptError;
 use subxt::utils::H256;

@@ -142,10 +142,7 @@ pub(crate) fn check_output<'a, Url: AsRef<str>>(
 /// # Errors
 ///
 /// Returns [`Overlap::OutputInLocation`] if it would be in a location.
-pub(crate) fn check_file<Url: AsRef<str>>(
-	output: &Path,
-	locations: &[Url],
-) -> Result<(), Overlap> {
+pub(crate) fn check_file<Url: AsRef<str>>(output: &Path, locations: &[Url]) -> Result<(), Overlap> {
 	check_output(output, std::iter::empty(), locations)
 }
 
@@ -183,7 +180,9 @@ fn is_in(path: &Path, folder: &Id) -> bool {
 	let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
 	let there = path.ancestors().find_map(|at| fs::canonicalize(at).ok());
 	let there = there.as_deref().unwrap_or(&path);
-	there.ancestors().any(|at| Id::of(at).as_ref() == Some(folder))
+	there
+		.ancestors()
+		.any(|at| Id::of(at).as_ref() == Some(folder))
 }
 
 #[cfg(all(test, unix))]
@@ -232,7 +231,10 @@ mod tests {
 		}
 		for (source, location) in [("a/b", "a"), ("link/b", "a"), ("a/c/../b", "link")] {
 			let refused = checked(source, location).unwrap_err();
-			assert!(matches!(refused, Overlap::FolderInLocation { .. }), "{source} {location}");
+			assert!(
+				matches!(refused, Overlap::FolderInLocation { .. }),
+				"{source} {location}"
+			);
 		}
 		for (source, location) in [
 			("a/c", "a/b/store"),
@@ -254,14 +256,24 @@ mod tests {
 		let checked = |output: &str, location: &str, files: &[&str]| {
 			check_output(&at(output), files.iter().copied(), &url(&at(location)))
 		};
-		for output in ["store", "store/deep", "store/new/deep", "link", "link/new", "out/../store"] {
+		for output in [
+			"store",
+			"store/deep",
+			"store/new/deep",
+			"link",
+			"link/new",
+			"out/../store",
+		] {
 			let refused = checked(output, "store", &[]).unwrap_err();
 			let (output, location) = (at(output), url(&at("store"))[1].clone());
 			assert_eq!(refused, Overlap::OutputInLocation { output, location });
 		}
 		assert!(check_file(&at("store/marks.csv"), &url(&at("store"))).is_err());
 		// A location in the output is left alone.
-		assert_eq!(checked("out", "out/store", &["a", "stores", "b/store"]), Ok(()));
+		assert_eq!(
+			checked("out", "out/store", &["a", "stores", "b/store"]),
+			Ok(())
+		);
 		let refused = checked("out", "out/store", &["a", "store/b"]).unwrap_err();
 		let Overlap::OutputInLocation { output, .. } = refused else {
 			panic!("{refused}");

@@ -27,7 +27,8 @@ use std::{
 };
 
 /// What happens without the notes of a newer release.
-const LOST: &str = "the leaves of data frames may be used for something else, so first commit or abort the frames";
+const LOST: &str =
+	"the leaves of data frames may be used for something else, so first commit or abort the frames";
 
 /// The note of a frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -411,7 +412,10 @@ mod tests {
 			fs::write(&path, &newer).unwrap();
 			let refused = Error::from(read(&path).unwrap_err());
 			assert!(!is_damaged(&refused));
-			assert!(matches!(refused, Error::Newer(file) if file.path == path), "{newer}");
+			assert!(
+				matches!(refused, Error::Newer(file) if file.path == path),
+				"{newer}"
+			);
 		}
 	}
 }

@@ -26,9 +26,7 @@ use crate::{
 	refusal::PalletError,
 	sharing::epoch_id,
 	types::*,
-	upload::{
-		check_before_folder, location_to_write, lock_objects, record_lock, settled, Stored,
-	},
+	upload::{check_before_folder, location_to_write, lock_objects, record_lock, settled, Stored},
 	upload_folder::{is_over, LocalFolder, Tries, UploadFolderError},
 	wait::Wait,
 };

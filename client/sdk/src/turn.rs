@@ -171,7 +171,10 @@ fn read(file: &mut File, path: &Path) -> Result<Vec<Note>, NewerFile> {
 	if file.read_to_end(&mut bytes).is_err() {
 		return Ok(Vec::new());
 	}
-	match serde_json::Deserializer::from_slice(&bytes).into_iter().next() {
+	match serde_json::Deserializer::from_slice(&bytes)
+		.into_iter()
+		.next()
+	{
 		Some(Ok(notes)) => Ok(notes),
 		Some(Err(error)) if is_other_form(&error) => Err(NewerFile::new(path, LOST)),
 		_ => Ok(Vec::new()),

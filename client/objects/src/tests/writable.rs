@@ -27,7 +27,11 @@ async fn what_is_in_the_place_of_a_folder_is_noticed() {
 		let url = format!("file://{}/{name}", folder.path().display());
 		let location = Location::open(&url).unwrap();
 		let refused = location.check_writable().await;
-		assert_eq!(refused, Err(Failure::File(ErrorKind::NotADirectory)), "{name}");
+		assert_eq!(
+			refused,
+			Err(Failure::File(ErrorKind::NotADirectory)),
+			"{name}"
+		);
 	}
 	let web = Location::open("https://example.org/data").unwrap();
 	assert_eq!(web.check_writable().await, Err(Failure::ReadOnly));

@@ -321,7 +321,12 @@ async fn a_bucket_is_looked_at_before_anything_is_sent_and_stays_as_it_was() {
 		assert_eq!(location.check_writable().await, Err(failure));
 	}
 	// Who may not take an upload back may write all the same.
-	proxy.fail(Method::DELETE, 0, usize::MAX, Fault::Answer(403, "AccessDenied"));
+	proxy.fail(
+		Method::DELETE,
+		0,
+		usize::MAX,
+		Fault::Answer(403, "AccessDenied"),
+	);
 	assert_eq!(location.check_writable().await, Ok(()));
 }
 

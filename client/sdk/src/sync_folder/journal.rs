@@ -329,7 +329,10 @@ mod tests {
 			let text = format!("{known}{newer}");
 			std::fs::write(&journal.0, &text).unwrap();
 			let refused = journal.read().unwrap_err();
-			assert!(matches!(&refused, Error::Newer(file) if file.path == journal.0), "{newer}");
+			assert!(
+				matches!(&refused, Error::Newer(file) if file.path == journal.0),
+				"{newer}"
+			);
 			assert_eq!(std::fs::read_to_string(&journal.0).unwrap(), text);
 		}
 		// What a crash leaves is ignored.

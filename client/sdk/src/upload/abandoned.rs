@@ -20,7 +20,8 @@ use subxt::utils::H256;
 const LONGEST: u64 = 64 << 20;
 
 /// What happens without the file of a newer release.
-const LOST: &str = "what uploads have left at their locations stays there, under leaves that may be used again";
+const LOST: &str =
+	"what uploads have left at their locations stays there, under leaves that may be used again";
 
 /// What a store may have. The order of the fields is that in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,8 +8,7 @@ use isthmus_envelope::NewerFile;
 use isthmus_objects as objects;
 use std::{
 	collections::BTreeSet,
-	fs,
-	io,
+	fs, io,
 	path::{Path, PathBuf},
 	time::Duration,
 };

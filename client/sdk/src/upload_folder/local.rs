@@ -67,7 +67,9 @@ impl LocalFolder {
 		}
 		let (mut files, mut empty, mut skipped) = (Vec::new(), BTreeSet::new(), Vec::new());
 		let (mut refused, mut unreadable) = (Vec::new(), Vec::new());
-		let mut entries = walkdir::WalkDir::new(folder).follow_links(false).into_iter();
+		let mut entries = walkdir::WalkDir::new(folder)
+			.follow_links(false)
+			.into_iter();
 		while let Some(entry) = entries.next() {
 			let entry = match entry {
 				Ok(entry) => entry,

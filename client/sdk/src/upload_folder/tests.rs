@@ -176,7 +176,12 @@ fn what_a_program_keeps_for_itself_is_left_out_and_named() {
 	for name in ["a", "state/deep"] {
 		std::fs::create_dir_all(at(name)).unwrap();
 	}
-	for name in ["a/school.key", "a/marks", "state/journal", "state/deep/more"] {
+	for name in [
+		"a/school.key",
+		"a/marks",
+		"state/journal",
+		"state/deep/more",
+	] {
 		std::fs::write(at(name), name).unwrap();
 	}
 	// Another name of the file, which a link leads to.
@@ -191,5 +196,8 @@ fn what_a_program_keeps_for_itself_is_left_out_and_named() {
 	assert_eq!(left_out, [at("a/school.key"), at("state")]);
 	assert_eq!(LocalFolder::open(folder.path()).unwrap().len(), 4);
 	let refused = LocalFolder::open_without(&at("state"), &own).unwrap_err();
-	assert!(matches!(refused, UploadFolderError::Client(Error::Overlap(_))));
+	assert!(matches!(
+		refused,
+		UploadFolderError::Client(Error::Overlap(_))
+	));
 }
