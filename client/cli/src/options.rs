@@ -103,8 +103,8 @@ impl Options {
 		}
 	}
 
-	/// Returns the files and folders that the command keeps for itself, as far as there are any: the key file with its erasable
-	/// keys, and the folder for settings.
+	/// Returns the files and folders that the command keeps for itself, as far as there are any: the key file with its
+	/// erasable keys, and the folder for settings.
 	pub(crate) fn own_files(&self) -> Vec<PathBuf> {
 		let key = self.key().ok().filter(|key| !key.starts_with("//"));
 		let key = key.map(PathBuf::from);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Files that a program keeps for itself, and that a newer release has written in a format which this one does not know. Such
-//! a file is neither ignored nor replaced: what it says still holds. It is not a damaged one, which the program may get over.
+//! Files that a program keeps for itself, and that a newer release has written in a format which this one does not
+//! know. Such a file is neither ignored nor replaced: what it says still holds. It is not a damaged one, which the
+//! program may get over.
 
 use std::{
 	io::{self, ErrorKind},
@@ -46,7 +47,8 @@ pub fn is_newer(bytes: &[u8], label: &str, known: u32) -> bool {
 	number.is_ok_and(|number| number.parse().is_ok_and(|number: u32| number > known))
 }
 
-/// Returns whether text is whole JSON of another form than the one that was read: a file that is cut short or damaged is not JSON.
+/// Returns whether text is whole JSON of another form than the one that was read: a file that is cut short or damaged
+/// is not JSON.
 pub fn is_other_form(error: &serde_json::Error) -> bool {
 	error.classify() == serde_json::error::Category::Data
 }

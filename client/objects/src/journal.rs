@@ -8,8 +8,8 @@
 //! restart, lines may be missing, so a journal of an earlier start of the machine is not used. Only its first line counts then,
 //! which says that a store may have something. [`Journal`] says what is on the disk when.
 //!
-//! A journal of another format, or with a line whose first word is not known, is that of a newer release: it is an error, and
-//! stays as it is. Any other journal that cannot be read is damaged, and not used.
+//! A journal of another format, or with a line whose first word is not known, is that of a newer release: it is an
+//! error, and stays as it is. Any other journal that cannot be read is damaged, and not used.
 
 use crate::tree::Value;
 use isthmus_envelope::{

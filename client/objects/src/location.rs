@@ -105,11 +105,12 @@ impl Location {
 		(url.scheme() == "file").then(|| url.to_file_path().ok())?
 	}
 
-	/// Checks that objects can be written there, so that this is known before anything is read for one. Nothing is left behind.
+	/// Checks that objects can be written there, so that this is known before anything is read for one. Nothing is left
+	/// behind.
 	///
-	/// In a folder of this machine, a file without a name is written. A bucket is asked to begin an object in parts, and to
-	/// forget it: for that, credentials need not be allowed to list or to read. What Azure allows is not known before the
-	/// first part.
+	/// In a folder of this machine, a file without a name is written. A bucket is asked to begin an object in parts, and
+	/// to forget it: for that, credentials need not be allowed to list or to read. What Azure allows is not known before
+	/// the first part.
 	///
 	/// # Errors
 	///

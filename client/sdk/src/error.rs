@@ -391,7 +391,8 @@ pub enum Error {
 	/// The system provides no randomness.
 	#[error(transparent)]
 	Random(#[from] RandomError),
-	/// A folder that is stored or written lies in the place of its dataset's objects, or the other way round. Nothing was read.
+	/// A folder that is stored or written lies in the place of its dataset's objects, or the other way round. Nothing was
+	/// read.
 	#[error(transparent)]
 	Overlap(#[from] Overlap),
 	/// A newer release wrote a file that this program keeps for itself. Nothing was sent, and the file stays as it is.

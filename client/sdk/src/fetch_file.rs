@@ -330,10 +330,10 @@ impl<'a> FetchFile<'a> {
 	///
 	/// # Errors
 	///
-	/// Returns [`FetchError::Exists`] if the file exists and may not be replaced, [`FetchError::NotAFile`] if it
-	/// is not a regular file, [`FetchError::Foreign`] if the part could be seen or written by another user, and
-	/// the errors of [`Reading::run`]. The first two come before anything is fetched, and so does [`Error::Overlap`] if the
-	/// output is in a location of the dataset's objects.
+	/// Returns [`FetchError::Exists`] if the file exists and may not be replaced, [`FetchError::NotAFile`] if it is not a
+	/// regular file, [`FetchError::Foreign`] if the part could be seen or written by another user, and the errors of
+	/// [`Reading::run`]. The first two come before anything is fetched, and so does [`Error::Overlap`] if the output is in
+	/// a location of the dataset's objects.
 	pub async fn run(self, progress: &mut impl Progress) -> Result<(), FetchError> {
 		let output = &self.target()?;
 		if self.folder.is_none() {

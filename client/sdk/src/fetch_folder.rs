@@ -222,13 +222,14 @@ fn make_output(output: &Path) -> Result<(), FetchError> {
 ///
 /// # Errors
 ///
-/// Returns [`Error::Overlap`] in [`FetchError::Client`] if a file would be written into a location of the dataset's objects,
-/// [`FetchError::List`] if the record is not a folder's list, [`FetchError::NotAFolder`] if a file is where the folder
-/// has to be, and the errors of [`FetchFile::run`](crate::FetchFile::run) that are about more than one file, for example about the connection, a
-/// full disk, or an output that cannot be written to. Returns [`FetchError::Incomplete`] with the errors about single files when all others are there:
-/// [`FetchError::Differs`] if a file exists with different bytes and is not replaced, [`FetchError::NotAFile`] if something
-/// else is where a file has to be, [`FetchError::NotAFolder`] if a link or a file is where a folder has to be, and the other
-/// errors of [`FetchFile::run`](crate::FetchFile::run).
+/// Returns [`Error::Overlap`] in [`FetchError::Client`] if a file would be written into a location of the dataset's
+/// objects, [`FetchError::List`] if the record is not a folder's list, [`FetchError::NotAFolder`] if a file is where
+/// the folder has to be, and the errors of [`FetchFile::run`](crate::FetchFile::run) that are about more than one file,
+/// for example about the connection, a full disk, or an output that cannot be written to. Returns
+/// [`FetchError::Incomplete`] with the errors about single files when all others are there: [`FetchError::Differs`] if
+/// a file exists with different bytes and is not replaced, [`FetchError::NotAFile`] if something else is where a file
+/// has to be, [`FetchError::NotAFolder`] if a link or a file is where a folder has to be, and the other errors of
+/// [`FetchFile::run`](crate::FetchFile::run).
 pub async fn fetch_folder(
 	client: &Client,
 	reader: &Identity,

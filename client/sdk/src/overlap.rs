@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Folders of this machine that lie in one another: one that is stored or written, and one where a dataset's objects are, or
-//! where programs keep their own files.
+//! Folders of this machine that lie in one another: one that is stored or written, and one where a dataset's objects
+//! are, or where programs keep their own files.
 //!
-//! A folder that contains the place of its own objects would grow with each run, because the objects of one run are files of
-//! the next one. What lies in such a place is meant for others to read, and files there are not encrypted.
+//! A folder that contains the place of its own objects would grow with each run, because the objects of one run are
+//! files of the next one. What lies in such a place is meant for others to read, and files there are not encrypted.
 //!
-//! Folders are compared by what the system calls them, and not by their paths: links, `..` and mounts may give one folder
-//! several. Links inside a folder that is stored are not followed, and so what they lead to is not in it.
+//! Folders are compared by what the system calls them, and not by their paths: links, `..` and mounts may give one
+//! folder several. Links inside a folder that is stored are not followed, and so what they lead to is not in it.
 
 use crate::upload_folder::LocalFolder;
 use isthmus_objects::Location;
@@ -102,8 +102,8 @@ pub(crate) fn check_source<Url: AsRef<str>>(
 	Ok(())
 }
 
-/// Checks that a folder into which files are fetched is not in a location of the dataset, and that none of the files, by their
-/// paths in the folder, comes to lie in one.
+/// Checks that a folder into which files are fetched is not in a location of the dataset, and that none of the files,
+/// by their paths in the folder, comes to lie in one.
 ///
 /// # Errors
 ///
@@ -175,7 +175,8 @@ fn nearest(path: &Path) -> Option<(Id, bool)> {
 	on_the_way.find_map(|at| Some((Id::of(at)?, at == path)))
 }
 
-/// Returns whether a path leads to this file or folder, or to something inside it, also if there is nothing at the path yet.
+/// Returns whether a path leads to this file or folder, or to something inside it, also if there is nothing at the path
+/// yet.
 fn is_in(path: &Path, folder: &Id) -> bool {
 	let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
 	let there = path.ancestors().find_map(|at| fs::canonicalize(at).ok());

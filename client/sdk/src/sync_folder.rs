@@ -155,10 +155,10 @@ impl<'a> SyncFolder<'a> {
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::Overlap`] if the folder contains a location of the dataset or is in one, and [`Error::Sending`] if nothing
-	/// can be written at the location, before any file is read. Returns [`UploadFolderError::NotPacked`] or [`UploadFolderError::OtherDataset`] if the key is that of another record,
-	/// [`UploadFolderError::Emptied`] if the folder has no files any more, and this is not
-	/// [allowed](Self::allowing_empty),
+	/// Returns [`Error::Overlap`] if the folder contains a location of the dataset or is in one, and [`Error::Sending`] if
+	/// nothing can be written at the location, before any file is read. Returns [`UploadFolderError::NotPacked`] or
+	/// [`UploadFolderError::OtherDataset`] if the key is that of another record, [`UploadFolderError::Emptied`] if the
+	/// folder has no files any more, and this is not [allowed](Self::allowing_empty),
 	/// [`UploadFolderError::ChangedWhileRead`] if a file changes meanwhile, [`Error::Cost`] before anything is sent if the
 	/// account cannot pay, and the errors of [`location_to_write`] and [`Client::send`].
 	pub async fn run(

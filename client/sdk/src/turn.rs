@@ -8,8 +8,8 @@
 //! holds a lock on the file `isthmus-ADDRESS.lock` from choosing to sending, and notes in that file what it
 //! sends. The next program reads the notes, and counts those transactions in until a block includes them.
 //!
-//! What a program that ended has left behind the notes, or a damaged file, is ignored. Notes of a newer release are not: they say
-//! what is in flight, so nothing is sent, and the file stays as it is.
+//! What a program that ended has left behind the notes, or a damaged file, is ignored. Notes of a newer release are
+//! not: they say what is in flight, so nothing is sent, and the file stays as it is.
 //!
 //! The lock is best effort: if no such file can be made, locked or written, the user is told, and the transaction is sent
 //! anyway. Programs on different machines do not share the file: they learn from the chain that they were overtaken.
@@ -160,8 +160,8 @@ fn write(file: &mut File, notes: &[Note]) -> io::Result<()> {
 	file.set_len(bytes.len() as u64)
 }
 
-/// Reads the notes in a lock file. What is no JSON is ignored, and so is what follows the notes: a program that ends while it
-/// writes may leave a part of longer ones.
+/// Reads the notes in a lock file. What is no JSON is ignored, and so is what follows the notes: a program that ends
+/// while it writes may leave a part of longer ones.
 ///
 /// # Errors
 ///

@@ -127,8 +127,8 @@ impl<'a> UploadFolder<'a> {
 	/// # Errors
 	///
 	/// Returns [`UploadError::LeafTaken`] if another record has the place's leaf, before anything is sent;
-	/// [`UploadFolderError::Changed`] if a file differs from its record, and [`UploadError::AlreadyStored`] if
-	/// another folder is stored under the key. Returns [`Error::Overlap`], before any file is read, if the folder contains a
+	/// [`UploadFolderError::Changed`] if a file differs from its record, and [`UploadError::AlreadyStored`] if another
+	/// folder is stored under the key. Returns [`Error::Overlap`], before any file is read, if the folder contains a
 	/// location of the dataset or is in one. What was stored before the error stays stored.
 	pub async fn run(
 		mut self,

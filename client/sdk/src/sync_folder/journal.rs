@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Remembers what an interrupted run leaves to the next one: the packs that are at their location and not on the chain yet,
-//! so that they are not sent again, and the records that are not needed any more, so that they are removed. A line that is
-//! cut short or damaged is ignored: its pack is sent again. One of a newer release is an error, and the file stays as it is.
+//! Remembers what an interrupted run leaves to the next one: the packs that are at their location and not on the chain
+//! yet, so that they are not sent again, and the records that are not needed any more, so that they are removed. A line
+//! that is cut short or damaged is ignored: its pack is sent again. One of a newer release is an error, and the file
+//! stays as it is.
 
 use crate::{error::Error, file, lock, manifest::content_hash, types::*};
 use isthmus_envelope::{

@@ -29,7 +29,8 @@ use std::{
 };
 use subxt::utils::H256;
 
-/// How many bytes of a value are read before any of it is sent. For one that is not longer, its location is not looked at before.
+/// How many bytes of a value are read before any of it is sent. For one that is not longer, its location is not looked
+/// at before.
 pub const READ_AT_ONCE: u64 = 8 << 20;
 
 impl Upload<'_> {
@@ -274,13 +275,13 @@ pub async fn check_location(client: &Client, location: &objects::Location) -> Re
 	})
 }
 
-/// Checks, before any of a folder's files is read, that its objects can be sent to the dataset's location, and that this is not
-/// in the folder.
+/// Checks, before any of a folder's files is read, that its objects can be sent to the dataset's location, and that
+/// this is not in the folder.
 ///
 /// # Errors
 ///
-/// Returns [`Error::Overlap`] if the folder and a location lie in one another, and the errors of [`location_to_write`] and
-/// [`check_location`].
+/// Returns [`Error::Overlap`] if the folder and a location lie in one another, and the errors of [`location_to_write`]
+/// and [`check_location`].
 pub(crate) async fn check_before_folder(
 	client: &Client,
 	owner: &AccountId,

@@ -48,8 +48,8 @@ impl LocalFolder {
 		Self::open_without(folder, &[])
 	}
 
-	/// Does the same without other files and folders, too, such as the key file of the account that stores it: who gets a grant
-	/// on the folder would get them.
+	/// Does the same without other files and folders, too, such as the key file of the account that stores it: who gets a
+	/// grant on the folder would get them.
 	///
 	/// # Errors
 	///
@@ -180,8 +180,8 @@ impl LocalFolder {
 		&self.skipped
 	}
 
-	/// Returns the files and folders in it that programs keep for themselves. They are not stored: they change while the folder is
-	/// stored, and are of no use to its readers.
+	/// Returns the files and folders in it that programs keep for themselves. They are not stored: they change while the
+	/// folder is stored, and are of no use to its readers.
 	pub fn own(&self) -> &[PathBuf] {
 		&self.own
 	}
