@@ -276,10 +276,8 @@ mod tests {
 			Ok(())
 		);
 		let refused = checked("out", "out/store", &["a", "store/b"]).unwrap_err();
-		let Overlap::OutputInLocation { output, .. } = refused else {
-			panic!("{refused}");
-		};
-		assert_eq!(output, at("out/store/b"));
+		let is_inside = |output: &PathBuf| *output == at("out/store/b");
+		assert!(matches!(&refused, Overlap::OutputInLocation { output, .. } if is_inside(output)));
 		for output in ["out", "new", "storehouse", "link-to"] {
 			assert_eq!(checked(output, "store", &["a"]), Ok(()), "{output}");
 			assert_eq!(checked(output, "gone", &["a"]), Ok(()), "{output}");

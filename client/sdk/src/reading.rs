@@ -185,8 +185,10 @@ impl Reading {
 				(name, Body::Chunks(manifest))
 			}
 			Payload::Object { object, .. } => {
-				let urls = answer.locations.iter();
-				let urls = urls.map(|url| String::from_utf8_lossy(url));
+				let urls = answer
+					.locations
+					.iter()
+					.map(|url| String::from_utf8_lossy(url));
 				let Locations { usable, unusable } = Locations::open(urls);
 				let object = object::of_entry(key, object)?;
 				let opened = async {

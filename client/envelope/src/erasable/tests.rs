@@ -232,7 +232,7 @@ fn a_file_of_a_newer_release_is_neither_changed_nor_taken_for_another_ones() {
 	file.begin(GENESIS, 3, 0).unwrap();
 	let known = fs::read(file.path()).unwrap();
 	assert!(has_keys(&known));
-	let newer = [b"isthmus/erasable/v2", &known[LABEL.len()..]].concat();
+	let newer = [&b"isthmus/erasable/v2"[..], &known[LABEL.len()..]].concat();
 	fs::write(file.path(), &newer).unwrap();
 	assert!(has_keys(&newer) && !has_keys(b"isthmus/erasable/v"));
 	for refused in [file.first(GENESIS, 3).map(drop), file.begin(GENESIS, 4, 0)] {
