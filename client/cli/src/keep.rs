@@ -314,7 +314,9 @@ async fn keep_for_ever(
 		let error = match kept.await {
 			Ok(()) => return Ok(()),
 			// Only the user can decide what to do about it.
-			Err(error @ (SdkError::Keeper(_) | SdkError::Refused(_))) => return Err(error.into()),
+			Err(error @ (SdkError::Keeper(_) | SdkError::Refused(_) | SdkError::Newer(_))) => {
+				return Err(error.into())
+			}
 			Err(error) if error.is_connection() => format!("{error}; reconnecting"),
 			Err(error) => format!("{error}; trying again"),
 		};

@@ -455,11 +455,11 @@ impl Error {
 	}
 
 	/// Returns whether this program can sign nothing until it is started again, with a newer release if it is
-	/// [`Outdated`](Self::Outdated): a [`Client`](crate::Client) keeps the metadata that it got first.
+	/// [`Outdated`](Self::Outdated) or [`Newer`](Self::Newer): a [`Client`](crate::Client) keeps the metadata that it got first.
 	pub fn ends_signing(&self) -> bool {
 		matches!(
 			self,
-			Error::Outdated { .. } | Error::Unproven(Unproven::FalseMetadata(_))
+			Error::Outdated { .. } | Error::Unproven(Unproven::FalseMetadata(_)) | Error::Newer(_)
 		)
 	}
 

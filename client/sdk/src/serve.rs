@@ -530,7 +530,7 @@ impl<W: Watch> Server<'_, W> {
 
 /// Returns whether an error is not about the request that was to be answered: no other one could be answered either.
 fn ends(error: &Error) -> bool {
-	error.is_connection() || error.ends_signing() || matches!(error, Error::Io(_) | Error::Newer(_))
+	error.is_connection() || error.ends_signing() || matches!(error, Error::Io(_))
 }
 
 /// Returns whether `by` may answer for a dataset of an owner: it controls the dataset, or is an operator of the owner that does, and
