@@ -296,7 +296,8 @@ mod tests {
 			let mode = fs::metadata(&path).unwrap().permissions().mode();
 			assert_eq!(mode & 0o777, 0o600);
 		}
-		for other in ["secret", "{}", "[1]"] {
+		let newer = "{\"shareCredentialsVersion\": 2}";
+		for other in ["secret", "{}", "[1]", newer] {
 			fs::write(&path, other).unwrap();
 			let refused = credentials.write_profile("http://127.0.0.1:9", &path);
 			assert!(matches!(refused, Err(CredentialsError::Other)));
