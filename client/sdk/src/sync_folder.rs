@@ -196,14 +196,13 @@ pub(crate) fn is_begun(client: &Client, owner: &AccountId, key: &RecordKey) -> b
 	journal.is_ok_and(|journal| journal.is_there())
 }
 
-/// Returns the places of the packs that a journal of a folder names.
+/// Returns for which leaves packs were sent, by the journal of a folder.
 ///
 /// # Errors
 ///
 /// Returns [`Error::Newer`] if a newer release wrote the journal, and the error of the file.
-pub(crate) fn places_in(journal: &Path) -> Result<Vec<Place>, Error> {
-	let noted = Journal::at(journal).read()?;
-	Ok(noted.sent.into_iter().map(|sent| sent.place).collect())
+pub(crate) fn leaves_in(journal: &Path) -> Result<Vec<(DatasetId, Epoch, Leaf)>, Error> {
+	Journal::at(journal).leaves()
 }
 
 /// Returns whether to begin again after an error: the connection was lost, another program of the owner took a place or

@@ -142,19 +142,9 @@ impl Journal {
 	///
 	/// Returns [`Error::Newer`] if a line is of a newer release, and the error of the file.
 	pub(super) fn read(&self) -> Result<Noted, Error> {
-		let bytes = file::read(&self.0, LONGEST)
-			.map_err(file::named(&self.0))?
-			.unwrap_or_default();
 		let mut noted = Noted::default();
-		for line in bytes.split(|byte| *byte == b'\n') {
-			let line = match serde_json::from_slice(line) {
-				Ok(line) => read(line),
-				Err(error) if is_other_form(&error) => {
-					return Err(NewerFile::new(&self.0, LOST).into())
-				}
-				Err(_) => None,
-			};
-			match line {
+		for line in self.lines()? {
+			match read(line) {
 				Some((unused, None)) => noted.unused.push(unused),
 				Some((Unused { key, object }, Some(to))) => noted.sent.push(Sent {
 					location: to.location,
@@ -170,6 +160,33 @@ impl Journal {
 			}
 		}
 		Ok(noted)
+	}
+
+	/// Returns for which leaves packs were sent, also where the rest of a line is damaged.
+	///
+	/// # Errors
+	///
+	/// Returns the errors of [`read`](Self::read).
+	pub(super) fn leaves(&self) -> Result<Vec<(DatasetId, Epoch, Leaf)>, Error> {
+		let sent = self.lines()?.into_iter().filter_map(|line| line.sent);
+		Ok(sent.map(|to| (to.dataset, to.epoch, to.leaf)).collect())
+	}
+
+	fn lines(&self) -> Result<Vec<Line>, Error> {
+		let bytes = file::read(&self.0, LONGEST)
+			.map_err(file::named(&self.0))?
+			.unwrap_or_default();
+		let mut lines = Vec::new();
+		for line in bytes.split(|byte| *byte == b'\n') {
+			match serde_json::from_slice(line) {
+				Ok(line) => lines.push(line),
+				Err(error) if is_other_form(&error) => {
+					return Err(NewerFile::new(&self.0, LOST).into())
+				}
+				Err(_) => {}
+			}
+		}
+		Ok(lines)
 	}
 
 	/// Notes a pack that was sent.
