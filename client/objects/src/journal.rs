@@ -115,7 +115,7 @@ impl Said {
 	}
 }
 
-/// Returns the text of a journal: none if there is no file, and an empty one if it is not text.
+/// Returns the text of a journal: `None` without a file, and an empty one if it is not text.
 ///
 /// # Errors
 ///

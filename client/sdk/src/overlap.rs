@@ -8,9 +8,9 @@
 //! Folders are compared by what the system calls them, and not by their paths: links, `..` and mounts may give one
 //! folder several. Links inside a folder that is stored are not followed, and so what they lead to is not in it.
 
-use crate::upload_folder::LocalFolder;
 use isthmus_objects::Location;
 use std::{
+	collections::BTreeSet,
 	fs,
 	path::{Path, PathBuf},
 };
@@ -72,13 +72,15 @@ impl Id {
 	}
 }
 
-/// Checks that a folder and the locations of a dataset do not lie in one another.
+/// Checks that a folder and the locations of a dataset do not lie in one another. `ids` are those of the folder and of all
+/// that are inside it.
 ///
 /// # Errors
 ///
 /// Returns [`Overlap`] if they do.
 pub(crate) fn check_source<Url: AsRef<str>>(
-	folder: &LocalFolder,
+	folder: &Path,
+	ids: &BTreeSet<Id>,
 	locations: &[Url],
 ) -> Result<(), Overlap> {
 	for (url, at) in local(locations) {
@@ -86,15 +88,15 @@ pub(crate) fn check_source<Url: AsRef<str>>(
 			continue;
 		};
 		// One that is not there yet would be made in the nearest folder that is.
-		if folder.contains(&there) {
+		if ids.contains(&there) {
 			return Err(Overlap::LocationInFolder {
-				folder: folder.path().to_owned(),
+				folder: folder.to_owned(),
 				location: url.to_owned(),
 			});
 		}
-		if is_there && is_in(folder.path(), &there) {
+		if is_there && is_in(folder, &there) {
 			return Err(Overlap::FolderInLocation {
-				folder: folder.path().to_owned(),
+				folder: folder.to_owned(),
 				location: url.to_owned(),
 			});
 		}
@@ -211,8 +213,12 @@ mod tests {
 		symlink(at("a"), at("link")).unwrap();
 		symlink(at("other"), at("a/out")).unwrap();
 		let checked = |source: &str, location: &str| {
-			let source = LocalFolder::open(&at(source)).unwrap();
-			check_source(&source, &url(&at(location)))
+			let source = &at(source);
+			let inside = walkdir::WalkDir::new(source).into_iter();
+			let inside = inside.map(|entry| entry.unwrap());
+			let folders = inside.filter(|entry| entry.depth() == 0 || entry.file_type().is_dir());
+			let ids = folders.filter_map(|entry| Id::of(entry.path()));
+			check_source(source, &ids.collect(), &url(&at(location)))
 		};
 		for (source, location) in [
 			("a", "a"),

@@ -6,7 +6,7 @@
 //! A pack's key follows from what is in it: an interrupted run comes to the same packs, and skips those that arrived.
 //! The new list takes the place of the old one in one transaction, together with the last packs.
 
-mod journal;
+pub(crate) mod journal;
 mod left;
 mod plan;
 mod replace;
@@ -36,10 +36,7 @@ use journal::{Journal, Noted, Sent};
 use left::sort_out;
 use plan::{Local, Plan};
 use source::hash_all;
-use std::{
-	collections::{BTreeSet, HashMap},
-	path::Path,
-};
+use std::collections::{BTreeSet, HashMap};
 use stored::{epoch_now, lost, stored_list};
 use subxt::utils::H256;
 
@@ -194,15 +191,6 @@ impl<'a> SyncFolder<'a> {
 pub(crate) fn is_begun(client: &Client, owner: &AccountId, key: &RecordKey) -> bool {
 	let journal = Journal::of(&client.genesis(), owner, key);
 	journal.is_ok_and(|journal| journal.is_there())
-}
-
-/// Returns for which leaves packs were sent, by the journal of a folder.
-///
-/// # Errors
-///
-/// Returns [`Error::Newer`] if a newer release wrote the journal, and the error of the file.
-pub(crate) fn leaves_in(journal: &Path) -> Result<Vec<(DatasetId, Epoch, Leaf)>, Error> {
-	Journal::at(journal).leaves()
 }
 
 /// Returns whether to begin again after an error: the connection was lost, another program of the owner took a place or

@@ -160,7 +160,7 @@ fn write(file: &mut File, notes: &[Note]) -> io::Result<()> {
 	file.set_len(bytes.len() as u64)
 }
 
-/// Reads the notes in a lock file. What is no JSON is ignored, and so is what follows the notes: a program that ends
+/// Reads the notes in a lock file. What is not JSON is ignored, and so is what follows the notes: a program that ends
 /// while it writes may leave a part of longer ones.
 ///
 /// # Errors

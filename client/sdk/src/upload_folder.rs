@@ -20,7 +20,6 @@ use crate::{
 	error::{Error, Rejection, UploadError},
 	folder::File as Entry,
 	outcome::Included,
-	overlap,
 	progress::Progress,
 	refusal::PalletError,
 	sharing::epoch_id,
@@ -137,7 +136,7 @@ impl<'a> UploadFolder<'a> {
 	) -> Result<StoredFolder, UploadFolderError> {
 		let best = self.client.best().await?;
 		let locations = best.locations(self.owner.id(), self.place.dataset).await?;
-		overlap::check_source(folder, &locations).map_err(Error::from)?;
+		folder.check_locations(&locations).map_err(Error::from)?;
 		for _ in 0..ROUNDS {
 			match self.attempt(folder, progress).await {
 				Err(UploadFolderError::Client(error)) if self.current_epoch && is_over(&error) => {

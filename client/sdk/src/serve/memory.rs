@@ -39,7 +39,7 @@ const MAGIC: [u8; 16] = *b"isthmus-serve-v1";
 /// What files of all formats begin with, and the number of this one.
 const FORMATS: (&str, u32) = ("isthmus-serve-v", 1);
 /// What happens without the file of a newer release.
-const LOST: &str = "how many requests were granted is counted anew, and answers that are on their way may be sent again";
+const LOST: &str = "how many requests were granted is counted from the start, and answers that are on their way may be sent again";
 /// The longest file of a memory, in bytes.
 const MAX_LENGTH: u64 = 64 << 20;
 

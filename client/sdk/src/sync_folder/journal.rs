@@ -126,11 +126,6 @@ impl Journal {
 		Ok(Self(lock::needed(&name(genesis, owner, key))?))
 	}
 
-	/// Returns the journal in a file.
-	pub(super) fn at(path: &Path) -> Self {
-		Self(path.to_owned())
-	}
-
 	/// Returns whether there is one.
 	pub(super) fn is_there(&self) -> bool {
 		self.0.exists()
@@ -167,7 +162,7 @@ impl Journal {
 	/// # Errors
 	///
 	/// Returns the errors of [`read`](Self::read).
-	pub(super) fn leaves(&self) -> Result<Vec<(DatasetId, Epoch, Leaf)>, Error> {
+	fn leaves(&self) -> Result<Vec<(DatasetId, Epoch, Leaf)>, Error> {
 		let sent = self.lines()?.into_iter().filter_map(|line| line.sent);
 		Ok(sent.map(|to| (to.dataset, to.epoch, to.leaf)).collect())
 	}
@@ -243,6 +238,15 @@ impl Journal {
 			_ => Ok(()),
 		}
 	}
+}
+
+/// Returns for which leaves packs were sent, by the journal of a folder.
+///
+/// # Errors
+///
+/// Returns [`Error::Newer`] if a newer release wrote the journal, and the error of the file.
+pub(crate) fn leaves_in(journal: &Path) -> Result<Vec<(DatasetId, Epoch, Leaf)>, Error> {
+	Journal(journal.to_owned()).leaves()
 }
 
 /// Returns the name of a journal's file. The same account may have the same folder on several chains.

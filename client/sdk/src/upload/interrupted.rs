@@ -3,7 +3,7 @@
 //! and no record names it.
 
 use super::{abandoned, place_note::noted_place};
-use crate::{error::Error, file, lock, sync_folder, types::*};
+use crate::{error::Error, file, lock, sync_folder::journal as packs, types::*};
 use isthmus_envelope::NewerFile;
 use isthmus_objects as objects;
 use std::{
@@ -56,7 +56,7 @@ impl Interrupted {
 	async fn add(&mut self, journal: &Path) -> Result<(), Error> {
 		match journal.extension().and_then(|kind| kind.to_str()) {
 			Some(PACKS) => {
-				let leaves = sync_folder::leaves_in(journal).map_err(|error| match error {
+				let leaves = packs::leaves_in(journal).map_err(|error| match error {
 					Error::Io(error) => named(journal, error).into(),
 					error => error,
 				});

@@ -14,7 +14,6 @@ use crate::{
 	lock,
 	manifest::content_hash,
 	object::Locations,
-	overlap,
 	progress::{Progress, Stage},
 	proven::Proven,
 	turn::Turn,
@@ -289,7 +288,7 @@ pub(crate) async fn check_before_folder(
 	folder: &LocalFolder,
 ) -> Result<(), Error> {
 	let urls = own_locations(client, owner, dataset).await?;
-	overlap::check_source(folder, &urls)?;
+	folder.check_locations(&urls)?;
 	check_location(client, &first_to_write(dataset, &urls)?).await
 }
 

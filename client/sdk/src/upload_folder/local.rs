@@ -6,7 +6,7 @@ use crate::{
 	error::Error,
 	folder::{self, File as Entry, FolderError},
 	lock,
-	overlap::{self, Id},
+	overlap::{self, Id, Overlap},
 	types::*,
 };
 use std::{
@@ -55,11 +55,7 @@ impl LocalFolder {
 	///
 	/// Returns the errors of [`open`](Self::open).
 	pub fn open_without(folder: &Path, own: &[&Path]) -> Result<Self, UploadFolderError> {
-		let state = lock::lasting();
-		let own: Vec<&Path> = own.iter().copied().chain(state.as_deref()).collect();
-		overlap::check_own(folder, &own).map_err(Error::from)?;
-		let is_own: BTreeSet<Id> = own.iter().filter_map(|own| Id::of(own)).collect();
-		let mut left_out = Vec::new();
+		let mut own = Own::new(folder, own).map_err(Error::from)?;
 		let mut ids = BTreeSet::new();
 		// What is none has no files, and would be taken for an empty one.
 		if fs::metadata(folder).is_ok_and(|there| !there.is_dir()) {
@@ -74,11 +70,7 @@ impl LocalFolder {
 			let entry = match entry {
 				Ok(entry) => entry,
 				Err(error) => {
-					let path = error.path().unwrap_or(folder).to_owned();
-					let reason = error.into_io_error().unwrap_or_else(|| {
-						std::io::Error::other("a link leads back to a folder that it is in")
-					});
-					unreadable.push((path, reason));
+					unreadable.push(why_unreadable(folder, error));
 					continue;
 				}
 			};
@@ -91,8 +83,7 @@ impl LocalFolder {
 			}
 			let at = entry.into_path();
 			let id = Id::of(&at);
-			if id.as_ref().is_some_and(|id| is_own.contains(id)) {
-				left_out.push(at);
+			if own.takes(&at, id.as_ref()) {
 				if is_folder {
 					entries.skip_current_dir();
 				}
@@ -136,7 +127,7 @@ impl LocalFolder {
 			files,
 			empty,
 			skipped,
-			own: left_out,
+			own: own.found,
 		};
 		folder.list(folder.files.iter().map(|file| entry(&file.path)))?;
 		Ok(folder)
@@ -155,9 +146,13 @@ impl LocalFolder {
 		&self.path
 	}
 
-	/// Returns whether it is this folder, or contains it, links aside.
-	pub(crate) fn contains(&self, folder: &Id) -> bool {
-		self.ids.contains(folder)
+	/// Checks that neither it contains a location of a dataset, nor lies in one.
+	///
+	/// # Errors
+	///
+	/// Returns [`Overlap`] if it does.
+	pub(crate) fn check_locations(&self, locations: &[String]) -> Result<(), Overlap> {
+		overlap::check_source(&self.path, &self.ids, locations)
 	}
 
 	/// Returns the number of files.
@@ -185,6 +180,43 @@ impl LocalFolder {
 	pub fn own(&self) -> &[PathBuf] {
 		&self.own
 	}
+}
+
+/// What programs keep for themselves, and what was found of that.
+struct Own {
+	ids: BTreeSet<Id>,
+	found: Vec<PathBuf>,
+}
+
+impl Own {
+	/// Takes what a caller names, and the folder of journals and notes. Fails if a folder is one of those, or in one.
+	fn new(folder: &Path, own: &[&Path]) -> Result<Self, Overlap> {
+		let state = lock::lasting();
+		let own: Vec<&Path> = own.iter().copied().chain(state.as_deref()).collect();
+		overlap::check_own(folder, &own)?;
+		Ok(Self {
+			ids: own.iter().filter_map(|own| Id::of(own)).collect(),
+			found: Vec::new(),
+		})
+	}
+
+	/// Returns whether something is a program's own, and notes it then.
+	fn takes(&mut self, at: &Path, id: Option<&Id>) -> bool {
+		let is_own = id.is_some_and(|id| self.ids.contains(id));
+		if is_own {
+			self.found.push(at.to_owned());
+		}
+		is_own
+	}
+}
+
+/// Returns what cannot be read in a folder, and why.
+fn why_unreadable(folder: &Path, error: walkdir::Error) -> (PathBuf, std::io::Error) {
+	let path = error.path().unwrap_or(folder).to_owned();
+	let reason = error
+		.into_io_error()
+		.unwrap_or_else(|| std::io::Error::other("a link leads back to a folder that it is in"));
+	(path, reason)
 }
 
 /// Returns whether a folder's list can contain a path.
