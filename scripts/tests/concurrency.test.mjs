@@ -225,7 +225,7 @@ test('what the node has dropped is not counted, although it is noted as sent', {
 	const genesis = [...client.api.genesisHash.toU8a()];
 	const sent = Math.floor(Date.now() / 1000);
 	// As an upload leaves it that runs out of funds: three transactions were accepted, and are in no pool.
-	const notes = [0, 1, 2].map((nonce) => ({ genesis, nonce, sent, accepted: true, claims: [] }));
+	const notes = [0, 1, 2].map((nonce) => ({ genesis, nonce, sent, claims: [] }));
 	const locks = join(folder, 'machine-here/.local/state/isthmus');
 	writeFileSync(join(locks, `isthmus-${address}.lock`), JSON.stringify(notes));
 	await ok(['transfer', client.account('//Alice').address, '1', ...key]);

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash, randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -206,6 +206,32 @@ test('a stream goes to a bucket without a temporary file', { timeout }, async ()
 	await ok('fetch', owner.address, 'stream', '-o', 'stream-copy', ...owner.key);
 	delete env.TMPDIR;
 	assert.equal(sha(readFileSync(file('stream-copy'))), sha(bytes));
+});
+
+test('a bucket that takes nothing is noticed before anything is read', { timeout }, async () => {
+	const owner = await producer('//AbsentOwner');
+	spawnSync('mkfifo', [file('quiet')]);
+	// Nothing comes from it, and it does not end.
+	const open = openSync(file('quiet'), 'r+');
+	mkdirSync(file('absent'));
+	random('absent/a', 1000);
+	const commands = [['store', 'quiet', '--name', 'quiet', ...owner.key], ['sync', 'absent', ...owner.key]];
+	await ok('dataset', 'locate', '0', 's3://absent/x', ...owner.key);
+	for (const command of commands) {
+		assert.match((await refused(FAILED, command)).error, /s3:\/\/absent\/x: the bucket does not exist/);
+	}
+	await ok('dataset', 'locate', '0', `s3://${BUCKET}/absent`, ...owner.key);
+	proxy.fault = ({ method }) => (method === 'POST' ? [403, 'AccessDenied'] : undefined);
+	for (const command of commands) {
+		assert.match((await refused(FAILED, command)).error, /s3:\/\/grades\/absent: the store does not allow it \(403\)/);
+	}
+	closeSync(open);
+	// Who may neither list nor read can store.
+	proxy.fault = ({ method }) => (['GET', 'HEAD'].includes(method) ? [403, 'AccessDenied'] : undefined);
+	const [synced] = await ok('sync', 'absent', ...owner.key);
+	assert.deepEqual([synced.files, synced.location], [1, `s3://${BUCKET}/absent`]);
+	proxy.fault = () => undefined;
+	assert.equal((await moto.list(BUCKET)).filter((name) => name.includes('isthmus-check')).length, 0);
 });
 
 test('an interrupted sync of a folder goes on where it was', { timeout }, async () => {

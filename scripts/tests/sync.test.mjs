@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -376,4 +376,65 @@ test('a run that another machine overtakes begins again', { timeout }, async () 
 	assert.deepEqual([again.sentPacks, again.packs], [1, 1]);
 	const [checked] = await isthmus.ok('check', owner.address, '0');
 	assert.equal(checked.locations[0].right, 2);
+});
+
+test('a folder and the place of its objects do not lie in one another', { timeout }, async () => {
+	mkdirSync(file('around/docs'), { recursive: true });
+	const owner = await producer('//AroundOwner', 'around/store');
+	writeFileSync(file('around/docs/a'), 'a');
+	symlinkSync(file('around'), file('around-link'));
+	for (const command of [['sync', 'around'], ['sync', 'around-link'], ['sync', 'around/docs/..', '--name', 'x'], ['store', 'around', '--object'], ['store', 'around']]) {
+		const { error, hint } = await isthmus.refused(FAILED, ...command, ...owner.key);
+		assert.match(error, /around\S* contains the location file:\S+around\/store, /, command.join(' '));
+		assert.match(hint, /isthmus dataset locate/);
+	}
+	assert.deepEqual(readdirSync(file('around/store')), []);
+	assert.deepEqual(await isthmus.ok('list', 'records', ...owner.key), []);
+	await isthmus.ok('sync', 'around/docs', '--finalized', ...owner.key);
+	const before = readdirSync(file('around/store')).sort();
+	// Nothing is fetched to where the objects are, by whatever path.
+	const fetch = ['fetch', owner.address, 'docs', ...owner.key, '--folder', '-o'];
+	for (const output of ['around/store', 'around/store/new', 'around-link/store']) {
+		const { error, hint } = await isthmus.refused(FAILED, ...fetch, output);
+		assert.match(`${error} ${hint}`, /is in the location file:\S+around\/store, .*choose another --output/);
+	}
+	const one = await isthmus.refused(FAILED, 'fetch', owner.address, 'docs', ...owner.key, '--file', 'a', '-o', 'around/store/a');
+	assert.match(one.error, /is in the location file:/);
+	assert.deepEqual(readdirSync(file('around/store')).sort(), before);
+	await isthmus.ok(...fetch, 'around');
+	assert.equal(readFileSync(file('around/a'), 'utf8'), 'a');
+	// A folder in the place of objects would be there for all who read them.
+	mkdirSync(file('around/store/inside'));
+	writeFileSync(file('around/store/inside/a'), 'a');
+	const inside = await isthmus.refused(FAILED, 'sync', 'around/store/inside', ...owner.key);
+	assert.match(inside.error, /inside is in the location file:\S+around\/store, /);
+});
+
+test('what programs keep for themselves is not stored', { timeout }, async () => {
+	const owner = await producer('//HomeOwner', 'home-store');
+	mkdirSync(file('home/.local/state/isthmus'), { recursive: true });
+	for (const name of ['marks', '.local/state/isthmus/journal']) writeFileSync(file(`home/${name}`), name);
+	const home = { HOME: file('home') };
+	const sync = await isthmus.run(['--json', 'sync', 'home', '--finalized', ...owner.key], home);
+	assert.equal(sync.code, 0, sync.stderr);
+	assert.match(sync.stderr, /skipped, because .*this program keeps it for itself: .*home\/\.local\/state\/isthmus/);
+	const files = await isthmus.ok('list', 'files', 'home', '--owner', owner.address, ...owner.key);
+	assert.deepEqual(files.map(({ path }) => path).filter((path) => !path.startsWith('.local')), ['marks']);
+	const own = await isthmus.run(['sync', 'home/.local/state/isthmus', ...owner.key], home);
+	assert.equal(own.code, FAILED);
+	assert.match(own.stderr, /is in .*\.local\/state\/isthmus, where this program keeps files of its own/);
+});
+
+test('notes of a newer release stop a command, and stay as they are', { timeout }, async () => {
+	const owner = await account('//NewerOwner');
+	const state = file('.local/state/isthmus');
+	mkdirSync(state, { recursive: true });
+	const notes = join(state, `isthmus-${owner.address}.lock`);
+	const newer = '{"version":2,"notes":[]}';
+	writeFileSync(notes, newer, { mode: 0o600 });
+	const { error } = await isthmus.refused(FAILED, 'transfer', owner.address, '1', ...owner.key);
+	assert.ok(error.startsWith(`${notes} was written by a newer release of this program`), error);
+	assert.equal(readFileSync(notes, 'utf8'), newer);
+	rmSync(notes);
+	await isthmus.ok('transfer', owner.address, '1', ...owner.key);
 });

@@ -1129,6 +1129,33 @@ describe('disks may be full, read-only or gone', () => cases([
 		stderr: /^error: full-1: file:\/\/\S+: there is no space left: make room, and run the same command again\n/,
 		mount: true,
 	},
+	...[
+		['read-only', 'mount -t tmpfs -o ro none $STORE', /file:\/\/\S+: read-only filesystem/],
+		['full', 'mount -t tmpfs -o size=1m none $STORE; cat /dev/zero > $STORE/ballast 2> /dev/null', /file:\/\/\S+: there is no space left: make room/],
+	].flatMap(([what, make, stderr]) => [
+		{
+			// Nothing comes from the FIFO, and it does not end.
+			name: `the store of an object is ${what}: this is noticed before a stream is read`,
+			script: `${make}; mkfifo in; exec 4<> in; timeout 120 isthmus store - --name full-2 --object --key //Packer < in`,
+			code: FAILED,
+			stderr,
+			mount: true,
+		},
+		{
+			name: `the store of a folder is ${what}: this is noticed before its files are read`,
+			script: `${make}; ls $STORE > before; mkdir d; echo a > d/a; isthmus sync d --name full-3 --key //Packer; code=$?; ls $STORE | diff before - && exit $code`,
+			code: FAILED,
+			stderr,
+			mount: true,
+		},
+		{
+			name: `the store of a keeper is ${what}: this is noticed before anything is copied`,
+			script: `${make}; timeout 120 isthmus keep //Packer 0 --at file://$STORE --key //Charlie`,
+			code: FAILED,
+			stderr,
+			mount: true,
+		},
+	]),
 	{
 		name: 'a stream that is kept in a full folder',
 		script: `${FULL} cat $BIG | TMPDIR=$PWD/disk isthmus store - --name disk-1`,

@@ -239,6 +239,17 @@ fn open(at: &str, opts: &Opts) -> Result<Keeping, Error> {
 	}
 }
 
+/// Checks that copies can be written, before anything is copied. A store that does not answer now may do so later.
+async fn check_writable(keeping: &Keeping) -> Result<(), Error> {
+	match keeping.location().check_writable().await {
+		Err(failure) if !failure.is_passing() => {
+			let url = shown(keeping.location().url());
+			Err(Error::failed(format!("{url}: {failure}")))
+		}
+		_ => Ok(()),
+	}
+}
+
 /// Keeps until a signal ends the command, or once.
 async fn run_keeper(
 	context: &Context,
@@ -247,6 +258,7 @@ async fn run_keeper(
 	metrics: Option<MetricsFile>,
 	opts: &Opts,
 ) -> Result<(), Error> {
+	check_writable(&keeping).await?;
 	let service = Service::from_env().map_err(Error::usage)?;
 	let metrics =
 		metrics.map(|file| Metrics::new(file, identity.account.id(), (&opts.owner, opts.dataset)));
@@ -302,7 +314,9 @@ async fn keep_for_ever(
 		let error = match kept.await {
 			Ok(()) => return Ok(()),
 			// Only the user can decide what to do about it.
-			Err(error @ (SdkError::Keeper(_) | SdkError::Refused(_))) => return Err(error.into()),
+			Err(error @ (SdkError::Keeper(_) | SdkError::Refused(_) | SdkError::Newer(_))) => {
+				return Err(error.into())
+			}
 			Err(error) if error.is_connection() => format!("{error}; reconnecting"),
 			Err(error) => format!("{error}; trying again"),
 		};

@@ -9,7 +9,10 @@ use crate::{
 	text::{account, amount},
 };
 use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
-use isthmus_sdk::{from_hex, shown_address, trust, AccountId, Balance, Budget, Trust};
+use isthmus_sdk::{
+	envelope::erasable::path_beside, from_hex, shown_address, trust, AccountId, Balance, Budget,
+	Trust,
+};
 use std::{net::Ipv6Addr, path::PathBuf, time::Duration};
 use url::Url;
 
@@ -98,6 +101,15 @@ impl Options {
 				),
 			),
 		}
+	}
+
+	/// Returns the files and folders that the command keeps for itself, as far as there are any: the key file with its
+	/// erasable keys, and the folder for settings.
+	pub(crate) fn own_files(&self) -> Vec<PathBuf> {
+		let key = self.key().ok().filter(|key| !key.starts_with("//"));
+		let key = key.map(PathBuf::from);
+		let erasable = key.as_deref().map(path_beside);
+		[key, erasable, settings()].into_iter().flatten().collect()
 	}
 
 	/// Returns whether a key is named.

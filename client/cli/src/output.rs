@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where `isthmus fetch` writes a record. What is there is looked at before anything is fetched.
 
-use crate::{error::Error, stderr::tell, text::operand};
+use crate::{error::Error, secret::is_key_file, stderr::tell, text::operand};
 use isthmus_sdk::{
 	envelope::{
-		erasable::LABEL,
+		erasable::{has_keys, LABEL},
 		input::{self, PATIENCE},
-		key_file::KeyFile,
-		on_disk::folder,
+		on_disk::{folder, target},
 	},
 	FetchError,
 };
@@ -78,11 +77,17 @@ impl Output {
 		}
 		let shown = path.display();
 		match there.is_file() {
-			true if replace && (KeyFile::read(&path).is_ok() || has_erasable_keys(&path)) => {
+			true if replace && (is_key_file(&path) || has_erasable_keys(&path)) => {
 				Err(Error::failed(format!("{shown} is a key file"))
 					.hint("a key file is never replaced: choose another --output"))
 			}
-			true if replace => Ok(Self::File(path)),
+			true if replace => {
+				// The new file is written beside the old one.
+				if let Ok(target) = target(&path) {
+					check_folder(&target)?;
+				}
+				Ok(Self::File(path))
+			}
 			true => Err(FetchError::Exists(path).into()),
 			false if there.is_dir() => match name {
 				Some(name) => Self::at(path.join(name), None, replace),
@@ -114,7 +119,7 @@ impl Output {
 fn has_erasable_keys(path: &Path) -> bool {
 	let mut start = [0; LABEL.len()];
 	let read = input::open(path).and_then(|mut file| file.read_exact(&mut start));
-	read.is_ok() && start == LABEL
+	read.is_ok() && has_keys(&start)
 }
 
 /// The names of a program's first open files, in the order of their numbers.

@@ -5,7 +5,10 @@
 use crate::error::Error;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use isthmus_sdk::{
-	envelope::{key_file::KeyFile, seed, shares},
+	envelope::{
+		key_file::{KeyFile, KeyFileError},
+		seed, shares,
+	},
 	shown_address,
 };
 use std::path::{Path, PathBuf};
@@ -118,9 +121,10 @@ pub(crate) fn check_typed(text: &str) -> Result<(), Error> {
 	}
 }
 
-/// Returns whether a regular file is a key file.
+/// Returns whether a regular file is a key file, also one of a newer release.
 pub(crate) fn is_key_file(path: &Path) -> bool {
-	path.is_file() && KeyFile::read(path).is_ok()
+	let is_one = |read| matches!(read, Ok(_) | Err(KeyFileError::UnknownVersion { .. }));
+	path.is_file() && is_one(KeyFile::read(path))
 }
 
 #[cfg(test)]

@@ -178,6 +178,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 fn of_memory(path: &Path, error: MemoryError) -> Error {
 	match error {
 		MemoryError::Io(error) => Error::file(path, &error),
+		MemoryError::Newer(newer) => Error::failed(newer),
 		error => Error::usage(format!("{}: {error}", path.display())).hint(
 			"each account on each chain needs a memory of its own, for one command at a time",
 		),

@@ -20,7 +20,7 @@ use isthmus_sdk::{
 	objects::Location,
 	sharing::readers,
 	stored_of,
-	upload::{keep, location_to_write, KeepError, MAX_WHOLE},
+	upload::{check_location, keep, location_to_write, KeepError, MAX_WHOLE},
 	BlockNumber, Condition, DatasetId, EmbargoEntry, Epoch, Error as SdkError, Identity, Leaf,
 	LocalFolder, Names, Place, RecordKey, Stamp, StoredFolder, SyncFolder, Upload, UploadError,
 	UploadFolder,
@@ -178,7 +178,7 @@ impl fmt::Display for Outcome {
 /// Runs the command. Errors in its arguments are reported before it connects.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> {
 	let called = name_of(opts.name, &opts.path)?;
-	let source = Source::open(&opts.path)?;
+	let source = Source::open(&opts.path, &options)?;
 	if let (Some(_), Source::Ready(Ready::Folder(_))) = (&opts.when, &source) {
 		return Err(Error::usage(
 			"--when is for one record: a folder is stored as several",
@@ -220,6 +220,8 @@ async fn store_record(
 	let called = record.called;
 	if let Some(location) = location(opts, context, identity, dataset, &source).await? {
 		if let Some(condition) = &opts.when {
+			// The embargo is paid for.
+			check_location(&context.client, &location).await?;
 			put_under_embargo(context, identity, (record, dataset), condition).await?;
 		}
 		let place = place(opts, record.key, dataset, context, identity).await?;
@@ -679,7 +681,7 @@ impl<T: Read + Seek + Send> ReadSeek for T {}
 
 impl Source {
 	/// Opens a file or a folder. A stream is opened when it is read.
-	fn open(path: &Path) -> Result<Self, Error> {
+	fn open(path: &Path, options: &Options) -> Result<Self, Error> {
 		if is_stdin(path) {
 			return match Stream::Stdin.was_closed() {
 				true => Err(Error::failed(
@@ -694,7 +696,7 @@ impl Source {
 			return Ok(Self::Stream(path.to_owned()));
 		}
 		if there.is_dir() {
-			return Ok(Self::Ready(Ready::Folder(local_folder(path)?)));
+			return Ok(Self::Ready(Ready::Folder(local_folder(path, options)?)));
 		}
 		if !there.is_file() {
 			let (path, kind) = (path.display(), kind(there.file_type()));
@@ -728,11 +730,23 @@ impl Source {
 	}
 }
 
-/// Finds the files of a folder, and names what is none.
-pub(crate) fn local_folder(path: &Path) -> Result<LocalFolder, Error> {
-	let folder = LocalFolder::open(path)?;
-	for skipped in skipped_in(&folder) {
-		tell(format_args!("skipped, because it is not a file: {skipped}"));
+/// Finds the files of a folder. Names what is none, and what this program keeps for itself.
+pub(crate) fn local_folder(path: &Path, options: &Options) -> Result<LocalFolder, Error> {
+	let own = options.own_files();
+	let own: Vec<&Path> = own.iter().map(PathBuf::as_path).collect();
+	let folder = LocalFolder::open_without(path, &own)?;
+	let skipped = folder.skipped().iter();
+	let not_files = skipped.map(|path| (path, "it is not a file"));
+	let own = folder.own().iter();
+	let own = own.map(|path| {
+		(
+			path,
+			"it is a key file, or this program keeps it for itself",
+		)
+	});
+	for (path, why) in not_files.chain(own) {
+		let path = path.display();
+		tell(format_args!("skipped, because {why}: {path}"));
 	}
 	Ok(folder)
 }

@@ -61,7 +61,7 @@ pub(crate) struct Opts {
 /// Runs the command. Errors in its arguments are reported before it connects.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Synced, Error> {
 	let called = store::name_of(opts.name, &opts.path)?;
-	let folder = store::local_folder(&opts.path)?;
+	let folder = store::local_folder(&opts.path, &options)?;
 	let context = &Context::connect(options).await?;
 	let identity = &context.identity().await?;
 	let dataset = store::dataset_of(opts.dataset, context, identity).await?;

@@ -11,7 +11,9 @@
 
 use crate::{
 	derive::{self, random_bytes, redacted_debug, RandomError, Secret},
-	input, key_file, on_disk, EpochId, EpochRoot, KeySet, LeafKey, MasterSecret, Range, TreeError,
+	input, key_file,
+	newer::{is_newer, NewerFile},
+	on_disk, EpochId, EpochRoot, KeySet, LeafKey, MasterSecret, Range, TreeError,
 };
 use isthmus_keys::ErasableTree;
 use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM};
@@ -28,6 +30,11 @@ pub use partly::PartlyErased;
 
 /// What a file starts with, and the HKDF salt of the key that it is encrypted with.
 pub const LABEL: &[u8] = b"isthmus/erasable/v1";
+/// What files of all formats begin with, and the number of this one.
+const FORMATS: (&str, u32) = ("isthmus/erasable/v", 1);
+/// What happens without the file of a newer release.
+const LOST: &str =
+	"what is stored in erasable epochs cannot be read or granted any more, so keep it";
 /// Maximum length of a file in bytes: room for 800,000 erased records, and an end to a file that is none.
 pub const MAX_LENGTH: u64 = 1 << 30;
 /// Length of the file's salt, which is new each time it is written.
@@ -43,6 +50,9 @@ pub enum ErasableError {
 		/// The file.
 		path: PathBuf,
 	},
+	/// A newer release wrote the file.
+	#[error(transparent)]
+	Newer(#[from] NewerFile),
 	/// The file says that the epoch is erasable, and lacks its keys.
 	#[error("the keys of epoch {epoch} of dataset {dataset} are not in {}: it is an old copy, or the epoch was started with another one, or without it", .path.display())]
 	Missing {
@@ -176,12 +186,9 @@ impl ErasableFile {
 	/// Names the file for the key file at this path: the same name, with `.erasable` after it. If the path is a link, this
 	/// is the name of the file that it leads to.
 	pub fn beside(key_file: &Path, master: &MasterSecret, owner: [u8; 32]) -> Self {
-		let there = on_disk::target(key_file);
-		let mut path = there.map_or_else(|_| key_file.into(), PathBuf::into_os_string);
-		path.push(".erasable");
 		let prk = derive::extract(LABEL, master.expose_secret());
 		Self {
-			path: path.into(),
+			path: path_beside(key_file),
 			owner,
 			secret: derive::expand(&prk, &[&owner]),
 		}
@@ -393,6 +400,10 @@ impl ErasableFile {
 		let mut bytes = Zeroizing::new(Vec::new());
 		let read = file.take(MAX_LENGTH + 1).read_to_end(&mut bytes);
 		read.map_err(|error| self.io(error))?;
+		let (label, known) = FORMATS;
+		if !bytes.starts_with(LABEL) && is_newer(&bytes, label, known) {
+			return Err(NewerFile::new(&self.path, LOST).into());
+		}
 		self.open(&mut bytes).ok_or(ErasableError::DoesNotOpen {
 			path: self.path.clone(),
 		})
@@ -455,6 +466,20 @@ impl ErasableFile {
 	fn associated_data(&self) -> Aad<Vec<u8>> {
 		Aad::from([LABEL, &self.owner].concat())
 	}
+}
+
+/// Returns the path of the file that a key file, behind all links, has beside it.
+pub fn path_beside(key_file: &Path) -> PathBuf {
+	let there = on_disk::target(key_file);
+	let mut path = there.map_or_else(|_| key_file.into(), PathBuf::into_os_string);
+	path.push(".erasable");
+	path.into()
+}
+
+/// Returns whether a file that begins so has erasable keys, of this release or of a newer one.
+pub fn has_keys(start: &[u8]) -> bool {
+	let (label, known) = FORMATS;
+	start.starts_with(LABEL) || is_newer(start, label, known)
 }
 
 /// The key encrypts a single plaintext, so the nonce may be constant.

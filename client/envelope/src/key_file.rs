@@ -74,7 +74,7 @@ pub enum KeyFileError {
 	#[error("not a key file as it is: it is in UTF-16, so save it as UTF-8")]
 	Utf16,
 	/// The file has a version that this library does not know.
-	#[error("not a key file that this version reads: its format is {got}, expected {VERSION}")]
+	#[error("not a key file that this version reads: its format is {got}, expected {VERSION}{}", newer(*.got))]
 	UnknownVersion {
 		/// The version that the file names.
 		got: u32,
@@ -213,6 +213,20 @@ pub struct KeyFile {
 	secrets: String,
 }
 
+/// Returns the version that a key file of any format names.
+fn version_in(text: &[u8]) -> Option<u32> {
+	let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(text).ok()?;
+	fields.get("isthmusKey")?.as_u64()?.try_into().ok()
+}
+
+/// Says what to do about a file of a newer release.
+fn newer(got: u32) -> &'static str {
+	match got > VERSION {
+		true => ". A newer release of this program wrote it: use that release",
+		false => "",
+	}
+}
+
 impl KeyFile {
 	/// Encrypts an account's secrets under a passphrase. `address` is the account's address.
 	///
@@ -345,11 +359,16 @@ impl KeyFile {
 		}
 		// Editors of Windows put a byte order mark before the text.
 		let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-		let file: Self = serde_json::from_slice(text)?;
-		match file.isthmus_key {
-			VERSION => Ok(file),
-			got => Err(KeyFileError::UnknownVersion { got }),
-		}
+		let got = match serde_json::from_slice::<Self>(text) {
+			Ok(file) if file.isthmus_key == VERSION => return Ok(file),
+			Ok(file) => file.isthmus_key,
+			// Files of a newer release may have other fields.
+			Err(error) => match version_in(text).filter(|got| *got > VERSION) {
+				Some(got) => got,
+				None => return Err(error.into()),
+			},
+		};
+		Err(KeyFileError::UnknownVersion { got })
 	}
 
 	/// Writes a new key file, which only its owner may read.

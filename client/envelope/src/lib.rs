@@ -41,8 +41,8 @@
 //!
 //! All secrets of an account are derived from one seed, which can be written down as 24 words ([`seed`]) and split
 //! among several people ([`shares`]). It is kept in a file that is encrypted under a passphrase ([`key_file`]).
-//! [`on_disk`] replaces such files, and [`input`] opens them. The keys of epochs whose records can be erased do not come from the seed, and are in a
-//! file of their own ([`erasable`]).
+//! [`on_disk`] replaces such files, [`input`] opens them, and [`newer`] tells those of a newer release. The keys of
+//! epochs whose records can be erased do not come from the seed, and are in a file of their own ([`erasable`]).
 //!
 //! The keys, the tree and the grants are those of `isthmus-keys`, which the chain's runtime uses, too.
 //!
@@ -67,6 +67,7 @@ pub mod erasable;
 pub mod input;
 pub mod key_file;
 pub mod name;
+pub mod newer;
 pub mod object;
 pub mod on_disk;
 pub mod record;
@@ -88,6 +89,7 @@ pub use isthmus_keys::{
 };
 pub use key_file::{KeyFile, KeyFileError, Secrets};
 pub use name::NameCipher;
+pub use newer::NewerFile;
 pub use object::{Form, ObjectCipher, ObjectHeader};
 pub use record::{
 	decrypt_value, encrypt_named, encrypt_value, Decryptor, Encryptor, Header, RecordContext,

@@ -59,7 +59,7 @@ pub enum CredentialsError {
 	#[error("the access key has to be of 3 to 64 letters and digits")]
 	Key,
 	/// A file would be lost.
-	#[error("the file has something else than a profile of Delta Sharing, and is not replaced: name another one")]
+	#[error("the file has something else than a profile of Delta Sharing in version 1, and is not replaced: name another one")]
 	Other,
 	/// Others can read the file.
 	#[error("others can read the file: chmod 600 it, or remove it and a new one is made")]
@@ -174,9 +174,13 @@ impl Credentials {
 	///
 	/// Returns [`CredentialsError::Other`] if the file has something else than a profile, and the error of the file.
 	pub fn write_profile(&self, url: &str, path: &Path) -> Result<(), CredentialsError> {
+		// A profile of a newer version may have more than this one would.
 		let is_profile = |there: &[u8]| {
 			let profile = serde_json::from_slice::<serde_json::Value>(there);
-			profile.is_ok_and(|profile| profile.get(PROFILE_VERSION).is_some())
+			let version = profile
+				.ok()
+				.and_then(|profile| profile.get(PROFILE_VERSION)?.as_u64());
+			version.is_some_and(|version| version <= 1)
 		};
 		let mut there = Vec::new();
 		match input::open(path).and_then(|mut file| file.read_to_end(&mut there)) {
@@ -292,7 +296,8 @@ mod tests {
 			let mode = fs::metadata(&path).unwrap().permissions().mode();
 			assert_eq!(mode & 0o777, 0o600);
 		}
-		for other in ["secret", "{}", "[1]"] {
+		let newer = "{\"shareCredentialsVersion\": 2}";
+		for other in ["secret", "{}", "[1]", newer] {
 			fs::write(&path, other).unwrap();
 			let refused = credentials.write_profile("http://127.0.0.1:9", &path);
 			assert!(matches!(refused, Err(CredentialsError::Other)));

@@ -130,6 +130,19 @@ impl Failure {
 		)
 	}
 
+	/// Returns whether it is about the store or its settings, so that no object can be written there now.
+	pub(crate) fn is_of_store(&self) -> bool {
+		use Failure::*;
+		match self {
+			// It does not know how to begin an object in parts.
+			Unavailable(501) => false,
+			Expired | NoCredentials | Unauthenticated | Region | Clock | Plain | Denied
+			| NoBucket => true,
+			Full | ReadOnly | Unusable(_) => true,
+			failure => failure.is_passing() && *failure != Dropped,
+		}
+	}
+
 	/// Returns whether the same request may succeed later, although nothing was corrected.
 	pub fn is_passing(&self) -> bool {
 		use Failure::*;

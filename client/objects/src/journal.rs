@@ -7,17 +7,29 @@
 //! The file is only appended to, a line at a time, and most lines are not forced onto the disk: after the machine's own crash or
 //! restart, lines may be missing, so a journal of an earlier start of the machine is not used. Only its first line counts then,
 //! which says that a store may have something. [`Journal`] says what is on the disk when.
+//!
+//! A journal of another format, or with a line whose first word is not known, is that of a newer release: it is an
+//! error, and stays as it is. Any other journal that cannot be read is damaged, and not used.
 
 use crate::tree::Value;
-use isthmus_envelope::{input, on_disk::sync_name, ObjectHeader};
+use isthmus_envelope::{
+	input,
+	newer::{is_newer, NewerFile},
+	on_disk::sync_name,
+	ObjectHeader,
+};
 use std::{
 	collections::BTreeMap,
 	fs::{self, File, OpenOptions},
-	io::{self, ErrorKind, Write},
+	io::{self, ErrorKind, Read, Write},
 	path::Path,
 };
 
 const FORMAT: &str = "isthmus-upload-1";
+/// What the name of every format begins with, and the number of this one.
+const FORMATS: (&str, u32) = ("isthmus-upload-", 1);
+/// What happens without the journal of a newer release.
+const LOST: &str = "the upload begins again, and what it has sent stays at its location under a leaf that may be used again";
 
 /// How an upload began.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,28 +97,55 @@ impl Said {
 	/// Reads the journal of an unfinished upload; `None` if there is none that can be used. The file stays as it is: another
 	/// program may be writing to it.
 	pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
-		let text = match input::open(path).and_then(io::read_to_string) {
-			Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-			Err(error) if error.kind() == ErrorKind::InvalidData => return Ok(None),
-			text => text?,
+		let Some(text) = text_of(path)? else {
+			return Ok(None);
 		};
 		// A line that was not written to its end did not happen.
 		let whole = text.rfind('\n').map_or(0, |end| end + 1);
-		let said = boot().and_then(|boot| read(&text[..whole], &boot));
-		Ok(said.map(|(start, done)| Self {
-			start,
-			done,
-			length: whole as u64,
-		}))
+		let said = boot().map(|boot| read(&text[..whole], &boot));
+		match said.unwrap_or(Err(Unread::Damaged)) {
+			Ok((start, done)) => Ok(Some(Self {
+				start,
+				done,
+				length: whole as u64,
+			})),
+			Err(Unread::Damaged) => Ok(None),
+			Err(Unread::Newer) => Err(NewerFile::new(path, LOST).into()),
+		}
 	}
+}
+
+/// Returns the text of a journal: `None` without a file, and an empty one if it is not text.
+///
+/// # Errors
+///
+/// Returns the error of the file, and one about a [`NewerFile`] if it has another format.
+fn text_of(path: &Path) -> io::Result<Option<String>> {
+	let mut bytes = Vec::new();
+	match input::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+		Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+		read => drop(read?),
+	}
+	let (label, known) = FORMATS;
+	match is_newer(&bytes, label, known) {
+		true => Err(NewerFile::new(path, LOST).into()),
+		false => Ok(Some(String::from_utf8(bytes).unwrap_or_default())),
+	}
+}
+
+/// Why a journal is not used.
+enum Unread {
+	/// It is damaged, or of an earlier start of the machine.
+	Damaged,
+	/// It has a line of a newer release.
+	Newer,
 }
 
 impl Start {
 	/// Reads how the upload of a journal began, also of one of an earlier start of the machine; `None` if there is no journal.
 	pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
-		let text = match input::open(path).and_then(io::read_to_string) {
-			Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-			text => text?,
+		let Some(text) = text_of(path)? else {
+			return Ok(None);
 		};
 		let line = text.split_once('\n').map(|(line, _)| line);
 		let said = line.and_then(read_start);
@@ -236,8 +275,22 @@ impl Done {
 		self.entering = self.entering.max(Some(last));
 	}
 
-	/// Takes a line; `None` if it is not one that a journal has.
-	fn take(&mut self, line: &str) -> Option<()> {
+	/// Takes a line.
+	fn take(&mut self, line: &str) -> Result<(), Unread> {
+		let word = line.split(' ').next().unwrap_or_default();
+		let is_word = !word.is_empty()
+			&& word
+				.bytes()
+				.all(|byte| b"-".contains(&byte) || byte.is_ascii_lowercase());
+		match self.take_known(line) {
+			Some(()) => Ok(()),
+			None if is_word && !WORDS.contains(&word) => Err(Unread::Newer),
+			None => Err(Unread::Damaged),
+		}
+	}
+
+	/// Takes a line; `None` if it is not one that a journal of this release has.
+	fn take_known(&mut self, line: &str) -> Option<()> {
 		let text =
 			|digits: &str| String::from_utf8(hex::decode(digits.strip_prefix('i')?).ok()?).ok();
 		match line.split(' ').collect::<Vec<_>>()[..] {
@@ -262,16 +315,20 @@ impl Done {
 	}
 }
 
+/// The first words of lines.
+const WORDS: [&str; 7] = [
+	"id", "sent", "done", "whole", "dropped", "entering", "given-up",
+];
+
 /// Reads a journal of this start of the machine.
-fn read(text: &str, boot: &str) -> Option<(Start, Done)> {
+fn read(text: &str, boot: &str) -> Result<(Start, Done), Unread> {
 	let mut lines = text.lines();
-	let (there, start) = read_start(lines.next()?)?;
-	if there != boot {
-		return None;
-	}
+	let first = lines.next().and_then(read_start);
+	let first = first.filter(|(there, _)| *there == boot);
+	let (_, start) = first.ok_or(Unread::Damaged)?;
 	let mut done = Done::default();
 	lines.try_for_each(|line| done.take(line))?;
-	Some((start, done))
+	Ok((start, done))
 }
 
 /// Reads the first line. Also returns what names the start of the machine that it is of.
@@ -371,6 +428,45 @@ mod tests {
 			let again = Journal::open(&path).unwrap().unwrap();
 			assert_eq!(again.done, read.done);
 		}
+	}
+
+	#[test]
+	fn a_journal_of_a_newer_release_is_an_error_and_stays() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("journal");
+		let mut journal = Journal::create(&path, start()).unwrap();
+		journal.started("id".into()).unwrap();
+		let known = fs::read_to_string(&path).unwrap();
+		let earlier = known.replace(&boot().unwrap(), "another");
+		for (text, in_first_line) in [
+			(known.replacen("upload-1", "upload-2", 1), true),
+			(earlier.replacen("upload-1", "upload-2", 1), true),
+			(format!("{known}paused 7\n"), false),
+		] {
+			fs::write(&path, &text).unwrap();
+			let mut refused = vec![Journal::open(&path).map(drop), Said::read(&path).map(drop)];
+			if in_first_line {
+				refused.push(Start::read(&path).map(drop));
+			}
+			for refused in refused {
+				let refused = refused.unwrap_err();
+				let named = NewerFile::in_error(&refused).unwrap();
+				assert_eq!(named.path, path, "{text}");
+			}
+			assert_eq!(fs::read_to_string(&path).unwrap(), text);
+		}
+		// What is damaged is not used, as before.
+		for text in [
+			format!("{known}\0\0\n"),
+			format!("{known}sent x\n"),
+			"isthmus-upload-\n".into(),
+		] {
+			fs::write(&path, &text).unwrap();
+			assert!(Journal::open(&path).unwrap().is_none(), "{text}");
+		}
+		// A line that is cut short did not happen.
+		fs::write(&path, format!("{known}paus")).unwrap();
+		assert!(Journal::open(&path).unwrap().is_some());
 	}
 
 	/// A program that only looks does not take away what another one is writing.

@@ -11,7 +11,7 @@ use crate::{
 	stores::{self, Store},
 };
 use object_store::{path::Path, ObjectStore, ObjectStoreExt};
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 use url::Url;
 
 /// A place where objects lie.
@@ -97,6 +97,27 @@ impl Location {
 	/// Returns the location's URL. It contains no secrets.
 	pub fn url(&self) -> &str {
 		&self.url
+	}
+
+	/// Returns the folder of this machine that an address names; `None` if it names something else.
+	pub fn folder_at(url: &str) -> Option<PathBuf> {
+		let url = Url::parse(url).ok()?;
+		(url.scheme() == "file").then(|| url.to_file_path().ok())?
+	}
+
+	/// Checks that objects can be written there, so that this is known before anything is read for one. Nothing is left
+	/// behind.
+	///
+	/// In a folder of this machine, a file without a name is written. A bucket is asked to begin an object in parts, and
+	/// to forget it: for that, credentials need not be allowed to list or to read. What Azure allows is not known before
+	/// the first part.
+	///
+	/// # Errors
+	///
+	/// Returns why nothing can be written there.
+	pub async fn check_writable(&self) -> Result<(), Failure> {
+		let parts = self.parts()?;
+		patiently(0, parts.check(&self.folder)).await
 	}
 
 	/// Returns whether objects can be written there, as far as this is known without asking.

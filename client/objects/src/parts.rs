@@ -11,9 +11,14 @@ use object_store::{
 };
 use std::{
 	fs::{self, File, OpenOptions},
-	io,
+	io::{self, Write},
 	path::PathBuf,
 };
+
+/// The name under which a bucket is asked to begin an object that is never sent. No object has it.
+const CHECKED: &str = "isthmus-check";
+/// How many bytes are written to find out whether a disk is full.
+const SOME: usize = 64 << 10;
 
 /// A store that takes an object in parts.
 #[async_trait]
@@ -36,6 +41,21 @@ pub trait Parts: Send + Sync + 'static {
 
 	/// Has the store forget the parts of an upload that will not be finished.
 	async fn abandon(&self, path: &Path, id: &str) -> Result<(), Failure>;
+
+	/// Checks that objects can be written in a folder, and leaves nothing there.
+	async fn check(&self, folder: &Path) -> Result<(), Failure> {
+		let path = folder.clone().join(CHECKED);
+		match self.begin(&path).await {
+			Ok(id) => {
+				// Who may write need not be allowed to delete. What is left has no parts, and the bucket's rules remove it.
+				let _ = self.abandon(&path, &id).await;
+				Ok(())
+			}
+			Err(failure) if failure.is_of_store() => Err(failure),
+			// It may be about objects in parts alone.
+			Err(_) => Ok(()),
+		}
+	}
 }
 
 #[async_trait]
@@ -136,6 +156,22 @@ impl Parts for LocalParts {
 		});
 		complete.await.map_err(|failure| match failure {
 			Failure::Missing => Failure::Dropped,
+			failure => failure,
+		})
+	}
+
+	async fn check(&self, folder: &Path) -> Result<(), Failure> {
+		let (folder, _) = Self::files(folder);
+		let check = blocking(move || {
+			// A folder that is not there is made for the first object.
+			let there = folder
+				.ancestors()
+				.find(|at| fs::symlink_metadata(at).is_ok());
+			let mut file = tempfile::tempfile_in(there.unwrap_or(&folder))?;
+			file.write_all(&[0; SOME])
+		});
+		check.await.map_err(|failure| match failure {
+			Failure::Denied => Failure::File(io::ErrorKind::PermissionDenied),
 			failure => failure,
 		})
 	}

@@ -8,6 +8,7 @@ mod marks;
 mod reading;
 mod store;
 mod vectors;
+mod writable;
 
 use crate::{forget, Location, Object, Reader, Sent, Upload, UploadError};
 use isthmus_envelope::{object::CHUNK, EpochId, LeafKey, MasterSecret, RecordContext};

@@ -103,11 +103,8 @@ pub fn noted(journal: &Path) -> io::Result<Option<Noted>> {
 /// Returns [`UploadError::GivenUp`] if the journal says that the upload is given up, or is that of another one: then the
 /// transaction must not be sent. Returns [`UploadError::Journal`] if the journal cannot be written.
 pub fn entering(journal: &Path, object: &str, last: u64) -> Result<(), UploadError> {
-	let failed = |source| UploadError::Journal {
-		path: journal.to_owned(),
-		source,
-	};
-	match Journal::open(journal).map_err(failed)? {
+	let failed = UploadError::journal(journal);
+	match Journal::open(journal).map_err(&failed)? {
 		Some(mut open) if !open.done.given_up && object::name(&open.start.header) == object => {
 			open.entering(last).map_err(failed)
 		}

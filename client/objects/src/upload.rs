@@ -17,7 +17,7 @@ use isthmus_envelope::{
 	compressed::{self, CompressedError},
 	object::{CHUNK, MARK_LEN, MAX_LENGTH, SEALED_CHUNK},
 	record::TAG_LEN,
-	Form, LeafKey, ObjectCipher, RecordContext, RecordError,
+	Form, LeafKey, NewerFile, ObjectCipher, RecordContext, RecordError,
 };
 use object_store::{path::Path as StorePath, ObjectStoreExt};
 use std::{
@@ -61,6 +61,9 @@ pub enum UploadError {
 		/// Why not.
 		source: io::Error,
 	},
+	/// A newer release wrote the journal.
+	#[error(transparent)]
+	Newer(#[from] NewerFile),
 	/// A part of the value that may have been sent was changed since then.
 	#[error("the value has changed since its upload was interrupted, at byte {at}: nothing of the new one was sent")]
 	Changed {
@@ -107,6 +110,19 @@ pub enum UploadError {
 	/// The keys are not those of the unfinished upload, or there is no randomness.
 	#[error(transparent)]
 	Keys(#[from] RecordError),
+}
+
+impl UploadError {
+	/// Makes the error of a journal's file.
+	pub(crate) fn journal(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
+		move |source| match NewerFile::in_error(&source) {
+			Some(newer) => Self::Newer(newer.clone()),
+			None => Self::Journal {
+				path: path.to_owned(),
+				source,
+			},
+		}
+	}
 }
 
 /// An object that was sent.
@@ -227,10 +243,7 @@ impl<'a> Upload<'a> {
 		let resumed = !journal.done.sent.is_empty();
 		let header = journal.start.header.clone();
 		let name = object::name(&header);
-		let at_journal = |source| UploadError::Journal {
-			path: self.journal.to_owned(),
-			source,
-		};
+		let at_journal = UploadError::journal(self.journal);
 		let sender = Arc::new(Sender {
 			cipher: ObjectCipher::open(self.leaf, self.context, &header)?,
 			location: self.location.clone(),
@@ -267,11 +280,8 @@ impl<'a> Upload<'a> {
 
 	/// Opens the journal, or begins one. What was given up is not resumed.
 	fn journal(&self, length: Option<u64>) -> Result<Journal, UploadError> {
-		let failed = |source| UploadError::Journal {
-			path: self.journal.to_owned(),
-			source,
-		};
-		let unfinished = Journal::open(self.journal).map_err(failed)?;
+		let failed = UploadError::journal(self.journal);
+		let unfinished = Journal::open(self.journal).map_err(&failed)?;
 		if let Some(journal) = unfinished.filter(|journal| !journal.done.given_up) {
 			let Start {
 				url, length: was, ..
@@ -367,10 +377,7 @@ impl Sender {
 	}
 
 	fn noted<T>(&self, noted: io::Result<T>) -> Result<T, UploadError> {
-		noted.map_err(|source| UploadError::Journal {
-			path: self.file.clone(),
-			source,
-		})
+		noted.map_err(UploadError::journal(&self.file))
 	}
 
 	fn stored<T>(&self, stored: Result<T, Failure>) -> Result<T, UploadError> {

@@ -86,6 +86,8 @@ pub(crate) fn raised(error: Error) -> PyErr {
 		| Range(_)
 		| Leaves(_)
 		| Key(_) => PyValueError::new_err(words),
+		Overlap(_) => PyValueError::new_err(words),
+		Newer(_) => PyOSError::new_err(words),
 		Io(error) => error.into(),
 		_ => self::Refused::new_err(words),
 	}

@@ -18,6 +18,7 @@ use crate::{
 	handle::HandleError,
 	layout::Difference,
 	leaves::LeavesError,
+	overlap::Overlap,
 	refusal::{PalletError, Refusal},
 	text::{ist, key_name, NameError},
 	trust::Unproven,
@@ -27,8 +28,8 @@ use crate::{
 	},
 };
 use isthmus_envelope::{
-	keys::KeyError, tree::TreeError, ErasableError, GrantError, PartlyErased, RandomError,
-	RecordError,
+	keys::KeyError, tree::TreeError, ErasableError, GrantError, NewerFile, PartlyErased,
+	RandomError, RecordError,
 };
 use isthmus_light::ReceiptError;
 use subxt::utils::H256;
@@ -348,7 +349,7 @@ pub enum Error {
 	},
 	/// An object cannot be sent to a location.
 	#[error(transparent)]
-	Sending(#[from] isthmus_objects::UploadError),
+	Sending(isthmus_objects::UploadError),
 	/// An object cannot be read from any location.
 	#[error(transparent)]
 	Object(isthmus_objects::ReadError),
@@ -390,14 +391,39 @@ pub enum Error {
 	/// The system provides no randomness.
 	#[error(transparent)]
 	Random(#[from] RandomError),
+	/// A folder that is stored or written lies in the place of its dataset's objects, or the other way round. Nothing was
+	/// read.
+	#[error(transparent)]
+	Overlap(#[from] Overlap),
+	/// A newer release wrote a file that this program keeps for itself. Nothing was sent, and the file stays as it is.
+	#[error(transparent)]
+	Newer(#[from] NewerFile),
 	/// Reading or writing failed.
 	#[error(transparent)]
-	Io(#[from] std::io::Error),
+	Io(std::io::Error),
 }
 
 /// Returns why a location cannot be used, after a colon.
 fn reason(unusable: Option<&isthmus_objects::Left>) -> String {
 	unusable.map_or_else(String::new, |left| format!(": {left}"))
+}
+
+impl From<std::io::Error> for Error {
+	fn from(error: std::io::Error) -> Self {
+		match NewerFile::in_error(&error) {
+			Some(newer) => Self::Newer(newer.clone()),
+			None => Self::Io(error),
+		}
+	}
+}
+
+impl From<isthmus_objects::UploadError> for Error {
+	fn from(error: isthmus_objects::UploadError) -> Self {
+		match error {
+			isthmus_objects::UploadError::Newer(newer) => Self::Newer(newer),
+			error => Self::Sending(error),
+		}
+	}
 }
 
 impl From<isthmus_objects::ReadError> for Error {
@@ -429,11 +455,11 @@ impl Error {
 	}
 
 	/// Returns whether this program can sign nothing until it is started again, with a newer release if it is
-	/// [`Outdated`](Self::Outdated): a [`Client`](crate::Client) keeps the metadata that it got first.
+	/// [`Outdated`](Self::Outdated) or [`Newer`](Self::Newer): a [`Client`](crate::Client) keeps the metadata that it got first.
 	pub fn ends_signing(&self) -> bool {
 		matches!(
 			self,
-			Error::Outdated { .. } | Error::Unproven(Unproven::FalseMetadata(_))
+			Error::Outdated { .. } | Error::Unproven(Unproven::FalseMetadata(_)) | Error::Newer(_)
 		)
 	}
 

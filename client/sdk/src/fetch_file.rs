@@ -9,6 +9,7 @@ use crate::{
 	error::Error,
 	folder::{self, FolderError},
 	lock::{self, is_own},
+	overlap,
 	progress::Progress,
 	reading::Reading,
 	types::{Payload, QueryRefusal},
@@ -329,11 +330,16 @@ impl<'a> FetchFile<'a> {
 	///
 	/// # Errors
 	///
-	/// Returns [`FetchError::Exists`] if the file exists and may not be replaced, [`FetchError::NotAFile`] if it
-	/// is not a regular file, [`FetchError::Foreign`] if the part could be seen or written by another user, and
-	/// the errors of [`Reading::run`]. The first two come before anything is fetched.
+	/// Returns [`FetchError::Exists`] if the file exists and may not be replaced, [`FetchError::NotAFile`] if it is not a
+	/// regular file, [`FetchError::Foreign`] if the part could be seen or written by another user, and the errors of
+	/// [`Reading::run`]. The first two come before anything is fetched, and so does [`Error::Overlap`] if the output is in
+	/// a location of the dataset's objects.
 	pub async fn run(self, progress: &mut impl Progress) -> Result<(), FetchError> {
 		let output = &self.target()?;
+		if self.folder.is_none() {
+			let locations = self.reading.locations();
+			overlap::check_file(output, &locations).map_err(Error::from)?;
+		}
 		let folder = self.folder.unwrap_or(on_disk::folder(output));
 		let path = &folder.join(part_name(output, &self.reading.content_hash()));
 		let client = self.reading.client();

@@ -9,8 +9,10 @@ mod records;
 use crate::{
 	account::Identity,
 	client::Client,
+	error::Error,
 	fetch_file::{is_folder, is_packed_folder, FetchError},
 	folder::{self, packed},
+	overlap,
 	progress::Progress,
 	reading::Reading,
 	types::{AccountId, RecordKey},
@@ -175,6 +177,7 @@ pub async fn fetch_file_of(
 	replace: bool,
 	progress: &mut impl Progress,
 ) -> Result<FetchedFolder, FetchError> {
+	overlap::check_file(output, &list.locations()).map_err(Error::from)?;
 	let (file, offset) = file_in(list, path, progress).await?;
 	let fetch = Fetch::new(client, reader, owner, replace);
 	fetch.one(&file, offset, output, progress).await?;
@@ -219,12 +222,14 @@ fn make_output(output: &Path) -> Result<(), FetchError> {
 ///
 /// # Errors
 ///
-/// Returns [`FetchError::List`] if the record is not a folder's list, [`FetchError::NotAFolder`] if a file is where the folder
-/// has to be, and the errors of [`FetchFile::run`](crate::FetchFile::run) that are about more than one file, for example about the connection, a
-/// full disk, or an output that cannot be written to. Returns [`FetchError::Incomplete`] with the errors about single files when all others are there:
-/// [`FetchError::Differs`] if a file exists with different bytes and is not replaced, [`FetchError::NotAFile`] if something
-/// else is where a file has to be, [`FetchError::NotAFolder`] if a link or a file is where a folder has to be, and the other
-/// errors of [`FetchFile::run`](crate::FetchFile::run).
+/// Returns [`Error::Overlap`] in [`FetchError::Client`] if a file would be written into a location of the dataset's
+/// objects, [`FetchError::List`] if the record is not a folder's list, [`FetchError::NotAFolder`] if a file is where
+/// the folder has to be, and the errors of [`FetchFile::run`](crate::FetchFile::run) that are about more than one file,
+/// for example about the connection, a full disk, or an output that cannot be written to. Returns
+/// [`FetchError::Incomplete`] with the errors about single files when all others are there: [`FetchError::Differs`] if
+/// a file exists with different bytes and is not replaced, [`FetchError::NotAFile`] if something else is where a file
+/// has to be, [`FetchError::NotAFolder`] if a link or a file is where a folder has to be, and the other errors of
+/// [`FetchFile::run`](crate::FetchFile::run).
 pub async fn fetch_folder(
 	client: &Client,
 	reader: &Identity,
@@ -234,8 +239,11 @@ pub async fn fetch_folder(
 	replace: bool,
 	progress: &mut impl Progress,
 ) -> Result<FetchedFolder, FetchError> {
+	overlap::check_file(output, &list.locations()).map_err(Error::from)?;
 	let files = match Listing::read(list, progress).await? {
 		Listing::Packed(listed) => {
+			let paths = listed.files.iter().map(|packed| packed.file.path.as_str());
+			overlap::check_output(output, paths, &list.locations()).map_err(Error::from)?;
 			make_output(output)?;
 			let fetch = Fetch::new(client, reader, owner, replace);
 			let hash = list.content_hash();

@@ -74,9 +74,15 @@ fn filled(path: &Path, bytes: &[u8], builder: &tempfile::Builder) -> io::Result<
 	Ok(file)
 }
 
-/// Names a file in an error about it.
+/// Names a file in an error about it, if it is not named yet.
 pub(crate) fn named(path: &Path) -> impl Fn(io::Error) -> io::Error + '_ {
-	move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+	move |error| {
+		let (at, words) = (path.display().to_string(), error.to_string());
+		match words.starts_with(&at) {
+			true => error,
+			false => io::Error::new(error.kind(), format!("{at}: {words}")),
+		}
+	}
 }
 
 /// Reads a regular file of at most `longest` bytes; `None` if there is none.

@@ -16,6 +16,7 @@ const MAY_RETURN: u64 = 256;
 
 /// A transaction that was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Note {
 	/// The hash of its chain's first block.
 	genesis: [u8; 32],

@@ -217,6 +217,13 @@ impl Reading {
 		&self.client
 	}
 
+	/// Returns the addresses of the locations where the record's object may be; none if its bytes are on the chain.
+	pub fn locations(&self) -> Vec<String> {
+		let urls = self.answer.locations.iter();
+		urls.map(|url| String::from_utf8_lossy(url).into_owned())
+			.collect()
+	}
+
 	/// Returns the record's handle, with which another program reads it, and no other record, without an account.
 	pub fn handle(&self) -> Handle {
 		let answer = Answer {

@@ -13,7 +13,11 @@ use crate::{
 	types::*,
 	wait::Wait,
 };
-use isthmus_envelope::{input, on_disk::sync_name};
+use isthmus_envelope::{
+	input,
+	newer::{is_other_form, NewerFile},
+	on_disk::sync_name,
+};
 use isthmus_objects::Mark;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -22,8 +26,13 @@ use std::{
 	path::{Path, PathBuf},
 };
 
+/// What happens without the notes of a newer release.
+const LOST: &str =
+	"the leaves of data frames may be used for something else, so first commit or abort the frames";
+
 /// The note of a frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Reserved {
 	/// The hash of its chain's first block.
 	genesis: [u8; 32],
@@ -272,7 +281,10 @@ fn read(path: &Path) -> io::Result<Vec<Reserved>> {
 		// The notes may be there all the same.
 		Err(error) => return Err(named(path, error)),
 	}
-	serde_json::from_slice(&bytes).map_err(|_| {
+	serde_json::from_slice(&bytes).map_err(|error| {
+		if is_other_form(&error) {
+			return NewerFile::new(path, LOST).into();
+		}
 		let words = "does not say which leaves frames have: give the frames up that frames_left shows, and remove the file";
 		io::Error::new(io::ErrorKind::InvalidData, format!("{} {words}", path.display()))
 	})
@@ -386,5 +398,24 @@ mod tests {
 		assert!(is_damaged(&refused.into()));
 		write(&path, &[]).unwrap();
 		assert!(!path.exists());
+	}
+
+	#[test]
+	fn notes_of_a_newer_release_are_neither_damaged_nor_ignored() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("frames");
+		let known = serde_json::to_string(&[noted()]).unwrap();
+		for newer in [
+			known.replace("\"parts\"", "\"lists\":1,\"parts\""),
+			"{\"version\":2}".to_owned(),
+		] {
+			fs::write(&path, &newer).unwrap();
+			let refused = Error::from(read(&path).unwrap_err());
+			assert!(!is_damaged(&refused));
+			assert!(
+				matches!(refused, Error::Newer(file) if file.path == path),
+				"{newer}"
+			);
+		}
 	}
 }

@@ -6,7 +6,7 @@
 //! A pack's key follows from what is in it: an interrupted run comes to the same packs, and skips those that arrived.
 //! The new list takes the place of the old one in one transaction, together with the last packs.
 
-mod journal;
+pub(crate) mod journal;
 mod left;
 mod plan;
 mod replace;
@@ -26,7 +26,7 @@ use crate::{
 	refusal::PalletError,
 	sharing::epoch_id,
 	types::*,
-	upload::{location_to_write, lock_objects, record_lock, settled, Stored},
+	upload::{check_before_folder, location_to_write, lock_objects, record_lock, settled, Stored},
 	upload_folder::{is_over, LocalFolder, Tries, UploadFolderError},
 	wait::Wait,
 };
@@ -152,9 +152,10 @@ impl<'a> SyncFolder<'a> {
 	///
 	/// # Errors
 	///
-	/// Returns [`UploadFolderError::NotPacked`] or [`UploadFolderError::OtherDataset`] if the key is that of another record,
-	/// [`UploadFolderError::Emptied`] if the folder has no files any more, and this is not
-	/// [allowed](Self::allowing_empty),
+	/// Returns [`Error::Overlap`] if the folder contains a location of the dataset or is in one, and [`Error::Sending`] if
+	/// nothing can be written at the location, before any file is read. Returns [`UploadFolderError::NotPacked`] or
+	/// [`UploadFolderError::OtherDataset`] if the key is that of another record, [`UploadFolderError::Emptied`] if the
+	/// folder has no files any more, and this is not [allowed](Self::allowing_empty),
 	/// [`UploadFolderError::ChangedWhileRead`] if a file changes meanwhile, [`Error::Cost`] before anything is sent if the
 	/// account cannot pay, and the errors of [`location_to_write`] and [`Client::send`].
 	pub async fn run(
@@ -166,6 +167,7 @@ impl<'a> SyncFolder<'a> {
 		// Who gives up an interrupted upload of the list holds this one, too.
 		let list = record_lock(self.owner.id(), &self.key);
 		let _list = self.client.hold(Wait::OtherUpload, &list).await;
+		check_before_folder(self.client, self.owner.id(), self.dataset, folder).await?;
 		let files = hash_all(&folder.files, progress).await?;
 		let mut tries = Tries::default();
 		let mut before = u64::MAX;

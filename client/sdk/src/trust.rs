@@ -10,7 +10,10 @@ use crate::{
 	layout::Difference,
 	text::{from_hex, io_words, to_hex},
 };
-use isthmus_envelope::input;
+use isthmus_envelope::{
+	input,
+	newer::{is_newer, NewerFile},
+};
 use isthmus_light::{genesis_hash, BlockNumber, Finality};
 
 pub use isthmus_light::{FinalityError, ProofError};
@@ -24,6 +27,10 @@ use subxt::utils::H256;
 
 /// The file of the chains that addresses led to: an address and a hash on each line, like `known_hosts` of SSH.
 const KNOWN_CHAINS: &str = "known-chains";
+/// What the first line of such a file in a newer format begins with. This format has no such line.
+const NEWER_CHAINS: (&str, u32) = ("isthmus-known-chains-", 1);
+/// What happens without it.
+const LOST: &str = "the node at each address is believed again about which chain it is on";
 /// How old the newest finalized block may be before the user is told.
 pub(crate) const OLD: Duration = Duration::from_secs(15 * 60);
 
@@ -214,6 +221,10 @@ impl Memory {
 	fn known_chains(&self) -> io::Result<String> {
 		let path = self.0.join(KNOWN_CHAINS);
 		let bytes = read(&path)?.unwrap_or_default();
+		let (label, known) = NEWER_CHAINS;
+		if is_newer(&bytes, label, known) {
+			return Err(NewerFile::new(&path, LOST).into());
+		}
 		String::from_utf8(bytes).map_err(|_| unusable(&path, &"it is not text"))
 	}
 
@@ -274,7 +285,7 @@ impl Memory {
 		};
 		let malformed = |error: FinalityError| {
 			io::Error::other(format!(
-				"{} is damaged: {error}. Remove it to begin again at the chain's first block",
+				"{} is damaged, or a newer release wrote it: {error}. Use that release, or remove it to begin again at the chain's first block",
 				path.display()
 			))
 		};
@@ -469,5 +480,14 @@ mod tests {
 		assert_eq!(memory.chain_at("ws://a").unwrap(), Some([1; 32]));
 		fs::write(folder.path().join("isthmus/known-chains"), "ws://a 0x12").unwrap();
 		assert!(memory.chain_at("ws://a").is_err());
+		let newer = format!("isthmus-known-chains-2\n{text}");
+		fs::write(&path, &newer).unwrap();
+		for refused in [
+			memory.chain_at("ws://a").map(drop),
+			memory.set_chain_at("ws://d", &[5; 32]),
+		] {
+			assert!(NewerFile::in_error(&refused.unwrap_err()).is_some());
+		}
+		assert_eq!(fs::read_to_string(&path).unwrap(), newer);
 	}
 }

@@ -8,6 +8,9 @@
 //! holds a lock on the file `isthmus-ADDRESS.lock` from choosing to sending, and notes in that file what it
 //! sends. The next program reads the notes, and counts those transactions in until a block includes them.
 //!
+//! What a program that ended has left behind the notes, or a damaged file, is ignored. Notes of a newer release are
+//! not: they say what is in flight, so nothing is sent, and the file stays as it is.
+//!
 //! The lock is best effort: if no such file can be made, locked or written, the user is told, and the transaction is sent
 //! anyway. Programs on different machines do not share the file: they learn from the chain that they were overtaken.
 
@@ -23,11 +26,13 @@ use crate::{
 	types::AccountId,
 	wait::Wait,
 };
+use isthmus_envelope::newer::{is_other_form, NewerFile};
 use isthmus_light::storage;
 use std::{
 	collections::BTreeMap,
 	fs::File,
 	io::{self, Read, Seek, SeekFrom, Write},
+	path::Path,
 	time::Duration,
 };
 use subxt::rpcs::rpc_params;
@@ -35,6 +40,9 @@ use tokio::{sync::MutexGuard, time::sleep};
 
 /// The time between looks whether the node counts a transaction that it may not have received, or has dropped.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// What happens without the notes of a newer release.
+const LOST: &str = "this program does not know which of the account's transactions are on their way, so first wait until they are in blocks";
 
 /// The right to send an account's next transaction, until it is dropped.
 pub(crate) struct Turn<'a> {
@@ -50,8 +58,12 @@ pub(crate) struct Turn<'a> {
 
 impl<'a> Turn<'a> {
 	/// Waits for the account's lock, and finds out what is in flight by the best block, whose state is with the notes.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Newer`] if a newer release wrote the notes, and the errors of the node.
 	pub(crate) async fn take(client: &'a Client, account: &AccountId) -> Result<Self, Error> {
-		let mut turn = Self::lock(client, account).await;
+		let mut turn = Self::lock(client, account).await?;
 		turn.notes = loop {
 			let (next, (included, best)) =
 				futures::try_join!(client.next_nonce(account), client.included_nonce(account))?;
@@ -67,13 +79,15 @@ impl<'a> Turn<'a> {
 	}
 
 	/// Forgets an account's transactions from this nonce on, because the node has dropped the first of them. Does not
-	/// wait until the node counts the others.
+	/// wait until the node counts the others. Notes of a newer release stay as they are.
 	pub(crate) async fn dropped(client: &Client, account: &AccountId, nonce: u64) {
-		Turn::lock(client, account).await.forget(nonce);
+		if let Ok(turn) = Turn::lock(client, account).await {
+			turn.forget(nonce);
+		}
 	}
 
 	/// Waits for the account's lock, and reads the notes. All transactions in them count as in flight.
-	async fn lock(client: &'a Client, account: &AccountId) -> Self {
+	async fn lock(client: &'a Client, account: &AccountId) -> Result<Self, Error> {
 		let memory = client.0.notes.lock().await;
 		let name = format!("isthmus-{account}.lock");
 		let path = lock::path(&name);
@@ -89,17 +103,17 @@ impl<'a> Turn<'a> {
 		if file.is_none() {
 			client.tell_no_turns(lock::why_not(&name, path));
 		}
-		let noted = match &mut file {
-			Some(file) => read(file),
-			None => memory.get(account).cloned().unwrap_or_default(),
+		let noted = match (&mut file, path) {
+			(Some(file), Some(path)) => read(file, path)?,
+			_ => memory.get(account).cloned().unwrap_or_default(),
 		};
-		Self {
+		Ok(Self {
 			client,
 			memory,
 			account: *account,
 			file,
 			notes: Notes::new(noted, client.genesis(), 0, u64::MAX, now()),
-		}
+		})
 	}
 
 	/// Returns what is in flight.
@@ -146,15 +160,25 @@ fn write(file: &mut File, notes: &[Note]) -> io::Result<()> {
 	file.set_len(bytes.len() as u64)
 }
 
-/// Reads the notes in a lock file. What was not written by this library is ignored, and so is what follows
-/// the notes: a program that ends while it writes may leave a part of longer ones.
-fn read(file: &mut File) -> Vec<Note> {
+/// Reads the notes in a lock file. What is not JSON is ignored, and so is what follows the notes: a program that ends
+/// while it writes may leave a part of longer ones.
+///
+/// # Errors
+///
+/// Returns an error if the notes have a form that this release does not know.
+fn read(file: &mut File, path: &Path) -> Result<Vec<Note>, NewerFile> {
 	let mut bytes = Vec::new();
 	if file.read_to_end(&mut bytes).is_err() {
-		return Vec::new();
+		return Ok(Vec::new());
 	}
-	let mut values = serde_json::Deserializer::from_slice(&bytes).into_iter();
-	values.next().and_then(Result::ok).unwrap_or_default()
+	match serde_json::Deserializer::from_slice(&bytes)
+		.into_iter()
+		.next()
+	{
+		Some(Ok(notes)) => Ok(notes),
+		Some(Err(error)) if is_other_form(&error) => Err(NewerFile::new(path, LOST)),
+		_ => Ok(Vec::new()),
+	}
 }
 
 impl Client {
@@ -207,6 +231,31 @@ mod tests {
 		file.seek(SeekFrom::End(0)).unwrap();
 		file.write_all(b",{\"nonce\":1").unwrap();
 		file.seek(SeekFrom::Start(0)).unwrap();
-		assert_eq!(read(&mut file), notes.all);
+		assert_eq!(read(&mut file, Path::new("lock")).unwrap(), notes.all);
+	}
+
+	#[test]
+	fn notes_of_a_newer_release_are_an_error_and_damaged_ones_are_none() {
+		let read = |text: &[u8]| {
+			let mut file = tempfile::tempfile().unwrap();
+			file.write_all(text).unwrap();
+			file.seek(SeekFrom::Start(0)).unwrap();
+			super::read(&mut file, Path::new("a.lock"))
+		};
+		let mut notes = Notes::new(Vec::new(), [1; 32], 0, 0, 0);
+		notes.add(0, vec![Claim::Producer], 0);
+		let known = serde_json::to_string(&notes.all).unwrap();
+		assert_eq!(read(known.as_bytes()).unwrap(), notes.all);
+		for newer in [
+			known.replace("Producer", "Shard"),
+			known.replace("\"nonce\"", "\"era\":1,\"nonce\""),
+			"{\"version\":2,\"notes\":[]}".to_owned(),
+		] {
+			let refused = read(newer.as_bytes()).unwrap_err();
+			assert_eq!(refused.path, Path::new("a.lock"), "{newer}");
+		}
+		for damaged in [&b""[..], b"[{\"genesis\":[1,", b"\0\0\0", b"\xff"] {
+			assert_eq!(read(damaged).unwrap(), []);
+		}
 	}
 }

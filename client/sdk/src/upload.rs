@@ -19,7 +19,7 @@ mod stored;
 pub use chunks::{CHUNK_SIZE, MAX_LENGTH, MAX_WHOLE};
 pub use given_up::{give_up, unfinished, GiveUpError, GivenUp, Unfinished};
 pub use kept::{keep, KeepError};
-pub use object::location_to_write;
+pub use object::{check_location, location_to_write, READ_AT_ONCE};
 pub use stored::{Done, Stored};
 
 pub(crate) use abandoned::{forget_all, note_all, Abandoned};
@@ -27,7 +27,8 @@ pub(crate) use choice::{free_place, free_place_by, next_leaf, NotFree};
 pub(crate) use chunks::read_whole;
 pub(crate) use interrupted::Interrupted;
 pub(crate) use object::{
-	give_up_before, give_up_unsent, journal_of, lock_objects, objects_lock, own_locations,
+	check_before_folder, give_up_before, give_up_unsent, journal_of, lock_objects, objects_lock,
+	own_locations,
 };
 pub(crate) use place_note::{note, noted_place};
 pub(crate) use stored::{complete, records};

@@ -126,13 +126,17 @@ impl<'a> UploadFolder<'a> {
 	/// # Errors
 	///
 	/// Returns [`UploadError::LeafTaken`] if another record has the place's leaf, before anything is sent;
-	/// [`UploadFolderError::Changed`] if a file differs from its record, and [`UploadError::AlreadyStored`] if
-	/// another folder is stored under the key. What was stored before the error stays stored.
+	/// [`UploadFolderError::Changed`] if a file differs from its record, and [`UploadError::AlreadyStored`] if another
+	/// folder is stored under the key. Returns [`Error::Overlap`], before any file is read, if the folder contains a
+	/// location of the dataset or is in one. What was stored before the error stays stored.
 	pub async fn run(
 		mut self,
 		folder: &LocalFolder,
 		progress: &mut impl Progress,
 	) -> Result<StoredFolder, UploadFolderError> {
+		let best = self.client.best().await?;
+		let locations = best.locations(self.owner.id(), self.place.dataset).await?;
+		folder.check_locations(&locations).map_err(Error::from)?;
 		for _ in 0..ROUNDS {
 			match self.attempt(folder, progress).await {
 				Err(UploadFolderError::Client(error)) if self.current_epoch && is_over(&error) => {

@@ -10,8 +10,8 @@ use isthmus_sdk::{
 	envelope::{ErasableError, RecordError, TreeError},
 	objects::{Failure, ReadError, UploadError as SendError},
 	trust::FinalityError,
-	CostError, Error as SdkError, LeavesError, OperatorError, PalletError, Rejection, Unproven,
-	UploadError,
+	CostError, Error as SdkError, LeavesError, OperatorError, Overlap, PalletError, Rejection,
+	Unproven, UploadError,
 };
 
 /// What to do if the chain may have forgotten a revocation.
@@ -195,6 +195,7 @@ fn naming_hint(error: &SdkError) -> Option<Hint> {
 		SdkError::Refused(refusal) if refusal.error == PalletError::KeyTaken => {
 			Hint::remove(OTHER_NAME, None)
 		}
+		SdkError::Overlap(overlap) => Hint::Words(overlap_hint(overlap).into()),
 		SdkError::NoFreeLeaf { dataset, .. } => {
 			Hint::Words(format!("isthmus dataset epoch {dataset}").into())
 		}
@@ -225,6 +226,17 @@ fn upload_hint(error: &UploadError) -> (Kind, Option<&'static str>) {
 		UploadError::Overtaken => (Kind::Refused, Some(SHARED)),
 		UploadError::PlaceGone => (Kind::Refused, Some("run the same command again")),
 		_ => (Kind::Refused, None),
+	}
+}
+
+/// Returns what to do if folders lie in one another.
+fn overlap_hint(overlap: &Overlap) -> &'static str {
+	match overlap {
+		Overlap::LocationInFolder { .. } | Overlap::FolderInLocation { .. } => {
+			"store another folder; or move the objects, and say where they are: isthmus dataset locate DATASET URL"
+		}
+		Overlap::OutputInLocation { .. } => "choose another --output",
+		_ => "store another folder",
 	}
 }
 

@@ -6,10 +6,10 @@ use super::{
 	*,
 };
 use isthmus_sdk::{
-	envelope::{compressed::CompressedError, ErasableError, Form},
+	envelope::{compressed::CompressedError, ErasableError, Form, NewerFile},
 	objects::{Failure, Left, ReadError, UploadError as SendError},
-	record_key, CostError, Error as SdkError, FetchError, NotFetched, PalletError, QueryRefusal,
-	Refusal, UploadError, UploadFolderError, H256,
+	record_key, CostError, Error as SdkError, FetchError, NotFetched, Overlap, PalletError,
+	QueryRefusal, Refusal, UploadError, UploadFolderError, H256,
 };
 
 #[test]
@@ -385,5 +385,44 @@ fn a_refusal_has_the_hint_of_its_error() {
 	for name in ["ObservedInFuture", "ObservedTooLongAgo", "NotNewer"] {
 		let clock = hint("Facts", name).unwrap();
 		assert!(clock.contains("this machine's clock"), "{name}: {clock}");
+	}
+}
+
+#[test]
+fn files_of_this_machine_that_stop_a_command_say_what_to_do() {
+	let folder = || std::path::PathBuf::from("photos");
+	let location = || "file:///srv/photos/store".to_owned();
+	let inside = Overlap::LocationInFolder {
+		folder: folder(),
+		location: location(),
+	};
+	let output = Overlap::OutputInLocation {
+		output: folder(),
+		location: location(),
+	};
+	for (overlap, hint) in [
+		(inside, "isthmus dataset locate"),
+		(output, "another --output"),
+	] {
+		let error = Error::from(SdkError::from(overlap));
+		assert_eq!(error.kind, Kind::Failed);
+		for words in ["photos", "file:///srv/photos/store"] {
+			assert!(error.message.contains(words), "{}", error.message);
+		}
+		assert!(error.shown_hint().is_some_and(|shown| shown.contains(hint)));
+	}
+	let newer = || NewerFile::new(&folder(), "the upload begins again");
+	let io = io::Error::from(newer());
+	for error in [
+		SdkError::from(newer()),
+		SdkError::from(SendError::from(newer())),
+		SdkError::from(io),
+	] {
+		assert!(matches!(error, SdkError::Newer(_)) && error.ends_signing());
+		let error = Error::from(error);
+		assert_eq!(error.kind, Kind::Failed);
+		assert!(error
+			.message
+			.starts_with("photos was written by a newer release"));
 	}
 }

@@ -224,3 +224,20 @@ fn what_is_no_regular_file_is_not_waited_for() {
 		"{refused:?}"
 	);
 }
+
+#[test]
+fn a_file_of_a_newer_release_is_neither_changed_nor_taken_for_another_ones() {
+	let folder = tempfile::tempdir().unwrap();
+	let file = file(&folder);
+	file.begin(GENESIS, 3, 0).unwrap();
+	let known = fs::read(file.path()).unwrap();
+	assert!(has_keys(&known));
+	let newer = [&b"isthmus/erasable/v2"[..], &known[LABEL.len()..]].concat();
+	fs::write(file.path(), &newer).unwrap();
+	assert!(has_keys(&newer) && !has_keys(b"isthmus/erasable/v"));
+	for refused in [file.first(GENESIS, 3).map(drop), file.begin(GENESIS, 4, 0)] {
+		let is_newer = |error: &ErasableError| matches!(error, ErasableError::Newer(newer) if newer.path == file.path());
+		assert!(is_newer(&refused.unwrap_err()));
+	}
+	assert_eq!(fs::read(file.path()).unwrap(), newer);
+}

@@ -141,6 +141,13 @@ fn what_is_not_a_key_file_is_rejected() {
 		parse(&next),
 		Err(KeyFileError::UnknownVersion { got: 3 })
 	));
+	// Its fields may be others, and it is a key file all the same.
+	let refused = parse("{\"isthmusKey\": 3, \"argon2\": {}}").unwrap_err();
+	assert!(matches!(refused, KeyFileError::UnknownVersion { got: 3 }));
+	assert!(
+		refused.to_string().contains("use that release"),
+		"{refused}"
+	);
 	let odd = KeyFile {
 		salt: "0".into(),
 		..file.clone()

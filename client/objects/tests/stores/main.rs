@@ -304,6 +304,33 @@ async fn a_store_that_refuses_says_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_is_looked_at_before_anything_is_sent_and_stays_as_it_was() {
+	let server = Server::start().await;
+	let proxy = Proxy::start(server.address).await;
+	let location = folder(proxy.address, "looked");
+	assert_eq!(location.check_writable().await, Ok(()));
+	let methods: Vec<_> = proxy.heal().into_iter().map(|(method, _)| method).collect();
+	assert_eq!(methods, [Method::POST, Method::DELETE]);
+	assert_eq!(server.unfinished().await, 0);
+	for (status, code, failure) in [
+		(403, "AccessDenied", Failure::Denied),
+		(404, "NoSuchBucket", Failure::NoBucket),
+		(403, "SignatureDoesNotMatch", Failure::Unauthenticated),
+	] {
+		proxy.fail(Method::POST, 0, usize::MAX, Fault::Answer(status, code));
+		assert_eq!(location.check_writable().await, Err(failure));
+	}
+	// Who may not take an upload back may write all the same.
+	proxy.fail(
+		Method::DELETE,
+		0,
+		usize::MAX,
+		Fault::Answer(403, "AccessDenied"),
+	);
+	assert_eq!(location.check_writable().await, Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_busy_store_is_asked_again() {
 	let server = Server::start().await;
 	let proxy = Proxy::start(server.address).await;

@@ -10,7 +10,11 @@ use crate::{
 	types::*,
 };
 use codec::{Decode, DecodeAll, Encode};
-use isthmus_envelope::{input, on_disk};
+use isthmus_envelope::{
+	input,
+	newer::{is_newer, NewerFile},
+	on_disk,
+};
 use std::{
 	collections::{BTreeMap, HashSet},
 	fs::File,
@@ -32,6 +36,10 @@ const AFTER_NOTHING: BlockNumber = 8;
 const HOUR: Seconds = 3_600;
 /// What a file of a memory begins with.
 const MAGIC: [u8; 16] = *b"isthmus-serve-v1";
+/// What files of all formats begin with, and the number of this one.
+const FORMATS: (&str, u32) = ("isthmus-serve-v", 1);
+/// What happens without the file of a newer release.
+const LOST: &str = "how many requests were granted is counted from the start, and answers that are on their way may be sent again";
 /// The longest file of a memory, in bytes.
 const MAX_LENGTH: u64 = 64 << 20;
 
@@ -99,6 +107,9 @@ pub enum MemoryError {
 	/// The file is of another account or of another chain.
 	#[error("this is the memory of another account, or of another chain")]
 	OfAnother,
+	/// A newer release wrote the file.
+	#[error(transparent)]
+	Newer(#[from] NewerFile),
 	/// The file is no memory, or is damaged.
 	#[error("this is no memory of `serve`, or is damaged")]
 	Malformed,
@@ -137,6 +148,7 @@ impl Memory {
 		start[..16].copy_from_slice(&MAGIC);
 		start[16..48].copy_from_slice(genesis);
 		start[48..].copy_from_slice(&owner.0);
+		let (label, known) = FORMATS;
 		let noted = match file::read(path, MAX_LENGTH)? {
 			None => Noted::default(),
 			Some(bytes) => match bytes.split_first_chunk() {
@@ -145,6 +157,9 @@ impl Memory {
 				}
 				Some((found, _)) if found.starts_with(&MAGIC) => {
 					return Err(MemoryError::OfAnother)
+				}
+				_ if is_newer(&bytes, label, known) => {
+					return Err(NewerFile::new(path, LOST).into())
 				}
 				_ => return Err(MemoryError::Malformed),
 			},
@@ -468,5 +483,9 @@ mod tests {
 			std::fs::write(&path, damaged).unwrap();
 			assert!(matches!(open(), Err(MemoryError::Malformed)));
 		}
+		let newer = [&b"isthmus-serve-v2"[..], &bytes[16..]].concat();
+		std::fs::write(&path, &newer).unwrap();
+		assert!(matches!(open(), Err(MemoryError::Newer(file)) if file.path.ends_with("memory")));
+		assert_eq!(std::fs::read(&path).unwrap(), newer);
 	}
 }

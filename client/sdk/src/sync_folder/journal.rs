@@ -1,20 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Remembers what an interrupted run leaves to the next one: the packs that are at their location and not on the chain yet,
-//! so that they are not sent again, and the records that are not needed any more, so that they are removed. A line that is
-//! cut short is ignored: its pack is sent again.
+//! Remembers what an interrupted run leaves to the next one: the packs that are at their location and not on the chain
+//! yet, so that they are not sent again, and the records that are not needed any more, so that they are removed. A line
+//! that is cut short or damaged is ignored: its pack is sent again. One of a newer release is an error, and the file
+//! stays as it is.
 
 use crate::{error::Error, file, lock, manifest::content_hash, types::*};
-use isthmus_envelope::{input, on_disk::sync_name};
+use isthmus_envelope::{
+	input,
+	newer::{is_other_form, NewerFile},
+	on_disk::sync_name,
+};
 use serde::{Deserialize, Serialize};
 use std::{
 	fs::File,
 	io::{self, ErrorKind, Write},
-	path::PathBuf,
+	path::{Path, PathBuf},
 };
 use subxt::utils::H256;
 
 /// The maximum length of a journal in bytes: beyond what a folder of 1 TiB needs.
 const LONGEST: u64 = 64 << 20;
+
+/// What happens without the journal of a newer release.
+const LOST: &str = "what it has sent of the folder is sent again, and stays at its location under leaves that may be used again";
 
 /// A pack that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +50,7 @@ pub(super) struct Noted {
 
 /// An object as the journal has it, with bytes in hexadecimal digits.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Line {
 	key: String,
 	header: String,
@@ -54,6 +63,7 @@ struct Line {
 
 /// Where a pack was sent to.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct To {
 	location: String,
 	dataset: DatasetId,
@@ -122,12 +132,13 @@ impl Journal {
 	}
 
 	/// Returns what is noted.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Newer`] if a line is of a newer release, and the error of the file.
 	pub(super) fn read(&self) -> Result<Noted, Error> {
-		let bytes = file::read(&self.0, LONGEST)
-			.map_err(file::named(&self.0))?
-			.unwrap_or_default();
 		let mut noted = Noted::default();
-		for line in bytes.split(|byte| *byte == b'\n') {
+		for line in self.lines()? {
 			match read(line) {
 				Some((unused, None)) => noted.unused.push(unused),
 				Some((Unused { key, object }, Some(to))) => noted.sent.push(Sent {
@@ -144,6 +155,33 @@ impl Journal {
 			}
 		}
 		Ok(noted)
+	}
+
+	/// Returns for which leaves packs were sent, also where the rest of a line is damaged.
+	///
+	/// # Errors
+	///
+	/// Returns the errors of [`read`](Self::read).
+	fn leaves(&self) -> Result<Vec<(DatasetId, Epoch, Leaf)>, Error> {
+		let sent = self.lines()?.into_iter().filter_map(|line| line.sent);
+		Ok(sent.map(|to| (to.dataset, to.epoch, to.leaf)).collect())
+	}
+
+	fn lines(&self) -> Result<Vec<Line>, Error> {
+		let bytes = file::read(&self.0, LONGEST)
+			.map_err(file::named(&self.0))?
+			.unwrap_or_default();
+		let mut lines = Vec::new();
+		for line in bytes.split(|byte| *byte == b'\n') {
+			match serde_json::from_slice(line) {
+				Ok(line) => lines.push(line),
+				Err(error) if is_other_form(&error) => {
+					return Err(NewerFile::new(&self.0, LOST).into())
+				}
+				Err(_) => {}
+			}
+		}
+		Ok(lines)
 	}
 
 	/// Notes a pack that was sent.
@@ -202,6 +240,15 @@ impl Journal {
 	}
 }
 
+/// Returns for which leaves packs were sent, by the journal of a folder.
+///
+/// # Errors
+///
+/// Returns [`Error::Newer`] if a newer release wrote the journal, and the error of the file.
+pub(crate) fn leaves_in(journal: &Path) -> Result<Vec<(DatasetId, Epoch, Leaf)>, Error> {
+	Journal(journal.to_owned()).leaves()
+}
+
 /// Returns the name of a journal's file. The same account may have the same folder on several chains.
 fn name(genesis: &[u8; 32], owner: &AccountId, key: &RecordKey) -> String {
 	let of = content_hash(&[*genesis, key.0].concat());
@@ -209,8 +256,7 @@ fn name(genesis: &[u8; 32], owner: &AccountId, key: &RecordKey) -> String {
 }
 
 /// Reads a line.
-fn read(line: &[u8]) -> Option<(Unused, Option<To>)> {
-	let line: Line = serde_json::from_slice(line).ok()?;
+fn read(line: Line) -> Option<(Unused, Option<To>)> {
 	let hash = |text: &str| -> Option<H256> {
 		let mut hash = [0; 32];
 		hex::decode_to_slice(text, &mut hash).ok()?;
@@ -289,6 +335,31 @@ mod tests {
 		noted.sent.push(sent(2));
 		noted.unused.push(unused(3));
 		assert_eq!(journal.read().unwrap(), noted);
+	}
+
+	#[test]
+	fn a_line_of_a_newer_release_is_an_error_and_stays() {
+		let folder = tempfile::tempdir().unwrap();
+		let journal = Journal(folder.path().join("journal"));
+		journal.note(&sent(0)).unwrap();
+		let known = std::fs::read_to_string(&journal.0).unwrap();
+		for newer in [
+			known.replacen("\"length\"", "\"form\":1,\"length\"", 1),
+			known.replacen("\"leaf\"", "\"leaves\":[1],\"leaf\"", 1),
+			"\n{\"isthmus-packs\":2}".to_owned(),
+		] {
+			let text = format!("{known}{newer}");
+			std::fs::write(&journal.0, &text).unwrap();
+			let refused = journal.read().unwrap_err();
+			assert!(
+				matches!(&refused, Error::Newer(file) if file.path == journal.0),
+				"{newer}"
+			);
+			assert_eq!(std::fs::read_to_string(&journal.0).unwrap(), text);
+		}
+		// What a crash leaves is ignored.
+		std::fs::write(&journal.0, format!("{known}\n\0\0{}", &known[..30])).unwrap();
+		assert_eq!(journal.read().unwrap().sent, [sent(0)]);
 	}
 
 	#[test]

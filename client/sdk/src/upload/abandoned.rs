@@ -7,17 +7,25 @@
 
 use super::place_note::noted_place;
 use crate::{client::Client, error::Error, file, lock, types::*, wait::Wait};
-use isthmus_envelope::on_disk;
+use isthmus_envelope::{
+	newer::{is_other_form, NewerFile},
+	on_disk,
+};
 use isthmus_objects as objects;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{io, path::Path};
 use subxt::utils::H256;
 
 /// The maximum length of the file in bytes.
 const LONGEST: u64 = 64 << 20;
 
+/// What happens without the file of a newer release.
+const LOST: &str =
+	"what uploads have left at their locations stays there, under leaves that may be used again";
+
 /// What a store may have. The order of the fields is that in the file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Abandoned {
 	location: String,
 	/// The object's name there.
@@ -46,11 +54,35 @@ impl Abandoned {
 	}
 
 	pub(super) fn to_line(&self) -> io::Result<String> {
-		#[derive(Serialize)]
-		struct Line<'a> {
-			sent: &'a Abandoned,
-		}
-		Ok(serde_json::to_string(&Line { sent: self })?)
+		let sent = self.clone();
+		Ok(serde_json::to_string(&Line { sent })?)
+	}
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+	sent: Abandoned,
+}
+
+/// Returns the leaves for which stores may have something, by such a file.
+///
+/// # Errors
+///
+/// Returns the error of the file, and one about a [`NewerFile`] if it has a line that this release does not know.
+pub(super) fn leaves_in(path: &Path) -> io::Result<Vec<(DatasetId, Epoch, Leaf)>> {
+	let leaf = |sent: Abandoned| (sent.dataset, sent.epoch, sent.leaf);
+	let lines = read(path)?;
+	let leaves = lines.iter().map(|line| read_line(path, line).map(leaf));
+	leaves.collect()
+}
+
+/// Reads a line. The file is replaced as a whole, so none is cut short.
+fn read_line(path: &Path, line: &str) -> io::Result<Abandoned> {
+	match serde_json::from_str(line) {
+		Ok(Line { sent }) => Ok(sent),
+		Err(error) if is_other_form(&error) => Err(NewerFile::new(path, LOST).into()),
+		Err(error) => Err(file::named(path)(error.into())),
 	}
 }
 
@@ -144,13 +176,17 @@ fn without(mut lines: Vec<String>, gone: &[String]) -> Vec<String> {
 	lines
 }
 
-/// Reads the lines, also those that another version of this program wrote.
+/// Reads the lines.
 fn read(path: &Path) -> io::Result<Vec<String>> {
 	let bytes = file::read(path, LONGEST).map_err(file::named(path))?;
 	let bytes = bytes.unwrap_or_default();
 	let text = String::from_utf8(bytes);
 	let text = text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-	Ok(text.lines().map(str::to_owned).collect())
+	let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+	for line in &lines {
+		read_line(path, line)?;
+	}
+	Ok(lines)
 }
 
 /// Replaces the file, so that a crash leaves either the old or the new one.
@@ -184,8 +220,8 @@ mod tests {
 		let folder = tempfile::tempdir().unwrap();
 		let path = folder.path().join("left");
 		assert_eq!(read(&path).unwrap(), [] as [String; 0]);
-		// A line of another version, and another object for the same leaf.
-		let other = "{\"sent\":{\"leaf\":1},\"new\":0}".to_owned();
+		// Another object for the same leaf.
+		let other = line("09", 1);
 		let lines = with(vec![other.clone()], &[line("07", 3), line("08", 3)]);
 		assert_eq!(with(lines.clone(), &lines), lines);
 		write(&path, &lines).unwrap();
@@ -198,6 +234,28 @@ mod tests {
 		assert!(!path.exists());
 		std::fs::write(&path, [0xff]).unwrap();
 		assert!(read(&path).is_err());
+	}
+
+	#[test]
+	fn a_line_of_a_newer_release_is_an_error_and_stays() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("left");
+		let known = line("07", 3);
+		for newer in [
+			known.replacen("\"leaf\"", "\"chain\":0,\"leaf\"", 1),
+			known.replacen("\"sent\"", "\"kept\"", 1),
+		] {
+			let text = format!("{known}\n{newer}\n");
+			std::fs::write(&path, &text).unwrap();
+			for refused in [read(&path).map(drop), leaves_in(&path).map(drop)] {
+				let refused = refused.unwrap_err();
+				assert!(NewerFile::in_error(&refused).is_some(), "{refused}");
+			}
+		}
+		// One that is damaged is none of those, and no leaf is taken for a free one.
+		std::fs::write(&path, &known[..20]).unwrap();
+		let damaged = leaves_in(&path).unwrap_err();
+		assert!(NewerFile::in_error(&damaged).is_none());
 	}
 
 	#[test]

@@ -2,14 +2,13 @@
 //! Finds the leaves for which interrupted or abandoned uploads of this machine's user have encrypted something. A store may have it,
 //! and no record names it.
 
-use super::place_note::noted_place;
-use crate::{error::Error, lock, types::*};
-use isthmus_envelope::input;
+use super::{abandoned, place_note::noted_place};
+use crate::{error::Error, file, lock, sync_folder::journal as packs, types::*};
+use isthmus_envelope::NewerFile;
 use isthmus_objects as objects;
 use std::{
 	collections::BTreeSet,
-	fs,
-	io::{self, Read},
+	fs, io,
 	path::{Path, PathBuf},
 	time::Duration,
 };
@@ -17,8 +16,10 @@ use subxt::utils::H256;
 
 /// The extension of the journal of an object's upload.
 const JOURNAL: &str = "upload";
-/// Those of files that have a line for each object: the journal of a packed folder, and what was [abandoned](super::abandoned).
-const LISTS: [&str; 2] = ["packs", "left"];
+/// That of the journal of a packed folder.
+const PACKS: &str = "packs";
+/// That of what was [abandoned].
+const LEFT: &str = "left";
 /// How often a journal is read that another program may be beginning.
 const TRIES: u32 = 3;
 /// The time between that.
@@ -33,7 +34,7 @@ impl Interrupted {
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::Io`] if a folder or a journal cannot be read.
+	/// Returns [`Error::Io`] if a folder or a journal cannot be read, and [`Error::Newer`] if a newer release wrote one.
 	pub(crate) async fn of(owner: &AccountId) -> Result<Self, Error> {
 		let (home, name) = (lock::lasting(), format!("isthmus-{owner}-"));
 		let mut started = Self::default();
@@ -52,13 +53,23 @@ impl Interrupted {
 	}
 
 	/// Adds the leaves of a journal.
-	async fn add(&mut self, journal: &Path) -> io::Result<()> {
-		if LISTS
-			.iter()
-			.any(|list| journal.extension() == Some(list.as_ref()))
-		{
-			self.0.extend(listed(journal)?);
-			return Ok(());
+	async fn add(&mut self, journal: &Path) -> Result<(), Error> {
+		match journal.extension().and_then(|kind| kind.to_str()) {
+			Some(PACKS) => {
+				let leaves = packs::leaves_in(journal).map_err(|error| match error {
+					Error::Io(error) => named(journal, error).into(),
+					error => error,
+				});
+				self.0.extend(leaves?);
+				return Ok(());
+			}
+			Some(LEFT) => {
+				let leaves = abandoned::leaves_in(journal);
+				let leaves = leaves.map_err(|error| named(journal, error))?;
+				self.0.extend(leaves);
+				return Ok(());
+			}
+			_ => {}
 		}
 		let mut tries = 1;
 		loop {
@@ -68,7 +79,7 @@ impl Interrupted {
 					return Ok(());
 				}
 				Err(_) if tries < TRIES => tries += 1,
-				Err(error) => return Err(named(journal, error)),
+				Err(error) => return Err(named(journal, error).into()),
 			}
 			tokio::time::sleep(RETRY).await;
 		}
@@ -91,7 +102,7 @@ fn journals(folder: &Path, name: &str, is_shared: bool) -> io::Result<Vec<PathBu
 		let file = entry.file_name();
 		let file = file.to_string_lossy();
 		let kind = file.rsplit_once('.').map_or("", |(_, kind)| kind);
-		let is_journal = kind == JOURNAL || LISTS.contains(&kind);
+		let is_journal = [JOURNAL, PACKS, LEFT].contains(&kind);
 		if is_journal && file.starts_with(name) && (!is_shared || is_own(&entry.path())) {
 			found.push(entry.path());
 		}
@@ -120,36 +131,14 @@ fn upload(journal: &Path) -> io::Result<Option<(DatasetId, Epoch, Leaf)>> {
 	Ok(Some((place.dataset, place.epoch, place.leaf)))
 }
 
-/// Returns the leaves of what the lines of a file say was sent. The upload of a pack whose line is cut short has its
-/// own journal still.
-fn listed(journal: &Path) -> io::Result<Vec<(DatasetId, Epoch, Leaf)>> {
-	#[derive(serde::Deserialize)]
-	struct Line {
-		sent: Option<To>,
-	}
-	#[derive(serde::Deserialize)]
-	struct To {
-		dataset: DatasetId,
-		epoch: Epoch,
-		leaf: Leaf,
-	}
-	let mut bytes = Vec::new();
-	match input::open(journal).and_then(|mut file| file.read_to_end(&mut bytes)) {
-		Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-		read => drop(read.map_err(|error| named(journal, error))?),
-	}
-	let lines = bytes.split(|byte| *byte == b'\n');
-	let sent = lines.filter_map(|line| serde_json::from_slice::<Line>(line).ok()?.sent);
-	Ok(sent.map(|to| (to.dataset, to.epoch, to.leaf)).collect())
-}
-
 fn named(path: &Path, error: io::Error) -> io::Error {
+	if NewerFile::in_error(&error).is_some() {
+		return error;
+	}
 	let words = "it says for which leaf an interrupted upload has stored something, and must not be planned: let this user read \
 		it or, if it is damaged, begin a new epoch of the dataset, and then remove it";
-	io::Error::new(
-		error.kind(),
-		format!("{}: {error}: {words}", path.display()),
-	)
+	let error = file::named(path)(error);
+	io::Error::new(error.kind(), format!("{error}: {words}"))
 }
 
 #[cfg(test)]
@@ -214,6 +203,15 @@ mod tests {
 			write("isthmus-a-1.upload", damaged);
 			let refused = started.add(&folder.path().join("isthmus-a-1.upload")).await;
 			assert!(refused.unwrap_err().to_string().contains("new epoch"));
+		}
+		for (name, text) in [
+			("isthmus-a-1.upload", "isthmus-upload-2 whatever\n"),
+			("isthmus-a-3.packs", "{\"isthmus-packs\":2}"),
+			("isthmus-a-uploads.left", "{\"kept\":{\"leaf\":12}}\n"),
+		] {
+			write(name, text);
+			let refused = started.add(&folder.path().join(name)).await;
+			assert!(matches!(refused, Err(Error::Newer(_))), "{name}");
 		}
 	}
 

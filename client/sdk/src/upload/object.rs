@@ -18,6 +18,7 @@ use crate::{
 	proven::Proven,
 	turn::Turn,
 	types::*,
+	upload_folder::LocalFolder,
 	wait::Wait,
 };
 use isthmus_objects as objects;
@@ -27,6 +28,10 @@ use std::{
 };
 use subxt::utils::H256;
 
+/// How many bytes of a value are read before any of it is sent. For one that is not longer, its location is not looked
+/// at before.
+pub const READ_AT_ONCE: u64 = 8 << 20;
+
 impl Upload<'_> {
 	/// Stores what `source` has, from its start to its end, as an object at a location. Returns when its entry is on the
 	/// chain. Without a length, the source may be a stream.
@@ -34,6 +39,9 @@ impl Upload<'_> {
 	/// Resumes an interrupted upload of this machine's user under the same key, at the leaf where it began. Objects of one
 	/// owner in one dataset are sent one after the other, because each is encrypted for a leaf that it takes at its end.
 	/// An object contains no name: its readers find it by its key.
+	///
+	/// A stream, and a value of more than [`READ_AT_ONCE`] bytes, is read only once the location has been
+	/// [looked at](check_location).
 	///
 	/// # Errors
 	///
@@ -59,6 +67,9 @@ impl Upload<'_> {
 			.check_secret(owner, place.dataset, place.epoch)
 			.await?;
 		self.check_entry(place).await?;
+		if length.is_none_or(|length| length > READ_AT_ONCE) {
+			check_location(client, location).await?;
+		}
 		if !is_noted {
 			give_up_before((client, owner.id()), journal, location).await?;
 		}
@@ -228,6 +239,11 @@ pub async fn location_to_write(
 	dataset: DatasetId,
 ) -> Result<objects::Location, Error> {
 	let urls = own_locations(client, owner, dataset).await?;
+	first_to_write(dataset, &urls)
+}
+
+/// Returns the first of a dataset's locations that takes objects.
+fn first_to_write(dataset: DatasetId, urls: &[String]) -> Result<objects::Location, Error> {
 	let Locations {
 		usable,
 		mut unusable,
@@ -240,6 +256,40 @@ pub async fn location_to_write(
 		dataset,
 		unusable: (!unusable.is_empty()).then(|| unusable.swap_remove(0)),
 	})
+}
+
+/// Checks that objects can be written at a location, and leaves nothing there. In a dry run, nothing is asked.
+///
+/// # Errors
+///
+/// Returns [`Error::Sending`] if nothing can be written there.
+pub async fn check_location(client: &Client, location: &objects::Location) -> Result<(), Error> {
+	if client.is_dry_run() {
+		return Ok(());
+	}
+	let checked = location.check_writable().await;
+	checked.map_err(|failure| {
+		let url = location.url().to_owned();
+		objects::UploadError::Store { url, failure }.into()
+	})
+}
+
+/// Checks, before any of a folder's files is read, that its objects can be sent to the dataset's location, and that
+/// this is not in the folder.
+///
+/// # Errors
+///
+/// Returns [`Error::Overlap`] if the folder and a location lie in one another, and the errors of [`location_to_write`]
+/// and [`check_location`].
+pub(crate) async fn check_before_folder(
+	client: &Client,
+	owner: &AccountId,
+	dataset: DatasetId,
+	folder: &LocalFolder,
+) -> Result<(), Error> {
+	let urls = own_locations(client, owner, dataset).await?;
+	folder.check_locations(&urls)?;
+	check_location(client, &first_to_write(dataset, &urls)?).await
 }
 
 /// Returns the locations of an owner's own dataset, with what the owner's programs have sent: it waits until that is final,

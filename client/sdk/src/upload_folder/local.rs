@@ -3,7 +3,10 @@
 
 use super::error::UploadFolderError;
 use crate::{
+	error::Error,
 	folder::{self, File as Entry, FolderError},
+	lock,
+	overlap::{self, Id, Overlap},
 	types::*,
 };
 use std::{
@@ -15,10 +18,14 @@ use std::{
 /// The files of a folder on this machine, in the order of their paths, and its empty folders.
 #[derive(Clone, Debug)]
 pub struct LocalFolder {
+	path: PathBuf,
+	/// What the system calls the folder, and those inside it.
+	ids: BTreeSet<Id>,
 	pub(crate) files: Vec<LocalFile>,
 	/// The paths of the folders inside it that contain nothing that is stored.
 	empty: BTreeSet<String>,
 	skipped: Vec<PathBuf>,
+	own: Vec<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
@@ -31,27 +38,39 @@ pub(crate) struct LocalFile {
 
 impl LocalFolder {
 	/// Finds the files and the empty folders in a folder and its subfolders. Links in it are not followed; `folder` may be one.
+	/// What programs [keep for themselves](Self::own) in `$HOME/.local/state/isthmus` is left out.
 	///
 	/// # Errors
 	///
 	/// Returns an error, before anything is stored, if a file or a folder cannot be read or if a folder's list
-	/// cannot contain a path.
+	/// cannot contain a path, and [`Error::Overlap`] if the folder is one of the program's own.
 	pub fn open(folder: &Path) -> Result<Self, UploadFolderError> {
+		Self::open_without(folder, &[])
+	}
+
+	/// Does the same without other files and folders, too, such as the key file of the account that stores it: who gets a
+	/// grant on the folder would get them.
+	///
+	/// # Errors
+	///
+	/// Returns the errors of [`open`](Self::open).
+	pub fn open_without(folder: &Path, own: &[&Path]) -> Result<Self, UploadFolderError> {
+		let mut own = Own::new(folder, own).map_err(Error::from)?;
+		let mut ids = BTreeSet::new();
 		// What is none has no files, and would be taken for an empty one.
 		if fs::metadata(folder).is_ok_and(|there| !there.is_dir()) {
 			return Err(UploadFolderError::NotAFolder(folder.to_owned()));
 		}
 		let (mut files, mut empty, mut skipped) = (Vec::new(), BTreeSet::new(), Vec::new());
 		let (mut refused, mut unreadable) = (Vec::new(), Vec::new());
-		for entry in walkdir::WalkDir::new(folder).follow_links(false) {
+		let mut entries = walkdir::WalkDir::new(folder)
+			.follow_links(false)
+			.into_iter();
+		while let Some(entry) = entries.next() {
 			let entry = match entry {
 				Ok(entry) => entry,
 				Err(error) => {
-					let path = error.path().unwrap_or(folder).to_owned();
-					let reason = error.into_io_error().unwrap_or_else(|| {
-						std::io::Error::other("a link leads back to a folder that it is in")
-					});
-					unreadable.push((path, reason));
+					unreadable.push(why_unreadable(folder, error));
 					continue;
 				}
 			};
@@ -63,6 +82,14 @@ impl LocalFolder {
 				continue;
 			}
 			let at = entry.into_path();
+			let id = Id::of(&at);
+			if own.takes(&at, id.as_ref()) {
+				if is_folder {
+					entries.skip_current_dir();
+				}
+				continue;
+			}
+			ids.extend(id.filter(|_| is_folder));
 			let inside = at.strip_prefix(folder).unwrap_or(&at);
 			let names: Option<Vec<&str>> = inside.iter().map(|name| name.to_str()).collect();
 			let path = names.map(|names| names.join("/"));
@@ -95,9 +122,12 @@ impl LocalFolder {
 		}
 		files.sort_by(|a, b| a.path.cmp(&b.path));
 		let folder = Self {
+			path: folder.to_owned(),
+			ids,
 			files,
 			empty,
 			skipped,
+			own: own.found,
 		};
 		folder.list(folder.files.iter().map(|file| entry(&file.path)))?;
 		Ok(folder)
@@ -109,6 +139,20 @@ impl LocalFolder {
 		let mut entries: Vec<Entry> = files.chain(folders).collect();
 		entries.sort_by(|a, b| a.path.cmp(&b.path));
 		folder::to_bytes(&entries)
+	}
+
+	/// Returns the path that it was opened with.
+	pub fn path(&self) -> &Path {
+		&self.path
+	}
+
+	/// Checks that neither it contains a location of a dataset, nor lies in one.
+	///
+	/// # Errors
+	///
+	/// Returns [`Overlap`] if it does.
+	pub(crate) fn check_locations(&self, locations: &[String]) -> Result<(), Overlap> {
+		overlap::check_source(&self.path, &self.ids, locations)
 	}
 
 	/// Returns the number of files.
@@ -130,6 +174,49 @@ impl LocalFolder {
 	pub fn skipped(&self) -> &[PathBuf] {
 		&self.skipped
 	}
+
+	/// Returns the files and folders in it that programs keep for themselves. They are not stored: they change while the
+	/// folder is stored, and are of no use to its readers.
+	pub fn own(&self) -> &[PathBuf] {
+		&self.own
+	}
+}
+
+/// What programs keep for themselves, and what was found of that.
+struct Own {
+	ids: BTreeSet<Id>,
+	found: Vec<PathBuf>,
+}
+
+impl Own {
+	/// Takes what a caller names, and the folder of journals and notes. Fails if a folder is one of those, or in one.
+	fn new(folder: &Path, own: &[&Path]) -> Result<Self, Overlap> {
+		let state = lock::lasting();
+		let own: Vec<&Path> = own.iter().copied().chain(state.as_deref()).collect();
+		overlap::check_own(folder, &own)?;
+		Ok(Self {
+			ids: own.iter().filter_map(|own| Id::of(own)).collect(),
+			found: Vec::new(),
+		})
+	}
+
+	/// Returns whether something is a program's own, and notes it then.
+	fn takes(&mut self, at: &Path, id: Option<&Id>) -> bool {
+		let is_own = id.is_some_and(|id| self.ids.contains(id));
+		if is_own {
+			self.found.push(at.to_owned());
+		}
+		is_own
+	}
+}
+
+/// Returns what cannot be read in a folder, and why.
+fn why_unreadable(folder: &Path, error: walkdir::Error) -> (PathBuf, std::io::Error) {
+	let path = error.path().unwrap_or(folder).to_owned();
+	let reason = error
+		.into_io_error()
+		.unwrap_or_else(|| std::io::Error::other("a link leads back to a folder that it is in"));
+	(path, reason)
 }
 
 /// Returns whether a folder's list can contain a path.

@@ -167,3 +167,37 @@ fn what_is_no_folder_is_not_taken_for_an_empty_one() {
 		assert!(matches!(refused, UploadFolderError::NotAFolder(at) if at == path));
 	}
 }
+
+#[cfg(unix)]
+#[test]
+fn what_a_program_keeps_for_itself_is_left_out_and_named() {
+	let folder = tempfile::tempdir().unwrap();
+	let at = |name: &str| folder.path().join(name);
+	for name in ["a", "state/deep"] {
+		std::fs::create_dir_all(at(name)).unwrap();
+	}
+	for name in [
+		"a/school.key",
+		"a/marks",
+		"state/journal",
+		"state/deep/more",
+	] {
+		std::fs::write(at(name), name).unwrap();
+	}
+	// Another name of the file, which a link leads to.
+	std::os::unix::fs::symlink(at("a/school.key"), at("key")).unwrap();
+	let (key, state) = (at("key"), at("a/../state"));
+	let own = [key.as_path(), state.as_path()];
+	let opened = LocalFolder::open_without(folder.path(), &own).unwrap();
+	let paths: Vec<_> = opened.files.iter().map(|file| file.path.as_str()).collect();
+	assert_eq!(paths, ["a/marks"]);
+	let mut left_out = opened.own().to_vec();
+	left_out.sort();
+	assert_eq!(left_out, [at("a/school.key"), at("state")]);
+	assert_eq!(LocalFolder::open(folder.path()).unwrap().len(), 4);
+	let refused = LocalFolder::open_without(&at("state"), &own).unwrap_err();
+	assert!(matches!(
+		refused,
+		UploadFolderError::Client(Error::Overlap(_))
+	));
+}
