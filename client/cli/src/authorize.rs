@@ -11,7 +11,7 @@ use crate::{
 	report::Lines,
 	stderr::tell,
 	text::{
-		account, condition, day, digest_start, end, good_while, short_digest, stated, Amount, Range,
+		account, condition, digest_start, end, good_while, short_digest, stated, time, Amount, Range,
 	},
 };
 use isthmus_sdk::{
@@ -98,9 +98,9 @@ pub(crate) struct Opts {
 	)]
 	term: u32,
 
-	/// Date on which the grant ends at 00:00 UTC if its term is not over, without a request: for example
-	/// 2027-01-31
-	#[arg(long, value_name = "DATE", value_parser = day)]
+	/// When the grant ends if its term is not over, in UTC, without a request: for example 2027-01-31, or
+	/// 2027-01-31T08:30:00Z
+	#[arg(long, value_name = "TIME", value_parser = time)]
 	until: Option<Seconds>,
 
 	/// Condition under which the grant is good, without a request. It is suspended while the condition is not met
