@@ -11,8 +11,10 @@ use crate::{
 	report::Lines,
 	stderr::tell,
 	text::{
-		account, condition, digest_start, end, good_while, short_digest, stated, time, Amount, Range,
+		account, condition, digest_start, end, good_while, short_digest, stated, time, Amount,
+		Range,
 	},
+	tip::Tip,
 };
 use isthmus_sdk::{
 	sharing::{self, Given},
@@ -215,8 +217,9 @@ async fn answer(
 	let given = given.map_err(|error| match &error {
 		SdkError::PartlyErased(cut) => {
 			let reason = format!("{} were erased", cut.erased_leaves());
+			let reject = Tip::new(format_args!("isthmus reject {id}")).option("--reason", &reason);
 			Error::from(error).hint(format!(
-				"reject it, so that its reader can ask for what is left: isthmus reject {id} --reason '{reason}'"
+				"reject it, so that its reader can ask for what is left: {reject}"
 			))
 		}
 		_ => Error::from(error),

@@ -14,7 +14,8 @@ use crate::{
 	options::Options,
 	progress::Bar,
 	stderr::tell,
-	text::{called, count, operand, Called, Key},
+	text::{called, count, Called, Key},
+	tip::Tip,
 };
 use isthmus_sdk::{
 	object::{delete_objects, object_of, Locations},
@@ -99,9 +100,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 			.map_err(|error| match Error::from(error) {
 				error if error.kind() == Kind::Unreachable || opts.erase => error,
 				error => error.hint(format!(
-					"the record may be a folder, but could not be read; to remove it without any files: \
-					 isthmus remove --alone {}",
-					operand(&name.to_string())
+					"the record may be a folder, but could not be read; to remove it without any files: {}",
+					Tip::new("isthmus remove --alone").operand(&name.to_string())
 				)),
 			})?,
 	};
@@ -130,8 +130,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	let removed = run_removal(context, &identity, removal).await;
 	let (last, files) = removed.map_err(|error| match error.refusal() {
 		Some(PalletError::UnknownRecord) => Error::from(error).also(format!(
-			"if the upload of a folder was not finished: isthmus remove --unfinished FOLDER {}",
-			operand(&name.to_string())
+			"if the upload of a folder was not finished: {}",
+			Tip::new("isthmus remove --unfinished FOLDER").operand(&name.to_string())
 		)),
 		_ => error.into(),
 	})?;

@@ -5,6 +5,7 @@
 //! The parsing functions are used by `clap`, which puts the option and the value before their error message:
 //! `invalid value 'x' for '--price <IST>': expected …`.
 
+use crate::tip::quoted;
 use isthmus_sdk::{
 	conditions::{Expected, Time, LATEST},
 	names, AccountId, Balance, BlockNumber, Client, Condition, Error as SdkError, Identity,
@@ -141,21 +142,6 @@ pub(crate) fn visible_json(json: &str) -> String {
 		}
 	}
 	visible
-}
-
-/// Returns a word that a shell reads as one word, quoted if necessary.
-pub(crate) fn quoted(word: &str) -> String {
-	let is_plain = |c: char| c.is_alphanumeric() || "-_.,:/@%+=".contains(c);
-	match !word.is_empty() && word.chars().all(is_plain) {
-		true => word.to_owned(),
-		false => format!("'{}'", word.replace('\'', "'\\''")),
-	}
-}
-
-/// Returns a word that a shell passes to a program as an operand, not as an option: for the end of a command line.
-pub(crate) fn operand(word: &str) -> String {
-	let dashes = if word.starts_with('-') { "-- " } else { "" };
-	format!("{dashes}{}", quoted(word))
 }
 
 /// A record's key. Its text is the name that it was made from, or hexadecimal; its JSON is hexadecimal.
@@ -510,23 +496,6 @@ mod tests {
 			&format!("0x{}", "ff".repeat(32)),
 		] {
 			assert_eq!(file(name), None, "{name:?}");
-		}
-	}
-
-	#[test]
-	fn a_name_in_a_hint_can_be_pasted() {
-		for (word, expected) in [
-			("marks.csv", "marks.csv"),
-			("my marks.csv", "'my marks.csv'"),
-			("it's", "'it'\\''s'"),
-			("$(x)", "'$(x)'"),
-			("", "''"),
-		] {
-			assert_eq!(quoted(word), expected);
-			assert_eq!(operand(word), expected);
-		}
-		for (word, expected) in [("-x", "-- -x"), ("--a b", "-- '--a b'")] {
-			assert_eq!(operand(word), expected);
 		}
 	}
 

@@ -5,7 +5,8 @@ use super::removed::{Deleted, Removed};
 use crate::{
 	confirm::confirm,
 	error::{Error, Kind},
-	text::{operand, Called, Key},
+	text::{Called, Key},
+	tip::Tip,
 };
 use isthmus_sdk::{
 	objects::UploadError as SendError,
@@ -147,9 +148,9 @@ pub(crate) fn way_out(error: &SdkError, key: RecordKey) -> Option<String> {
 	else {
 		return None;
 	};
-	let key = operand(&isthmus_sdk::to_hex(&key.0));
+	let remove = Tip::new("isthmus remove").operand(&isthmus_sdk::to_hex(&key.0));
 	Some(format!(
-		"store it under another --name, or give the unfinished upload up: isthmus remove {key}, and then the same command again"
+		"store it under another --name, or give the unfinished upload up: {remove}, and then the same command again"
 	))
 }
 
