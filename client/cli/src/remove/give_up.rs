@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Gives up uploads of objects that were interrupted on this machine.
 
-use super::removed::{Deleted, Removed};
+use super::removed::{Counts, Deleted, Removed};
 use crate::{
 	confirm::confirm,
 	error::{Error, Kind},
@@ -62,7 +62,7 @@ pub(super) async fn instead_of_removal(
 	let key = first.ok_or_else(|| finished(&name.to_string()))?;
 	Ok(Some(Removed {
 		block: None,
-		files: None,
+		counts: Counts::default(),
 		key: Key(key),
 		name: name.to_string(),
 		objects,
