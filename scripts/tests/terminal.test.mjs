@@ -821,6 +821,28 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		screen: /fetching/,
 	},
 	{
+		name: 'the bar of a folder is about all of its files, and ends when all are done',
+		script: 'mkdir many; for number in {1..40}; do echo $number > many/$number; done; cp $BIG many\n'
+			+ 'isthmus store many --name bar-1 && isthmus fetch //Bob bar-1 --folder -o got',
+		typed: [],
+		screen: [
+			/hashing big[^\n]* \d+\/41 files [\d.]+ \w+\/2\.86 MiB/, /storing [^\n]*41\/41 files 2\.86 MiB\/2\.86 MiB/,
+			/fetching [^\n]*41\/41 files 2\.86 MiB\/2\.86 MiB/,
+		],
+	},
+	{
+		name: 'the bar of a packed folder ends when all is done',
+		script: 'export ISTHMUS_KEY=//Packer; mkdir many; for number in {1..40}; do echo $number > many/$number; done; cp $BIG many\n'
+			+ 'isthmus store many --object --name bar-2 && isthmus fetch //Packer bar-2 --folder -o got',
+		typed: [],
+		screen: [/hashing [^\n]*2\.86 MiB\/2\.86 MiB/, /storing [^\n]*2\.86 MiB\/2\.86 MiB/, /fetching [^\n]*2\.86 MiB\/2\.86 MiB/],
+	},
+	{
+		name: 'no bar of a folder is drawn where stderr is a file',
+		script: 'isthmus store ../docs --name bar-3 2> err; isthmus fetch //Bob docs --folder -o got 2>> err; [ ! -s err ]',
+		typed: [],
+	},
+	{
 		name: 'no bar is drawn where stderr is a file',
 		script: 'isthmus fetch //Bob big -o got 2> err; [ ! -s err ]',
 		typed: [],

@@ -9,6 +9,10 @@ pub trait Progress {
 	/// Reports that work on a folder's next file starts. The reports that follow are about this file.
 	fn file(&mut self, _path: &str) {}
 
+	/// Reports that files with `done` of a folder's `total` bytes have passed a stage. What [`Self::at`] reports until the next such
+	/// report comes on top of that.
+	fn whole(&mut self, _stage: Stage, _done: u64, _total: u64) {}
+
 	/// Reports that `done` of a folder's `total` files, each of which is a record, are stored or fetched. A file is stored
 	/// when its last transaction is included in a block.
 	fn files(&mut self, _done: u64, _total: u64) {}
