@@ -825,17 +825,14 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		script: 'mkdir many; for number in {1..40}; do echo $number > many/$number; done; cp $BIG many\n'
 			+ 'isthmus store many --name bar-1 && isthmus fetch //Bob bar-1 --folder -o got',
 		typed: [],
-		screen: [
-			/hashing big[^\n]* \d+\/41 files [\d.]+ \w+\/2\.86 MiB/, /storing [^\n]*41\/41 files 2\.86 MiB\/2\.86 MiB/,
-			/fetching [^\n]*41\/41 files 2\.86 MiB\/2\.86 MiB/,
-		],
+		screen: [/storing [^\n]*41\/41 files 2\.86 MiB\/2\.86 MiB/, /fetching [^\n]*41\/41 files 2\.86 MiB\/2\.86 MiB/],
 	},
 	{
 		name: 'the bar of a packed folder ends when all is done',
 		script: 'export ISTHMUS_KEY=//Packer; mkdir many; for number in {1..40}; do echo $number > many/$number; done; cp $BIG many\n'
 			+ 'isthmus store many --object --name bar-2 && isthmus fetch //Packer bar-2 --folder -o got',
 		typed: [],
-		screen: [/hashing [^\n]*2\.86 MiB\/2\.86 MiB/, /storing [^\n]*2\.86 MiB\/2\.86 MiB/, /fetching [^\n]*2\.86 MiB\/2\.86 MiB/],
+		screen: ['hashing', 'storing', 'fetching'].map((doing) => new RegExp(`${doing} [^\\n]*([\\d.]+ MiB)/\\1`)),
 	},
 	{
 		name: 'no bar of a folder is drawn where stderr is a file',
