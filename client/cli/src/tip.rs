@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Writes commands that a message advises, so that a user can paste them into a shell: whatever names and paths have in them, they
-//! are the words of the command that they were meant to be.
+//! Writes commands that a message advises, so that a user can paste them into a shell: names and paths are the words of the
+//! command that they were meant to be, whatever they contain.
 
 use crate::text::shown;
 use std::{
@@ -77,8 +77,8 @@ pub(crate) fn quoted_path(path: impl AsRef<Path>) -> String {
 	quoted(here)
 }
 
-/// Returns a word as a shell reads it in one word, quoted if necessary. What would steer a terminal, or is not UTF-8, is written as
-/// bash, ksh, zsh and POSIX of 2024 read it in `$'…'`.
+/// Returns a word as a shell reads it in one word, quoted if necessary. What would steer a terminal, or is not UTF-8, is
+/// written as bash, ksh, zsh and POSIX of 2024 read it in `$'…'`.
 pub(crate) fn quoted(word: impl AsRef<OsStr>) -> String {
 	let word = word.as_ref();
 	let is_visible = |text: &str| shown(text) == text;
