@@ -92,7 +92,7 @@ impl Bar {
 		if is_new {
 			self.end();
 			self.task = Some(task);
-			self.bar = bar(total);
+			self.bar = ProgressBar::new(total);
 			if self.hidden || self.background {
 				self.bar.set_draw_target(ProgressDrawTarget::hidden());
 			}

@@ -2,7 +2,7 @@
 //! Writes commands that a message advises, so that a user can paste them into a shell: names and paths are the words of the
 //! command that they were meant to be, whatever they contain.
 
-use crate::text::shown;
+use isthmus_sdk::Shown;
 use std::{
 	ffi::{OsStr, OsString},
 	fmt,
@@ -81,7 +81,7 @@ pub(crate) fn quoted_path(path: impl AsRef<Path>) -> String {
 /// written as bash, ksh, zsh and POSIX of 2024 read it in `$'…'`.
 pub(crate) fn quoted(word: impl AsRef<OsStr>) -> String {
 	let word = word.as_ref();
-	let is_visible = |text: &str| shown(text) == text;
+	let is_visible = |text: &str| Shown(text).to_string() == text;
 	if let Some(text) = word.to_str().filter(|text| is_visible(text)) {
 		// The name of a command follows a `=` at the beginning in zsh.
 		let is_plain = |c: char| c.is_alphanumeric() || "-_.,:/@%+=".contains(c);
@@ -217,7 +217,7 @@ mod tests {
 	#[test]
 	fn nothing_steers_a_terminal() {
 		for word in WORDS {
-			assert_eq!(shown(quoted(word)), quoted(word));
+			assert_eq!(Shown(&quoted(word)).to_string(), quoted(word));
 		}
 	}
 }

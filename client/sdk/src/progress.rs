@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Progress reports of long operations.
 
+use std::time::Duration;
+
+/// How often work reports progress that goes on beside it.
+pub(crate) const REPORT: Duration = Duration::from_millis(200);
+
 /// Receives progress reports of a long operation. `()` ignores them.
 pub trait Progress {
 	/// Reports that `done` of `total` bytes (or blocks, for [`Stage::Searching`]) have passed a stage.

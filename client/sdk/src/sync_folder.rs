@@ -36,17 +36,12 @@ use journal::{Journal, Noted, Sent};
 use left::sort_out;
 use plan::{Local, Plan};
 use source::hash_all;
-use std::{
-	collections::{BTreeSet, HashMap},
-	time::Duration,
-};
+use std::collections::{BTreeSet, HashMap};
 use stored::{epoch_now, lost, stored_list};
 use subxt::utils::H256;
 
 /// How many packs are registered, or removed, in one transaction, at most.
 const BATCH: usize = 64;
-/// How often progress is reported.
-const REPORT: Duration = Duration::from_millis(200);
 
 /// A folder that is stored packed.
 #[derive(Clone, Debug)]

@@ -6,12 +6,12 @@ use super::{
 	journal::Sent,
 	plan::{Local, NewPack},
 	source::{FileChanged, PackSource},
-	Job, Running, BATCH, REPORT,
+	Job, Running, BATCH,
 };
 use crate::{
 	error::{Error, UploadError},
 	object::of_entry,
-	progress::{Progress, Stage},
+	progress::{Progress, Stage, REPORT},
 	state::State,
 	turn::Turn,
 	tx::Pending,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads the files of a folder on this machine: to hash them, and again to send them.
 
-use super::{plan::Local, REPORT};
+use super::plan::Local;
 use crate::{
 	error::Error,
 	folder,
-	progress::{Progress, Stage},
+	progress::{Progress, Stage, REPORT},
 	stamp::Stamp,
 	upload_folder::{is_executable, length_of, LocalFile, UploadFolderError},
 };
