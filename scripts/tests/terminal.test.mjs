@@ -441,6 +441,13 @@ describe('what is written to need not be a regular file', () => cases([
 		stderr: /(error: the folder .* does not exist\nhint: create it: mkdir -p .*\n){5}/,
 	},
 	{
+		name: 'what a hint says of a record is run as it is written, whatever its name is',
+		script: `for name in -y "it's new" '-$(x) "y"'; do echo 1 > "./$name"; isthmus store "./$name" || exit 9; echo 2 > "./$name"\n`
+			+ `isthmus store "./$name" 2> said; [ $? = ${REFUSED} ] || exit 8; eval "$(sed -n "s/^hint: .*first: //p" said)" || exit 7\n`
+			+ 'isthmus store "./$name" || exit 6; done',
+		stdout: [/removed -y$/m, /removed it's new$/m, /removed -\$\(x\) "y"$/m],
+	},
+	{
 		name: 'pages are not written over a file',
 		script: 'touch pages; isthmus man -o pages; [ $? = 1 ] && isthmus man -o pages/below',
 		code: FAILED,
