@@ -263,7 +263,7 @@ test('an interrupted sync of a folder goes on where it was', { timeout }, async 
 	await ok('fetch', owner.address, 'many', '--folder', '-o', 'many-copy', ...owner.key);
 	assert.deepEqual(names.map((name) => sha(readFileSync(file(`many-copy/${name}`)))), sums);
 	const [removed] = await ok('remove', 'many', '--objects', ...owner.key);
-	assert.deepEqual([removed.files, removed.objects[0].failure], [3, null]);
+	assert.deepEqual([removed.files, removed.packs, removed.objects[0].failure], [3, 3, null]);
 	assert.deepEqual((await moto.list(BUCKET)).filter((name) => name.includes('sync/')), []);
 });
 

@@ -207,7 +207,8 @@ test(`a folder of ${FILES} files is stored, synced after changes and fetched`, {
 	// Every object is whole, and all of them go with the folder.
 	const [checked] = await isthmus.ok('check', owner.address, '0');
 	assert.equal(checked.locations[0].right, moved.packs + 1);
-	await isthmus.ok('remove', 'many', '--objects', '--finalized', ...owner.key);
+	const [gone] = await isthmus.ok('remove', 'many', '--objects', '--finalized', ...owner.key);
+	assert.deepEqual([gone.files, gone.packs, gone.objects[0].gone], [moved.files, moved.packs, moved.packs + 1]);
 	assert.deepEqual(await isthmus.ok('list', 'records', ...owner.key), []);
 	assert.deepEqual(readdirSync(file('store')), []);
 });

@@ -441,6 +441,13 @@ describe('what is written to need not be a regular file', () => cases([
 		stderr: /(error: the folder .* does not exist\nhint: create it: mkdir -p .*\n){5}/,
 	},
 	{
+		name: 'what a hint says of a record is run as it is written, whatever its name is',
+		script: `for name in -y "it's new" '-$(x) "y"'; do echo 1 > "./$name"; isthmus store "./$name" || exit 9; echo 2 > "./$name"\n`
+			+ `isthmus store "./$name" 2> said; [ $? = ${REFUSED} ] || exit 8; eval "$(sed -n "s/^hint: .*first: //p" said)" || exit 7\n`
+			+ 'isthmus store "./$name" || exit 6; done',
+		stdout: [/removed -y$/m, /removed it's new$/m, /removed -\$\(x\) "y"$/m],
+	},
+	{
 		name: 'pages are not written over a file',
 		script: 'touch pages; isthmus man -o pages; [ $? = 1 ] && isthmus man -o pages/below',
 		code: FAILED,
@@ -819,6 +826,25 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		script: 'isthmus fetch //Bob big -o got',
 		typed: [],
 		screen: /fetching/,
+	},
+	{
+		name: 'the bar of a folder is about all of its files, and ends when all are done',
+		script: 'mkdir many; for number in {1..40}; do echo $number > many/$number; done; cp $BIG many\n'
+			+ 'isthmus store many --name bar-1 && isthmus fetch //Bob bar-1 --folder -o got',
+		typed: [],
+		screen: [/storing [^\n]*41\/41 files 2\.86 MiB\/2\.86 MiB/, /fetching [^\n]*41\/41 files 2\.86 MiB\/2\.86 MiB/],
+	},
+	{
+		name: 'the bar of a packed folder ends when all is done',
+		script: 'export ISTHMUS_KEY=//Packer; mkdir many; for number in {1..40}; do echo $number > many/$number; done; cp $BIG many\n'
+			+ 'isthmus store many --object --name bar-2 && isthmus fetch //Packer bar-2 --folder -o got',
+		typed: [],
+		screen: ['hashing', 'storing', 'fetching'].map((doing) => new RegExp(`${doing} [^\\n]*([\\d.]+ MiB)/\\1`)),
+	},
+	{
+		name: 'no bar of a folder is drawn where stderr is a file',
+		script: 'isthmus store ../docs --name bar-3 2> err; isthmus fetch //Bob docs --folder -o got 2>> err; [ ! -s err ]',
+		typed: [],
 	},
 	{
 		name: 'no bar is drawn where stderr is a file',

@@ -11,8 +11,10 @@ use crate::{
 	report::Lines,
 	stderr::tell,
 	text::{
-		account, condition, day, digest_start, end, good_while, short_digest, stated, Amount, Range,
+		account, condition, digest_start, end, good_while, short_digest, stated, time, Amount,
+		Range,
 	},
+	tip::Tip,
 };
 use isthmus_sdk::{
 	sharing::{self, Given},
@@ -98,9 +100,9 @@ pub(crate) struct Opts {
 	)]
 	term: u32,
 
-	/// Date on which the grant ends at 00:00 UTC if its term is not over, without a request: for example
-	/// 2027-01-31
-	#[arg(long, value_name = "DATE", value_parser = day)]
+	/// When the grant ends if its term is not over, in UTC, without a request: for example 2027-01-31, or
+	/// 2027-01-31T08:30:00Z
+	#[arg(long, value_name = "TIME", value_parser = time)]
 	until: Option<Seconds>,
 
 	/// Condition under which the grant is good, without a request. It is suspended while the condition is not met
@@ -215,8 +217,9 @@ async fn answer(
 	let given = given.map_err(|error| match &error {
 		SdkError::PartlyErased(cut) => {
 			let reason = format!("{} were erased", cut.erased_leaves());
+			let reject = Tip::new(format_args!("isthmus reject {id}")).option("--reason", &reason);
 			Error::from(error).hint(format!(
-				"reject it, so that its reader can ask for what is left: isthmus reject {id} --reason '{reason}'"
+				"reject it, so that its reader can ask for what is left: {reject}"
 			))
 		}
 		_ => Error::from(error),

@@ -10,6 +10,7 @@ use crate::{
 	input::read_at_most,
 	report::Report,
 	text::{account, bytes, date},
+	tip::Tip,
 };
 use isthmus_sdk::{
 	card_place,
@@ -125,7 +126,9 @@ impl fmt::Display for Made {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		let (card, size) = (self.card.display(), bytes(self.bytes));
 		let (columns, dataset) = (self.columns, self.dataset);
-		write!(f, "{card} ({size}) describes dataset {dataset}, with {columns} columns; look it over, and put its hash on the chain: isthmus dataset describe {dataset} --card {card}")
+		let describe = Tip::new(format_args!("isthmus dataset describe {dataset}"));
+		let describe = describe.option_path("--card", &self.card);
+		write!(f, "{card} ({size}) describes dataset {dataset}, with {columns} columns; look it over, and put its hash on the chain: {describe}")
 	}
 }
 

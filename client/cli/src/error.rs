@@ -7,7 +7,8 @@ mod sdk;
 
 use crate::{
 	stderr::{print, tell},
-	text::{operand, visible_json, Called, Key},
+	text::{visible_json, Called, Key},
+	tip::Tip,
 };
 pub(crate) use isthmus_sdk::io_words as os;
 use isthmus_sdk::{key_name, Cost, RecordKey};
@@ -59,9 +60,9 @@ impl fmt::Display for Hint {
 				record,
 				after,
 			} => {
-				let name = record.map(|key| operand(&key_name(&key)));
-				let name = name.as_deref().unwrap_or("NAME");
-				write!(f, "{before}isthmus remove {name}{after}")
+				let name = record.map(|key| key_name(&key));
+				let remove = Tip::new("isthmus remove").operand(name.as_deref().unwrap_or("NAME"));
+				write!(f, "{before}{remove}{after}")
 			}
 		}
 	}

@@ -10,10 +10,10 @@ use crate::{
 	input::read_at_most,
 	options::Options,
 	report::Report,
-	text::{account, amount, condition, date, day},
+	text::{account, amount, condition, date, time},
 };
 use isthmus_sdk::{
-	conditions::{Age, Condition, Name, SyntaxError, Time, Value},
+	conditions::{Age, Condition, Name, SyntaxError, Value},
 	facts::{response_hash, Observation, SourceTerms, Subject},
 	now, to_hex, AccountId, Balance, BlockNumber, Call, DatasetId, Identity, Included, Seconds,
 };
@@ -86,8 +86,8 @@ enum Command {
 		#[arg(value_parser = name)]
 		kind: Name,
 
-		/// Date on which it ends, in UTC
-		#[arg(long, value_name = "DATE", value_parser = day)]
+		/// When it ends, in UTC, such as 2027-01-31 or 2027-01-31T08:30:00Z
+		#[arg(long, value_name = "TIME", value_parser = time)]
 		until: Seconds,
 	},
 	/// Revoke a credential that you issued, and get its deposit back
@@ -145,7 +145,7 @@ struct ReportOpts {
 
 	/// When you observed it, in UTC, such as 2027-01-01T08:30:00Z [default: now]
 	#[arg(long, value_name = "TIME", value_parser = time)]
-	observed: Option<Time>,
+	observed: Option<Seconds>,
 
 	/// File with the response in which you observed it, whose hash is reported [default: the value]
 	#[arg(long, value_name = "FILE")]
@@ -188,10 +188,6 @@ pub(crate) fn name(text: &str) -> Result<Name, String> {
 
 /// Reads an age, such as 10m.
 pub(crate) fn age(text: &str) -> Result<Age, String> {
-	text.parse().map_err(|error| format!("{error}"))
-}
-
-fn time(text: &str) -> Result<Time, String> {
 	text.parse().map_err(|error| format!("{error}"))
 }
 
@@ -421,7 +417,7 @@ async fn report(context: &Context, opts: ReportOpts) -> Result<Reported, Error> 
 	};
 	let observation = Observation {
 		value: opts.value,
-		observed: opts.observed.map_or_else(now, |time| time.0),
+		observed: opts.observed.unwrap_or_else(now),
 		response: response_hash(&response),
 	};
 	let identity = context.identity().await?;

@@ -6,6 +6,7 @@ use crate::{
 	error::{Error, Kind},
 	input, output, passphrase, secret,
 	stderr::tell,
+	tip::Tip,
 };
 use isthmus_sdk::{
 	envelope::{
@@ -115,9 +116,10 @@ pub(crate) fn check_new(path: &Path) -> Result<(), Error> {
 pub(crate) fn unlock(path: &Path) -> Result<(Secrets, zeroize::Zeroizing<String>), Error> {
 	let file = read(path)?;
 	if is_open_to_others(path) {
+		let close = Tip::new("chmod 600").path(path);
 		let path = path.display();
 		tell(format_args!(
-			"warning: others can read {path}, and guess at its passphrase: chmod 600 {path}"
+			"warning: others can read {path}, and guess at its passphrase: {close}"
 		));
 	}
 	let passphrase = passphrase::of(path)?;

@@ -74,13 +74,14 @@ mod stop;
 mod store;
 mod sync;
 mod text;
+mod tip;
 mod trace;
 mod transfer;
 mod verify;
 mod watch;
 
 use clap::{
-	error::{ContextKind, ContextValue},
+	error::{ContextKind, ContextValue, ErrorKind},
 	CommandFactory, FromArgMatches, Parser, Subcommand,
 };
 use cost::Planned;
@@ -89,6 +90,7 @@ use isthmus_sdk::Budget;
 use options::Options;
 use report::{Output, Report};
 use std::{
+	ffi::OsString,
 	io::{self, Write},
 	num::{IntErrorKind, ParseFloatError, ParseIntError},
 	process::ExitCode,
@@ -302,9 +304,56 @@ fn main() -> ExitCode {
 fn parse() -> Result<Isthmus, clap::Error> {
 	let matches = with_negative_numbers(Isthmus::command())
 		.try_get_matches()
+		.map_err(with_own_tip)
 		.map_err(with_visible_values)
 		.map_err(with_number_in_words)?;
 	Isthmus::from_arg_matches(&matches)
+}
+
+/// How to write a value that begins with a dash.
+const DASH: &str = "a value that begins with - is written as --name=-x after an option, and otherwise last, after all options and --; the path of a file may begin with ./ instead";
+/// What is wrong if an option comes after the values.
+const BEHIND: &str = "what comes after -- is a value: write all options before it";
+
+/// Says how to write a value that begins with a dash. The tip of `clap` repeats a part of it, unquoted, and the options that follow
+/// would be taken for values, too.
+fn with_own_tip(mut error: clap::Error) -> clap::Error {
+	let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+	if let Some(tip) = dash_tip(&error, &arguments) {
+		error.insert(
+			ContextKind::Suggested,
+			ContextValue::StyledStrs(vec![tip.into()]),
+		);
+	}
+	error
+}
+
+/// Returns what to do about an argument that begins with a dash and should have been a value, or the other way round.
+fn dash_tip(error: &clap::Error, arguments: &[OsString]) -> Option<&'static str> {
+	let begins = |argument: &OsString| argument.as_encoded_bytes().starts_with(b"-");
+	let is_for_values = match error.get(ContextKind::Suggested) {
+		Some(ContextValue::StyledStrs(tips)) => tips
+			.iter()
+			.any(|tip| tip.to_string().contains("' as a value, use '")),
+		_ => false,
+	};
+	let is_empty = matches!(
+		error.get(ContextKind::InvalidValue),
+		Some(ContextValue::String(value)) if value.is_empty()
+	);
+	let is_given_as_empty = || arguments.iter().any(|argument| argument.is_empty());
+	match error.kind() {
+		ErrorKind::UnknownArgument if is_for_values => Some(DASH),
+		ErrorKind::UnknownArgument => {
+			let values = arguments.iter().skip_while(|argument| *argument != "--");
+			values.skip(1).any(begins).then_some(BEHIND)
+		}
+		ErrorKind::InvalidValue if is_empty && !is_given_as_empty() => {
+			let mut pairs = arguments.windows(2);
+			pairs.any(|pair| pair.iter().all(begins)).then_some(DASH)
+		}
+		_ => None,
+	}
 }
 
 /// The most characters of an argument that an error repeats.

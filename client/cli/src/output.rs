@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where `isthmus fetch` writes a record. What is there is looked at before anything is fetched.
 
-use crate::{error::Error, secret::is_key_file, stderr::tell, text::operand};
+use crate::{
+	error::Error,
+	secret::is_key_file,
+	stderr::tell,
+	tip::{quoted_path, Tip},
+};
 use isthmus_sdk::{
 	envelope::{
 		erasable::{has_keys, LABEL},
@@ -93,7 +98,7 @@ impl Output {
 				Some(name) => Self::at(path.join(name), None, replace),
 				None => Err(Error::failed(format!("{shown} is a folder")).hint(format!(
 					"choose a file in it: --output {}",
-					path.join("NAME").display()
+					quoted_path(path.join("NAME"))
 				))),
 			},
 			false => Err(Error::failed(format!("{shown} is a {}", kind(there)))
@@ -246,12 +251,8 @@ pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
 		}
 		Err(error) if error.kind() == ErrorKind::NotFound => {
 			let shown = folder.display();
-			return Err(
-				Error::failed(format!("the folder {shown} does not exist")).hint(format!(
-					"create it: mkdir -p {}",
-					operand(&folder.to_string_lossy())
-				)),
-			);
+			return Err(Error::failed(format!("the folder {shown} does not exist"))
+				.hint(format!("create it: {}", Tip::new("mkdir -p").path(folder))));
 		}
 		_ => {}
 	}

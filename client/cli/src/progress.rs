@@ -13,14 +13,18 @@ pub(crate) struct Bar {
 	hidden: bool,
 	/// Whether it is hidden because the command is in the background.
 	background: bool,
-	/// What is done, and how much of it there is.
-	task: Option<(Stage, u64)>,
+	/// What the bar is about: the stage, unless it is about a folder, and how much of it there is.
+	task: Option<(Option<Stage>, u64)>,
+	/// What is being done.
+	stage: Option<Stage>,
 	/// The path of the current file of a folder; empty if the operation is not about a folder.
 	file: String,
 	/// How many bytes of a value were sent or fetched, and of how many.
 	value: Option<(u64, u64)>,
 	/// How many files of a folder are stored, and of how many.
 	files: Option<(u64, u64)>,
+	/// How many bytes of a folder are done without those of the current file, and of how many.
+	whole: Option<(u64, u64)>,
 }
 
 impl Bar {
@@ -30,9 +34,11 @@ impl Bar {
 			hidden: is_dumb(),
 			background: false,
 			task: None,
+			stage: None,
 			file: String::new(),
 			value: None,
 			files: None,
+			whole: None,
 		}
 	}
 
@@ -77,10 +83,71 @@ impl Bar {
 	}
 }
 
+impl Bar {
+	/// Shows how much is done, in a new bar if it is about something else than the last one.
+	fn show(&mut self, stage: Stage, done: u64, total: u64) {
+		self.look();
+		let task = (self.whole.is_none().then_some(stage), total);
+		let is_new = self.task != Some(task);
+		if is_new {
+			self.end();
+			self.task = Some(task);
+			self.bar = ProgressBar::new(total);
+			if self.hidden || self.background {
+				self.bar.set_draw_target(ProgressDrawTarget::hidden());
+			}
+			let template = match (self.whole, stage) {
+				(Some(_), _) => FOLDER,
+				(None, Stage::Searching) => BLOCKS,
+				(None, _) => BYTES,
+			};
+			if let Ok(style) = ProgressStyle::with_template(template) {
+				self.bar.set_style(style);
+			}
+			self.count();
+		}
+		if is_new || self.stage != Some(stage) {
+			self.stage = Some(stage);
+			self.say();
+		}
+		self.bar.set_position(done);
+	}
+
+	/// Shows what is being done, and with which file.
+	fn say(&self) {
+		let doing = match self.stage {
+			Some(Stage::Naming) => "hashing",
+			Some(Stage::Sending) => "storing",
+			Some(Stage::Checking) => "checking",
+			Some(Stage::Fetching) => "fetching",
+			Some(Stage::Searching) => "searching",
+			None => "",
+		};
+		let message = format!("{doing} {}", self.file);
+		self.bar.set_message(message.trim().to_owned());
+	}
+
+	/// Shows how many files are done.
+	fn count(&self) {
+		if let Some((done, total)) = self.files {
+			let files = count(total, "file");
+			self.bar.set_prefix(format!("{done}/{files}"));
+		}
+	}
+
+	/// Clears the bar. One that is complete is shown so before.
+	fn end(&self) {
+		if self.bar.length() == Some(self.bar.position()) {
+			self.bar.force_draw();
+		}
+		self.bar.finish_and_clear();
+	}
+}
+
 impl Drop for Bar {
 	fn drop(&mut self) {
 		self.look();
-		self.bar.finish_and_clear();
+		self.end();
 	}
 }
 
@@ -89,40 +156,42 @@ impl Progress for Bar {
 		if matches!(stage, Stage::Sending | Stage::Fetching) {
 			self.value = Some((done, total));
 		}
-		self.look();
-		if self.task != Some((stage, total)) {
-			self.task = Some((stage, total));
-			self.bar.finish_and_clear();
-			self.bar = bar(total);
-			if self.hidden || self.background {
-				self.bar.set_draw_target(ProgressDrawTarget::hidden());
-			}
-			let (doing, template) = match stage {
-				Stage::Naming => ("hashing", BYTES),
-				Stage::Sending => ("storing", BYTES),
-				Stage::Checking => ("checking", BYTES),
-				Stage::Fetching => ("fetching", BYTES),
-				Stage::Searching => ("searching", BLOCKS),
-			};
-			if let Ok(style) = ProgressStyle::with_template(template) {
-				self.bar.set_style(style);
-			}
-			let message = format!("{doing} {}", self.file);
-			self.bar.set_message(message.trim_end().to_owned());
+		match self.whole {
+			Some((before, all)) => self.show(stage, before.saturating_add(done).min(all), all),
+			None => self.show(stage, done, total),
 		}
-		self.bar.set_position(done);
 	}
 
 	fn file(&mut self, path: &str) {
 		self.look();
-		// Start a new bar for the file, with its own length and speed.
-		self.task = None;
-		self.file = Shown(path).to_string();
-		self.bar.set_message(self.file.clone());
+		self.file = shortened(&Shown(path).to_string());
+		if self.whole.is_none() {
+			// Start a new bar for the file, with its own length and speed.
+			self.task = None;
+		}
+		self.say();
+	}
+
+	fn whole(&mut self, stage: Stage, done: u64, total: u64) {
+		self.whole = Some((done, total));
+		self.show(stage, done, total);
 	}
 
 	fn files(&mut self, done: u64, total: u64) {
 		self.files = Some((done, total));
+		self.count();
+	}
+}
+
+/// Returns the end of a path, so that there is space for the bar beside it.
+fn shortened(path: &str) -> String {
+	let length = path.chars().count();
+	match length > LONGEST {
+		true => {
+			let end = path.chars().skip(length - LONGEST + 1);
+			std::iter::once('…').chain(end).collect()
+		}
+		false => path.to_owned(),
 	}
 }
 
@@ -151,7 +220,11 @@ fn is_in_foreground() -> bool {
 	true
 }
 
+/// How many characters of a path are shown.
+const LONGEST: usize = 30;
+
 const BYTES: &str = "{msg:10} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+const FOLDER: &str = "{msg:10} {wide_bar} {prefix} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
 const BLOCKS: &str = "{msg:10} {wide_bar} {pos}/{len} blocks {eta}";
 
 #[cfg(test)]
@@ -176,5 +249,52 @@ mod tests {
 		assert_eq!(bar.arrived().as_deref(), Some("2 of 5 files"));
 		bar.files(5, 5);
 		assert_eq!(bar.arrived().as_deref(), Some("5 of 5 files"));
+	}
+
+	#[test]
+	fn the_bar_of_a_folder_is_about_all_of_it() {
+		let mut bar = Bar::hidden();
+		let shown = |bar: &Bar| (bar.bar.position(), bar.bar.length());
+		// Its list comes before its length is known.
+		bar.at(Stage::Fetching, 7, 7);
+		assert_eq!(shown(&bar), (7, Some(7)));
+		bar.whole(Stage::Sending, 0, 100);
+		bar.files(0, 3);
+		assert_eq!(shown(&bar), (0, Some(100)));
+		// It moves within a file.
+		bar.file("long");
+		for (stage, done, position) in [
+			(Stage::Naming, 35, 35),
+			(Stage::Sending, 0, 0),
+			(Stage::Sending, 70, 70),
+		] {
+			bar.at(stage, done, 70);
+			assert_eq!(shown(&bar), (position, Some(100)));
+		}
+		assert_eq!(bar.bar.message(), "storing long");
+		// It moves from one file to the next.
+		for (files, bytes) in [(1, 70), (2, 90), (3, 100)] {
+			bar.files(files, 3);
+			bar.whole(Stage::Sending, bytes, 100);
+			bar.file("short");
+			assert_eq!(shown(&bar), (bytes, Some(100)));
+			assert_eq!(bar.bar.prefix(), format!("{files}/3 files"));
+		}
+		// Its list comes last, and a file may have grown.
+		bar.at(Stage::Sending, 500, 500);
+		assert_eq!(shown(&bar), (100, Some(100)));
+		assert_eq!(bar.arrived_files().as_deref(), Some("3 of 3 files"));
+	}
+
+	#[test]
+	fn a_long_path_leaves_space_for_the_bar() {
+		assert_eq!(shortened("a/b"), "a/b");
+		let long = format!("{}/é.jpg", "folder/".repeat(9));
+		let short = shortened(&long);
+		assert_eq!(short.chars().count(), LONGEST);
+		assert!(
+			short.starts_with('…') && short.ends_with("/é.jpg"),
+			"{short}"
+		);
 	}
 }

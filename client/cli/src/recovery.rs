@@ -7,6 +7,7 @@ use crate::{
 	passphrase,
 	report::Lines,
 	stderr::tell,
+	tip::Tip,
 };
 use isthmus_sdk::{
 	envelope::{
@@ -59,8 +60,8 @@ pub(crate) fn create(file: &Path, secrets: &Secrets) -> Result<Shown, Error> {
 	let made = key_file::create(file, secrets, &passphrase)?;
 	if passphrase::is_given() {
 		tell(format_args!(
-			"write the words down that bring everything back: isthmus key words {}",
-			file.display()
+			"write the words down that bring everything back: {}",
+			Tip::new("isthmus key words").path(file)
 		));
 	}
 	Ok(made.into())

@@ -6,6 +6,7 @@ mod removed;
 
 pub(crate) use give_up::way_out;
 pub(crate) use removed::Removed;
+use removed::{with_files, Counts};
 
 use crate::{
 	confirm::confirm,
@@ -14,7 +15,8 @@ use crate::{
 	options::Options,
 	progress::Bar,
 	stderr::tell,
-	text::{called, count, operand, Called, Key},
+	text::{called, count, Called, Key},
+	tip::Tip,
 };
 use isthmus_sdk::{
 	object::{delete_objects, object_of, Locations},
@@ -99,9 +101,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 			.map_err(|error| match Error::from(error) {
 				error if error.kind() == Kind::Unreachable || opts.erase => error,
 				error => error.hint(format!(
-					"the record may be a folder, but could not be read; to remove it without any files: \
-					 isthmus remove --alone {}",
-					operand(&name.to_string())
+					"the record may be a folder, but could not be read; to remove it without any files: {}",
+					Tip::new("isthmus remove --alone").operand(&name.to_string())
 				)),
 			})?,
 	};
@@ -109,10 +110,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		true => Some(Erasure::of(client, &identity, &removal).await?),
 		false => None,
 	};
-	let what = match removal.files() {
-		Some(files) => format!("{name} with {}", count(files as u64, "file")),
-		None => name.to_string(),
-	};
+	let what = format!("{name}{}", with_files(Counts::from(&removal)));
 	let question = match opts.erase {
 		true => format!("Remove {what}, and erase what opens it for ever?"),
 		false => format!("Remove {what}?"),
@@ -128,10 +126,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		erasure.intend(client, &identity)?;
 	}
 	let removed = run_removal(context, &identity, removal).await;
-	let (last, files) = removed.map_err(|error| match error.refusal() {
+	let (last, counts) = removed.map_err(|error| match error.refusal() {
 		Some(PalletError::UnknownRecord) => Error::from(error).also(format!(
-			"if the upload of a folder was not finished: isthmus remove --unfinished FOLDER {}",
-			operand(&name.to_string())
+			"if the upload of a folder was not finished: {}",
+			Tip::new("isthmus remove --unfinished FOLDER").operand(&name.to_string())
 		)),
 		_ => error.into(),
 	})?;
@@ -142,7 +140,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	};
 	Ok(Removed {
 		block: Some(last.number()),
-		files,
+		counts,
 		key: Key(key),
 		name: name.to_string(),
 		objects: objects.into_iter().map(Into::into).chain(left).collect(),
@@ -209,12 +207,13 @@ async fn unfinished(
 	)
 }
 
-/// Removes the records, and returns where the last of them was removed and how many files a folder had.
+/// Removes the records, and returns where the last of them was removed and how many files and packs a folder had.
 async fn run_removal(
 	context: &Context,
 	identity: &Identity,
 	removal: Removal,
-) -> Result<(Included, Option<usize>), SdkError> {
-	let Outcome { last, files } = removal.run(&context.client, identity).await?;
-	Ok((context.included(last).await?, files))
+) -> Result<(Included, Counts), SdkError> {
+	let Outcome { last, files, packs } = removal.run(&context.client, identity).await?;
+	let counts = Counts { files, packs };
+	Ok((context.included(last).await?, counts))
 }

@@ -13,7 +13,8 @@ use crate::{
 	remove::way_out,
 	report::Patient,
 	stderr::tell,
-	text::{bytes, called, condition, count, operand, quoted, shown, Called, Key},
+	text::{bytes, called, condition, count, shown, Called, Key},
+	tip::Tip,
 };
 use isthmus_sdk::{
 	every,
@@ -501,8 +502,12 @@ async fn put_under_embargo(
 	}
 	if best.record(owner, key).await?.is_some() {
 		let name = record.called.shown();
-		return Err(Error::refused(format!("{name} is stored already"))
-			.hint("to put it under an embargo now: isthmus embargo NAME --when CONDITION"));
+		return Err(
+			Error::refused(format!("{name} is stored already")).hint(format!(
+				"to put it under an embargo now: {}",
+				Tip::new("isthmus embargo --when CONDITION").operand(&name.to_string())
+			)),
+		);
 	}
 	let call = client
 		.embargo(key, dataset, Some(condition.clone()))
@@ -541,9 +546,9 @@ async fn unfinished(
 		Ok(Some(stored)) if !stored.payload.is_complete() => {
 			let chunks = count(stored.payload.chunks(), "chunk");
 			let arrived = format!("{} of {chunks}", stored.payload.arrived());
-			let name = operand(&record.called.shown().to_string());
+			let remove = Tip::new("isthmus remove").operand(&record.called.shown().to_string());
 			error.also(format!(
-				"{arrived} of the record arrived: run the same command again to resume, or give it up: isthmus remove {name}"
+				"{arrived} of the record arrived: run the same command again to resume, or give it up: {remove}"
 			))
 		}
 		_ => error,
@@ -566,11 +571,11 @@ async fn unfinished_folder(
 		Ok(stored) if !stored.is_empty() && !stored.contains(&record.key) => {
 			let files = count(folder.len() as u64, "file");
 			let files = format!("{} of {files}", stored.len());
-			let name = record.called.shown().to_string();
-			let path = opts.path.display().to_string();
-			let (name, path) = (operand(&name), quoted(&path));
+			let remove = Tip::new("isthmus remove")
+				.option_path("--unfinished", &opts.path)
+				.operand(&record.called.shown().to_string());
 			error.also(format!(
-				"{files} of the folder arrived: run the same command again to resume, or give it up: isthmus remove --unfinished {path} {name}"
+				"{files} of the folder arrived: run the same command again to resume, or give it up: {remove}"
 			))
 		}
 		_ => error,

@@ -5,14 +5,12 @@
 //! The parsing functions are used by `clap`, which puts the option and the value before their error message:
 //! `invalid value 'x' for '--price <IST>': expected …`.
 
+use crate::tip::quoted;
 use isthmus_sdk::{
+	conditions::{Expected, Time, LATEST},
 	names, AccountId, Balance, BlockNumber, Client, Condition, Error as SdkError, Identity,
 	NameError, Names, PurposeCode, RecordKey, Scope, Seconds, Shown, SyntaxError, DECIMALS,
 	LEAVES_PER_EPOCH, UNIT,
-};
-use jiff::{
-	civil::{self, DateTime},
-	SignedDuration,
 };
 use serde::{Serialize, Serializer};
 use std::{
@@ -144,21 +142,6 @@ pub(crate) fn visible_json(json: &str) -> String {
 		}
 	}
 	visible
-}
-
-/// Returns a word that a shell reads as one word, quoted if necessary.
-pub(crate) fn quoted(word: &str) -> String {
-	let is_plain = |c: char| c.is_alphanumeric() || "-_.,:/@%+=".contains(c);
-	match !word.is_empty() && word.chars().all(is_plain) {
-		true => word.to_owned(),
-		false => format!("'{}'", word.replace('\'', "'\\''")),
-	}
-}
-
-/// Returns a word that a shell passes to a program as an operand, not as an option: for the end of a command line.
-pub(crate) fn operand(word: &str) -> String {
-	let dashes = if word.starts_with('-') { "-- " } else { "" };
-	format!("{dashes}{}", quoted(word))
 }
 
 /// A record's key. Its text is the name that it was made from, or hexadecimal; its JSON is hexadecimal.
@@ -300,16 +283,9 @@ pub(crate) fn end(expiry: BlockNumber, until: Option<Seconds>) -> String {
 	}
 }
 
-/// The beginning of 1970 in UTC, from which the chain counts seconds.
-const EPOCH: DateTime = civil::datetime(1970, 1, 1, 0, 0, 0, 0);
-
-/// Reads a date and returns its start in UTC, in seconds since 1970.
-pub(crate) fn day(text: &str) -> Result<Seconds, &'static str> {
-	let day = civil::Date::strptime("%Y-%m-%d", text).ok();
-	let seconds = day.map(|day| day.duration_since(EPOCH.date()).as_secs());
-	seconds
-		.and_then(|seconds| Seconds::try_from(seconds).ok())
-		.ok_or("expected a date since 1970, such as 2027-01-31")
+/// Reads a date, which begins at 00:00 UTC, or a time, as conditions do. Returns the seconds since 1970.
+pub(crate) fn time(text: &str) -> Result<Seconds, Expected> {
+	text.parse().map(|Time(seconds)| seconds)
 }
 
 /// How many hexadecimal digits of a request's digest people compare. Who asks can try purposes until eight digits are those of
@@ -352,15 +328,11 @@ pub(crate) fn good_while(condition: Option<&impl fmt::Display>) -> String {
 	condition.map_or_else(String::new, |condition| format!(", while {condition}"))
 }
 
-/// Returns a date in UTC, with its time unless that is midnight.
+/// Returns a date in UTC, with its time unless that is midnight, as [`time`] reads it.
 pub(crate) fn date(seconds: Seconds) -> String {
-	let at = i64::try_from(seconds)
-		.ok()
-		.and_then(|seconds| EPOCH.checked_add(SignedDuration::from_secs(seconds)).ok());
-	match at {
-		Some(at) if seconds.is_multiple_of(86_400) => at.strftime("%Y-%m-%d").to_string(),
-		Some(at) => at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-		None => "a date after the year 9999".to_owned(),
+	match seconds {
+		0..=LATEST => Time(seconds).to_string(),
+		_ => "a date after the year 9999".to_owned(),
 	}
 }
 
@@ -528,23 +500,6 @@ mod tests {
 	}
 
 	#[test]
-	fn a_name_in_a_hint_can_be_pasted() {
-		for (word, expected) in [
-			("marks.csv", "marks.csv"),
-			("my marks.csv", "'my marks.csv'"),
-			("it's", "'it'\\''s'"),
-			("$(x)", "'$(x)'"),
-			("", "''"),
-		] {
-			assert_eq!(quoted(word), expected);
-			assert_eq!(operand(word), expected);
-		}
-		for (word, expected) in [("-x", "-- -x"), ("--a b", "-- '--a b'")] {
-			assert_eq!(operand(word), expected);
-		}
-	}
-
-	#[test]
 	fn dates_are_those_of_the_calendar() {
 		// Computed with `date -u -d DAY +%s`.
 		for (text, seconds) in [
@@ -554,11 +509,14 @@ mod tests {
 			("2027-01-31", 1_801_353_600),
 			("2200-01-01", 7_258_118_400),
 			("9999-12-31", 253_402_214_400),
+			("2100-02-28T23:59:59Z", 4_107_542_399),
+			("9999-12-31T23:59:59Z", 253_402_300_799),
 		] {
-			assert_eq!(day(text), Ok(seconds));
+			assert_eq!(time(text), Ok(seconds));
 			assert_eq!(date(seconds), text);
 		}
-		assert_eq!(date(4_107_542_399), "2100-02-28 23:59 UTC");
+		assert_eq!(time("2100-02-28T23:59Z"), Ok(4_107_542_340));
+		assert_eq!(time(" 2027-01-31"), Err(Expected::Time));
 		for seconds in [253_402_300_800, u64::MAX] {
 			assert_eq!(date(seconds), "a date after the year 9999");
 		}
@@ -569,10 +527,16 @@ mod tests {
 			"2027-01-00",
 			"1969-12-31",
 			"2027-1",
+			"2027-1-1",
+			"+2027-01-31",
 			"2027-01-31T10:00",
+			"2027-01-31 10:00",
 			"x",
 		] {
-			assert!(day(text).is_err(), "{text}");
+			// A condition has the same dates.
+			let condition = format!("before({text})").parse::<Condition>();
+			assert_eq!(time(text), Err(Expected::Time), "{text}");
+			assert!(condition.is_err(), "{text}");
 		}
 	}
 

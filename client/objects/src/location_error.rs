@@ -26,7 +26,7 @@ pub enum LocationError {
 	#[error("{0}")]
 	Settings(&'static str),
 	/// The profile in `AWS_PROFILE` has no keys.
-	#[error("the profile {name} has no access key: this program reads keys, but no roles and no single sign-on. Set them: eval \"$(aws configure export-credentials --profile {name} --format env)\"")]
+	#[error("the profile {name} has no access key: this program reads keys, but no roles and no single sign-on. Set them: eval \"$(aws configure export-credentials --format env)\"")]
 	Profile {
 		/// The profile's name.
 		name: String,

@@ -10,6 +10,8 @@ from datetime import date, datetime, time, timezone
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from . import _native
+
 #: The node's address, unless an argument or an environment variable names another.
 DEFAULT_URL = "ws://127.0.0.1:9944"
 #: How many decimals an amount in IST has.
@@ -93,11 +95,15 @@ def span(leaves: range | int | str) -> str:
 
 
 def seconds(until: date | datetime | str | None) -> int | None:
-    """Returns the seconds since 1970 of a date, which begins at 00:00 UTC, or of a time."""
+    """Returns the seconds since 1970 of a date, which begins at 00:00 UTC, or of a time.
+
+    Text is read as the command reads it: `2027-01-31`, `2027-01-31T08:30Z` or `2027-01-31T08:30:00Z`. Raises ValueError for
+    other text.
+    """
     if until is None:
         return None
     if isinstance(until, str):
-        until = date.fromisoformat(until)
+        return _native.time(until)
     if not isinstance(until, datetime):
         until = datetime.combine(until, time(), timezone.utc)
     if until.tzinfo is None:

@@ -29,7 +29,7 @@ mod native {
 		reading::Reading,
 		sharing::{
 			answer, authorize, called, cancel, create_dataset, locate, publish, register, reject,
-			request, requests, revoke,
+			request, requests, revoke, time,
 		},
 		store::{remove, store},
 	};

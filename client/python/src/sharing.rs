@@ -9,6 +9,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	authorize as answering,
+	conditions::Time,
 	envelope::input::{at_most_a_minute, Input},
 	every, revoke as revoking,
 	sharing::{self, Ask, Given},
@@ -38,6 +39,14 @@ pub(crate) fn register(
 		let call = client.register(kind, name).await?;
 		Ok(connection.send(&client, &own, &call).await?.number())
 	})
+}
+
+/// Reads a date, which begins at 00:00 UTC, or a time, as conditions and the command do. Returns the seconds since 1970.
+#[pyfunction]
+pub(crate) fn time(text: &str) -> PyResult<Seconds> {
+	let time: Result<Time, _> = text.parse();
+	time.map(|Time(seconds)| seconds)
+		.map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 /// Registers a key to which grants are sealed. Returns the block; `None` if there is one already.

@@ -348,3 +348,10 @@ def test_dates_begin_in_utc() -> None:
     assert settings.seconds(None) is None
     with pytest.raises(ValueError, match="no time zone"):
         settings.seconds(datetime(2027, 1, 1))
+
+
+def test_text_is_a_date_as_the_command_reads_it() -> None:
+    assert settings.seconds("1970-01-02T00:01Z") == settings.seconds("1970-01-02T00:01:00Z") == 86_460
+    for text in ["19700102", "1970-W01-5", "1970-1-2", "1970-01-02T00:01", "soon", ""]:
+        with pytest.raises(ValueError, match="expected a time, such as 2027-01-01"):
+            settings.seconds(text)

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Progress reports of long operations.
 
+use std::time::Duration;
+
+/// How often work reports progress that goes on beside it.
+pub(crate) const REPORT: Duration = Duration::from_millis(200);
+
 /// Receives progress reports of a long operation. `()` ignores them.
 pub trait Progress {
 	/// Reports that `done` of `total` bytes (or blocks, for [`Stage::Searching`]) have passed a stage.
@@ -8,6 +13,10 @@ pub trait Progress {
 
 	/// Reports that work on a folder's next file starts. The reports that follow are about this file.
 	fn file(&mut self, _path: &str) {}
+
+	/// Reports that files with `done` of a folder's `total` bytes have passed a stage. What [`Self::at`] reports until the next such
+	/// report comes on top of that.
+	fn whole(&mut self, _stage: Stage, _done: u64, _total: u64) {}
 
 	/// Reports that `done` of a folder's `total` files, each of which is a record, are stored or fetched. A file is stored
 	/// when its last transaction is included in a block.

@@ -22,22 +22,44 @@ use std::io;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removal {
 	key: RecordKey,
-	/// The keys of the records of the files or the packs, if the record is a folder.
-	files: Option<Vec<RecordKey>>,
+	/// What is in it, if it is a folder.
+	parts: Option<Parts>,
+}
+
+/// The records with the files of a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Parts {
+	/// Their keys.
+	keys: Vec<RecordKey>,
+	/// How many files are in them, if they are packs; else each is a file.
+	packed: Option<usize>,
+}
+
+impl Parts {
+	/// Returns how many files are in this number of the records, and how many packs these are. What is left of a packed folder
+	/// after an interruption has all of its files in the list.
+	fn counts(&self, records: usize) -> (usize, Option<usize>) {
+		match self.packed {
+			Some(files) => (files, Some(records)),
+			None => (records, None),
+		}
+	}
 }
 
 /// A record that is being removed.
 pub struct Removed {
 	/// The transaction that removes the record, which the node accepted.
 	pub last: Pending,
-	/// How many records of a folder's files, or of packs of them, were removed; `None` if the record is not a folder.
+	/// How many files were removed with a folder; `None` if the record is not a folder.
 	pub files: Option<usize>,
+	/// How many packs with these files were removed; `None` if the record is not a packed folder.
+	pub packs: Option<usize>,
 }
 
 impl Removal {
 	/// Prepares to remove one record and nothing else.
 	pub fn alone(key: RecordKey) -> Self {
-		Self { key, files: None }
+		Self { key, parts: None }
 	}
 
 	/// Reads a record to find out whether it is a folder, and prepares to remove it with its files.
@@ -71,11 +93,14 @@ impl Removal {
 		}
 		// A value could be crafted to look like a folder that lists other records. Their keys would not match.
 		let root = |epoch| owner.epoch_keys(&epoch_id(client, owner.id(), record.dataset, epoch));
+		let mut in_packs = None;
 		let own: Vec<(RecordKey, RecordKey)> = if let Ok(list) = packed::from_bytes(&list.0) {
 			let mut own = Vec::new();
 			for pack in &list.packs {
 				own.push((pack.key, pack_key(&root(pack.epoch)?, &key, &pack.id)));
 			}
+			let files = list.files.iter().filter(|packed| !packed.file.folder);
+			in_packs = Some(files.count());
 			own
 		} else if let Ok(files) = folder::from_bytes(&list.0) {
 			let root = root(record.epoch)?;
@@ -94,7 +119,10 @@ impl Removal {
 		}
 		Ok(Self {
 			key,
-			files: Some(own.into_iter().map(|(listed, _)| listed).collect()),
+			parts: Some(Parts {
+				keys: own.into_iter().map(|(listed, _)| listed).collect(),
+				packed: in_packs,
+			}),
 		})
 	}
 
@@ -117,7 +145,10 @@ impl Removal {
 		files.retain(|file| *file != key);
 		Ok((!is_none).then_some(Self {
 			key,
-			files: Some(files),
+			parts: Some(Parts {
+				keys: files,
+				packed: None,
+			}),
 		}))
 	}
 
@@ -128,12 +159,20 @@ impl Removal {
 
 	/// Returns the keys of all records that are removed.
 	pub fn keys(&self) -> impl Iterator<Item = RecordKey> + '_ {
-		self.files.iter().flatten().copied().chain([self.key])
+		let parts = self.parts.iter().flat_map(|parts| &parts.keys);
+		parts.copied().chain([self.key])
 	}
 
-	/// Returns the number of records of files, or of packs of files, to remove with the record; `None` if it is not a folder.
+	/// Returns the number of files to remove with the record; `None` if it is not a folder.
 	pub fn files(&self) -> Option<usize> {
-		self.files.as_ref().map(Vec::len)
+		let parts = self.parts.as_ref()?;
+		Some(parts.counts(parts.keys.len()).0)
+	}
+
+	/// Returns the number of packs with these files; `None` if the record is not a packed folder.
+	pub fn packs(&self) -> Option<usize> {
+		let parts = self.parts.as_ref()?;
+		parts.counts(parts.keys.len()).1
 	}
 
 	/// Removes the files' records first and then the record, so that an interrupted removal can be run again.
@@ -145,18 +184,22 @@ impl Removal {
 	pub async fn run(self, client: &Client, owner: &Identity) -> Result<Removed, Error> {
 		let best = client.best().await?;
 		let mut calls = Vec::new();
-		for key in self.files.iter().flatten() {
+		for key in self.parts.iter().flat_map(|parts| &parts.keys) {
 			if best.record(owner.id(), *key).await?.is_some() {
 				calls.push(client.remove_record(*key).await?);
 			}
 		}
-		let files = self.files.map(|_| calls.len());
+		let counts = self.parts.as_ref().map(|parts| parts.counts(calls.len()));
 		// The files of an unfinished upload have no list yet.
 		if calls.is_empty() || best.record(owner.id(), self.key).await?.is_some() {
 			calls.push(client.remove_record(self.key).await?);
 		}
 		match client.submit_all(&owner.account, &calls).await? {
-			Some(last) => Ok(Removed { last, files }),
+			Some(last) => Ok(Removed {
+				last,
+				files: counts.map(|(files, _)| files),
+				packs: counts.and_then(|(_, packs)| packs),
+			}),
 			// This does not happen: there is at least one call, which removes the record itself.
 			None => Err(Error::Incompatible("nothing was sent".into())),
 		}
@@ -178,5 +221,28 @@ impl io::Write for List {
 
 	fn flush(&mut self) -> io::Result<()> {
 		Ok(())
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn files_are_counted_and_not_their_packs() {
+		let key = RecordKey::from([7; 32]);
+		let removal = |packed| Removal {
+			key,
+			parts: Some(Parts {
+				keys: vec![[1; 32].into(), [2; 32].into()],
+				packed,
+			}),
+		};
+		let counts = |removal: &Removal| (removal.files(), removal.packs());
+		assert_eq!(counts(&Removal::alone(key)), (None, None));
+		assert_eq!(counts(&removal(None)), (Some(2), None));
+		let packed = removal(Some(1_000));
+		assert_eq!(counts(&packed), (Some(1_000), Some(2)));
+		assert_eq!(packed.keys().count(), 3);
 	}
 }

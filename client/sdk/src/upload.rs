@@ -585,6 +585,10 @@ impl<P: Progress> Progress for Progressed<'_, P> {
 		self.progress.file(path);
 	}
 
+	fn whole(&mut self, stage: Stage, done: u64, total: u64) {
+		self.progress.whole(stage, done, total);
+	}
+
 	fn files(&mut self, done: u64, total: u64) {
 		self.progress.files(done, total);
 	}

@@ -20,7 +20,7 @@ use crate::{
 	error::{Error, Rejection, UploadError},
 	folder::File as Entry,
 	outcome::Included,
-	progress::Progress,
+	progress::{Progress, Stage},
 	refusal::PalletError,
 	sharing::epoch_id,
 	state::{every, State},
@@ -29,7 +29,7 @@ use crate::{
 	window::Window,
 };
 use isthmus_envelope::EpochKeys;
-pub(crate) use local::{is_executable, LocalFile};
+pub(crate) use local::{is_executable, length_of, LocalFile};
 use source::Source;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -202,6 +202,8 @@ impl<'a> UploadFolder<'a> {
 	) -> Result<StoredFolder, UploadFolderError> {
 		let mut upload = Running::start(self, folder).await?;
 		upload.check_funds(folder).await?;
+		upload.total = (folder.files.len(), length_of(&folder.files));
+		upload.tell(Stage::Sending, progress);
 		let mut missing: Vec<usize> = (0..folder.files.len()).collect();
 		let mut tries = Tries::default();
 		while !missing.is_empty() {
@@ -216,8 +218,8 @@ impl<'a> UploadFolder<'a> {
 			upload.drain().await?;
 			let again = std::mem::take(&mut upload.again);
 			missing = again.keys().copied().chain(rest).collect();
-			let total = folder.files.len();
-			progress.files((total - missing.len()) as u64, total as u64);
+			upload.take_out(&missing);
+			upload.tell(Stage::Sending, progress);
 			if let Some(error) = one_of(again) {
 				let is_dropped = matches!(error, Error::NotIncluded(_));
 				tries.next(error, missing.len() < count).await?;
@@ -340,6 +342,10 @@ struct Running<'a> {
 	again: BTreeMap<usize, Error>,
 	/// The entries of the list, by the numbers of their files.
 	entries: BTreeMap<usize, Entry>,
+	/// The number of these files' bytes.
+	bytes: u64,
+	/// The number of files, and of their bytes.
+	total: (usize, u64),
 }
 
 impl<'a> Running<'a> {
@@ -371,6 +377,8 @@ impl<'a> Running<'a> {
 			window: Window::new(),
 			again: BTreeMap::new(),
 			entries: BTreeMap::new(),
+			bytes: 0,
+			total: (0, 0),
 		};
 		if !asked.any_leaf && !is_stored {
 			running.exact = running.is_free(&best, folder).await?;
@@ -490,6 +498,7 @@ impl<'a> Running<'a> {
 			let ahead = &keys[at..keys.len().min(at + AHEAD)];
 			progress.file(&file.path);
 			self.store(*number, file, ahead, progress).await?;
+			self.tell(Stage::Sending, progress);
 		}
 		Ok(Vec::new())
 	}
@@ -502,7 +511,7 @@ impl<'a> Running<'a> {
 		ahead: &[RecordKey],
 		progress: &mut impl Progress,
 	) -> Result<(), UploadFolderError> {
-		let mut source = Source::open(file)?;
+		let mut source = Source::open(file, progress)?;
 		let key = self.key(file);
 		let stored = self.store_value((number, key), &mut source, ahead, progress);
 		match stored.await {
@@ -512,8 +521,34 @@ impl<'a> Running<'a> {
 				source.check_hash(file, key)?;
 			}
 		}
-		self.entries.insert(number, source.entry(file, key));
+		self.put_in(number, source.entry(file, key));
 		Ok(())
+	}
+
+	/// Notes the entry of a file that is stored, or in flight.
+	fn put_in(&mut self, number: usize, entry: Entry) {
+		self.take_out(&[number]);
+		self.bytes = self.bytes.saturating_add(entry.length);
+		self.entries.insert(number, entry);
+	}
+
+	/// Forgets the entries of files that have to be stored again.
+	fn take_out(&mut self, numbers: &[usize]) {
+		for entry in numbers
+			.iter()
+			.filter_map(|number| self.entries.remove(number))
+		{
+			self.bytes = self.bytes.saturating_sub(entry.length);
+		}
+	}
+
+	/// Reports how much of the folder is stored, or was compared.
+	fn tell(&self, stage: Stage, progress: &mut impl Progress) {
+		let (files, bytes) = self.total;
+		let waiting = self.again.len().saturating_add(self.window.len());
+		let stored = self.entries.len().saturating_sub(waiting);
+		progress.files(stored as u64, files as u64);
+		progress.whole(stage, self.bytes.min(bytes), bytes);
 	}
 
 	/// Stores a file's bytes, or compares them with their record if another program was faster.

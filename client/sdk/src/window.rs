@@ -32,6 +32,11 @@ impl<Tag> Window<Tag> {
 		Self(VecDeque::new())
 	}
 
+	/// Returns how many transactions are in flight.
+	pub(crate) fn len(&self) -> usize {
+		self.0.len()
+	}
+
 	/// Returns the nonce of the latest transaction in flight.
 	pub(crate) fn last(&self) -> Option<u64> {
 		self.0.back().map(|sent| sent.pending.nonce())

@@ -5,7 +5,8 @@ use super::{changed::Changed, own::own};
 use crate::{
 	context::Context,
 	error::Error,
-	text::{count, operand, Key},
+	text::{count, Key},
+	tip::Tip,
 };
 use isthmus_sdk::{BlockNumber, Call, Dataset, DatasetId, Epoch, Identity, LeafUse, Names, State};
 use serde::Serialize;
@@ -127,8 +128,8 @@ async fn removal(
 		if let LeafUse::Record(key) = by {
 			let name = Key(names.name(&key).unwrap_or(key));
 			return Err(in_use(dataset, &format!("the record {name}")).hint(format!(
-				"remove it first: isthmus remove {}",
-				operand(&name.to_string())
+				"remove it first: {}",
+				Tip::new("isthmus remove").operand(&name.to_string())
 			)));
 		}
 		calls.push(client.free_leaf(dataset, epoch, leaf).await?);

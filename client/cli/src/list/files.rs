@@ -2,13 +2,8 @@
 //! `isthmus list files`: the files of a stored folder, without fetching them.
 
 use crate::{
-	context::Context,
-	error::Error,
-	fetch,
-	progress::Bar,
-	report::Lines,
-	stderr::tell,
-	text::{quoted, Called},
+	context::Context, error::Error, fetch, progress::Bar, report::Lines, stderr::tell,
+	text::Called, tip::quoted_path,
 };
 use isthmus_sdk::{folder, list_files, AccountId, Identity};
 use serde::Serialize;
@@ -40,10 +35,9 @@ impl From<folder::File> for Listed {
 
 impl fmt::Display for Listed {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		// As a shell reads it, so that it can be passed to `fetch --file`, which would take a dash at its start for an option.
-		let here = if self.path.starts_with('-') { "./" } else { "" };
+		// As a shell reads it, so that it can be passed to `fetch --file`.
 		let end = if self.folder { "/" } else { "" };
-		f.write_str(&quoted(&format!("{here}{}{end}", self.path)))
+		f.write_str(&quoted_path(format!("{}{end}", self.path)))
 	}
 }
 

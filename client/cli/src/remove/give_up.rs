@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Gives up uploads of objects that were interrupted on this machine.
 
-use super::removed::{Deleted, Removed};
+use super::removed::{Counts, Deleted, Removed};
 use crate::{
 	confirm::confirm,
 	error::{Error, Kind},
-	text::{operand, Called, Key},
+	text::{Called, Key},
+	tip::Tip,
 };
 use isthmus_sdk::{
 	objects::UploadError as SendError,
@@ -61,7 +62,7 @@ pub(super) async fn instead_of_removal(
 	let key = first.ok_or_else(|| finished(&name.to_string()))?;
 	Ok(Some(Removed {
 		block: None,
-		files: None,
+		counts: Counts::default(),
 		key: Key(key),
 		name: name.to_string(),
 		objects,
@@ -147,9 +148,9 @@ pub(crate) fn way_out(error: &SdkError, key: RecordKey) -> Option<String> {
 	else {
 		return None;
 	};
-	let key = operand(&isthmus_sdk::to_hex(&key.0));
+	let remove = Tip::new("isthmus remove").operand(&isthmus_sdk::to_hex(&key.0));
 	Some(format!(
-		"store it under another --name, or give the unfinished upload up: isthmus remove {key}, and then the same command again"
+		"store it under another --name, or give the unfinished upload up: {remove}, and then the same command again"
 	))
 }
 

@@ -2,7 +2,7 @@
 //! What `isthmus remove` answers.
 
 use crate::text::{count, shown, Key};
-use isthmus_sdk::{object, BlockNumber};
+use isthmus_sdk::{object, BlockNumber, Removal};
 use serde::Serialize;
 use std::fmt;
 
@@ -11,14 +11,44 @@ use std::fmt;
 pub(crate) struct Removed {
 	/// `None` if nothing was on the chain: the upload of an object was given up.
 	pub(super) block: Option<BlockNumber>,
-	/// How many files were removed with a folder; `None` if the record was not a folder.
-	pub(super) files: Option<usize>,
+	#[serde(flatten)]
+	pub(super) counts: Counts,
 	pub(super) key: Key,
 	pub(super) name: String,
 	/// What became of the record's object, by location, and of another one that was sent under its key and is not deleted.
 	pub(super) objects: Vec<Deleted>,
 	/// How many keys were erased; `None` if none had to be.
 	pub(super) erased: Option<usize>,
+}
+
+/// What was removed with a folder.
+#[derive(Clone, Copy, Default, Serialize)]
+pub(super) struct Counts {
+	/// How many files; `None` if the record was not a folder.
+	pub(super) files: Option<usize>,
+	/// How many packs with these files; `None` if it was not a packed folder.
+	pub(super) packs: Option<usize>,
+}
+
+impl From<&Removal> for Counts {
+	fn from(removal: &Removal) -> Self {
+		Self {
+			files: removal.files(),
+			packs: removal.packs(),
+		}
+	}
+}
+
+/// Says how many files are removed with a folder, and in how many packs they are, after the folder's name.
+pub(super) fn with_files(Counts { files, packs }: Counts) -> String {
+	let Some(files) = files else {
+		return String::new();
+	};
+	let files = count(files as u64, "file");
+	match packs {
+		Some(packs) => format!(" with {files} in {}", count(packs as u64, "pack")),
+		None => format!(" with {files}"),
+	}
 }
 
 /// What became of the objects at a location.
@@ -36,9 +66,7 @@ impl fmt::Display for Removed {
 			Some(block) => write!(f, "block {block}: removed {}", self.name)?,
 			None => write!(f, "gave up the unfinished upload of {}", self.name)?,
 		}
-		if let Some(files) = self.files {
-			write!(f, " with {}", count(files as u64, "file"))?;
-		}
+		f.write_str(&with_files(self.counts))?;
 		for Deleted {
 			location,
 			gone,
@@ -76,5 +104,34 @@ impl From<object::Deleted> for Deleted {
 			gone,
 			failure,
 		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn files_are_counted_and_packs_are_called_so() {
+		let with = |files, packs| with_files(Counts { files, packs });
+		assert_eq!(with(None, None), "");
+		assert_eq!(with(Some(1), None), " with 1 file");
+		assert_eq!(with(Some(1_000), Some(3)), " with 1000 files in 3 packs");
+		assert_eq!(with(Some(0), Some(0)), " with 0 files in 0 packs");
+		let removed = Removed {
+			block: Some(7),
+			counts: Counts {
+				files: Some(5),
+				packs: Some(1),
+			},
+			key: Key([7; 32].into()),
+			name: "photos".into(),
+			objects: Vec::new(),
+			erased: None,
+		};
+		let line = "block 7: removed photos with 5 files in 1 pack";
+		assert_eq!(removed.to_string(), line);
+		let json = serde_json::to_value(&removed).unwrap();
+		assert_eq!((&json["files"], &json["packs"]), (&5.into(), &1.into()));
 	}
 }

@@ -161,7 +161,7 @@ impl<'a> Fetch<'a> {
 			// Nothing has to be written if all is there.
 			Err(error) if is_denied(&error) => {
 				let mut failures = Failures::default();
-				let wanted = self.look(list, output, &mut failures)?;
+				let wanted = self.look(list, output, &mut failures, progress)?;
 				return match wanted.is_empty() && !failures.any(is_denied) {
 					true => failures.fetched(list.files.iter().map(|packed| &packed.file)),
 					false => Err(error),
@@ -185,9 +185,11 @@ impl<'a> Fetch<'a> {
 		list: &'b List,
 		output: &Path,
 		failures: &mut Failures,
+		progress: &mut impl Progress,
 	) -> Result<Vec<Wanted<'b>>, FetchError> {
 		let mut missing = Vec::new();
 		let mut last = "";
+		let (mut done, total) = (0u64, length_of(list));
 		for Packed { file, offset, .. } in &list.files {
 			let place = place_after(output, &file.path, last);
 			let Some(path) = failures.of(file, place)? else {
@@ -196,6 +198,8 @@ impl<'a> Fetch<'a> {
 			last = &file.path;
 			let found = is_missing(&path, file, self.replace);
 			let Some(Some(differs)) = failures.of(file, found)? else {
+				done = done.saturating_add(file.length);
+				progress.whole(Stage::Checking, done, total);
 				continue;
 			};
 			missing.push(Wanted {
@@ -216,8 +220,15 @@ impl<'a> Fetch<'a> {
 		failures: &mut Failures,
 		progress: &mut impl Progress,
 	) -> Result<(), FetchError> {
-		let missing = self.look(list, output, failures)?.into_iter();
+		let missing = self.look(list, output, failures, progress)?;
+		let total = length_of(list);
+		let left = missing.iter().map(|wanted| wanted.file.length);
+		let mut done = total.saturating_sub(left.fold(0, u64::saturating_add));
+		let missing = missing.into_iter();
 		let (long, short): (Vec<_>, Vec<_>) = missing.partition(|wanted| wanted.file.length > SPAN);
+		progress.whole(Stage::Fetching, done, total);
+		let lengths = short.iter().map(|wanted| wanted.file.length);
+		done = lengths.fold(done, u64::saturating_add);
 		let short = spans(short);
 		let mut all = Written::default();
 		for span in &short {
@@ -230,10 +241,13 @@ impl<'a> Fetch<'a> {
 			self.spans(short, &parts, failures, progress).await?;
 		}
 		for wanted in &long {
+			progress.whole(Stage::Fetching, done, total);
 			progress.file(&wanted.file.path);
 			let fetched = self.long(wanted, Some(output), progress).await;
 			failures.of(wanted.file, fetched)?;
+			done = done.saturating_add(wanted.file.length);
 		}
+		progress.whole(Stage::Fetching, total, total);
 		Ok(())
 	}
 
@@ -408,6 +422,12 @@ impl<'a> Fetch<'a> {
 		};
 		fetch.run(progress).await
 	}
+}
+
+/// Returns the length of all files of a list.
+fn length_of(list: &List) -> u64 {
+	let lengths = list.files.iter().map(|packed| packed.file.length);
+	lengths.fold(0, u64::saturating_add)
 }
 
 /// Opens the record that a file of a folder is, or is in. `answer` is what was proven about it before, if anything was.

@@ -12,7 +12,7 @@ use crate::{
 	client::Client,
 	fetch_file::{FetchError, FetchFile},
 	folder,
-	progress::Progress,
+	progress::{Progress, Stage},
 	reading::Reading,
 	types::AccountId,
 };
@@ -38,6 +38,29 @@ pub(super) struct Records<'a> {
 	failures: Failures,
 	/// Whether it is known that files can be created in the folder.
 	is_writable: bool,
+	/// How much of the folder was looked at.
+	done: Counts,
+}
+
+/// A number of files, and of their bytes.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+	files: u64,
+	bytes: u64,
+}
+
+impl Counts {
+	/// Counts a file. An empty folder is none.
+	fn add(&mut self, file: &folder::File) {
+		self.files = self.files.saturating_add(u64::from(!file.folder));
+		self.bytes = self.bytes.saturating_add(file.length);
+	}
+
+	/// Reports that these of all are done.
+	fn tell(self, all: Self, progress: &mut impl Progress) {
+		progress.files(self.files, all.files);
+		progress.whole(Stage::Fetching, self.bytes, all.bytes);
+	}
 }
 
 impl<'a> Records<'a> {
@@ -52,6 +75,7 @@ impl<'a> Records<'a> {
 			replace,
 			failures: Failures::default(),
 			is_writable: false,
+			done: Counts::default(),
 		}
 	}
 
@@ -61,19 +85,20 @@ impl<'a> Records<'a> {
 		files: &[folder::File],
 		progress: &mut impl Progress,
 	) -> Result<FetchedFolder, FetchError> {
-		let mut done = 0usize;
+		let mut all = Counts::default();
+		files.iter().for_each(|file| all.add(file));
 		for some in files.chunks(TOGETHER) {
-			self.some(some, (done, files.len()), progress).await?;
-			done += some.len();
+			self.some(some, all, progress).await?;
 		}
+		all.tell(all, progress);
 		self.failures.fetched(files.iter())
 	}
 
-	/// Fetches some of the files, after `done` of all.
+	/// Fetches some of all files.
 	async fn some(
 		&mut self,
 		files: &[folder::File],
-		(done, all): (usize, usize),
+		all: Counts,
 		progress: &mut impl Progress,
 	) -> Result<(), FetchError> {
 		let (of, output) = (self.of, self.output);
@@ -88,9 +113,10 @@ impl<'a> Records<'a> {
 		let answers = client.query_together(reader.account.id(), owner, &keys);
 		let mut waiting: VecDeque<_> = known.into_iter().zip(answers.await).collect();
 		let mut opened = VecDeque::new();
-		for (number, (file, new)) in files.iter().zip(new).enumerate() {
-			progress.files((done + number) as u64, all as u64);
+		for (file, new) in files.iter().zip(new) {
+			self.done.tell(all, progress);
 			progress.file(&file.path);
+			self.done.add(file);
 			let Some((path, differs)) = self.missing(file)? else {
 				continue;
 			};

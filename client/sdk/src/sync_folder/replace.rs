@@ -93,7 +93,7 @@ impl Running<'_> {
 		let journal = self.journal_of(&sent)?;
 		let name = of_entry(key, &sent.object)?.name();
 		self.so_far.sent_bytes = self.so_far.sent_bytes.saturating_add(length);
-		let all = self.so_far.sent_bytes;
+		let all = self.length_to_send(length);
 		progress.at(Stage::Sending, all, all);
 		self.note_spare(&spare)?;
 		entries.push((place, sent.object.clone()));

@@ -11,7 +11,7 @@ use super::{
 use crate::{
 	error::{Error, UploadError},
 	object::of_entry,
-	progress::{Progress, Stage},
+	progress::{Progress, Stage, REPORT},
 	state::State,
 	turn::Turn,
 	tx::Pending,
@@ -26,14 +26,11 @@ use std::{
 	io::Read,
 	path::PathBuf,
 	sync::atomic::{AtomicU64, Ordering},
-	time::Duration,
 };
 use subxt::utils::H256;
 
 /// How many packs are sent at a time.
 const AT_ONCE: usize = 3;
-/// How often progress is reported.
-const REPORT: Duration = Duration::from_millis(200);
 
 impl Running<'_> {
 	/// Finds out which of the new packs arrived before an interruption. One that the journal names is sent again unless the
@@ -103,16 +100,20 @@ impl Running<'_> {
 		progress: &mut impl Progress,
 	) -> Result<Vec<(Place, Object)>, UploadFolderError> {
 		let packs = self.plan.new.clone();
-		let lengths = packs.iter().map(|pack| pack.length);
-		let total = lengths.fold(list, u64::saturating_add);
+		let total = self.length_to_send(list);
+		let mut done = 0u64;
 		let mut waiting: Vec<(Place, Object)> = Vec::new();
 		let mut missing: Vec<(RecordKey, &NewPack)> = Vec::new();
 		for (key, pack) in self.new.iter().zip(&packs) {
 			match self.sent.get(key) {
 				Some(sent) => waiting.push((sent.place, sent.object.clone())),
 				None if self.there.contains(key) => {}
-				None => missing.push((*key, pack)),
+				None => {
+					missing.push((*key, pack));
+					continue;
+				}
 			}
+			done = done.saturating_add(pack.length);
 		}
 		let mut pending: Vec<Pending> = Vec::new();
 		let mut missing = missing.chunks(BATCH);
@@ -123,7 +124,12 @@ impl Running<'_> {
 				waiting = rest;
 			}
 			match missing.next() {
-				Some(missing) => waiting.extend(self.send_packs(missing, total, progress).await?),
+				Some(missing) => {
+					let sent = self.send_packs(missing, (done, total), progress).await?;
+					waiting.extend(sent);
+					let lengths = missing.iter().map(|(_, pack)| pack.length);
+					done = lengths.fold(done, u64::saturating_add);
+				}
 				None => break,
 			}
 		}
@@ -133,11 +139,17 @@ impl Running<'_> {
 		Ok(waiting)
 	}
 
-	/// Sends packs to the location, several at a time.
+	/// Returns the length of all new packs, and of a list of this length.
+	pub(super) fn length_to_send(&self, list: u64) -> u64 {
+		let lengths = self.plan.new.iter().map(|pack| pack.length);
+		lengths.fold(list, u64::saturating_add)
+	}
+
+	/// Sends packs to the location, several at a time, after `done` of all bytes.
 	async fn send_packs(
 		&mut self,
 		packs: &[(RecordKey, &NewPack)],
-		total: u64,
+		(done, total): (u64, u64),
 		progress: &mut impl Progress,
 	) -> Result<Vec<(Place, Object)>, UploadFolderError> {
 		let mut jobs = Vec::new();
@@ -153,7 +165,7 @@ impl Running<'_> {
 				length: pack.length,
 			});
 		}
-		let done = AtomicU64::new(self.so_far.sent_bytes);
+		let done = AtomicU64::new(done);
 		let (mut sent, mut bytes) = (Vec::new(), 0u64);
 		let this = &*self;
 		let mut sending = stream::iter(jobs)

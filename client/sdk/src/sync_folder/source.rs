@@ -5,19 +5,23 @@ use super::plan::Local;
 use crate::{
 	error::Error,
 	folder,
-	progress::{Progress, Stage},
+	progress::{Progress, Stage, REPORT},
 	stamp::Stamp,
-	upload_folder::{is_executable, LocalFile, UploadFolderError},
+	upload_folder::{is_executable, length_of, LocalFile, UploadFolderError},
 };
 use ring::digest::{Context, SHA256};
 use std::{
 	fs::File,
 	io::{self, ErrorKind, Read},
 	path::PathBuf,
+	sync::{
+		atomic::{AtomicU64, Ordering},
+		Arc,
+	},
 	thread,
 };
 
-/// How many files are hashed between two reports.
+/// How many files are handed to the threads together.
 const BATCH: usize = 1024;
 /// How many files are hashed at a time, at most.
 const THREADS: usize = 8;
@@ -32,29 +36,31 @@ pub(super) async fn hash_all(
 	progress: &mut impl Progress,
 ) -> Result<Vec<Local>, UploadFolderError> {
 	let mut hashed: Vec<Local> = Vec::with_capacity(files.len());
-	let lengths = files
-		.iter()
-		.map(|file| std::fs::metadata(&file.at).map_or(0, |there| there.len()));
-	let total = lengths.fold(0, u64::saturating_add);
-	let mut done = 0u64;
+	let total = length_of(files);
+	let done = Arc::new(AtomicU64::new(0));
+	let mut ticks = tokio::time::interval(REPORT);
 	for batch in files.chunks(BATCH) {
-		let batch = batch.to_vec();
-		let batch = tokio::task::spawn_blocking(move || hash_some(&batch)).await;
-		let batch = batch.map_err(|ended| Error::from(io::Error::other(ended)))??;
-		done = batch
-			.iter()
-			.fold(done, |done, file| done.saturating_add(file.length));
-		hashed.extend(batch);
-		progress.at(Stage::Naming, done.min(total), total);
+		let (batch, counted) = (batch.to_vec(), done.clone());
+		let mut hashing = tokio::task::spawn_blocking(move || hash_some(&batch, &counted));
+		let batch = loop {
+			tokio::select! {
+				batch = &mut hashing => break batch,
+				_ = ticks.tick() => {
+					progress.at(Stage::Naming, done.load(Ordering::Relaxed).min(total), total);
+				}
+			}
+		};
+		hashed.extend(batch.map_err(|ended| Error::from(io::Error::other(ended)))??);
 	}
+	progress.at(Stage::Naming, total, total);
 	Ok(hashed)
 }
 
-/// Hashes some files, several at a time.
-fn hash_some(files: &[LocalFile]) -> Result<Vec<Local>, UploadFolderError> {
+/// Hashes some files, several at a time, and counts their bytes.
+fn hash_some(files: &[LocalFile], done: &AtomicU64) -> Result<Vec<Local>, UploadFolderError> {
 	let threads = thread::available_parallelism().map_or(1, |count| count.get().min(THREADS));
 	let share = files.len().div_ceil(threads).max(1);
-	let hash_share = |share: &[LocalFile]| share.iter().map(hash).collect();
+	let hash_share = |share: &[LocalFile]| share.iter().map(|file| hash(file, done)).collect();
 	let shares: Vec<Result<Vec<Local>, UploadFolderError>> = thread::scope(|scope| {
 		let running: Vec<_> = files
 			.chunks(share)
@@ -73,10 +79,22 @@ fn hash_some(files: &[LocalFile]) -> Result<Vec<Local>, UploadFolderError> {
 	Ok(hashed)
 }
 
-fn hash(file: &LocalFile) -> Result<Local, UploadFolderError> {
+/// Counts the bytes that are read.
+struct Counted<'a, R>(R, &'a AtomicU64);
+
+impl<R: Read> Read for Counted<'_, R> {
+	fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+		let got = self.0.read(space)?;
+		self.1.fetch_add(got as u64, Ordering::Relaxed);
+		Ok(got)
+	}
+}
+
+fn hash(file: &LocalFile, done: &AtomicU64) -> Result<Local, UploadFolderError> {
 	let failed = UploadFolderError::io(&file.at);
 	let (source, stamp) = Stamp::open(&file.at).map_err(failed)?;
-	let hash = folder::content_hash(&source).map_err(UploadFolderError::io(&file.at))?;
+	let hash =
+		folder::content_hash(Counted(&source, done)).map_err(UploadFolderError::io(&file.at))?;
 	let changed = |_| UploadFolderError::ChangedWhileRead(file.at.clone());
 	stamp.check().map_err(changed)?;
 	Ok(Local {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
 	error::{Error, UploadError},
 	folder::File as Entry,
-	progress::Progress,
+	progress::{Progress, Stage},
 	reading::Reading,
 	types::*,
 };
@@ -46,7 +46,7 @@ impl Running<'_> {
 		}
 		for (number, entry) in self.compare_all(folder, stored, progress).await? {
 			match entry {
-				Ok(entry) => drop(self.entries.insert(number, entry)),
+				Ok(entry) => self.put_in(number, entry),
 				Err(error) => drop(self.again.insert(number, error)),
 			}
 		}
@@ -77,12 +77,19 @@ impl Running<'_> {
 		});
 		let mut compared = pin!(compared.buffered(AT_ONCE));
 		let mut entries = Vec::new();
+		let (files, bytes) = self.total;
+		let (mut done, mut length) = (self.entries.len(), self.bytes);
 		while let Some((number, entry)) = compared.next().await {
 			progress.file(&folder.files[number].path);
 			let entry = match entry {
 				Err(UploadFolderError::Client(error)) if is_interrupted(&error) => Err(error),
 				entry => Ok(entry?),
 			};
+			if let Ok(entry) = &entry {
+				(done, length) = (done.saturating_add(1), length.saturating_add(entry.length));
+				progress.files(done as u64, files as u64);
+				progress.whole(Stage::Checking, length.min(bytes), bytes);
+			}
 			entries.push((number, entry));
 		}
 		Ok(entries)
@@ -95,7 +102,7 @@ impl Running<'_> {
 		key: RecordKey,
 		answer: Option<Answer>,
 	) -> Result<Entry, UploadFolderError> {
-		let mut source = Source::open(file)?;
+		let mut source = Source::open(file, &mut ())?;
 		let compared = self.compare(key, &mut source, answer).await;
 		compared.map_err(|error| UploadFolderError::of_file(error, &file.at, key))?;
 		source.check_hash(file, key)?;

@@ -236,6 +236,14 @@ pub(super) fn entry(path: &str) -> Entry {
 	}
 }
 
+/// Returns the length of all files at present, for progress.
+pub(crate) fn length_of(files: &[LocalFile]) -> u64 {
+	let lengths = files
+		.iter()
+		.map(|file| fs::metadata(&file.at).map_or(0, |there| there.len()));
+	lengths.fold(0, u64::saturating_add)
+}
+
 /// Returns whether the owner of a file may execute it.
 #[cfg(unix)]
 pub(crate) fn is_executable(metadata: &Metadata) -> bool {

@@ -7,13 +7,39 @@ use super::{
 };
 use crate::{
 	folder::{self, File as Entry},
+	progress::{Progress, Stage},
 	stamp::Stamp,
 	types::RecordKey,
+	upload::MAX_WHOLE,
 };
 use std::{
 	fs::File,
-	io::{self, Seek},
+	io::{self, Read, Seek},
 };
+
+/// Between how many bytes progress is reported.
+const STEP: u64 = 1 << 20;
+
+/// Reports how much of a file is read.
+struct Telling<'a, P> {
+	file: &'a File,
+	done: u64,
+	length: u64,
+	progress: &'a mut P,
+}
+
+impl<P: Progress> Read for Telling<'_, P> {
+	fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+		let got = self.file.read(space)?;
+		let before = self.done;
+		self.done = before.saturating_add(got as u64);
+		if before / STEP != self.done / STEP {
+			let done = self.done.min(self.length);
+			self.progress.at(Stage::Naming, done, self.length);
+		}
+		Ok(got)
+	}
+}
 
 /// A file that is open, and what its entry in the list will say.
 pub(super) struct Source {
@@ -23,15 +49,28 @@ pub(super) struct Source {
 }
 
 impl Source {
-	/// Opens a file, and reads it once for its hash.
-	pub(super) fn open(file: &LocalFile) -> Result<Self, UploadFolderError> {
-		let opened = || {
-			let (mut file, stamp) = Stamp::open(&file.at)?;
-			let hash = folder::content_hash(&file)?;
-			file.rewind()?;
-			Ok(Self { file, stamp, hash })
+	/// Opens a file, and reads it once for its hash. That of a long one takes a while.
+	pub(super) fn open(
+		file: &LocalFile,
+		progress: &mut impl Progress,
+	) -> Result<Self, UploadFolderError> {
+		Self::hashed(file, progress).map_err(UploadFolderError::io(&file.at))
+	}
+
+	fn hashed(file: &LocalFile, progress: &mut impl Progress) -> io::Result<Self> {
+		let (mut file, stamp) = Stamp::open(&file.at)?;
+		let length = stamp.length();
+		let hash = match length > MAX_WHOLE {
+			false => folder::content_hash(&file)?,
+			true => folder::content_hash(Telling {
+				file: &file,
+				done: 0,
+				length,
+				progress,
+			})?,
 		};
-		opened().map_err(UploadFolderError::io(&file.at))
+		file.rewind()?;
+		Ok(Self { file, stamp, hash })
 	}
 
 	/// Returns the file's length in bytes, when it was opened.

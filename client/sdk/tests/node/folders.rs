@@ -10,13 +10,36 @@ use proptest::{
 use std::{collections::BTreeMap, fs, future::Future, path::Path};
 use tempfile::TempDir;
 
-/// Collects the paths of the files that progress is reported for.
+/// Collects what progress is reported for: the paths of the files, and how much of the folder is done.
 #[derive(Default)]
-struct Files(Vec<String>);
+struct Files(Vec<String>, Vec<[(u64, u64); 2]>, (u64, u64));
 
 impl Progress for Files {
 	fn file(&mut self, path: &str) {
 		self.0.push(path.to_owned());
+	}
+
+	fn files(&mut self, done: u64, total: u64) {
+		self.2 = (done, total);
+	}
+
+	fn whole(&mut self, _: Stage, done: u64, total: u64) {
+		self.1.push([self.2, (done, total)]);
+	}
+}
+
+impl Files {
+	/// Checks that the reports about the folder went from nothing to all of it.
+	fn check(&self, files: u64, bytes: u64) {
+		let (first, last) = (self.1.first().unwrap(), self.1.last().unwrap());
+		assert_eq!(first, &[(0, files), (0, bytes)]);
+		assert_eq!(last, &[(files, files), (bytes, bytes)]);
+		assert!(
+			self.1.is_sorted_by_key(|[_, (done, _)]| *done),
+			"{:?}",
+			self.1
+		);
+		assert!(self.1.len() as u64 > files, "{:?}", self.1);
 	}
 }
 
@@ -54,6 +77,7 @@ async fn a_folder_is_stored_fetched_and_removed() {
 		.await
 		.unwrap();
 	assert_eq!(files.0, ["a", "b", "in/c", "large"]);
+	files.check(4, 1_501_010);
 	assert_eq!((stored.files, stored.bytes), (4, 1_501_010));
 	assert_eq!(stored.list.place.leaf, 7 + 4);
 	assert!(stored.list.done.now().is_some());
@@ -82,7 +106,10 @@ async fn a_folder_is_stored_fetched_and_removed() {
 	let owner = school.id();
 	let to = output.path();
 	let fetch = async || fetch_folder(&client, &school, owner, &list, to, false, &mut ()).await;
-	let fetched = fetch().await.unwrap();
+	let mut files = Files::default();
+	let fetched = fetch_folder(&client, &school, owner, &list, to, false, &mut files).await;
+	let fetched = fetched.unwrap();
+	files.check(4, 1_501_010);
 	assert_eq!((fetched.files, fetched.bytes), (4, 1_501_010));
 	for file in ["a", "b", "in/c", "large"] {
 		let (here, there) = (local.path().join(file), output.path().join(file));
