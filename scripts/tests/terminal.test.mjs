@@ -262,6 +262,28 @@ describe('what is read need not be a regular file', () => cases([
 			+ 'code=$?; chmod 755 d/ro; diff -r d out && exit $code',
 	},
 	{
+		name: 'what isthmus writes while it stores a folder is left out, and named',
+		script: 'mkdir -p h/.config/isthmus h/.local/state/isthmus/more; echo a > h/a; echo b > h/.config/b\n'
+			+ 'touch h/.config/isthmus/c h/.local/state/isthmus/{isthmus-x.lock,more/d}; export HOME=$PWD/h; unset XDG_CONFIG_HOME\n'
+			+ 'isthmus sync h --name in-17 --key //Packer && isthmus list files in-17 --owner //Packer --key //Packer && isthmus store h --name in-18 --dry-run',
+		stdout: /^\.config\/b\n\.local\/state\/\na\n/m,
+		stderr: /^(skipped, because isthmus itself writes to it: h\/\.(config|local\/state)\/isthmus\n){2}/m,
+		not: { stdout: /isthmus-x|more/ },
+	},
+	{
+		name: 'a folder around the location of its objects is refused before anything is sent',
+		script: 'ls -R $STORE > before\n'
+			+ 'isthmus sync $STORE --name in-19 --key //Packer; code=$?; ls -R $STORE | cmp - before && exit $code',
+		code: FAILED,
+		stderr: /error: the location file:\/\/\S+\/store is in the folder that is to be stored: [^]*\nhint: publish a location outside/,
+	},
+	{
+		name: 'names that cannot be in a folder: the hint leads to an archive',
+		script: `mkdir d; touch d/12:30; ${OFFLINE} isthmus store d --name none`,
+		code: FAILED,
+		stderr: /error: these names cannot be in a folder: d\/12:30\. [^]*\nhint: rename them, or store the folder as an archive: tar c/,
+	},
+	{
 		name: 'a measurements file may be a stream',
 		script: `isthmus risk --depth 0..5 --plot x.svg --measured <(echo '{"share":0.3,"depth":1,"trials":9,"successes":5}')`,
 	},
@@ -373,10 +395,10 @@ describe('what is written to need not be a regular file', () => cases([
 		script: 'ln -s /dev/null link; isthmus fetch //Bob small -o link --force && [ -L link ] && [ -c /dev/null ]',
 	},
 	{
-		name: 'a replaced file keeps its permissions, and a new one is private',
+		name: 'a replaced file keeps its permissions, and a new one is private, as is a new folder',
 		script: 'umask 022; echo old > a; isthmus fetch //Bob small -o a --force && isthmus fetch //Bob small -o b'
-			+ ' && stat -c %a a b',
-		stdout: /^644\n600$/m,
+			+ ' && isthmus fetch //Bob docs --folder -o new/docs && stat -c %a a b new new/docs',
+		stdout: /^644\n600\n700\n700$/m,
 	},
 	{
 		name: 'a file that exists is noticed before the work',
@@ -651,6 +673,12 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		typed: [ask],
 		screen: /stored 5 B as tty-1/,
 		not: { screen: new RegExp(PASSPHRASE) },
+	},
+	{
+		name: 'what is typed may be stored, and the end is said',
+		script: 'isthmus store - --name tty-4 && isthmus fetch //Bob tty-4 -o - | cat',
+		typed: [['reading from the terminal until Ctrl-D', 'typed\r\u0004']],
+		screen: /stored 6 B as tty-4/,
 	},
 	{
 		name: 'authorize shows the request, and asks before it grants it',
@@ -1068,6 +1096,30 @@ describe('disks may be full, read-only or gone', () => cases([
 		code: FAILED,
 		stderr: /error: disk: Read-only file system/,
 		not: { stderr: /not fetched/ },
+		mount: true,
+	},
+	{
+		name: 'a folder in which other disks are mounted gets all its files, and with --force again',
+		script: 'mkdir -p d/disk out/disk packed/disk; for at in d d/disk; do echo $at > $at/a; head -c 2000000 /dev/urandom > $at/large; done\n'
+			+ 'isthmus store d --name in-20 && isthmus sync d --name in-21 --key //Packer && mount -t tmpfs none out/disk && mount -t tmpfs none packed/disk || exit 9\n'
+			+ 'for force in "" --force; do isthmus fetch //Bob in-20 --folder -o out $force && isthmus fetch //Packer in-21 --folder -o packed --key //Packer $force\n'
+			+ '[ $? = 0 ] && diff -r d out && diff -r d packed || exit 8; for at in out packed; do for file in a large; do echo other > $at/disk/$file; done; done; done',
+		mount: true,
+	},
+	{
+		name: 'a file in a read-only folder is noticed before it is to be replaced',
+		script: `mkdir disk; mount -t tmpfs none disk; echo old > disk/got; mount -o remount,ro disk; ${OFFLINE} isthmus fetch //Bob small -o disk/got --force`,
+		code: FAILED,
+		stderr: /error: disk\/got cannot be replaced, because no file can be created in \S+\/disk: Read-only file system\nhint: write into the file as it is: --output - > disk\/got\n/,
+		mount: true,
+	},
+	{
+		name: 'a file that is mounted alone is noticed before it is to be replaced, and can be written into',
+		script: `echo old > got; echo other > other; mount --bind other got || exit 9; ${OFFLINE} isthmus fetch //Bob small -o got --force; code=$?
+			isthmus fetch //Bob small -o - > got && cat other; exit $code`,
+		code: FAILED,
+		stdout: /^small\n$/,
+		stderr: /error: got is mounted alone, so it cannot be replaced\nhint: write into the file as it is: --output - > got\n/,
 		mount: true,
 	},
 	{
@@ -1677,8 +1729,10 @@ describe('nothing is waited for without a word', () => cases([
 			'isthmus feed FIFO',
 			'isthmus risk --depth 0..5 --plot x.svg --measured FIFO',
 			'isthmus store FIFO',
+			'isthmus store - --name none <> FIFO',
+			'isthmus store - --name none --object --key //Packer <> FIFO',
 		])} cat $KEY > p0; cat $KEY > p1; echo late > p7; set -- $started
-			wait $1 && wait $2 && wait $8 || exit 9; kill $3 $4 $5 $6 $7; cat said0 said1; isthmus fetch //Bob p7 -o -`,
+			wait $1 && wait $2 && wait $8 || exit 9; kill $3 $4 $5 $6 $7 $9 \${10}; cat said0 said1; isthmus fetch //Bob p7 -o -`,
 		stdout: /^(waiting for p[01], .*\n){2}late\n$/m,
 	},
 	{

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where `isthmus fetch` writes a record. What is there is looked at before anything is fetched.
 
-use crate::{error::Error, stderr::tell, text::operand};
+use crate::{
+	error::{os, Error},
+	stderr::tell,
+	text::{operand, quoted},
+};
 use isthmus_sdk::{
 	envelope::{
 		erasable::LABEL,
 		input::{self, PATIENCE},
 		key_file::KeyFile,
-		on_disk::folder,
+		on_disk::{self, folder},
 	},
 	FetchError,
 };
@@ -82,7 +86,10 @@ impl Output {
 				Err(Error::failed(format!("{shown} is a key file"))
 					.hint("a key file is never replaced: choose another --output"))
 			}
-			true if replace => Ok(Self::File(path)),
+			true if replace => {
+				check_replaceable(&path)?;
+				Ok(Self::File(path))
+			}
 			true => Err(FetchError::Exists(path).into()),
 			false if there.is_dir() => match name {
 				Some(name) => Self::at(path.join(name), None, replace),
@@ -91,8 +98,9 @@ impl Output {
 					path.join("NAME").display()
 				))),
 			},
-			false => Err(Error::failed(format!("{shown} is a {}", kind(there)))
-				.hint("write the record to stdout with --output -, and pipe it into a program that can use it")),
+			false => Err(Error::failed(format!("{shown} is a {}", kind(there))).hint(
+				"write the record to stdout with --output -, and pipe it into a program that can use it",
+			)),
 		}
 	}
 
@@ -237,7 +245,7 @@ pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
 			return Err(Error::failed(format!(
 				"{} is not a folder",
 				folder.display()
-			)))
+			)));
 		}
 		Err(error) if error.kind() == ErrorKind::NotFound => {
 			let shown = folder.display();
@@ -254,6 +262,49 @@ pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
 		Ok(_) => Ok(()),
 		Err(error) => Err(Error::file(path, &error)),
 	}
+}
+
+/// Returns an error unless a file can be replaced by a new one beside it.
+fn check_replaceable(path: &Path) -> Result<(), Error> {
+	let write_into = format!(
+		"write into the file as it is: --output - > {}",
+		quoted(&path.to_string_lossy())
+	);
+	let target = on_disk::target(path).map_err(|error| Error::file(path, &error))?;
+	if is_mounted(&target) {
+		let shown = path.display();
+		return Err(Error::failed(format!(
+			"{shown} is mounted alone, so it cannot be replaced"
+		))
+		.hint(write_into));
+	}
+	let folder = folder(&target);
+	match tempfile::tempfile_in(folder) {
+		Err(error) if is_read_only(&error) => {
+			let (shown, folder) = (path.display(), folder.display());
+			let reason = os(&error);
+			Err(Error::failed(format!(
+				"{shown} cannot be replaced, because no file can be created in {folder}: {reason}"
+			))
+			.hint(write_into))
+		}
+		Err(error) => Err(Error::file(path, &error)),
+		Ok(_) => Ok(()),
+	}
+}
+
+/// Returns whether a file is mounted itself, as one that a container is given.
+#[cfg(target_os = "linux")]
+fn is_mounted(path: &Path) -> bool {
+	use rustix::fs::{statx, AtFlags, StatxAttributes, StatxFlags, CWD};
+	let there = statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS);
+	there.is_ok_and(|there| there.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+/// Returns whether a file is mounted itself: this system does not say.
+#[cfg(not(target_os = "linux"))]
+fn is_mounted(_: &Path) -> bool {
+	false
 }
 
 /// Returns whether a path can name a folder only, by how it ends: `a/`, `a/.` or `a/..`.
@@ -345,6 +396,18 @@ mod tests {
 		assert!(is_stdout(stdout) && !is_stdin(stdout));
 		assert!(is_stdin(Path::new("-")) && is_stdout(Path::new("-")));
 		assert!(!is_terminal(Path::new("/dev/null")));
+	}
+
+	#[test]
+	fn a_file_is_replaced_only_where_a_new_one_can_be_beside_it() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("file");
+		fs::write(&path, "").unwrap();
+		check_replaceable(&path).unwrap();
+		assert!(!is_mounted(&path));
+		// No one can create a file there.
+		#[cfg(target_os = "linux")]
+		assert!(check_replaceable(Path::new("/proc/self/comm")).is_err());
 	}
 
 	#[tokio::test]

@@ -124,7 +124,7 @@ impl fmt::Display for Synced {
 
 /// Returns the paths of what was left out of a folder.
 pub(crate) fn skipped_in(folder: &LocalFolder) -> Vec<String> {
-	let paths = folder.skipped().iter();
+	let paths = folder.skipped().iter().chain(folder.own());
 	paths.map(|path| path.display().to_string()).collect()
 }
 

@@ -14,6 +14,7 @@ use crate::{
 	options::Options,
 	progress::Bar,
 	stderr::tell,
+	store::folder_to_store,
 	text::{called, count, operand, Called, Key},
 };
 use isthmus_sdk::{
@@ -74,7 +75,7 @@ pub(crate) struct Opts {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> {
-	let folder = opts.unfinished.as_deref().map(LocalFolder::open);
+	let folder = opts.unfinished.as_deref().map(folder_to_store);
 	let folder = folder.transpose()?;
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;

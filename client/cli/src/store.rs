@@ -6,12 +6,11 @@ use crate::{
 	dataset,
 	error::{os, Error, Kind},
 	input,
-	options::Options,
+	options::{settings, Options},
 	output::{is_open_file, is_stdin, kind},
 	packed::{self, skipped_in, Synced},
 	progress::Bar,
 	remove::way_out,
-	report::Patient,
 	stderr::tell,
 	text::{bytes, called, condition, count, operand, quoted, shown, Called, Key},
 };
@@ -185,10 +184,11 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> 
 		));
 	}
 	if let (true, Source::Ready(Ready::Folder(_))) = (opts.compress, &source) {
-		return Err(Error::usage(
-			"--compress is for one record: a folder is stored as several",
-		)
-		.hint("store an archive of it instead: tar c FOLDER | isthmus store - --compress --name NAME"));
+		return Err(
+			Error::usage("--compress is for one record: a folder is stored as several").hint(
+				"store an archive of it instead: tar c FOLDER | isthmus store - --compress --name NAME",
+			),
+		);
 	}
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
@@ -380,14 +380,14 @@ async fn store_object(
 	let (mut bar, mut upload) = (Bar::new(), upload.compressed(opts.compress));
 	let (value, length, stamp): (Box<dyn Read + Send>, _, _) = match source {
 		Source::Ready(Ready::One(value, length, stamp)) => (Box::new(value), Some(length), stamp),
-		Source::Stdin => (Box::new(Patient(io::stdin())), None, None),
+		Source::Stdin => (Box::new(stdin()?), None, None),
 		Source::Stream(path) => {
 			let stream = input::open(&path).map_err(|error| Error::file(&path, &error))?;
 			(Box::new(stream), None, None)
 		}
 		// `location` has refused it.
 		Source::Ready(Ready::Folder(_)) => {
-			return Err(Error::usage("a folder is stored in blocks"))
+			return Err(Error::usage("a folder is stored in blocks"));
 		}
 	};
 	if let Some(stamp) = &stamp {
@@ -585,7 +585,7 @@ pub(crate) fn name_of(called: Option<Called>, path: &Path) -> Result<Called, Err
 		_ => {
 			return Err(Error::usage(
 				"missing --name: what should the record be called?",
-			))
+			));
 		}
 	};
 	let name = name
@@ -719,7 +719,7 @@ impl Source {
 	fn read(self) -> Result<Ready, Error> {
 		match self {
 			Self::Ready(ready) => Ok(ready),
-			Self::Stdin => read_stream(Patient(io::stdin().lock()), Path::new("stdin")),
+			Self::Stdin => read_stream(stdin()?, Path::new(STDIN)),
 			Self::Stream(path) => {
 				let stream = input::open(&path).map_err(|error| Error::file(&path, &error))?;
 				read_stream(stream, &path)
@@ -728,13 +728,34 @@ impl Source {
 	}
 }
 
+/// What errors call stdin.
+const STDIN: &str = "stdin";
+
+/// Opens stdin.
+fn stdin() -> Result<impl Read + Send, Error> {
+	input::stdin().map_err(|error| Error::file(Path::new(STDIN), &error))
+}
+
 /// Finds the files of a folder, and names what is none.
 pub(crate) fn local_folder(path: &Path) -> Result<LocalFolder, Error> {
-	let folder = LocalFolder::open(path)?;
-	for skipped in skipped_in(&folder) {
+	let folder = folder_to_store(path)?;
+	for skipped in folder.skipped() {
+		let skipped = skipped.display();
 		tell(format_args!("skipped, because it is not a file: {skipped}"));
 	}
+	for own in folder.own() {
+		let own = own.display();
+		tell(format_args!(
+			"skipped, because isthmus itself writes to it: {own}"
+		));
+	}
 	Ok(folder)
+}
+
+/// Finds the files of a folder. What commands write while they run is left out.
+pub(crate) fn folder_to_store(path: &Path) -> Result<LocalFolder, Error> {
+	let own: Vec<PathBuf> = settings().into_iter().collect();
+	Ok(LocalFolder::open_without(path, &own)?)
 }
 
 /// Reads a stream to its end. Warns if it is empty: the program that should have written to it may have failed.

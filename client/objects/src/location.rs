@@ -11,7 +11,7 @@ use crate::{
 	stores::{self, Store},
 };
 use object_store::{path::Path, ObjectStore, ObjectStoreExt};
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 use url::Url;
 
 /// A place where objects lie.
@@ -99,6 +99,13 @@ impl Location {
 		&self.url
 	}
 
+	/// Returns the folder of this machine that it is; `None` if it is somewhere else.
+	pub fn local_folder(&self) -> Option<PathBuf> {
+		let url = Url::parse(&self.url).ok()?;
+		let is_local = url.scheme() == "file";
+		is_local.then(|| url.to_file_path().ok())?
+	}
+
 	/// Returns whether objects can be written there, as far as this is known without asking.
 	pub fn takes_objects(&self) -> bool {
 		self.parts.is_some()
@@ -179,6 +186,13 @@ mod tests {
 			assert_eq!(refused, LocationError::Secret);
 			assert!(!refused.to_string().contains("geheim"));
 		}
+	}
+
+	#[test]
+	fn a_location_may_be_a_folder_of_this_machine() {
+		let folder = |url: &str| Location::open(url).unwrap().local_folder();
+		assert_eq!(folder("file:///srv/a%20b"), Some("/srv/a b".into()));
+		assert_eq!(folder("https://example.org/srv"), None);
 	}
 
 	#[test]

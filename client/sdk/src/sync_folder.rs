@@ -155,6 +155,7 @@ impl<'a> SyncFolder<'a> {
 	/// Returns [`UploadFolderError::NotPacked`] or [`UploadFolderError::OtherDataset`] if the key is that of another record,
 	/// [`UploadFolderError::Emptied`] if the folder has no files any more, and this is not
 	/// [allowed](Self::allowing_empty),
+	/// [`UploadFolderError::AroundLocation`] if the objects would be put into the folder itself,
 	/// [`UploadFolderError::ChangedWhileRead`] if a file changes meanwhile, [`Error::Cost`] before anything is sent if the
 	/// account cannot pay, and the errors of [`location_to_write`] and [`Client::send`].
 	pub async fn run(
@@ -295,6 +296,8 @@ impl<'a> Running<'a> {
 			.collect();
 		let journal = Journal::of(&client.genesis(), owner.id(), &key)?;
 		let noted = sort_out(&journal, (&best, owner.id()), (&key, &old)).await?;
+		let location = location_to_write(client, owner.id(), dataset).await?;
+		check_outside(folder, &location)?;
 		let mut running = Self {
 			asked,
 			folder,
@@ -302,7 +305,7 @@ impl<'a> Running<'a> {
 			old,
 			stored,
 			epoch,
-			location: location_to_write(client, owner.id(), dataset).await?,
+			location,
 			noted,
 			journal,
 			plan,
@@ -392,6 +395,23 @@ impl<'a> Running<'a> {
 	}
 }
 
+/// Checks that objects do not become files of the folder: each run would store those of the runs before.
+///
+/// # Errors
+///
+/// Returns [`UploadFolderError::AroundLocation`] if they would.
+fn check_outside(
+	folder: &LocalFolder,
+	location: &objects::Location,
+) -> Result<(), UploadFolderError> {
+	match location.local_folder() {
+		Some(at) if folder.contains(&at) => Err(UploadFolderError::AroundLocation {
+			url: location.url().to_owned(),
+		}),
+		_ => Ok(()),
+	}
+}
+
 /// Returns the key of a pack's record. No file has such a path, because of its colon.
 pub(crate) fn pack_key(keys: &EpochKeys, list: &RecordKey, id: &[u8; 32]) -> RecordKey {
 	keys.file_key(&list.0, &format!("pack:{}", hex::encode(id)))
@@ -411,6 +431,30 @@ fn place_of(key: RecordKey, record: &Record) -> Place {
 mod tests {
 	use super::*;
 	use objects::UploadError as Upload;
+
+	#[test]
+	fn objects_are_not_put_into_the_folder_that_is_stored() {
+		let there = tempfile::tempdir().unwrap();
+		let folder = LocalFolder::open(there.path()).unwrap();
+		let refused = |path: &std::path::Path| {
+			let location = objects::Location::open(&format!("file://{}", path.display())).unwrap();
+			let checked = check_outside(&folder, &location);
+			matches!(checked, Err(UploadFolderError::AroundLocation { .. }))
+		};
+		let mut beside = there.path().as_os_str().to_owned();
+		beside.push("-records");
+		assert!(refused(there.path()));
+		assert!(refused(&there.path().join("not/there/yet")));
+		assert!(!refused(beside.as_ref()));
+		assert!(!refused(there.path().parent().unwrap()));
+		#[cfg(unix)]
+		{
+			let elsewhere = tempfile::tempdir().unwrap();
+			let link = elsewhere.path().join("link");
+			std::os::unix::fs::symlink(there.path(), &link).unwrap();
+			assert!(refused(&link.join("records")));
+		}
+	}
 
 	#[test]
 	fn an_upload_of_other_bytes_is_given_up_and_the_run_begins_again() {

@@ -6,6 +6,10 @@ use super::{
 	Error, Hint, Kind,
 };
 use isthmus_sdk::{folder::FolderError, FetchError, NotFetched, QueryRefusal, UploadFolderError};
+use std::{
+	io::{self, ErrorKind},
+	path::PathBuf,
+};
 
 impl From<UploadFolderError> for Error {
 	fn from(error: UploadFolderError) -> Self {
@@ -17,6 +21,11 @@ impl From<UploadFolderError> for Error {
 				..Self::failed(error)
 			},
 			UploadFolderError::ChangedWhileRead(_) => Self::failed(error).hint(STEADY),
+			UploadFolderError::Names(_) => Self::failed(error).hint(OTHER_NAMES),
+			UploadFolderError::Unreadable(ref files) if files.iter().any(is_denied) => {
+				Self::failed(error).hint(ONLY_READABLE)
+			}
+			UploadFolderError::AroundLocation { .. } => Self::failed(error).hint(ELSEWHERE),
 			UploadFolderError::NotAFolder(_) => {
 				Self::failed(error).hint("one file, or a stream, is stored with `isthmus store`")
 			}
@@ -123,6 +132,11 @@ fn incomplete(failed: Vec<NotFetched>, files: usize) -> Error {
 		.also("the same command again fetches only what is missing")
 }
 
+/// Returns whether this user may not read a file.
+fn is_denied((_, error): &(PathBuf, io::Error)) -> bool {
+	error.kind() == ErrorKind::PermissionDenied
+}
+
 /// Returns a number of files with the verb.
 fn were(files: usize) -> String {
 	match files {
@@ -133,6 +147,16 @@ fn were(files: usize) -> String {
 
 /// How many hints are shown about files that were not fetched.
 const MOST_HINTS: usize = 3;
+
+/// The hint for names that cannot be in a folder.
+const OTHER_NAMES: &str =
+	"rename them, or store the folder as an archive: tar c FOLDER | isthmus store - --name NAME";
+
+/// The hint for files of a folder that this user may not read.
+const ONLY_READABLE: &str = "let this user read them, or store an archive without them: tar c --exclude=PATH FOLDER | isthmus store - --name NAME";
+
+/// The hint for a folder around the location of its objects.
+const ELSEWHERE: &str = "publish a location outside of the folder with isthmus dataset locate, or store the folders beside it one by one";
 
 /// The same for a file of a folder.
 const OTHER_FOLDER: &str =

@@ -273,7 +273,9 @@ fn a_node_that_went_away_is_no_node_that_was_never_there() {
 	assert!(!hint.contains("isthmus-node"), "{hint}");
 	assert!(hint.starts_with("the node went away: start it again, or"));
 	assert!(
-		hint.ends_with("run the same command again; 2 of 5 files arrived, and the same command goes on from there"),
+		hint.ends_with(
+			"run the same command again; 2 of 5 files arrived, and the same command goes on from there"
+		),
 		"{hint}"
 	);
 	assert_eq!(
@@ -386,4 +388,34 @@ fn a_refusal_has_the_hint_of_its_error() {
 		let clock = hint("Facts", name).unwrap();
 		assert!(clock.contains("this machine's clock"), "{name}: {clock}");
 	}
+}
+
+#[test]
+fn a_folder_that_cannot_be_stored_has_a_way_out() {
+	let unreadable =
+		|kind: ErrorKind| UploadFolderError::Unreadable(vec![("d/a".into(), kind.into())]);
+	for (error, words) in [
+		(
+			UploadFolderError::Names(vec!["d/a:b".into()]),
+			"rename them, or store",
+		),
+		(
+			unreadable(ErrorKind::PermissionDenied),
+			"let this user read them, or store",
+		),
+		(
+			UploadFolderError::AroundLocation {
+				url: "file:///srv".into(),
+			},
+			"publish a location outside",
+		),
+	] {
+		let error = Error::from(error);
+		assert_eq!(error.kind, Kind::Failed);
+		let hint = error.shown_hint().unwrap_or_default();
+		assert!(hint.starts_with(words), "{hint}");
+	}
+	// An archive would lack it, too.
+	let missing = Error::from(unreadable(ErrorKind::NotFound));
+	assert_eq!(missing.shown_hint(), None);
 }

@@ -61,6 +61,14 @@ pub enum UploadFolderError {
 		"the folder has no files, and the version that is stored has some: is its disk there?"
 	)]
 	Emptied,
+	/// The objects would be put into the folder itself, and stored again each time.
+	#[error(
+		"the location {url} is in the folder that is to be stored: it would contain its own objects"
+	)]
+	AroundLocation {
+		/// The location's URL.
+		url: String,
+	},
 	/// The folder is stored in another dataset.
 	#[error("the folder is stored in dataset {dataset}")]
 	OtherDataset {

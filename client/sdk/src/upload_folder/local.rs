@@ -4,6 +4,7 @@
 use super::error::UploadFolderError;
 use crate::{
 	folder::{self, File as Entry, FolderError},
+	lock,
 	types::*,
 };
 use std::{
@@ -19,6 +20,9 @@ pub struct LocalFolder {
 	/// The paths of the folders inside it that contain nothing that is stored.
 	empty: BTreeSet<String>,
 	skipped: Vec<PathBuf>,
+	own: Vec<PathBuf>,
+	/// The folder, with all links resolved.
+	root: PathBuf,
 }
 
 #[derive(Clone, Debug)]
@@ -31,19 +35,37 @@ pub(crate) struct LocalFile {
 
 impl LocalFolder {
 	/// Finds the files and the empty folders in a folder and its subfolders. Links in it are not followed; `folder` may be one.
+	/// The folder of this user's locks and journals is left out: what is in it changes while the others are stored.
 	///
 	/// # Errors
 	///
 	/// Returns an error, before anything is stored, if a file or a folder cannot be read or if a folder's list
 	/// cannot contain a path.
 	pub fn open(folder: &Path) -> Result<Self, UploadFolderError> {
+		Self::open_without(folder, &[])
+	}
+
+	/// Does the same as [`open`](Self::open), and leaves out other folders to which the program itself writes.
+	///
+	/// # Errors
+	///
+	/// Returns the errors of [`open`](Self::open).
+	pub fn open_without(folder: &Path, own: &[PathBuf]) -> Result<Self, UploadFolderError> {
 		// What is none has no files, and would be taken for an empty one.
 		if fs::metadata(folder).is_ok_and(|there| !there.is_dir()) {
 			return Err(UploadFolderError::NotAFolder(folder.to_owned()));
 		}
 		let (mut files, mut empty, mut skipped) = (Vec::new(), BTreeSet::new(), Vec::new());
 		let (mut refused, mut unreadable) = (Vec::new(), Vec::new());
-		for entry in walkdir::WalkDir::new(folder).follow_links(false) {
+		// What does not exist is not found below, either.
+		let root = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+		let own = own.iter().cloned().chain(lock::lasting());
+		let mut own: BTreeSet<PathBuf> = own.filter_map(|own| inside(&root, &own)).collect();
+		let mut entries = walkdir::WalkDir::new(folder)
+			.follow_links(false)
+			.into_iter();
+		let mut left_out = Vec::new();
+		while let Some(entry) = entries.next() {
 			let entry = match entry {
 				Ok(entry) => entry,
 				Err(error) => {
@@ -64,6 +86,11 @@ impl LocalFolder {
 			}
 			let at = entry.into_path();
 			let inside = at.strip_prefix(folder).unwrap_or(&at);
+			if is_folder && own.remove(inside) {
+				entries.skip_current_dir();
+				left_out.push(at);
+				continue;
+			}
 			let names: Option<Vec<&str>> = inside.iter().map(|name| name.to_str()).collect();
 			let path = names.map(|names| names.join("/"));
 			let Some(path) = path.filter(|path| is_root || is_listed(path)) else {
@@ -98,6 +125,8 @@ impl LocalFolder {
 			files,
 			empty,
 			skipped,
+			own: left_out,
+			root,
 		};
 		folder.list(folder.files.iter().map(|file| entry(&file.path)))?;
 		Ok(folder)
@@ -129,6 +158,36 @@ impl LocalFolder {
 	/// Returns the entries that are neither files nor folders, for example links. They are not stored.
 	pub fn skipped(&self) -> &[PathBuf] {
 		&self.skipped
+	}
+
+	/// Returns the folders that were left out because the program itself writes to them. They are not stored.
+	pub fn own(&self) -> &[PathBuf] {
+		&self.own
+	}
+
+	/// Returns whether a folder, which need not exist, is this one or inside it.
+	pub(crate) fn contains(&self, other: &Path) -> bool {
+		resolved(other).starts_with(&self.root)
+	}
+}
+
+/// Returns the path of a folder inside another one; `None` if it does not exist, or is that one or elsewhere.
+fn inside(root: &Path, folder: &Path) -> Option<PathBuf> {
+	let folder = fs::canonicalize(folder).ok()?;
+	let inside = folder.strip_prefix(root).ok()?;
+	(!inside.as_os_str().is_empty()).then(|| inside.to_owned())
+}
+
+/// Returns a path with all links resolved, as far as it exists.
+fn resolved(path: &Path) -> PathBuf {
+	let existing = path.ancestors().find_map(|at| {
+		let real = fs::canonicalize(at).ok()?;
+		Some((real, path.strip_prefix(at).ok()?))
+	});
+	match existing {
+		Some((real, rest)) if rest.as_os_str().is_empty() => real,
+		Some((real, rest)) => real.join(rest),
+		None => path.to_owned(),
 	}
 }
 

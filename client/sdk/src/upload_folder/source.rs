@@ -12,7 +12,7 @@ use crate::{
 };
 use std::{
 	fs::File,
-	io::{self, Seek},
+	io::{self, Read, Seek},
 };
 
 /// A file that is open, and what its entry in the list will say.
@@ -27,7 +27,7 @@ impl Source {
 	pub(super) fn open(file: &LocalFile) -> Result<Self, UploadFolderError> {
 		let opened = || {
 			let (mut file, stamp) = Stamp::open(&file.at)?;
-			let hash = folder::content_hash(&file)?;
+			let hash = hash(&file, &stamp)?;
 			file.rewind()?;
 			Ok(Self { file, stamp, hash })
 		};
@@ -51,7 +51,7 @@ impl Source {
 	) -> Result<(), UploadFolderError> {
 		let mut hash = || -> io::Result<[u8; 32]> {
 			self.file.rewind()?;
-			folder::content_hash(&self.file)
+			self::hash(&self.file, &self.stamp)
 		};
 		match hash().map_err(UploadFolderError::io(&file.at))? == self.hash {
 			true => Ok(()),
@@ -72,4 +72,10 @@ impl Source {
 			..entry(&file.path)
 		}
 	}
+}
+
+/// Returns the hash of a file's bytes. One that grows as fast as it is read has no end: at most one byte is read behind that
+/// which its stamp has.
+fn hash(file: &File, stamp: &Stamp) -> io::Result<[u8; 32]> {
+	folder::content_hash(file.take(stamp.length().saturating_add(1)))
 }

@@ -3,11 +3,12 @@
 
 use super::{local::entry, *};
 use crate::{
-	fetch_file::{lock_part, part_name, rename_new},
+	fetch_file::{lock_part, part_name},
 	fetch_folder::place::{make_folder, place},
 	folder::{self, File as Entry},
 	shapes::{self, Shape},
 };
+use isthmus_envelope::on_disk;
 use proptest::prelude::*;
 use std::{fs, io::Write, path::Path};
 
@@ -31,7 +32,7 @@ async fn copy(from: &Path, shape: &Shape, to: &Path) {
 		let mut written = lock_part(&part, file.executable, || {}).await.unwrap();
 		let (bytes, _) = shape[&file.path].as_ref().unwrap();
 		written.write_all(bytes).unwrap();
-		rename_new(&part, &at).unwrap();
+		on_disk::move_new(&part, &at).unwrap();
 	}
 }
 
@@ -165,5 +166,41 @@ fn what_is_no_folder_is_not_taken_for_an_empty_one() {
 	for path in [file.as_path(), std::path::Path::new("/dev/null")] {
 		let refused = LocalFolder::open(path).unwrap_err();
 		assert!(matches!(refused, UploadFolderError::NotAFolder(at) if at == path));
+	}
+}
+
+#[test]
+fn folders_that_the_program_writes_to_are_left_out() {
+	let folder = tempfile::tempdir().unwrap();
+	let at = |name: &str| folder.path().join(name);
+	for name in ["own/deep", "more/own"] {
+		fs::create_dir_all(at(name)).unwrap();
+		fs::write(at(name).join("file"), "a").unwrap();
+	}
+	fs::write(at("own-too"), "a").unwrap();
+	let own = [
+		at("own"),
+		at("missing"),
+		at("own-too"),
+		folder.path().to_owned(),
+	];
+	let opened = LocalFolder::open_without(folder.path(), &own).unwrap();
+	let paths: Vec<_> = opened.files.iter().map(|file| file.path.as_str()).collect();
+	assert_eq!(paths, ["more/own/file", "own-too"]);
+	assert_eq!(opened.own(), [at("own")]);
+	assert!(opened.skipped().is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_contains_what_is_not_there_yet() {
+	let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+	let link = elsewhere.path().join("link");
+	std::os::unix::fs::symlink(folder.path(), &link).unwrap();
+	for opened in [folder.path(), &link] {
+		let opened = LocalFolder::open(opened).unwrap();
+		assert!(opened.contains(&folder.path().join("a/b")));
+		assert!(opened.contains(&link.join("a")));
+		assert!(!opened.contains(elsewhere.path()));
 	}
 }
