@@ -271,6 +271,22 @@ describe('what is read need not be a regular file', () => cases([
 		not: { stdout: /isthmus-x|more/ },
 	},
 	{
+		name: 'what matches a pattern is left out, whatever it is, and leaves a folder that is stored',
+		script: 'mkdir -p d/a/build d/build d/lost+found; touch d/a/build/o d/build/o d/12:30 d/lost+found/x d/c; mkfifo d/pipe\n'
+			+ 'isthmus sync d --name in-22 --key //Packer --exclude "1?:*" --exclude pipe && isthmus sync d --name in-22 --key //Packer'
+			+ ' --exclude=/build/ --exclude "*:*" --exclude pipe --exclude lost+found --exclude "*.tmp" && isthmus list files in-22 --owner //Packer --key //Packer\n'
+			+ 'isthmus store d --name in-23 --exclude "*:*" --exclude pipe && isthmus list files in-23 --owner //Bob',
+		stdout: /stored 4 files[^]*stored 2 files[^]* 2 removed[^]*\na\/build\/o\nc\n[^]*\na\/build\/o\nbuild\/o\nc\nlost\+found\/x\n$/,
+		stderr: /^nothing in d matches --exclude \*\.tmp\n$/,
+	},
+	{
+		name: 'patterns are for folders',
+		script: `echo a > a; ${OFFLINE} isthmus store a --exclude b; [ $? = 2 ] || exit 9; ${OFFLINE} isthmus remove a --exclude b; [ $? = 2 ] || exit 8
+			mkdir d; ${OFFLINE} isthmus store d --exclude '[a'`,
+		code: USAGE,
+		stderr: [/--exclude is for folders, and this is one record/, /--exclude is for a folder: --unfinished FOLDER/, /expected the pattern of a name, such as \*\.tmp/],
+	},
+	{
 		name: 'a folder around the location of its objects is refused before anything is sent',
 		script: 'ls -R $STORE > before\n'
 			+ 'isthmus sync $STORE --name in-19 --key //Packer; code=$?; ls -R $STORE | cmp - before && exit $code',
@@ -281,7 +297,7 @@ describe('what is read need not be a regular file', () => cases([
 		name: 'names that cannot be in a folder: the hint leads to an archive',
 		script: `mkdir d; touch d/12:30; ${OFFLINE} isthmus store d --name none`,
 		code: FAILED,
-		stderr: /error: these names cannot be in a folder: d\/12:30\. [^]*\nhint: rename them, or store the folder as an archive: tar c/,
+		stderr: /error: these names cannot be in a folder: d\/12:30\. [^]*\nhint: rename them, leave them out with --exclude, or store an archive: tar c/,
 	},
 	{
 		name: 'a measurements file may be a stream',

@@ -11,10 +11,10 @@ use crate::{
 	confirm::confirm,
 	context::Context,
 	error::{Error, Kind},
+	exclude::Excludes,
 	options::Options,
 	progress::Bar,
 	stderr::tell,
-	store::folder_to_store,
 	text::{called, count, operand, Called, Key},
 };
 use isthmus_sdk::{
@@ -71,11 +71,20 @@ pub(crate) struct Opts {
 	/// Do not ask on the terminal whether to remove it
 	#[arg(long, short)]
 	yes: bool,
+
+	#[command(flatten)]
+	excludes: Excludes,
 }
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> {
-	let folder = opts.unfinished.as_deref().map(folder_to_store);
+	if opts.unfinished.is_none() && !opts.excludes.is_empty() {
+		return Err(Error::usage(
+			"--exclude is for a folder: --unfinished FOLDER",
+		));
+	}
+	let open = |path| opts.excludes.open_quietly(path);
+	let folder = opts.unfinished.as_deref().map(open);
 	let folder = folder.transpose()?;
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;

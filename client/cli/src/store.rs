@@ -5,8 +5,9 @@ use crate::{
 	context::Context,
 	dataset,
 	error::{os, Error, Kind},
+	exclude::Excludes,
 	input,
-	options::{settings, Options},
+	options::Options,
 	output::{is_open_file, is_stdin, kind},
 	packed::{self, skipped_in, Synced},
 	progress::Bar,
@@ -98,6 +99,9 @@ pub(crate) struct Opts {
 	/// for a folder
 	#[arg(long, value_name = "CONDITION", value_parser = condition)]
 	when: Option<Condition>,
+
+	#[command(flatten)]
+	excludes: Excludes,
 }
 
 /// A file, a folder or stdin that is stored.
@@ -177,10 +181,16 @@ impl fmt::Display for Outcome {
 /// Runs the command. Errors in its arguments are reported before it connects.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> {
 	let called = name_of(opts.name, &opts.path)?;
-	let source = Source::open(&opts.path)?;
+	let source = Source::open(&opts.path, &opts.excludes)?;
 	if let (Some(_), Source::Ready(Ready::Folder(_))) = (&opts.when, &source) {
 		return Err(Error::usage(
 			"--when is for one record: a folder is stored as several",
+		));
+	}
+	let is_folder = matches!(source, Source::Ready(Ready::Folder(_)));
+	if !is_folder && !opts.excludes.is_empty() {
+		return Err(Error::usage(
+			"--exclude is for folders, and this is one record",
 		));
 	}
 	if let (true, Source::Ready(Ready::Folder(_))) = (opts.compress, &source) {
@@ -567,8 +577,9 @@ async fn unfinished_folder(
 			let name = record.called.shown().to_string();
 			let path = opts.path.display().to_string();
 			let (name, path) = (operand(&name), quoted(&path));
+			let excludes = opts.excludes.options();
 			error.also(format!(
-				"{files} of the folder arrived: run the same command again to resume, or give it up: isthmus remove --unfinished {path} {name}"
+				"{files} of the folder arrived: run the same command again to resume, or give it up: isthmus remove --unfinished {path}{excludes} {name}"
 			))
 		}
 		_ => error,
@@ -679,7 +690,7 @@ impl<T: Read + Seek + Send> ReadSeek for T {}
 
 impl Source {
 	/// Opens a file or a folder. A stream is opened when it is read.
-	fn open(path: &Path) -> Result<Self, Error> {
+	fn open(path: &Path, excludes: &Excludes) -> Result<Self, Error> {
 		if is_stdin(path) {
 			return match Stream::Stdin.was_closed() {
 				true => Err(Error::failed(
@@ -694,7 +705,7 @@ impl Source {
 			return Ok(Self::Stream(path.to_owned()));
 		}
 		if there.is_dir() {
-			return Ok(Self::Ready(Ready::Folder(local_folder(path)?)));
+			return Ok(Self::Ready(Ready::Folder(excludes.open(path)?)));
 		}
 		if !there.is_file() {
 			let (path, kind) = (path.display(), kind(there.file_type()));
@@ -734,28 +745,6 @@ const STDIN: &str = "stdin";
 /// Opens stdin.
 fn stdin() -> Result<impl Read + Send, Error> {
 	input::stdin().map_err(|error| Error::file(Path::new(STDIN), &error))
-}
-
-/// Finds the files of a folder, and names what is none.
-pub(crate) fn local_folder(path: &Path) -> Result<LocalFolder, Error> {
-	let folder = folder_to_store(path)?;
-	for skipped in folder.skipped() {
-		let skipped = skipped.display();
-		tell(format_args!("skipped, because it is not a file: {skipped}"));
-	}
-	for own in folder.own() {
-		let own = own.display();
-		tell(format_args!(
-			"skipped, because isthmus itself writes to it: {own}"
-		));
-	}
-	Ok(folder)
-}
-
-/// Finds the files of a folder. What commands write while they run is left out.
-pub(crate) fn folder_to_store(path: &Path) -> Result<LocalFolder, Error> {
-	let own: Vec<PathBuf> = settings().into_iter().collect();
-	Ok(LocalFolder::open_without(path, &own)?)
 }
 
 /// Reads a stream to its end. Warns if it is empty: the program that should have written to it may have failed.

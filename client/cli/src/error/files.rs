@@ -150,10 +150,10 @@ const MOST_HINTS: usize = 3;
 
 /// The hint for names that cannot be in a folder.
 const OTHER_NAMES: &str =
-	"rename them, or store the folder as an archive: tar c FOLDER | isthmus store - --name NAME";
+	"rename them, leave them out with --exclude, or store an archive: tar c FOLDER | isthmus store - --name NAME";
 
 /// The hint for files of a folder that this user may not read.
-const ONLY_READABLE: &str = "let this user read them, or store an archive without them: tar c --exclude=PATH FOLDER | isthmus store - --name NAME";
+const ONLY_READABLE: &str = "let this user read them, or leave them out with --exclude";
 
 /// The hint for a folder around the location of its objects.
 const ELSEWHERE: &str = "publish a location outside of the folder with isthmus dataset locate, or store the folders beside it one by one";

@@ -397,11 +397,11 @@ fn a_folder_that_cannot_be_stored_has_a_way_out() {
 	for (error, words) in [
 		(
 			UploadFolderError::Names(vec!["d/a:b".into()]),
-			"rename them, or store",
+			"rename them, leave them out",
 		),
 		(
 			unreadable(ErrorKind::PermissionDenied),
-			"let this user read them, or store",
+			"let this user read them, or leave",
 		),
 		(
 			UploadFolderError::AroundLocation {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Finds what a folder on this machine contains.
 
-use super::error::UploadFolderError;
+use super::{error::UploadFolderError, exclude::Exclude};
 use crate::{
 	folder::{self, File as Entry, FolderError},
 	lock,
@@ -21,6 +21,7 @@ pub struct LocalFolder {
 	empty: BTreeSet<String>,
 	skipped: Vec<PathBuf>,
 	own: Vec<PathBuf>,
+	unused: Vec<Exclude>,
 	/// The folder, with all links resolved.
 	root: PathBuf,
 }
@@ -42,15 +43,20 @@ impl LocalFolder {
 	/// Returns an error, before anything is stored, if a file or a folder cannot be read or if a folder's list
 	/// cannot contain a path.
 	pub fn open(folder: &Path) -> Result<Self, UploadFolderError> {
-		Self::open_without(folder, &[])
+		Self::open_without(folder, &[], &[])
 	}
 
-	/// Does the same as [`open`](Self::open), and leaves out other folders to which the program itself writes.
+	/// Does the same as [`open`](Self::open), and leaves out other folders to which the program itself writes, and what
+	/// matches a pattern.
 	///
 	/// # Errors
 	///
 	/// Returns the errors of [`open`](Self::open).
-	pub fn open_without(folder: &Path, own: &[PathBuf]) -> Result<Self, UploadFolderError> {
+	pub fn open_without(
+		folder: &Path,
+		own: &[PathBuf],
+		excludes: &[Exclude],
+	) -> Result<Self, UploadFolderError> {
 		// What is none has no files, and would be taken for an empty one.
 		if fs::metadata(folder).is_ok_and(|there| !there.is_dir()) {
 			return Err(UploadFolderError::NotAFolder(folder.to_owned()));
@@ -65,6 +71,8 @@ impl LocalFolder {
 			.follow_links(false)
 			.into_iter();
 		let mut left_out = Vec::new();
+		let mut excludes: Vec<(&Exclude, bool)> =
+			excludes.iter().map(|exclude| (exclude, false)).collect();
 		while let Some(entry) = entries.next() {
 			let entry = match entry {
 				Ok(entry) => entry,
@@ -80,6 +88,12 @@ impl LocalFolder {
 			let is_root = entry.depth() == 0;
 			// A link to the folder that was named is followed.
 			let is_folder = is_root || entry.file_type().is_dir();
+			if !is_root && is_excluded(&mut excludes, folder, entry.path(), is_folder) {
+				if is_folder {
+					entries.skip_current_dir();
+				}
+				continue;
+			}
 			if !is_folder && !entry.file_type().is_file() {
 				skipped.push(entry.into_path());
 				continue;
@@ -126,6 +140,11 @@ impl LocalFolder {
 			empty,
 			skipped,
 			own: left_out,
+			unused: excludes
+				.into_iter()
+				.filter(|(_, is_used)| !is_used)
+				.map(|(exclude, _)| exclude.clone())
+				.collect(),
 			root,
 		};
 		folder.list(folder.files.iter().map(|file| entry(&file.path)))?;
@@ -165,10 +184,37 @@ impl LocalFolder {
 		&self.own
 	}
 
+	/// Returns the patterns that nothing in the folder matches.
+	pub fn unused(&self) -> &[Exclude] {
+		&self.unused
+	}
+
 	/// Returns whether a folder, which need not exist, is this one or inside it.
 	pub(crate) fn contains(&self, other: &Path) -> bool {
 		resolved(other).starts_with(&self.root)
 	}
+}
+
+/// Returns whether a pattern matches a file or a folder at a path, and notes each that does.
+fn is_excluded(
+	excludes: &mut [(&Exclude, bool)],
+	folder: &Path,
+	at: &Path,
+	is_folder: bool,
+) -> bool {
+	if excludes.is_empty() {
+		return false;
+	}
+	let inside = at.strip_prefix(folder).unwrap_or(at);
+	let names: Vec<_> = inside.iter().map(|name| name.to_string_lossy()).collect();
+	let path = names.join("/");
+	let mut is_any = false;
+	for (exclude, is_used) in excludes {
+		let matches = exclude.matches(&path, is_folder);
+		*is_used |= matches;
+		is_any |= matches;
+	}
+	is_any
 }
 
 /// Returns the path of a folder inside another one; `None` if it does not exist, or is that one or elsewhere.

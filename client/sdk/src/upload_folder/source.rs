@@ -74,8 +74,8 @@ impl Source {
 	}
 }
 
-/// Returns the hash of a file's bytes. One that grows as fast as it is read has no end: at most one byte is read behind that
-/// which its stamp has.
+/// Returns the hash of a file's bytes. One that grows as fast as it is read has no end: at most one byte is read behind
+/// its length.
 fn hash(file: &File, stamp: &Stamp) -> io::Result<[u8; 32]> {
 	folder::content_hash(file.take(stamp.length().saturating_add(1)))
 }

@@ -184,7 +184,7 @@ fn folders_that_the_program_writes_to_are_left_out() {
 		at("own-too"),
 		folder.path().to_owned(),
 	];
-	let opened = LocalFolder::open_without(folder.path(), &own).unwrap();
+	let opened = LocalFolder::open_without(folder.path(), &own, &[]).unwrap();
 	let paths: Vec<_> = opened.files.iter().map(|file| file.path.as_str()).collect();
 	assert_eq!(paths, ["more/own/file", "own-too"]);
 	assert_eq!(opened.own(), [at("own")]);
@@ -203,4 +203,30 @@ fn a_folder_contains_what_is_not_there_yet() {
 		assert!(opened.contains(&link.join("a")));
 		assert!(!opened.contains(elsewhere.path()));
 	}
+}
+
+#[cfg(unix)]
+#[test]
+fn what_matches_a_pattern_is_left_out_whatever_it_is() {
+	use std::{
+		ffi::OsStr,
+		os::unix::{ffi::OsStrExt, fs::symlink},
+	};
+	let folder = tempfile::tempdir().unwrap();
+	let at = |name: &str| folder.path().join(name);
+	for name in ["a/build/deep", "build", "c"] {
+		fs::create_dir_all(at(name)).unwrap();
+		fs::write(at(name).join("file"), "a").unwrap();
+	}
+	// None of these could be stored.
+	fs::write(at("c/12:30"), "").unwrap();
+	fs::write(folder.path().join(OsStr::from_bytes(b"bad\xff")), "").unwrap();
+	symlink("nowhere", at("link")).unwrap();
+	let patterns = ["/build/", "1?:*", "bad*", "link", "*.tmp", "c/nothing"];
+	let excludes = patterns.map(|pattern| pattern.parse::<Exclude>().unwrap());
+	let opened = LocalFolder::open_without(folder.path(), &[], &excludes).unwrap();
+	let paths: Vec<_> = opened.files.iter().map(|file| file.path.as_str()).collect();
+	assert_eq!(paths, ["a/build/deep/file", "c/file"]);
+	assert!(opened.skipped().is_empty() && opened.empty.is_empty());
+	assert_eq!(opened.unused(), &excludes[4..]);
 }
