@@ -235,6 +235,12 @@ describe('what is read need not be a regular file', () => cases([
 		stderr: /cannot keep stdin in \/nowhere: No such file or directory\nhint: .*TMPDIR/,
 	},
 	{
+		name: 'an empty TMPDIR is none',
+		script: 'mkdir disk; mount -t tmpfs -o ro none disk; cd disk; TMPDIR= isthmus store - --name none --dry-run < <(cat $BIG)',
+		stdout: /dry run, nothing was sent/,
+		mount: true,
+	},
+	{
 		name: 'links, FIFOs and the like in a folder are skipped, and named',
 		script: 'mkdir d; echo a > d/a; mkfifo d/pipe; ln -s a d/link; ln -s / d/whole\n'
 			+ 'isthmus store d --name in-9 && isthmus fetch //Bob in-9 --folder -o out && ls out',
@@ -444,6 +450,11 @@ describe('what is written to need not be a regular file', () => cases([
 		script: `mkdir -p a/big; touch a/small; ${OFFLINE} isthmus fetch //Bob small -o a; ${OFFLINE} isthmus fetch //Bob big -o a --force`,
 		code: FAILED,
 		stderr: [/a\/small already exists\nhint: .*--force/, /a\/big is a folder\nhint: .*a\/big\/NAME/],
+	},
+	{
+		name: 'a record with the name of stdout is a file',
+		script: 'printf x > -; isthmus store ./- && rm ./- && isthmus fetch //Bob - && cat ./-',
+		stdout: /x$/,
 	},
 	{
 		name: 'a folder needs a name for the file',
@@ -1576,7 +1587,7 @@ describe('limits of the system are said', () => cases([
 		name: 'a file that may not grow stops no download without a word',
 		script: '(ulimit -f 20; exec isthmus fetch //Bob big -o out); code=$?; ls out; exit $code',
 		code: FAILED,
-		stderr: /error: .*File too large/,
+		stderr: /error: .*File too large\nhint: the file system there, or the limit ulimit -f/,
 	},
 	{
 		name: 'a log that may not grow stops no command',

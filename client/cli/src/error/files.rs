@@ -56,6 +56,9 @@ impl From<FetchError> for Error {
 				error.message = format!("{path}: {}", error.message);
 				error
 			}
+			FetchError::Io { path, source } if is_of_name(&source) => {
+				Self::file(&path, &source).hint(OTHER_DISK)
+			}
 			FetchError::Io { path, source } => Self::file(&path, &source),
 			FetchError::Exists(_) => Self::failed(error)
 				.hint("choose another --output, or replace the file with --force"),
@@ -137,6 +140,14 @@ fn is_denied((_, error): &(PathBuf, io::Error)) -> bool {
 	error.kind() == ErrorKind::PermissionDenied
 }
 
+/// Returns whether a file system may not have such a name.
+fn is_of_name(error: &io::Error) -> bool {
+	matches!(
+		error.kind(),
+		ErrorKind::InvalidInput | ErrorKind::InvalidFilename
+	)
+}
+
 /// Returns a number of files with the verb.
 fn were(files: usize) -> String {
 	match files {
@@ -154,6 +165,10 @@ const OTHER_NAMES: &str =
 
 /// The hint for files of a folder that this user may not read.
 const ONLY_READABLE: &str = "let this user read them, or leave them out with --exclude";
+
+/// The hint for a name that a file system does not take.
+const OTHER_DISK: &str =
+	"the file system there may not take such a name: choose an --output on another one";
 
 /// The hint for a folder around the location of its objects.
 const ELSEWHERE: &str = "publish a location outside of the folder with isthmus dataset locate, or store the folders beside it one by one";

@@ -391,6 +391,22 @@ fn a_refusal_has_the_hint_of_its_error() {
 }
 
 #[test]
+fn a_file_system_that_does_not_take_a_file_is_said() {
+	let hint = |kind: ErrorKind| {
+		let path = "disk/a?b".into();
+		let error = FetchError::Io {
+			path,
+			source: kind.into(),
+		};
+		Error::from(error).shown_hint().unwrap_or_default()
+	};
+	assert!(hint(ErrorKind::InvalidInput).contains("may not take such a name"));
+	assert!(hint(ErrorKind::InvalidFilename).contains("may not take such a name"));
+	assert!(hint(ErrorKind::FileTooLarge).contains("ulimit -f"));
+	assert_eq!(hint(ErrorKind::PermissionDenied), "");
+}
+
+#[test]
 fn a_folder_that_cannot_be_stored_has_a_way_out() {
 	let unreadable =
 		|kind: ErrorKind| UploadFolderError::Unreadable(vec![("d/a".into(), kind.into())]);
