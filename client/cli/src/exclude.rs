@@ -45,7 +45,9 @@ impl Excludes {
 		}
 		for unused in folder.unused() {
 			let path = path.display();
-			tell(format_args!("nothing in {path} matches --exclude {unused}"));
+			tell(format_args!(
+				"nothing matches --exclude {unused}: names are compared, or paths from {path} on"
+			));
 		}
 		Ok(folder)
 	}

@@ -45,6 +45,7 @@ impl FromStr for Exclude {
 			None => (text, false),
 		};
 		let of_paths = names.contains('/');
+		let names = names.strip_prefix("./").unwrap_or(names);
 		let names = names.strip_prefix('/').unwrap_or(names);
 		if names.is_empty() {
 			return Err(ExcludeError(String::new()));
@@ -93,6 +94,8 @@ mod tests {
 			("cache", "a/Cache", false),
 			("/cache", "cache", true),
 			("/cache", "a/cache", false),
+			("./cache", "cache", true),
+			("./cache", "a/cache", false),
 			("a/*.o", "a/b.o", true),
 			("a/*.o", "a/b/c.o", false),
 			("a/**/*.o", "a/b.o", true),
@@ -123,7 +126,7 @@ mod tests {
 
 	#[test]
 	fn what_is_no_pattern_is_refused() {
-		for text in ["", "/", "//", "[a", "a**"] {
+		for text in ["", "/", "./", "//", "[a", "a**"] {
 			let refused = text.parse::<Exclude>();
 			let words = refused.map_err(|error| error.to_string()).unwrap_err();
 			assert!(
