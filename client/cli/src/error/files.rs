@@ -15,6 +15,10 @@ impl From<UploadFolderError> for Error {
 	fn from(error: UploadFolderError) -> Self {
 		match error {
 			UploadFolderError::Client(error) => error.into(),
+			// It was there when the folder was looked at.
+			UploadFolderError::Io { path, source } if source.kind() == ErrorKind::NotFound => {
+				Self::file(&path, &source).hint(STEADY)
+			}
 			UploadFolderError::Io { path, source } => Self::file(&path, &source),
 			UploadFolderError::Changed { key, .. } => Self {
 				hints: vec![Hint::remove(OTHER_FOLDER, Some(key))],

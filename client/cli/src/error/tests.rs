@@ -359,6 +359,10 @@ fn a_file_that_changes_is_no_refusal_of_the_chain() {
 		})),
 		Error::from(SdkError::from(UploadError::ValueChanged { chunk: 0 })),
 		Error::from(UploadFolderError::ChangedWhileRead("a".into())),
+		Error::from(UploadFolderError::Io {
+			path: "a".into(),
+			source: ErrorKind::NotFound.into(),
+		}),
 		Error::from(UploadFolderError::Changed {
 			path: "a".into(),
 			key,
