@@ -76,16 +76,20 @@ pub(crate) struct Opts {
 	excludes: Excludes,
 }
 
+/// Finds the files of the folder whose upload was not finished.
+fn folder_of(opts: &Opts) -> Result<Option<LocalFolder>, Error> {
+	match &opts.unfinished {
+		Some(folder) => opts.excludes.open_quietly(folder).map(Some),
+		None if opts.excludes.is_empty() => Ok(None),
+		None => Err(Error::usage(
+			"--exclude is for a folder: --unfinished FOLDER",
+		)),
+	}
+}
+
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> {
-	if opts.unfinished.is_none() && !opts.excludes.is_empty() {
-		return Err(Error::usage(
-			"--exclude is for a folder: --unfinished FOLDER",
-		));
-	}
-	let open = |path| opts.excludes.open_quietly(path);
-	let folder = opts.unfinished.as_deref().map(open);
-	let folder = folder.transpose()?;
+	let folder = folder_of(&opts)?;
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let client = &context.client;

@@ -10,6 +10,7 @@ use crate::{
 use std::{
 	collections::BTreeSet,
 	fs::{self, File, Metadata},
+	io,
 	path::{Path, PathBuf},
 };
 
@@ -61,94 +62,19 @@ impl LocalFolder {
 		if fs::metadata(folder).is_ok_and(|there| !there.is_dir()) {
 			return Err(UploadFolderError::NotAFolder(folder.to_owned()));
 		}
-		let (mut files, mut empty, mut skipped) = (Vec::new(), BTreeSet::new(), Vec::new());
-		let (mut refused, mut unreadable) = (Vec::new(), Vec::new());
-		// What does not exist is not found below, either.
-		let root = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-		let own = own.iter().cloned().chain(lock::lasting());
-		let mut own: BTreeSet<PathBuf> = own.filter_map(|own| inside(&root, &own)).collect();
-		let mut entries = walkdir::WalkDir::new(folder)
-			.follow_links(false)
-			.into_iter();
-		let mut left_out = Vec::new();
-		let mut excludes: Vec<(&Exclude, bool)> =
-			excludes.iter().map(|exclude| (exclude, false)).collect();
+		let mut found = Found::new(folder, own, excludes);
+		let walk = walkdir::WalkDir::new(folder).follow_links(false);
+		let mut entries = walk.into_iter();
 		while let Some(entry) = entries.next() {
-			let entry = match entry {
-				Ok(entry) => entry,
-				Err(error) => {
-					let path = error.path().unwrap_or(folder).to_owned();
-					let reason = error.into_io_error().unwrap_or_else(|| {
-						std::io::Error::other("a link leads back to a folder that it is in")
-					});
-					unreadable.push((path, reason));
-					continue;
-				}
+			let is_passed_over = match entry {
+				Ok(entry) => found.add(entry),
+				Err(error) => found.fail(error),
 			};
-			let is_root = entry.depth() == 0;
-			// A link to the folder that was named is followed.
-			let is_folder = is_root || entry.file_type().is_dir();
-			if !is_root && is_excluded(&mut excludes, folder, entry.path(), is_folder) {
-				if is_folder {
-					entries.skip_current_dir();
-				}
-				continue;
-			}
-			if !is_folder && !entry.file_type().is_file() {
-				skipped.push(entry.into_path());
-				continue;
-			}
-			let at = entry.into_path();
-			let inside = at.strip_prefix(folder).unwrap_or(&at);
-			if is_folder && own.remove(inside) {
+			if is_passed_over {
 				entries.skip_current_dir();
-				left_out.push(at);
-				continue;
-			}
-			let names: Option<Vec<&str>> = inside.iter().map(|name| name.to_str()).collect();
-			let path = names.map(|names| names.join("/"));
-			let Some(path) = path.filter(|path| is_root || is_listed(path)) else {
-				refused.push(at);
-				continue;
-			};
-			// A folder comes before what it contains.
-			if let Some((parent, _)) = path.rsplit_once('/') {
-				empty.remove(parent);
-			}
-			match is_folder {
-				true if is_root => {}
-				true => drop(empty.insert(path)),
-				false => {
-					if let Err(error) = File::open(&at) {
-						unreadable.push((at.clone(), error));
-					}
-					files.push(LocalFile { path, at });
-				}
 			}
 		}
-		if !unreadable.is_empty() {
-			unreadable.sort_by(|a, b| a.0.cmp(&b.0));
-			return Err(UploadFolderError::Unreadable(unreadable));
-		}
-		if !refused.is_empty() {
-			refused.sort();
-			return Err(UploadFolderError::Names(refused));
-		}
-		files.sort_by(|a, b| a.path.cmp(&b.path));
-		let folder = Self {
-			files,
-			empty,
-			skipped,
-			own: left_out,
-			unused: excludes
-				.into_iter()
-				.filter(|(_, is_used)| !is_used)
-				.map(|(exclude, _)| exclude.clone())
-				.collect(),
-			root,
-		};
-		folder.list(folder.files.iter().map(|file| entry(&file.path)))?;
-		Ok(folder)
+		found.end()
 	}
 
 	/// Returns the folder's list, made from the entries of its files and its empty folders.
@@ -195,26 +121,133 @@ impl LocalFolder {
 	}
 }
 
-/// Returns whether a pattern matches a file or a folder at a path, and notes each that does.
-fn is_excluded(
-	excludes: &mut [(&Exclude, bool)],
-	folder: &Path,
-	at: &Path,
-	is_folder: bool,
-) -> bool {
-	if excludes.is_empty() {
-		return false;
+/// What is found in a folder.
+struct Found<'a> {
+	folder: &'a Path,
+	/// The folders inside it that the program writes to, and that were not found yet.
+	own: BTreeSet<PathBuf>,
+	/// The patterns, and whether anything matched.
+	excludes: Vec<(&'a Exclude, bool)>,
+	/// Its files, its empty folders, and what is left out.
+	local: LocalFolder,
+	/// What has a name or a path that cannot be in a list.
+	refused: Vec<PathBuf>,
+	unreadable: Vec<(PathBuf, io::Error)>,
+}
+
+impl<'a> Found<'a> {
+	fn new(folder: &'a Path, own: &[PathBuf], excludes: &'a [Exclude]) -> Self {
+		// What does not exist is not found, either.
+		let root = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+		let own = own.iter().cloned().chain(lock::lasting());
+		Self {
+			folder,
+			own: own.filter_map(|own| inside(&root, &own)).collect(),
+			excludes: excludes.iter().map(|exclude| (exclude, false)).collect(),
+			local: LocalFolder {
+				files: Vec::new(),
+				empty: BTreeSet::new(),
+				skipped: Vec::new(),
+				own: Vec::new(),
+				unused: Vec::new(),
+				root,
+			},
+			refused: Vec::new(),
+			unreadable: Vec::new(),
+		}
 	}
-	let inside = at.strip_prefix(folder).unwrap_or(at);
-	let names: Vec<_> = inside.iter().map(|name| name.to_string_lossy()).collect();
-	let path = names.join("/");
-	let mut is_any = false;
-	for (exclude, is_used) in excludes {
-		let matches = exclude.matches(&path, is_folder);
-		*is_used |= matches;
-		is_any |= matches;
+
+	/// Notes what cannot be looked at. There is nothing in it to pass over.
+	fn fail(&mut self, error: walkdir::Error) -> bool {
+		let path = error.path().unwrap_or(self.folder).to_owned();
+		let reason = error
+			.into_io_error()
+			.unwrap_or_else(|| io::Error::other("a link leads back to a folder that it is in"));
+		self.unreadable.push((path, reason));
+		false
 	}
-	is_any
+
+	/// Adds a file or a folder. Returns whether it is a folder in which nothing has to be looked at.
+	fn add(&mut self, entry: walkdir::DirEntry) -> bool {
+		let is_root = entry.depth() == 0;
+		// A link to the folder that was named is followed.
+		let is_folder = is_root || entry.file_type().is_dir();
+		let is_file = entry.file_type().is_file();
+		let at = entry.into_path();
+		let inside = at.strip_prefix(self.folder).unwrap_or(&at).to_owned();
+		if !is_root && self.is_excluded(&inside, is_folder) {
+			return is_folder;
+		}
+		if is_folder && self.own.remove(&inside) {
+			self.local.own.push(at);
+			return true;
+		}
+		if !is_folder && !is_file {
+			self.local.skipped.push(at);
+			return false;
+		}
+		let names: Option<Vec<&str>> = inside.iter().map(|name| name.to_str()).collect();
+		let path = names.map(|names| names.join("/"));
+		let Some(path) = path.filter(|path| is_root || is_listed(path)) else {
+			self.refused.push(at);
+			return false;
+		};
+		// A folder comes before what it contains.
+		if let Some((parent, _)) = path.rsplit_once('/') {
+			self.local.empty.remove(parent);
+		}
+		match is_folder {
+			true if is_root => {}
+			true => drop(self.local.empty.insert(path)),
+			false => {
+				if let Err(error) = File::open(&at) {
+					self.unreadable.push((at.clone(), error));
+				}
+				self.local.files.push(LocalFile { path, at });
+			}
+		}
+		false
+	}
+
+	/// Returns whether a pattern matches what has this path in the folder, and notes each that does.
+	fn is_excluded(&mut self, inside: &Path, is_folder: bool) -> bool {
+		if self.excludes.is_empty() {
+			return false;
+		}
+		let names: Vec<_> = inside.iter().map(|name| name.to_string_lossy()).collect();
+		let path = names.join("/");
+		let mut is_any = false;
+		for (exclude, is_used) in &mut self.excludes {
+			let matches = exclude.matches(&path, is_folder);
+			*is_used |= matches;
+			is_any |= matches;
+		}
+		is_any
+	}
+
+	/// Returns the folder, if all of it can be stored.
+	fn end(self) -> Result<LocalFolder, UploadFolderError> {
+		let Self {
+			excludes,
+			mut local,
+			mut refused,
+			mut unreadable,
+			..
+		} = self;
+		if !unreadable.is_empty() {
+			unreadable.sort_by(|a, b| a.0.cmp(&b.0));
+			return Err(UploadFolderError::Unreadable(unreadable));
+		}
+		if !refused.is_empty() {
+			refused.sort();
+			return Err(UploadFolderError::Names(refused));
+		}
+		local.files.sort_by(|a, b| a.path.cmp(&b.path));
+		let unused = excludes.into_iter().filter(|(_, is_used)| !is_used);
+		local.unused = unused.map(|(exclude, _)| exclude.clone()).collect();
+		local.list(local.files.iter().map(|file| entry(&file.path)))?;
+		Ok(local)
+	}
 }
 
 /// Returns the path of a folder inside another one; `None` if it does not exist, or is that one or elsewhere.
