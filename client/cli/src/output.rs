@@ -98,9 +98,8 @@ impl Output {
 					path.join("NAME").display()
 				))),
 			},
-			false => Err(Error::failed(format!("{shown} is a {}", kind(there))).hint(
-				"write the record to stdout with --output -, and pipe it into a program that can use it",
-			)),
+			false => Err(Error::failed(format!("{shown} is a {}", kind(there)))
+				.hint("write the record to stdout with --output -, and pipe it into a program that can use it")),
 		}
 	}
 
@@ -245,7 +244,7 @@ pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
 			return Err(Error::failed(format!(
 				"{} is not a folder",
 				folder.display()
-			)));
+			)))
 		}
 		Err(error) if error.kind() == ErrorKind::NotFound => {
 			let shown = folder.display();

@@ -182,23 +182,22 @@ impl fmt::Display for Outcome {
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> {
 	let called = name_of(opts.name, &opts.path)?;
 	let source = Source::open(&opts.path, &opts.excludes)?;
-	if let (Some(_), Source::Ready(Ready::Folder(_))) = (&opts.when, &source) {
+	let is_folder = matches!(source, Source::Ready(Ready::Folder(_)));
+	if is_folder && opts.when.is_some() {
 		return Err(Error::usage(
 			"--when is for one record: a folder is stored as several",
 		));
 	}
-	let is_folder = matches!(source, Source::Ready(Ready::Folder(_)));
 	if !is_folder && !opts.excludes.is_empty() {
 		return Err(Error::usage(
 			"--exclude is for folders, and this is one record",
 		));
 	}
-	if let (true, Source::Ready(Ready::Folder(_))) = (opts.compress, &source) {
-		return Err(
-			Error::usage("--compress is for one record: a folder is stored as several").hint(
-				"store an archive of it instead: tar c FOLDER | isthmus store - --compress --name NAME",
-			),
-		);
+	if is_folder && opts.compress {
+		return Err(Error::usage(
+			"--compress is for one record: a folder is stored as several",
+		)
+		.hint("store an archive of it instead: tar c FOLDER | isthmus store - --compress --name NAME"));
 	}
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;

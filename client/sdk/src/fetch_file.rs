@@ -83,9 +83,7 @@ pub enum FetchError {
 		free: u64,
 	},
 	/// The files of a folder share bytes, and there is no space for all the copies.
-	#[error(
-		"the folder is mostly copies and does not fit: {fetched} bytes would become {length}, and {free} are free"
-	)]
+	#[error("the folder is mostly copies and does not fit: {fetched} bytes would become {length}, and {free} are free")]
 	TooManyCopies {
 		/// The length of the files in bytes.
 		length: u64,

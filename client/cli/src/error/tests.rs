@@ -273,9 +273,7 @@ fn a_node_that_went_away_is_no_node_that_was_never_there() {
 	assert!(!hint.contains("isthmus-node"), "{hint}");
 	assert!(hint.starts_with("the node went away: start it again, or"));
 	assert!(
-		hint.ends_with(
-			"run the same command again; 2 of 5 files arrived, and the same command goes on from there"
-		),
+		hint.ends_with("run the same command again; 2 of 5 files arrived, and the same command goes on from there"),
 		"{hint}"
 	);
 	assert_eq!(
