@@ -235,6 +235,12 @@ describe('what is read need not be a regular file', () => cases([
 		stderr: /cannot keep stdin in \/nowhere: No such file or directory\nhint: .*TMPDIR/,
 	},
 	{
+		name: 'an empty TMPDIR is none',
+		script: 'mkdir disk; mount -t tmpfs -o ro none disk; cd disk; TMPDIR= isthmus store - --name none --dry-run < <(cat $BIG)',
+		stdout: /dry run, nothing was sent/,
+		mount: true,
+	},
+	{
 		name: 'links, FIFOs and the like in a folder are skipped, and named',
 		script: 'mkdir d; echo a > d/a; mkfifo d/pipe; ln -s a d/link; ln -s / d/whole\n'
 			+ 'isthmus store d --name in-9 && isthmus fetch //Bob in-9 --folder -o out && ls out',
@@ -260,6 +266,44 @@ describe('what is read need not be a regular file', () => cases([
 			+ 'for name in $(printf "x%.0s" {1..255}) A a $\'\\xc3\\xa9\' $\'e\\xcc\\x81\' ro/f; do printf "$name" > "d/$name"; done\n'
 			+ 'chmod 400 d/ro/f; chmod 555 d/ro; isthmus store d --name in-11 && isthmus fetch //Bob in-11 --folder -o out\n'
 			+ 'code=$?; chmod 755 d/ro; diff -r d out && exit $code',
+	},
+	{
+		name: 'what isthmus writes while it stores a folder is left out, and named',
+		script: 'mkdir -p h/.config/isthmus h/.local/state/isthmus/more; echo a > h/a; echo b > h/.config/b\n'
+			+ 'touch h/.config/isthmus/c h/.local/state/isthmus/{isthmus-x.lock,more/d}; export HOME=$PWD/h; unset XDG_CONFIG_HOME\n'
+			+ 'isthmus sync h --name in-17 --key //Packer && isthmus list files in-17 --owner //Packer --key //Packer && isthmus store h --name in-18 --dry-run',
+		stdout: /^\.config\/b\n\.local\/state\/\na\n/m,
+		stderr: /^(skipped, because isthmus itself writes to it: h\/\.(config|local\/state)\/isthmus\n){2}/m,
+		not: { stdout: /isthmus-x|more/ },
+	},
+	{
+		name: 'what matches a pattern is left out, whatever it is, and leaves a folder that is stored',
+		script: 'mkdir -p d/a/build d/build d/lost+found; touch d/a/build/o d/build/o d/12:30 d/lost+found/x d/c; mkfifo d/pipe\n'
+			+ 'isthmus sync d --name in-22 --key //Packer --exclude "1?:*" --exclude pipe && isthmus sync d --name in-22 --key //Packer'
+			+ ' --exclude=/build/ --exclude "*:*" --exclude pipe --exclude lost+found --exclude "*.tmp" && isthmus list files in-22 --owner //Packer --key //Packer\n'
+			+ 'isthmus store d --name in-23 --exclude "*:*" --exclude pipe && isthmus list files in-23 --owner //Bob',
+		stdout: /stored 4 files[^]*stored 2 files[^]* 2 removed[^]*\na\/build\/o\nc\n[^]*\na\/build\/o\nbuild\/o\nc\nlost\+found\/x\n$/,
+		stderr: /^nothing matches --exclude \*\.tmp: names are compared, or paths from d on\n$/,
+	},
+	{
+		name: 'patterns are for folders',
+		script: `echo a > a; ${OFFLINE} isthmus store a --exclude b; [ $? = 2 ] || exit 9; ${OFFLINE} isthmus remove a --exclude b; [ $? = 2 ] || exit 8
+			mkdir d; ${OFFLINE} isthmus store d --exclude '[a'`,
+		code: USAGE,
+		stderr: [/--exclude is for folders, and this is one record/, /--exclude is for a folder: --unfinished FOLDER/, /expected the pattern of a name, such as \*\.tmp/],
+	},
+	{
+		name: 'a folder around the location of its objects is refused before anything is sent',
+		script: 'ls -R $STORE > before\n'
+			+ 'isthmus sync $STORE --name in-19 --key //Packer; code=$?; ls -R $STORE | cmp - before && exit $code',
+		code: FAILED,
+		stderr: /error: the location file:\/\/\S+\/store is in the folder that is to be stored: [^]*\nhint: publish a location outside/,
+	},
+	{
+		name: 'names that cannot be in a folder: the hint leads to an archive',
+		script: `mkdir d; touch d/12:30; ${OFFLINE} isthmus store d --name none`,
+		code: FAILED,
+		stderr: /error: these names cannot be in a folder: d\/12:30\. [^]*\nhint: rename them, leave them out with --exclude, or store an archive: tar c/,
 	},
 	{
 		name: 'a measurements file may be a stream',
@@ -373,10 +417,10 @@ describe('what is written to need not be a regular file', () => cases([
 		script: 'ln -s /dev/null link; isthmus fetch //Bob small -o link --force && [ -L link ] && [ -c /dev/null ]',
 	},
 	{
-		name: 'a replaced file keeps its permissions, and a new one is private',
+		name: 'a replaced file keeps its permissions, and a new one is private, as is a new folder',
 		script: 'umask 022; echo old > a; isthmus fetch //Bob small -o a --force && isthmus fetch //Bob small -o b'
-			+ ' && stat -c %a a b',
-		stdout: /^644\n600$/m,
+			+ ' && isthmus fetch //Bob docs --folder -o new/docs && stat -c %a a b new new/docs',
+		stdout: /^644\n600\n700\n700$/m,
 	},
 	{
 		name: 'a file that exists is noticed before the work',
@@ -406,6 +450,11 @@ describe('what is written to need not be a regular file', () => cases([
 		script: `mkdir -p a/big; touch a/small; ${OFFLINE} isthmus fetch //Bob small -o a; ${OFFLINE} isthmus fetch //Bob big -o a --force`,
 		code: FAILED,
 		stderr: [/a\/small already exists\nhint: .*--force/, /a\/big is a folder\nhint: .*a\/big\/NAME/],
+	},
+	{
+		name: 'a record with the name of stdout is a file',
+		script: 'printf x > -; isthmus store ./- && rm ./- && isthmus fetch //Bob - && cat ./-',
+		stdout: /x$/,
 	},
 	{
 		name: 'a folder needs a name for the file',
@@ -658,6 +707,12 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		typed: [ask],
 		screen: /stored 5 B as tty-1/,
 		not: { screen: new RegExp(PASSPHRASE) },
+	},
+	{
+		name: 'what is typed may be stored, and the end is said',
+		script: 'isthmus store - --name tty-4 && isthmus fetch //Bob tty-4 -o - | cat',
+		typed: [['reading from the terminal until Ctrl-D', 'typed\r\u0004']],
+		screen: /stored 6 B as tty-4/,
 	},
 	{
 		name: 'authorize shows the request, and asks before it grants it',
@@ -1094,6 +1149,30 @@ describe('disks may be full, read-only or gone', () => cases([
 		code: FAILED,
 		stderr: /error: disk: Read-only file system/,
 		not: { stderr: /not fetched/ },
+		mount: true,
+	},
+	{
+		name: 'a folder in which other disks are mounted gets all its files, and with --force again',
+		script: 'mkdir -p d/disk out/disk packed/disk; for at in d d/disk; do echo $at > $at/a; head -c 2000000 /dev/urandom > $at/large; done\n'
+			+ 'isthmus store d --name in-20 && isthmus sync d --name in-21 --key //Packer && mount -t tmpfs none out/disk && mount -t tmpfs none packed/disk || exit 9\n'
+			+ 'for force in "" --force; do isthmus fetch //Bob in-20 --folder -o out $force && isthmus fetch //Packer in-21 --folder -o packed --key //Packer $force\n'
+			+ '[ $? = 0 ] && diff -r d out && diff -r d packed || exit 8; for at in out packed; do for file in a large; do echo other > $at/disk/$file; done; done; done',
+		mount: true,
+	},
+	{
+		name: 'a file in a read-only folder is noticed before it is to be replaced',
+		script: `mkdir disk; mount -t tmpfs none disk; echo old > disk/got; mount -o remount,ro disk; ${OFFLINE} isthmus fetch //Bob small -o disk/got --force`,
+		code: FAILED,
+		stderr: /error: disk\/got cannot be replaced, because no file can be created in \S+\/disk: Read-only file system\nhint: write into the file as it is: --output - > disk\/got\n/,
+		mount: true,
+	},
+	{
+		name: 'a file that is mounted alone is noticed before it is to be replaced, and can be written into',
+		script: `echo old > got; echo other > other; mount --bind other got || exit 9; ${OFFLINE} isthmus fetch //Bob small -o got --force; code=$?
+			isthmus fetch //Bob small -o - > got && cat other; exit $code`,
+		code: FAILED,
+		stdout: /^small\n$/,
+		stderr: /error: got is mounted alone, so it cannot be replaced\nhint: write into the file as it is: --output - > got\n/,
 		mount: true,
 	},
 	{
@@ -1561,7 +1640,7 @@ describe('limits of the system are said', () => cases([
 		name: 'a file that may not grow stops no download without a word',
 		script: '(ulimit -f 20; exec isthmus fetch //Bob big -o out); code=$?; ls out; exit $code',
 		code: FAILED,
-		stderr: /error: .*File too large/,
+		stderr: /error: .*File too large\nhint: the file system there, or the limit ulimit -f/,
 	},
 	{
 		name: 'a log that may not grow stops no command',
@@ -1730,8 +1809,10 @@ describe('nothing is waited for without a word', () => cases([
 			'isthmus feed FIFO',
 			'isthmus risk --depth 0..5 --plot x.svg --measured FIFO',
 			'isthmus store FIFO',
+			'isthmus store - --name none <> FIFO',
+			'isthmus store - --name none --object --key //Packer <> FIFO',
 		])} cat $KEY > p0; cat $KEY > p1; echo late > p7; set -- $started
-			wait $1 && wait $2 && wait $8 || exit 9; kill $3 $4 $5 $6 $7; cat said0 said1; isthmus fetch //Bob p7 -o -`,
+			wait $1 && wait $2 && wait $8 || exit 9; kill $3 $4 $5 $6 $7 $9 \${10}; cat said0 said1; isthmus fetch //Bob p7 -o -`,
 		stdout: /^(waiting for p[01], .*\n){2}late\n$/m,
 	},
 	{

@@ -311,12 +311,17 @@ impl From<&clap::Error> for Error {
 fn disk_hint(error: &io::Error) -> Option<&'static str> {
 	match error.kind() {
 		ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(FULL),
+		ErrorKind::FileTooLarge => Some(TOO_LARGE),
 		_ => None,
 	}
 }
 
 /// How many of the lines that an error lists are shown as text. In JSON all of them are.
 const MOST_LISTED: usize = 20;
+
+/// The hint for a file that may not become longer.
+const TOO_LARGE: &str =
+	"the file system there, or the limit ulimit -f, allows no longer file: choose another file system, or raise the limit";
 
 /// The hint for a full disk.
 const FULL: &str = "free some space, and run the same command again";

@@ -22,7 +22,7 @@ use std::{
 	fmt,
 	io::{self, BufWriter, ErrorKind, IsTerminal, Write},
 	os::fd::AsFd,
-	path::PathBuf,
+	path::{Path, PathBuf},
 };
 
 /// Arguments of the command.
@@ -262,6 +262,8 @@ fn target(opts: &Opts) -> Result<Target, Error> {
 	};
 	let output = match (output, &name) {
 		(Some(output), _) => output.clone(),
+		// A record may have the name that stands for stdout.
+		(None, Some(name)) if is_stdout(name) => Path::new(".").join(name),
 		(None, Some(name)) => name.clone(),
 		(None, None) => {
 			return Err(Error::usage(

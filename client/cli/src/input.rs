@@ -5,7 +5,7 @@ use crate::{error::Error, output::is_stdin, stderr::tell};
 use isthmus_sdk::envelope::input::{Input, Waited};
 use std::{
 	fs::File,
-	io::{self, Read},
+	io::{self, IsTerminal, Read},
 	os::fd::AsFd,
 	path::Path,
 };
@@ -44,10 +44,26 @@ pub(crate) fn open(path: &Path) -> io::Result<impl Read + Send> {
 	Input::open(path, said_once(path))
 }
 
+/// Returns stdin. If nothing comes from it for some seconds, this is said, and that a terminal is read at once.
+///
+/// # Errors
+///
+/// Returns the system's error.
+pub(crate) fn stdin() -> io::Result<impl Read + Send> {
+	if io::stdin().is_terminal() {
+		tell("reading from the terminal until Ctrl-D");
+	}
+	input_of_stdin()
+}
+
 /// Waits until stdin has bytes or its end, and says so if that takes some seconds.
 fn wait_for_stdin() -> io::Result<()> {
+	input_of_stdin()?.wait()
+}
+
+fn input_of_stdin() -> io::Result<Input<impl FnMut(Waited) -> io::Result<()> + Send>> {
 	let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-	Input::of(stdin, said_once(Path::new("stdin")))?.wait()
+	Input::of(stdin, said_once(Path::new("stdin")))
 }
 
 /// Says once what is waited for.

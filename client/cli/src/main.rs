@@ -24,6 +24,7 @@ mod dispute;
 mod embargo;
 mod erase;
 mod error;
+mod exclude;
 mod facts;
 mod feed;
 mod fetch;

@@ -2,7 +2,7 @@
 //! Where `isthmus fetch` writes a record. What is there is looked at before anything is fetched.
 
 use crate::{
-	error::Error,
+	error::{os, Error},
 	secret::is_key_file,
 	stderr::tell,
 	tip::{quoted_path, Tip},
@@ -11,7 +11,7 @@ use isthmus_sdk::{
 	envelope::{
 		erasable::{has_keys, LABEL},
 		input::{self, PATIENCE},
-		on_disk::{folder, target},
+		on_disk::{self, folder},
 	},
 	FetchError,
 };
@@ -87,10 +87,7 @@ impl Output {
 					.hint("a key file is never replaced: choose another --output"))
 			}
 			true if replace => {
-				// The new file is written beside the old one.
-				if let Ok(target) = target(&path) {
-					check_folder(&target)?;
-				}
+				check_replaceable(&path)?;
 				Ok(Self::File(path))
 			}
 			true => Err(FetchError::Exists(path).into()),
@@ -262,6 +259,49 @@ pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
 	}
 }
 
+/// Returns an error unless a file can be replaced by a new one beside it.
+fn check_replaceable(path: &Path) -> Result<(), Error> {
+	let write_into = format!(
+		"write into the file as it is: --output - > {}",
+		quoted_path(path)
+	);
+	let target = on_disk::target(path).map_err(|error| Error::file(path, &error))?;
+	if is_mounted(&target) {
+		let shown = path.display();
+		return Err(Error::failed(format!(
+			"{shown} is mounted alone, so it cannot be replaced"
+		))
+		.hint(write_into));
+	}
+	let folder = folder(&target);
+	match tempfile::tempfile_in(folder) {
+		Err(error) if is_read_only(&error) => {
+			let (shown, folder) = (path.display(), folder.display());
+			let reason = os(&error);
+			Err(Error::failed(format!(
+				"{shown} cannot be replaced, because no file can be created in {folder}: {reason}"
+			))
+			.hint(write_into))
+		}
+		Err(error) => Err(Error::file(path, &error)),
+		Ok(_) => Ok(()),
+	}
+}
+
+/// Returns whether a file is mounted itself, as one that a container is given.
+#[cfg(target_os = "linux")]
+fn is_mounted(path: &Path) -> bool {
+	use rustix::fs::{statx, AtFlags, StatxAttributes, StatxFlags, CWD};
+	let there = statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS);
+	there.is_ok_and(|there| there.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+/// Returns whether a file is mounted itself: this system does not say.
+#[cfg(not(target_os = "linux"))]
+fn is_mounted(_: &Path) -> bool {
+	false
+}
+
 /// Returns whether a path can name a folder only, by how it ends: `a/`, `a/.` or `a/..`.
 fn names_folder(path: &Path) -> bool {
 	let path = path.as_os_str().as_encoded_bytes();
@@ -351,6 +391,18 @@ mod tests {
 		assert!(is_stdout(stdout) && !is_stdin(stdout));
 		assert!(is_stdin(Path::new("-")) && is_stdout(Path::new("-")));
 		assert!(!is_terminal(Path::new("/dev/null")));
+	}
+
+	#[test]
+	fn a_file_is_replaced_only_where_a_new_one_can_be_beside_it() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("file");
+		fs::write(&path, "").unwrap();
+		check_replaceable(&path).unwrap();
+		assert!(!is_mounted(&path));
+		// No one can create a file there.
+		#[cfg(target_os = "linux")]
+		assert!(check_replaceable(Path::new("/proc/self/comm")).is_err());
 	}
 
 	#[tokio::test]

@@ -12,6 +12,7 @@ use crate::{
 	confirm::confirm,
 	context::Context,
 	error::{Error, Kind},
+	exclude::Excludes,
 	options::Options,
 	progress::Bar,
 	stderr::tell,
@@ -72,12 +73,25 @@ pub(crate) struct Opts {
 	/// Do not ask on the terminal whether to remove it
 	#[arg(long, short)]
 	yes: bool,
+
+	#[command(flatten)]
+	excludes: Excludes,
+}
+
+/// Finds the files of the folder whose upload was not finished.
+fn folder_of(opts: &Opts, options: &Options) -> Result<Option<LocalFolder>, Error> {
+	match &opts.unfinished {
+		Some(folder) => opts.excludes.open_quietly(folder, options).map(Some),
+		None if opts.excludes.is_empty() => Ok(None),
+		None => Err(Error::usage(
+			"--exclude is for a folder: --unfinished FOLDER",
+		)),
+	}
 }
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> {
-	let folder = opts.unfinished.as_deref().map(LocalFolder::open);
-	let folder = folder.transpose()?;
+	let folder = folder_of(&opts, &options)?;
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let client = &context.client;

@@ -5,13 +5,13 @@ use crate::{
 	context::Context,
 	dataset,
 	error::{os, Error, Kind},
+	exclude::Excludes,
 	input,
 	options::Options,
 	output::{is_open_file, is_stdin, kind},
 	packed::{self, skipped_in, Synced},
 	progress::Bar,
 	remove::way_out,
-	report::Patient,
 	stderr::tell,
 	text::{bytes, called, condition, count, shown, Called, Key},
 	tip::Tip,
@@ -100,6 +100,9 @@ pub(crate) struct Opts {
 	/// for a folder
 	#[arg(long, value_name = "CONDITION", value_parser = condition)]
 	when: Option<Condition>,
+
+	#[command(flatten)]
+	excludes: Excludes,
 }
 
 /// A file, a folder or stdin that is stored.
@@ -179,13 +182,19 @@ impl fmt::Display for Outcome {
 /// Runs the command. Errors in its arguments are reported before it connects.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> {
 	let called = name_of(opts.name, &opts.path)?;
-	let source = Source::open(&opts.path, &options)?;
-	if let (Some(_), Source::Ready(Ready::Folder(_))) = (&opts.when, &source) {
+	let source = Source::open(&opts.path, &opts.excludes, &options)?;
+	let is_folder = matches!(source, Source::Ready(Ready::Folder(_)));
+	if is_folder && opts.when.is_some() {
 		return Err(Error::usage(
 			"--when is for one record: a folder is stored as several",
 		));
 	}
-	if let (true, Source::Ready(Ready::Folder(_))) = (opts.compress, &source) {
+	if !is_folder && !opts.excludes.is_empty() {
+		return Err(Error::usage(
+			"--exclude is for folders, and this is one record",
+		));
+	}
+	if is_folder && opts.compress {
 		return Err(Error::usage(
 			"--compress is for one record: a folder is stored as several",
 		)
@@ -383,14 +392,14 @@ async fn store_object(
 	let (mut bar, mut upload) = (Bar::new(), upload.compressed(opts.compress));
 	let (value, length, stamp): (Box<dyn Read + Send>, _, _) = match source {
 		Source::Ready(Ready::One(value, length, stamp)) => (Box::new(value), Some(length), stamp),
-		Source::Stdin => (Box::new(Patient(io::stdin())), None, None),
+		Source::Stdin => (Box::new(stdin()?), None, None),
 		Source::Stream(path) => {
 			let stream = input::open(&path).map_err(|error| Error::file(&path, &error))?;
 			(Box::new(stream), None, None)
 		}
 		// `location` has refused it.
 		Source::Ready(Ready::Folder(_)) => {
-			return Err(Error::usage("a folder is stored in blocks"))
+			return Err(Error::usage("a folder is stored in blocks"));
 		}
 	};
 	if let Some(stamp) = &stamp {
@@ -571,8 +580,9 @@ async fn unfinished_folder(
 		Ok(stored) if !stored.is_empty() && !stored.contains(&record.key) => {
 			let files = count(folder.len() as u64, "file");
 			let files = format!("{} of {files}", stored.len());
-			let remove = Tip::new("isthmus remove")
-				.option_path("--unfinished", &opts.path)
+			let remove = opts
+				.excludes
+				.on(Tip::new("isthmus remove").option_path("--unfinished", &opts.path))
 				.operand(&record.called.shown().to_string());
 			error.also(format!(
 				"{files} of the folder arrived: run the same command again to resume, or give it up: {remove}"
@@ -592,7 +602,7 @@ pub(crate) fn name_of(called: Option<Called>, path: &Path) -> Result<Called, Err
 		_ => {
 			return Err(Error::usage(
 				"missing --name: what should the record be called?",
-			))
+			));
 		}
 	};
 	let name = name
@@ -686,7 +696,7 @@ impl<T: Read + Seek + Send> ReadSeek for T {}
 
 impl Source {
 	/// Opens a file or a folder. A stream is opened when it is read.
-	fn open(path: &Path, options: &Options) -> Result<Self, Error> {
+	fn open(path: &Path, excludes: &Excludes, options: &Options) -> Result<Self, Error> {
 		if is_stdin(path) {
 			return match Stream::Stdin.was_closed() {
 				true => Err(Error::failed(
@@ -701,7 +711,7 @@ impl Source {
 			return Ok(Self::Stream(path.to_owned()));
 		}
 		if there.is_dir() {
-			return Ok(Self::Ready(Ready::Folder(local_folder(path, options)?)));
+			return Ok(Self::Ready(Ready::Folder(excludes.open(path, options)?)));
 		}
 		if !there.is_file() {
 			let (path, kind) = (path.display(), kind(there.file_type()));
@@ -726,7 +736,7 @@ impl Source {
 	fn read(self) -> Result<Ready, Error> {
 		match self {
 			Self::Ready(ready) => Ok(ready),
-			Self::Stdin => read_stream(Patient(io::stdin().lock()), Path::new("stdin")),
+			Self::Stdin => read_stream(stdin()?, Path::new(STDIN)),
 			Self::Stream(path) => {
 				let stream = input::open(&path).map_err(|error| Error::file(&path, &error))?;
 				read_stream(stream, &path)
@@ -735,25 +745,12 @@ impl Source {
 	}
 }
 
-/// Finds the files of a folder. Names what is none, and what this program keeps for itself.
-pub(crate) fn local_folder(path: &Path, options: &Options) -> Result<LocalFolder, Error> {
-	let own = options.own_files();
-	let own: Vec<&Path> = own.iter().map(PathBuf::as_path).collect();
-	let folder = LocalFolder::open_without(path, &own)?;
-	let skipped = folder.skipped().iter();
-	let not_files = skipped.map(|path| (path, "it is not a file"));
-	let own = folder.own().iter();
-	let own = own.map(|path| {
-		(
-			path,
-			"it is a key file, or this program keeps it for itself",
-		)
-	});
-	for (path, why) in not_files.chain(own) {
-		let path = path.display();
-		tell(format_args!("skipped, because {why}: {path}"));
-	}
-	Ok(folder)
+/// What errors call stdin.
+const STDIN: &str = "stdin";
+
+/// Opens stdin.
+fn stdin() -> Result<impl Read + Send, Error> {
+	input::stdin().map_err(|error| Error::file(Path::new(STDIN), &error))
 }
 
 /// Reads a stream to its end. Warns if it is empty: the program that should have written to it may have failed.

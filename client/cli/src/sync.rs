@@ -4,6 +4,7 @@
 use crate::{
 	context::Context,
 	error::Error,
+	exclude::Excludes,
 	options::Options,
 	packed::{self, Synced},
 	store,
@@ -56,12 +57,15 @@ pub(crate) struct Opts {
 	/// Store it although it has no files, and the stored version has some
 	#[arg(long)]
 	allow_empty: bool,
+
+	#[command(flatten)]
+	excludes: Excludes,
 }
 
 /// Runs the command. Errors in its arguments are reported before it connects.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Synced, Error> {
 	let called = store::name_of(opts.name, &opts.path)?;
-	let folder = store::local_folder(&opts.path, &options)?;
+	let folder = opts.excludes.open(&opts.path, &options)?;
 	let context = &Context::connect(options).await?;
 	let identity = &context.identity().await?;
 	let dataset = store::dataset_of(opts.dataset, context, identity).await?;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Replaces files on disk as people expect it: behind links, with the same owner and permissions, and so that
-//! a crash leaves either the old or the new file.
+//! a crash leaves either the old or the new file. File systems that lack a part of what this needs, such as permissions, are
+//! used as far as they go.
 
+use crate::input;
 use std::{
 	fs::{self, File, Metadata},
 	io::{self, ErrorKind, Write},
@@ -50,7 +52,8 @@ pub fn check_absent(path: &Path) -> io::Result<()> {
 	}
 }
 
-/// Gives a new file the owner and the permissions of the file that it is about to replace.
+/// Gives a new file the owner and the permissions of the file that it is about to replace. It does not act for its owner or
+/// group when it is executed (setuid), as after any other write.
 ///
 /// # Errors
 ///
@@ -62,7 +65,29 @@ pub fn resemble(new: &File, old: &Metadata) -> io::Result<()> {
 	if (created.uid(), created.gid()) != (old.uid(), old.gid()) {
 		fchown(new, Some(old.uid()), Some(old.gid()))?;
 	}
-	new.set_permissions(old.permissions())
+	set_mode(new, old.mode() & 0o1777)
+}
+
+/// Sets the permissions of a file. File systems that have none are left alone, such as exFAT and some shares.
+///
+/// # Errors
+///
+/// Returns the system's error, for example if the file belongs to another user.
+#[cfg(unix)]
+pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+	use std::os::unix::fs::{MetadataExt, PermissionsExt};
+	let set = file.set_permissions(fs::Permissions::from_mode(mode));
+	set.or_else(|error| {
+		let is_own = || -> io::Result<bool> {
+			Ok(file.metadata()?.uid() == rustix::process::geteuid().as_raw())
+		};
+		match error.kind() {
+			ErrorKind::Unsupported => Ok(()),
+			// Nothing else forbids a user to set the permissions of its own file.
+			ErrorKind::PermissionDenied if is_own()? => Ok(()),
+			_ => Err(error),
+		}
+	})
 }
 
 /// Makes a file executable by all who may read it, or by no one. If its owner may execute it, or may not, as wanted, nothing
@@ -74,16 +99,12 @@ pub fn resemble(new: &File, old: &Metadata) -> io::Result<()> {
 #[cfg(unix)]
 pub fn set_executable(file: &File, executable: bool) -> io::Result<()> {
 	use std::os::unix::fs::PermissionsExt;
-	let mut permissions = file.metadata()?.permissions();
-	let mode = permissions.mode();
-	if (mode & 0o100 != 0) == executable {
-		return Ok(());
+	let mode = file.metadata()?.permissions().mode();
+	match ((mode & 0o100 != 0) == executable, executable) {
+		(true, _) => Ok(()),
+		(false, true) => set_mode(file, mode | 0o100 | (mode & 0o444) >> 2),
+		(false, false) => set_mode(file, mode & !0o111),
 	}
-	permissions.set_mode(match executable {
-		true => mode | 0o100 | (mode & 0o444) >> 2,
-		false => mode & !0o111,
-	});
-	file.set_permissions(permissions)
 }
 
 /// Does nothing: this system has no such permission.
@@ -130,20 +151,30 @@ pub(crate) fn open_folder(path: &Path) -> io::Result<Option<File>> {
 ///
 /// Returns the system's error if writing failed.
 pub fn sync_name(path: &Path) -> io::Result<()> {
-	let Some(folder) = open_folder(path)? else {
-		return Ok(());
-	};
-	match folder.sync_all() {
-		Err(error)
-			if matches!(
-				error.kind(),
-				ErrorKind::InvalidInput | ErrorKind::Unsupported
-			) =>
-		{
-			Ok(())
-		}
+	match open_folder(path)? {
+		Some(folder) => sync(&folder),
+		None => Ok(()),
+	}
+}
+
+/// Waits until a file or a folder is on disk. File systems that cannot do so are left alone.
+///
+/// # Errors
+///
+/// Returns the system's error if writing failed.
+pub fn sync(file: &File) -> io::Result<()> {
+	match file.sync_all() {
+		Err(error) if cannot_sync(&error) => Ok(()),
 		done => done,
 	}
+}
+
+/// Returns whether a file system cannot wait until something is on disk.
+pub fn cannot_sync(error: &io::Error) -> bool {
+	matches!(
+		error.kind(),
+		ErrorKind::InvalidInput | ErrorKind::Unsupported
+	)
 }
 
 /// Gives a temporary file a name that nothing has. Where the file system can neither rename a file without replacing another one
@@ -177,6 +208,63 @@ fn persist_over_own(file: TempPath, path: &Path) -> Result<(), PathPersistError>
 			let _ = fs::remove_file(path);
 		}),
 	}
+}
+
+/// Gives a complete file the name of another one, which it replaces. That may be on another file system, as below a folder in
+/// which a disk is mounted.
+///
+/// # Errors
+///
+/// Returns the system's error. Then the file has still its old name.
+pub fn move_over(from: &Path, to: &Path) -> io::Result<()> {
+	match fs::rename(from, to) {
+		Err(error) if error.kind() == ErrorKind::CrossesDevices => {
+			copy_beside(from, to)?.persist(to)?;
+			end_of_move(from, to)
+		}
+		done => done,
+	}
+}
+
+/// Gives a complete file a name that nothing has. That may be on another file system.
+///
+/// # Errors
+///
+/// Returns an error of kind [`ErrorKind::AlreadyExists`] if something has the name, and otherwise the system's error. Then the
+/// file has still its old name.
+pub fn move_new(from: &Path, to: &Path) -> io::Result<()> {
+	let Err(refused) = persist_new(TempPath::try_from_path(from)?, to) else {
+		return Ok(());
+	};
+	let PathPersistError { error, path } = refused;
+	// The file is complete: keep it, so that it does not have to be fetched again.
+	path.keep()?;
+	match error.kind() {
+		ErrorKind::CrossesDevices => {
+			persist_new(copy_beside(from, to)?, to)?;
+			end_of_move(from, to)
+		}
+		_ => Err(error),
+	}
+}
+
+/// Copies a file to a temporary one in the folder of a path.
+fn copy_beside(from: &Path, to: &Path) -> io::Result<TempPath> {
+	let mut file = input::open(from)?;
+	let mut copy = NamedTempFile::new_in(folder(to))?;
+	io::copy(&mut file, copy.as_file_mut())?;
+	// The file of another user is replaced by one that only this user can read.
+	let _ = resemble(copy.as_file(), &file.metadata()?);
+	sync(copy.as_file())?;
+	Ok(copy.into_temp_path())
+}
+
+/// Removes a file that was copied.
+fn end_of_move(from: &Path, to: &Path) -> io::Result<()> {
+	sync_name(to)?;
+	// The copy is there, so nothing is lost if the file stays.
+	let _ = fs::remove_file(from);
+	Ok(())
 }
 
 /// Writes to a temporary file, which only its owner may read unless it resembles an old one, and gives it its name when it
@@ -229,7 +317,7 @@ fn finish(
 	if let Some(old) = old {
 		resemble(file.as_file(), old)?;
 	}
-	file.as_file().sync_all()?;
+	sync(file.as_file())?;
 	persist(file)?;
 	// The new name has to be on disk, too, before anyone relies on the contents of the file.
 	sync_name(path)
@@ -251,6 +339,49 @@ mod tests {
 		assert!(refused.to_string().contains("Mount its disk"), "{refused}");
 		fs::write(&file, "").unwrap();
 		assert_eq!(target(&link).unwrap(), fs::canonicalize(&file).unwrap());
+	}
+
+	/// Two file systems, if this machine has them: the system's error is the same as at a mount point.
+	#[test]
+	fn a_file_is_moved_to_another_file_system() {
+		use std::os::unix::fs::PermissionsExt;
+		let here = tempfile::tempdir().unwrap();
+		let there =
+			tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap());
+		let (from, to) = (here.path().join("part"), there.path().join("file"));
+		let part = |contents: &str, mode| {
+			fs::write(&from, contents).unwrap();
+			fs::set_permissions(&from, fs::Permissions::from_mode(mode)).unwrap();
+		};
+		part("new", 0o600);
+		move_new(&from, &to).unwrap();
+		assert!(!from.exists() && fs::read(&to).unwrap() == b"new");
+		part("newer", 0o740);
+		let refused = move_new(&from, &to).unwrap_err();
+		assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
+		assert_eq!(fs::read(&to).unwrap(), b"new");
+		assert_eq!(fs::read(&from).unwrap(), b"newer");
+		move_over(&from, &to).unwrap();
+		assert!(!from.exists() && fs::read(&to).unwrap() == b"newer");
+		assert_eq!(
+			fs::metadata(&to).unwrap().permissions().mode() & 0o777,
+			0o740
+		);
+		assert_eq!(fs::read_dir(&there).unwrap().count(), 1);
+	}
+
+	/// The part that a rename cannot do.
+	#[test]
+	fn a_copy_has_the_same_bytes_and_permissions() {
+		use std::os::unix::fs::PermissionsExt;
+		let folder = tempfile::tempdir().unwrap();
+		let (from, to) = (folder.path().join("part"), folder.path().join("file"));
+		fs::write(&from, "all of it").unwrap();
+		fs::set_permissions(&from, fs::Permissions::from_mode(0o4750)).unwrap();
+		let copy = copy_beside(&from, &to).unwrap();
+		assert_eq!(fs::read(&copy).unwrap(), b"all of it");
+		let mode = fs::metadata(&copy).unwrap().permissions().mode();
+		assert_eq!(mode & 0o7777, 0o750);
 	}
 
 	#[test]

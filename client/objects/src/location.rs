@@ -203,6 +203,13 @@ mod tests {
 	}
 
 	#[test]
+	fn a_location_may_be_a_folder_of_this_machine() {
+		let folder = Location::folder_at;
+		assert_eq!(folder("file:///srv/a%20b"), Some("/srv/a b".into()));
+		assert_eq!(folder("https://example.org/srv"), None);
+	}
+
+	#[test]
 	fn what_is_no_location_is_refused() {
 		for url in ["data", "/data", ""] {
 			assert!(matches!(

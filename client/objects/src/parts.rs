@@ -4,7 +4,7 @@
 use crate::failure::Failure;
 use async_trait::async_trait;
 use bytes::Bytes;
-use isthmus_envelope::input;
+use isthmus_envelope::{input, on_disk};
 use object_store::{
 	multipart::{MultipartStore, PartId},
 	path::Path,
@@ -150,9 +150,9 @@ impl Parts for LocalParts {
 	async fn complete(&self, path: &Path, _: &str, _: Vec<String>) -> Result<(), Failure> {
 		let (file, unfinished) = Self::files(path);
 		let complete = blocking(move || {
-			input::open(&unfinished)?.sync_all()?;
+			on_disk::sync(&input::open(&unfinished)?)?;
 			fs::rename(&unfinished, &file)?;
-			isthmus_envelope::on_disk::sync_name(&file)
+			on_disk::sync_name(&file)
 		});
 		complete.await.map_err(|failure| match failure {
 			Failure::Missing => Failure::Dropped,

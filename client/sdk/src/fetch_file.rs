@@ -24,7 +24,6 @@ use std::{
 	path::{Path, PathBuf},
 	time::Duration,
 };
-use tempfile::TempPath;
 
 /// Why a record or a folder cannot be fetched to disk.
 #[derive(Debug, thiserror::Error)]
@@ -292,8 +291,8 @@ impl<'a> FetchFile<'a> {
 		}
 	}
 
-	/// Writes the part in another folder of the same file system. Deep inside a folder, the longer name of the
-	/// part could make its path too long.
+	/// Writes the part in another folder. Deep inside a folder, the longer name of the part could make its path too
+	/// long. On another file system, the complete part is copied.
 	pub fn part_in(self, folder: &'a Path) -> Self {
 		Self {
 			folder: Some(folder),
@@ -413,10 +412,10 @@ impl<'a> FetchFile<'a> {
 				on_disk::set_executable(file, executable).map_err(FetchError::io(path))?;
 			}
 		}
-		file.sync_all().map_err(FetchError::io(path))?;
+		on_disk::sync(file).map_err(FetchError::io(path))?;
 		let renamed = match self.replace {
-			true => fs::rename(path, output),
-			false => rename_new(path, output),
+			true => on_disk::move_over(path, output),
+			false => on_disk::move_new(path, output),
 		};
 		renamed.map_err(|error| match error.kind() {
 			ErrorKind::AlreadyExists => FetchError::Exists(output.to_owned()),
@@ -526,23 +525,12 @@ pub(crate) fn part_name(output: &Path, hash: &[u8; 32]) -> OsString {
 	name
 }
 
-/// Renames a file, unless the new name is taken.
-pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-	on_disk::persist_new(TempPath::try_from_path(from)?, to).map_err(|refused| {
-		// The value is complete: keep it, so that it does not have to be fetched again.
-		match refused.path.keep() {
-			Ok(_) => refused.error,
-			Err(kept) => kept.error,
-		}
-	})
-}
-
 /// Opens the partial file: a new one, or the one that an interrupted download left. Data that was shared only
 /// with this account must not be written where other users of this machine can see it, such as to the target
 /// of a link or to a file that they may read.
 #[cfg(unix)]
 fn open(path: &Path, executable: bool) -> Result<File, FetchError> {
-	use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+	use std::os::unix::fs::OpenOptionsExt;
 	let mode = if executable { 0o700 } else { 0o600 };
 	let mut options = OpenOptions::new();
 	options.read(true).write(true);
@@ -560,7 +548,7 @@ fn open(path: &Path, executable: bool) -> Result<File, FetchError> {
 			if !is_own(&file, path)? {
 				return Ok(None);
 			}
-			file.set_permissions(fs::Permissions::from_mode(mode))?;
+			on_disk::set_mode(&file, mode)?;
 			Ok(Some(file))
 		};
 		return match found() {
@@ -648,20 +636,5 @@ mod tests {
 		let second = second.await.unwrap();
 		second.set_len(9).unwrap();
 		assert_eq!(fs::metadata(&out).unwrap().len(), 0);
-	}
-
-	#[test]
-	fn a_file_that_exists_is_not_replaced() {
-		let folder = tempfile::tempdir().unwrap();
-		let (part, out) = (folder.path().join("part"), folder.path().join("out"));
-		fs::write(&part, "new").unwrap();
-		fs::write(&out, "old").unwrap();
-		let refused = rename_new(&part, &out).unwrap_err();
-		assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
-		assert_eq!(fs::read(&part).unwrap(), b"new");
-		fs::remove_file(&out).unwrap();
-		rename_new(&part, &out).unwrap();
-		assert_eq!(fs::read(&out).unwrap(), b"new");
-		assert!(!part.exists());
 	}
 }

@@ -18,10 +18,10 @@ use crate::{
 	types::{AccountId, RecordKey},
 };
 use packed_files::Fetch;
+use place::private_folder;
 pub use place::FetchedFolder;
 use records::Records;
 use std::{
-	fs,
 	io::{ErrorKind, Write},
 	path::Path,
 };
@@ -210,7 +210,8 @@ pub async fn write_file_of(
 
 /// Creates the folder to fetch into, unless it is there.
 fn make_output(output: &Path) -> Result<(), FetchError> {
-	fs::create_dir_all(output).map_err(|error| match error.kind() {
+	let created = private_folder().recursive(true).create(output);
+	created.map_err(|error| match error.kind() {
 		ErrorKind::AlreadyExists => FetchError::NotAFolder(output.to_owned()),
 		_ => FetchError::io(output)(error),
 	})

@@ -70,7 +70,7 @@ fn write_new(path: &Path, bytes: &[u8], builder: &tempfile::Builder) -> io::Resu
 fn filled(path: &Path, bytes: &[u8], builder: &tempfile::Builder) -> io::Result<NamedTempFile> {
 	let mut file = builder.tempfile_in(on_disk::folder(path))?;
 	file.write_all(bytes)?;
-	file.as_file().sync_all()?;
+	on_disk::sync(file.as_file())?;
 	Ok(file)
 }
 

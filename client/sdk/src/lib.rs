@@ -212,5 +212,7 @@ pub use trust::{Notice, Trust, Unproven};
 pub use tx::Pending;
 pub use types::*;
 pub use upload::{Done, Stored, Upload};
-pub use upload_folder::{stored_of, LocalFolder, StoredFolder, UploadFolder, UploadFolderError};
+pub use upload_folder::{
+	stored_of, Exclude, ExcludeError, LocalFolder, StoredFolder, UploadFolder, UploadFolderError,
+};
 pub use wait::{Wait, Waiting};

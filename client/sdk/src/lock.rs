@@ -29,8 +29,20 @@ pub(crate) fn path(name: &str) -> Option<PathBuf> {
 /// Returns the folders in which such files may be, also those that cannot be used now.
 pub(crate) fn folders() -> Vec<PathBuf> {
 	let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-	let others = runtime.into_iter().chain([std::env::temp_dir()]);
+	let others = runtime.into_iter().chain([temporary()]);
 	lasting().into_iter().chain(others).collect()
+}
+
+/// Returns the folder for temporary files. An empty `$TMPDIR` counts as none.
+pub(crate) fn temporary() -> PathBuf {
+	or_tmp(std::env::temp_dir())
+}
+
+fn or_tmp(folder: PathBuf) -> PathBuf {
+	match folder.as_os_str().is_empty() {
+		true => PathBuf::from("/tmp"),
+		false => folder,
+	}
 }
 
 /// Returns the first of them, whose files last. `None` if the user has no home.
@@ -329,6 +341,13 @@ mod tests {
 			waiting.lock().unwrap();
 			assert_eq!(holder(path), None);
 		}
+	}
+
+	#[test]
+	fn an_empty_name_is_no_folder_for_temporary_files() {
+		assert_eq!(or_tmp(PathBuf::new()), Path::new("/tmp"));
+		assert_eq!(or_tmp("a".into()), Path::new("a"));
+		assert!(!temporary().as_os_str().is_empty());
 	}
 
 	#[test]

@@ -297,6 +297,7 @@ impl<'a> Running<'a> {
 			.collect();
 		let journal = Journal::of(&client.genesis(), owner.id(), &key)?;
 		let noted = sort_out(&journal, (&best, owner.id()), (&key, &old)).await?;
+		let location = location_to_write(client, owner.id(), dataset).await?;
 		let mut running = Self {
 			asked,
 			folder,
@@ -304,7 +305,7 @@ impl<'a> Running<'a> {
 			old,
 			stored,
 			epoch,
-			location: location_to_write(client, owner.id(), dataset).await?,
+			location,
 			noted,
 			journal,
 			plan,

@@ -6,10 +6,12 @@
 
 mod compare;
 mod error;
+mod exclude;
 mod local;
 mod source;
 
 pub use error::UploadFolderError;
+pub use exclude::{Exclude, ExcludeError};
 pub use local::LocalFolder;
 
 use crate::{

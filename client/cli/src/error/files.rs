@@ -6,17 +6,29 @@ use super::{
 	Error, Hint, Kind,
 };
 use isthmus_sdk::{folder::FolderError, FetchError, NotFetched, QueryRefusal, UploadFolderError};
+use std::{
+	io::{self, ErrorKind},
+	path::PathBuf,
+};
 
 impl From<UploadFolderError> for Error {
 	fn from(error: UploadFolderError) -> Self {
 		match error {
 			UploadFolderError::Client(error) => error.into(),
+			// It was there when the folder was looked at.
+			UploadFolderError::Io { path, source } if source.kind() == ErrorKind::NotFound => {
+				Self::file(&path, &source).hint(STEADY)
+			}
 			UploadFolderError::Io { path, source } => Self::file(&path, &source),
 			UploadFolderError::Changed { key, .. } => Self {
 				hints: vec![Hint::remove(OTHER_FOLDER, Some(key))],
 				..Self::failed(error)
 			},
 			UploadFolderError::ChangedWhileRead(_) => Self::failed(error).hint(STEADY),
+			UploadFolderError::Names(_) => Self::failed(error).hint(OTHER_NAMES),
+			UploadFolderError::Unreadable(ref files) if files.iter().any(is_denied) => {
+				Self::failed(error).hint(ONLY_READABLE)
+			}
 			UploadFolderError::NotAFolder(_) => {
 				Self::failed(error).hint("one file, or a stream, is stored with `isthmus store`")
 			}
@@ -46,6 +58,9 @@ impl From<FetchError> for Error {
 				let mut error = Self::from(source);
 				error.message = format!("{path}: {}", error.message);
 				error
+			}
+			FetchError::Io { path, source } if is_of_name(&source) => {
+				Self::file(&path, &source).hint(OTHER_DISK)
 			}
 			FetchError::Io { path, source } => Self::file(&path, &source),
 			FetchError::Exists(_) => Self::failed(error)
@@ -123,6 +138,19 @@ fn incomplete(failed: Vec<NotFetched>, files: usize) -> Error {
 		.also("the same command again fetches only what is missing")
 }
 
+/// Returns whether this user may not read a file.
+fn is_denied((_, error): &(PathBuf, io::Error)) -> bool {
+	error.kind() == ErrorKind::PermissionDenied
+}
+
+/// Returns whether a file system may not have such a name.
+fn is_of_name(error: &io::Error) -> bool {
+	matches!(
+		error.kind(),
+		ErrorKind::InvalidInput | ErrorKind::InvalidFilename
+	)
+}
+
 /// Returns a number of files with the verb.
 fn were(files: usize) -> String {
 	match files {
@@ -133,6 +161,17 @@ fn were(files: usize) -> String {
 
 /// How many hints are shown about files that were not fetched.
 const MOST_HINTS: usize = 3;
+
+/// The hint for names that cannot be in a folder.
+const OTHER_NAMES: &str =
+	"rename them, leave them out with --exclude, or store an archive: tar c FOLDER | isthmus store - --name NAME";
+
+/// The hint for files of a folder that this user may not read.
+const ONLY_READABLE: &str = "let this user read them, or leave them out with --exclude";
+
+/// The hint for a name that a file system does not take.
+const OTHER_DISK: &str =
+	"the file system there may not take such a name: choose an --output on another one";
 
 /// The same for a file of a folder.
 const OTHER_FOLDER: &str =

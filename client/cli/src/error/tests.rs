@@ -357,6 +357,10 @@ fn a_file_that_changes_is_no_refusal_of_the_chain() {
 		})),
 		Error::from(SdkError::from(UploadError::ValueChanged { chunk: 0 })),
 		Error::from(UploadFolderError::ChangedWhileRead("a".into())),
+		Error::from(UploadFolderError::Io {
+			path: "a".into(),
+			source: ErrorKind::NotFound.into(),
+		}),
 		Error::from(UploadFolderError::Changed {
 			path: "a".into(),
 			key,
@@ -425,4 +429,44 @@ fn files_of_this_machine_that_stop_a_command_say_what_to_do() {
 			.message
 			.starts_with("photos was written by a newer release"));
 	}
+}
+
+#[test]
+fn a_file_system_that_does_not_take_a_file_is_said() {
+	let hint = |kind: ErrorKind| {
+		let path = "disk/a?b".into();
+		let error = FetchError::Io {
+			path,
+			source: kind.into(),
+		};
+		Error::from(error).shown_hint().unwrap_or_default()
+	};
+	assert!(hint(ErrorKind::InvalidInput).contains("may not take such a name"));
+	assert!(hint(ErrorKind::InvalidFilename).contains("may not take such a name"));
+	assert!(hint(ErrorKind::FileTooLarge).contains("ulimit -f"));
+	assert_eq!(hint(ErrorKind::PermissionDenied), "");
+}
+
+#[test]
+fn a_folder_that_cannot_be_stored_has_a_way_out() {
+	let unreadable =
+		|kind: ErrorKind| UploadFolderError::Unreadable(vec![("d/a".into(), kind.into())]);
+	for (error, words) in [
+		(
+			UploadFolderError::Names(vec!["d/a:b".into()]),
+			"rename them, leave them out",
+		),
+		(
+			unreadable(ErrorKind::PermissionDenied),
+			"let this user read them, or leave",
+		),
+	] {
+		let error = Error::from(error);
+		assert_eq!(error.kind, Kind::Failed);
+		let hint = error.shown_hint().unwrap_or_default();
+		assert!(hint.starts_with(words), "{hint}");
+	}
+	// An archive would lack it, too.
+	let missing = Error::from(unreadable(ErrorKind::NotFound));
+	assert_eq!(missing.shown_hint(), None);
 }

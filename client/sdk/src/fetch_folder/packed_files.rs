@@ -4,13 +4,13 @@
 
 use super::{
 	failures::Failures,
-	place::{is_missing, place_after, FetchedFolder},
+	place::{is_missing, place_after, private_folder, FetchedFolder},
 };
 use crate::{
 	account::Identity,
 	client::Client,
 	error::Error,
-	fetch_file::{free_space, lock_part, part_name, rename_new, FetchError, FetchFile},
+	fetch_file::{free_space, lock_part, part_name, FetchError, FetchFile},
 	folder::{
 		self,
 		packed::{List, Packed},
@@ -25,7 +25,7 @@ use futures::{stream, StreamExt};
 use isthmus_envelope::{object::CHUNK, on_disk};
 use std::{
 	collections::BTreeSet,
-	fs::{self, DirBuilder, File, OpenOptions},
+	fs::{self, File, OpenOptions},
 	io::{self, ErrorKind, Write},
 	path::{Path, PathBuf},
 };
@@ -593,14 +593,13 @@ impl Parts {
 		// This follows no link.
 		match fs::remove_dir_all(&path) {
 			Err(error) if error.kind() != ErrorKind::NotFound => {
-				return Err(FetchError::io(&path)(error))
+				return Err(FetchError::io(&path)(error));
 			}
 			_ => {}
 		}
-		let mut builder = DirBuilder::new();
-		#[cfg(unix)]
-		std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-		builder.create(&path).map_err(FetchError::io(&path))?;
+		private_folder()
+			.create(&path)
+			.map_err(FetchError::io(&path))?;
 		Ok(Self(path))
 	}
 
@@ -652,8 +651,8 @@ impl Parts {
 		let Wanted { path, differs, .. } = wanted;
 		let part = self.part(number);
 		let renamed = match differs {
-			true => fs::rename(part, path),
-			false => rename_new(&part, path),
+			true => on_disk::move_over(&part, path),
+			false => on_disk::move_new(&part, path),
 		};
 		renamed.map_err(|error| match error.kind() {
 			ErrorKind::AlreadyExists => FetchError::Exists(path.clone()),
@@ -682,7 +681,7 @@ impl Parts {
 		}
 		// One call for all of them is much faster, where there is one.
 		#[cfg(not(target_os = "linux"))]
-		file.sync_all()?;
+		on_disk::sync(&file)?;
 		Ok(())
 	}
 
@@ -690,9 +689,13 @@ impl Parts {
 	fn sync(&self) -> Result<(), FetchError> {
 		#[cfg(target_os = "linux")]
 		{
-			let failed = |error: io::Error| FetchError::io(&self.0)(error);
-			let folder = File::open(&self.0).map_err(failed)?;
-			rustix::fs::syncfs(&folder).map_err(|error| failed(error.into()))?;
+			let folder = File::open(&self.0).map_err(FetchError::io(&self.0))?;
+			match rustix::fs::syncfs(&folder).map_err(io::Error::from) {
+				Err(error) if !on_disk::cannot_sync(&error) => {
+					return Err(FetchError::io(&self.0)(error));
+				}
+				_ => {}
+			}
 		}
 		Ok(())
 	}

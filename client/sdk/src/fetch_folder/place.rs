@@ -4,7 +4,7 @@
 use crate::{fetch_file::FetchError, folder, stamp::Stamp};
 use isthmus_envelope::{input, on_disk};
 use std::{
-	fs,
+	fs::{self, DirBuilder},
 	io::ErrorKind,
 	path::{Component, Path, PathBuf},
 };
@@ -112,12 +112,20 @@ pub(crate) fn place_after(output: &Path, path: &str, last: &str) -> Result<PathB
 	Ok(at)
 }
 
+/// Returns what creates folders for this user only: names of files in them are no one else's business, either.
+pub(super) fn private_folder() -> DirBuilder {
+	let mut builder = DirBuilder::new();
+	#[cfg(unix)]
+	std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+	builder
+}
+
 /// Creates a folder, unless it is there.
 pub(crate) fn make_folder(at: &Path) -> Result<(), FetchError> {
 	match fs::symlink_metadata(at) {
 		Ok(there) if there.is_dir() => Ok(()),
 		Ok(_) => Err(FetchError::NotAFolder(at.to_owned())),
-		Err(_) => match fs::create_dir(at) {
+		Err(_) => match private_folder().create(at) {
 			// Another program that fetches the same folder was faster.
 			Err(error) if error.kind() == ErrorKind::AlreadyExists => make_folder(at),
 			created => created.map_err(FetchError::io(at)),
@@ -158,7 +166,11 @@ mod tests {
 		let refused = place(&out, "link/file");
 		assert!(matches!(refused, Err(FetchError::NotAFolder(_))));
 		assert_eq!(place(&out, "a/b/file").unwrap(), out.join("a/b/file"));
-		assert!(out.join("a/b").is_dir());
+		let mode = std::os::unix::fs::PermissionsExt::mode;
+		for made in ["a", "a/b"] {
+			let made = fs::metadata(out.join(made)).unwrap();
+			assert!(made.is_dir() && mode(&made.permissions()) & 0o077 == 0);
+		}
 	}
 
 	#[test]

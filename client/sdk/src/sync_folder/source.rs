@@ -93,8 +93,10 @@ impl<R: Read> Read for Counted<'_, R> {
 fn hash(file: &LocalFile, done: &AtomicU64) -> Result<Local, UploadFolderError> {
 	let failed = UploadFolderError::io(&file.at);
 	let (source, stamp) = Stamp::open(&file.at).map_err(failed)?;
-	let hash =
-		folder::content_hash(Counted(&source, done)).map_err(UploadFolderError::io(&file.at))?;
+	// One that grows as fast as it is read has no end.
+	let longest = stamp.length().saturating_add(1);
+	let hash = folder::content_hash(Counted(source.take(longest), done));
+	let hash = hash.map_err(UploadFolderError::io(&file.at))?;
 	let changed = |_| UploadFolderError::ChangedWhileRead(file.at.clone());
 	stamp.check().map_err(changed)?;
 	Ok(Local {
@@ -136,9 +138,10 @@ impl PackSource {
 
 impl Open {
 	fn new(local: Local) -> io::Result<Self> {
-		let named = |error: io::Error| {
-			let path = local.at.display();
-			io::Error::new(error.kind(), format!("{path}: {error}"))
+		let named = |error: io::Error| match error.kind() {
+			// It was there when it was hashed.
+			ErrorKind::NotFound | ErrorKind::NotADirectory => changed(&local),
+			kind => io::Error::new(kind, format!("{}: {error}", local.at.display())),
 		};
 		let (file, _) = Stamp::open(&local.at).map_err(named)?;
 		Ok(Self {
@@ -151,7 +154,7 @@ impl Open {
 
 	/// Reads a part of the file; none at its end, if its bytes were the right ones.
 	fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-		let changed = || io::Error::other(FileChanged(self.local.at.clone()));
+		let changed = || changed(&self.local);
 		if self.left == 0 {
 			let is_same = self.context.clone().finish().as_ref() == self.local.hash;
 			return match is_same && self.file.read(&mut [0])? == 0 {
@@ -169,6 +172,11 @@ impl Open {
 			}
 		}
 	}
+}
+
+/// Returns the error of a file that is not what it was.
+fn changed(local: &Local) -> io::Error {
+	io::Error::other(FileChanged(local.at.clone()))
 }
 
 impl Read for PackSource {
@@ -218,18 +226,21 @@ mod tests {
 
 	#[tokio::test]
 	async fn a_file_that_changes_between_both_readings_is_noticed() {
-		for content in ["firsT", "first and more", "fir"] {
+		for content in [Some("firsT"), Some("first and more"), Some("fir"), None] {
 			let (folder, local) = sample();
 			let hashed = hash_all(&local.files, &mut ()).await.unwrap();
 			let path = folder.path().join("a");
-			std::fs::write(&path, content).unwrap();
+			match content {
+				Some(content) => std::fs::write(&path, content).unwrap(),
+				None => std::fs::remove_file(&path).unwrap(),
+			}
 			let error = PackSource::new(hashed)
 				.read_to_end(&mut Vec::new())
 				.unwrap_err();
 			let named = error.get_ref().and_then(|error| error.downcast_ref());
 			assert!(
 				matches!(named, Some(FileChanged(at)) if *at == path),
-				"{content}"
+				"{content:?}"
 			);
 		}
 	}

@@ -2,7 +2,7 @@
 //! Keeps a stream until its length is known.
 
 use super::{MAX_LENGTH, MAX_WHOLE};
-use crate::error::UploadError;
+use crate::{error::UploadError, lock};
 use std::{
 	io::{self, ErrorKind, Read, Seek, Write},
 	path::PathBuf,
@@ -39,7 +39,8 @@ pub enum KeepError {
 ///
 /// Returns [`KeepError`] if it cannot be read or kept, or is too long for a record.
 pub fn keep(mut from: impl Read) -> Result<(SpooledTempFile, u64), KeepError> {
-	let mut kept = SpooledTempFile::new(MAX_WHOLE as usize);
+	let folder = lock::temporary();
+	let mut kept = SpooledTempFile::new_in(MAX_WHOLE as usize, &folder);
 	let mut buffer = vec![0; BUFFER];
 	let mut length = 0;
 	loop {
@@ -56,12 +57,11 @@ pub fn keep(mut from: impl Read) -> Result<(SpooledTempFile, u64), KeepError> {
 		}
 		kept.write_all(&buffer[..count])
 			.map_err(|source| KeepError::Write {
-				folder: std::env::temp_dir(),
+				folder: folder.clone(),
 				source,
 			})?;
 	}
 	let rewound = kept.rewind();
-	let folder = std::env::temp_dir();
 	rewound.map_err(|source| KeepError::Write { folder, source })?;
 	Ok((kept, length))
 }

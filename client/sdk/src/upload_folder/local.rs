@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Finds what a folder on this machine contains.
 
-use super::error::UploadFolderError;
+use super::{error::UploadFolderError, exclude::Exclude};
 use crate::{
 	error::Error,
 	folder::{self, File as Entry, FolderError},
@@ -12,6 +12,7 @@ use crate::{
 use std::{
 	collections::BTreeSet,
 	fs::{self, File, Metadata},
+	io,
 	path::{Path, PathBuf},
 };
 
@@ -26,6 +27,7 @@ pub struct LocalFolder {
 	empty: BTreeSet<String>,
 	skipped: Vec<PathBuf>,
 	own: Vec<PathBuf>,
+	unused: Vec<Exclude>,
 }
 
 #[derive(Clone, Debug)]
@@ -45,92 +47,38 @@ impl LocalFolder {
 	/// Returns an error, before anything is stored, if a file or a folder cannot be read or if a folder's list
 	/// cannot contain a path, and [`Error::Overlap`] if the folder is one of the program's own.
 	pub fn open(folder: &Path) -> Result<Self, UploadFolderError> {
-		Self::open_without(folder, &[])
+		Self::open_without(folder, &[], &[])
 	}
 
 	/// Does the same without other files and folders, too, such as the key file of the account that stores it: who gets a
-	/// grant on the folder would get them.
+	/// grant on the folder would get them. What matches a pattern is also left out.
 	///
 	/// # Errors
 	///
 	/// Returns the errors of [`open`](Self::open).
-	pub fn open_without(folder: &Path, own: &[&Path]) -> Result<Self, UploadFolderError> {
-		let mut own = Own::new(folder, own).map_err(Error::from)?;
-		let mut ids = BTreeSet::new();
+	pub fn open_without(
+		folder: &Path,
+		own: &[&Path],
+		excludes: &[Exclude],
+	) -> Result<Self, UploadFolderError> {
 		// What is none has no files, and would be taken for an empty one.
 		if fs::metadata(folder).is_ok_and(|there| !there.is_dir()) {
 			return Err(UploadFolderError::NotAFolder(folder.to_owned()));
 		}
-		let (mut files, mut empty, mut skipped) = (Vec::new(), BTreeSet::new(), Vec::new());
-		let (mut refused, mut unreadable) = (Vec::new(), Vec::new());
-		let mut entries = walkdir::WalkDir::new(folder)
-			.follow_links(false)
-			.into_iter();
+		let own = Own::new(folder, own).map_err(Error::from)?;
+		let mut found = Found::new(folder, own, excludes);
+		let walk = walkdir::WalkDir::new(folder).follow_links(false);
+		let mut entries = walk.into_iter();
 		while let Some(entry) = entries.next() {
-			let entry = match entry {
-				Ok(entry) => entry,
-				Err(error) => {
-					unreadable.push(why_unreadable(folder, error));
-					continue;
-				}
+			let is_passed_over = match entry {
+				Ok(entry) => found.add(entry),
+				Err(error) => found.fail(error),
 			};
-			let is_root = entry.depth() == 0;
-			// A link to the folder that was named is followed.
-			let is_folder = is_root || entry.file_type().is_dir();
-			if !is_folder && !entry.file_type().is_file() {
-				skipped.push(entry.into_path());
-				continue;
-			}
-			let at = entry.into_path();
-			let id = Id::of(&at);
-			if own.takes(&at, id.as_ref()) {
-				if is_folder {
-					entries.skip_current_dir();
-				}
-				continue;
-			}
-			ids.extend(id.filter(|_| is_folder));
-			let inside = at.strip_prefix(folder).unwrap_or(&at);
-			let names: Option<Vec<&str>> = inside.iter().map(|name| name.to_str()).collect();
-			let path = names.map(|names| names.join("/"));
-			let Some(path) = path.filter(|path| is_root || is_listed(path)) else {
-				refused.push(at);
-				continue;
-			};
-			// A folder comes before what it contains.
-			if let Some((parent, _)) = path.rsplit_once('/') {
-				empty.remove(parent);
-			}
-			match is_folder {
-				true if is_root => {}
-				true => drop(empty.insert(path)),
-				false => {
-					if let Err(error) = File::open(&at) {
-						unreadable.push((at.clone(), error));
-					}
-					files.push(LocalFile { path, at });
-				}
+			if is_passed_over {
+				entries.skip_current_dir();
 			}
 		}
-		if !unreadable.is_empty() {
-			unreadable.sort_by(|a, b| a.0.cmp(&b.0));
-			return Err(UploadFolderError::Unreadable(unreadable));
-		}
-		if !refused.is_empty() {
-			refused.sort();
-			return Err(UploadFolderError::Names(refused));
-		}
-		files.sort_by(|a, b| a.path.cmp(&b.path));
-		let folder = Self {
-			path: folder.to_owned(),
-			ids,
-			files,
-			empty,
-			skipped,
-			own: own.found,
-		};
-		folder.list(folder.files.iter().map(|file| entry(&file.path)))?;
-		Ok(folder)
+		found.end()
 	}
 
 	/// Returns the folder's list, made from the entries of its files and its empty folders.
@@ -180,6 +128,140 @@ impl LocalFolder {
 	pub fn own(&self) -> &[PathBuf] {
 		&self.own
 	}
+
+	/// Returns the patterns that nothing in the folder matches.
+	pub fn unused(&self) -> &[Exclude] {
+		&self.unused
+	}
+}
+
+/// What is found in a folder.
+struct Found<'a> {
+	folder: &'a Path,
+	own: Own,
+	/// The patterns, and whether anything matched.
+	excludes: Vec<(&'a Exclude, bool)>,
+	/// Its files, its empty folders, and what is left out.
+	local: LocalFolder,
+	/// What has a name or a path that cannot be in a list.
+	refused: Vec<PathBuf>,
+	unreadable: Vec<(PathBuf, io::Error)>,
+}
+
+impl<'a> Found<'a> {
+	fn new(folder: &'a Path, own: Own, excludes: &'a [Exclude]) -> Self {
+		Self {
+			folder,
+			own,
+			excludes: excludes.iter().map(|exclude| (exclude, false)).collect(),
+			local: LocalFolder {
+				path: folder.to_owned(),
+				ids: BTreeSet::new(),
+				files: Vec::new(),
+				empty: BTreeSet::new(),
+				skipped: Vec::new(),
+				own: Vec::new(),
+				unused: Vec::new(),
+			},
+			refused: Vec::new(),
+			unreadable: Vec::new(),
+		}
+	}
+
+	/// Notes what cannot be looked at. There is nothing in it to pass over.
+	fn fail(&mut self, error: walkdir::Error) -> bool {
+		let path = error.path().unwrap_or(self.folder).to_owned();
+		let reason = error
+			.into_io_error()
+			.unwrap_or_else(|| io::Error::other("a link leads back to a folder that it is in"));
+		self.unreadable.push((path, reason));
+		false
+	}
+
+	/// Adds a file or a folder. Returns whether it is a folder in which nothing has to be looked at.
+	fn add(&mut self, entry: walkdir::DirEntry) -> bool {
+		let is_root = entry.depth() == 0;
+		// A link to the folder that was named is followed.
+		let is_folder = is_root || entry.file_type().is_dir();
+		let is_file = entry.file_type().is_file();
+		let at = entry.into_path();
+		let inside = at.strip_prefix(self.folder).unwrap_or(&at).to_owned();
+		if !is_root && self.is_excluded(&inside, is_folder) {
+			return is_folder;
+		}
+		if !is_folder && !is_file {
+			self.local.skipped.push(at);
+			return false;
+		}
+		let id = Id::of(&at);
+		if self.own.takes(&at, id.as_ref()) {
+			return is_folder;
+		}
+		self.local.ids.extend(id.filter(|_| is_folder));
+		let names: Option<Vec<&str>> = inside.iter().map(|name| name.to_str()).collect();
+		let path = names.map(|names| names.join("/"));
+		let Some(path) = path.filter(|path| is_root || is_listed(path)) else {
+			self.refused.push(at);
+			return false;
+		};
+		// A folder comes before what it contains.
+		if let Some((parent, _)) = path.rsplit_once('/') {
+			self.local.empty.remove(parent);
+		}
+		match is_folder {
+			true if is_root => {}
+			true => drop(self.local.empty.insert(path)),
+			false => {
+				if let Err(error) = File::open(&at) {
+					self.unreadable.push((at.clone(), error));
+				}
+				self.local.files.push(LocalFile { path, at });
+			}
+		}
+		false
+	}
+
+	/// Returns whether a pattern matches what has this path in the folder, and notes each that does.
+	fn is_excluded(&mut self, inside: &Path, is_folder: bool) -> bool {
+		if self.excludes.is_empty() {
+			return false;
+		}
+		let names: Vec<_> = inside.iter().map(|name| name.to_string_lossy()).collect();
+		let path = names.join("/");
+		let mut is_any = false;
+		for (exclude, is_used) in &mut self.excludes {
+			let matches = exclude.matches(&path, is_folder);
+			*is_used |= matches;
+			is_any |= matches;
+		}
+		is_any
+	}
+
+	/// Returns the folder, if all of it can be stored.
+	fn end(self) -> Result<LocalFolder, UploadFolderError> {
+		let Self {
+			own,
+			excludes,
+			mut local,
+			mut refused,
+			mut unreadable,
+			..
+		} = self;
+		if !unreadable.is_empty() {
+			unreadable.sort_by(|a, b| a.0.cmp(&b.0));
+			return Err(UploadFolderError::Unreadable(unreadable));
+		}
+		if !refused.is_empty() {
+			refused.sort();
+			return Err(UploadFolderError::Names(refused));
+		}
+		local.own = own.found;
+		local.files.sort_by(|a, b| a.path.cmp(&b.path));
+		let unused = excludes.into_iter().filter(|(_, is_used)| !is_used);
+		local.unused = unused.map(|(exclude, _)| exclude.clone()).collect();
+		local.list(local.files.iter().map(|file| entry(&file.path)))?;
+		Ok(local)
+	}
 }
 
 /// What programs keep for themselves, and what was found of that.
@@ -209,14 +291,6 @@ impl Own {
 		is_own
 	}
 }
-
-/// Returns what cannot be read in a folder, and why.
-fn why_unreadable(folder: &Path, error: walkdir::Error) -> (PathBuf, std::io::Error) {
-	let path = error.path().unwrap_or(folder).to_owned();
-	let reason = error
-		.into_io_error()
-		.unwrap_or_else(|| std::io::Error::other("a link leads back to a folder that it is in"));
-	(path, reason)
 }
 
 /// Returns whether a folder's list can contain a path.

@@ -61,13 +61,16 @@ impl Source {
 		let (mut file, stamp) = Stamp::open(&file.at)?;
 		let length = stamp.length();
 		let hash = match length > MAX_WHOLE {
-			false => folder::content_hash(&file)?,
-			true => folder::content_hash(Telling {
-				file: &file,
-				done: 0,
-				length,
-				progress,
-			})?,
+			false => hash(&file, &stamp)?,
+			true => {
+				let telling = Telling {
+					file: &file,
+					done: 0,
+					length,
+					progress,
+				};
+				hash(telling, &stamp)?
+			}
 		};
 		file.rewind()?;
 		Ok(Self { file, stamp, hash })
@@ -90,7 +93,7 @@ impl Source {
 	) -> Result<(), UploadFolderError> {
 		let mut hash = || -> io::Result<[u8; 32]> {
 			self.file.rewind()?;
-			folder::content_hash(&self.file)
+			self::hash(&self.file, &self.stamp)
 		};
 		match hash().map_err(UploadFolderError::io(&file.at))? == self.hash {
 			true => Ok(()),
@@ -111,4 +114,10 @@ impl Source {
 			..entry(&file.path)
 		}
 	}
+}
+
+/// Returns the hash of a file's bytes. One that grows as fast as it is read has no end: at most one byte is read behind
+/// its length.
+fn hash(file: impl Read, stamp: &Stamp) -> io::Result<[u8; 32]> {
+	folder::content_hash(file.take(stamp.length().saturating_add(1)))
 }

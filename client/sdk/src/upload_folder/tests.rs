@@ -3,11 +3,12 @@
 
 use super::{local::entry, *};
 use crate::{
-	fetch_file::{lock_part, part_name, rename_new},
+	fetch_file::{lock_part, part_name},
 	fetch_folder::place::{make_folder, place},
 	folder::{self, File as Entry},
 	shapes::{self, Shape},
 };
+use isthmus_envelope::on_disk;
 use proptest::prelude::*;
 use std::{fs, io::Write, path::Path};
 
@@ -31,7 +32,7 @@ async fn copy(from: &Path, shape: &Shape, to: &Path) {
 		let mut written = lock_part(&part, file.executable, || {}).await.unwrap();
 		let (bytes, _) = shape[&file.path].as_ref().unwrap();
 		written.write_all(bytes).unwrap();
-		rename_new(&part, &at).unwrap();
+		on_disk::move_new(&part, &at).unwrap();
 	}
 }
 
@@ -188,16 +189,42 @@ fn what_a_program_keeps_for_itself_is_left_out_and_named() {
 	std::os::unix::fs::symlink(at("a/school.key"), at("key")).unwrap();
 	let (key, state) = (at("key"), at("a/../state"));
 	let own = [key.as_path(), state.as_path()];
-	let opened = LocalFolder::open_without(folder.path(), &own).unwrap();
+	let opened = LocalFolder::open_without(folder.path(), &own, &[]).unwrap();
 	let paths: Vec<_> = opened.files.iter().map(|file| file.path.as_str()).collect();
 	assert_eq!(paths, ["a/marks"]);
 	let mut left_out = opened.own().to_vec();
 	left_out.sort();
 	assert_eq!(left_out, [at("a/school.key"), at("state")]);
 	assert_eq!(LocalFolder::open(folder.path()).unwrap().len(), 4);
-	let refused = LocalFolder::open_without(&at("state"), &own).unwrap_err();
+	let refused = LocalFolder::open_without(&at("state"), &own, &[]).unwrap_err();
 	assert!(matches!(
 		refused,
 		UploadFolderError::Client(Error::Overlap(_))
 	));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_matches_a_pattern_is_left_out_whatever_it_is() {
+	use std::{
+		ffi::OsStr,
+		os::unix::{ffi::OsStrExt, fs::symlink},
+	};
+	let folder = tempfile::tempdir().unwrap();
+	let at = |name: &str| folder.path().join(name);
+	for name in ["a/build/deep", "build", "c"] {
+		fs::create_dir_all(at(name)).unwrap();
+		fs::write(at(name).join("file"), "a").unwrap();
+	}
+	// None of these could be stored.
+	fs::write(at("c/12:30"), "").unwrap();
+	fs::write(folder.path().join(OsStr::from_bytes(b"bad\xff")), "").unwrap();
+	symlink("nowhere", at("link")).unwrap();
+	let patterns = ["/build/", "1?:*", "bad*", "link", "*.tmp", "c/nothing"];
+	let excludes = patterns.map(|pattern| pattern.parse::<Exclude>().unwrap());
+	let opened = LocalFolder::open_without(folder.path(), &[], &excludes).unwrap();
+	let paths: Vec<_> = opened.files.iter().map(|file| file.path.as_str()).collect();
+	assert_eq!(paths, ["a/build/deep/file", "c/file"]);
+	assert!(opened.skipped().is_empty() && opened.empty.is_empty());
+	assert_eq!(opened.unused(), &excludes[4..]);
 }
