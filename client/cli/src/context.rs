@@ -35,6 +35,10 @@ impl Context {
 		}
 		client.set_tip(options.tip);
 		client.set_budget(options.budget());
+		// Who sends funds or grants access to such an account does so to everyone.
+		if let Some(account) = options.development.first() {
+			check_development(&client, account, "name an account by its address").await?;
+		}
 		Ok(Self {
 			client,
 			output: options.output(),
@@ -99,13 +103,8 @@ impl Context {
 			let opened = key_file::open(Path::new(&key));
 			return opened.map_err(|error| self.options.naming_key(error));
 		}
-		if !self.client.is_development().await? {
-			let key = without_password(&key);
-			return Err(Error::usage(format!(
-				"{key} works only on development chains, because its secrets are public"
-			))
-			.hint("create your own key: isthmus key generate FILE"));
-		}
+		let own = "create your own key: isthmus key generate FILE";
+		check_development(&self.client, &key, own).await?;
 		Ok(Identity::development(&key)?)
 	}
 
@@ -147,5 +146,19 @@ impl Context {
 			last.finalized().await?;
 		}
 		Ok(())
+	}
+}
+
+/// Returns an error, with this hint, unless a development account may be used on the chain.
+async fn check_development(client: &Client, account: &str, hint: &str) -> Result<(), Error> {
+	match client.is_development().await? {
+		true => Ok(()),
+		false => {
+			let account = without_password(account);
+			let error = format!(
+				"{account} works only on development chains, because its secrets are public"
+			);
+			Err(Error::usage(error).hint(hint))
+		}
 	}
 }

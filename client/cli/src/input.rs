@@ -35,26 +35,37 @@ pub(crate) fn read_at_most(path: &Path, limit: u64, what: &str) -> Result<Vec<u8
 	Ok(bytes)
 }
 
-/// Opens a file that the user names. It may be a pipe: if nothing comes from that for some seconds, this is said.
+/// Opens a file that the user names; `-` is stdin. It may be a pipe: if nothing comes from that for some seconds, this is said.
 ///
 /// # Errors
 ///
 /// Returns the system's error.
 pub(crate) fn open(path: &Path) -> io::Result<impl Read + Send> {
-	Input::open(path, said_once(path))
+	match path.as_os_str() == "-" {
+		true => stdin(),
+		false => Input::open(path, told_once(path)),
+	}
 }
 
 /// Waits until stdin has bytes or its end, and says so if that takes some seconds.
-fn wait_for_stdin() -> io::Result<()> {
+pub(crate) fn wait_for_stdin() -> io::Result<()> {
+	stdin()?.wait()
+}
+
+/// What is told about a wait.
+type Told = Box<dyn FnMut(Waited) -> io::Result<()> + Send>;
+
+/// Returns stdin, which nothing has read from.
+fn stdin() -> io::Result<Input<Told>> {
 	let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-	Input::of(stdin, said_once(Path::new("stdin")))?.wait()
+	Input::of(stdin, told_once(Path::new("stdin")))
 }
 
 /// Says once what is waited for.
-fn said_once(path: &Path) -> impl FnMut(Waited) -> io::Result<()> + Send {
+fn told_once(path: &Path) -> Told {
 	let path = path.to_owned();
 	let mut is_said = false;
-	move |Waited { kind, time }| {
+	Box::new(move |Waited { kind, time }| {
 		if !is_said {
 			tell(format_args!(
 				"waiting for {}, which is a {kind} from which nothing comes, for {} s",
@@ -64,7 +75,7 @@ fn said_once(path: &Path) -> impl FnMut(Waited) -> io::Result<()> + Send {
 		}
 		is_said = true;
 		Ok(())
-	}
+	})
 }
 
 #[cfg(test)]

@@ -81,14 +81,16 @@ mod watch;
 
 use clap::{
 	error::{ContextKind, ContextValue},
-	CommandFactory, FromArgMatches, Parser, Subcommand,
+	ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand,
 };
 use cost::Planned;
 use error::Error;
-use isthmus_sdk::Budget;
+use isthmus_sdk::{AccountId, Budget};
 use options::Options;
 use report::{Output, Report};
 use std::{
+	collections::BTreeSet,
+	ffi::OsString,
 	io::{self, Write},
 	num::{IntErrorKind, ParseFloatError, ParseIntError},
 	process::ExitCode,
@@ -298,13 +300,66 @@ fn main() -> ExitCode {
 	code
 }
 
-/// Reads the arguments. A negative number is read as a value, so that the error is about the value.
+/// Reads the arguments.
 fn parse() -> Result<Isthmus, clap::Error> {
-	let matches = with_negative_numbers(Isthmus::command())
+	let matches = as_people_write(Isthmus::command())
 		.try_get_matches()
+		.map_err(|error| with_dash_explained(error, std::env::args_os()))
 		.map_err(with_visible_values)
 		.map_err(with_number_in_words)?;
-	Isthmus::from_arg_matches(&matches)
+	let mut parsed = Isthmus::from_arg_matches(&matches)?;
+	parsed.options.development = development_accounts(&matches);
+	Ok(parsed)
+}
+
+/// Returns the development accounts that arguments name, besides the one to act as. Their secrets are public.
+fn development_accounts(matches: &ArgMatches) -> Vec<String> {
+	let named = |id: &clap::Id| {
+		let is_account = matches!(matches.try_get_many::<AccountId>(id.as_str()), Ok(Some(_)));
+		let raw = matches.try_get_raw(id.as_str()).ok().flatten();
+		let raw = raw.filter(|_| is_account).into_iter().flatten();
+		raw.map(|text| text.to_string_lossy().trim().to_owned())
+			.filter(|text| text.starts_with("//"))
+			.collect::<Vec<_>>()
+	};
+	let mut accounts: Vec<_> = matches.ids().flat_map(named).collect();
+	if let Some((_, matches)) = matches.subcommand() {
+		accounts.extend(development_accounts(matches));
+	}
+	accounts
+}
+
+/// Says how to write the value of an option if it begins with a dash, and was therefore taken for an option itself.
+fn with_dash_explained(
+	mut error: clap::Error,
+	arguments: impl Iterator<Item = OsString>,
+) -> clap::Error {
+	let Some(ContextValue::String(unexpected)) = error.get(ContextKind::InvalidArg) else {
+		return error;
+	};
+	let arguments: Vec<_> = arguments.collect();
+	let options = options_with_values(&Isthmus::command());
+	let before = arguments.windows(2).find_map(|pair| {
+		let (option, value) = (pair[0].to_str()?, pair[1].to_string_lossy());
+		let is_value = value.starts_with(unexpected.as_str());
+		let name = option.strip_prefix("--").filter(|_| is_value)?;
+		options.contains(name).then(|| option.to_owned())
+	});
+	if let (clap::error::ErrorKind::UnknownArgument, Some(option)) = (error.kind(), before) {
+		let tip = format!("a value that begins with a dash is written as {option}=VALUE");
+		let tips = ContextValue::StyledStrs(vec![tip.into()]);
+		error.insert(ContextKind::Suggested, tips);
+	}
+	error
+}
+
+/// Returns the long names of all options that take values.
+fn options_with_values(command: &clap::Command) -> BTreeSet<String> {
+	let own = command.get_arguments();
+	let own = own.filter(|arg| arg.get_action().takes_values());
+	let own = own.filter_map(|arg| arg.get_long().map(str::to_owned));
+	let others = command.get_subcommands().flat_map(options_with_values);
+	own.chain(others).collect()
 }
 
 /// The most characters of an argument that an error repeats.
@@ -365,14 +420,20 @@ fn with_number_in_words(error: clap::Error) -> clap::Error {
 	)
 }
 
-fn with_negative_numbers(command: clap::Command) -> clap::Command {
-	let takes = |arg: clap::Arg| {
-		let values = arg.get_action().takes_values();
-		arg.allow_negative_numbers(values)
+/// Lets negative numbers be values, so that errors are about the values, and flags be repeated, as where an alias has one
+/// already.
+fn as_people_write(command: clap::Command) -> clap::Command {
+	let taken = |arg: clap::Arg| {
+		let id = arg.get_id().clone();
+		match arg.get_action() {
+			clap::ArgAction::SetTrue => arg.overrides_with(id),
+			action => {
+				let values = action.takes_values();
+				arg.allow_negative_numbers(values)
+			}
+		}
 	};
-	command
-		.mut_args(takes)
-		.mut_subcommands(with_negative_numbers)
+	command.mut_args(taken).mut_subcommands(as_people_write)
 }
 
 /// Prints the help that was asked for, or what is wrong with the arguments, and returns the program's exit code.
@@ -441,4 +502,111 @@ fn report(report: impl Report + 'static) -> Answer {
 
 fn nothing((): ()) -> Answer {
 	None
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	/// Reads a command line as the program does.
+	fn read(line: &str) -> Result<ArgMatches, clap::Error> {
+		let words = || line.split_whitespace();
+		as_people_write(Isthmus::command())
+			.try_get_matches_from(words())
+			.map_err(|error| with_dash_explained(error, words().map(OsString::from)))
+	}
+
+	#[test]
+	fn development_accounts_are_noticed_wherever_an_account_is_named() {
+		let address = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty";
+		let named = |line: &str| development_accounts(&read(line).expect(line));
+		for (line, accounts) in [
+			("isthmus transfer //Bob 1 --key school.key", vec!["//Bob"]),
+			("isthmus authorize --to //Eve --leaves 0..1", vec!["//Eve"]),
+			("isthmus list given --for //Bob", vec!["//Bob"]),
+			(
+				"isthmus keep //Bob 0 --report //Eve",
+				vec!["//Bob", "//Eve"],
+			),
+			(
+				"isthmus facts create air --reporters //Bob,//Eve",
+				vec!["//Bob", "//Eve"],
+			),
+			// `is_development` is asked about this one when it acts.
+			("isthmus balance --key //Alice", vec![]),
+			("isthmus register //Bob", vec![]),
+			("isthmus request --cancel 1", vec![]),
+			(&format!("isthmus balance {address}"), vec![]),
+		] {
+			let mut found = named(line);
+			found.sort();
+			found.dedup();
+			assert_eq!(found, accounts, "{line}");
+		}
+	}
+
+	#[test]
+	fn arguments_that_would_mean_nothing_are_refused() {
+		for line in [
+			"isthmus authorize 3 --until 2027-01-31",
+			"isthmus authorize 3 --term 5",
+			"isthmus authorize 3 --leaves 0..1",
+			"isthmus authorize 3 --dataset 1",
+			"isthmus authorize 3 --epoch 1",
+			"isthmus request --cancel 3 --offer 2",
+			"isthmus request --cancel 3 --term 100",
+			"isthmus request --cancel 3 --purpose study",
+			"isthmus dataset policy 0 --clear --price 2",
+			"isthmus dataset policy 0 --clear --consumers school",
+			"isthmus dataset policy 0 --clear --longest-term 5",
+			"isthmus register School --leave",
+			"isthmus register --kind school --leave",
+		] {
+			let refused = read(line).expect_err(line);
+			let kind = clap::error::ErrorKind::ArgumentConflict;
+			assert_eq!(refused.kind(), kind, "{line}");
+		}
+		for line in [
+			"isthmus authorize 3 --card marks.jsonld --yes",
+			"isthmus request --cancel 3",
+			"isthmus dataset policy 0 --clear",
+			"isthmus register --leave",
+			"isthmus risk --risk 0.1 --interval 5",
+		] {
+			read(line).expect(line);
+		}
+		assert!(read("isthmus risk --interval 5").is_err());
+	}
+
+	#[test]
+	fn a_flag_may_be_repeated_and_a_value_may_not() {
+		for line in [
+			"isthmus --json fetch //Bob a --force --force --json",
+			"isthmus remove a -y --yes --objects --objects",
+			"isthmus store a --public-name --public-name",
+			"isthmus list records --owner //Bob --names --names",
+		] {
+			read(line).expect(line);
+		}
+		assert!(read("isthmus balance --max-cost 1 --max-cost 2").is_err());
+	}
+
+	#[test]
+	fn a_value_that_begins_with_a_dash_is_explained() {
+		for (line, tip) in [
+			("isthmus store a --name -x", "--name=VALUE"),
+			("isthmus reject 3 --reason --none", "--reason=VALUE"),
+			("isthmus --key -k balance", "--key=VALUE"),
+		] {
+			let refused = read(line).expect_err(line).to_string();
+			assert!(refused.contains(tip), "{refused}");
+			assert!(!refused.contains("-- -"), "{refused}");
+		}
+		read("isthmus store a --name=-x").unwrap();
+		// Not the value of an option.
+		let refused = read("isthmus store a --objct").unwrap_err().to_string();
+		assert!(!refused.contains("=VALUE"), "{refused}");
+		let refused = read("isthmus fetch //Bob -x").unwrap_err().to_string();
+		assert!(refused.contains("-- -x"), "{refused}");
+	}
 }

@@ -44,11 +44,11 @@ pub(crate) struct Options {
 	timeout: u64,
 
 	/// Wait until the transaction is finalized, instead of only included in a block
-	#[arg(long, global = true, overrides_with = "finalized")]
+	#[arg(long, global = true)]
 	pub(crate) finalized: bool,
 
 	/// Refuse to seal to, or to open, keys that a quantum computer could break
-	#[arg(long, global = true, overrides_with = "pq_only")]
+	#[arg(long, global = true)]
 	pub(crate) pq_only: bool,
 
 	/// Hash of the chain's first block [default: $ISTHMUS_GENESIS, or the chain that was at the address when it
@@ -61,7 +61,7 @@ pub(crate) struct Options {
 	chain_spec: Option<PathBuf>,
 
 	/// Believe the node without proofs. Only for your own node on this machine
-	#[arg(long, global = true, overrides_with = "trust_node")]
+	#[arg(long, global = true)]
 	trust_node: bool,
 
 	/// Tip for the block's miner, in IST: buys an earlier place while blocks are full
@@ -69,7 +69,7 @@ pub(crate) struct Options {
 	pub(crate) tip: Balance,
 
 	/// Check and show what the command would cost, and send nothing
-	#[arg(long, global = true, overrides_with = "dry_run")]
+	#[arg(long, global = true)]
 	dry_run: bool,
 
 	/// Send nothing that makes the command cost more than this, in IST: fees, deposits and payments together
@@ -77,12 +77,16 @@ pub(crate) struct Options {
 	max_cost: Option<Balance>,
 
 	/// Print JSON, one object a line: results to stdout, errors to stderr
-	#[arg(long, global = true, overrides_with = "json")]
+	#[arg(long, global = true)]
 	json: bool,
 
 	/// What the command sends.
 	#[arg(skip)]
 	pub(crate) sent: Sent,
+
+	/// The development accounts that arguments name, besides the one to act as.
+	#[arg(skip)]
+	pub(crate) development: Vec<String>,
 }
 
 impl Options {

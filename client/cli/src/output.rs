@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where `isthmus fetch` writes a record. What is there is looked at before anything is fetched.
 
-use crate::{error::Error, stderr::tell, text::operand};
+use crate::{
+	error::{home_hint, Error},
+	stderr::tell,
+	text::operand,
+};
 use isthmus_sdk::{
 	envelope::{
 		erasable::LABEL,
@@ -226,8 +230,10 @@ pub(crate) fn check(path: &Path) -> Result<(), Error> {
 	}
 }
 
-/// Returns an error unless a new file can be created at the path.
+/// Returns an error unless a new file can be created at the path. What is not written to stdout is not written to a file that is
+/// called `-` either.
 pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
+	check_not_stdout(path)?;
 	let folder = match names_folder(path) {
 		true => path,
 		false => folder(path),
@@ -240,19 +246,31 @@ pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
 			)))
 		}
 		Err(error) if error.kind() == ErrorKind::NotFound => {
-			let shown = folder.display();
-			return Err(
-				Error::failed(format!("the folder {shown} does not exist")).hint(format!(
+			let missing = Error::failed(format!("the folder {} does not exist", folder.display()));
+			return Err(match home_hint(folder) {
+				Some(hint) => missing.hint(hint),
+				None => missing.hint(format!(
 					"create it: mkdir -p {}",
 					operand(&folder.to_string_lossy())
 				)),
-			);
+			});
 		}
 		_ => {}
 	}
 	match tempfile::tempfile_in(folder) {
 		Ok(_) => Ok(()),
 		Err(error) => Err(Error::file(path, &error)),
+	}
+}
+
+/// Returns an error if a path is `-`, which stands for stdout elsewhere.
+fn check_not_stdout(path: &Path) -> Result<(), Error> {
+	match path.as_os_str() == "-" {
+		true => Err(
+			Error::usage("this is not written to stdout, for which - stands")
+				.hint("choose another path; ./- is one with this name"),
+		),
+		false => Ok(()),
 	}
 }
 
@@ -265,6 +283,7 @@ fn names_folder(path: &Path) -> bool {
 
 /// Returns an error unless a path leads to a folder, or to nothing in a folder where one can be created.
 pub(crate) fn check_is_folder(path: &Path) -> Result<(), Error> {
+	check_not_stdout(path)?;
 	let existing = path.ancestors().find(|at| fs::symlink_metadata(at).is_ok());
 	let existing = existing.unwrap_or(Path::new("."));
 	if !existing.is_dir() {

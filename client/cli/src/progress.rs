@@ -151,7 +151,8 @@ fn is_in_foreground() -> bool {
 	true
 }
 
-const BYTES: &str = "{msg:10} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+const BYTES: &str =
+	"{msg:10} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
 const BLOCKS: &str = "{msg:10} {wide_bar} {pos}/{len} blocks {eta}";
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ use serde::Serialize;
 use std::{
 	fmt,
 	fs::{self, File},
-	io::{self, Read, Seek},
+	io::{self, IsTerminal, Read, Seek},
 	path::{Path, PathBuf},
 	sync::{
 		atomic::{AtomicU64, Ordering},
@@ -178,6 +178,13 @@ impl fmt::Display for Outcome {
 /// Runs the command. Errors in its arguments are reported before it connects.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> {
 	let called = name_of(opts.name, &opts.path)?;
+	let is_key = |key: String| is_stdin(Path::new(&key));
+	if is_stdin(&opts.path) && options.key().is_ok_and(is_key) {
+		return Err(
+			Error::usage("stdin cannot be both the key file and what is stored")
+				.hint("give the key file by its path"),
+		);
+	}
 	let source = Source::open(&opts.path)?;
 	if let (Some(_), Source::Ready(Ready::Folder(_))) = (&opts.when, &source) {
 		return Err(Error::usage(
@@ -380,7 +387,10 @@ async fn store_object(
 	let (mut bar, mut upload) = (Bar::new(), upload.compressed(opts.compress));
 	let (value, length, stamp): (Box<dyn Read + Send>, _, _) = match source {
 		Source::Ready(Ready::One(value, length, stamp)) => (Box::new(value), Some(length), stamp),
-		Source::Stdin => (Box::new(Patient(io::stdin())), None, None),
+		Source::Stdin => {
+			tell_of_terminal();
+			(Box::new(Patient(io::stdin())), None, None)
+		}
 		Source::Stream(path) => {
 			let stream = input::open(&path).map_err(|error| Error::file(&path, &error))?;
 			(Box::new(stream), None, None)
@@ -719,7 +729,10 @@ impl Source {
 	fn read(self) -> Result<Ready, Error> {
 		match self {
 			Self::Ready(ready) => Ok(ready),
-			Self::Stdin => read_stream(Patient(io::stdin().lock()), Path::new("stdin")),
+			Self::Stdin => {
+				tell_of_terminal();
+				read_stream(Patient(io::stdin().lock()), Path::new("stdin"))
+			}
 			Self::Stream(path) => {
 				let stream = input::open(&path).map_err(|error| Error::file(&path, &error))?;
 				read_stream(stream, &path)
@@ -735,6 +748,13 @@ pub(crate) fn local_folder(path: &Path) -> Result<LocalFolder, Error> {
 		tell(format_args!("skipped, because it is not a file: {skipped}"));
 	}
 	Ok(folder)
+}
+
+/// Says how what is typed ends, if stdin is a terminal: otherwise the command would seem to hang.
+fn tell_of_terminal() {
+	if io::stdin().is_terminal() {
+		tell("storing what you type, up to Ctrl-D at the beginning of a line");
+	}
 }
 
 /// Reads a stream to its end. Warns if it is empty: the program that should have written to it may have failed.
