@@ -112,7 +112,12 @@ impl Options {
 	/// Says of an error of the key file that a variable names it, if none of the arguments does.
 	pub(crate) fn naming_key(&self, error: Error) -> Error {
 		match self.key.is_none() && error.kind() == Kind::Failed {
-			true => error.also("the file is the one that $ISTHMUS_KEY names"),
+			true => {
+				let odd = variable("ISTHMUS_KEY").map_or("", |value| oddity(&value));
+				error.also(format_args!(
+					"the file is the one that $ISTHMUS_KEY names{odd}"
+				))
+			}
 			false => error,
 		}
 	}
@@ -192,6 +197,11 @@ fn address(text: &str) -> Result<String, String> {
 	if text.is_empty() {
 		return Err(format!(
 			"the address is empty; expected a WebSocket address, such as {DEFAULT_URL}"
+		));
+	}
+	if text.contains(['"', '\'']) {
+		return Err(format!(
+			"there are quotes in it; expected a WebSocket address without them, such as {DEFAULT_URL}"
 		));
 	}
 	let (scheme, rest) = match text.split_once("://") {
@@ -274,6 +284,19 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 	(!value.is_empty()).then(|| value.to_owned())
 }
 
+/// Returns what of a variable's value the program that set it may have meant otherwise. Some keep quotes, as Docker does for
+/// files of variables.
+pub(crate) fn oddity(value: &str) -> &'static str {
+	let is_quoted = |quote| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
+	if is_quoted('"') || is_quoted('\'') {
+		return ", which has quotes around it";
+	}
+	match value.trim() == value {
+		true => "",
+		false => ", which begins or ends with a space",
+	}
+}
+
 /// Checks that this program's environment variables are text. Otherwise they would count as not set.
 pub(crate) fn check_variables() -> Result<(), Error> {
 	for (name, value) in std::env::vars_os() {
@@ -288,6 +311,20 @@ pub(crate) fn check_variables() -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn quotes_and_spaces_that_a_variable_should_not_have_are_told() {
+		for (value, odd) in [
+			("three plain words", ""),
+			("\"three plain words\"", ", which has quotes around it"),
+			("'three plain words'", ", which has quotes around it"),
+			("three plain words ", ", which begins or ends with a space"),
+			("'", ""),
+			("\"a' 'b", ""),
+		] {
+			assert_eq!(oddity(value), odd, "{value}");
+		}
+	}
 
 	#[test]
 	fn an_address_is_that_of_a_web_socket() {
@@ -331,6 +368,8 @@ mod tests {
 			("HTTPS://node.org/rpc", "wss://node.org/rpc"),
 			("ftp://x", "ws://x"),
 			("ws://", DEFAULT_URL),
+			("\"ws://127.0.0.1:9944\"", DEFAULT_URL),
+			("'ws://a'", DEFAULT_URL),
 			("", DEFAULT_URL),
 			("file:///etc/passwd", DEFAULT_URL),
 			("ws://node.org:99999", "from 1 to 65535"),

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Asks for passphrases and secrets, without showing them.
 
-use crate::{error::Error, input::wait_for_stdin, options::variable, report::Patient, secret};
+use crate::{
+	error::Error,
+	input::wait_for_stdin,
+	options::{oddity, variable},
+	report::Patient,
+	secret,
+};
 use isthmus_sdk::{
 	envelope::key_file::{is_utf16, MIN_PASSPHRASE},
 	Shown,
@@ -176,19 +182,6 @@ pub(crate) fn doubt() -> Option<String> {
 		.map(|value| format!("the passphrase is that of ${VARIABLE}{}", oddity(&value)))
 }
 
-/// Returns what of a variable's value the program that set it may have meant otherwise. Some keep quotes, as Docker does for
-/// files of variables.
-fn oddity(value: &str) -> &'static str {
-	let is_quoted = |quote| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
-	if is_quoted('"') || is_quoted('\'') {
-		return ", which has quotes around it";
-	}
-	match value.trim() == value {
-		true => "",
-		false => ", which begins or ends with a space",
-	}
-}
-
 /// Asks on the terminal without showing what is typed. Meanwhile, the keys and signals that end or suspend a program do
 /// so, and leave the terminal as it was.
 mod terminal {
@@ -359,16 +352,6 @@ mod tests {
 			hint(&["ISTHMUS_PASSWORD"]).ends_with("nothing reads $ISTHMUS_PASSWORD, which is set")
 		);
 		assert!(hint(&[VARIABLE]).starts_with("$ISTHMUS_PASSPHRASE is set, but empty"));
-		for (value, odd) in [
-			("three plain words", ""),
-			("\"three plain words\"", ", which has quotes around it"),
-			("'three plain words'", ", which has quotes around it"),
-			("three plain words ", ", which begins or ends with a space"),
-			("'", ""),
-			("\"a' 'b", ""),
-		] {
-			assert_eq!(oddity(value), odd, "{value}");
-		}
 	}
 
 	#[test]
