@@ -5,7 +5,7 @@ mod give_up;
 mod removed;
 
 pub(crate) use give_up::way_out;
-pub(crate) use removed::Removed;
+pub(crate) use removed::{left_behind, Removed};
 
 use crate::{
 	confirm::confirm,
@@ -13,6 +13,7 @@ use crate::{
 	error::{Error, Kind},
 	options::Options,
 	progress::Bar,
+	report,
 	stderr::tell,
 	text::{called, count, operand, Called, Key},
 };
@@ -140,7 +141,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		Some((objects, locations)) => delete_objects(&objects, locations).await,
 		None => Vec::new(),
 	};
-	Ok(Removed {
+	let removed = Removed {
 		block: Some(last.number()),
 		files,
 		key: Key(key),
@@ -151,7 +152,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 				"the record is removed, and its key is not erased: run the same command again",
 			)
 		})?,
-	})
+	};
+	let left = removed.left_behind().filter(|_| opts.objects);
+	report::with_error(context, removed, left)
 }
 
 /// Erases the keys of records whose removal was interrupted.
