@@ -516,6 +516,49 @@ mod tests {
 			.map_err(|error| with_dash_explained(error, words().map(OsString::from)))
 	}
 
+	/// Splits a line into words as a shell does, as far as examples need it.
+	fn words(line: &str) -> Vec<String> {
+		let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+		for letter in line.chars() {
+			match (letter, quote) {
+				(open @ ('\'' | '"'), None) => {
+					quote = Some(open);
+					word.get_or_insert_default();
+				}
+				(letter, Some(open)) if letter == open => quote = None,
+				(' ', None) => words.extend(word.take()),
+				(letter, _) => word.get_or_insert_default().push(letter),
+			}
+		}
+		words.extend(word);
+		words
+	}
+
+	/// Returns the texts behind the options in the help of a command and of those below it.
+	fn helps(command: &clap::Command) -> Vec<String> {
+		let own = command.get_after_help().map(ToString::to_string);
+		let below = command.get_subcommands().flat_map(helps);
+		own.into_iter().chain(below).collect()
+	}
+
+	#[test]
+	fn the_examples_in_the_help_are_commands() {
+		let helps = helps(&Isthmus::command()).join("\n");
+		let lines = helps.lines().filter(|line| line.starts_with("  "));
+		let commands = lines.flat_map(|line| line.split(" | ")).map(str::trim);
+		let mut count = 0;
+		// Addresses that are shortened are none.
+		for line in commands.filter(|line| line.starts_with("isthmus ") && !line.contains("...")) {
+			let words = words(line).into_iter().take_while(|word| word != ">");
+			let read = as_people_write(Isthmus::command()).try_get_matches_from(words);
+			if let Err(error) = read {
+				assert!(!error.use_stderr(), "{line}: {error}");
+			}
+			count += 1;
+		}
+		assert!(count > 50, "{count}");
+	}
+
 	#[test]
 	fn development_accounts_are_noticed_wherever_an_account_is_named() {
 		let address = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty";
