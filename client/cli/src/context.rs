@@ -2,7 +2,11 @@
 //! What a command needs to talk to a chain: a connection and the account to act as.
 
 use crate::{
-	error::Error, key_file, options::Options, report::Output, secret::without_password,
+	error::Error,
+	key_file,
+	options::Options,
+	report::{unreported, Output, Report},
+	secret::without_password,
 	stderr::tell,
 };
 use isthmus_sdk::{Call, Client, Error as SdkError, Identity, Included, Pending, H256};
@@ -80,6 +84,20 @@ impl Context {
 	/// Returns the hash of the last transaction that was sent; `None` if there is none.
 	pub(crate) fn last_sent(&self) -> Option<H256> {
 		self.options.sent.last()
+	}
+
+	/// Returns a report or, if something that it tells went wrong, prints it and returns that error.
+	pub(crate) fn with_error<T: Report>(
+		&self,
+		report: T,
+		error: Option<Error>,
+	) -> Result<T, Error> {
+		let Some(error) = error else {
+			return Ok(report);
+		};
+		let printed = self.output.print(&report);
+		printed.map_err(|error| unreported(error, &report.to_string(), self.last_sent()))?;
+		Err(error)
 	}
 
 	/// Returns whether the command was given a key.

@@ -54,7 +54,7 @@ pub(crate) fn open(path: &Path) -> Result<Identity, Error> {
 	let (secrets, _) = unlock(path)?;
 	let mut identity = Identity::of_key_file(path, &secrets)?;
 	if output::is_stdin(path) {
-		// There is no folder in which its erasable keys could be.
+		// Erasable keys are beside a file.
 		identity.erasable = None;
 	}
 	Ok(identity)

@@ -6,7 +6,6 @@ use crate::{
 	error::Error,
 	progress::Bar,
 	remove::left_behind,
-	report,
 	text::{bytes, count, shown, Called, Key},
 };
 use isthmus_sdk::{
@@ -186,5 +185,5 @@ pub(crate) async fn store(
 		"the folder is stored, and not all objects that it does not use any more are deleted",
 		deleted.map(|at| (at.location.as_str(), at.failure.as_deref())),
 	);
-	report::with_error(context, synced, left)
+	context.with_error(synced, left)
 }

@@ -13,7 +13,6 @@ use crate::{
 	error::{Error, Kind},
 	options::Options,
 	progress::Bar,
-	report,
 	stderr::tell,
 	text::{called, count, operand, Called, Key},
 };
@@ -72,6 +71,10 @@ pub(crate) struct Opts {
 	#[arg(long, short)]
 	yes: bool,
 }
+
+/// What to do if the record is gone, and its key is not.
+const NOT_ERASED: &str =
+	"the record is removed, and its key is not erased: run the same command again";
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> {
@@ -147,14 +150,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		key: Key(key),
 		name: name.to_string(),
 		objects: objects.into_iter().map(Into::into).chain(left).collect(),
-		erased: erased.transpose().map_err(|error| {
-			Error::from(error).also(
-				"the record is removed, and its key is not erased: run the same command again",
-			)
-		})?,
+		erased: erased
+			.transpose()
+			.map_err(|error| Error::from(error).also(NOT_ERASED))?,
 	};
 	let left = removed.left_behind().filter(|_| opts.objects);
-	report::with_error(context, removed, left)
+	context.with_error(removed, left)
 }
 
 /// Erases the keys of records whose removal was interrupted.

@@ -2,7 +2,6 @@
 //! What commands print to stdout: text for a person, or JSON for a program.
 
 use crate::{
-	context::Context,
 	error::{os, Error},
 	text::{visible_json, visible_text},
 };
@@ -90,20 +89,6 @@ pub(crate) fn unreported(error: Error, report: &str, sent: Option<H256>) -> Erro
 		)),
 		None => error,
 	}
-}
-
-/// Returns a report or, if something of what it tells went wrong, prints it and returns that error.
-pub(crate) fn with_error<T: Report>(
-	context: &Context,
-	report: T,
-	error: Option<Error>,
-) -> Result<T, Error> {
-	let Some(error) = error else {
-		return Ok(report);
-	};
-	let printed = context.output.print(&report);
-	printed.map_err(|error| unreported(error, &report.to_string(), context.last_sent()))?;
-	Err(error)
 }
 
 /// The last transaction that a command sent. Clones share it.

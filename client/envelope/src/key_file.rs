@@ -28,7 +28,6 @@
 
 use crate::{
 	derive::{random_bytes, RandomError},
-	erasable,
 	input::{at_most_a_minute, Input},
 	on_disk,
 	seed::{self, Seed},
@@ -55,6 +54,8 @@ pub const MAX_LOG_N: u8 = 20;
 pub const MIN_PASSPHRASE: usize = 8;
 /// Maximum length of a key file in bytes: room for every secret of an account, and an end to a file that has none.
 pub const MAX_LENGTH: u64 = 1 << 18;
+/// What files of erasable keys begin with.
+const ERASABLE: &[u8] = b"isthmus/erasable/";
 /// The least number of words of a phrase.
 const LEAST_WORDS: usize = 12;
 /// Maximum length of an imported account's secret, in bytes.
@@ -420,7 +421,7 @@ impl fmt::Display for KeyFile {
 /// Returns what a file is that people take for a key file; `None` if it is none of these. What it says is not repeated, as it may
 /// be a secret.
 fn what_else(text: &[u8]) -> Option<&'static str> {
-	if text.starts_with(erasable::LABEL) {
+	if text.starts_with(ERASABLE) {
 		return Some("it has erasable keys, which are used with the key file that they lie beside");
 	}
 	let text = std::str::from_utf8(text).ok()?.trim_start();
