@@ -424,13 +424,11 @@ fn with_number_in_words(error: clap::Error) -> clap::Error {
 /// already.
 fn as_people_write(command: clap::Command) -> clap::Command {
 	let taken = |arg: clap::Arg| {
-		let id = arg.get_id().clone();
-		match arg.get_action() {
-			clap::ArgAction::SetTrue => arg.overrides_with(id),
-			action => {
-				let values = action.takes_values();
-				arg.allow_negative_numbers(values)
-			}
+		let is_flag = matches!(arg.get_action(), clap::ArgAction::SetTrue);
+		let (id, values) = (arg.get_id().clone(), arg.get_action().takes_values());
+		match is_flag {
+			true => arg.overrides_with(id),
+			false => arg.allow_negative_numbers(values),
 		}
 	};
 	command.mut_args(taken).mut_subcommands(as_people_write)
@@ -562,6 +560,7 @@ mod tests {
 	#[test]
 	fn development_accounts_are_noticed_wherever_an_account_is_named() {
 		let address = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty";
+		let balance = format!("isthmus balance {address}");
 		let named = |line: &str| development_accounts(&read(line).expect(line));
 		for (line, accounts) in [
 			("isthmus transfer //Bob 1 --key school.key", vec!["//Bob"]),
@@ -579,7 +578,7 @@ mod tests {
 			("isthmus balance --key //Alice", vec![]),
 			("isthmus register //Bob", vec![]),
 			("isthmus request --cancel 1", vec![]),
-			(&format!("isthmus balance {address}"), vec![]),
+			(balance.as_str(), vec![]),
 		] {
 			let mut found = named(line);
 			found.sort();

@@ -15,6 +15,7 @@ use isthmus_sdk::{
 use std::{
 	io::{self, ErrorKind, IsTerminal, Read},
 	path::Path,
+	sync::Once,
 };
 use zeroize::Zeroizing;
 
@@ -71,13 +72,18 @@ pub(crate) fn account() -> Result<Zeroizing<String>, Error> {
 	secret("Secret phrase or seed: ")
 }
 
+/// Whether the first secret has been waited for.
+static FIRST: Once = Once::new();
+
 /// Asks for a secret on the terminal, or reads it from a line of stdin.
 pub(crate) fn secret(text: &str) -> Result<Zeroizing<String>, Error> {
 	let mut line = Zeroizing::new(String::new());
 	if io::stdin().is_terminal() {
 		line = prompt(text)?;
 	} else {
-		let waited = wait_for_stdin();
+		// Later ones may be in the buffer already.
+		let mut waited = Ok(());
+		FIRST.call_once(|| waited = wait_for_stdin());
 		let stdin = Patient(io::stdin().lock().take(LONGEST + 1));
 		// Without a buffer of its own: the next secret is on the next line.
 		let read = waited.and_then(|()| read_line(stdin, &mut line));

@@ -44,12 +44,8 @@ impl FromStr for Leaves {
 
 	fn from_str(text: &str) -> Result<Self, LeavesSyntaxError> {
 		let range = text.split_once("..");
-		let (mut from, mut to) = range.unwrap_or((text, text));
+		let (from, to) = range.unwrap_or((text, text));
 		let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-		// A name may begin or end with a space, and a number does not.
-		if is_number(from.trim()) && is_number(to.trim()) {
-			(from, to) = (from.trim(), to.trim());
-		}
 		let is_name =
 			|part: &str| !part.trim().is_empty() && !part.contains("..") && !part.starts_with('.');
 		if !is_name(from) || !is_name(to) {
