@@ -11,9 +11,14 @@ use crate::{
 };
 use isthmus_sdk::{Call, Client, Error as SdkError, Identity, Included, Pending, H256};
 use std::{
+	future::Future,
 	path::Path,
+	pin::pin,
 	time::{Duration, Instant},
 };
+
+/// How long names are looked for without a word.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A connection, with the options of the command.
 pub(crate) struct Context {
@@ -167,6 +172,34 @@ impl Context {
 	}
 }
 
+/// Waits for the names of records that a reader may read, each of which the node is asked for. Says so if that takes some
+/// seconds.
+pub(crate) async fn with_names<T>(finding: impl Future<Output = T>) -> T {
+	let say = || {
+		tell(format_args!(
+			"waiting for the names of the records that you may read, for {} s",
+			PATIENCE.as_secs()
+		));
+	};
+	told_after(PATIENCE, finding, say).await
+}
+
+/// Waits for something, and says so if it takes longer than this.
+async fn told_after<T>(
+	patience: Duration,
+	doing: impl Future<Output = T>,
+	say: impl FnOnce(),
+) -> T {
+	let mut doing = pin!(doing);
+	match tokio::time::timeout(patience, &mut doing).await {
+		Ok(done) => done,
+		Err(_) => {
+			say();
+			doing.await
+		}
+	}
+}
+
 /// Returns an error, with this hint, unless a development account may be used on the chain.
 async fn check_development(client: &Client, account: &str, hint: &str) -> Result<(), Error> {
 	match client.is_development().await? {
@@ -178,5 +211,22 @@ async fn check_development(client: &Client, account: &str, hint: &str) -> Result
 			);
 			Err(Error::usage(error).hint(hint))
 		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use tokio::sync::oneshot;
+
+	#[tokio::test]
+	async fn what_takes_long_is_said_once_and_waited_for() {
+		let long = Duration::from_secs(600);
+		let quick = told_after(long, async { 5 }, || panic!("it was not long"));
+		assert_eq!(quick.await, 5);
+		// It ends only after something was said.
+		let (said, after) = oneshot::channel();
+		let say = || said.send(7).unwrap();
+		assert_eq!(told_after(Duration::ZERO, after, say).await, Ok(7));
 	}
 }

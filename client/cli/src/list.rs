@@ -4,7 +4,7 @@
 mod files;
 
 use crate::{
-	context::Context,
+	context::{with_names, Context},
 	dataset,
 	error::Error,
 	keepers::ListedKeeper,
@@ -322,7 +322,7 @@ async fn names(
 				.collect()
 		}
 		Some(reader) => {
-			let readable = names::readable(client, reader, owner).await?;
+			let readable = with_names(names::readable(client, reader, owner)).await?;
 			readable
 				.into_iter()
 				.map(|(key, name)| (key.0, name))
