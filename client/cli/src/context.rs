@@ -175,26 +175,26 @@ impl Context {
 /// Waits for the names of records that a reader may read, each of which the node is asked for. Says so if that takes some
 /// seconds.
 pub(crate) async fn with_names<T>(finding: impl Future<Output = T>) -> T {
-	let say = || {
+	let announce = || {
 		tell(format_args!(
 			"waiting for the names of the records that you may read, for {} s",
 			PATIENCE.as_secs()
 		));
 	};
-	told_after(PATIENCE, finding, say).await
+	told_after(PATIENCE, finding, announce).await
 }
 
 /// Waits for something, and says so if it takes longer than this.
 async fn told_after<T>(
 	patience: Duration,
 	doing: impl Future<Output = T>,
-	say: impl FnOnce(),
+	announce: impl FnOnce(),
 ) -> T {
 	let mut doing = pin!(doing);
 	match tokio::time::timeout(patience, &mut doing).await {
 		Ok(done) => done,
 		Err(_) => {
-			say();
+			announce();
 			doing.await
 		}
 	}
@@ -226,7 +226,7 @@ mod tests {
 		assert_eq!(quick.await, 5);
 		// It ends only after something was said.
 		let (said, after) = oneshot::channel();
-		let say = || said.send(7).unwrap();
-		assert_eq!(told_after(Duration::ZERO, after, say).await, Ok(7));
+		let announce = || said.send(7).unwrap();
+		assert_eq!(told_after(Duration::ZERO, after, announce).await, Ok(7));
 	}
 }
