@@ -292,6 +292,7 @@ pub(crate) fn oddity(value: &str) -> &'static str {
 		return ", which has quotes around it";
 	}
 	match value.trim() == value {
+		_ if value.contains('\n') => ", which has several lines",
 		true => "",
 		false => ", which begins or ends with a space",
 	}
@@ -319,6 +320,7 @@ mod tests {
 			("\"three plain words\"", ", which has quotes around it"),
 			("'three plain words'", ", which has quotes around it"),
 			("three plain words ", ", which begins or ends with a space"),
+			("three plain words\nuser: ada", ", which has several lines"),
 			("'", ""),
 			("\"a' 'b", ""),
 		] {
