@@ -188,6 +188,18 @@ test('a finalized block without its votes is refused by name', { timeout }, asyn
 	}
 });
 
+test('nothing is sent or opened to an account of everyone on a chain that is not for development', { timeout }, async () => {
+	liar.setLie((method, _params, result) => (method === 'system_chainType' ? 'Live' : result));
+	for (const args of [['balance', '//Bob'], ['list', 'datasets', '--owner', '//Bob'], ['trace', 'reader', '//Bob']]) {
+		const { code, stdout, stderr } = await run(args);
+		assert.deepEqual([code, stdout], [USAGE, ''], stderr);
+		assert.match(stderr, /^error: \/\/Bob works only on development chains, .*\nhint: name an account by its address\n$/m);
+	}
+	const { code, stderr } = await run(['balance', school.address]);
+	assert.equal(code, DONE, stderr);
+	liar.tellTruth();
+});
+
 test('an owner does not seal a grant to a key that the node made up', { timeout }, async () => {
 	const pair = EncryptionKeyPair.generate();
 	const registered = await client.api.query.dataSharing.encryptionKeys(company.address);

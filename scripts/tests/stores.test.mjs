@@ -192,7 +192,15 @@ test('what is wrong with a store, or with its settings, is said', { timeout }, a
 	assert.match(profile.error, /the profile absent has no access key/);
 	const { code, stderr } = await isthmus.run(store, { ...env, ...keys, AWS_PROFILE: 'school' });
 	assert.equal(code, 0, stderr);
+	const [left] = await moto.list(BUCKET);
 	assert.equal((await moto.list(BUCKET)).length, 1);
+	// The record is gone, and its object is not.
+	proxy.fault = ({ method, url }) => (method === 'DELETE' || url.includes('?delete') ? [403, 'AccessDenied'] : undefined);
+	const kept = await refused(FAILED, ['remove', 'small', '--objects', ...owner.key]);
+	proxy.fault = () => undefined;
+	assert.match(kept.error, /^the record is removed, and not all of its objects are deleted/);
+	assert.deepEqual(kept.listed.map((line) => line.replace(/: .*; /, ': ')), [`s3://${BUCKET}: left there: ${left}`]);
+	assert.deepEqual(await moto.list(BUCKET), [left]);
 });
 
 test('a stream goes to a bucket without a temporary file', { timeout }, async () => {

@@ -273,7 +273,7 @@ describe('what is read need not be a regular file', () => cases([
 			+ 'touch h/.config/isthmus/c h/.local/state/isthmus/{isthmus-x.lock,more/d}; export HOME=$PWD/h; unset XDG_CONFIG_HOME\n'
 			+ 'isthmus sync h --name in-17 --key //Packer && isthmus list files in-17 --owner //Packer --key //Packer && isthmus store h --name in-18 --dry-run',
 		stdout: /^\.config\/b\n\.local\/state\/\na\n/m,
-		stderr: /^(skipped, because isthmus itself writes to it: h\/\.(config|local\/state)\/isthmus\n){2}/m,
+		stderr: /^(skipped, because it is a key file, or this program keeps it for itself: h\/\.(config|local\/state)\/isthmus\n){2}/m,
 		not: { stdout: /isthmus-x|more/ },
 	},
 	{
@@ -841,6 +841,18 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		stderr: /there is no terminal\nhint: .*ISTHMUS_PASSPHRASE/,
 	},
 	{
+		name: 'a passphrase that a script has lost, or given another name, is said',
+		script: 'ISTHMUS_PASSPHRASE= isthmus balance --key $KEY; [ $? = 2 ] && ISTHMUS_PASSWORD=x isthmus balance --key $KEY',
+		code: USAGE,
+		stderr: /hint: \$ISTHMUS_PASSPHRASE is set, but empty[^]*hint: .*nothing reads \$ISTHMUS_PASSWORD, which is set/,
+	},
+	{
+		name: 'a wrong passphrase of a variable is said to be one, and quotes that are part of it',
+		script: 'ISTHMUS_PASSPHRASE="\\"$PASSPHRASE\\"" isthmus balance --key $KEY',
+		code: NOT_AUTHENTIC,
+		stderr: /does not open .*\nhint: .*the passphrase is that of \$ISTHMUS_PASSPHRASE, which has quotes around it\n$/,
+	},
+	{
 		name: 'a script passes the passphrase by a variable, from a file',
 		script: 'printf %s "$PASSPHRASE" > file; ISTHMUS_PASSPHRASE=$(cat file) isthmus balance --key $KEY',
 		stdout: /free/,
@@ -863,6 +875,12 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		typed: [['Remove docs with 2 files? [y/N] ', '\r', true]],
 		code: FAILED,
 		screen: /nothing was done\r?\nhint: .*--yes[^]*out: 2 files/,
+	},
+	{
+		name: 'a question is seen although stderr goes into a file',
+		script: 'cp ../small rm-4; isthmus store rm-4 && isthmus remove rm-4 2> err; code=$?; grep -q "not confirmed" err && exit $code',
+		typed: [['Remove rm-4? [y/N] ', 'n\r', true]],
+		code: FAILED,
 	},
 	{
 		name: 'a removal with --yes asks nothing',
@@ -1085,6 +1103,13 @@ describe('secrets may be behind links', () => cases([
 		name: 'a key may come from a stream',
 		script: 'ISTHMUS_PASSPHRASE=$PASSPHRASE isthmus balance --key <(cat $KEY) && isthmus key inspect <(cat $KEY)',
 		not: { stderr: /./ },
+	},
+	{
+		name: 'a key may come from stdin, which nothing else is read from then',
+		script: `export ISTHMUS_PASSPHRASE=$PASSPHRASE; isthmus balance --key - < $KEY && isthmus key inspect - < $KEY || exit 9
+			isthmus store - --name x --key - < $KEY`,
+		code: USAGE,
+		stderr: /^error: stdin cannot be both the key file and what is stored\n/,
 	},
 	{
 		name: 'a new key file is not written through a link, and this is said before the prompt',
@@ -1805,14 +1830,15 @@ describe('nothing is waited for without a word', () => cases([
 			'isthmus balance --key FIFO',
 			'isthmus verify FIFO',
 			'isthmus verify - <> FIFO',
+			'isthmus key import none.key <> FIFO',
 			'isthmus status --chain-spec FIFO',
 			'isthmus feed FIFO',
 			'isthmus risk --depth 0..5 --plot x.svg --measured FIFO',
 			'isthmus store FIFO',
 			'isthmus store - --name none <> FIFO',
 			'isthmus store - --name none --object --key //Packer <> FIFO',
-		])} cat $KEY > p0; cat $KEY > p1; echo late > p7; set -- $started
-			wait $1 && wait $2 && wait $8 || exit 9; kill $3 $4 $5 $6 $7 $9 \${10}; cat said0 said1; isthmus fetch //Bob p7 -o -`,
+		])} cat $KEY > p0; cat $KEY > p1; echo late > p8; set -- $started
+			wait $1 && wait $2 && wait $9 || exit 9; kill $3 $4 $5 $6 $7 $8 \${10} \${11}; cat said0 said1; isthmus fetch //Bob p8 -o -`,
 		stdout: /^(waiting for p[01], .*\n){2}late\n$/m,
 	},
 	{
@@ -1975,7 +2001,8 @@ describe('files and arguments of others are read as they are meant', () => cases
 	},
 	{
 		name: 'a flag may be repeated, as where an alias has it already',
-		script: 'isthmus --json balance --json --json && isthmus transfer //Alice 1 --dry-run --dry-run --finalized --finalized',
+		script: 'isthmus --json balance --json --json && isthmus transfer //Alice 1 --dry-run --dry-run --finalized --finalized\n'
+			+ 'isthmus fetch //Bob small -o out --force --force',
 		stdout: /^\{"account"[^]*dry run/,
 	},
 	{

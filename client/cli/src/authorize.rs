@@ -71,7 +71,7 @@ pub(crate) struct Opts {
 
 	/// Leaves to open, without a request: by numbers, the first and one past the last; or by names or dates, the first and
 	/// the last. Names are those of records or, with --card, of leaves
-	#[arg(long, value_name = "FROM..TO")]
+	#[arg(long, value_name = "FROM..TO", conflicts_with = "request")]
 	leaves: Option<Leaves>,
 
 	/// Card of the dataset, for what it calls leaves, also those of a request: the one whose hash is on the chain
@@ -79,16 +79,16 @@ pub(crate) struct Opts {
 	card: Option<PathBuf>,
 
 	/// Open also the other records between two that --leaves names
-	#[arg(long, requires = "leaves")]
+	#[arg(long, requires = "leaves", conflicts_with = "request")]
 	all_between: bool,
 
 	/// Dataset, without a request [default: the owner's only one]
-	#[arg(long, value_name = "NUMBER")]
+	#[arg(long, value_name = "NUMBER", conflicts_with = "request")]
 	dataset: Option<DatasetId>,
 
 	/// Epoch, without a request. Records from before a revocation are in an earlier epoch [default: the
 	/// current one]
-	#[arg(long, value_name = "NUMBER")]
+	#[arg(long, value_name = "NUMBER", conflicts_with = "request")]
 	epoch: Option<Epoch>,
 
 	/// Number of blocks that the grant lasts, without a request
@@ -96,13 +96,14 @@ pub(crate) struct Opts {
 		long,
 		value_name = "BLOCKS",
 		default_value_t = 10_000,
-		value_parser = clap::value_parser!(u32).range(1..)
+		value_parser = clap::value_parser!(u32).range(1..),
+		conflicts_with = "request"
 	)]
 	term: u32,
 
 	/// When the grant ends if its term is not over, in UTC, without a request: for example 2027-01-31, or
 	/// 2027-01-31T08:30:00Z
-	#[arg(long, value_name = "TIME", value_parser = time)]
+	#[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "request")]
 	until: Option<Seconds>,
 
 	/// Condition under which the grant is good, without a request. It is suspended while the condition is not met

@@ -5,12 +5,13 @@ use crate::{
 	context::Context,
 	error::Error,
 	options::Options,
+	progress::Bar,
 	text::{account, bytes, count, shown, Key},
 };
 use isthmus_sdk::{
 	object::{object_of, Locations},
 	objects::check,
-	AccountId, DatasetId, Error as SdkError,
+	AccountId, DatasetId, Error as SdkError, Progress, Stage,
 };
 use serde::Serialize;
 use std::fmt;
@@ -130,6 +131,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 		}
 	}
 	report.objects = objects.len();
+	let lengths = objects.iter().map(|(_, object)| object.length());
+	let total = lengths.sum::<u64>().saturating_mul(usable.len() as u64);
+	let (mut bar, mut done) = (Bar::new(), 0);
 	for location in &usable {
 		let mut at = AtLocation {
 			location: location.url().to_owned(),
@@ -138,7 +142,11 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 			faults: Vec::new(),
 		};
 		for (key, object) in &objects {
-			let checked = check(location, object, !quick, &mut |_| {}).await;
+			let part = object.length() / u64::from(object.chunks().max(1));
+			let mut progress =
+				|chunks: u32| bar.at(Stage::Checking, done + part * u64::from(chunks), total);
+			let checked = check(location, object, !quick, &mut progress).await;
+			done += object.length();
 			match checked.failure {
 				None => {
 					at.right += 1;
@@ -153,6 +161,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 		}
 		report.locations.push(at);
 	}
+	drop(bar);
 	match report.locations.iter().all(|at| at.faults.is_empty()) {
 		true => Ok(report),
 		false => {

@@ -4,7 +4,8 @@
 use crate::error::Error;
 use isthmus_sdk::Shown;
 use std::{
-	io::{self, BufRead, IsTerminal},
+	fs::File,
+	io::{self, BufRead, IsTerminal, Write},
 	path::Path,
 };
 
@@ -15,10 +16,10 @@ use std::{
 ///
 /// Returns an error unless the answer is yes.
 pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), Error> {
-	if yes || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+	if yes || !io::stdin().is_terminal() {
 		return Ok(());
 	}
-	eprint(&format!("{} [y/N] ", Shown(question)));
+	ask(&format!("{} [y/N] ", Shown(question)))?;
 	let mut answer = String::new();
 	let read = io::stdin().lock().read_line(&mut answer);
 	read.map_err(|error| Error::file(Path::new("stdin"), &error))?;
@@ -29,7 +30,18 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), Error> {
 	}
 }
 
-fn eprint(text: &str) {
-	use io::Write;
-	let _ = io::stderr().write_all(text.as_bytes());
+/// Shows a question. If stderr goes elsewhere, as into a log, it is shown on the terminal itself: otherwise the command would
+/// wait for an answer to a question that no one sees.
+fn ask(question: &str) -> Result<(), Error> {
+	let asked = match io::stderr().is_terminal() {
+		true => io::stderr().write_all(question.as_bytes()),
+		false => File::options()
+			.write(true)
+			.open("/dev/tty")
+			.and_then(|mut terminal| terminal.write_all(question.as_bytes())),
+	};
+	asked.map_err(|_| {
+		Error::usage("cannot ask whether to do this: there is no terminal to show the question")
+			.hint("pass --yes if it is to be done")
+	})
 }

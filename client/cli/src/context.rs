@@ -2,14 +2,23 @@
 //! What a command needs to talk to a chain: a connection and the account to act as.
 
 use crate::{
-	error::Error, key_file, options::Options, report::Output, secret::without_password,
+	error::Error,
+	key_file,
+	options::Options,
+	report::{unreported, Output, Report},
+	secret::without_password,
 	stderr::tell,
 };
 use isthmus_sdk::{Call, Client, Error as SdkError, Identity, Included, Pending, H256};
 use std::{
+	future::Future,
 	path::Path,
+	pin::pin,
 	time::{Duration, Instant},
 };
+
+/// How long names are looked for without a word.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A connection, with the options of the command.
 pub(crate) struct Context {
@@ -35,6 +44,10 @@ impl Context {
 		}
 		client.set_tip(options.tip);
 		client.set_budget(options.budget());
+		// Who sends funds or grants access to such an account does so to everyone.
+		if let Some(account) = options.development.first() {
+			check_development(&client, account, "name an account by its address").await?;
+		}
 		Ok(Self {
 			client,
 			output: options.output(),
@@ -78,6 +91,20 @@ impl Context {
 		self.options.sent.last()
 	}
 
+	/// Returns a report or, if something that it tells went wrong, prints it and returns that error.
+	pub(crate) fn with_error<T: Report>(
+		&self,
+		report: T,
+		error: Option<Error>,
+	) -> Result<T, Error> {
+		let Some(error) = error else {
+			return Ok(report);
+		};
+		let printed = self.output.print(&report);
+		printed.map_err(|error| unreported(error, &report.to_string(), self.last_sent()))?;
+		Err(error)
+	}
+
 	/// Returns whether the command was given a key.
 	pub(crate) fn has_key(&self) -> bool {
 		self.options.has_key()
@@ -99,13 +126,8 @@ impl Context {
 			let opened = key_file::open(Path::new(&key));
 			return opened.map_err(|error| self.options.naming_key(error));
 		}
-		if !self.client.is_development().await? {
-			let key = without_password(&key);
-			return Err(Error::usage(format!(
-				"{key} works only on development chains, because its secrets are public"
-			))
-			.hint("create your own key: isthmus key generate FILE"));
-		}
+		let own = "create your own key: isthmus key generate FILE";
+		check_development(&self.client, &key, own).await?;
 		Ok(Identity::development(&key)?)
 	}
 
@@ -147,5 +169,64 @@ impl Context {
 			last.finalized().await?;
 		}
 		Ok(())
+	}
+}
+
+/// Waits for the names of records that a reader may read, each of which the node is asked for. Says so if that takes some
+/// seconds.
+pub(crate) async fn with_names<T>(finding: impl Future<Output = T>) -> T {
+	let announce = || {
+		tell(format_args!(
+			"waiting for the names of the records that you may read, for {} s",
+			PATIENCE.as_secs()
+		));
+	};
+	told_after(PATIENCE, finding, announce).await
+}
+
+/// Waits for something, and says so if it takes longer than this.
+async fn told_after<T>(
+	patience: Duration,
+	doing: impl Future<Output = T>,
+	announce: impl FnOnce(),
+) -> T {
+	let mut doing = pin!(doing);
+	match tokio::time::timeout(patience, &mut doing).await {
+		Ok(done) => done,
+		Err(_) => {
+			announce();
+			doing.await
+		}
+	}
+}
+
+/// Returns an error, with this hint, unless a development account may be used on the chain.
+async fn check_development(client: &Client, account: &str, hint: &str) -> Result<(), Error> {
+	match client.is_development().await? {
+		true => Ok(()),
+		false => {
+			let account = without_password(account);
+			let error = format!(
+				"{account} works only on development chains, because its secrets are public"
+			);
+			Err(Error::usage(error).hint(hint))
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use tokio::sync::oneshot;
+
+	#[tokio::test]
+	async fn what_takes_long_is_said_once_and_waited_for() {
+		let long = Duration::from_secs(600);
+		let quick = told_after(long, async { 5 }, || panic!("it was not long"));
+		assert_eq!(quick.await, 5);
+		// It ends only after something was said.
+		let (said, after) = oneshot::channel();
+		let announce = || said.send(7).unwrap();
+		assert_eq!(told_after(Duration::ZERO, after, announce).await, Ok(7));
 	}
 }

@@ -8,8 +8,9 @@ use crate::{
 	context::Context,
 	error::Error,
 	input::read_at_most,
+	output::check_folder,
 	report::Report,
-	text::{account, bytes, date},
+	text::{account, bytes, count, date},
 	tip::Tip,
 };
 use isthmus_sdk::{
@@ -117,7 +118,7 @@ fn leaf(text: &str) -> Result<(u64, String), &'static str> {
 #[derive(Serialize)]
 struct Made {
 	bytes: u64,
-	card: PathBuf,
+	card: String,
 	columns: usize,
 	dataset: DatasetId,
 }
@@ -125,10 +126,10 @@ struct Made {
 impl fmt::Display for Made {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		let (card, size) = (self.card.display(), bytes(self.bytes));
-		let (columns, dataset) = (self.columns, self.dataset);
+		let (columns, dataset) = (count(self.columns as u64, "column"), self.dataset);
 		let describe = Tip::new(format_args!("isthmus dataset describe {dataset}"));
 		let describe = describe.option_path("--card", &self.card);
-		write!(f, "{card} ({size}) describes dataset {dataset}, with {columns} columns; look it over, and put its hash on the chain: {describe}")
+		write!(f, "{card} ({size}) describes dataset {dataset}, with {columns}; look it over, and put its hash on the chain: {describe}")
 	}
 }
 
@@ -136,7 +137,7 @@ impl fmt::Display for Made {
 #[derive(Serialize)]
 struct Published {
 	block: BlockNumber,
-	card: PathBuf,
+	card: String,
 	dataset: DatasetId,
 	hash: String,
 	source: String,
@@ -151,7 +152,7 @@ impl fmt::Display for Published {
 			hash,
 			..
 		} = self;
-		let card = self.card.display();
+		let card = &self.card;
 		write!(
 			f,
 			"block {block}: the card of dataset {dataset} is {card}, with the hash {hash}"
@@ -164,7 +165,7 @@ impl fmt::Display for Published {
 struct Checked {
 	/// The account that published it, which controls the dataset.
 	by: AccountId,
-	card: PathBuf,
+	card: String,
 	dataset: DatasetId,
 	hash: String,
 	owner: AccountId,
@@ -179,7 +180,7 @@ impl fmt::Display for Checked {
 			published,
 			..
 		} = self;
-		let (card, day) = (self.card.display(), date(*published));
+		let (card, day) = (&self.card, date(*published));
 		write!(
 			f,
 			"{card} is the card that {by} published of dataset {dataset} ({day})"
@@ -285,6 +286,7 @@ pub(crate) fn no_epoch(dataset: DatasetId, epoch: Epoch, current: Epoch) -> Erro
 }
 
 async fn make(context: &Context, identity: &Identity, opts: Opts) -> Result<Made, Error> {
+	check_folder(&opts.card)?;
 	let best = context.client.best().await?;
 	let owner = identity.id();
 	let (_, entry) = best.dataset_of(owner, Some(opts.dataset)).await?;
@@ -313,7 +315,7 @@ async fn make(context: &Context, identity: &Identity, opts: Opts) -> Result<Made
 	written.map_err(|error| Error::file(&opts.card, &error))?;
 	Ok(Made {
 		bytes: text.len() as u64,
-		card: opts.card,
+		card: opts.card.display().to_string(),
 		columns,
 		dataset: opts.dataset,
 	})
@@ -372,7 +374,7 @@ async fn publish(context: &Context, identity: &Identity, opts: Opts) -> Result<P
 		.number();
 	Ok(Published {
 		block,
-		card: opts.card,
+		card: opts.card.display().to_string(),
 		dataset: opts.dataset,
 		hash: to_hex(&hash),
 		source: source.to_string(),
@@ -386,7 +388,7 @@ async fn check(context: &Context, identity: &Identity, opts: Opts) -> Result<Che
 	let (_, published) = confirmed(context, &opts.card, &owner, dataset).await?;
 	Ok(Checked {
 		by: published.by,
-		card: opts.card,
+		card: opts.card.display().to_string(),
 		dataset,
 		hash: to_hex(&published.hash),
 		owner,

@@ -130,7 +130,8 @@ impl Error {
 	/// Makes an error of a file or a folder that cannot be read or written.
 	pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
 		let failed = Self::failed(format!("{}: {}", path.display(), os(error)));
-		match disk_hint(error) {
+		let home = home_hint(path).filter(|_| error.kind() == ErrorKind::NotFound);
+		match home.or_else(|| disk_hint(error)) {
 			Some(hint) => failed.hint(hint),
 			None => failed,
 		}
@@ -305,6 +306,14 @@ impl From<&clap::Error> for Error {
 			None => Self::usage(in_one_line(text)),
 		}
 	}
+}
+
+/// Returns a hint for a path with a `~` that no shell has replaced: they do that only at the beginning of a word without quotes,
+/// and service managers and files of variables not at all.
+pub(crate) fn home_hint(path: &Path) -> Option<&'static str> {
+	path.starts_with("~").then_some(
+		"~ is the name of a folder here, because no shell has replaced it: write the whole path",
+	)
 }
 
 /// Returns a hint for a disk that does not take what is written to it.

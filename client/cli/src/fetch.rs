@@ -3,7 +3,7 @@
 
 use crate::{
 	access,
-	context::Context,
+	context::{with_names, Context},
 	error::{Error, Kind},
 	options::Options,
 	output::{self, check_is_folder, is_stdout, Output},
@@ -173,7 +173,7 @@ pub(crate) async fn open(
 	called: Called,
 ) -> Result<Reading, Failed> {
 	let client = &context.client;
-	let key = called.find(client, identity, owner).await?;
+	let key = with_names(called.find(client, identity, owner)).await?;
 	let opened = match called {
 		Called::Name(name) => names::open_found(client, identity, owner, name, key).await,
 		Called::Key(key) => Reading::open(client, identity, owner, key).await,

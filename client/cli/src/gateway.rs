@@ -11,7 +11,7 @@ use crate::{
 	service::Service,
 	stderr::tell,
 	stop::on_signals,
-	text::{bytes, path, shown},
+	text::{bytes, json_path, path, shown},
 };
 use isthmus_gateway::{
 	bucket, Chain, Credentials, CredentialsError, Dataset, Event, Gateway, Read, Refused, Settings,
@@ -110,8 +110,10 @@ fn socket(text: &str) -> Result<SocketAddr, &'static str> {
 struct Listening {
 	access_key: String,
 	/// `None` if the credentials come from variables.
+	#[serde(serialize_with = "json_path")]
 	credentials: Option<PathBuf>,
 	/// The profile for Delta Sharing.
+	#[serde(serialize_with = "json_path")]
 	profile: Option<PathBuf>,
 	url: String,
 }

@@ -35,13 +35,16 @@ pub(crate) fn read_at_most(path: &Path, limit: u64, what: &str) -> Result<Vec<u8
 	Ok(bytes)
 }
 
-/// Opens a file that the user names. It may be a pipe: if nothing comes from that for some seconds, this is said.
+/// Opens a file that the user names; `-` is stdin. It may be a pipe: if nothing comes from that for some seconds, this is said.
 ///
 /// # Errors
 ///
 /// Returns the system's error.
 pub(crate) fn open(path: &Path) -> io::Result<impl Read + Send> {
-	Input::open(path, said_once(path))
+	match path.as_os_str() == "-" {
+		true => stdin(),
+		false => Input::open(path, told_once(path)),
+	}
 }
 
 /// Returns stdin. If nothing comes from it for some seconds, this is said, and that a terminal is read at once.
@@ -49,7 +52,7 @@ pub(crate) fn open(path: &Path) -> io::Result<impl Read + Send> {
 /// # Errors
 ///
 /// Returns the system's error.
-pub(crate) fn stdin() -> io::Result<impl Read + Send> {
+pub(crate) fn stdin() -> io::Result<Input<Told>> {
 	if io::stdin().is_terminal() {
 		tell("reading from the terminal until Ctrl-D");
 	}
@@ -57,20 +60,23 @@ pub(crate) fn stdin() -> io::Result<impl Read + Send> {
 }
 
 /// Waits until stdin has bytes or its end, and says so if that takes some seconds.
-fn wait_for_stdin() -> io::Result<()> {
+pub(crate) fn wait_for_stdin() -> io::Result<()> {
 	input_of_stdin()?.wait()
 }
 
-fn input_of_stdin() -> io::Result<Input<impl FnMut(Waited) -> io::Result<()> + Send>> {
+/// What is told about a wait.
+pub(crate) type Told = Box<dyn FnMut(Waited) -> io::Result<()> + Send>;
+
+fn input_of_stdin() -> io::Result<Input<Told>> {
 	let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-	Input::of(stdin, said_once(Path::new("stdin")))
+	Input::of(stdin, told_once(Path::new("stdin")))
 }
 
 /// Says once what is waited for.
-fn said_once(path: &Path) -> impl FnMut(Waited) -> io::Result<()> + Send {
+fn told_once(path: &Path) -> Told {
 	let path = path.to_owned();
 	let mut is_said = false;
-	move |Waited { kind, time }| {
+	Box::new(move |Waited { kind, time }| {
 		if !is_said {
 			tell(format_args!(
 				"waiting for {}, which is a {kind} from which nothing comes, for {} s",
@@ -80,7 +86,7 @@ fn said_once(path: &Path) -> impl FnMut(Waited) -> io::Result<()> + Send {
 		}
 		is_said = true;
 		Ok(())
-	}
+	})
 }
 
 #[cfg(test)]

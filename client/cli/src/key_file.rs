@@ -53,7 +53,12 @@ pub(crate) fn read(path: &Path) -> Result<KeyFile, Error> {
 /// Opens a key file and returns the identity in it.
 pub(crate) fn open(path: &Path) -> Result<Identity, Error> {
 	let (secrets, _) = unlock(path)?;
-	Ok(Identity::of_key_file(path, &secrets)?)
+	let mut identity = Identity::of_key_file(path, &secrets)?;
+	if output::is_stdin(path) {
+		// Erasable keys are beside a file.
+		identity.erasable = None;
+	}
+	Ok(identity)
 }
 
 /// Writes a new key file. An existing file is not replaced.
@@ -123,9 +128,17 @@ pub(crate) fn unlock(path: &Path) -> Result<(Secrets, zeroize::Zeroizing<String>
 		));
 	}
 	let passphrase = passphrase::of(path)?;
-	let secrets = file
-		.open(&passphrase)
-		.map_err(|error| failed(path, error))?;
+	let secrets = file.open(&passphrase).map_err(|error| {
+		let doubt = match error {
+			KeyFileError::DoesNotOpen => passphrase::doubt(),
+			_ => None,
+		};
+		let failed = failed(path, error);
+		match doubt {
+			Some(doubt) => failed.also(doubt),
+			None => failed,
+		}
+	})?;
 	Ok((secrets, passphrase))
 }
 

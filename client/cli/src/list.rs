@@ -4,7 +4,7 @@
 mod files;
 
 use crate::{
-	context::Context,
+	context::{with_names, Context},
 	dataset,
 	error::Error,
 	keepers::ListedKeeper,
@@ -223,6 +223,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		(_, Some(_)) => return Err(Error::usage("only `list files` takes a name")),
 		(_, None) => None,
 	};
+	let shows_names = matches!(opts.what, What::Records | What::Embargoes);
+	if opts.names && !shows_names {
+		return Err(Error::usage(
+			"--names is for `list records` and `list embargoes`",
+		));
+	}
 	let lists_leaves = matches!(opts.what, What::Records | What::Given | What::Received);
 	let leaves = opts.cards.read_if(lists_leaves)?;
 	let context = &Context::connect(options).await?;
@@ -316,7 +322,7 @@ async fn names(
 				.collect()
 		}
 		Some(reader) => {
-			let readable = names::readable(client, reader, owner).await?;
+			let readable = with_names(names::readable(client, reader, owner)).await?;
 			readable
 				.into_iter()
 				.map(|(key, name)| (key.0, name))

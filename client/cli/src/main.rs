@@ -83,11 +83,11 @@ mod watch;
 
 use clap::{
 	error::{ContextKind, ContextValue, ErrorKind},
-	CommandFactory, FromArgMatches, Parser, Subcommand,
+	ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand,
 };
 use cost::Planned;
 use error::Error;
-use isthmus_sdk::Budget;
+use isthmus_sdk::{AccountId, Budget};
 use options::Options;
 use report::{Output, Report};
 use std::{
@@ -301,14 +301,33 @@ fn main() -> ExitCode {
 	code
 }
 
-/// Reads the arguments. A negative number is read as a value, so that the error is about the value.
+/// Reads the arguments.
 fn parse() -> Result<Isthmus, clap::Error> {
-	let matches = with_negative_numbers(Isthmus::command())
+	let matches = as_people_write(Isthmus::command())
 		.try_get_matches()
 		.map_err(with_own_tip)
 		.map_err(with_visible_values)
 		.map_err(with_number_in_words)?;
-	Isthmus::from_arg_matches(&matches)
+	let mut parsed = Isthmus::from_arg_matches(&matches)?;
+	parsed.options.development = development_accounts(&matches);
+	Ok(parsed)
+}
+
+/// Returns the development accounts that arguments name, besides the one to act as. Their secrets are public.
+fn development_accounts(matches: &ArgMatches) -> Vec<String> {
+	let named = |id: &clap::Id| {
+		let is_account = matches!(matches.try_get_many::<AccountId>(id.as_str()), Ok(Some(_)));
+		let raw = matches.try_get_raw(id.as_str()).ok().flatten();
+		let raw = raw.filter(|_| is_account).into_iter().flatten();
+		raw.map(|text| text.to_string_lossy().trim().to_owned())
+			.filter(|text| text.starts_with("//"))
+			.collect::<Vec<_>>()
+	};
+	let mut accounts: Vec<_> = matches.ids().flat_map(named).collect();
+	if let Some((_, matches)) = matches.subcommand() {
+		accounts.extend(development_accounts(matches));
+	}
+	accounts
 }
 
 /// How to write a value that begins with a dash.
@@ -415,14 +434,18 @@ fn with_number_in_words(error: clap::Error) -> clap::Error {
 	)
 }
 
-fn with_negative_numbers(command: clap::Command) -> clap::Command {
-	let takes = |arg: clap::Arg| {
-		let values = arg.get_action().takes_values();
-		arg.allow_negative_numbers(values)
+/// Lets negative numbers be values, so that errors are about the values, and flags be repeated, as where an alias has one
+/// already.
+fn as_people_write(command: clap::Command) -> clap::Command {
+	let taken = |arg: clap::Arg| {
+		let is_flag = matches!(arg.get_action(), clap::ArgAction::SetTrue);
+		let (id, values) = (arg.get_id().clone(), arg.get_action().takes_values());
+		match is_flag {
+			true => arg.overrides_with(id),
+			false => arg.allow_negative_numbers(values),
+		}
 	};
-	command
-		.mut_args(takes)
-		.mut_subcommands(with_negative_numbers)
+	command.mut_args(taken).mut_subcommands(as_people_write)
 }
 
 /// Prints the help that was asked for, or what is wrong with the arguments, and returns the program's exit code.
@@ -491,4 +514,133 @@ fn report(report: impl Report + 'static) -> Answer {
 
 fn nothing((): ()) -> Answer {
 	None
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	/// Reads a command line as the program does.
+	fn read(line: &str) -> Result<ArgMatches, clap::Error> {
+		as_people_write(Isthmus::command()).try_get_matches_from(line.split_whitespace())
+	}
+
+	/// Splits a line into words as a shell does, as far as examples need it.
+	fn words(line: &str) -> Vec<String> {
+		let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+		for letter in line.chars() {
+			match (letter, quote) {
+				(open @ ('\'' | '"'), None) => {
+					quote = Some(open);
+					word.get_or_insert_default();
+				}
+				(letter, Some(open)) if letter == open => quote = None,
+				(' ', None) => words.extend(word.take()),
+				(letter, _) => word.get_or_insert_default().push(letter),
+			}
+		}
+		words.extend(word);
+		words
+	}
+
+	/// Returns the texts behind the options in the help of a command and of those below it.
+	fn helps(command: &clap::Command) -> Vec<String> {
+		let own = command.get_after_help().map(ToString::to_string);
+		let below = command.get_subcommands().flat_map(helps);
+		own.into_iter().chain(below).collect()
+	}
+
+	#[test]
+	fn the_examples_in_the_help_are_commands() {
+		let helps = helps(&Isthmus::command()).join("\n");
+		let lines = helps.lines().filter(|line| line.starts_with("  "));
+		let commands = lines.flat_map(|line| line.split(" | ")).map(str::trim);
+		let mut count = 0;
+		// Addresses that are shortened are none.
+		for line in commands.filter(|line| line.starts_with("isthmus ") && !line.contains("...")) {
+			let words = words(line).into_iter().take_while(|word| word != ">");
+			let read = as_people_write(Isthmus::command()).try_get_matches_from(words);
+			if let Err(error) = read {
+				assert!(!error.use_stderr(), "{line}: {error}");
+			}
+			count += 1;
+		}
+		assert!(count > 50, "{count}");
+	}
+
+	#[test]
+	fn development_accounts_are_noticed_wherever_an_account_is_named() {
+		let address = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty";
+		let balance = format!("isthmus balance {address}");
+		let named = |line: &str| development_accounts(&read(line).expect(line));
+		for (line, accounts) in [
+			("isthmus transfer //Bob 1 --key school.key", vec!["//Bob"]),
+			("isthmus authorize --to //Eve --leaves 0..1", vec!["//Eve"]),
+			("isthmus list given --for //Bob", vec!["//Bob"]),
+			(
+				"isthmus keep //Bob 0 --report //Eve",
+				vec!["//Bob", "//Eve"],
+			),
+			(
+				"isthmus facts create air --reporters //Bob,//Eve",
+				vec!["//Bob", "//Eve"],
+			),
+			// `is_development` is asked about this one when it acts.
+			("isthmus balance --key //Alice", vec![]),
+			("isthmus register //Bob", vec![]),
+			("isthmus request --cancel 1", vec![]),
+			(balance.as_str(), vec![]),
+		] {
+			let mut found = named(line);
+			found.sort();
+			found.dedup();
+			assert_eq!(found, accounts, "{line}");
+		}
+	}
+
+	#[test]
+	fn arguments_that_would_mean_nothing_are_refused() {
+		for line in [
+			"isthmus authorize 3 --until 2027-01-31",
+			"isthmus authorize 3 --term 5",
+			"isthmus authorize 3 --leaves 0..1",
+			"isthmus authorize 3 --dataset 1",
+			"isthmus authorize 3 --epoch 1",
+			"isthmus request --cancel 3 --offer 2",
+			"isthmus request --cancel 3 --term 100",
+			"isthmus request --cancel 3 --purpose study",
+			"isthmus dataset policy 0 --clear --price 2",
+			"isthmus dataset policy 0 --clear --consumers school",
+			"isthmus dataset policy 0 --clear --longest-term 5",
+			"isthmus register School --leave",
+			"isthmus register --kind school --leave",
+		] {
+			let refused = read(line).expect_err(line);
+			let kind = clap::error::ErrorKind::ArgumentConflict;
+			assert_eq!(refused.kind(), kind, "{line}");
+		}
+		for line in [
+			"isthmus authorize 3 --card marks.jsonld --yes",
+			"isthmus request --cancel 3",
+			"isthmus dataset policy 0 --clear",
+			"isthmus register --leave",
+			"isthmus risk --risk 0.1 --interval 5",
+		] {
+			read(line).expect(line);
+		}
+		assert!(read("isthmus risk --interval 5").is_err());
+	}
+
+	#[test]
+	fn a_flag_may_be_repeated_and_a_value_may_not() {
+		for line in [
+			"isthmus --json fetch //Bob a --force --force --json",
+			"isthmus remove a -y --yes --objects --objects",
+			"isthmus store a --public-name --public-name",
+			"isthmus list records --owner //Bob --names --names",
+		] {
+			read(line).expect(line);
+		}
+		assert!(read("isthmus balance --max-cost 1 --max-cost 2").is_err());
+	}
 }

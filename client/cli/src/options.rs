@@ -47,11 +47,11 @@ pub(crate) struct Options {
 	timeout: u64,
 
 	/// Wait until the transaction is finalized, instead of only included in a block
-	#[arg(long, global = true, overrides_with = "finalized")]
+	#[arg(long, global = true)]
 	pub(crate) finalized: bool,
 
 	/// Refuse to seal to, or to open, keys that a quantum computer could break
-	#[arg(long, global = true, overrides_with = "pq_only")]
+	#[arg(long, global = true)]
 	pub(crate) pq_only: bool,
 
 	/// Hash of the chain's first block [default: $ISTHMUS_GENESIS, or the chain that was at the address when it
@@ -64,7 +64,7 @@ pub(crate) struct Options {
 	chain_spec: Option<PathBuf>,
 
 	/// Believe the node without proofs. Only for your own node on this machine
-	#[arg(long, global = true, overrides_with = "trust_node")]
+	#[arg(long, global = true)]
 	trust_node: bool,
 
 	/// Tip for the block's miner, in IST: buys an earlier place while blocks are full
@@ -72,7 +72,7 @@ pub(crate) struct Options {
 	pub(crate) tip: Balance,
 
 	/// Check and show what the command would cost, and send nothing
-	#[arg(long, global = true, overrides_with = "dry_run")]
+	#[arg(long, global = true)]
 	dry_run: bool,
 
 	/// Send nothing that makes the command cost more than this, in IST: fees, deposits and payments together
@@ -80,12 +80,16 @@ pub(crate) struct Options {
 	max_cost: Option<Balance>,
 
 	/// Print JSON, one object a line: results to stdout, errors to stderr
-	#[arg(long, global = true, overrides_with = "json")]
+	#[arg(long, global = true)]
 	json: bool,
 
 	/// What the command sends.
 	#[arg(skip)]
 	pub(crate) sent: Sent,
+
+	/// The development accounts that arguments name, besides the one to act as.
+	#[arg(skip)]
+	pub(crate) development: Vec<String>,
 }
 
 impl Options {
@@ -120,7 +124,12 @@ impl Options {
 	/// Says of an error of the key file that a variable names it, if none of the arguments does.
 	pub(crate) fn naming_key(&self, error: Error) -> Error {
 		match self.key.is_none() && error.kind() == Kind::Failed {
-			true => error.also("the file is the one that $ISTHMUS_KEY names"),
+			true => {
+				let odd = variable("ISTHMUS_KEY").map_or("", |value| oddity(&value));
+				error.also(format_args!(
+					"the file is the one that $ISTHMUS_KEY names{odd}"
+				))
+			}
 			false => error,
 		}
 	}
@@ -200,6 +209,11 @@ fn address(text: &str) -> Result<String, String> {
 	if text.is_empty() {
 		return Err(format!(
 			"the address is empty; expected a WebSocket address, such as {DEFAULT_URL}"
+		));
+	}
+	if text.contains(['"', '\'']) {
+		return Err(format!(
+			"there are quotes in it; expected a WebSocket address without them, such as {DEFAULT_URL}"
 		));
 	}
 	let (scheme, rest) = match text.split_once("://") {
@@ -282,6 +296,20 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 	(!value.is_empty()).then(|| value.to_owned())
 }
 
+/// Returns what of a variable's value the program that set it may have meant otherwise. Some keep quotes, as Docker does for
+/// files of variables.
+pub(crate) fn oddity(value: &str) -> &'static str {
+	let is_quoted = |quote| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
+	if is_quoted('"') || is_quoted('\'') {
+		return ", which has quotes around it";
+	}
+	match value.trim() == value {
+		_ if value.contains('\n') => ", which has several lines",
+		true => "",
+		false => ", which begins or ends with a space",
+	}
+}
+
 /// Checks that this program's environment variables are text. Otherwise they would count as not set.
 pub(crate) fn check_variables() -> Result<(), Error> {
 	for (name, value) in std::env::vars_os() {
@@ -296,6 +324,21 @@ pub(crate) fn check_variables() -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn quotes_and_spaces_that_a_variable_should_not_have_are_told() {
+		for (value, odd) in [
+			("three plain words", ""),
+			("\"three plain words\"", ", which has quotes around it"),
+			("'three plain words'", ", which has quotes around it"),
+			("three plain words ", ", which begins or ends with a space"),
+			("three plain words\nuser: ada", ", which has several lines"),
+			("'", ""),
+			("\"a' 'b", ""),
+		] {
+			assert_eq!(oddity(value), odd, "{value}");
+		}
+	}
 
 	#[test]
 	fn an_address_is_that_of_a_web_socket() {
@@ -339,6 +382,8 @@ mod tests {
 			("HTTPS://node.org/rpc", "wss://node.org/rpc"),
 			("ftp://x", "ws://x"),
 			("ws://", DEFAULT_URL),
+			("\"ws://127.0.0.1:9944\"", DEFAULT_URL),
+			("'ws://a'", DEFAULT_URL),
 			("", DEFAULT_URL),
 			("file:///etc/passwd", DEFAULT_URL),
 			("ws://node.org:99999", "from 1 to 65535"),

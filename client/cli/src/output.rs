@@ -2,7 +2,7 @@
 //! Where `isthmus fetch` writes a record. What is there is looked at before anything is fetched.
 
 use crate::{
-	error::{os, Error},
+	error::{home_hint, os, Error},
 	secret::is_key_file,
 	stderr::tell,
 	tip::{quoted_path, Tip},
@@ -233,8 +233,10 @@ pub(crate) fn check(path: &Path) -> Result<(), Error> {
 	}
 }
 
-/// Returns an error unless a new file can be created at the path.
+/// Returns an error unless a new file can be created at the path. What is not written to stdout is not written to a file that is
+/// called `-` either.
 pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
+	check_not_stdout(path)?;
 	let folder = match names_folder(path) {
 		true => path,
 		false => folder(path),
@@ -247,9 +249,13 @@ pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
 			)))
 		}
 		Err(error) if error.kind() == ErrorKind::NotFound => {
-			let shown = folder.display();
-			return Err(Error::failed(format!("the folder {shown} does not exist"))
-				.hint(format!("create it: {}", Tip::new("mkdir -p").path(folder))));
+			let missing = Error::failed(format!("the folder {} does not exist", folder.display()));
+			return Err(match home_hint(folder) {
+				Some(hint) => missing.hint(hint),
+				None => {
+					missing.hint(format!("create it: {}", Tip::new("mkdir -p").path(folder)))
+				}
+			});
 		}
 		_ => {}
 	}
@@ -302,6 +308,17 @@ fn is_mounted(_: &Path) -> bool {
 	false
 }
 
+/// Returns an error if a path is `-`, which stands for stdout elsewhere.
+fn check_not_stdout(path: &Path) -> Result<(), Error> {
+	match path.as_os_str() == "-" {
+		true => Err(
+			Error::usage("this is not written to stdout, for which - stands")
+				.hint("choose another path; ./- is one with this name"),
+		),
+		false => Ok(()),
+	}
+}
+
 /// Returns whether a path can name a folder only, by how it ends: `a/`, `a/.` or `a/..`.
 fn names_folder(path: &Path) -> bool {
 	let path = path.as_os_str().as_encoded_bytes();
@@ -311,6 +328,7 @@ fn names_folder(path: &Path) -> bool {
 
 /// Returns an error unless a path leads to a folder, or to nothing in a folder where one can be created.
 pub(crate) fn check_is_folder(path: &Path) -> Result<(), Error> {
+	check_not_stdout(path)?;
 	let existing = path.ancestors().find(|at| fs::symlink_metadata(at).is_ok());
 	let existing = existing.unwrap_or(Path::new("."));
 	if !existing.is_dir() {

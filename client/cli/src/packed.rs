@@ -5,6 +5,7 @@ use crate::{
 	context::Context,
 	error::Error,
 	progress::Bar,
+	remove::left_behind,
 	text::{bytes, count, shown, Called, Key},
 };
 use isthmus_sdk::{
@@ -148,7 +149,7 @@ pub(crate) async fn store(
 	let place = synced.list.place;
 	// The connection may have been lost just after the list was sent.
 	let is_new = synced.list.done.now().is_some() || synced.sent_bytes > 0;
-	Ok(Synced {
+	let synced = Synced {
 		block: is_new.then(|| synced.list.done.block().number),
 		added: synced.added,
 		bytes: synced.bytes,
@@ -178,5 +179,11 @@ pub(crate) async fn store(
 		sent_packs: synced.sent_packs,
 		skipped: skipped_in(folder),
 		transactions: synced.list.transactions,
-	})
+	};
+	let deleted = synced.deleted.iter();
+	let left = left_behind(
+		"the folder is stored, and not all objects that it does not use any more are deleted",
+		deleted.map(|at| (at.location.as_str(), at.failure.as_deref())),
+	);
+	context.with_error(synced, left)
 }

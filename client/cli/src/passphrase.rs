@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Asks for passphrases and secrets, without showing them.
 
-use crate::{error::Error, options::variable, report::Patient, secret};
+use crate::{
+	error::Error,
+	input::wait_for_stdin,
+	options::{oddity, variable},
+	report::Patient,
+	secret,
+};
 use isthmus_sdk::{
 	envelope::key_file::{is_utf16, MIN_PASSPHRASE},
 	Shown,
@@ -9,6 +15,7 @@ use isthmus_sdk::{
 use std::{
 	io::{self, ErrorKind, IsTerminal, Read},
 	path::Path,
+	sync::Once,
 };
 use zeroize::Zeroizing;
 
@@ -65,15 +72,21 @@ pub(crate) fn account() -> Result<Zeroizing<String>, Error> {
 	secret("Secret phrase or seed: ")
 }
 
+/// Whether the first secret has been waited for.
+static FIRST: Once = Once::new();
+
 /// Asks for a secret on the terminal, or reads it from a line of stdin.
 pub(crate) fn secret(text: &str) -> Result<Zeroizing<String>, Error> {
 	let mut line = Zeroizing::new(String::new());
 	if io::stdin().is_terminal() {
 		line = prompt(text)?;
 	} else {
+		// Later ones may be in the buffer already.
+		let mut waited = Ok(());
+		FIRST.call_once(|| waited = wait_for_stdin());
 		let stdin = Patient(io::stdin().lock().take(LONGEST + 1));
 		// Without a buffer of its own: the next secret is on the next line.
-		let read = read_line(stdin, &mut line);
+		let read = waited.and_then(|()| read_line(stdin, &mut line));
 		read.map_err(|error| Error::file(Path::new("stdin"), &error))?;
 		if line.len() as u64 > LONGEST {
 			return Err(Error::usage(format!(
@@ -127,21 +140,52 @@ fn without_mark(text: &str) -> &str {
 fn ask(text: &str, name: &str) -> Result<Zeroizing<String>, Error> {
 	match variable(name) {
 		Some(passphrase) => Ok(Zeroizing::new(without_mark(&passphrase).to_owned())),
-		None => prompt(text),
+		None => prompt_or(text, name),
 	}
 }
 
 /// Asks on the terminal that the program was started from, whatever stdin, stdout and stderr are.
 pub(crate) fn prompt(text: &str) -> Result<Zeroizing<String>, Error> {
+	prompt_or(text, VARIABLE)
+}
+
+/// Asks on the terminal, in place of this variable.
+fn prompt_or(text: &str, name: &str) -> Result<Zeroizing<String>, Error> {
 	let line = terminal::ask(text).map_err(|error| match error.kind() {
 		ErrorKind::UnexpectedEof => Error::usage("nothing was typed"),
 		ErrorKind::InvalidData => Error::usage(error),
-		_ => Error::usage("cannot ask for the passphrase: there is no terminal")
-			.hint("in a script, set $ISTHMUS_PASSPHRASE"),
+		_ => Error::usage("cannot ask for the passphrase: there is no terminal").hint(in_script(
+			name,
+			std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()),
+		)),
 	})?;
 	Ok(Zeroizing::new(
 		line.trim_end_matches(['\r', '\n']).to_owned(),
 	))
+}
+
+/// Returns how a script passes a passphrase, and what is wrong with the variables that are set.
+fn in_script(name: &str, set: impl Iterator<Item = String>) -> String {
+	let set: Vec<_> = set.filter(|name| name.starts_with("ISTHMUS_")).collect();
+	if set.iter().any(|set| set == name) {
+		return format!(
+			"${name} is set, but empty: did the command or the file that it comes from fail?"
+		);
+	}
+	let known = [VARIABLE, NEW_VARIABLE];
+	let other = set
+		.iter()
+		.find(|set| set.contains("PASS") && !known.contains(&set.as_str()));
+	match other {
+		Some(other) => format!("in a script, set ${name}: nothing reads ${other}, which is set"),
+		None => format!("in a script, set ${name}"),
+	}
+}
+
+/// Returns where a passphrase that does not open a file comes from, if it was not typed, and what may be wrong with it.
+pub(crate) fn doubt() -> Option<String> {
+	variable(VARIABLE)
+		.map(|value| format!("the passphrase is that of ${VARIABLE}{}", oddity(&value)))
 }
 
 /// Asks on the terminal without showing what is typed. Meanwhile, the keys and signals that end or suspend a program do
@@ -300,6 +344,21 @@ mod terminal {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn a_script_is_told_which_variable_is_wrong() {
+		let hint = |set: &[&str]| {
+			let set = set.iter().map(|name| (*name).to_owned());
+			in_script(VARIABLE, set)
+		};
+		assert_eq!(hint(&[]), "in a script, set $ISTHMUS_PASSPHRASE");
+		let others = ["PASS", "ISTHMUS_KEY", NEW_VARIABLE];
+		assert_eq!(hint(&others), hint(&[]));
+		assert!(
+			hint(&["ISTHMUS_PASSWORD"]).ends_with("nothing reads $ISTHMUS_PASSWORD, which is set")
+		);
+		assert!(hint(&[VARIABLE]).starts_with("$ISTHMUS_PASSPHRASE is set, but empty"));
+	}
 
 	#[test]
 	fn a_byte_order_mark_is_no_part_of_a_passphrase() {

@@ -223,8 +223,10 @@ fn is_in_foreground() -> bool {
 /// How many characters of a path are shown.
 const LONGEST: usize = 30;
 
-const BYTES: &str = "{msg:10} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-const FOLDER: &str = "{msg:10} {wide_bar} {prefix} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+const BYTES: &str =
+	"{msg:10} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
+const FOLDER: &str =
+	"{msg:10} {wide_bar} {prefix} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
 const BLOCKS: &str = "{msg:10} {wide_bar} {pos}/{len} blocks {eta}";
 
 #[cfg(test)]

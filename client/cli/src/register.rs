@@ -21,7 +21,7 @@ pub(crate) struct Opts {
 	kind: ProducerKind,
 
 	/// Leave instead, and get the deposit back. Every dataset has to be removed first
-	#[arg(long)]
+	#[arg(long, conflicts_with_all = ["name", "kind"])]
 	leave: bool,
 }
 

@@ -5,7 +5,7 @@ mod give_up;
 mod removed;
 
 pub(crate) use give_up::way_out;
-pub(crate) use removed::Removed;
+pub(crate) use removed::{left_behind, Removed};
 use removed::{with_files, Counts};
 
 use crate::{
@@ -89,6 +89,10 @@ fn folder_of(opts: &Opts, options: &Options) -> Result<Option<LocalFolder>, Erro
 	}
 }
 
+/// What to do if the record is gone, and its key is not.
+const NOT_ERASED: &str =
+	"the record is removed, and its key is not erased: run the same command again";
+
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> {
 	let folder = folder_of(&opts, &options)?;
@@ -152,18 +156,18 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		Some((objects, locations)) => delete_objects(&objects, locations).await,
 		None => Vec::new(),
 	};
-	Ok(Removed {
+	let removed = Removed {
 		block: Some(last.number()),
 		counts,
 		key: Key(key),
 		name: name.to_string(),
 		objects: objects.into_iter().map(Into::into).chain(left).collect(),
-		erased: erased.transpose().map_err(|error| {
-			Error::from(error).also(
-				"the record is removed, and its key is not erased: run the same command again",
-			)
-		})?,
-	})
+		erased: erased
+			.transpose()
+			.map_err(|error| Error::from(error).also(NOT_ERASED))?,
+	};
+	let left = removed.left_behind().filter(|_| opts.objects);
+	context.with_error(removed, left)
 }
 
 /// Erases the keys of records whose removal was interrupted.

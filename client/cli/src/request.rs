@@ -21,6 +21,11 @@ use isthmus_sdk::{
 use serde::Serialize;
 use std::{fmt, path::PathBuf};
 
+/// The arguments that say what a new request asks for. With `--cancel`, they would mean nothing.
+const ABOUT_A_NEW_ONE: [&str; 10] = [
+	"owner", "leaves", "card", "purpose", "code", "dataset", "epoch", "term", "offer", "firm",
+];
+
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(override_usage = "\
@@ -105,7 +110,7 @@ pub(crate) struct Opts {
 	disputes: Disputes,
 
 	/// Cancel the request with this number instead
-	#[arg(long, value_name = "REQUEST", conflicts_with_all = ["owner", "leaves"])]
+	#[arg(long, value_name = "REQUEST", conflicts_with_all = ABOUT_A_NEW_ONE)]
 	cancel: Option<RequestId>,
 }
 

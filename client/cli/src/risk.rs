@@ -53,7 +53,7 @@ pub(crate) struct Opts {
 
 	/// Mean time between two blocks, with --risk: in seconds, or the word "chain" for that of the last
 	/// 100 blocks of the node at --url
-	#[arg(long, value_name = "SECONDS", default_value = "15")]
+	#[arg(long, value_name = "SECONDS", default_value = "15", requires = "risk")]
 	interval: Interval,
 
 	/// Simulate the race with random numbers, with this number of trials for each line of the table

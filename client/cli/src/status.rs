@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus status`: shows the node and its chain, or who verified a block.
 
-use crate::{context::Context, error::Error, options::Options, report::Report};
+use crate::{context::Context, error::Error, options::Options, report::Report, text::count};
 use isthmus_sdk::{to_hex, BlockId, BlockNumber, Shown};
 use serde::Serialize;
 use serde_json::Value;
@@ -62,12 +62,8 @@ impl fmt::Display for Status {
 			self.genesis
 		)?;
 		let syncing = if self.syncing { ", syncing" } else { "" };
-		writeln!(
-			f,
-			"node       {}, {} peers{syncing}",
-			Shown(&self.node),
-			self.peers
-		)?;
+		let peers = count(self.peers as u64, "peer");
+		writeln!(f, "node       {}, {peers}{syncing}", Shown(&self.node))?;
 		writeln!(f, "best       {}", self.best)?;
 		write!(f, "finalized  {}", self.finalized)
 	}

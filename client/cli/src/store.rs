@@ -31,7 +31,7 @@ use serde::Serialize;
 use std::{
 	fmt,
 	fs::{self, File},
-	io::{self, Read, Seek},
+	io::{self, IsTerminal, Read, Seek},
 	path::{Path, PathBuf},
 	sync::{
 		atomic::{AtomicU64, Ordering},
@@ -182,6 +182,13 @@ impl fmt::Display for Outcome {
 /// Runs the command. Errors in its arguments are reported before it connects.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> {
 	let called = name_of(opts.name, &opts.path)?;
+	let is_key = |key: String| is_stdin(Path::new(&key));
+	if is_stdin(&opts.path) && options.key().is_ok_and(is_key) {
+		return Err(
+			Error::usage("stdin cannot be both the key file and what is stored")
+				.hint("give the key file by its path"),
+		);
+	}
 	let source = Source::open(&opts.path, &opts.excludes, &options)?;
 	let is_folder = matches!(source, Source::Ready(Ready::Folder(_)));
 	if is_folder && opts.when.is_some() {

@@ -18,9 +18,23 @@ use std::{
 	path::{Component, Path, PathBuf},
 };
 
-/// Reads an account: an address, or a development account such as //Alice.
+/// Reads an account: an address, or a development account such as //Alice. Spaces around it, as behind a comma, are left out.
 pub(crate) fn account(text: &str) -> Result<AccountId, String> {
-	isthmus_sdk::parse_account(text).map_err(|error| error.to_string())
+	let text = text.trim();
+	isthmus_sdk::parse_account(text).map_err(|error| match Path::new(text).is_file() {
+		true => format!(
+			"{error}; this is a file: if it is a key file, `isthmus key inspect` shows its address"
+		),
+		false if is_like_an_address(text) => {
+			format!("{error}; a character of this one is missing or wrong")
+		}
+		false => error.to_string(),
+	})
+}
+
+/// Returns whether a text may be an address that was copied with a mistake.
+fn is_like_an_address(text: &str) -> bool {
+	(44..=52).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// What people call a record: a name, which its key may hide, or the key itself.
@@ -118,6 +132,15 @@ pub(crate) fn path(path: &Path) -> String {
 	shown(path.display())
 }
 
+/// Writes a path in JSON, also one that is not UTF-8: the report of what was done must not fail because of that.
+pub(crate) fn json_path<S: Serializer>(
+	path: &Option<PathBuf>,
+	serializer: S,
+) -> Result<S::Ok, S::Error> {
+	let text = path.as_ref().map(|path| path.to_string_lossy());
+	text.serialize(serializer)
+}
+
 /// Returns text that does not steer a terminal, with the same line ends: what others wrote, and may contain some, is escaped
 /// where the text is made.
 pub(crate) fn visible_text(text: &str) -> String {
@@ -162,11 +185,16 @@ impl Serialize for Key {
 
 /// Reads an amount in IST, with at most 12 decimals.
 pub(crate) fn amount(text: &str) -> Result<Balance, String> {
-	parse_amount(text).ok_or_else(|| {
-		format!("expected an amount such as 2 or 0.25, with at most {DECIMALS} decimals")
+	let is_whole_number = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
+	parse_amount(text).ok_or_else(|| match is_whole_number {
+		true => "the amount is too large".to_owned(),
+		false => {
+			format!("expected an amount such as 2 or 0.25, with at most {DECIMALS} decimals")
+		}
 	})
 }
 
+/// Reads an amount. Returns `None` for text that is none, and for one that is too large.
 fn parse_amount(text: &str) -> Option<Balance> {
 	let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
 	let mut characters = whole.bytes().chain(decimals.bytes());
@@ -197,10 +225,11 @@ impl Serialize for Amount {
 
 /// Returns a number of bytes in a suitable unit, for example `2.5 MB`.
 pub(crate) fn bytes(count: u64) -> String {
+	// What would be rounded to 1000 of a unit is in the next one.
 	match count {
 		0..1_000 => format!("{count} B"),
-		1_000..1_000_000 => format!("{:.1} kB", count as f64 / 1e3),
-		1_000_000..1_000_000_000 => format!("{:.1} MB", count as f64 / 1e6),
+		1_000..999_950 => format!("{:.1} kB", count as f64 / 1e3),
+		999_950..999_950_000 => format!("{:.1} MB", count as f64 / 1e6),
 		_ => format!("{:.2} GB", count as f64 / 1e9),
 	}
 }
@@ -377,6 +406,18 @@ mod tests {
 		assert_eq!(visible_text(steered), "a\\u{1b}[2J\\u{9b}\nb\\u{202e}");
 	}
 
+	#[cfg(unix)]
+	#[test]
+	fn a_path_that_is_not_utf8_is_in_json_all_the_same() {
+		use std::os::unix::ffi::OsStrExt;
+		#[derive(Serialize)]
+		struct At(#[serde(serialize_with = "json_path")] Option<PathBuf>);
+		let path = Path::new(std::ffi::OsStr::from_bytes(b"a\xff/key"));
+		let json = |path: Option<&Path>| serde_json::to_string(&At(path.map(Into::into)));
+		assert_eq!(json(Some(path)).unwrap(), "\"a\u{fffd}/key\"");
+		assert_eq!(json(None).unwrap(), "null");
+	}
+
 	#[test]
 	fn a_digest_is_named_by_enough_of_its_digits() {
 		let digest = format!("0x{}", "0123456789abcdef".repeat(4));
@@ -417,9 +458,36 @@ mod tests {
 		] {
 			assert!(amount(text).is_err(), "{text}");
 		}
+		let too_large = amount("999999999999999999999999999").unwrap_err();
+		assert_eq!(too_large, "the amount is too large");
 		assert_eq!(Amount(2 * UNIT).to_string(), "2 IST");
 		assert_eq!(Amount(UNIT / 4).to_string(), "0.25 IST");
 		assert_eq!(serde_json::to_string(&Amount(7)).unwrap(), "\"7\"");
+	}
+
+	#[test]
+	fn an_account_is_read_as_it_was_copied() {
+		let address = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty";
+		let bob = account(address).unwrap();
+		assert_eq!(account("//Bob"), Ok(bob));
+		for text in [format!(" {address}\n"), " //Bob".into()] {
+			assert_eq!(account(&text), Ok(bob));
+		}
+		for text in [
+			address.replace("FHne", "FHnE"),
+			address[..46].to_owned(),
+			format!("{address}y"),
+		] {
+			let refused = account(&text).unwrap_err();
+			assert!(refused.ends_with("is missing or wrong"), "{refused}");
+		}
+		let file = tempfile::NamedTempFile::new().unwrap();
+		let refused = account(&file.path().display().to_string()).unwrap_err();
+		assert!(refused.contains("isthmus key inspect"), "{refused}");
+		for text in ["", "Bob", "0x8eaf04151687736326c9fea17e25fc5287613693"] {
+			let refused = account(text).unwrap_err();
+			assert!(refused.ends_with("such as //Alice"), "{refused}");
+		}
 	}
 
 	#[test]
@@ -592,6 +660,9 @@ mod tests {
 	fn sizes_and_counts_are_readable() {
 		assert_eq!(bytes(999), "999 B");
 		assert_eq!(bytes(300_077), "300.1 kB");
+		assert_eq!(bytes(999_949), "999.9 kB");
+		assert_eq!(bytes(999_950), "1.0 MB");
+		assert_eq!(bytes(999_999_999), "1.00 GB");
 		assert_eq!(bytes(2_500_000_000), "2.50 GB");
 		assert_eq!(count(1u32, "file"), "1 file");
 		assert_eq!(count(0u32, "file"), "0 files");

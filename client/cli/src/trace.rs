@@ -2,7 +2,7 @@
 //! `isthmus trace`: shows who stored, requested and granted what, when, in which block, and for how much.
 
 use crate::{
-	context::Context,
+	context::{with_names, Context},
 	dataset::PolicyText,
 	error::Error,
 	keepers::ListedKeeper,
@@ -290,7 +290,8 @@ async fn keys_of(
 		// The record may have been removed, so it need not be there.
 		return Ok(called.keys(&Names::new(client, &identity)));
 	}
-	Ok(vec![called.find(client, &identity, owner).await?])
+	let found = with_names(called.find(client, &identity, owner)).await?;
+	Ok(vec![found])
 }
 
 /// Returns the lines to print: in text, one for all chunks of a record that follow one another.

@@ -30,7 +30,8 @@ use crate::{
 	derive::{random_bytes, RandomError},
 	input::{at_most_a_minute, Input},
 	on_disk,
-	seed::Seed,
+	seed::{self, Seed},
+	shares,
 };
 use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM};
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,10 @@ pub const MAX_LOG_N: u8 = 20;
 pub const MIN_PASSPHRASE: usize = 8;
 /// Maximum length of a key file in bytes: room for every secret of an account, and an end to a file that has none.
 pub const MAX_LENGTH: u64 = 1 << 18;
+/// What files of erasable keys begin with.
+const ERASABLE: &[u8] = b"isthmus/erasable/";
+/// The least number of words of a phrase.
+const LEAST_WORDS: usize = 12;
 /// Maximum length of an imported account's secret, in bytes.
 const MAX_SECRET: usize = u16::MAX as usize;
 /// scrypt's block size (RFC 7914).
@@ -67,6 +72,9 @@ pub enum KeyFileError {
 	/// The file is not a JSON object with the fields of a key file.
 	#[error("not a key file: {0}")]
 	Json(#[from] serde_json::Error),
+	/// The file is something else, which people take for a key file.
+	#[error("not a key file: {0}")]
+	Other(&'static str),
 	/// The file is longer than a key file can be.
 	#[error("not a key file: it is longer than {MAX_LENGTH} bytes")]
 	TooLong,
@@ -365,7 +373,12 @@ impl KeyFile {
 			// Files of a newer release may have other fields.
 			Err(error) => match version_in(text).filter(|got| *got > VERSION) {
 				Some(got) => got,
-				None => return Err(error.into()),
+				None => {
+					return Err(match what_else(text) {
+						Some(what) => KeyFileError::Other(what),
+						None => error.into(),
+					})
+				}
 			},
 		};
 		Err(KeyFileError::UnknownVersion { got })
@@ -423,6 +436,45 @@ impl fmt::Display for KeyFile {
 		let text = serde_json::to_string_pretty(self).map_err(|_| fmt::Error)?;
 		f.write_str(&text)
 	}
+}
+
+/// Returns what a file is that people take for a key file; `None` if it is none of these. What it says is not repeated, as it may
+/// be a secret.
+fn what_else(text: &[u8]) -> Option<&'static str> {
+	if text.starts_with(ERASABLE) {
+		return Some("it has erasable keys, which are used with the key file that they lie beside");
+	}
+	let text = std::str::from_utf8(text).ok()?.trim_start();
+	let is_of = |starts: &[&str]| starts.iter().any(|start| text.starts_with(start));
+	let is_hex = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+	let mut words = text.split_whitespace();
+	let Some(first) = words.next() else {
+		return Some("it is empty");
+	};
+	let is_phrase = seed::is_word(&first.to_lowercase()) && words.count() + 1 >= LEAST_WORDS;
+	Some(match text {
+		_ if is_of(&["-----BEGIN "]) => "it is in PEM, as keys of SSH and of TLS are",
+		_ if is_of(&["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"]) => "it is a public key of SSH",
+		_ if is_of(&["AGE-SECRET-KEY-", "age1", "age-encryption.org/", "# created: "]) => {
+			"it is a file of age"
+		}
+		_ if is_of(&[shares::PREFIX]) => {
+			"it has shares of a seed, of which `isthmus key join` makes a key file"
+		}
+		_ if text.starts_with('{') && text.contains("\"encoding\"") => {
+			"it is an account that a wallet exported: `isthmus key import` takes the account's phrase"
+		}
+		_ if text.starts_with('{') && text.to_ascii_lowercase().contains("\"crypto\"") => {
+			"it is an account of Ethereum"
+		}
+		_ if is_hex(first.strip_prefix("0x").unwrap_or(first)) && first.len() >= 64 => {
+			"it is a seed in hexadecimal digits, which `isthmus key import` takes"
+		}
+		_ if is_phrase => {
+			"it has words, of which `isthmus key restore` makes a key file, or `isthmus key import` if they are those of a wallet"
+		}
+		_ => return None,
+	})
 }
 
 /// The key encrypts a single plaintext, so the nonce may be constant.

@@ -92,16 +92,8 @@ impl Connection {
 			identity: identity.transpose()?,
 			clients: PerProcess::new(),
 		};
-		let is_public = key.is_some_and(|key| key.starts_with("//"));
-		let is_safe = connection.ask(py, async |client| {
-			Ok(!is_public || client.is_development().await?)
-		})?;
-		match is_safe {
-			true => Ok(connection),
-			false => Err(PyValueError::new_err(
-				"a development account works only on development chains, because its secrets are public",
-			)),
-		}
+		connection.check_use_of(py, key.as_deref())?;
+		Ok(connection)
 	}
 
 	/// Returns the account's address; `None` without a key.
@@ -193,6 +185,27 @@ impl Connection {
 		let missing = "this needs a key: connect with key=, or set ISTHMUS_KEY";
 		let identity = self.identity.as_ref();
 		identity.ok_or_else(|| PyPermissionError::new_err(missing))
+	}
+
+	/// Checks that an account may be used on the chain: everyone has the secrets of a development account.
+	fn check_use_of(&self, py: Python<'_>, name: Option<&str>) -> PyResult<()> {
+		let is_public = name.is_some_and(|name| name.starts_with("//"));
+		let is_safe = self.ask(py, async |client| {
+			Ok(!is_public || client.is_development().await?)
+		})?;
+		match is_safe {
+			true => Ok(()),
+			false => Err(PyValueError::new_err(
+				"a development account works only on development chains, because its secrets are public",
+			)),
+		}
+	}
+
+	/// Reads the address of an account that gets keys or money.
+	pub(crate) fn receiver(&self, py: Python<'_>, text: &str) -> PyResult<AccountId> {
+		let account = account(text)?;
+		self.check_use_of(py, Some(text))?;
+		Ok(account)
 	}
 
 	/// Asks the chain something, over this process's connection.

@@ -111,11 +111,11 @@ pub(crate) struct Asked {
 /// Asks for access, and returns the request.
 #[pyfunction]
 pub(crate) fn request(py: Python<'_>, connection: &Connection, asked: Asked) -> PyResult<Request> {
-	let owner = account(&asked.owner)?;
 	let unknown = |error: UnknownPurpose| PyValueError::new_err(error.to_string());
 	let code: PurposeCode = asked.code.parse().map_err(unknown)?;
 	let leaves = self::leaves(&asked.leaves)?;
 	let card = py.detach(|| asked.card.as_deref().map(read_card).transpose())?;
+	let owner = connection.receiver(py, &asked.owner)?;
 	act(py, connection, async |client, own| {
 		let best = client.best().await?;
 		let (dataset, entry) = best.dataset_of(&owner, asked.dataset).await?;
@@ -246,7 +246,7 @@ pub(crate) fn authorize(
 	connection: &Connection,
 	offered: Offered,
 ) -> PyResult<Vec<Grant>> {
-	let grantee = account(&offered.reader)?;
+	let grantee = connection.receiver(py, &offered.reader)?;
 	let condition = offered.when.as_deref().map(condition).transpose()?;
 	let leaves = self::leaves(&offered.leaves)?;
 	let card = py.detach(|| offered.card.as_deref().map(read_card).transpose())?;

@@ -64,17 +64,23 @@ pub async fn delete_objects(
 	let Locations { usable, unusable } = locations;
 	let mut deleted = Vec::new();
 	for location in &usable {
-		let (mut gone, mut failure) = (0, None);
+		let (mut gone, mut failure, mut left) = (0, None, Vec::new());
 		for object in objects {
 			match location.delete(object).await {
 				Ok(_) => gone += 1,
-				Err(failed) => failure = Some(failed.to_string()),
+				Err(failed) => {
+					failure = Some(failed);
+					left.push(object.name());
+				}
 			}
 		}
 		deleted.push(Deleted {
 			location: location.url().to_owned(),
 			gone,
-			failure,
+			failure: failure.map(|failure| match location.takes_objects() {
+				true => format!("{failure}; left there: {}", some_of(&left)),
+				false => failure.to_string(),
+			}),
 		});
 	}
 	deleted.extend(unusable.into_iter().map(|left| Deleted {
@@ -83,6 +89,18 @@ pub async fn delete_objects(
 		failure: Some(left.failure.to_string()),
 	}));
 	deleted
+}
+
+/// The most names of objects that a text lists.
+const MOST_NAMES: usize = 20;
+
+/// Returns the first names of a list, and how many more there are.
+fn some_of(names: &[String]) -> String {
+	let first: Vec<_> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
+	match names.len() - first.len() {
+		0 => first.join(", "),
+		more => format!("{}, and {more} more", first.join(", ")),
+	}
 }
 
 /// Reads an object's entry.

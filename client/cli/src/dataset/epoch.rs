@@ -7,6 +7,7 @@ use crate::{
 	erase::{self, InFile, Marked},
 	error::Error,
 	report::Lines,
+	text::json_path,
 };
 use isthmus_sdk::{BlockNumber, Call, DatasetId, Epoch, Event, Identity};
 use serde::Serialize;
@@ -18,7 +19,7 @@ pub(super) struct Created {
 	block: BlockNumber,
 	dataset: DatasetId,
 	/// The file with the keys of its epochs, if they are erasable.
-	#[serde(skip_serializing_if = "Option::is_none")]
+	#[serde(skip_serializing_if = "Option::is_none", serialize_with = "json_path")]
 	keys: Option<PathBuf>,
 }
 
@@ -88,7 +89,7 @@ pub(super) struct Started {
 	dataset: DatasetId,
 	epoch: Epoch,
 	/// The file with its keys, if it is erasable.
-	#[serde(skip_serializing_if = "Option::is_none")]
+	#[serde(skip_serializing_if = "Option::is_none", serialize_with = "json_path")]
 	keys: Option<PathBuf>,
 }
 

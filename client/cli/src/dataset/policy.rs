@@ -14,6 +14,17 @@ use isthmus_sdk::{
 use serde::{Serialize, Serializer};
 use std::fmt;
 
+/// The arguments that say what a policy allows.
+const TERMS: [&str; 7] = [
+	"price",
+	"firm_price",
+	"longest_range",
+	"longest_term",
+	"consumers",
+	"purposes",
+	"when",
+];
+
 #[derive(clap::Args)]
 pub(super) struct PolicyOpts {
 	/// Number of the dataset
@@ -65,7 +76,7 @@ pub(super) struct PolicyOpts {
 	when: Option<Condition>,
 
 	/// Remove the policy
-	#[arg(long)]
+	#[arg(long, conflicts_with_all = TERMS)]
 	clear: bool,
 }
 

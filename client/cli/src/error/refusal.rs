@@ -17,7 +17,7 @@ pub(super) fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 		UnknownRequest => {
 			"list the requests: isthmus requests, or isthmus requests --mine for your own"
 		}
-		UnknownGrant => "list the grants: isthmus list given",
+		UnknownGrant => "list the grants: isthmus list given, or isthmus list received for those that you were given",
 		TermPaidFor => {
 			"`isthmus list given` shows until which block the reader paid for a firm term; to close what you store from now on: isthmus dataset epoch NUMBER"
 		}
@@ -30,7 +30,7 @@ pub(super) fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 		NothingToDispute => "a grant can be disputed for half of its term, for at least 24 blocks and at most a day",
 		WrongSecret => "use the key file with which the request was made: --key",
 		FirmNotOffered => "see the policy: isthmus list datasets --owner OWNER; or ask without --firm",
-		GrantEnded => "list the grants: isthmus list given",
+		GrantEnded => "list the grants: isthmus list given, or isthmus list received for those that you were given",
 		LeafTaken => NEXT_LEAF,
 		RecordPaidFor => {
 			"`isthmus list given` shows the grants and until which block they are paid for; revoke one: isthmus revoke. If the one that covered the record has ended, count again: isthmus dataset recount. \

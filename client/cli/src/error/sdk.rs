@@ -124,6 +124,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		NotController { .. } => (Kind::Refused, Some("who took it over acts with --for OWNER")),
 		DatasetIsOffered { .. } => (Kind::Refused, Some(WITHDRAW)),
 		Operator(error) => (Kind::Refused, operator_hint(error)),
+		SeveralDatasets(_) => (Kind::Usage, Some("name one: --dataset NUMBER")),
 		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
 		NotGiven { .. } | NothingToDispute(_) => (Kind::Refused, Some("list your grants: isthmus list received")),
 		NothingWrong { left_out, .. } if !left_out.is_empty() => {
@@ -158,7 +159,6 @@ fn is_refusal(error: &SdkError) -> bool {
 		NoFreeLeaf { .. }
 			| NoSuchDataset { .. }
 			| NoDataset(_)
-			| SeveralDatasets(_)
 			| NoSuchRequest { .. }
 			| AlreadyAsked(_)
 			| NoLocation(_)

@@ -258,6 +258,25 @@ fn what_does_not_exist_on_the_chain_has_one_exit_code() {
 	] {
 		assert_eq!(Error::from(error).kind, Kind::Refused);
 	}
+	// As documented: there are some, and none is named.
+	let several = Error::from(SdkError::SeveralDatasets(owner));
+	assert_eq!(several.kind, Kind::Usage);
+	assert!(several.shown_hint().unwrap().contains("--dataset"));
+}
+
+#[test]
+fn a_path_with_a_tilde_that_no_shell_replaced_is_explained() {
+	let missing = || io::Error::from(ErrorKind::NotFound);
+	let hint = |path: &str, error| Error::file(Path::new(path), &error).shown_hint();
+	for path in ["~", "~/school.key"] {
+		assert!(hint(path, missing()).unwrap().contains("no shell"));
+	}
+	for path in ["school.key~", "/~/a", "./~/a", "~school/a"] {
+		assert_eq!(hint(path, missing()), None, "{path}");
+	}
+	assert_eq!(hint("~/a", ErrorKind::PermissionDenied.into()), None);
+	let full = hint("~/a", ErrorKind::StorageFull.into()).unwrap();
+	assert!(full.contains("free some space"), "{full}");
 }
 
 #[test]

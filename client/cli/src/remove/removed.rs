@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What `isthmus remove` answers.
 
-use crate::text::{count, shown, Key};
-use isthmus_sdk::{object, BlockNumber, Removal};
+use crate::{
+	error::Error,
+	text::{count, shown, Key},
+};
+use isthmus_sdk::{object, objects::Location, BlockNumber, Removal};
 use serde::Serialize;
 use std::fmt;
 
@@ -92,6 +95,37 @@ impl fmt::Display for Removed {
 	}
 }
 
+impl Removed {
+	/// Returns an error if objects of the record are left.
+	pub(super) fn left_behind(&self) -> Option<Error> {
+		let objects = self.objects.iter();
+		left_behind(
+			"the record is removed, and not all of its objects are deleted",
+			objects.map(|at| (at.location.as_str(), at.failure.as_deref())),
+		)
+	}
+}
+
+/// Returns an error if objects that should be gone are left at locations that this program can write to. A location that is only
+/// read keeps what it has.
+pub(crate) fn left_behind<'a>(
+	what: &str,
+	deleted: impl Iterator<Item = (&'a str, Option<&'a str>)>,
+) -> Option<Error> {
+	let is_writable =
+		|url: &str| Location::open(url).is_ok_and(|location| location.takes_objects());
+	let left: Vec<String> = deleted
+		.filter_map(|(url, failure)| Some((url, failure?)))
+		.filter(|(url, _)| is_writable(url))
+		.map(|(url, failure)| format!("{url}: {failure}"))
+		.collect();
+	(!left.is_empty()).then(|| {
+		Error::failed(format!("{what}:"))
+			.listing(left)
+			.hint("delete them there yourself: the chain does not name them any more")
+	})
+}
+
 impl From<object::Deleted> for Deleted {
 	fn from(deleted: object::Deleted) -> Self {
 		let object::Deleted {
@@ -133,5 +167,24 @@ mod tests {
 		assert_eq!(removed.to_string(), line);
 		let json = serde_json::to_value(&removed).unwrap();
 		assert_eq!((&json["files"], &json["packs"]), (&5.into(), &1.into()));
+	}
+
+	#[test]
+	fn objects_that_are_left_are_an_error_unless_the_location_is_only_read() {
+		let left = |location, failure| left_behind("removed", [(location, failure)].into_iter());
+		let error = left("file:///srv/records", Some("denied; left there: 0f")).unwrap();
+		assert_eq!(error.kind(), crate::error::Kind::Failed);
+		let shown = format!("{error:?}");
+		assert!(shown.contains("file:///srv/records: denied; left there: 0f"));
+		for (location, failure) in [
+			("file:///srv/records", None),
+			(
+				"https://mirror.example.org/a",
+				Some("nothing can be written there"),
+			),
+			("not an address", Some("unusable")),
+		] {
+			assert!(left(location, failure).is_none(), "{location}");
+		}
 	}
 }

@@ -129,7 +129,7 @@ fn what_is_not_a_key_file_is_rejected() {
 	let (_, file) = sealed();
 	let parse = |text: &str| text.parse::<KeyFile>();
 	assert_eq!(parse(&file.to_string()).unwrap(), file);
-	for text in ["", "{}", "[]", "null", "{\"isthmusKey\": 2}"] {
+	for text in ["{}", "[]", "null", "{\"isthmusKey\": 2}"] {
 		assert!(matches!(parse(text), Err(KeyFileError::Json(_))), "{text}");
 	}
 	let more = file.to_string().replace('}', ", \"more\": 1}");
@@ -327,6 +327,50 @@ fn what_is_no_regular_file_is_not_replaced() {
 	assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
 }
 
+#[test]
+fn what_people_take_for_a_key_file_is_named_and_not_repeated() {
+	let seed = Seed::generate().unwrap();
+	let words = seed.words().to_string();
+	let share = shares::split(&seed, 3, 2).unwrap()[0].to_string();
+	let digits = "0f".repeat(32);
+	for (text, what) in [
+		("", "it is empty"),
+		(" \r\n", "it is empty"),
+		("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA", "PEM"),
+		(
+			"ssh-ed25519 AAAAC3Nz school@example.org\n",
+			"public key of SSH",
+		),
+		(
+			"# created: 2026-01-01\n# public key: age1x\n",
+			"file of age",
+		),
+		("AGE-SECRET-KEY-1QQ", "file of age"),
+		(&share, "isthmus key join"),
+		(&words, "isthmus key restore"),
+		(&digits, "isthmus key import"),
+		(&format!("0x{digits}\n"), "isthmus key import"),
+		(
+			"{\"encoded\":\"x\",\"encoding\":{},\"address\":\"5F\"}",
+			"wallet exported",
+		),
+		("{\"version\":3,\"crypto\":{}}", "account of Ethereum"),
+		("isthmus/erasable/v1\0", "erasable keys"),
+	] {
+		let refused = text.parse::<KeyFile>().unwrap_err();
+		assert!(matches!(refused, KeyFileError::Other(_)), "{text}");
+		let refused = refused.to_string();
+		assert!(refused.contains(what), "{text}: {refused}");
+		for secret in [&share, &words, &digits] {
+			assert!(!refused.contains(secret.as_str()), "{refused}");
+		}
+	}
+	for other in ["{", "{}", "name,mark", "abandon ability"] {
+		let refused = other.parse::<KeyFile>().unwrap_err();
+		assert!(matches!(refused, KeyFileError::Json(_)), "{other}");
+	}
+}
+
 #[cfg(unix)]
 #[test]
 fn a_file_without_an_end_is_not_read_to_its_end() {
@@ -359,7 +403,7 @@ fn a_file_in_utf16_is_told_from_one_that_is_no_key_file() {
 		std::fs::write(&path, &bytes).unwrap();
 		assert!(matches!(KeyFile::read(&path), Err(KeyFileError::Utf16)));
 	}
-	for bytes in [&b""[..], b"{", b"{}", b"\0", b"\0\0", text.as_bytes()] {
+	for bytes in [&b"{"[..], b"{}", b"\0", b"\0\0", text.as_bytes()] {
 		std::fs::write(&path, bytes).unwrap();
 		assert!(matches!(KeyFile::read(&path), Err(KeyFileError::Json(_))));
 	}
