@@ -60,6 +60,8 @@ struct AtLocation {
 #[derive(Serialize)]
 struct Fault {
 	key: Key,
+	/// The object's name at all locations.
+	object: String,
 	failure: String,
 	/// How many MiB of it are wrong, if it could be read.
 	wrong: usize,
@@ -80,6 +82,7 @@ impl fmt::Display for Report {
 			write!(f, "\n{location}: {right} right ({size})")?;
 			for Fault {
 				key,
+				object,
 				failure,
 				wrong,
 			} in faults
@@ -88,11 +91,15 @@ impl fmt::Display for Report {
 				if *wrong > 1 {
 					write!(f, ", and {} more", wrong - 1)?;
 				}
+				write!(f, " (object {object})")?;
 			}
 		}
 		Ok(())
 	}
 }
+
+/// What to do about an object that is damaged or missing.
+const MEND: &str = "copy the object, and its file with .b3 after the name, from a location or a keeper (isthmus list keepers) that has them right; if none has, remove the record (isthmus remove KEY --alone --objects), and store it again, or run isthmus sync for a packed folder";
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
@@ -146,6 +153,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 				}
 				Some(failure) => at.faults.push(Fault {
 					key: Key(*key),
+					object: object.name(),
 					failure: failure.to_string(),
 					wrong: checked.wrong.len(),
 				}),
@@ -157,7 +165,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 		true => Ok(report),
 		false => {
 			context.output.print(&report)?;
-			Err(Error::failed("not every location has all of the objects"))
+			Err(Error::failed("not every location has all of the objects").hint(MEND))
 		}
 	}
 }

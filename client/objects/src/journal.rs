@@ -5,15 +5,15 @@
 //! is known, and a value that changed since then is refused instead of encrypted under the same keys.
 //!
 //! The file is only appended to, a line at a time, and most lines are not forced onto the disk: after the machine's own crash or
-//! restart, lines may be missing, so a journal of an earlier start of the machine is not used. Only its first line counts then,
-//! which says that a store may have something. [`Journal`] says what is on the disk when.
+//! restart, lines may be missing at its end, so an upload of an earlier start of the machine is not resumed. Its journal still says
+//! what to delete. [`Journal`] says what is on the disk when.
 
 use crate::tree::Value;
 use isthmus_envelope::{input, on_disk::sync_name, ObjectHeader};
 use std::{
 	collections::BTreeMap,
 	fs::{self, File, OpenOptions},
-	io::{self, ErrorKind, Write},
+	io::{self, ErrorKind, Read, Write},
 	path::Path,
 };
 
@@ -60,7 +60,7 @@ pub(crate) struct Done {
 /// | the first one, and the file's name | before anything is sent | the leaf of what was sent might be given to others |
 /// | `entering` | before the transaction is sent | the object might be deleted, and the chain name it |
 /// | `given-up` | before anything is deleted | the chain might get the entry of a deleted object |
-/// | `sent` | when the system writes it | the machine was started again, so the journal is not used |
+/// | `sent` | when the system writes it | the machine was started again, so the upload is not resumed |
 /// | `id`, `done`, `whole`, `dropped` | when the system writes it | the store is asked for more than it has to be |
 ///
 /// `sent` is written for each part, before it is sent, and to force it would cost a wait each time. A disk that loses lines while
@@ -77,7 +77,9 @@ pub(crate) struct Journal {
 pub(crate) struct Said {
 	pub(crate) start: Start,
 	pub(crate) done: Done,
-	/// The length of the lines that were written to their end, in bytes.
+	/// Whether the upload can be resumed. If not, the machine was started again since, and the last lines may be missing.
+	pub(crate) resumes: bool,
+	/// The length of the lines that count, in bytes.
 	length: u64,
 }
 
@@ -85,19 +87,12 @@ impl Said {
 	/// Reads the journal of an unfinished upload; `None` if there is none that can be used. The file stays as it is: another
 	/// program may be writing to it.
 	pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
-		let text = match input::open(path).and_then(io::read_to_string) {
+		let mut bytes = Vec::new();
+		match input::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
 			Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-			Err(error) if error.kind() == ErrorKind::InvalidData => return Ok(None),
-			text => text?,
+			read => read?,
 		};
-		// A line that was not written to its end did not happen.
-		let whole = text.rfind('\n').map_or(0, |end| end + 1);
-		let said = boot().and_then(|boot| read(&text[..whole], &boot));
-		Ok(said.map(|(start, done)| Self {
-			start,
-			done,
-			length: whole as u64,
-		}))
+		Ok(boot().and_then(|boot| read(&bytes, &boot)))
 	}
 }
 
@@ -119,17 +114,21 @@ impl Journal {
 	/// Opens the journal of an unfinished upload to resume it; `None` if there is none that can be used. Removes a line that
 	/// was not written to its end, so no other program may have the journal open.
 	pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
-		let Some(Said {
+		let said = Said::read(path)?.filter(|said| said.resumes);
+		said.map(|said| Self::opened(path, said)).transpose()
+	}
+
+	/// Opens a journal that was [read](Said::read) like [`open`](Self::open), also to give up an upload that is not resumed.
+	pub(crate) fn opened(path: &Path, said: Said) -> io::Result<Self> {
+		let Said {
 			start,
 			done,
 			length,
-		}) = Said::read(path)?
-		else {
-			return Ok(None);
-		};
+			..
+		} = said;
 		let file = input::open_as(path, OpenOptions::new().append(true))?;
 		file.set_len(length)?;
-		Ok(Some(Self { file, start, done }))
+		Ok(Self { file, start, done })
 	}
 
 	/// Begins a journal in place of any other one. It is a new file: a task of an earlier upload that has not ended yet notes
@@ -262,16 +261,36 @@ impl Done {
 	}
 }
 
-/// Reads a journal of this start of the machine.
-fn read(text: &str, boot: &str) -> Option<(Start, Done)> {
-	let mut lines = text.lines();
-	let (there, start) = read_start(lines.next()?)?;
-	if there != boot {
+/// Reads a journal. One of this start of the machine is read whole, or not at all. In one of an earlier start, what the disk did
+/// not get may be anything: the lines before that count, and whatever was forced onto the disk is among them.
+fn read(bytes: &[u8], boot: &str) -> Option<Said> {
+	// A line that was not written to its end did not happen.
+	let mut lines = bytes
+		.split_inclusive(|byte| *byte == b'\n')
+		.filter_map(|line| line.strip_suffix(b"\n"));
+	let first = lines.next()?;
+	let (there, start) = read_start(std::str::from_utf8(first).ok()?)?;
+	if there.is_empty() {
 		return None;
 	}
-	let mut done = Done::default();
-	lines.try_for_each(|line| done.take(line))?;
-	Some((start, done))
+	let resumes = there == boot;
+	let (mut done, mut length) = (Done::default(), first.len() as u64 + 1);
+	for line in lines {
+		match std::str::from_utf8(line)
+			.ok()
+			.and_then(|line| done.take(line))
+		{
+			Some(()) => length += line.len() as u64 + 1,
+			None if resumes => return None,
+			None => break,
+		}
+	}
+	Some(Said {
+		start,
+		done,
+		resumes,
+		length,
+	})
 }
 
 /// Reads the first line. Also returns what names the start of the machine that it is of.
@@ -407,13 +426,41 @@ mod tests {
 		assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 	}
 
+	/// The machine lost its power: at the end of the file there may be anything. What was forced onto the disk is known.
 	#[test]
-	fn a_journal_of_another_start_of_the_machine_is_not_used() {
+	fn a_journal_of_another_start_of_the_machine_is_not_resumed_and_says_what_to_delete() {
 		let folder = tempfile::tempdir().unwrap();
 		let path = folder.path().join("journal");
-		Journal::create(&path, start()).unwrap();
+		let mut journal = Journal::create(&path, start()).unwrap();
+		journal.started("an id".into()).unwrap();
+		journal.sending(0, &[[1; 32]]).unwrap();
+		journal.entering(300).unwrap();
 		let text = fs::read_to_string(&path).unwrap();
-		fs::write(&path, text.replace(&boot().unwrap(), "another")).unwrap();
-		assert!(Journal::open(&path).unwrap().is_none());
+		let text = text.replace(&boot().unwrap(), "another");
+		for torn in [
+			&b""[..],
+			b"sent 1 0101",
+			b"\0\0\0\0",
+			b"\xff\xfe\n",
+			b"sent\n",
+		] {
+			fs::write(&path, [text.as_bytes(), torn].concat()).unwrap();
+			assert!(Journal::open(&path).unwrap().is_none());
+			let said = Said::read(&path).unwrap().unwrap();
+			assert!(!said.resumes);
+			assert_eq!((&said.start, &said.done), (&journal.start, &journal.done));
+			let mut open = Journal::opened(&path, said).unwrap();
+			open.given_up().unwrap();
+			let said = Said::read(&path).unwrap().unwrap();
+			assert_eq!((said.done.entering, said.done.given_up), (Some(300), true));
+		}
+		// One of this start that is damaged is not used at all, and neither is one that does not say of which start it is.
+		for damaged in [
+			text.replace("another", &boot().unwrap()) + "sent\n",
+			text.replace("another", ""),
+		] {
+			fs::write(&path, damaged).unwrap();
+			assert_eq!(Said::read(&path).unwrap(), None);
+		}
 	}
 }

@@ -136,16 +136,31 @@ impl Location {
 		self.delete_named(&object.name()).await
 	}
 
-	/// Deletes the object with this name and its list. Returns whether the object was there.
+	/// Deletes the object with this name and its list, and in a folder what an interrupted program has left of it. Returns whether the
+	/// object was there.
 	pub(crate) async fn delete_named(&self, name: &str) -> Result<bool, Failure> {
 		self.parts()?;
 		// The list goes last: while it is there, another attempt finds both.
-		let path = self.path(name);
-		let head = async { gone(self.store.head(&path).await.map(|_| ())) };
-		let there = patiently(0, head).await?;
-		self.delete_at(&path).await?;
+		let there = self.has_named(name).await?;
+		if self.is_folder() {
+			self.delete_at(&self.path(&format!("{name}.unfinished")))
+				.await?;
+		}
+		self.delete_at(&self.path(name)).await?;
 		self.delete_at(&self.list_path(name)).await?;
 		Ok(there)
+	}
+
+	/// Returns whether the object with this name is there.
+	pub(crate) async fn has_named(&self, name: &str) -> Result<bool, Failure> {
+		let path = self.path(name);
+		let head = async { gone(self.store.head(&path).await.map(|_| ())) };
+		patiently(0, head).await
+	}
+
+	/// Returns whether it is a folder of this machine.
+	pub(crate) fn is_folder(&self) -> bool {
+		self.url.starts_with("file:")
 	}
 
 	/// Deletes a file, if it is there. Waits as long as for a small object.
