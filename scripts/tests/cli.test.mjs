@@ -8,7 +8,7 @@ import { createHash, randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import {
 	chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync,
-	symlinkSync, truncateSync, writeFileSync,
+	symlinkSync, truncateSync, utimesSync, writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -951,6 +951,17 @@ test('a value is stored as an object in two folders, and a wrong byte in one is 
 	assert.match((await refused(REFUSED, 'check', owner.address, '99')).error, /has no dataset 99$/);
 	const [checked] = await ok('check', owner.address, '0');
 	assert.deepEqual(checked.locations.map(({ right }) => right), [1, 1]);
+	// What no record names is listed once it is a day old.
+	const [old, fresh] = ['07', '08'].map((byte) => join(folders[0], byte.repeat(32)));
+	for (const path of [old, fresh]) writeFileSync(path, 'left');
+	const changed = new Date('2025-01-02T03:04:00Z');
+	utimesSync(old, changed, changed);
+	const unused = ['check', owner.address, '0', '--unused'];
+	const [found] = await ok(...unused);
+	const left = { object: '07'.repeat(32), bytes: 4, modified: changed.getTime() / 1000 };
+	assert.deepEqual(found.locations.map((at) => [at.right, at.unused]), [[1, [left]], [1, []]]);
+	assert.match((await run(unused)).stdout, /\n {2}1 object that no record names\n {4}(07){32} \(4 B, 2025-01-02 03:04 UTC\)\n/);
+	for (const path of [old, fresh]) rmSync(path);
 	// A byte of the second MiB.
 	const object = join(folders[0], names.find((name) => !name.endsWith('.b3')));
 	const bytes = readFileSync(object);

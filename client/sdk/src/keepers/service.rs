@@ -11,13 +11,12 @@ use crate::{
 	account::Identity,
 	client::{Client, Depth},
 	error::Error,
-	object::{of_entry, Locations},
+	object::{of_entry, salt_of, Locations},
 	outcome::Included,
 	proven::Proven,
 	types::*,
 };
 use copying::{Copied, Copying};
-use isthmus_envelope::header;
 use isthmus_light::storage;
 use isthmus_objects::{
 	check, copy, copy_again, CopyError, Failure, Location as Store, LocationError as StoreError,
@@ -572,11 +571,6 @@ impl<W: Watch> Service<'_, W> {
 			Err(error) => self.watch.did(Step::NotCopied { key, error }),
 		}
 	}
-}
-
-/// Returns the salt of an entry, which names its copy, where the headers of all versions have it.
-fn salt_of(object: &Object) -> [u8; 32] {
-	header::field(&object.header, header::SALT_AT)
 }
 
 /// Returns a time in seconds since 1970; 0 if it is earlier.
