@@ -18,6 +18,7 @@ use crate::{
 	handle::HandleError,
 	layout::Difference,
 	leaves::LeavesError,
+	lock::Holder,
 	refusal::{PalletError, Refusal},
 	text::{ist, key_name, NameError},
 	trust::Unproven,
@@ -202,6 +203,14 @@ pub enum Error {
 	/// A keeper has lost its place, or would lose it.
 	#[error("{0}")]
 	Keeper(&'static str),
+	/// Another program on this machine keeps copies at the same location.
+	#[error("another program keeps copies at {url}{}", named(.holder.as_ref()))]
+	KeptByAnother {
+		/// The location's address.
+		url: String,
+		/// The program, if it can be found out.
+		holder: Option<Holder>,
+	},
 	/// A request was closed while the connection was lost.
 	#[error("the connection was lost while the answer was in flight; the request is closed: it was granted or cancelled")]
 	OutcomeUnknown,
@@ -393,6 +402,11 @@ pub enum Error {
 	/// Reading or writing failed.
 	#[error(transparent)]
 	Io(#[from] std::io::Error),
+}
+
+/// Names a program in brackets, if it is known.
+fn named(holder: Option<&Holder>) -> String {
+	holder.map_or_else(String::new, |holder| format!(" ({holder})"))
 }
 
 /// Returns why a location cannot be used, after a colon.

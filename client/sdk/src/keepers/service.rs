@@ -11,6 +11,8 @@ use crate::{
 	account::Identity,
 	client::{Client, Depth},
 	error::Error,
+	lock::{self, Held, NotHeld},
+	manifest::content_hash,
 	object::{of_entry, salt_of, Locations},
 	outcome::Included,
 	proven::Proven,
@@ -186,7 +188,8 @@ impl<Tell: FnMut(Step)> Watch for Tell {
 /// # Errors
 ///
 /// Returns [`Error::Keeper`] if the account has lost its place, or has given it up because it would have lost it with one more
-/// period: what to do is for the user to decide. Returns [`Error::Connection`] if the connection is lost, and the errors of the node: call this function again with the same
+/// period: what to do is for the user to decide. Returns [`Error::KeptByAnother`] if another program on this machine keeps copies at
+/// the same location, and [`Error::Connection`] if the connection is lost, and the errors of the node: call this function again with the same
 /// [`Keeping`] after a while.
 pub async fn keep(
 	client: &Client,
@@ -211,6 +214,7 @@ pub async fn keep_until(
 	watch: impl Watch,
 ) -> Result<(), Error> {
 	let mut stop = pin!(stop);
+	let _alone = alone(client, keeping.at.url())?;
 	let depth = match client.0.trust.node {
 		true => Depth::Blocks(0),
 		false => Depth::Final,
@@ -571,6 +575,31 @@ impl<W: Watch> Service<'_, W> {
 			Err(error) => self.watch.did(Step::NotCopied { key, error }),
 		}
 	}
+}
+
+/// Keeps other programs on this machine from writing to the same copies: two would write into one unfinished file. `None` if no lock
+/// can be taken, of which the user is told.
+fn alone(client: &Client, url: &str) -> Result<Option<Held>, Error> {
+	let name = lock_name(url);
+	let path = lock::path(&name);
+	let held = path.as_deref().map_or(Err(NotHeld::NoLock), lock::try_hold);
+	match held {
+		Ok(held) => Ok(Some(held)),
+		Err(NotHeld::Busy(holder)) => Err(Error::KeptByAnother {
+			url: url.to_owned(),
+			holder,
+		}),
+		Err(NotHeld::NoLock) => {
+			client.tell_no_turns(lock::why_not(&name, path.as_deref()));
+			Ok(None)
+		}
+	}
+}
+
+/// Returns the name of the lock of the copies at a location.
+fn lock_name(url: &str) -> String {
+	let hash = content_hash(url.as_bytes());
+	format!("isthmus-keep-{}.lock", hex::encode(&hash[..8]))
 }
 
 /// Returns a time in seconds since 1970; 0 if it is earlier.
