@@ -7,8 +7,8 @@ import { spawn } from 'node:child_process';
 import { createHash, randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import {
-	chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync,
-	symlinkSync, truncateSync, utimesSync, writeFileSync,
+	chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync,
+	statSync, symlinkSync, truncateSync, utimesSync, writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -975,6 +975,12 @@ test('a value is stored as an object in two folders, and a wrong byte in one is 
 	assert.equal(fetched.code, DONE, fetched.stderr);
 	assert.match(fetched.stderr, /left for another location: .*first: MiB 1 of it is wrong there/);
 	assert.equal(contents('object-copy'), sha(content));
+	// The disk of the folder is not mounted.
+	renameSync(folders[0], file('unmounted'));
+	const absent = await refused(FAILED, 'store', 'object', '--object', '--name', 'other', ...owner.key);
+	assert.match(absent.error, /^the folder of file:.*first is not there, although the dataset has objects \(1\): is its disk mounted\?$/);
+	assert.ok(!existsSync(folders[0]));
+	renameSync(file('unmounted'), folders[0]);
 	rmSync(folders[1], { recursive: true });
 	const { error } = await refused(FAILED, 'fetch', owner.address, stored.key, '-o', 'none', ...consumer.key);
 	assert.match(error, /no location has the object/);

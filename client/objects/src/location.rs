@@ -11,7 +11,7 @@ use crate::{
 	stores::{self, Store},
 };
 use object_store::{path::Path, ObjectStore, ObjectStoreExt};
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 use url::Url;
 
 /// A place where objects lie.
@@ -104,6 +104,23 @@ impl Location {
 		self.parts.is_some()
 	}
 
+	/// Returns whether it is a folder of this machine that is not there, as that of a disk that is not mounted. To write an object there
+	/// would create it.
+	pub fn is_absent(&self) -> bool {
+		self.is_folder() && !self.folder_path().is_dir()
+	}
+
+	/// Returns whether it is a folder of this machine with nothing in it, as that on which a disk is mounted later.
+	pub fn is_empty(&self) -> bool {
+		let has_none =
+			|folder| std::fs::read_dir(folder).is_ok_and(|mut files| files.next().is_none());
+		self.is_folder() && has_none(self.folder_path())
+	}
+
+	fn folder_path(&self) -> PathBuf {
+		PathBuf::from(format!("/{}", self.folder))
+	}
+
 	pub(crate) fn store(&self) -> &dyn ObjectStore {
 		&*self.store
 	}
@@ -182,6 +199,22 @@ pub(crate) fn gone(done: object_store::Result<()>) -> Result<bool, Failure> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn a_folder_that_is_not_there_is_known_from_one_with_nothing_in_it() {
+		let folder = tempfile::tempdir().unwrap();
+		let at = folder.path().join("a b");
+		let url = Url::from_directory_path(&at).unwrap();
+		let location = Location::open(url.as_str()).unwrap();
+		let state = || (location.is_absent(), location.is_empty());
+		assert_eq!(state(), (true, false));
+		std::fs::create_dir(&at).unwrap();
+		assert_eq!(state(), (false, true));
+		std::fs::write(at.join("lost+found"), "").unwrap();
+		assert_eq!(state(), (false, false));
+		let web = Location::open("https://example.org/a").unwrap();
+		assert!(!web.is_absent() && !web.is_empty());
+	}
 
 	#[test]
 	fn a_url_with_a_secret_is_refused_without_repeating_it() {

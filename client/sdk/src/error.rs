@@ -259,6 +259,14 @@ pub enum Error {
 		/// The first location that this program cannot use, and why.
 		unusable: Option<isthmus_objects::Left>,
 	},
+	/// The folder that objects go to is not there, and the dataset has objects: its disk may not be mounted. Nothing was sent.
+	#[error("the folder of {url} is not there, although the dataset has objects ({objects}): is its disk mounted?")]
+	LocationAbsent {
+		/// The location's address.
+		url: String,
+		/// How many objects the dataset has.
+		objects: u32,
+	},
 	/// The owner has given no such grant.
 	#[error("{owner} has given no grant {grant}")]
 	NoSuchGrant {

@@ -116,6 +116,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Rpc { .. } | NoSuchBlock(_) | Card(_) | PartlyErased(_) | Range(TreeError::Erased { .. }) => (Kind::Refused, None),
 		error if is_refusal(error) => (Kind::Refused, None),
 		Io(error) => (Kind::Failed, disk_hint(error)),
+		LocationAbsent { .. } => (Kind::Failed, Some("mount the disk; if the folder is to be a new one, make it: mkdir -p FOLDER")),
 		KeptByAnother { .. } => (Kind::Failed, Some("end that program, or keep the copies in another folder: --at")),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),

@@ -315,6 +315,7 @@ impl<W: Watch> Service<'_, W> {
 	/// Looks at the newest block, and does what is to be done. Returns whether there is nothing more to do at this time.
 	async fn look(&mut self) -> Result<bool, Error> {
 		let proven = self.client.proven().await?;
+		self.check_mounted(&proven).await?;
 		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
 		let urls = proven.locations(&owner, dataset).await?;
 		let own = self.keeping.at.url();
@@ -354,6 +355,23 @@ impl<W: Watch> Service<'_, W> {
 			place,
 		});
 		Ok(is_proven && self.is_settled())
+	}
+
+	/// Checks that the disk with the copies is mounted, before the first look: otherwise all of them would be copied to another one.
+	async fn check_mounted(&self, proven: &Proven) -> Result<(), Error> {
+		let Keeping {
+			owner, dataset, at, ..
+		} = &*self.keeping;
+		if self.listed.is_some() || !at.is_absent() {
+			return Ok(());
+		}
+		let place = proven.keeper(owner, *dataset, self.keeper.account.id());
+		match place.await? {
+			Some(place) if place.location.as_ref() == at.url().as_bytes() => Err(Error::Keeper(
+				"the folder with the copies is not there, although the chain says that the account keeps them there: mount its disk, or make the folder, OWNER/DATASET below --at, if they are lost",
+			)),
+			_ => Ok(()),
+		}
 	}
 
 	/// Returns the account's place, if it has one, with all periods counted that are over.

@@ -16,6 +16,7 @@ use crate::{
 	object::Locations,
 	progress::{Progress, Stage},
 	proven::Proven,
+	trust::Notice,
 	turn::Turn,
 	types::*,
 	wait::Wait,
@@ -221,7 +222,8 @@ pub(crate) fn journal_of(
 /// # Errors
 ///
 /// Returns [`Error::NoLocation`] if the owner published none, [`Error::NotWritable`] if none of them takes objects,
-/// and the errors of [`Client::proven`](Client::proven).
+/// [`Error::LocationAbsent`] if it is a folder that is not there, although the dataset has objects, and the errors of
+/// [`Client::proven`](Client::proven).
 pub async fn location_to_write(
 	client: &Client,
 	owner: &AccountId,
@@ -236,10 +238,36 @@ pub async fn location_to_write(
 		return Err(Error::NoLocation(dataset));
 	}
 	let location = usable.into_iter().find(objects::Location::takes_objects);
-	location.ok_or_else(|| Error::NotWritable {
+	let location = location.ok_or_else(|| Error::NotWritable {
 		dataset,
 		unusable: (!unusable.is_empty()).then(|| unusable.swap_remove(0)),
-	})
+	})?;
+	check_mounted(client, owner, dataset, &location).await?;
+	Ok(location)
+}
+
+/// Checks that the disk of a folder is mounted: what is written to a folder that has vanished would be on another disk, and hidden
+/// once it is there again. A dataset without objects has never used the folder, and an empty one may be new, which the user is told.
+async fn check_mounted(
+	client: &Client,
+	owner: &AccountId,
+	dataset: DatasetId,
+	location: &objects::Location,
+) -> Result<(), Error> {
+	let is_absent = location.is_absent();
+	if !is_absent && !location.is_empty() {
+		return Ok(());
+	}
+	let objects = client.proven().await?.object_count(owner, dataset).await?;
+	if objects == 0 {
+		return Ok(());
+	}
+	let url = location.url().to_owned();
+	if is_absent {
+		return Err(Error::LocationAbsent { url, objects });
+	}
+	client.tell(&Notice::EmptyLocation { url, objects });
+	Ok(())
 }
 
 /// Returns the locations of an owner's own dataset, with what the owner's programs have sent: it waits until that is final,
