@@ -982,8 +982,9 @@ test('a value is stored as an object in two folders, and a wrong byte in one is 
 	assert.ok(!existsSync(folders[0]));
 	renameSync(file('unmounted'), folders[0]);
 	rmSync(folders[1], { recursive: true });
-	const { error } = await refused(FAILED, 'fetch', owner.address, stored.key, '-o', 'none', ...consumer.key);
+	const { error, hint } = await refused(FAILED, 'fetch', owner.address, stored.key, '-o', 'none', ...consumer.key);
 	assert.match(error, /no location has the object/);
+	assert.match(hint, /isthmus check \S+ 0$/);
 	assert.ok(!existsSync(file('none')));
 	// What cannot be read may be a folder, so its bytes have to be right before it is removed.
 	bytes[1_500_000] ^= 1;

@@ -178,6 +178,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 fn of_memory(path: &Path, error: MemoryError) -> Error {
 	match error {
 		MemoryError::Io(error) => Error::file(path, &error),
+		error @ MemoryError::Malformed => Error::usage(format!("{}: {error}", path.display())).hint(
+			"name another file; if it is damaged, bring a copy back, or remove it: then the limits count from the beginning, and refused answers are tried again",
+		),
 		error => Error::usage(format!("{}: {error}", path.display())).hint(
 			"each account on each chain needs a memory of its own, for one command at a time",
 		),
