@@ -165,8 +165,8 @@ pub fn forget(journal: &Path) -> io::Result<()> {
 /// If the machine was started again since, the journal may not say all that the store has: what has the object's name is deleted,
 /// but parts that a bucket keeps only if the journal has the bucket's name for the upload.
 ///
-/// No other program may use the journal meanwhile. If the store has something of the upload afterwards, or may have, the journal
-/// stays: [`noted`] says where that is, and [`forget`] removes it.
+/// No other program may use the journal meanwhile. If the store has something of the upload afterwards, or may have, as after a
+/// restart of the machine, the journal stays: [`noted`] says where that is, and [`forget`] removes it.
 ///
 /// # Errors
 ///
@@ -198,7 +198,7 @@ pub async fn give_up(
 		}
 		false => None,
 	};
-	if failure.is_none() && !stays {
+	if failure.is_none() && !stays && resumes {
 		forget(journal)?;
 	}
 	Ok(Some(GivenUp {
