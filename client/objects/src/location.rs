@@ -110,6 +110,18 @@ impl Location {
 		self.is_folder() && !self.folder_path().is_dir()
 	}
 
+	/// Makes the folder, if it is one of this machine, so that it is known later whether it has vanished.
+	///
+	/// # Errors
+	///
+	/// Returns the system's error.
+	pub fn make_folder(&self) -> std::io::Result<()> {
+		match self.is_folder() {
+			true => std::fs::create_dir_all(self.folder_path()),
+			false => Ok(()),
+		}
+	}
+
 	/// Returns whether it is a folder of this machine with nothing in it, as that on which a disk is mounted later.
 	pub fn is_empty(&self) -> bool {
 		let has_none =
@@ -208,11 +220,12 @@ mod tests {
 		let location = Location::open(url.as_str()).unwrap();
 		let state = || (location.is_absent(), location.is_empty());
 		assert_eq!(state(), (true, false));
-		std::fs::create_dir(&at).unwrap();
+		location.make_folder().unwrap();
 		assert_eq!(state(), (false, true));
 		std::fs::write(at.join("lost+found"), "").unwrap();
 		assert_eq!(state(), (false, false));
 		let web = Location::open("https://example.org/a").unwrap();
+		web.make_folder().unwrap();
 		assert!(!web.is_absent() && !web.is_empty());
 	}
 

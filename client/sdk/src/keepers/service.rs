@@ -413,6 +413,7 @@ impl<W: Watch> Service<'_, W> {
 		let Keeping {
 			owner, dataset, at, ..
 		} = &*self.keeping;
+		at.make_folder()?;
 		let call = self.client.keep(owner, *dataset, at.url()).await?;
 		let included = self.client.send(&self.keeper.account, &call).await?;
 		self.watch.did(Step::Came { included });
