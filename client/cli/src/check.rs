@@ -11,7 +11,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	envelope::object::CHUNK,
-	object::{object_of, salts_at, unused, Locations},
+	object::{objects_in, salts_at, unused, Locations},
 	objects::{check, Location, Object},
 	AccountId, DatasetId, Error as SdkError, Progress, Proven, RecordKey, Seconds, Stage,
 };
@@ -164,7 +164,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 	} = opts;
 	let proven = context.client.proven().await?;
 	let urls = proven.locations(&owner, dataset).await?;
-	let keys = proven.objects(&owner, dataset).await?;
+	let objects = objects_in(&proven, &owner, dataset).await?;
 	let Locations { usable, unusable } = Locations::open(urls);
 	if let Some(left) = unusable.first() {
 		return Err(Error::failed(left));
@@ -179,17 +179,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 	}
 	let mut report = Report {
 		dataset,
-		objects: 0,
+		objects: objects.len(),
 		locations: Vec::new(),
 	};
-	let mut objects = Vec::new();
-	for key in keys {
-		// One that was removed in the meantime is not missed.
-		if let Some((object, _)) = object_of(&context.client, &owner, key).await? {
-			objects.push((key, object));
-		}
-	}
-	report.objects = objects.len();
 	let mut bar = Bar::new();
 	for location in &usable {
 		let at = check_at(location, &objects, quick, &mut bar).await;

@@ -143,6 +143,40 @@ pub(crate) fn salt_of(object: &Object) -> [u8; 32] {
 	header::field(&object.header, header::SALT_AT)
 }
 
+/// Returns the objects of a dataset, in the order of the chain's list, and the keys of their records.
+///
+/// # Errors
+///
+/// Returns [`Error::Malformed`] if an entry is not that of an object, and the errors of [`Proven::objects`].
+pub async fn objects_in(
+	proven: &Proven,
+	owner: &AccountId,
+	dataset: DatasetId,
+) -> Result<Vec<(RecordKey, isthmus_objects::Object)>, Error> {
+	let entries = entries(proven, owner, dataset).await?;
+	let object = |(key, entry)| Ok((key, of_entry(key, &entry)?));
+	entries.into_iter().map(object).collect()
+}
+
+/// Returns what the chain has of a dataset's objects, and the keys of their records. Asks for all of them together.
+async fn entries(
+	proven: &Proven,
+	owner: &AccountId,
+	dataset: DatasetId,
+) -> Result<Vec<(RecordKey, Object)>, Error> {
+	let keys = proven.objects(owner, dataset).await?;
+	let records = keys.iter().map(|key| storage::record(&owner.0, *key));
+	proven.load(&records.collect::<Vec<_>>()).await?;
+	let mut entries = Vec::new();
+	for key in keys {
+		let record = proven.record(owner, key).await?;
+		if let Some(Payload::Object { object, .. }) = record.map(|record| record.payload) {
+			entries.push((key, object));
+		}
+	}
+	Ok(entries)
+}
+
 /// Returns the salts of all objects, by the finalized state, that a location may have to keep: those of an owner's datasets, and of
 /// all other datasets whose owners published the location.
 ///
@@ -161,15 +195,8 @@ pub async fn salts_at(
 		if !is_own && !urls.iter().any(|other| other == url) {
 			continue;
 		}
-		let keys = proven.objects(&entry.owner, entry.id).await?;
-		let records = keys.iter().map(|key| storage::record(&entry.owner.0, *key));
-		proven.load(&records.collect::<Vec<_>>()).await?;
-		for key in keys {
-			let record = proven.record(&entry.owner, key).await?;
-			if let Some(Payload::Object { object, .. }) = record.map(|record| record.payload) {
-				salts.insert(salt_of(&object));
-			}
-		}
+		let entries = entries(proven, &entry.owner, entry.id).await?;
+		salts.extend(entries.iter().map(|(_, object)| salt_of(object)));
 	}
 	Ok(salts)
 }
