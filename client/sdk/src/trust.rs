@@ -156,6 +156,8 @@ pub enum Notice {
 		/// How many objects the dataset has.
 		objects: u32,
 	},
+	/// An upload that was interrupted is not resumed, because the machine was started again since: what was noted last may be lost.
+	BeginsAgain,
 	/// Programs of this user that use the same account, or fetch to the same output, do not take turns, and why.
 	NoTurns(String),
 }
@@ -196,6 +198,9 @@ impl fmt::Display for Notice {
 			Self::EmptyLocation { url, objects } => write!(
 				f,
 				"warning: there is nothing at {url}, although the dataset has objects ({objects}): is its disk mounted?"
+			),
+			Self::BeginsAgain => f.write_str(
+				"the machine was started again since this upload was interrupted, so it begins again, and what had arrived is deleted",
 			),
 			Self::NoTurns(reason) => write!(
 				f,

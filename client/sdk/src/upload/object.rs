@@ -140,7 +140,11 @@ impl Upload<'_> {
 	async fn object_place(&self, journal: &Path) -> Result<(Place, bool), Error> {
 		let (client, owner) = (self.client, self.owner);
 		let turn = Turn::take(client, owner.account.id()).await?;
-		let noted = objects::unfinished(journal)?.filter(|found| found.resumes && !found.given_up);
+		let noted = objects::unfinished(journal)?.filter(|found| !found.given_up);
+		if noted.as_ref().is_some_and(|found| !found.resumes) {
+			client.tell(&Notice::BeginsAgain);
+		}
+		let noted = noted.filter(|found| found.resumes);
 		let noted = noted.and_then(|found| noted_place(&found.note, self.choice.place.key));
 		let fits = |place: &Place| {
 			place.dataset == self.choice.place.dataset
