@@ -7,8 +7,8 @@ import { spawn } from 'node:child_process';
 import { createHash, randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import {
-	chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync,
-	symlinkSync, truncateSync, writeFileSync,
+	chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync,
+	statSync, symlinkSync, truncateSync, utimesSync, writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -951,6 +951,17 @@ test('a value is stored as an object in two folders, and a wrong byte in one is 
 	assert.match((await refused(REFUSED, 'check', owner.address, '99')).error, /has no dataset 99$/);
 	const [checked] = await ok('check', owner.address, '0');
 	assert.deepEqual(checked.locations.map(({ right }) => right), [1, 1]);
+	// What no record names is listed once it is a day old.
+	const [old, fresh] = ['07', '08'].map((byte) => join(folders[0], byte.repeat(32)));
+	for (const path of [old, fresh]) writeFileSync(path, 'left');
+	const changed = new Date('2025-01-02T03:04:00Z');
+	utimesSync(old, changed, changed);
+	const unused = ['check', owner.address, '0', '--unused'];
+	const [found] = await ok(...unused);
+	const left = { object: '07'.repeat(32), bytes: 4, modified: changed.getTime() / 1000 };
+	assert.deepEqual(found.locations.map((at) => [at.right, at.unused]), [[1, [left]], [1, []]]);
+	assert.match((await run(unused)).stdout, /\n {2}1 object that no record names\n {4}(07){32} \(4 B, 2025-01-02 03:04 UTC\)\n/);
+	for (const path of [old, fresh]) rmSync(path);
 	// A byte of the second MiB.
 	const object = join(folders[0], names.find((name) => !name.endsWith('.b3')));
 	const bytes = readFileSync(object);
@@ -958,14 +969,22 @@ test('a value is stored as an object in two folders, and a wrong byte in one is 
 	writeFileSync(object, bytes);
 	const broken = await run(['check', owner.address, '0']);
 	assert.equal(broken.code, FAILED);
-	assert.match(broken.stdout, /first: 0 right \(0 B\)\n {2}0x[0-9a-f]{64}: MiB 1 of it is wrong there\n.*second: 1 right/);
+	assert.match(broken.stdout, /first: 0 right \(0 B\)\n {2}0x[0-9a-f]{64}: MiB 1 of it is wrong there \(object [0-9a-f]{64}\)\n.*second: 1 right/);
+	assert.match(broken.stderr, /hint: copy the object, and its file with \.b3 after the name, from a location or a keeper/);
 	const fetched = await run(['fetch', owner.address, stored.key, '-o', 'object-copy', ...consumer.key]);
 	assert.equal(fetched.code, DONE, fetched.stderr);
 	assert.match(fetched.stderr, /left for another location: .*first: MiB 1 of it is wrong there/);
 	assert.equal(contents('object-copy'), sha(content));
+	// The disk of the folder is not mounted.
+	renameSync(folders[0], file('unmounted'));
+	const absent = await refused(FAILED, 'store', 'object', '--object', '--name', 'other', ...owner.key);
+	assert.match(absent.error, /^the folder of file:.*first is not there, although the dataset has objects \(1\): is its disk mounted\?$/);
+	assert.ok(!existsSync(folders[0]));
+	renameSync(file('unmounted'), folders[0]);
 	rmSync(folders[1], { recursive: true });
-	const { error } = await refused(FAILED, 'fetch', owner.address, stored.key, '-o', 'none', ...consumer.key);
+	const { error, hint } = await refused(FAILED, 'fetch', owner.address, stored.key, '-o', 'none', ...consumer.key);
 	assert.match(error, /no location has the object/);
+	assert.match(hint, /isthmus check \S+ 0$/);
 	assert.ok(!existsSync(file('none')));
 	// What cannot be read may be a folder, so its bytes have to be right before it is removed.
 	bytes[1_500_000] ^= 1;

@@ -225,6 +225,41 @@ test('the node that lies is left, not the one whose connection was lost before',
 	}
 });
 
+test('a service goes on when a development chain was begun again', { timeout }, async () => {
+	const own = await LocalNode.start();
+	const send = (...args) => ends(DONE, args, own.url);
+	const school = ['--key', '//Bob'];
+	const begin = async () => {
+		await send('register', 'School', '--kind', 'school', ...school);
+		await send('dataset', 'create', 'data', ...school);
+		await send('dataset', 'policy', '0', '--longest-range', '10', '--longest-term', '500', ...school);
+	};
+	const ask = () => send('request', '//Bob', '--leaves', '0..1', '--purpose', 'p', '--term', '100', '--key', '//Charlie');
+	let serving;
+	try {
+		await begin();
+		serving = start(['--json', 'serve', ...school], own.url);
+		const granted = createInterface({ input: serving.child.stdout })[Symbol.asyncIterator]();
+		await ask();
+		const before = JSON.parse((await granted.next()).value);
+		// It is further than a node may be behind.
+		for (let block = 0; block < 20; block += 1) await send('transfer', '//Bob', '1', '--key', '//Alice');
+		await own.down();
+		rmSync(own.basePath, { recursive: true, force: true, maxRetries: 5 });
+		await own.up();
+		const refuses = said(serving.lines, /Rollback|no proof of finality/).then((line) => Promise.reject(new Error(line)));
+		refuses.catch(() => undefined);
+		await begin();
+		await ask();
+		const after = JSON.parse((await Promise.race([granted.next(), refuses])).value);
+		assert.deepEqual([after.request, after.block < before.block + 20], [before.request, true]);
+	} finally {
+		serving?.child.kill();
+		await serving?.ended;
+		await own.stop();
+	}
+});
+
 test('an outage is waited out, although another address leads to another chain', { timeout }, async () => {
 	const { key } = await producer('//WrongAddress');
 	const other = await LyingNode.start(node.url);

@@ -227,6 +227,10 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 	const second = await store(owner, 'second', 1_200_000);
 	const copied = await next();
 	assert.deepEqual([copied.did, copied.key], ['copied', second.key]);
+	// Two programs would write into one file.
+	const other = await run('--json', ...once_);
+	assert.equal(other.code, FAILED);
+	assert.match(JSON.parse(other.stderr.trim().split('\n').at(-1)).error, /^another program keeps copies at file:.*, process \d+\)$/);
 	const later = await nextPeriod();
 	const again = await next();
 	assert.deepEqual([again.did, again.period], ['proved', later]);

@@ -1620,6 +1620,16 @@ describe('an object whose upload was interrupted does not keep its name', () => 
 		stderr: /list your records: isthmus list records/,
 	},
 	{
+		name: 'also after the machine was started again, and a new upload deletes what is left of the one before',
+		script: `${INTERRUPTED_OBJECT}restart() { sed -i "s/$(cat /proc/sys/kernel/random/boot_id)/earlier/" $HOME/.local/state/isthmus/*.upload; }
+			begin object-7; restart; isthmus remove object-7 --yes && ls $STORE/*.unfinished 2> /dev/null && exit 5
+			begin object-8; restart; isthmus store object-8 --object --json > out && grep -q '"resumed":false' out || exit 6
+			ls $STORE/*.unfinished 2> /dev/null && exit 4; isthmus fetch //Packer object-8 -o - | cmp - object-8`,
+		stdout: /^gave up the unfinished upload of object-7\n {2}file:\/\/\S+: deleted what had arrived\n$/,
+		stderr: /the machine was started again since this upload was interrupted, so it begins again/,
+		file: '/proc/sys/kernel/random/boot_id',
+	},
+	{
 		name: 'a record with the same name that is public stays',
 		script: `${INTERRUPTED_OBJECT}echo x > object-3; isthmus store object-3 --public-name > out; begin object-3
 			isthmus store object-3 --object 2> err; $(hinted) --yes && isthmus fetch //Packer object-3 -o -`,

@@ -6,15 +6,20 @@ use crate::{
 	error::Error,
 	options::Options,
 	progress::Bar,
-	text::{account, bytes, count, shown, Key},
+	stderr::tell,
+	text::{account, bytes, count, date, shown, Key},
 };
 use isthmus_sdk::{
-	object::{object_of, Locations},
-	objects::check,
-	AccountId, DatasetId, Error as SdkError, Progress, Stage,
+	envelope::object::CHUNK,
+	object::{objects_in, salts_at, unused, Locations},
+	objects::{check, Location, Object},
+	AccountId, DatasetId, Error as SdkError, Progress, Proven, RecordKey, Seconds, Stage,
 };
 use serde::Serialize;
-use std::fmt;
+use std::{
+	fmt,
+	time::{SystemTime, UNIX_EPOCH},
+};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -22,9 +27,14 @@ use std::fmt;
 Every MiB of every object is read at every location and compared with the chain. No key is needed.
 The command fails if a location lacks an object or has a wrong one.
 
+Records that are removed without --objects leave their objects at the locations, and so may uploads
+that were interrupted. --unused lists what no record on this chain names, unless it changed within a
+day: delete NAME, NAME.b3 and NAME.unfinished there with the store's own tools, if no other chain
+uses the location.
+
 Examples:
   isthmus check 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty 0
-  isthmus check //Bob 0 --quick")]
+  isthmus check //Bob 0 --quick --unused")]
 pub(crate) struct Opts {
 	/// Owner of the dataset
 	#[arg(value_parser = account)]
@@ -36,6 +46,10 @@ pub(crate) struct Opts {
 	/// Look only whether each object is there, with the right length and the right list of checksums
 	#[arg(long)]
 	quick: bool,
+
+	/// Also list what the locations have of objects that no record names. Nothing is deleted
+	#[arg(long)]
+	unused: bool,
 }
 
 /// What the locations have.
@@ -55,15 +69,33 @@ struct AtLocation {
 	/// The length of those in bytes.
 	bytes: u64,
 	faults: Vec<Fault>,
+	/// How many objects it was not asked for, because it does not work.
+	unchecked: usize,
+	/// What is there and no record names; `None` if that was not asked for, or the location cannot be listed.
+	unused: Option<Vec<Unused>>,
+}
+
+/// What a location has of an object that no record names.
+#[derive(Serialize)]
+struct Unused {
+	object: String,
+	bytes: u64,
+	/// When it was last changed, in seconds since 1970.
+	modified: Seconds,
 }
 
 /// What is wrong with an object.
 #[derive(Serialize)]
 struct Fault {
 	key: Key,
+	/// The object's name at all locations.
+	object: String,
 	failure: String,
 	/// How many MiB of it are wrong, if it could be read.
 	wrong: usize,
+	/// Whether it may be about this object alone. If not, the location does not work.
+	#[serde(skip)]
+	of_object: bool,
 }
 
 impl fmt::Display for Report {
@@ -75,25 +107,51 @@ impl fmt::Display for Report {
 			right,
 			bytes: size,
 			faults,
+			unchecked,
+			unused,
 		} in &self.locations
 		{
 			let (location, size) = (shown(location), bytes(*size));
 			write!(f, "\n{location}: {right} right ({size})")?;
 			for Fault {
 				key,
+				object,
 				failure,
 				wrong,
+				..
 			} in faults
 			{
 				write!(f, "\n  {key}: {}", shown(failure))?;
 				if *wrong > 1 {
 					write!(f, ", and {} more", wrong - 1)?;
 				}
+				write!(f, " (object {object})")?;
+			}
+			if *unchecked > 0 {
+				let more = count(*unchecked as u64, "more object");
+				write!(f, "\n  not asked for {more}")?;
+			}
+			let Some(unused) = unused else { continue };
+			write!(
+				f,
+				"\n  {} that no record names",
+				count(unused.len() as u64, "object")
+			)?;
+			for Unused {
+				object,
+				bytes: size,
+				modified,
+			} in unused
+			{
+				write!(f, "\n    {object} ({}, {})", bytes(*size), date(*modified))?;
 			}
 		}
 		Ok(())
 	}
 }
+
+/// What to do about an object that is damaged or missing.
+const MEND: &str = "copy the object, and its file with .b3 after the name, from a location or a keeper (isthmus list keepers) that has them right; if none has, remove the record (isthmus remove KEY --alone --objects), and store it again, or run isthmus sync for a packed folder";
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
@@ -102,10 +160,11 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 		owner,
 		dataset,
 		quick,
+		..
 	} = opts;
 	let proven = context.client.proven().await?;
 	let urls = proven.locations(&owner, dataset).await?;
-	let keys = proven.objects(&owner, dataset).await?;
+	let objects = objects_in(&proven, &owner, dataset).await?;
 	let Locations { usable, unusable } = Locations::open(urls);
 	if let Some(left) = unusable.first() {
 		return Err(Error::failed(left));
@@ -120,53 +179,103 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 	}
 	let mut report = Report {
 		dataset,
-		objects: 0,
+		objects: objects.len(),
 		locations: Vec::new(),
 	};
-	let mut objects = Vec::new();
-	for key in keys {
-		// One that was removed in the meantime is not missed.
-		if let Some((object, _)) = object_of(&context.client, &owner, key).await? {
-			objects.push((key, object));
-		}
-	}
-	report.objects = objects.len();
-	let lengths = objects.iter().map(|(_, object)| object.length());
-	let total = lengths.sum::<u64>().saturating_mul(usable.len() as u64);
-	let (mut bar, mut done) = (Bar::new(), 0);
+	let mut bar = Bar::new();
 	for location in &usable {
-		let mut at = AtLocation {
-			location: location.url().to_owned(),
-			right: 0,
-			bytes: 0,
-			faults: Vec::new(),
-		};
-		for (key, object) in &objects {
-			let part = object.length() / u64::from(object.chunks().max(1));
-			let mut progress =
-				|chunks: u32| bar.at(Stage::Checking, done + part * u64::from(chunks), total);
-			let checked = check(location, object, !quick, &mut progress).await;
-			done += object.length();
-			match checked.failure {
-				None => {
-					at.right += 1;
-					at.bytes += object.length();
-				}
-				Some(failure) => at.faults.push(Fault {
-					key: Key(*key),
-					failure: failure.to_string(),
-					wrong: checked.wrong.len(),
-				}),
-			}
-		}
+		let at = check_at(location, &objects, quick, &mut bar).await;
 		report.locations.push(at);
 	}
 	drop(bar);
-	match report.locations.iter().all(|at| at.faults.is_empty()) {
-		true => Ok(report),
-		false => {
-			context.output.print(&report)?;
-			Err(Error::failed("not every location has all of the objects"))
+	if opts.unused {
+		for (at, location) in report.locations.iter_mut().zip(&usable) {
+			at.unused = list_unused(&proven, &owner, location).await?;
 		}
 	}
+	let faults = report.locations.iter().flat_map(|at| &at.faults);
+	let is_damaged: Vec<bool> = faults.map(|fault| fault.of_object).collect();
+	if is_damaged.is_empty() {
+		return Ok(report);
+	}
+	context.output.print(&report)?;
+	let error = Error::failed("not every location has all of the objects");
+	Err(match is_damaged.contains(&true) {
+		true => error.hint(MEND),
+		false => error,
+	})
+}
+
+/// Checks what a location has of these objects. One that does not work is not asked for the others: each would be waited for.
+async fn check_at(
+	location: &Location,
+	objects: &[(RecordKey, Object)],
+	quick: bool,
+	bar: &mut Bar,
+) -> AtLocation {
+	let mut at = AtLocation {
+		location: location.url().to_owned(),
+		right: 0,
+		bytes: 0,
+		faults: Vec::new(),
+		unchecked: 0,
+		unused: None,
+	};
+	let lengths = objects.iter().map(|(_, object)| object.length());
+	let total = lengths.fold(0, u64::saturating_add);
+	let mut before = 0u64;
+	bar.file(location.url());
+	for (number, (key, object)) in objects.iter().enumerate() {
+		let mut tell = |chunks: u32| {
+			let done = (u64::from(chunks) * CHUNK as u64).min(object.length());
+			bar.at(Stage::Checking, before.saturating_add(done), total);
+		};
+		let checked = check(location, object, !quick, &mut tell).await;
+		before = before.saturating_add(object.length());
+		bar.at(Stage::Checking, before, total);
+		let Some(failure) = checked.failure else {
+			at.right += 1;
+			at.bytes += object.length();
+			continue;
+		};
+		at.faults.push(Fault {
+			key: Key(*key),
+			object: object.name(),
+			failure: failure.to_string(),
+			wrong: checked.wrong.len(),
+			of_object: failure.is_of_object(),
+		});
+		if !failure.is_of_object() {
+			at.unchecked = objects.len() - number - 1;
+			break;
+		}
+	}
+	at
+}
+
+/// Lists what a location has and no record names; `None`, with a word about it, if it cannot be listed.
+async fn list_unused(
+	proven: &Proven,
+	owner: &AccountId,
+	location: &Location,
+) -> Result<Option<Vec<Unused>>, Error> {
+	let here = match location.marked(&[], &[]).await {
+		Ok(here) => here,
+		Err(failure) => {
+			let url = location.url();
+			tell(format_args!("{url} cannot be listed: {failure}"));
+			return Ok(None);
+		}
+	};
+	let salts = salts_at(proven, owner, location.url()).await?;
+	let unused = unused(here, &salts, SystemTime::now()).into_iter();
+	let shown = unused.map(|object| Unused {
+		object: hex::encode(object.salt),
+		bytes: object.length,
+		modified: object
+			.modified
+			.duration_since(UNIX_EPOCH)
+			.map_or(0, |since| since.as_secs()),
+	});
+	Ok(Some(shown.collect()))
 }

@@ -200,6 +200,17 @@ async fn write(
 	bar: &mut Bar,
 ) -> Result<Option<Fetched>, Error> {
 	let (client, owner) = (&context.client, &opts.owner);
+	let dataset = reading.answer().dataset;
+	let of_objects = |error: FetchError, arrived| {
+		let is_of_object = error.is_of_object();
+		let error = Error::from(error).interrupted(arrived);
+		match is_of_object {
+			true => error.also(format!(
+				"see what the locations lack: isthmus check {owner} {dataset}"
+			)),
+			false => error,
+		}
+	};
 	let (bytes, files, output) = match target {
 		Target::One(Output::Stdout) | Target::FileOf(Output::Stdout) => {
 			// The bar would wipe out what the data has drawn on the terminal.
@@ -217,29 +228,20 @@ async fn write(
 		Target::One(Output::File(output)) => {
 			let file = FetchFile::new(reading, &output).replace(opts.force);
 			let done = file.run(bar).await;
-			done.map_err(|error| Error::from(error).interrupted(bar.arrived()))?;
+			done.map_err(|error| of_objects(error, bar.arrived()))?;
 			(reading.length(), None, output)
 		}
 		Target::FileOf(Output::File(output)) => {
 			let of = (reading, opts.file.as_deref().unwrap_or_default());
 			let fetched =
-				fetch_file_of(client, identity, owner, of, &output, opts.force, bar).await?;
+				fetch_file_of(client, identity, owner, of, &output, opts.force, bar).await;
+			let fetched = fetched.map_err(|error| of_objects(error, None))?;
 			(fetched.bytes, None, output)
 		}
 		Target::Folder(output) => {
 			let fetched =
 				fetch_folder(client, identity, owner, reading, &output, opts.force, bar).await;
-			let fetched = fetched.map_err(|error| {
-				let is_of_object = error.is_of_object();
-				let error = Error::from(error).interrupted(bar.arrived_files());
-				match is_of_object {
-					true => error.also(format!(
-						"see what the locations lack: isthmus check {owner} {}",
-						reading.answer().dataset
-					)),
-					false => error,
-				}
-			})?;
+			let fetched = fetched.map_err(|error| of_objects(error, bar.arrived_files()))?;
 			(fetched.bytes, Some(fetched.files), output)
 		}
 	};

@@ -22,8 +22,8 @@ use crate::{
 use isthmus_sdk::{
 	object::{delete_objects, object_of, Locations},
 	objects::Object,
-	Client, Erasure, Error as SdkError, Identity, Included, LocalFolder, Names, PalletError,
-	Removal, Removed as Outcome,
+	Client, DatasetId, Erasure, Error as SdkError, Identity, Included, LocalFolder, Names,
+	PalletError, Payload, RecordKey, Removal, Removed as Outcome,
 };
 use std::path::PathBuf;
 
@@ -139,6 +139,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		true => Some(located(context, &identity, &removal, name).await?),
 		false => None,
 	};
+	let stays = match (opts.objects, client.is_dry_run()) {
+		(false, false) => dataset_of_object(client, &identity, key).await?,
+		_ => None,
+	};
 	let left = give_up::forget(client, &identity, key).await?;
 	if let (Some(erasure), false) = (&erasure, client.is_dry_run()) {
 		erasure.intend(client, &identity)?;
@@ -151,6 +155,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		)),
 		_ => error.into(),
 	})?;
+	if let Some(dataset) = stays {
+		tell(format_args!(
+			"without --objects, what is at the locations of the dataset stays there: a day later, `isthmus check {} {dataset} --unused` lists it",
+			identity.id()
+		));
+	}
 	let erased = erasure.map(|erasure| erasure.run(client, &identity));
 	let objects = match objects {
 		Some((objects, locations)) => delete_objects(&objects, locations).await,
@@ -168,6 +178,19 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	};
 	let left = removed.left_behind().filter(|_| opts.objects);
 	context.with_error(removed, left)
+}
+
+/// Returns the dataset of a record that is an object; `None` if it is none.
+async fn dataset_of_object(
+	client: &Client,
+	identity: &Identity,
+	key: RecordKey,
+) -> Result<Option<DatasetId>, Error> {
+	let record = client.best().await?.record(identity.id(), key).await?;
+	Ok(record.and_then(|record| match record.payload {
+		Payload::Object { .. } => Some(record.dataset),
+		Payload::Value { .. } | Payload::Chunks { .. } => None,
+	}))
 }
 
 /// Erases the keys of records whose removal was interrupted.

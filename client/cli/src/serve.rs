@@ -179,6 +179,9 @@ fn of_memory(path: &Path, error: MemoryError) -> Error {
 	match error {
 		MemoryError::Io(error) => Error::file(path, &error),
 		MemoryError::Newer(newer) => Error::failed(newer),
+		error @ MemoryError::Malformed => Error::usage(format!("{}: {error}", path.display())).hint(
+			"name another file; if it is damaged, bring a copy back, or remove it: then the limits count from the beginning, and refused answers are tried again",
+		),
 		error => Error::usage(format!("{}: {error}", path.display())).hint(
 			"each account on each chain needs a memory of its own, for one command at a time",
 		),

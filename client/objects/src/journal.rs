@@ -5,8 +5,8 @@
 //! is known, and a value that changed since then is refused instead of encrypted under the same keys.
 //!
 //! The file is only appended to, a line at a time, and most lines are not forced onto the disk: after the machine's own crash or
-//! restart, lines may be missing, so a journal of an earlier start of the machine is not used. Only its first line counts then,
-//! which says that a store may have something. [`Journal`] says what is on the disk when.
+//! restart, lines may be missing at its end, so an upload of an earlier start of the machine is not resumed. Its journal still says
+//! what to delete. [`Journal`] says what is on the disk when.
 //!
 //! A journal of another format, or with a line whose first word is not known, is that of a newer release: it is an
 //! error, and stays as it is. Any other journal that cannot be read is damaged, and not used.
@@ -72,7 +72,7 @@ pub(crate) struct Done {
 /// | the first one, and the file's name | before anything is sent | the leaf of what was sent might be given to others |
 /// | `entering` | before the transaction is sent | the object might be deleted, and the chain name it |
 /// | `given-up` | before anything is deleted | the chain might get the entry of a deleted object |
-/// | `sent` | when the system writes it | the machine was started again, so the journal is not used |
+/// | `sent` | when the system writes it | the machine was started again, so the upload is not resumed |
 /// | `id`, `done`, `whole`, `dropped` | when the system writes it | the store is asked for more than it has to be |
 ///
 /// `sent` is written for each part, before it is sent, and to force it would cost a wait each time. A disk that loses lines while
@@ -89,7 +89,9 @@ pub(crate) struct Journal {
 pub(crate) struct Said {
 	pub(crate) start: Start,
 	pub(crate) done: Done,
-	/// The length of the lines that were written to their end, in bytes.
+	/// Whether the upload can be resumed. If not, the machine was started again since, and the last lines may be missing.
+	pub(crate) resumes: bool,
+	/// The length of the lines that count, in bytes.
 	length: u64,
 }
 
@@ -97,30 +99,24 @@ impl Said {
 	/// Reads the journal of an unfinished upload; `None` if there is none that can be used. The file stays as it is: another
 	/// program may be writing to it.
 	pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
-		let Some(text) = text_of(path)? else {
+		let Some(bytes) = bytes_of(path)? else {
 			return Ok(None);
 		};
-		// A line that was not written to its end did not happen.
-		let whole = text.rfind('\n').map_or(0, |end| end + 1);
-		let said = boot().map(|boot| read(&text[..whole], &boot));
+		let said = boot().map(|boot| read(&bytes, &boot));
 		match said.unwrap_or(Err(Unread::Damaged)) {
-			Ok((start, done)) => Ok(Some(Self {
-				start,
-				done,
-				length: whole as u64,
-			})),
+			Ok(said) => Ok(Some(said)),
 			Err(Unread::Damaged) => Ok(None),
 			Err(Unread::Newer) => Err(NewerFile::new(path, LOST).into()),
 		}
 	}
 }
 
-/// Returns the text of a journal: `None` without a file, and an empty one if it is not text.
+/// Returns the bytes of a journal: `None` without a file.
 ///
 /// # Errors
 ///
 /// Returns the error of the file, and one about a [`NewerFile`] if it has another format.
-fn text_of(path: &Path) -> io::Result<Option<String>> {
+fn bytes_of(path: &Path) -> io::Result<Option<Vec<u8>>> {
 	let mut bytes = Vec::new();
 	match input::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
 		Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -129,13 +125,13 @@ fn text_of(path: &Path) -> io::Result<Option<String>> {
 	let (label, known) = FORMATS;
 	match is_newer(&bytes, label, known) {
 		true => Err(NewerFile::new(path, LOST).into()),
-		false => Ok(Some(String::from_utf8(bytes).unwrap_or_default())),
+		false => Ok(Some(bytes)),
 	}
 }
 
 /// Why a journal is not used.
 enum Unread {
-	/// It is damaged, or of an earlier start of the machine.
+	/// It is damaged.
 	Damaged,
 	/// It has a line of a newer release.
 	Newer,
@@ -144,10 +140,12 @@ enum Unread {
 impl Start {
 	/// Reads how the upload of a journal began, also of one of an earlier start of the machine; `None` if there is no journal.
 	pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
-		let Some(text) = text_of(path)? else {
+		let Some(bytes) = bytes_of(path)? else {
 			return Ok(None);
 		};
-		let line = text.split_once('\n').map(|(line, _)| line);
+		let line = bytes.split_inclusive(|byte| *byte == b'\n').next();
+		let line = line.and_then(|line| line.strip_suffix(b"\n"));
+		let line = line.and_then(|line| std::str::from_utf8(line).ok());
 		let said = line.and_then(read_start);
 		let (_, start) = said.ok_or(ErrorKind::InvalidData)?;
 		Ok(Some(start))
@@ -158,17 +156,21 @@ impl Journal {
 	/// Opens the journal of an unfinished upload to resume it; `None` if there is none that can be used. Removes a line that
 	/// was not written to its end, so no other program may have the journal open.
 	pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
-		let Some(Said {
+		let said = Said::read(path)?.filter(|said| said.resumes);
+		said.map(|said| Self::opened(path, said)).transpose()
+	}
+
+	/// Opens a journal that was [read](Said::read) like [`open`](Self::open), also to give up an upload that is not resumed.
+	pub(crate) fn opened(path: &Path, said: Said) -> io::Result<Self> {
+		let Said {
 			start,
 			done,
 			length,
-		}) = Said::read(path)?
-		else {
-			return Ok(None);
-		};
+			..
+		} = said;
 		let file = input::open_as(path, OpenOptions::new().append(true))?;
 		file.set_len(length)?;
-		Ok(Some(Self { file, start, done }))
+		Ok(Self { file, start, done })
 	}
 
 	/// Begins a journal in place of any other one. It is a new file: a task of an earlier upload that has not ended yet notes
@@ -320,15 +322,33 @@ const WORDS: [&str; 7] = [
 	"id", "sent", "done", "whole", "dropped", "entering", "given-up",
 ];
 
-/// Reads a journal of this start of the machine.
-fn read(text: &str, boot: &str) -> Result<(Start, Done), Unread> {
-	let mut lines = text.lines();
-	let first = lines.next().and_then(read_start);
-	let first = first.filter(|(there, _)| *there == boot);
-	let (_, start) = first.ok_or(Unread::Damaged)?;
-	let mut done = Done::default();
-	lines.try_for_each(|line| done.take(line))?;
-	Ok((start, done))
+/// Reads a journal. One of this start of the machine is read whole, or not at all. In one of an earlier start, what the disk did
+/// not get may be anything: the lines before that count, and whatever was forced onto the disk is among them.
+fn read(bytes: &[u8], boot: &str) -> Result<Said, Unread> {
+	// A line that was not written to its end did not happen.
+	let mut lines = bytes
+		.split_inclusive(|byte| *byte == b'\n')
+		.filter_map(|line| line.strip_suffix(b"\n"));
+	let first = lines.next().ok_or(Unread::Damaged)?;
+	let start = std::str::from_utf8(first).ok().and_then(read_start);
+	let start = start.filter(|(there, _)| !there.is_empty());
+	let (there, start) = start.ok_or(Unread::Damaged)?;
+	let resumes = there == boot;
+	let (mut done, mut length) = (Done::default(), first.len() as u64 + 1);
+	for line in lines {
+		let text = std::str::from_utf8(line).map_err(|_| Unread::Damaged);
+		match text.and_then(|line| done.take(line)) {
+			Ok(()) => length += line.len() as u64 + 1,
+			Err(Unread::Damaged) if !resumes => break,
+			Err(unread) => return Err(unread),
+		}
+	}
+	Ok(Said {
+		start,
+		done,
+		resumes,
+		length,
+	})
 }
 
 /// Reads the first line. Also returns what names the start of the machine that it is of.
@@ -503,13 +523,41 @@ mod tests {
 		assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 	}
 
+	/// The machine lost its power: at the end of the file there may be anything. What was forced onto the disk is known.
 	#[test]
-	fn a_journal_of_another_start_of_the_machine_is_not_used() {
+	fn a_journal_of_another_start_of_the_machine_is_not_resumed_and_says_what_to_delete() {
 		let folder = tempfile::tempdir().unwrap();
 		let path = folder.path().join("journal");
-		Journal::create(&path, start()).unwrap();
+		let mut journal = Journal::create(&path, start()).unwrap();
+		journal.started("an id".into()).unwrap();
+		journal.sending(0, &[[1; 32]]).unwrap();
+		journal.entering(300).unwrap();
 		let text = fs::read_to_string(&path).unwrap();
-		fs::write(&path, text.replace(&boot().unwrap(), "another")).unwrap();
-		assert!(Journal::open(&path).unwrap().is_none());
+		let text = text.replace(&boot().unwrap(), "another");
+		for torn in [
+			&b""[..],
+			b"sent 1 0101",
+			b"\0\0\0\0",
+			b"\xff\xfe\n",
+			b"sent\n",
+		] {
+			fs::write(&path, [text.as_bytes(), torn].concat()).unwrap();
+			assert!(Journal::open(&path).unwrap().is_none());
+			let said = Said::read(&path).unwrap().unwrap();
+			assert!(!said.resumes);
+			assert_eq!((&said.start, &said.done), (&journal.start, &journal.done));
+			let mut open = Journal::opened(&path, said).unwrap();
+			open.given_up().unwrap();
+			let said = Said::read(&path).unwrap().unwrap();
+			assert_eq!((said.done.entering, said.done.given_up), (Some(300), true));
+		}
+		// One of this start that is damaged is not used at all, and neither is one that does not say of which start it is.
+		for damaged in [
+			text.replace("another", &boot().unwrap()) + "sent\n",
+			text.replace("another", ""),
+		] {
+			fs::write(&path, damaged).unwrap();
+			assert_eq!(Said::read(&path).unwrap(), None);
+		}
 	}
 }

@@ -4,13 +4,16 @@
 use crate::parts::LocalParts;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use isthmus_envelope::input;
+use isthmus_envelope::{input, on_disk};
 use object_store::{
 	local::LocalFileSystem, path::Path, CopyOptions, Error, GetOptions, GetResult, ListResult,
-	MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload,
+	MultipartUpload, ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload,
 	PutResult, Result,
 };
-use std::{fmt, fs, io};
+use std::{
+	fmt, fs,
+	io::{self, Write},
+};
 
 /// The store.
 #[derive(Debug)]
@@ -37,6 +40,45 @@ fn check(path: &Path) -> io::Result<()> {
 	}
 }
 
+/// Writes a file. When this returns, it is on the disk: the chain may name it from then on, and the machine may lose its power.
+/// `object_store` leaves that to the system. A program that is killed meanwhile leaves the file of an unfinished object, which is
+/// deleted with the object.
+fn write(path: &Path, bytes: &PutPayload) -> io::Result<()> {
+	let (file, unfinished) = LocalParts::files(path);
+	if let Some(folder) = file.parent() {
+		fs::create_dir_all(folder)?;
+	}
+	let mut options = fs::OpenOptions::new();
+	options.write(true).create(true).truncate(true);
+	let mut new = input::open_as(&unfinished, &mut options)?;
+	let written = bytes
+		.iter()
+		.try_for_each(|part| new.write_all(part))
+		.and_then(|()| new.sync_all())
+		.and_then(|()| fs::rename(&unfinished, &file));
+	if written.is_err() {
+		// The error of writing it is the one to report.
+		let _ = fs::remove_file(&unfinished);
+	}
+	written?;
+	on_disk::sync_name(&file)
+}
+
+/// Runs what waits for a disk on a thread for that.
+async fn on_disk_thread<T: Send + 'static>(
+	run: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T> {
+	let failed = |source| Error::Generic {
+		store: "LocalFileSystem",
+		source,
+	};
+	match tokio::task::spawn_blocking(run).await {
+		Ok(done) => done.map_err(|error| failed(error.into())),
+		// The program ends.
+		Err(ended) => Err(failed(ended.into())),
+	}
+}
+
 #[async_trait]
 impl ObjectStore for Local {
 	async fn put_opts(
@@ -45,7 +87,15 @@ impl ObjectStore for Local {
 		bytes: PutPayload,
 		options: PutOptions,
 	) -> Result<PutResult> {
-		self.0.put_opts(path, bytes, options).await
+		if options.mode != PutMode::Overwrite {
+			return self.0.put_opts(path, bytes, options).await;
+		}
+		let path = path.clone();
+		on_disk_thread(move || write(&path, &bytes)).await?;
+		Ok(PutResult {
+			e_tag: None,
+			version: None,
+		})
 	}
 
 	async fn put_multipart_opts(
@@ -58,15 +108,7 @@ impl ObjectStore for Local {
 
 	async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
 		let asked = path.clone();
-		let failed = |source| Error::Generic {
-			store: "LocalFileSystem",
-			source,
-		};
-		match tokio::task::spawn_blocking(move || check(&asked)).await {
-			Ok(checked) => checked.map_err(|error| failed(error.into()))?,
-			// The program ends.
-			Err(ended) => return Err(failed(ended.into())),
-		}
+		on_disk_thread(move || check(&asked)).await?;
 		self.0.get_opts(path, options).await
 	}
 

@@ -125,6 +125,35 @@ impl Location {
 		self.parts.is_some()
 	}
 
+	/// Returns whether it is a folder of this machine that is not there, as that of a disk that is not mounted. To write an object there
+	/// would create it.
+	pub fn is_absent(&self) -> bool {
+		self.is_folder() && !self.folder_path().is_dir()
+	}
+
+	/// Makes the folder, if it is one of this machine, so that it is known later whether it has vanished.
+	///
+	/// # Errors
+	///
+	/// Returns the system's error.
+	pub fn make_folder(&self) -> std::io::Result<()> {
+		match self.is_folder() {
+			true => std::fs::create_dir_all(self.folder_path()),
+			false => Ok(()),
+		}
+	}
+
+	/// Returns whether it is a folder of this machine with nothing in it, as that on which a disk is mounted later.
+	pub fn is_empty(&self) -> bool {
+		let has_none =
+			|folder| std::fs::read_dir(folder).is_ok_and(|mut files| files.next().is_none());
+		self.is_folder() && has_none(self.folder_path())
+	}
+
+	fn folder_path(&self) -> PathBuf {
+		PathBuf::from(format!("/{}", self.folder))
+	}
+
 	pub(crate) fn store(&self) -> &dyn ObjectStore {
 		&*self.store
 	}
@@ -157,16 +186,31 @@ impl Location {
 		self.delete_named(&object.name()).await
 	}
 
-	/// Deletes the object with this name and its list. Returns whether the object was there.
+	/// Deletes the object with this name and its list, and in a folder what an interrupted program has left of it. Returns whether the
+	/// object was there.
 	pub(crate) async fn delete_named(&self, name: &str) -> Result<bool, Failure> {
 		self.parts()?;
 		// The list goes last: while it is there, another attempt finds both.
-		let path = self.path(name);
-		let head = async { gone(self.store.head(&path).await.map(|_| ())) };
-		let there = patiently(0, head).await?;
-		self.delete_at(&path).await?;
+		let there = self.has_named(name).await?;
+		if self.is_folder() {
+			self.delete_at(&self.path(&format!("{name}.unfinished")))
+				.await?;
+		}
+		self.delete_at(&self.path(name)).await?;
 		self.delete_at(&self.list_path(name)).await?;
 		Ok(there)
+	}
+
+	/// Returns whether the object with this name is there.
+	pub(crate) async fn has_named(&self, name: &str) -> Result<bool, Failure> {
+		let path = self.path(name);
+		let head = async { gone(self.store.head(&path).await.map(|_| ())) };
+		patiently(0, head).await
+	}
+
+	/// Returns whether it is a folder of this machine.
+	pub(crate) fn is_folder(&self) -> bool {
+		self.url.starts_with("file:")
 	}
 
 	/// Deletes a file, if it is there. Waits as long as for a small object.
@@ -188,6 +232,23 @@ pub(crate) fn gone(done: object_store::Result<()>) -> Result<bool, Failure> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn a_folder_that_is_not_there_is_known_from_one_with_nothing_in_it() {
+		let folder = tempfile::tempdir().unwrap();
+		let at = folder.path().join("a b");
+		let url = Url::from_directory_path(&at).unwrap();
+		let location = Location::open(url.as_str()).unwrap();
+		let state = || (location.is_absent(), location.is_empty());
+		assert_eq!(state(), (true, false));
+		location.make_folder().unwrap();
+		assert_eq!(state(), (false, true));
+		std::fs::write(at.join("lost+found"), "").unwrap();
+		assert_eq!(state(), (false, false));
+		let web = Location::open("https://example.org/a").unwrap();
+		web.make_folder().unwrap();
+		assert!(!web.is_absent() && !web.is_empty());
+	}
 
 	#[test]
 	fn a_url_with_a_secret_is_refused_without_repeating_it() {

@@ -89,7 +89,7 @@ impl Location {
 	/// Lists the files here, from those on whose names begin with what `first` is in digits, if the store can begin there.
 	fn listed(&self, first: &[u8]) -> Listed<'_> {
 		let folder = Some(self.folder());
-		if self.url().starts_with("file:") {
+		if self.is_folder() {
 			// Other folders inside this one may be closed to this program.
 			let listed = async move {
 				let listed = self.store().list_with_delimiter(folder).await;

@@ -29,6 +29,9 @@ pub struct Unfinished {
 	pub entering: Option<u64>,
 	/// Whether it is given up, and the store may have something of it all the same.
 	pub given_up: bool,
+	/// Whether it can be resumed: not if the machine was started again since. Then it can only be given up, and the location may
+	/// have more of it than is said here.
+	pub resumes: bool,
 }
 
 /// What a store may have of an upload.
@@ -62,20 +65,22 @@ pub struct GivenUp {
 	pub failure: Option<Failure>,
 }
 
-/// Reads the journal of an unfinished upload; `None` if none can be resumed. Another program may be using it.
+/// Reads the journal of an unfinished upload; `None` if there is none that can be resumed or given up. Another program may be using
+/// it.
 ///
 /// # Errors
 ///
 /// Returns the error of the journal's file.
 pub fn unfinished(journal: &Path) -> io::Result<Option<Unfinished>> {
 	let said = Said::read(journal)?;
-	Ok(said.map(|Said { start, done, .. }| Unfinished {
-		object: object::name(&start.header),
-		note: start.note,
-		url: start.url,
-		whole: done.whole,
-		entering: done.entering,
-		given_up: done.given_up,
+	Ok(said.map(|said| Unfinished {
+		object: object::name(&said.start.header),
+		note: said.start.note,
+		url: said.start.url,
+		whole: said.done.whole,
+		entering: said.done.entering,
+		given_up: said.done.given_up,
+		resumes: said.resumes,
 	}))
 }
 
@@ -121,9 +126,9 @@ pub fn entering(journal: &Path, object: &str, last: u64) -> Result<(), UploadErr
 ///
 /// Returns the error of the journal's file.
 pub fn note_given_up(journal: &Path, object: &str) -> io::Result<bool> {
-	match Journal::open(journal)? {
-		Some(mut open) if object::name(&open.start.header) == object => {
-			mark(&mut open)?;
+	match Said::read(journal)? {
+		Some(said) if object::name(&said.start.header) == object => {
+			mark(&mut Journal::opened(journal, said)?)?;
 			Ok(true)
 		}
 		_ => Ok(false),
@@ -152,10 +157,13 @@ pub fn forget(journal: &Path) -> io::Result<()> {
 /// Gives up the upload of a journal: notes that, has the store forget the parts that it has, or the object, and then removes
 /// the journal. Whatever ends the program in between, nothing goes on as if the store still had them, and the next call deletes
 /// what is left. `location` is asked if the upload went there, and otherwise the one that the journal names. Returns `None` if
-/// there is no such upload, or none that is known well enough to delete it, because the machine was started again since.
+/// there is no such upload.
 ///
-/// No other program may use the journal meanwhile. If the store has something of the upload afterwards, or may have, the journal
-/// stays: [`noted`] says where that is, and [`forget`] removes it.
+/// If the machine was started again since, the journal may not say all that the store has: what has the object's name is deleted,
+/// but parts that a bucket keeps only if the journal has the bucket's name for the upload.
+///
+/// No other program may use the journal meanwhile. If the store has something of the upload afterwards, or may have, as after a
+/// restart of the machine, the journal stays: [`noted`] says where that is, and [`forget`] removes it.
 ///
 /// # Errors
 ///
@@ -165,14 +173,19 @@ pub async fn give_up(
 	location: Option<&Location>,
 	whole: Whole,
 ) -> io::Result<Option<GivenUp>> {
-	let Some(mut open) = Journal::open(journal)? else {
+	let Some(said) = Said::read(journal)? else {
 		return Ok(None);
 	};
+	let resumes = said.resumes;
+	let mut open = Journal::opened(journal, said)?;
 	let object = object::name(&open.start.header);
 	let done = &open.done;
-	let was_sent = done.id.is_some() || !done.sent.is_empty();
+	let was_sent = !resumes || done.id.is_some() || !done.sent.is_empty();
 	// Who gave it up before knew that the chain has no entry of it.
-	let stays = done.whole && whole == Whole::Stays && !done.given_up;
+	let stays = whole == Whole::Stays
+		&& !done.given_up
+		&& was_sent
+		&& (done.whole || !resumes && may_be_whole(&open.start.url, location, &object).await);
 	let failure = match was_sent && !stays {
 		true => {
 			mark(&mut open)?;
@@ -182,7 +195,7 @@ pub async fn give_up(
 		}
 		false => None,
 	};
-	if failure.is_none() && !stays {
+	if failure.is_none() && !stays && resumes {
 		forget(journal)?;
 	}
 	Ok(Some(GivenUp {
@@ -200,10 +213,7 @@ async fn delete(
 	object: &str,
 	done: &Done,
 ) -> Result<(), Failure> {
-	let there = match location.filter(|location| location.url() == url) {
-		Some(location) => location.clone(),
-		None => Location::open(url).map_err(|error| Failure::Unusable(error.to_string()))?,
-	};
+	let there = at(url, location)?;
 	let parts = there.parts()?;
 	let abandoned = match (&done.id, done.whole) {
 		(Some(id), false) => match patiently(0, parts.abandon(&there.path(object), id)).await {
@@ -214,4 +224,20 @@ async fn delete(
 	};
 	let deleted = patiently(0, there.delete_named(object)).await;
 	abandoned.and(deleted.map(|_| ()))
+}
+
+/// Returns whether the location may have the whole object. The journal does not say, if the machine was started again since.
+async fn may_be_whole(url: &str, location: Option<&Location>, object: &str) -> bool {
+	match at(url, location) {
+		Ok(there) => there.has_named(object).await != Ok(false),
+		Err(_) => true,
+	}
+}
+
+/// Returns the location with this URL: this one, if it is that.
+fn at(url: &str, location: Option<&Location>) -> Result<Location, Failure> {
+	match location.filter(|location| location.url() == url) {
+		Some(location) => Ok(location.clone()),
+		None => Location::open(url).map_err(|error| Failure::Unusable(error.to_string())),
+	}
 }

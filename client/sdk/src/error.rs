@@ -18,6 +18,7 @@ use crate::{
 	handle::HandleError,
 	layout::Difference,
 	leaves::LeavesError,
+	lock::Holder,
 	overlap::Overlap,
 	refusal::{PalletError, Refusal},
 	text::{ist, key_name, NameError},
@@ -203,6 +204,14 @@ pub enum Error {
 	/// A keeper has lost its place, or would lose it.
 	#[error("{0}")]
 	Keeper(&'static str),
+	/// Another program on this machine keeps copies at the same location.
+	#[error("another program keeps copies at {url}{}", named(.holder.as_ref()))]
+	KeptByAnother {
+		/// The location's address.
+		url: String,
+		/// The program, if it can be found out.
+		holder: Option<Holder>,
+	},
 	/// A request was closed while the connection was lost.
 	#[error("the connection was lost while the answer was in flight; the request is closed: it was granted or cancelled")]
 	OutcomeUnknown,
@@ -250,6 +259,14 @@ pub enum Error {
 		dataset: DatasetId,
 		/// The first location that this program cannot use, and why.
 		unusable: Option<isthmus_objects::Left>,
+	},
+	/// The folder that objects go to is not there, and the dataset has objects: its disk may not be mounted. Nothing was sent.
+	#[error("the folder of {url} is not there, although the dataset has objects ({objects}): is its disk mounted?")]
+	LocationAbsent {
+		/// The location's address.
+		url: String,
+		/// How many objects the dataset has.
+		objects: u32,
 	},
 	/// The owner has given no such grant.
 	#[error("{owner} has given no grant {grant}")]
@@ -401,6 +418,11 @@ pub enum Error {
 	/// Reading or writing failed.
 	#[error(transparent)]
 	Io(std::io::Error),
+}
+
+/// Names a program in brackets, if it is known.
+fn named(holder: Option<&Holder>) -> String {
+	holder.map_or_else(String::new, |holder| format!(" ({holder})"))
 }
 
 /// Returns why a location cannot be used, after a colon.

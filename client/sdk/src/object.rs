@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Objects of records: their entries on the chain, and the locations where their owner keeps them.
 
-use crate::{client::Client, error::Error, types::*};
-use isthmus_envelope::{Form, ObjectHeader};
-use isthmus_objects::{Failure, Left, Location, LocationError};
+use crate::{client::Client, error::Error, proven::Proven, types::*};
+use isthmus_envelope::{header, Form, ObjectHeader};
+use isthmus_light::storage;
+use isthmus_objects::{Failure, Left, Location, LocationError, Marked};
+use std::{
+	collections::BTreeSet,
+	time::{Duration, SystemTime},
+};
+
+/// How long nothing may have changed in an object that is taken for unused: until then, it may be of an upload that is not finished.
+const UNUSED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The locations of a dataset that this program can use, and those that it cannot.
 #[derive(Debug, Default)]
@@ -145,5 +153,106 @@ pub async fn object_of(
 	match &record.payload {
 		Payload::Object { object, .. } => Ok(Some((of_entry(key, object)?, record))),
 		Payload::Value { .. } | Payload::Chunks { .. } => Ok(None),
+	}
+}
+
+/// Returns the salt of an entry, which is the object's name, where the headers of all versions have it.
+pub(crate) fn salt_of(object: &Object) -> [u8; 32] {
+	header::field(&object.header, header::SALT_AT)
+}
+
+/// Returns the objects of a dataset, in the order of the chain's list, and the keys of their records.
+///
+/// # Errors
+///
+/// Returns [`Error::Malformed`] if an entry is not that of an object, and the errors of [`Proven::objects`].
+pub async fn objects_in(
+	proven: &Proven,
+	owner: &AccountId,
+	dataset: DatasetId,
+) -> Result<Vec<(RecordKey, isthmus_objects::Object)>, Error> {
+	let entries = entries(proven, owner, dataset).await?;
+	let object = |(key, entry)| Ok((key, of_entry(key, &entry)?));
+	entries.into_iter().map(object).collect()
+}
+
+/// Returns what the chain has of a dataset's objects, and the keys of their records. Asks for all of them together.
+async fn entries(
+	proven: &Proven,
+	owner: &AccountId,
+	dataset: DatasetId,
+) -> Result<Vec<(RecordKey, Object)>, Error> {
+	let keys = proven.objects(owner, dataset).await?;
+	let records = keys.iter().map(|key| storage::record(&owner.0, *key));
+	proven.load(&records.collect::<Vec<_>>()).await?;
+	let mut entries = Vec::new();
+	for key in keys {
+		let record = proven.record(owner, key).await?;
+		if let Some(Payload::Object { object, .. }) = record.map(|record| record.payload) {
+			entries.push((key, object));
+		}
+	}
+	Ok(entries)
+}
+
+/// Returns the salts of all objects, by the finalized state, that a location may have to keep: those of an owner's datasets, and of
+/// all other datasets whose owners published the location.
+///
+/// # Errors
+///
+/// Returns the errors of [`Proven::catalog`].
+pub async fn salts_at(
+	proven: &Proven,
+	owner: &AccountId,
+	url: &str,
+) -> Result<BTreeSet<[u8; 32]>, Error> {
+	let mut salts = BTreeSet::new();
+	for entry in proven.catalog(None).await? {
+		let is_own = entry.owner == *owner;
+		let urls = proven.locations(&entry.owner, entry.id).await?;
+		if !is_own && !urls.iter().any(|other| other == url) {
+			continue;
+		}
+		let entries = entries(proven, &entry.owner, entry.id).await?;
+		salts.extend(entries.iter().map(|(_, object)| salt_of(object)));
+	}
+	Ok(salts)
+}
+
+/// Returns what of these objects has none of the salts, and did not change for a day before a time.
+pub fn unused(here: Vec<Marked>, salts: &BTreeSet<[u8; 32]>, now: SystemTime) -> Vec<Marked> {
+	let is_old = |object: &Marked| {
+		let age = now.duration_since(object.modified);
+		age.is_ok_and(|age| age >= UNUSED)
+	};
+	let is_unused = |object: &Marked| !salts.contains(&object.salt) && is_old(object);
+	here.into_iter().filter(is_unused).collect()
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	/// What is newer may be of an upload that is not finished, and a clock may be wrong.
+	#[test]
+	fn what_no_record_names_is_unused_once_it_is_a_day_old() {
+		let now = SystemTime::UNIX_EPOCH + 10 * UNUSED;
+		let object = |salt: u8, modified| Marked {
+			salt: [salt; 32],
+			length: 7,
+			modified,
+		};
+		let second = Duration::from_secs(1);
+		let here = vec![
+			object(1, now - UNUSED),
+			object(2, now - UNUSED),
+			object(3, now - UNUSED + second),
+			object(4, now + UNUSED),
+			object(5, now - 2 * UNUSED),
+		];
+		let salts = BTreeSet::from([[2; 32]]);
+		let found = unused(here, &salts, now);
+		let salts: Vec<u8> = found.iter().map(|object| object.salt[0]).collect();
+		assert_eq!(salts, [1, 5]);
 	}
 }

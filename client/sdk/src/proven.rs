@@ -105,7 +105,7 @@ impl Client {
 	/// Follows the votes for finality to the newest block that a node proves. A node that proves none, or only an old
 	/// one, is left for the next one.
 	async fn proven_head(&self) -> Result<(BlockId, H256), Error> {
-		let (mut nodes, mut waits) = (Nodes::of(self), 0);
+		let (mut nodes, mut waits, mut began_again) = (Nodes::of(self), 0, false);
 		loop {
 			nodes.begin();
 			let reason = match self.proven_by_this_node().await {
@@ -121,12 +121,30 @@ impl Client {
 					waits += 1;
 					continue;
 				}
+				Err(error) if nodes.others() == 0 && !began_again && error.goes_back() => {
+					began_again = true;
+					match self.forget_development().await {
+						true => continue,
+						false => return Err(error),
+					}
+				}
 				Err(error) if nodes.others() == 0 || !error.is_of_node() => return Err(error),
 				Ok((_, Some(_))) => "its newest finalized block is old".into(),
 				Err(error) => error.to_string(),
 			};
 			nodes.leave(reason).await;
 		}
+	}
+
+	/// Forgets what is proven of a chain on which only development accounts vote: it is often started again from the same first block,
+	/// and its finality proves nothing anyway. Returns whether it is one.
+	async fn forget_development(&self) -> bool {
+		let mut known = self.0.finality.lock().await;
+		let is_one = known.as_ref().is_some_and(Finality::is_development);
+		if is_one {
+			*known = None;
+		}
+		is_one
 	}
 
 	/// Returns whether a node is left because its newest finalized block is old.

@@ -156,6 +156,15 @@ pub enum Notice {
 		/// The address.
 		url: String,
 	},
+	/// The folder that objects go to has nothing in it, and the dataset has objects: a disk may not be mounted.
+	EmptyLocation {
+		/// The location's address.
+		url: String,
+		/// How many objects the dataset has.
+		objects: u32,
+	},
+	/// An upload that was interrupted is not resumed, because the machine was started again since: what was noted last may be lost.
+	BeginsAgain,
 	/// Programs of this user that use the same account, or fetch to the same output, do not take turns, and why.
 	NoTurns(String),
 }
@@ -192,6 +201,13 @@ impl fmt::Display for Notice {
 			Self::Development { url } => write!(
 				f,
 				"warning: only development accounts vote on the chain at {url}. Their secrets are public, so any server there can prove anything"
+			),
+			Self::EmptyLocation { url, objects } => write!(
+				f,
+				"warning: there is nothing at {url}, although the dataset has objects ({objects}): is its disk mounted?"
+			),
+			Self::BeginsAgain => f.write_str(
+				"the machine was started again since this upload was interrupted, so it begins again, and what had arrived is deleted",
 			),
 			Self::NoTurns(reason) => write!(
 				f,

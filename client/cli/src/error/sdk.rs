@@ -9,7 +9,6 @@ use super::{
 use isthmus_sdk::{
 	envelope::{ErasableError, RecordError, TreeError},
 	objects::{Failure, ReadError, UploadError as SendError},
-	trust::FinalityError,
 	CostError, Error as SdkError, LeavesError, OperatorError, Overlap, PalletError, Rejection,
 	Unproven, UploadError,
 };
@@ -25,6 +24,7 @@ const NEW_RELEASE: &str = "install the program's release for this chain";
 impl From<SdkError> for Error {
 	fn from(error: SdkError) -> Self {
 		let (kind, words) = match &error {
+			error if error.goes_back() => (Kind::NotAuthentic, Some(GOES_BACK)),
 			SdkError::Unproven(unproven) => unproven_hint(unproven),
 			error => classify(error),
 		};
@@ -89,7 +89,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 				Some(Rejection::PoolFull) => Some("the node is busy: run the same command again later"),
 				Some(Rejection::NonceTaken) => Some(SHARED),
 				Some(Rejection::Overtaken) => Some("another record took the leaf, or the dataset has a new epoch or was removed: isthmus dataset list, and run the same command again"),
-				_ => None,
+				_ => Some(REJECTED),
 			},
 		),
 		InsufficientFunds { .. } => (
@@ -116,6 +116,8 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Rpc { .. } | NoSuchBlock(_) | Card(_) | PartlyErased(_) | Range(TreeError::Erased { .. }) => (Kind::Refused, None),
 		error if is_refusal(error) => (Kind::Refused, None),
 		Io(error) => (Kind::Failed, disk_hint(error)),
+		LocationAbsent { .. } => (Kind::Failed, Some("mount the disk; if the folder is to be a new one, make it: mkdir -p FOLDER")),
+		KeptByAnother { .. } => (Kind::Failed, Some("end that program, or keep the copies in another folder: --at")),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
 		NotPostQuantum => (Kind::Refused, Some(NEW_KEY)),
@@ -172,7 +174,6 @@ fn unproven_hint(error: &Unproven) -> (Kind, Option<&'static str>) {
 		Unproven::NotLocal => return (Kind::Usage, Some("leave --trust-node out")),
 		Unproven::WrongGenesis { .. } => "ask a node of the right chain. If the chain was started again on purpose, name it: --genesis HASH",
 		Unproven::TwoChains(_) => "give only addresses of one chain, or name the right one: --genesis HASH",
-		Unproven::Finality(FinalityError::Rollback { .. }) => "the node lies, or has not caught up with its chain yet: ask another one: --url ws://HOST:PORT",
 		Unproven::UnknownStorage { .. } => NEW_RELEASE,
 		_ => "the node lies or is damaged: ask another one: --url ws://HOST:PORT",
 	};
@@ -339,6 +340,12 @@ const ERASABLE_FILE: &str = "if the record is your own and its keys can be erase
 /// The hint if a key is not a post-quantum one.
 const NEW_KEY: &str =
 	"the reader has to publish a new key: isthmus key rotate; or leave out --pq-only";
+
+/// The hint if a node does not have the block that was final before.
+const GOES_BACK: &str = "the node lies, or has not caught up with its chain yet: ask another one: --url ws://HOST:PORT. If the chain was begun again on purpose from the same first block, remove what this machine remembers of it: the file final-HASH, with the hash of that block, in $XDG_CONFIG_HOME/isthmus, by default ~/.config/isthmus";
+
+/// The hint if a node's pool rejected a transaction for a reason that nothing here can mend.
+const REJECTED: &str = "the chain may just have changed to another branch or another runtime: see whether it took effect, for example with `isthmus balance`, and run the same command again; if it is rejected again, ask another node: --url ws://HOST:PORT";
 
 /// The hint if the node that answered before does not any more.
 pub(super) const WENT_AWAY: &str = "the node went away: start it again, or give the address of another node of the same chain (--url ws://HOST:PORT), and run the same command again";

@@ -8,8 +8,10 @@ use super::{
 use isthmus_sdk::{
 	envelope::{compressed::CompressedError, ErasableError, Form, NewerFile},
 	objects::{Failure, Left, ReadError, UploadError as SendError},
-	record_key, CostError, Error as SdkError, FetchError, NotFetched, Overlap, PalletError,
-	QueryRefusal, Refusal, UploadError, UploadFolderError, H256,
+	record_key,
+	trust::FinalityError,
+	CostError, Error as SdkError, FetchError, NotFetched, Overlap, PalletError, QueryRefusal,
+	Refusal, Unproven, UploadError, UploadFolderError, H256,
 };
 
 #[test]
@@ -488,4 +490,47 @@ fn a_folder_that_cannot_be_stored_has_a_way_out() {
 	// An archive would lack it, too.
 	let missing = Error::from(unreadable(ErrorKind::NotFound));
 	assert_eq!(missing.shown_hint(), None);
+}
+
+/// Whoever starts a chain of its own again, from the same specification, is told what to remove.
+#[test]
+fn a_chain_that_was_begun_again_has_a_hint() {
+	let (offered, known) = (1, 2);
+	let answer = |code| SdkError::Rpc {
+		code,
+		message: "no".into(),
+		reason: None,
+	};
+	for error in [
+		SdkError::from(Unproven::from(FinalityError::Rollback { offered, known })),
+		Unproven::from(FinalityError::Fork(2)).into(),
+		answer(7005),
+	] {
+		let error = Error::from(error);
+		assert_eq!(error.kind, Kind::NotAuthentic);
+		let hint = error.shown_hint().unwrap_or_default();
+		assert!(hint.contains("final-HASH"), "{hint}");
+	}
+	assert_eq!(Error::from(answer(7001)).kind, Kind::Refused);
+	let other = Error::from(SdkError::from(Unproven::from(FinalityError::Malformed)));
+	assert!(!other
+		.shown_hint()
+		.unwrap_or_default()
+		.contains("final-HASH"));
+}
+
+#[test]
+fn a_transaction_that_the_pool_rejects_has_a_hint() {
+	for sentence in [
+		"Invalid transaction: Transaction has a bad signature",
+		"Invalid transaction: Transaction has an ancient birth block",
+		"Transaction is temporarily banned",
+		"The priority of the transaction is too low (pool 5 > current 4)",
+		"The transaction could not enter the pool because of the limit",
+		"Invalid transaction: Inability to pay some fees (e.g. account balance too low)",
+	] {
+		let error = Error::from(SdkError::NotAccepted(sentence.into()));
+		assert_eq!(error.kind, Kind::Refused);
+		assert!(error.shown_hint().is_some(), "{sentence}");
+	}
 }

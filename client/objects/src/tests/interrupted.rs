@@ -327,22 +327,91 @@ async fn another_object_than_the_one_that_is_given_up_stays() {
 	assert_eq!(started.store.unfinished(), 0);
 }
 
-/// After a restart of the machine no one knows what the store has of an upload, and it may have something.
+/// Has a journal be of an earlier start of the machine, with the lines that the disk has of it.
+fn restart(journal: &std::path::Path, lines: usize) {
+	let text = std::fs::read_to_string(journal).unwrap();
+	let text = text.replace(&crate::journal::boot().unwrap(), "earlier");
+	let kept: String = text.split_inclusive('\n').take(lines).collect();
+	std::fs::write(journal, kept).unwrap();
+}
+
 #[tokio::test]
-async fn an_upload_of_an_earlier_start_of_the_machine_stays_noted() {
+async fn an_upload_of_an_earlier_start_of_the_machine_is_given_up_and_not_resumed() {
 	let started = Started::new().await;
-	let noted = crate::noted(&started.journal).unwrap();
-	assert!(noted.is_some());
-	let text = std::fs::read_to_string(&started.journal).unwrap();
-	let boot = crate::journal::boot().unwrap();
-	std::fs::write(&started.journal, text.replace(&boot, "earlier")).unwrap();
-	let given_up = started.give_up(Some(&started.location), Whole::Deleted);
-	assert_eq!(given_up.await, None);
-	assert_eq!(crate::noted(&started.journal).unwrap(), noted);
-	assert_eq!(
-		(started.store.unfinished(), started.store.said()),
-		(1, Vec::new())
+	restart(&started.journal, usize::MAX);
+	let unfinished = crate::unfinished(&started.journal).unwrap().unwrap();
+	assert!(!unfinished.resumes);
+	let given_up = started
+		.give_up(Some(&started.location), Whole::Deleted)
+		.await;
+	assert_eq!(given_up.unwrap().failure, None);
+	assert_eq!(started.store.unfinished(), 0);
+	// A bucket may have parts of which the journal does not know, so it says for which leaf they are.
+	assert!(
+		crate::unfinished(&started.journal)
+			.unwrap()
+			.unwrap()
+			.given_up
 	);
+	forget(&started.journal).unwrap();
+}
+
+/// Whatever the disk has of the journal, nothing of the object is left in a folder: neither the whole one, nor the file that was
+/// being written.
+#[tokio::test]
+async fn after_a_restart_of_the_machine_what_is_in_a_folder_is_deleted() {
+	for lines in [1, usize::MAX] {
+		for whole in [Whole::Deleted, Whole::Stays] {
+			for file in ["", ".unfinished"] {
+				let folder = tempfile::tempdir().unwrap();
+				let (at, journal) = (folder.path().join("store"), folder.path().join("journal"));
+				let location = Location::open(&folder_url(&at)).unwrap();
+				let sent = send(&location, &journal, &value(CHUNK + 1), None)
+					.await
+					.unwrap();
+				let name = sent.object.name();
+				if !file.is_empty() {
+					std::fs::rename(at.join(&name), at.join(format!("{name}{file}"))).unwrap();
+				}
+				restart(&journal, lines);
+				let given_up = crate::give_up(&journal, Some(&location), whole).await;
+				assert_eq!(given_up.unwrap().unwrap().failure, None);
+				// The chain may have the entry of the whole object.
+				let stays = whole == Whole::Stays && (file.is_empty() || lines > 1);
+				let left = std::fs::read_dir(&at).unwrap().count();
+				assert_eq!(left, if stays { 2 } else { 0 });
+				let noted = crate::unfinished(&journal).unwrap().unwrap();
+				assert_eq!(noted.given_up, !stays);
+			}
+		}
+	}
+}
+
+/// A program that is killed while it writes leaves one file, which the next attempt replaces.
+#[tokio::test]
+async fn what_a_killed_program_was_writing_to_a_folder_is_replaced_and_deleted() {
+	let folder = tempfile::tempdir().unwrap();
+	let (at, journal) = (folder.path().join("store"), folder.path().join("journal"));
+	let location = Location::open(&folder_url(&at)).unwrap();
+	let sent = send(&location, &journal, &value(9), None).await.unwrap();
+	let name = sent.object.name();
+	let torn = at.join(format!("{name}.unfinished"));
+	std::fs::write(&torn, vec![1; 4096]).unwrap();
+	std::fs::remove_file(at.join(&name)).unwrap();
+	// The journal does not say that the object is there.
+	let text = std::fs::read_to_string(&journal).unwrap();
+	let begun: String = text.split_inclusive('\n').take(2).collect();
+	std::fs::write(&journal, begun).unwrap();
+	let again = send(&location, &journal, &value(9), None).await.unwrap();
+	assert_eq!((again.object.name(), again.resumed), (name, true));
+	assert_eq!(
+		read_all(&reader(&again.object, std::slice::from_ref(&location))).await,
+		value(9)
+	);
+	assert_eq!(std::fs::read_dir(&at).unwrap().count(), 1);
+	std::fs::write(&torn, "").unwrap();
+	assert!(location.delete(&again.object).await.unwrap());
+	assert_eq!(std::fs::read_dir(&at).unwrap().count(), 0);
 }
 
 /// The last block of an entry's transaction is noted beside what was sent, and no entry is sent of what was given up.

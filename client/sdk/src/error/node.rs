@@ -4,7 +4,7 @@
 use super::Error;
 use crate::{
 	cause::Cause,
-	trust::Unproven,
+	trust::{FinalityError, Unproven},
 	types::{BlockNumber, QueryRefusal},
 };
 use subxt::ext::{jsonrpsee::core::ClientError as RpcError, scale_decode};
@@ -27,6 +27,21 @@ impl Error {
 	/// Returns whether the node has pruned the bytes of a record, or does not have them yet.
 	pub fn lacks_bytes(&self) -> bool {
 		matches!(self, Error::Rpc { code, .. } if *code == BYTES_GONE)
+	}
+
+	/// Returns whether the node does not have the newest block that is known to be final: it lies, has not caught up with its chain,
+	/// or the chain was begun again.
+	pub fn goes_back(&self) -> bool {
+		match self {
+			Error::Unproven(Unproven::Finality(error)) => {
+				matches!(
+					error,
+					FinalityError::Rollback { .. } | FinalityError::Fork(_)
+				)
+			}
+			Error::Rpc { code, .. } => *code == NO_PROOF,
+			_ => false,
+		}
 	}
 
 	/// Returns whether the node lies, lags or is damaged, so that another node of the same chain may do better.

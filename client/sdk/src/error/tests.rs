@@ -2,6 +2,7 @@
 //! Tests what the errors of nodes and of the pool are understood as.
 
 use super::{node::QUERY_REFUSALS, *};
+use crate::trust::FinalityError;
 
 #[test]
 fn the_sentences_of_the_pool_are_known() {
@@ -96,4 +97,20 @@ fn a_history_that_is_gone_says_since_when() {
 	assert!(
 		matches!(refused, Error::Rpc { reason: Some(reason), .. } if reason == "NotAuthorised")
 	);
+}
+
+#[test]
+fn a_node_without_the_newest_final_block_goes_back() {
+	let of = |error: FinalityError| Error::from(Unproven::from(error)).goes_back();
+	let (offered, known) = (1, 2);
+	assert!(of(FinalityError::Rollback { offered, known }));
+	assert!(of(FinalityError::Fork(2)));
+	assert!(!of(FinalityError::Malformed));
+	let answer = |code| Error::Rpc {
+		code,
+		message: "no proof of finality".into(),
+		reason: None,
+	};
+	assert!(answer(NO_PROOF).goes_back());
+	assert!(!answer(7001).goes_back());
 }

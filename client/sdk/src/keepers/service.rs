@@ -11,13 +11,14 @@ use crate::{
 	account::Identity,
 	client::{Client, Depth},
 	error::Error,
-	object::{of_entry, Locations},
+	lock::{self, Held, NotHeld},
+	manifest::content_hash,
+	object::{of_entry, salt_of, Locations},
 	outcome::Included,
 	proven::Proven,
 	types::*,
 };
 use copying::{Copied, Copying};
-use isthmus_envelope::header;
 use isthmus_light::storage;
 use isthmus_objects::{
 	check, copy, copy_again, CopyError, Failure, Location as Store, LocationError as StoreError,
@@ -187,7 +188,8 @@ impl<Tell: FnMut(Step)> Watch for Tell {
 /// # Errors
 ///
 /// Returns [`Error::Keeper`] if the account has lost its place, or has given it up because it would have lost it with one more
-/// period: what to do is for the user to decide. Returns [`Error::Connection`] if the connection is lost, and the errors of the node: call this function again with the same
+/// period: what to do is for the user to decide. Returns [`Error::KeptByAnother`] if another program on this machine keeps copies at
+/// the same location, and [`Error::Connection`] if the connection is lost, and the errors of the node: call this function again with the same
 /// [`Keeping`] after a while.
 pub async fn keep(
 	client: &Client,
@@ -212,6 +214,7 @@ pub async fn keep_until(
 	watch: impl Watch,
 ) -> Result<(), Error> {
 	let mut stop = pin!(stop);
+	let _alone = alone(client, keeping.at.url())?;
 	let depth = match client.0.trust.node {
 		true => Depth::Blocks(0),
 		false => Depth::Final,
@@ -312,6 +315,7 @@ impl<W: Watch> Service<'_, W> {
 	/// Looks at the newest block, and does what is to be done. Returns whether there is nothing more to do at this time.
 	async fn look(&mut self) -> Result<bool, Error> {
 		let proven = self.client.proven().await?;
+		self.check_mounted(&proven).await?;
 		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
 		let urls = proven.locations(&owner, dataset).await?;
 		let own = self.keeping.at.url();
@@ -353,6 +357,23 @@ impl<W: Watch> Service<'_, W> {
 		Ok(is_proven && self.is_settled())
 	}
 
+	/// Checks that the disk with the copies is mounted, before the first look: otherwise all of them would be copied to another one.
+	async fn check_mounted(&self, proven: &Proven) -> Result<(), Error> {
+		let Keeping {
+			owner, dataset, at, ..
+		} = &*self.keeping;
+		if self.listed.is_some() || !at.is_absent() {
+			return Ok(());
+		}
+		let place = proven.keeper(owner, *dataset, self.keeper.account.id());
+		match place.await? {
+			Some(place) if place.location.as_ref() == at.url().as_bytes() => Err(Error::Keeper(
+				"the folder with the copies is not there, although the chain says that the account keeps them there: mount its disk, or make the folder, OWNER/DATASET below --at, if they are lost",
+			)),
+			_ => Ok(()),
+		}
+	}
+
 	/// Returns the account's place, if it has one, with all periods counted that are over.
 	async fn place(&self, proven: &Proven) -> Result<Option<Keeper>, Error> {
 		let (owner, dataset) = (&self.keeping.owner, self.keeping.dataset);
@@ -392,6 +413,7 @@ impl<W: Watch> Service<'_, W> {
 		let Keeping {
 			owner, dataset, at, ..
 		} = &*self.keeping;
+		at.make_folder()?;
 		let call = self.client.keep(owner, *dataset, at.url()).await?;
 		let included = self.client.send(&self.keeper.account, &call).await?;
 		self.watch.did(Step::Came { included });
@@ -574,9 +596,29 @@ impl<W: Watch> Service<'_, W> {
 	}
 }
 
-/// Returns the salt of an entry, which names its copy, where the headers of all versions have it.
-fn salt_of(object: &Object) -> [u8; 32] {
-	header::field(&object.header, header::SALT_AT)
+/// Keeps other programs on this machine from writing to the same copies: two would write into one unfinished file. `None` if no lock
+/// can be taken, of which the user is told.
+fn alone(client: &Client, url: &str) -> Result<Option<Held>, Error> {
+	let name = lock_name(url);
+	let path = lock::path(&name);
+	let held = path.as_deref().map_or(Err(NotHeld::NoLock), lock::try_hold);
+	match held {
+		Ok(held) => Ok(Some(held)),
+		Err(NotHeld::Busy(holder)) => Err(Error::KeptByAnother {
+			url: url.to_owned(),
+			holder,
+		}),
+		Err(NotHeld::NoLock) => {
+			client.tell_no_turns(lock::why_not(&name, path.as_deref()));
+			Ok(None)
+		}
+	}
+}
+
+/// Returns the name of the lock of the copies at a location.
+fn lock_name(url: &str) -> String {
+	let hash = content_hash(url.as_bytes());
+	format!("isthmus-keep-{}.lock", hex::encode(&hash[..8]))
 }
 
 /// Returns a time in seconds since 1970; 0 if it is earlier.

@@ -204,7 +204,7 @@ impl Running<'_> {
 		let best = client.best().await?;
 		let turn = Turn::take(client, owner.account.id()).await?;
 		let taken: BTreeSet<Leaf> = self.sent.values().map(|sent| sent.place.leaf).collect();
-		let noted = objects::unfinished(&journal)?.filter(|found| !found.given_up);
+		let noted = objects::unfinished(&journal)?.filter(|found| found.resumes && !found.given_up);
 		let noted = noted.and_then(|found| noted_place(&found.note, key));
 		if let Some(place) = noted.filter(|_| resumes) {
 			let is_here = place == self.place(key, place.leaf)

@@ -2,6 +2,7 @@
 //! Gives up the upload of an object that this machine's user began and did not finish.
 
 use super::{
+	abandoned::abandon,
 	object::{journal_of, objects_lock},
 	place_note::noted_place,
 	record_lock, settled,
@@ -36,6 +37,8 @@ pub struct Unfinished {
 	object: String,
 	/// The last block that may include a transaction with the object's entry; `None` if none was sent.
 	entering: Option<u64>,
+	/// Whether it can be resumed: not after a restart of the machine.
+	resumes: bool,
 	journal: PathBuf,
 }
 
@@ -116,6 +119,7 @@ pub fn unfinished(
 			location: found.url,
 			object: found.object,
 			entering: found.entering,
+			resumes: found.resumes,
 			journal,
 		})
 	}))
@@ -186,11 +190,16 @@ pub async fn give_up(
 	let sent = objects::give_up(&now.journal, None, Whole::Deleted)
 		.await
 		.map_err(Error::from)?;
+	let failure = sent.and_then(|sent| sent.failure);
+	if failure.is_none() && !now.resumes {
+		// The location may have parts of which the journal does not know.
+		abandon(client, owner.id(), &now.journal).await?;
+	}
 	Ok(Some(GivenUp {
 		place: now.place,
 		location: now.location,
 		object: now.object,
-		failure: sent.and_then(|sent| sent.failure),
+		failure,
 		erased,
 	}))
 }

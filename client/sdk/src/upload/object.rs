@@ -16,6 +16,7 @@ use crate::{
 	object::Locations,
 	progress::{Progress, Stage},
 	proven::Proven,
+	trust::Notice,
 	turn::Turn,
 	types::*,
 	upload_folder::LocalFolder,
@@ -151,6 +152,10 @@ impl Upload<'_> {
 		let (client, owner) = (self.client, self.owner);
 		let turn = Turn::take(client, owner.account.id()).await?;
 		let noted = objects::unfinished(journal)?.filter(|found| !found.given_up);
+		if noted.as_ref().is_some_and(|found| !found.resumes) {
+			client.tell(&Notice::BeginsAgain);
+		}
+		let noted = noted.filter(|found| found.resumes);
 		let noted = noted.and_then(|found| noted_place(&found.note, self.choice.place.key));
 		let fits = |place: &Place| {
 			place.dataset == self.choice.place.dataset
@@ -232,7 +237,8 @@ pub(crate) fn journal_of(
 /// # Errors
 ///
 /// Returns [`Error::NoLocation`] if the owner published none, [`Error::NotWritable`] if none of them takes objects,
-/// and the errors of [`Client::proven`](Client::proven).
+/// [`Error::LocationAbsent`] if it is a folder that is not there, although the dataset has objects, and the errors of
+/// [`Client::proven`](Client::proven).
 pub async fn location_to_write(
 	client: &Client,
 	owner: &AccountId,
@@ -252,10 +258,36 @@ fn first_to_write(dataset: DatasetId, urls: &[String]) -> Result<objects::Locati
 		return Err(Error::NoLocation(dataset));
 	}
 	let location = usable.into_iter().find(objects::Location::takes_objects);
-	location.ok_or_else(|| Error::NotWritable {
+	let location = location.ok_or_else(|| Error::NotWritable {
 		dataset,
 		unusable: (!unusable.is_empty()).then(|| unusable.swap_remove(0)),
-	})
+	})?;
+	check_mounted(client, owner, dataset, &location).await?;
+	Ok(location)
+}
+
+/// Checks that the disk of a folder is mounted: what is written to a folder that has vanished would be on another disk, and hidden
+/// once it is there again. A dataset without objects has never used the folder, and an empty one may be new, which the user is told.
+async fn check_mounted(
+	client: &Client,
+	owner: &AccountId,
+	dataset: DatasetId,
+	location: &objects::Location,
+) -> Result<(), Error> {
+	let is_absent = location.is_absent();
+	if !is_absent && !location.is_empty() {
+		return Ok(());
+	}
+	let objects = client.proven().await?.object_count(owner, dataset).await?;
+	if objects == 0 {
+		return Ok(());
+	}
+	let url = location.url().to_owned();
+	if is_absent {
+		return Err(Error::LocationAbsent { url, objects });
+	}
+	client.tell(&Notice::EmptyLocation { url, objects });
+	Ok(())
 }
 
 /// Checks that objects can be written at a location, and leaves nothing there. In a dry run, nothing is asked.
