@@ -20,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 
+mod certificate;
 mod check;
 mod compress;
 mod copy;
@@ -44,6 +45,7 @@ mod unfinished;
 mod upload;
 mod value;
 
+pub use certificate::CertificateFault;
 pub use check::{check, Checked};
 pub use copy::{copy, copy_again, prove, CopyError};
 pub use failure::Failure;

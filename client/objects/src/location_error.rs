@@ -37,6 +37,12 @@ pub enum LocationError {
 		/// The file.
 		path: PathBuf,
 	},
+	/// The file of certificates in `AWS_CA_BUNDLE` cannot be read.
+	#[error("{} cannot be read, or has no certificates: correct AWS_CA_BUNDLE", path.display())]
+	Authorities {
+		/// The file.
+		path: PathBuf,
+	},
 	/// The URL has a user or a password, a query or a fragment, which everyone would see.
 	#[error("a location is public: give credentials in the environment, and no user, query or fragment in the URL")]
 	Secret,

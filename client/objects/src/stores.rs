@@ -107,10 +107,13 @@ fn s3(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
 		"the settings of S3 are wrong: check the variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL",
 	)
 	};
-	let settings = settings.with_profile()?.known("AWS_");
-	let builder = AmazonS3Builder::new().with_client_options(options());
+	let settings = settings.with_profile()?;
+	settings.check_endpoint()?;
+	let authorities = settings.authorities()?.into_iter();
+	let options = authorities.fold(options(), ClientOptions::with_root_certificate);
+	let builder = AmazonS3Builder::new().with_client_options(options);
 	let known = |builder: AmazonS3Builder, (key, value)| builder.with_config(key, value);
-	let builder = settings.into_iter().fold(builder, known);
+	let builder = settings.known("AWS_").into_iter().fold(builder, known);
 	let builder = builder.with_bucket_name(bucket(url)?).with_retry(retry());
 	written(builder.build().map_err(wrong)?, url)
 }
@@ -182,7 +185,9 @@ impl HttpConnector for Web {
 		// As `object_store` makes its own: a compressed answer has another length.
 		let builder = match self {
 			Self::PublicOnly => reqwest::Client::builder().dns_resolver(Arc::new(PublicNames)),
-			Self::ThisMachine | Self::Anywhere => reqwest::Client::builder(),
+			Self::Anywhere => reqwest::Client::builder(),
+			// To a proxy, this machine would be another one.
+			Self::ThisMachine => reqwest::Client::builder().no_proxy(),
 		};
 		let client = builder
 			.user_agent(concat!("isthmus/", env!("CARGO_PKG_VERSION")))
