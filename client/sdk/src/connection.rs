@@ -5,6 +5,7 @@
 mod halves;
 
 use crate::{error::Error, text::io_words};
+use isthmus_objects::CertificateFault;
 use std::{
 	collections::BTreeMap,
 	io::ErrorKind,
@@ -36,6 +37,8 @@ const MAX_REQUEST: u32 = 8 << 20;
 pub(crate) const SILENCE: Duration = Duration::from_secs(60);
 /// The longest time to wait for a connection.
 const CONNECTING: Duration = Duration::from_secs(20);
+/// What `rustls` says of bytes that are not TLS.
+const NO_TLS: &str = "corrupt message";
 /// How many times to ask for a sign of the node while it may be silent.
 const PINGS: u32 = 4;
 /// How many times the longest silence an answer may take. Large answers come one after another, so the last one of
@@ -367,19 +370,7 @@ async fn dial(url: &str, silence: Duration) -> Result<Arc<RpcConnection>, Error>
 	let (sender, receiver) = timeout(limit, connecting)
 		.await
 		.map_err(|_| unreachable(format!("no answer within {} s", limit.as_secs())))?
-		.map_err(|error| match error {
-			WsHandshakeError::Rejected { status_code } => Error::Rejected {
-				url: shown(url),
-				status: status_code,
-			},
-			WsHandshakeError::Io(error) if error.kind() == ErrorKind::InvalidData => unreachable(
-				"the server does not speak TLS: without it, the address begins with ws://".into(),
-			),
-			WsHandshakeError::Io(error) | WsHandshakeError::ResolutionFailed(error) => {
-				unreachable(io_words(&error))
-			}
-			error => unreachable(io_words(&error)),
-		})?;
+		.map_err(|error| not_connected(url, error))?;
 	let (sender, receiver) = halves::join(sender, receiver, silence);
 	// The halves end the connection first.
 	let ping = PingConfig::new()
@@ -389,6 +380,50 @@ async fn dial(url: &str, silence: Duration) -> Result<Arc<RpcConnection>, Error>
 		.request_timeout(silence.saturating_mul(ANSWER))
 		.enable_ws_ping(ping);
 	Ok(Arc::new(connection.build_with_tokio(sender, receiver)))
+}
+
+/// Returns the error of a connection that was not opened.
+fn not_connected(url: &str, error: WsHandshakeError) -> Error {
+	let unreachable = |reason: String| Error::Unreachable {
+		url: shown(url),
+		reason,
+	};
+	match error {
+		WsHandshakeError::Rejected { status_code } => Error::Rejected {
+			url: shown(url),
+			status: status_code,
+		},
+		// What is wrong with TLS.
+		WsHandshakeError::Io(error) if error.kind() == ErrorKind::InvalidData => {
+			let words = error.to_string();
+			match CertificateFault::in_words(&words) {
+				Some(fault) => Error::Certificate {
+					url: shown(url),
+					fault,
+				},
+				None if words.contains(NO_TLS) => unreachable(
+					"the server does not speak TLS: without it, the address begins with ws://"
+						.into(),
+				),
+				None => unreachable(format!("no connection with TLS: {}", io_words(&words))),
+			}
+		}
+		WsHandshakeError::Io(error) | WsHandshakeError::ResolutionFailed(error) => {
+			unreachable(io_words(&error))
+		}
+		WsHandshakeError::Url(words) if words.contains("`http") => unreachable(
+			"the server redirects to an address that is not one of a WebSocket: if it speaks TLS, the address begins with wss://"
+				.into(),
+		),
+		// It answered something else than a web server does.
+		error @ WsHandshakeError::Transport(_) if url.starts_with("ws://") => {
+			let words = io_words(&error);
+			unreachable(format!(
+				"{words}; if the server speaks TLS, the address begins with wss://"
+			))
+		}
+		error => unreachable(io_words(&error)),
+	}
 }
 
 /// Returns an address without the name, the password and the query that it may contain: a query may be a secret, too. A
@@ -466,6 +501,50 @@ mod tests {
 		assert!(matches!(Error::from(passed), Error::Gone { .. }));
 		let error = none_now(vec![other(), other()]);
 		assert!(matches!(error, Error::Incompatible(_)), "{error}");
+	}
+
+	#[test]
+	fn what_is_wrong_with_tls_is_told_apart() {
+		let failed = |url: &str, words: &str| {
+			let error = std::io::Error::new(ErrorKind::InvalidData, words.to_owned());
+			not_connected(url, WsHandshakeError::Io(error))
+		};
+		let words = |words: &str| failed("wss://user:secret@a", words).to_string();
+		let plain = words("received corrupt message of type InvalidContentType");
+		assert_eq!(
+			plain,
+			"no node answers at wss://a: the server does not speak TLS: without it, the address begins with ws://"
+		);
+		assert_eq!(
+			words("received fatal alert: ProtocolVersion"),
+			"no node answers at wss://a: no connection with TLS: received fatal alert: ProtocolVersion"
+		);
+		let untrusted = failed(
+			"wss://user:secret@a",
+			"invalid peer certificate: UnknownIssuer",
+		);
+		let fault = CertificateFault::Untrusted;
+		assert!(untrusted.is_connection());
+		assert_eq!(
+			untrusted.to_string(),
+			format!("no connection to wss://a: {fault}")
+		);
+	}
+
+	#[test]
+	fn an_address_without_tls_of_a_server_that_speaks_it_says_so() {
+		let garbled = || {
+			let error = std::io::Error::other("invalid HTTP version");
+			WsHandshakeError::Transport(error.into())
+		};
+		let redirected =
+			|| WsHandshakeError::Url("`https` not supported, expects 'ws' or 'wss'".into());
+		for error in [garbled(), redirected()] {
+			let words = not_connected("ws://a", error).to_string();
+			assert!(words.ends_with("the address begins with wss://"), "{words}");
+		}
+		let words = not_connected("wss://a", garbled()).to_string();
+		assert!(!words.contains("begins with"), "{words}");
 	}
 
 	#[test]
