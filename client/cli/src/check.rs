@@ -5,12 +5,13 @@ use crate::{
 	context::Context,
 	error::Error,
 	options::Options,
+	progress::Bar,
 	text::{account, bytes, count, shown, Key},
 };
 use isthmus_sdk::{
 	object::{object_of, Locations},
 	objects::check,
-	AccountId, DatasetId, Error as SdkError,
+	AccountId, DatasetId, Error as SdkError, Progress, Stage,
 };
 use serde::Serialize;
 use std::fmt;
@@ -19,7 +20,7 @@ use std::fmt;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Every MiB of every object is read at every location and compared with the chain. No key is needed.
-The command fails if a location lacks an object or has a wrong one.
+The command fails if a location lacks an object or has a wrong one, or cannot be asked.
 
 Examples:
   isthmus check 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty 0
@@ -54,6 +55,27 @@ struct AtLocation {
 	/// The length of those in bytes.
 	bytes: u64,
 	faults: Vec<Fault>,
+	/// Why it was not asked for the other objects.
+	#[serde(skip_serializing_if = "Option::is_none")]
+	failure: Option<String>,
+}
+
+impl AtLocation {
+	/// A location of which nothing is known yet.
+	fn new(location: &str) -> Self {
+		Self {
+			location: location.to_owned(),
+			right: 0,
+			bytes: 0,
+			faults: Vec::new(),
+			failure: None,
+		}
+	}
+
+	/// Returns whether it has all of the objects.
+	fn is_right(&self) -> bool {
+		self.faults.is_empty() && self.failure.is_none()
+	}
 }
 
 /// What is wrong with an object.
@@ -74,6 +96,7 @@ impl fmt::Display for Report {
 			right,
 			bytes: size,
 			faults,
+			failure,
 		} in &self.locations
 		{
 			let (location, size) = (shown(location), bytes(*size));
@@ -88,6 +111,9 @@ impl fmt::Display for Report {
 				if *wrong > 1 {
 					write!(f, ", and {} more", wrong - 1)?;
 				}
+			}
+			if let Some(failure) = failure {
+				write!(f, "\n  the others were not looked at: {}", shown(failure))?;
 			}
 		}
 		Ok(())
@@ -106,10 +132,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 	let urls = proven.locations(&owner, dataset).await?;
 	let keys = proven.objects(&owner, dataset).await?;
 	let Locations { usable, unusable } = Locations::open(urls);
-	if let Some(left) = unusable.first() {
-		return Err(Error::failed(left));
-	}
 	if usable.is_empty() {
+		if let Some(left) = unusable.first() {
+			return Err(Error::failed(left));
+		}
 		let best = context.client.best().await?;
 		let there = best.dataset(&owner, dataset).await?;
 		there.ok_or(SdkError::NoSuchDataset { owner, dataset })?;
@@ -130,19 +156,28 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 		}
 	}
 	report.objects = objects.len();
+	let lengths: u64 = objects.iter().map(|(_, object)| object.length()).sum();
+	let total = lengths * usable.len() as u64;
+	let (mut bar, mut before) = (Bar::new(), 0);
 	for location in &usable {
-		let mut at = AtLocation {
-			location: location.url().to_owned(),
-			right: 0,
-			bytes: 0,
-			faults: Vec::new(),
-		};
+		let mut at = AtLocation::new(location.url());
+		let mut end = before;
 		for (key, object) in &objects {
-			let checked = check(location, object, !quick, &mut |_| {}).await;
+			let mut tell = |chunks| {
+				let read = (u64::from(chunks) << 20).min(object.length());
+				bar.at(Stage::Checking, end + read, total);
+			};
+			let checked = check(location, object, !quick, &mut tell).await;
+			end += object.length();
 			match checked.failure {
 				None => {
 					at.right += 1;
 					at.bytes += object.length();
+				}
+				// It would fail at each of the others, too, after a while.
+				Some(failure) if !failure.is_of_object() => {
+					at.failure = Some(failure.to_string());
+					break;
 				}
 				Some(failure) => at.faults.push(Fault {
 					key: Key(*key),
@@ -151,9 +186,17 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 				}),
 			}
 		}
+		before += lengths;
 		report.locations.push(at);
 	}
-	match report.locations.iter().all(|at| at.faults.is_empty()) {
+	drop(bar);
+	report
+		.locations
+		.extend(unusable.iter().map(|left| AtLocation {
+			failure: Some(left.failure.to_string()),
+			..AtLocation::new(&left.url)
+		}));
+	match report.locations.iter().all(AtLocation::is_right) {
 		true => Ok(report),
 		false => {
 			context.output.print(&report)?;
