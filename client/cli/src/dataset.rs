@@ -256,6 +256,8 @@ pub(crate) fn location(url: &str) -> Result<String, String> {
 	let url = url.trim_end_matches('/');
 	match Location::read(url.as_bytes()) {
 		Ok(_) => Ok(url.to_owned()),
+		// The error would repeat what may be a password.
+		Err(_) if url.contains('@') => Err("a location is public: give credentials in the environment, and no user or password in it".into()),
 		Err(error) => Err(match meant(url) {
 			Some(meant) => format!("{error}; {meant}"),
 			None => error.to_string(),
@@ -367,7 +369,13 @@ mod tests {
 			let refused = location(text).unwrap_err();
 			assert!(!refused.contains("write s3"), "{text}: {refused}");
 		}
+		for text in ["s3://KEY:geheim@grades/x", "https://me:ge/heim@a.example"] {
+			let refused = location(text).unwrap_err();
+			assert!(refused.contains("in the environment"), "{refused}");
+			assert!(!refused.contains("heim"), "{refused}");
+		}
 		for (text, taken) in [
+			("s3://grades/a@b", "s3://grades/a@b"),
 			("s3://grades/2026/", "s3://grades/2026"),
 			("https://a.example:8443/x", "https://a.example:8443/x"),
 			("file:///srv/records", "file:///srv/records"),
