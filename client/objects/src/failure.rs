@@ -15,6 +15,9 @@ const METADATA: [&str; 5] = [
 	"http://169.254.170.2/",
 ];
 
+/// What `reqwest` says of a request to which no answer came.
+const NOT_SENT: &str = "error sending request";
+
 /// The status of a request that took too long. S3 sends it with another one.
 pub(crate) const REQUEST_TIMEOUT: u16 = 408;
 
@@ -102,6 +105,9 @@ pub enum Failure {
 	/// The name of the store's host leads nowhere.
 	#[error("the name of the store's host is not found: check the address and the network")]
 	Unresolved,
+	/// The store's server does not speak TLS.
+	#[error("the store's server does not speak TLS: check the port, and whether its endpoint begins with http://")]
+	NoTls,
 	/// A proxy does not let the request through.
 	#[error("the proxy that $HTTPS_PROXY or $ALL_PROXY names does not lead to the store: correct it, or name the store's host in $NO_PROXY")]
 	Proxy,
@@ -185,8 +191,11 @@ impl From<object_store::Error> for Failure {
 		if METADATA.iter().any(|path| text.contains(path)) {
 			return Self::NoCredentials;
 		}
-		if let Some(failure) = io_failure(&error) {
-			return failure;
+		match io_failure(&error) {
+			// No answer came, so it is no short one.
+			Some(Self::CutShort) if text.contains(NOT_SENT) => return Self::Unreachable,
+			Some(failure) => return failure,
+			None => {}
 		}
 		if let Some(fault) = CertificateFault::in_words(&text) {
 			return Self::Certificate(fault);
@@ -226,11 +235,10 @@ impl From<object_store::Error> for Failure {
 				Some(301..=303 | 307 | 308) => Self::Redirected,
 				Some(got @ (REQUEST_TIMEOUT | 429 | 500..)) => Self::Unavailable(got),
 				Some(got) => refused(got),
+				None if text.contains("corrupt message") => Self::NoTls,
 				None if text.contains("tunnel error") => Self::Proxy,
 				None if text.contains("dns error") => Self::Unresolved,
-				None if text.contains("error sending request") || text.contains("HTTP error") => {
-					Self::Unreachable
-				}
+				None if text.contains(NOT_SENT) || text.contains("HTTP error") => Self::Unreachable,
 				None => Self::Other,
 			},
 		}
@@ -432,6 +440,8 @@ mod tests {
 			assert!(!failure.to_string().contains("AKIA"));
 		}
 		assert_eq!(generic("error sending request"), Failure::Unreachable);
+		let plain = "error sending request\nreceived corrupt message of type InvalidContentType\n";
+		assert_eq!(generic(plain), Failure::NoTls);
 		let kept_out = "error sending request\ntunnel error: proxy authorization required\n";
 		assert_eq!(generic(kept_out), Failure::Proxy);
 		let unknown = "error sending request\nclient error (Connect)\ndns error\n";
@@ -458,6 +468,25 @@ mod tests {
 		// A folder has no status.
 		let file = Failure::from(io::Error::from(io::ErrorKind::PermissionDenied));
 		assert!(!file.to_string().contains("403"), "{file}");
+	}
+
+	#[test]
+	fn a_connection_that_ends_before_the_answer_is_no_short_answer() {
+		#[derive(Debug, thiserror::Error)]
+		#[error("{words}")]
+		struct Ended {
+			words: &'static str,
+			source: io::Error,
+		}
+		let ended = |words| {
+			let source = io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof");
+			Failure::from(object_store::Error::Generic {
+				store: "S3",
+				source: Box::new(Ended { words, source }),
+			})
+		};
+		assert_eq!(ended(NOT_SENT), Failure::Unreachable);
+		assert_eq!(ended("the body"), Failure::CutShort);
 	}
 
 	#[test]
