@@ -15,6 +15,8 @@ const METADATA: [&str; 5] = [
 	"http://169.254.170.2/",
 ];
 
+/// What `rustls` says of bytes that are not TLS.
+pub(crate) const NO_TLS: &str = "corrupt message";
 /// What `reqwest` says of a request to which no answer came.
 const NOT_SENT: &str = "error sending request";
 
@@ -235,7 +237,7 @@ impl From<object_store::Error> for Failure {
 				Some(301..=303 | 307 | 308) => Self::Redirected,
 				Some(got @ (REQUEST_TIMEOUT | 429 | 500..)) => Self::Unavailable(got),
 				Some(got) => refused(got),
-				None if text.contains("corrupt message") => Self::NoTls,
+				None if text.contains(NO_TLS) => Self::NoTls,
 				None if text.contains("tunnel error") => Self::Proxy,
 				None if text.contains("dns error") => Self::Unresolved,
 				None if text.contains(NOT_SENT) || text.contains("HTTP error") => Self::Unreachable,
@@ -293,9 +295,9 @@ fn no_file(error: &io::Error) -> Option<&'static str> {
 }
 
 /// Returns the words of an error and its causes.
-fn texts(error: &object_store::Error) -> String {
+pub(crate) fn texts(error: &(dyn StdError + 'static)) -> String {
 	let mut text = String::new();
-	let mut cause: Option<&dyn StdError> = Some(error);
+	let mut cause = Some(error);
 	while let Some(error) = cause {
 		text += &format!("{error}\n");
 		cause = error.source();

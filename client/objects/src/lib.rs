@@ -23,6 +23,7 @@
 mod certificate;
 mod check;
 mod compress;
+mod connector;
 mod copy;
 mod failure;
 mod journal;

@@ -2,6 +2,7 @@
 //! Opens stores by the scheme of a location.
 
 use crate::{
+	connector::Decided,
 	local::Local,
 	location_error::LocationError,
 	parts::{LocalParts, Parts},
@@ -10,7 +11,7 @@ use crate::{
 use object_store::{
 	aws::AmazonS3Builder,
 	azure::MicrosoftAzureBuilder,
-	client::{HttpClient, HttpConnector},
+	client::{HttpClient, HttpConnector, ReqwestConnector},
 	gcp::GoogleCloudStorageBuilder,
 	http::HttpBuilder,
 	path::Path,
@@ -114,7 +115,10 @@ fn s3(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
 	let builder = AmazonS3Builder::new().with_client_options(options);
 	let known = |builder: AmazonS3Builder, (key, value)| builder.with_config(key, value);
 	let builder = settings.known("AWS_").into_iter().fold(builder, known);
-	let builder = builder.with_bucket_name(bucket(url)?).with_retry(retry());
+	let builder = builder
+		.with_bucket_name(bucket(url)?)
+		.with_http_connector(Decided(ReqwestConnector::default()))
+		.with_retry(retry());
 	written(builder.build().map_err(wrong)?, url)
 }
 
@@ -127,7 +131,10 @@ fn gs(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
 	let builder = GoogleCloudStorageBuilder::new().with_client_options(options());
 	let known = |builder: GoogleCloudStorageBuilder, (key, value)| builder.with_config(key, value);
 	let builder = settings.known("GOOGLE_").into_iter().fold(builder, known);
-	let builder = builder.with_bucket_name(bucket(url)?).with_retry(retry());
+	let builder = builder
+		.with_bucket_name(bucket(url)?)
+		.with_http_connector(Decided(ReqwestConnector::default()))
+		.with_retry(retry());
 	written(builder.build().map_err(wrong)?, url)
 }
 
@@ -142,6 +149,7 @@ fn az(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
 	let builder = settings.known("AZURE_").into_iter().fold(builder, known);
 	let builder = builder
 		.with_container_name(bucket(url)?)
+		.with_http_connector(Decided(ReqwestConnector::default()))
 		.with_retry(retry());
 	written(builder.build().map_err(wrong)?, url)
 }
@@ -151,7 +159,7 @@ fn web(url: &Url, web: Web) -> Result<Store, LocationError> {
 	let not = || LocationError::NotAUrl(url.to_string());
 	let builder = HttpBuilder::new()
 		.with_url(&url[..url::Position::BeforePath])
-		.with_http_connector(web)
+		.with_http_connector(Decided(web))
 		.with_retry(retry());
 	Ok(Store {
 		store: Arc::new(builder.build().map_err(|_| not())?),
