@@ -14,6 +14,13 @@ use object_store::{
 	ClientOptions,
 };
 
+/// The hosts of a cloud's machines that are asked for credentials if there are no others. Outside of that cloud there are none.
+const METADATA: [&str; 3] = [
+	"169.254.169.254",
+	"169.254.170.2",
+	"metadata.google.internal",
+];
+
 /// Makes the clients that another connector makes, whose errors say whether to repeat a request.
 #[derive(Debug)]
 pub(crate) struct Decided<Connector>(pub(crate) Connector);
@@ -32,8 +39,10 @@ struct Deciding(HttpClient);
 #[async_trait]
 impl HttpService for Deciding {
 	async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+		let host = request.uri().host().unwrap_or_default();
+		let is_metadata = METADATA.contains(&host);
 		let answer = self.0.execute(request).await;
-		answer.map_err(|error| match is_lasting(&error) {
+		answer.map_err(|error| match is_metadata || is_lasting(&error) {
 			// What is unknown is not repeated.
 			true => HttpError::new(HttpErrorKind::Unknown, error),
 			false => error,
@@ -73,6 +82,20 @@ mod tests {
 		}
 	}
 
+	async fn failure(words: &'static str, url: &'static str) -> HttpError {
+		let client = Decided(Failing(words)).connect(&ClientOptions::new());
+		let mut request = HttpRequest::new(HttpRequestBody::empty());
+		*request.uri_mut() = url.parse().unwrap();
+		client.unwrap().execute(request).await.unwrap_err()
+	}
+
+	#[tokio::test]
+	async fn a_cloud_that_this_machine_is_not_in_is_asked_once_for_credentials() {
+		let url = "http://169.254.169.254/latest/api/token";
+		let error = failure("connection refused", url).await;
+		assert_eq!(error.kind(), HttpErrorKind::Unknown);
+	}
+
 	#[tokio::test]
 	async fn what_no_repetition_mends_is_not_repeated() {
 		for (words, kind) in [
@@ -87,13 +110,7 @@ mod tests {
 			("dns error", HttpErrorKind::Connect),
 			("connection refused", HttpErrorKind::Connect),
 		] {
-			let client = Decided(Failing(words))
-				.connect(&ClientOptions::new())
-				.unwrap();
-			let error = client
-				.execute(HttpRequest::new(HttpRequestBody::empty()))
-				.await
-				.unwrap_err();
+			let error = failure(words, "https://a.example/x").await;
 			assert_eq!(error.kind(), kind, "{words}");
 			assert!(texts(&error).contains(words));
 		}
