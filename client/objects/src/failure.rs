@@ -362,6 +362,8 @@ fn by_code(code: &str, text: &str) -> Option<Failure> {
 		| "StorageCapExceeded"
 		| "InsufficientStorage" => Some(Failure::Full),
 		"InvalidRequest" if text.contains("Object Lock") => Some(Failure::NoChecksum),
+		// The upload began without checksums, or with others.
+		"InvalidRequest" if text.contains("Type mismatch occurred") => Some(Failure::Dropped),
 		_ => None,
 	}
 }
@@ -436,6 +438,8 @@ mod tests {
 		}
 		let locked = "Server returned non-2xx status code: 400 Bad Request: <Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters</Message>";
 		assert_eq!(generic(locked), Failure::NoChecksum);
+		let begun_without = "<Code>InvalidRequest</Code><Message>Checksum Type mismatch occurred, expected checksum Type: null, actual checksum Type: sha256</Message>";
+		assert_eq!(generic(begun_without), Failure::Dropped);
 		let kept = "DeleteObjects request failed for key a: Access Denied. (code: AccessDenied)";
 		assert_eq!(generic(kept), Failure::Denied);
 		for failure in [answer("403 Forbidden", "X"), answer("418 Teapot", "X")] {
