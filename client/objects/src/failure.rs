@@ -95,8 +95,8 @@ pub enum Failure {
 	/// The bucket takes only what has a checksum.
 	#[error("the bucket takes only what has a checksum, because of its object lock: set AWS_CHECKSUM_ALGORITHM=SHA256")]
 	NoChecksum,
-	/// The store sent nothing for too long.
-	#[error("the store was silent for {} s", .0.as_secs())]
+	/// The store sent nothing for too long, or did not take what was sent.
+	#[error("the store did not answer within {} s", .0.as_secs())]
 	Stalled(Duration),
 	/// The store sends slower than is waited for.
 	#[error("the store sent too slowly: it was left after {} s", .0.as_secs())]

@@ -6,6 +6,7 @@ use crate::{
 	failure::Failure,
 	location::Location,
 	object::Object,
+	patience::Pace,
 	source::{self, SILENCE},
 	tree::{self, Value},
 	turns::{Left, Turns},
@@ -66,6 +67,7 @@ struct Inner {
 	/// The chaining values of all chunks.
 	values: OnceCell<Vec<Value>>,
 	silence: Duration,
+	pace: Pace,
 }
 
 impl fmt::Debug for Reader {
@@ -110,6 +112,7 @@ impl Reader {
 			turns,
 			values,
 			silence,
+			pace: Pace::new(AT_ONCE),
 		})))
 	}
 
@@ -288,7 +291,9 @@ impl Inner {
 		let opened = self
 			.turns
 			.ask(|location| self.clone().opened(location, first, count));
-		Ok(opened.await.map_err(ReadError::NoneLeft)??)
+		// A location that is left meanwhile is not asked by those that waited.
+		let opened = self.pace.ask(opened).await;
+		Ok(opened.map_err(ReadError::NoneLeft)??)
 	}
 
 	/// Does the same from one location. What is checked and does not decrypt is no location's fault.

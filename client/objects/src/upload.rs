@@ -9,7 +9,7 @@ use crate::{
 	location::Location,
 	object::{self, Object},
 	parts::Parts,
-	patience::{patiently, patiently_joined},
+	patience::{patiently, patiently_joined, Pace},
 	tree::{self, Value},
 };
 use bytes::Bytes;
@@ -237,6 +237,7 @@ impl<'a> Upload<'a> {
 			path: self.location.path(&name),
 			parts: Arc::clone(self.location.parts().map_err(|failure| self.at(failure))?),
 			part: journal.start.part,
+			pace: Pace::new(MAX_AT_ONCE),
 			known: journal.done.sent.values().map(Vec::len).sum(),
 			journal: Mutex::new(journal),
 			file: self.journal.to_owned(),
@@ -349,6 +350,7 @@ struct Sender {
 	path: StorePath,
 	parts: Arc<dyn Parts>,
 	part: u32,
+	pace: Pace,
 	/// How many chunks may have left this machine before.
 	known: usize,
 	journal: Mutex<Journal>,
@@ -496,7 +498,7 @@ impl Sender {
 					let offset = object::offset(index as u32 * self.part);
 					let size = bytes.len();
 					let put = self.parts.put(&self.path, &id, index, offset, bytes);
-					self.stored(patiently(size, put).await)?
+					self.stored(self.pace.ask(patiently(size, put)).await)?
 				}
 				// The only part is the object.
 				None => {
