@@ -163,7 +163,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 		let mut at = AtLocation::new(location.url());
 		let mut end = before;
 		for (key, object) in &objects {
-			let mut tell = |chunks| {
+			let mut tell = |chunks: u32| {
 				let read = (u64::from(chunks) << 20).min(object.length());
 				bar.at(Stage::Checking, end + read, total);
 			};

@@ -432,7 +432,7 @@ mod tests {
 			assert_eq!(answer(status, code), failure, "{status} {code}");
 		}
 		// Only names are repeated.
-		for code in ["AKIA SECRET", "a=b", &"x".repeat(65)] {
+		for code in ["AKIA SECRET", "a=b", "x".repeat(65).as_str()] {
 			let shown = answer("409 Conflict", code).to_string();
 			assert_eq!(shown, "the store refused it (409)");
 		}
