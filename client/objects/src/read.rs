@@ -9,7 +9,7 @@ use crate::{
 	patience::Pace,
 	source::{self, SILENCE},
 	tree::{self, Value},
-	turns::{Left, Turns},
+	turns::{none, Left, Turns},
 };
 use isthmus_envelope::{
 	compressed::CompressedError,
@@ -36,8 +36,8 @@ const AT_ONCE: usize = 12;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-	/// No location has the object.
-	#[error("no location has the object{}", listed(.0))]
+	/// No location has the object, or can be read.
+	#[error("{}{}", none(.0), listed(.0))]
 	NoneLeft(Vec<Left>),
 	/// The object is encrypted under another key, or is not one.
 	#[error(transparent)]
