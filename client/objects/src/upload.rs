@@ -31,6 +31,10 @@ use tokio::task::JoinSet;
 pub const IN_FLIGHT: usize = 96 << 20;
 /// How many parts are sent at a time, at most.
 const MAX_AT_ONCE: usize = 12;
+/// How often a part is sent again whose connection broke off. `object_store` does not repeat one that took long until then.
+const BROKEN: usize = 3;
+/// How often a part is sent again that the store did not take in time, as after a laptop has slept.
+const SILENT: usize = 1;
 /// The chunks in a part of a value whose length is known, unless it has too many parts.
 const PART: u32 = 8;
 /// The chunks in a part of a stream.
@@ -497,8 +501,17 @@ impl Sender {
 				Some(id) => {
 					let offset = object::offset(index as u32 * self.part);
 					let size = bytes.len();
-					let put = self.parts.put(&self.path, &id, index, offset, bytes);
-					self.stored(self.pace.ask(patiently(size, put)).await)?
+					let mut left = (BROKEN, SILENT);
+					let put = loop {
+						let bytes = bytes.clone();
+						let put = self.parts.put(&self.path, &id, index, offset, bytes);
+						match self.pace.ask(patiently(size, put)).await {
+							Err(Failure::Unreachable) if left.0 > 0 => left.0 -= 1,
+							Err(Failure::Stalled(_)) if left.1 > 0 => left.1 -= 1,
+							put => break put,
+						}
+					};
+					self.stored(put)?
 				}
 				// The only part is the object.
 				None => {

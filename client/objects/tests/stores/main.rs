@@ -339,6 +339,8 @@ async fn a_busy_store_is_asked_again() {
 		// S3 gave up a part that came too slowly.
 		(Method::PUT, Fault::Answer(400, "RequestTimeout")),
 		(Method::POST, Fault::Answer(503, "SlowDown")),
+		// The store has the part, and its answer is lost.
+		(Method::PUT, Fault::Break),
 	] {
 		let state = tempfile::tempdir().unwrap();
 		proxy.fail(method, 0, 2, fault);
