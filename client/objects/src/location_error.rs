@@ -25,6 +25,14 @@ pub enum LocationError {
 	/// A store's settings cannot be used.
 	#[error("{0}")]
 	Settings(&'static str),
+	/// The value of a variable cannot be sent.
+	#[error(
+		"{name} has a character that no request can have, such as a line end in it: set it again"
+	)]
+	Variable {
+		/// The variable's name.
+		name: String,
+	},
 	/// The profile in `AWS_PROFILE` has no keys.
 	#[error("the profile {name} has no access key: this program reads keys, but no roles and no single sign-on. Set them: eval \"$(aws configure export-credentials --profile {name} --format env)\"")]
 	Profile {

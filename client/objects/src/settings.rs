@@ -14,6 +14,14 @@ use std::{
 };
 use url::Url;
 
+/// The variables that are a part of each request's head, where only ASCII may be.
+const OF_HEAD: [&str; 5] = [
+	"AWS_ACCESS_KEY_ID",
+	"AWS_SECRET_ACCESS_KEY",
+	"AWS_SESSION_TOKEN",
+	"AWS_REGION",
+	"AWS_DEFAULT_REGION",
+];
 /// The variables that name the endpoint of S3. The first one that is set counts.
 const ENDPOINTS: [&str; 3] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
 /// The keys of a profile, and the variables that mean the same.
@@ -70,7 +78,7 @@ impl Settings {
 	fn get(&self, name: &str) -> Option<&str> {
 		self.0
 			.get(name)
-			.map(String::as_str)
+			.map(|value| value.trim())
 			.filter(|value| !value.is_empty())
 	}
 
@@ -112,16 +120,32 @@ impl Settings {
 		}
 	}
 
-	/// Returns the variables with this prefix that `object_store` knows. An empty one counts as none.
-	pub(crate) fn known<Key: FromStr>(&self, prefix: &str) -> Vec<(Key, String)> {
-		let is_set =
-			|(name, value): &(&String, &String)| name.starts_with(prefix) && !value.is_empty();
-		let named = self.0.iter().filter(is_set);
-		let known = named.filter_map(|(name, value)| {
-			let key = name.to_ascii_lowercase().parse().ok()?;
-			Some((key, value.clone()))
-		});
-		known.collect()
+	/// Returns the variables with this prefix that `object_store` knows. An empty one counts as none, and a line end after a
+	/// value, which may come from the file that it was read from, is left out.
+	///
+	/// # Errors
+	///
+	/// Returns [`LocationError::Variable`] if a value cannot be sent: `object_store` would end the program.
+	pub(crate) fn known<Key: FromStr>(
+		&self,
+		prefix: &str,
+	) -> Result<Vec<(Key, String)>, LocationError> {
+		let mut known = Vec::new();
+		for name in self.0.keys().filter(|name| name.starts_with(prefix)) {
+			let (Some(value), Ok(key)) = (self.get(name), name.to_ascii_lowercase().parse::<Key>())
+			else {
+				continue;
+			};
+			let is_of_head = OF_HEAD.contains(&name.as_str());
+			let can_be_sent =
+				|letter: char| !letter.is_control() && (letter.is_ascii() || !is_of_head);
+			if !value.chars().all(can_be_sent) {
+				let name = name.clone();
+				return Err(LocationError::Variable { name });
+			}
+			known.push((key, value.to_owned()));
+		}
+		Ok(known)
 	}
 
 	/// Returns these settings with those of the profile that `AWS_PROFILE` names, or of the profile `default`. What the
@@ -361,6 +385,27 @@ mod tests {
 			r#"Settings(["AWS_REGION", "AWS_SKIP_SIGNATURE", "GOOGLE_SKIP_SIGNATURE"])"#
 		);
 		assert!(all.unsigned().is_unsigned());
+	}
+
+	#[test]
+	fn a_value_that_cannot_be_sent_is_named() {
+		let known = |name: &str, value: &str| settings(&[(name, value)]).known::<String>("AWS_");
+		let key = "AWS_ACCESS_KEY_ID";
+		for value in ["AKIA", "AKIA\n", "AKIA\r\n", " AKIA "] {
+			let named = vec![(key.to_ascii_lowercase(), "AKIA".to_owned())];
+			assert_eq!(known(key, value), Ok(named), "{value:?}");
+		}
+		assert_eq!(known(key, "\r\n"), Ok(Vec::new()));
+		for (name, value) in [
+			(key, "AK\nIA"),
+			(key, "AK\u{200b}IA"),
+			("AWS_SESSION_TOKEN", "é"),
+			("AWS_WEB_IDENTITY_TOKEN_FILE", "/a\r/b"),
+		] {
+			let refused = LocationError::Variable { name: name.into() };
+			assert_eq!(known(name, value), Err(refused), "{value:?}");
+		}
+		assert!(known("AWS_WEB_IDENTITY_TOKEN_FILE", "/é").is_ok());
 	}
 
 	#[test]

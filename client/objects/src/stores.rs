@@ -114,7 +114,7 @@ fn s3(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
 	let options = authorities.fold(options(), ClientOptions::with_root_certificate);
 	let builder = AmazonS3Builder::new().with_client_options(options);
 	let known = |builder: AmazonS3Builder, (key, value)| builder.with_config(key, value);
-	let builder = settings.known("AWS_").into_iter().fold(builder, known);
+	let builder = settings.known("AWS_")?.into_iter().fold(builder, known);
 	let builder = builder
 		.with_bucket_name(bucket(url)?)
 		.with_http_connector(Decided(ReqwestConnector::default()))
@@ -130,7 +130,7 @@ fn gs(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
 	};
 	let builder = GoogleCloudStorageBuilder::new().with_client_options(options());
 	let known = |builder: GoogleCloudStorageBuilder, (key, value)| builder.with_config(key, value);
-	let builder = settings.known("GOOGLE_").into_iter().fold(builder, known);
+	let builder = settings.known("GOOGLE_")?.into_iter().fold(builder, known);
 	let builder = builder
 		.with_bucket_name(bucket(url)?)
 		.with_http_connector(Decided(ReqwestConnector::default()))
@@ -146,7 +146,7 @@ fn az(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
 	};
 	let builder = MicrosoftAzureBuilder::new().with_client_options(options());
 	let known = |builder: MicrosoftAzureBuilder, (key, value)| builder.with_config(key, value);
-	let builder = settings.known("AZURE_").into_iter().fold(builder, known);
+	let builder = settings.known("AZURE_")?.into_iter().fold(builder, known);
 	let builder = builder
 		.with_container_name(bucket(url)?)
 		.with_http_connector(Decided(ReqwestConnector::default()))
