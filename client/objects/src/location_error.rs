@@ -27,7 +27,7 @@ pub enum LocationError {
 	Settings(&'static str),
 	/// The value of a variable cannot be sent.
 	#[error(
-		"{name} has a character that no request can have, such as a line end in it: set it again"
+		"the value of {name} has a character that cannot be in it, such as a line end or a space: correct it"
 	)]
 	Variable {
 		/// The variable's name.

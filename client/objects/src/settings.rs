@@ -14,14 +14,6 @@ use std::{
 };
 use url::Url;
 
-/// The variables that are a part of each request's head, where only ASCII may be.
-const OF_HEAD: [&str; 5] = [
-	"AWS_ACCESS_KEY_ID",
-	"AWS_SECRET_ACCESS_KEY",
-	"AWS_SESSION_TOKEN",
-	"AWS_REGION",
-	"AWS_DEFAULT_REGION",
-];
 /// The variables that name the endpoint of S3. The first one that is set counts.
 const ENDPOINTS: [&str; 3] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
 /// The keys of a profile, and the variables that mean the same.
@@ -110,7 +102,10 @@ impl Settings {
 		};
 		let is_address = Url::parse(named).is_ok_and(|url| {
 			let is_web = matches!(url.scheme(), "http" | "https");
-			is_web && url.query().is_none() && url.fragment().is_none()
+			is_web
+				&& url.query().is_none()
+				&& url.fragment().is_none()
+				&& named.bytes().all(|letter| letter.is_ascii_graphic())
 		});
 		match is_address {
 			true => Ok(()),
@@ -136,8 +131,7 @@ impl Settings {
 			else {
 				continue;
 			};
-			let can_be_sent = |letter: u8| matches!(letter, b' '..=b'~');
-			if OF_HEAD.contains(&name.as_str()) && !value.bytes().all(can_be_sent) {
+			if !can_be_sent(name, value) {
 				let name = name.clone();
 				return Err(LocationError::Variable { name });
 			}
@@ -233,6 +227,19 @@ impl Settings {
 		Ok(values
 			.filter_map(|(key, value)| Some((key.to_ascii_lowercase(), value.clone()?)))
 			.collect())
+	}
+}
+
+/// Returns whether the value of a variable can be in the head or the address of a request, if it has to be there.
+fn can_be_sent(name: &str, value: &str) -> bool {
+	let is_of_name =
+		|letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'_' | b'.');
+	match name {
+		"AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" => {
+			value.bytes().all(|letter| letter.is_ascii_graphic())
+		}
+		"AWS_REGION" | "AWS_DEFAULT_REGION" => value.bytes().all(is_of_name),
+		_ => true,
 	}
 }
 
@@ -398,6 +405,7 @@ mod tests {
 			(key, "AK\nIA"),
 			(key, "AK\u{200b}IA"),
 			("AWS_SESSION_TOKEN", "é"),
+			("AWS_REGION", "Europe (Frankfurt)"),
 		] {
 			let refused = LocationError::Variable { name: name.into() };
 			assert_eq!(known(name, value), Err(refused), "{value:?}");
@@ -415,6 +423,7 @@ mod tests {
 			(vec![("AWS_ENDPOINT_URL", "localhost:9000")], false),
 			(vec![("AWS_ENDPOINT_URL", "127.0.0.1:9000")], false),
 			(vec![("AWS_ENDPOINT", "minio")], false),
+			(vec![("AWS_ENDPOINT_URL", "https://a/b c")], false),
 			(vec![("AWS_ENDPOINT_URL", "s3://a")], false),
 			(
 				vec![("AWS_ENDPOINT_URL_S3", "https://a"), ("AWS_ENDPOINT", "b")],
