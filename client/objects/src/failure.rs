@@ -193,6 +193,10 @@ impl From<object_store::Error> for Failure {
 		if METADATA.iter().any(|path| text.contains(path)) {
 			return Self::NoCredentials;
 		}
+		// The address that cannot be reached is the proxy's.
+		if text.contains("tunnel error") {
+			return Self::Proxy;
+		}
 		match io_failure(&error) {
 			// No answer came, so it is no short one.
 			Some(Self::CutShort) if text.contains(NOT_SENT) => return Self::Unreachable,
@@ -238,7 +242,6 @@ impl From<object_store::Error> for Failure {
 				Some(got @ (REQUEST_TIMEOUT | 429 | 500..)) => Self::Unavailable(got),
 				Some(got) => refused(got),
 				None if text.contains(NO_TLS) => Self::NoTls,
-				None if text.contains("tunnel error") => Self::Proxy,
 				None if text.contains("dns error") => Self::Unresolved,
 				None if text.contains(NOT_SENT) || text.contains("HTTP error") => Self::Unreachable,
 				None => Self::Other,
