@@ -971,6 +971,12 @@ test('a value is stored as an object in two folders, and a wrong byte in one is 
 	assert.equal(broken.code, FAILED);
 	assert.match(broken.stdout, /first: 0 right \(0 B\)\n {2}0x[0-9a-f]{64}: MiB 1 of it is wrong there \(object [0-9a-f]{64}\)\n.*second: 1 right/);
 	assert.match(broken.stderr, /hint: copy the object, and its file with \.b3 after the name, from a location or a keeper/);
+	// A location that this program cannot use does not keep it from the others.
+	await ok('dataset', 'locate', '0', ...urls, 'az://unknown/x', '--finalized', ...owner.key);
+	const partly = await run(['check', owner.address, '0']);
+	assert.equal(partly.code, FAILED);
+	assert.match(partly.stdout, /second: 1 right .*\naz:\/\/unknown\/x: 0 right \(0 B\)\n {2}the others were not looked at: .*AZURE_STORAGE_ACCOUNT_NAME/);
+	await ok('dataset', 'locate', '0', ...urls, '--finalized', ...owner.key);
 	const fetched = await run(['fetch', owner.address, stored.key, '-o', 'object-copy', ...consumer.key]);
 	assert.equal(fetched.code, DONE, fetched.stderr);
 	assert.match(fetched.stderr, /left for another location: .*first: MiB 1 of it is wrong there/);

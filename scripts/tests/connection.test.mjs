@@ -7,11 +7,14 @@ import { spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { WebSocketServer } from 'ws';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { makeAuthority, makeServerCertificate } from '../lib/certificates.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { Client, hex, recordKey } from '../lib/sharing.mjs';
@@ -35,8 +38,8 @@ let client;
 let folder;
 
 /** Starts the command, by default connected through the wire. `lines` are what it prints to stderr. */
-function start(args, url = wire.url) {
-	const env = { ...process.env, ISTHMUS_URL: url, ISTHMUS_KEY: '', HOME: folder, XDG_CONFIG_HOME: path('config') };
+function start(args, url = wire.url, more = {}) {
+	const env = { ...process.env, ISTHMUS_URL: url, ISTHMUS_KEY: '', HOME: folder, XDG_CONFIG_HOME: path('config'), ...more };
 	const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
 	const lines = createInterface({ input: child.stderr });
 	const ended = once(child, 'close').then(([code]) => code);
@@ -47,8 +50,8 @@ function start(args, url = wire.url) {
  * Runs the command, checks that it exits with this code, and returns what it prints to stderr, but for what it waits: on a
  * busy machine, it may wait for anything so long that it says so.
  */
-async function ends(code, args, url) {
-	const { lines, ended } = start(args, url);
+async function ends(code, args, url, more) {
+	const { lines, ended } = start(args, url, more);
 	const errors = [];
 	lines.on('line', (line) => errors.push(line));
 	assert.equal(await ended, code, `isthmus ${args.join(' ')}: ${errors.join('\n')}`);
@@ -528,6 +531,41 @@ test('a transaction whose block gave way is reported with the block that stays',
 		assert.ok(extrinsics.some(({ method }) => method.section === 'balances' && method.args[0].toString() === payee), `block ${block}`);
 	} finally {
 		await lying.stop();
+	}
+});
+
+test('what is wrong with TLS is said, and where a web server leads', { timeout }, async () => {
+	const [authority, other] = [makeAuthority(), makeAuthority('Another authority')];
+	for (const [name, { certificate }] of Object.entries({ authority, other })) writeFileSync(path(`${name}.pem`), certificate);
+	const trusted = { SSL_CERT_FILE: path('authority.pem') };
+	const expired = { to: Date.now() - 1000 };
+	const secure = [{}, expired, { ip: [127, 0, 0, 2] }].map((options) => createSecureServer(
+		makeServerCertificate(authority, options),
+		(_, response) => response.writeHead(404).end(),
+	));
+	const at = (server) => `127.0.0.1:${server.address().port}`;
+	const plain = createServer((_, response) => response.writeHead(301, { location: `https://${at(secure[0])}/` }).end());
+	const servers = [...secure, plain];
+	for (const server of servers) await once(server.listen(0, '127.0.0.1'), 'listening');
+	try {
+		for (const [scheme, server, more, said, hint] of [
+			['wss', secure[0], { SSL_CERT_FILE: path('other.pem') }, /no connection to wss:\S+: the server's certificate is from no authority/],
+			['wss', secure[0], trusted, /wss:\S+ refuses the connection with HTTP status 404$/, /pass WebSockets on/],
+			['wss', secure[1], trusted, /the server's certificate has expired/],
+			['wss', secure[2], trusted, /the server's certificate is for another name/],
+			['ws', secure[0], {}, /if the server speaks TLS, the address begins with wss:/],
+			['ws', plain, {}, /redirects to an address that is not one of a WebSocket: if it speaks TLS, the address begins with wss:/],
+			['wss', plain, {}, /does not speak TLS/],
+		]) {
+			const [error, advice = ''] = await ends(UNREACHABLE, ['status'], `${scheme}://${at(server)}`, more);
+			assert.match(error, said);
+			if (hint) assert.match(advice, hint);
+		}
+	} finally {
+		for (const server of servers) {
+			server.closeAllConnections();
+			server.close();
+		}
 	}
 });
 

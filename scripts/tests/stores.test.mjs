@@ -203,6 +203,45 @@ test('what is wrong with a store, or with its settings, is said', { timeout }, a
 	assert.deepEqual(await moto.list(BUCKET), [left]);
 });
 
+test('a server whose certificate is not accepted is named, with the reason', { timeout }, async () => {
+	const owner = await producer('//CertificateOwner');
+	random('certified', 2000);
+	const folder = file('certified-objects');
+	const locate = (url) => ok('dataset', 'locate', '0', url, '--finalized', ...owner.key);
+	await locate(`file://${folder}`);
+	await ok('store', 'certified', '--object', '--finalized', ...owner.key);
+	const authority = makeAuthority('Another authority');
+	const ca = file('another.pem');
+	writeFileSync(ca, authority.certificate);
+	const trusted = { SSL_CERT_FILE: ca };
+	const options = [{}, { to: Date.now() - 1000 }, { ip: [127, 0, 0, 2] }];
+	const servers = await Promise.all(options.map((option) => FileServer.start(folder, makeServerCertificate(authority, option))));
+	const [good, expired, other] = servers.map(({ port }) => `https://127.0.0.1:${port}`);
+	try {
+		for (const [url, more, said, code = FAILED] of [
+			[good, {}, /the server's certificate is from no authority that this machine trusts/],
+			[good, trusted, /1 right/, 0],
+			[expired, trusted, /the server's certificate has expired/],
+			[other, trusted, /the server's certificate is for another name/],
+			// A store of one's own, with an authority of one's own.
+			['s3://absent', { AWS_ENDPOINT_URL: good }, /the server's certificate is from no authority/],
+			['s3://absent', { AWS_ENDPOINT_URL: good, AWS_CA_BUNDLE: ca }, /it is not there/],
+			['s3://absent', { AWS_ENDPOINT_URL: `https://127.0.0.1:${proxy.port}` }, /does not speak TLS/],
+		]) {
+			await locate(url);
+			const checked = await isthmus.run(['check', owner.address, '0', '--quick'], { ...env, ...more });
+			assert.equal(checked.code, code, `${url}: ${checked.stderr}`);
+			assert.match(checked.stdout, said);
+		}
+		const unusable = await refused(FAILED, ['check', owner.address, '0'], { AWS_ENDPOINT_URL: 'localhost:9000' });
+		assert.match(unusable.error, /the endpoint of S3 is not an address/);
+		const bundle = await refused(FAILED, ['check', owner.address, '0'], { AWS_CA_BUNDLE: file('certified') });
+		assert.match(bundle.error, /has no certificates: correct AWS_CA_BUNDLE/);
+	} finally {
+		for (const server of servers) await server.stop();
+	}
+});
+
 test('a stream goes to a bucket without a temporary file', { timeout }, async () => {
 	const owner = await producer('//StreamOwner');
 	await ok('dataset', 'locate', '0', `s3://${BUCKET}/stream`, ...owner.key);

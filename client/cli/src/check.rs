@@ -25,7 +25,7 @@ use std::{
 #[derive(clap::Args)]
 #[command(after_help = "\
 Every MiB of every object is read at every location and compared with the chain. No key is needed.
-The command fails if a location lacks an object or has a wrong one.
+The command fails if a location lacks an object or has a wrong one, or cannot be asked.
 
 Records that are removed without --objects leave their objects at the locations, and so may uploads
 that were interrupted. --unused lists what no record on this chain names, unless it changed within a
@@ -69,10 +69,30 @@ struct AtLocation {
 	/// The length of those in bytes.
 	bytes: u64,
 	faults: Vec<Fault>,
-	/// How many objects it was not asked for, because it does not work.
-	unchecked: usize,
+	/// Why it was not asked for the other objects.
+	#[serde(skip_serializing_if = "Option::is_none")]
+	failure: Option<String>,
 	/// What is there and no record names; `None` if that was not asked for, or the location cannot be listed.
 	unused: Option<Vec<Unused>>,
+}
+
+impl AtLocation {
+	/// A location of which nothing is known yet.
+	fn new(location: &str) -> Self {
+		Self {
+			location: location.to_owned(),
+			right: 0,
+			bytes: 0,
+			faults: Vec::new(),
+			failure: None,
+			unused: None,
+		}
+	}
+
+	/// Returns whether it has all of the objects.
+	fn is_right(&self) -> bool {
+		self.faults.is_empty() && self.failure.is_none()
+	}
 }
 
 /// What a location has of an object that no record names.
@@ -93,9 +113,6 @@ struct Fault {
 	failure: String,
 	/// How many MiB of it are wrong, if it could be read.
 	wrong: usize,
-	/// Whether it may be about this object alone. If not, the location does not work.
-	#[serde(skip)]
-	of_object: bool,
 }
 
 impl fmt::Display for Report {
@@ -107,7 +124,7 @@ impl fmt::Display for Report {
 			right,
 			bytes: size,
 			faults,
-			unchecked,
+			failure,
 			unused,
 		} in &self.locations
 		{
@@ -118,7 +135,6 @@ impl fmt::Display for Report {
 				object,
 				failure,
 				wrong,
-				..
 			} in faults
 			{
 				write!(f, "\n  {key}: {}", shown(failure))?;
@@ -127,9 +143,8 @@ impl fmt::Display for Report {
 				}
 				write!(f, " (object {object})")?;
 			}
-			if *unchecked > 0 {
-				let more = count(*unchecked as u64, "more object");
-				write!(f, "\n  not asked for {more}")?;
+			if let Some(failure) = failure {
+				write!(f, "\n  the others were not looked at: {}", shown(failure))?;
 			}
 			let Some(unused) = unused else { continue };
 			write!(
@@ -166,10 +181,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 	let urls = proven.locations(&owner, dataset).await?;
 	let objects = objects_in(&proven, &owner, dataset).await?;
 	let Locations { usable, unusable } = Locations::open(urls);
-	if let Some(left) = unusable.first() {
-		return Err(Error::failed(left));
-	}
 	if usable.is_empty() {
+		if let Some(left) = unusable.first() {
+			return Err(Error::failed(left));
+		}
 		let best = context.client.best().await?;
 		let there = best.dataset(&owner, dataset).await?;
 		there.ok_or(SdkError::NoSuchDataset { owner, dataset })?;
@@ -183,9 +198,17 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 		locations: Vec::new(),
 	};
 	let mut bar = Bar::new();
+	let lengths = objects.iter().map(|(_, object)| object.length());
+	let lengths = lengths.fold(0, u64::saturating_add);
+	let total = lengths.saturating_mul(usable.len() as u64);
+	let mut before = 0u64;
 	for location in &usable {
-		let at = check_at(location, &objects, quick, &mut bar).await;
+		let mut tell = |done: u64| {
+			bar.at(Stage::Checking, before.saturating_add(done), total);
+		};
+		let at = check_at(location, &objects, quick, &mut tell).await;
 		report.locations.push(at);
+		before = before.saturating_add(lengths);
 	}
 	drop(bar);
 	if opts.unused {
@@ -193,61 +216,55 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 			at.unused = list_unused(&proven, &owner, location).await?;
 		}
 	}
-	let faults = report.locations.iter().flat_map(|at| &at.faults);
-	let is_damaged: Vec<bool> = faults.map(|fault| fault.of_object).collect();
-	if is_damaged.is_empty() {
+	let unusable = unusable.iter().map(|left| AtLocation {
+		failure: Some(left.failure.to_string()),
+		..AtLocation::new(&left.url)
+	});
+	report.locations.extend(unusable);
+	if report.locations.iter().all(AtLocation::is_right) {
 		return Ok(report);
 	}
 	context.output.print(&report)?;
 	let error = Error::failed("not every location has all of the objects");
-	Err(match is_damaged.contains(&true) {
-		true => error.hint(MEND),
-		false => error,
+	Err(match report.locations.iter().all(|at| at.faults.is_empty()) {
+		true => error,
+		false => error.hint(MEND),
 	})
 }
 
 /// Checks what a location has of these objects. One that does not work is not asked for the others: each would be waited for.
+/// `tell` is told how many bytes are done.
 async fn check_at(
 	location: &Location,
 	objects: &[(RecordKey, Object)],
 	quick: bool,
-	bar: &mut Bar,
+	tell: &mut impl FnMut(u64),
 ) -> AtLocation {
-	let mut at = AtLocation {
-		location: location.url().to_owned(),
-		right: 0,
-		bytes: 0,
-		faults: Vec::new(),
-		unchecked: 0,
-		unused: None,
-	};
-	let lengths = objects.iter().map(|(_, object)| object.length());
-	let total = lengths.fold(0, u64::saturating_add);
+	let mut at = AtLocation::new(location.url());
 	let mut before = 0u64;
-	bar.file(location.url());
-	for (number, (key, object)) in objects.iter().enumerate() {
-		let mut tell = |chunks: u32| {
+	for (key, object) in objects {
+		let mut told = |chunks: u32| {
 			let done = (u64::from(chunks) * CHUNK as u64).min(object.length());
-			bar.at(Stage::Checking, before.saturating_add(done), total);
+			tell(before.saturating_add(done));
 		};
-		let checked = check(location, object, !quick, &mut tell).await;
+		let checked = check(location, object, !quick, &mut told).await;
 		before = before.saturating_add(object.length());
-		bar.at(Stage::Checking, before, total);
-		let Some(failure) = checked.failure else {
-			at.right += 1;
-			at.bytes += object.length();
-			continue;
-		};
-		at.faults.push(Fault {
-			key: Key(*key),
-			object: object.name(),
-			failure: failure.to_string(),
-			wrong: checked.wrong.len(),
-			of_object: failure.is_of_object(),
-		});
-		if !failure.is_of_object() {
-			at.unchecked = objects.len() - number - 1;
-			break;
+		tell(before);
+		match checked.failure {
+			None => {
+				at.right += 1;
+				at.bytes += object.length();
+			}
+			Some(failure) if !failure.is_of_object() => {
+				at.failure = Some(failure.to_string());
+				break;
+			}
+			Some(failure) => at.faults.push(Fault {
+				key: Key(*key),
+				object: object.name(),
+				failure: failure.to_string(),
+				wrong: checked.wrong.len(),
+			}),
 		}
 	}
 	at

@@ -254,8 +254,28 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 /// Reads a location. A slash at its end is left out, as the chain has it.
 pub(crate) fn location(url: &str) -> Result<String, String> {
 	let url = url.trim_end_matches('/');
-	Location::read(url.as_bytes()).map_err(|error| error.to_string())?;
-	Ok(url.to_owned())
+	match Location::read(url.as_bytes()) {
+		Ok(_) => Ok(url.to_owned()),
+		// The error would repeat what may be a password.
+		Err(_) if url.contains('@') => Err("a location is public: give credentials in the environment, and no user or password in it".into()),
+		Err(error) => Err(match meant(url) {
+			Some(meant) => format!("{error}; {meant}"),
+			None => error.to_string(),
+		}),
+	}
+}
+
+/// Returns how what other programs take for a location is written here.
+fn meant(text: &str) -> Option<String> {
+	if text.starts_with('/') {
+		return Some(format!("a folder of this machine is file://{text}"));
+	}
+	let (scheme, _) = text.split_once(':')?;
+	Some(match scheme.to_ascii_lowercase().as_str() {
+		"s3" => "write s3://BUCKET/FOLDER, and the address of a store of your own into $AWS_ENDPOINT_URL, which is not published".into(),
+		scheme @ ("gs" | "az") => format!("write {scheme}://BUCKET/FOLDER"),
+		_ => return None,
+	})
 }
 
 /// What was published about a dataset's objects.
@@ -326,4 +346,41 @@ async fn set_closed(
 	let call = context.client.set_closed(dataset, closed).await?;
 	let block = Some(context.send(identity, &call).await?.number());
 	Ok(Changed { block, change })
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn what_other_programs_take_for_a_location_is_not_taken_without_a_word() {
+		for (text, word) in [
+			("/Srv/records", "file:///Srv/records"),
+			("s3://minio:9000/grades/2026", "$AWS_ENDPOINT_URL"),
+			("s3:http://127.0.0.1:9000/grades", "$AWS_ENDPOINT_URL"),
+			("s3:https://minio.example/grades", "$AWS_ENDPOINT_URL"),
+			("s3:grades/2026", "s3://BUCKET/FOLDER"),
+			("gs:grades:/2026", "gs://BUCKET/FOLDER"),
+		] {
+			let refused = location(text).unwrap_err();
+			assert!(refused.contains(word), "{text}: {refused}");
+		}
+		for text in ["srv/records", "ftp://a/x", "https://a:b:c/x"] {
+			let refused = location(text).unwrap_err();
+			assert!(!refused.contains("write s3"), "{text}: {refused}");
+		}
+		for text in ["s3://KEY:geheim@grades/x", "https://me:ge/heim@a.example"] {
+			let refused = location(text).unwrap_err();
+			assert!(refused.contains("in the environment"), "{refused}");
+			assert!(!refused.contains("heim"), "{refused}");
+		}
+		for (text, taken) in [
+			("s3://grades/a@b", "s3://grades/a@b"),
+			("s3://grades/2026/", "s3://grades/2026"),
+			("https://a.example:8443/x", "https://a.example:8443/x"),
+			("file:///srv/records", "file:///srv/records"),
+		] {
+			assert_eq!(location(text).as_deref(), Ok(taken));
+		}
+	}
 }

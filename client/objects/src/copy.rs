@@ -10,7 +10,7 @@ use crate::{
 	patience::{patiently, patiently_joined},
 	source::{self, SILENCE},
 	tree::{self, Value},
-	turns::{Left, Turns},
+	turns::{none, Left, Turns},
 	upload::{part_chunks, IN_FLIGHT},
 };
 use bytes::Bytes;
@@ -28,7 +28,7 @@ const AT_ONCE: usize = 4;
 #[non_exhaustive]
 pub enum CopyError {
 	/// No other location has the object.
-	#[error("no location has the object{}", Listed(.0))]
+	#[error("{}{}", none(.0), Listed(.0))]
 	NoneLeft(Vec<Left>),
 	/// The copy cannot be written.
 	#[error("{0}")]

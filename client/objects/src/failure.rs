@@ -2,16 +2,26 @@
 //! Why a store did not do what it was asked, in words that say what to do. A store's own words are not repeated: they may
 //! contain parts of a signed request.
 
+use crate::certificate::CertificateFault;
 use isthmus_envelope::input::NoRegularFile;
 use std::{error::Error as StdError, io, time::Duration};
 
 /// The addresses where `object_store` asks a cloud's own machines for credentials if there are no others.
-const METADATA: [&str; 4] = [
+const METADATA: [&str; 5] = [
 	"/latest/api/token",
 	"/latest/meta-data/",
 	"/computeMetadata/",
 	"/metadata/identity/",
+	"http://169.254.170.2/",
 ];
+
+/// What `rustls` says of bytes that are not TLS.
+pub(crate) const NO_TLS: &str = "corrupt message";
+/// What `reqwest` says of a request to which no answer came.
+const NOT_SENT: &str = "error sending request";
+
+/// The status of a request that took too long. S3 sends it with another one.
+pub(crate) const REQUEST_TIMEOUT: u16 = 408;
 
 /// Why a store failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +57,7 @@ pub enum Failure {
 	#[error("there are no credentials for the store: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, for S3; GOOGLE_APPLICATION_CREDENTIALS for Google Cloud; AZURE_STORAGE_ACCOUNT_KEY for Azure; for a bucket that everyone may read, AWS_SKIP_SIGNATURE=true")]
 	NoCredentials,
 	/// The store does not accept the credentials.
-	#[error("the store does not accept the credentials: correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or those of your store")]
+	#[error("the store does not accept the credentials: correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or those of your store; AWS_SESSION_TOKEN must belong to them, or not be set")]
 	Unauthenticated,
 	/// The bucket is in another region than the settings say.
 	#[error("the bucket is in another region: set AWS_REGION to its region")]
@@ -61,17 +71,32 @@ pub enum Failure {
 	/// A web server does not send ranges.
 	#[error("the server does not send ranges of a file, or hides its length: use another server")]
 	NoRanges,
+	/// A server sends its readers to another address.
+	#[error("the server redirects to another address: use the one that it names")]
+	Redirected,
 	/// The account may not do that.
-	#[error("the store does not allow it (403): check what this account may do there")]
+	#[error("the store does not allow it (403): check what this account may do there. To an account that may not list the bucket, S3 says the same of what is missing")]
 	Denied,
+	/// The user may not do that with files.
+	#[error("this user may not do that there: check the owner and the permissions of the folder and of what is in it")]
+	DeniedFile,
 	/// The bucket does not exist.
 	#[error("the bucket does not exist: create it, or correct the location")]
 	NoBucket,
 	/// The store is overloaded or has a fault of its own.
 	#[error("the store does not answer properly now ({0}): try again later")]
 	Unavailable(u16),
-	/// The store sent nothing for too long.
-	#[error("the store was silent for {} s", .0.as_secs())]
+	/// The object has to be restored before it can be read.
+	#[error("the object is archived there: restore it first (S3 Glacier: aws s3api restore-object), and try again")]
+	Archived,
+	/// The store takes only shorter requests.
+	#[error("the store, or a proxy in front of it, does not take so many bytes in one request (413): have it take 128 MiB (nginx: client_max_body_size)")]
+	TooLarge,
+	/// The bucket takes only what has a checksum.
+	#[error("the bucket takes only what has a checksum, because of its object lock: set AWS_CHECKSUM_ALGORITHM=SHA256")]
+	NoChecksum,
+	/// The store sent nothing for too long, or did not take what was sent.
+	#[error("the store did not answer within {} s", .0.as_secs())]
 	Stalled(Duration),
 	/// The store sends slower than is waited for.
 	#[error("the store sent too slowly: it was left after {} s", .0.as_secs())]
@@ -79,6 +104,18 @@ pub enum Failure {
 	/// The store cannot be reached, or broke off.
 	#[error("the store cannot be reached, or broke the connection off: check the address and the network")]
 	Unreachable,
+	/// The name of the store's host leads nowhere.
+	#[error("the name of the store's host is not found: check the address and the network")]
+	Unresolved,
+	/// The store's server does not speak TLS.
+	#[error("the store's server does not speak TLS: check the port, and whether its endpoint begins with http://")]
+	NoTls,
+	/// A proxy does not let the request through.
+	#[error("the proxy that $HTTPS_PROXY or $ALL_PROXY names does not lead to the store: correct it, or name the store's host in $NO_PROXY")]
+	Proxy,
+	/// The certificate of the store's server is not accepted.
+	#[error("{0}")]
+	Certificate(CertificateFault),
 	/// There is no room left.
 	#[error("there is no space left: make room, and run the same command again")]
 	Full,
@@ -95,8 +132,13 @@ pub enum Failure {
 	#[error("{0}")]
 	File(io::ErrorKind),
 	/// The store refused it with another status.
-	#[error("the store refused it ({0})")]
-	Refused(u16),
+	#[error("the store refused it ({status}{}{code})", if .code.is_empty() { "" } else { " " })]
+	Refused {
+		/// The status of its answer.
+		status: u16,
+		/// The store's own name for the error; empty if it has none.
+		code: String,
+	},
 	/// This program cannot use the location.
 	#[error("{0}")]
 	Unusable(String),
@@ -118,7 +160,11 @@ impl Failure {
 	/// Returns whether it may be about this object alone: the store answered, and may well have others.
 	pub fn is_of_object(&self) -> bool {
 		use Failure::*;
-		self.is_content() || matches!(self, Denied | File(_) | Refused(_) | Other)
+		self.is_content()
+			|| matches!(
+				self,
+				Denied | DeniedFile | Archived | File(_) | Refused { .. } | Other
+			)
 	}
 
 	/// Returns whether it may be about some bytes of the object, so that others of them can be read.
@@ -126,7 +172,7 @@ impl Failure {
 		use Failure::*;
 		matches!(
 			self,
-			Length { .. } | Wrong(_) | CutShort | File(_) | Refused(_) | Other
+			Length { .. } | Wrong(_) | CutShort | File(_) | Refused { .. } | Other
 		)
 	}
 
@@ -148,7 +194,7 @@ impl Failure {
 		use Failure::*;
 		matches!(
 			self,
-			Unavailable(_) | Stalled(_) | Slow(_) | Unreachable | Dropped
+			Unavailable(_) | Stalled(_) | Slow(_) | Unreachable | Unresolved | Dropped
 		)
 	}
 }
@@ -160,20 +206,39 @@ impl From<object_store::Error> for Failure {
 		if METADATA.iter().any(|path| text.contains(path)) {
 			return Self::NoCredentials;
 		}
-		if let Some(failure) = io_failure(&error) {
+		// The address that cannot be reached is the proxy's.
+		if text.contains("tunnel error") {
+			return Self::Proxy;
+		}
+		match io_failure(&error) {
+			// No answer came, so it is no short one.
+			Some(Self::CutShort) if text.contains(NOT_SENT) => return Self::Unreachable,
+			Some(failure) => return failure,
+			None => {}
+		}
+		if let Some(fault) = CertificateFault::in_words(&text) {
+			return Self::Certificate(fault);
+		}
+		let code = code(&text).unwrap_or_default();
+		if let Some(failure) = by_code(code, &text) {
 			return failure;
 		}
-		if let Some(failure) = code(&text).and_then(by_code) {
-			return failure;
-		}
+		let refused = |status| Self::Refused {
+			status,
+			code: code.to_owned(),
+		};
 		match &error {
 			NotFound { .. } => Self::Missing,
+			// Other reasons than a lack of rights, such as an account that was closed, have names of their own.
+			PermissionDenied { .. } if !code.is_empty() && !is_denial(code) => refused(403),
 			PermissionDenied { .. } => Self::Denied,
 			Unauthenticated { .. } => Self::Unauthenticated,
 			NotSupported { .. } => Self::NoRanges,
 			NotImplemented { .. } => Self::Other,
 			_ if text.contains("redirect without LOCATION") => Self::Region,
 			_ if text.contains("URL scheme is not allowed") => Self::Plain,
+			// What is there is shorter than the object.
+			_ if text.contains("Wanted range starting at") => Self::CutShort,
 			_ if text.contains("Content-Length Header missing")
 				|| text.contains("Content-Range header not present") =>
 			{
@@ -183,11 +248,15 @@ impl From<object_store::Error> for Failure {
 				Some(401) => Self::Unauthenticated,
 				Some(403) => Self::Denied,
 				Some(404) => Self::Missing,
-				Some(got @ (429 | 500..)) => Self::Unavailable(got),
-				Some(got) => Self::Refused(got),
-				None if text.contains("error sending request") || text.contains("HTTP error") => {
-					Self::Unreachable
-				}
+				Some(413) => Self::TooLarge,
+				Some(416) => Self::CutShort,
+				Some(507) => Self::Full,
+				Some(301..=303 | 307 | 308) => Self::Redirected,
+				Some(got @ (REQUEST_TIMEOUT | 429 | 500..)) => Self::Unavailable(got),
+				Some(got) => refused(got),
+				None if text.contains(NO_TLS) => Self::NoTls,
+				None if text.contains("dns error") => Self::Unresolved,
+				None if text.contains(NOT_SENT) || text.contains("HTTP error") => Self::Unreachable,
 				None => Self::Other,
 			},
 		}
@@ -202,7 +271,7 @@ impl From<io::Error> for Failure {
 		match error.kind() {
 			io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
 			io::ErrorKind::NotFound => Self::Missing,
-			io::ErrorKind::PermissionDenied => Self::Denied,
+			io::ErrorKind::PermissionDenied => Self::DeniedFile,
 			io::ErrorKind::UnexpectedEof => Self::CutShort,
 			io::ErrorKind::ConnectionRefused
 			| io::ErrorKind::ConnectionReset
@@ -242,9 +311,9 @@ fn no_file(error: &io::Error) -> Option<&'static str> {
 }
 
 /// Returns the words of an error and its causes.
-fn texts(error: &object_store::Error) -> String {
+pub(crate) fn texts(error: &(dyn StdError + 'static)) -> String {
 	let mut text = String::new();
-	let mut cause: Option<&dyn StdError> = Some(error);
+	let mut cause = Some(error);
 	while let Some(error) = cause {
 		text += &format!("{error}\n");
 		cause = error.source();
@@ -258,28 +327,59 @@ fn status(text: &str) -> Option<u16> {
 	after.get(..3)?.parse().ok()
 }
 
-/// Returns the code of an error as S3 and Azure write it.
+/// Returns the code of an error as S3 and Azure write it, or as `object_store` does for one of several files that were to be
+/// deleted. Only what looks like a name is taken for one: a text may contain parts of a signed request.
 fn code(text: &str) -> Option<&str> {
-	let (_, after) = text.split_once("<Code>")?;
-	after.split_once("</Code>").map(|(code, _)| code)
+	const LONGEST: usize = 64;
+	let between = |before: &str, after: &str| {
+		let (_, rest) = text.split_once(before)?;
+		rest.split_once(after).map(|(code, _)| code)
+	};
+	let code = between("<Code>", "</Code>").or_else(|| between("(code: ", ")"))?;
+	let is_name = |code: &&str| {
+		let mut letters = code.bytes();
+		code.len() <= LONGEST && letters.all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
+	};
+	Some(code).filter(is_name)
 }
 
-fn by_code(code: &str) -> Option<Failure> {
+/// Returns whether a code says only that the account lacks a right.
+fn is_denial(code: &str) -> bool {
+	matches!(
+		code,
+		"AccessDenied" | "Forbidden" | "AuthorizationPermissionMismatch" | "AuthorizationFailure"
+	)
+}
+
+fn by_code(code: &str, text: &str) -> Option<Failure> {
 	match code {
 		"ExpiredToken" | "TokenRefreshRequired" | "RequestExpired" => Some(Failure::Expired),
 		"InvalidAccessKeyId"
 		| "SignatureDoesNotMatch"
 		| "InvalidToken"
 		| "AuthenticationFailed" => Some(Failure::Unauthenticated),
+		"AccessDenied" => Some(Failure::Denied),
 		"NoSuchBucket" | "ContainerNotFound" => Some(Failure::NoBucket),
 		"PermanentRedirect"
 		| "AuthorizationHeaderMalformed"
 		| "IllegalLocationConstraintException" => Some(Failure::Region),
 		"RequestTimeTooSkewed" => Some(Failure::Clock),
-		"SlowDown" | "InternalError" | "ServiceUnavailable" | "ServerBusy" => {
-			Some(Failure::Unavailable(503))
-		}
-		"NoSuchUpload" => Some(Failure::Dropped),
+		"RequestTimeout" => Some(Failure::Unavailable(REQUEST_TIMEOUT)),
+		"SlowDown" | "SlowDownRead" | "SlowDownWrite" | "TooManyRequests" | "InternalError"
+		| "ServiceUnavailable" | "ServerBusy" => Some(Failure::Unavailable(503)),
+		// The store has lost a part, or has another one than was sent: the upload cannot be finished.
+		"NoSuchUpload" | "InvalidPart" | "InvalidPartOrder" => Some(Failure::Dropped),
+		"EntityTooLarge" => Some(Failure::TooLarge),
+		"InvalidRange" => Some(Failure::CutShort),
+		"InvalidObjectState" | "BlobArchived" => Some(Failure::Archived),
+		"QuotaExceeded"
+		| "XMinioStorageFull"
+		| "XMinioAdminBucketQuotaExceeded"
+		| "StorageCapExceeded"
+		| "InsufficientStorage" => Some(Failure::Full),
+		"InvalidRequest" if text.contains("Object Lock") => Some(Failure::NoChecksum),
+		// The upload began without checksums, or with others.
+		"InvalidRequest" if text.contains("Type mismatch occurred") => Some(Failure::Dropped),
 		_ => None,
 	}
 }
@@ -317,13 +417,98 @@ mod tests {
 			Failure::Unavailable(503)
 		);
 		assert_eq!(
-			answer("409 Conflict", "OperationAborted"),
-			Failure::Refused(409)
+			answer("409 Conflict", "OperationAborted").to_string(),
+			"the store refused it (409 OperationAborted)"
 		);
+		for (status, code, failure) in [
+			(
+				"400 Bad Request",
+				"RequestTimeout",
+				Failure::Unavailable(408),
+			),
+			("400 Bad Request", "InvalidPart", Failure::Dropped),
+			("403 Forbidden", "InvalidObjectState", Failure::Archived),
+			("403 Forbidden", "QuotaExceeded", Failure::Full),
+			(
+				"507 Insufficient Storage",
+				"XMinioStorageFull",
+				Failure::Full,
+			),
+			("413 Payload Too Large", "", Failure::TooLarge),
+			(
+				"416 Range Not Satisfiable",
+				"InvalidRange",
+				Failure::CutShort,
+			),
+			("416 Range Not Satisfiable", "", Failure::CutShort),
+			("301 Moved Permanently", "", Failure::Redirected),
+			("408 Request Timeout", "", Failure::Unavailable(408)),
+			("429 Too Many Requests", "", Failure::Unavailable(429)),
+		] {
+			assert_eq!(answer(status, code), failure, "{status} {code}");
+		}
+		// Only names are repeated.
+		for code in ["AKIA SECRET", "a=b", "x".repeat(65).as_str()] {
+			let shown = answer("409 Conflict", code).to_string();
+			assert_eq!(shown, "the store refused it (409)");
+		}
+		let locked = "Server returned non-2xx status code: 400 Bad Request: <Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters</Message>";
+		assert_eq!(generic(locked), Failure::NoChecksum);
+		let begun_without = "<Code>InvalidRequest</Code><Message>Checksum Type mismatch occurred, expected checksum Type: null, actual checksum Type: sha256</Message>";
+		assert_eq!(generic(begun_without), Failure::Dropped);
+		let kept = "DeleteObjects request failed for key a: Access Denied. (code: AccessDenied)";
+		assert_eq!(generic(kept), Failure::Denied);
 		for failure in [answer("403 Forbidden", "X"), answer("418 Teapot", "X")] {
 			assert!(!failure.to_string().contains("AKIA"));
 		}
 		assert_eq!(generic("error sending request"), Failure::Unreachable);
+		let plain = "error sending request\nreceived corrupt message of type InvalidContentType\n";
+		assert_eq!(generic(plain), Failure::NoTls);
+		let kept_out = "error sending request\ntunnel error: proxy authorization required\n";
+		assert_eq!(generic(kept_out), Failure::Proxy);
+		let unknown = "error sending request\nclient error (Connect)\ndns error\n";
+		assert_eq!(generic(unknown), Failure::Unresolved);
+		let certificate = "error sending request\ninvalid peer certificate: UnknownIssuer\n";
+		let fault = CertificateFault::Untrusted;
+		assert_eq!(generic(certificate), Failure::Certificate(fault));
+	}
+
+	#[test]
+	fn a_right_that_an_account_lacks_is_told_from_other_reasons() {
+		let denied = |code: &str| {
+			let path = String::new();
+			let text = format!("status code: 403 Forbidden: <Code>{code}</Code>");
+			let source = text.into();
+			Failure::from(object_store::Error::PermissionDenied { path, source })
+		};
+		assert_eq!(denied("AccessDenied"), Failure::Denied);
+		assert_eq!(denied(""), Failure::Denied);
+		assert_eq!(
+			denied("AllAccessDisabled").to_string(),
+			"the store refused it (403 AllAccessDisabled)"
+		);
+		// A folder has no status.
+		let file = Failure::from(io::Error::from(io::ErrorKind::PermissionDenied));
+		assert!(!file.to_string().contains("403"), "{file}");
+	}
+
+	#[test]
+	fn a_connection_that_ends_before_the_answer_is_no_short_answer() {
+		#[derive(Debug, thiserror::Error)]
+		#[error("{words}")]
+		struct Ended {
+			words: &'static str,
+			source: io::Error,
+		}
+		let ended = |words| {
+			let source = io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof");
+			Failure::from(object_store::Error::Generic {
+				store: "S3",
+				source: Box::new(Ended { words, source }),
+			})
+		};
+		assert_eq!(ended(NOT_SENT), Failure::Unreachable);
+		assert_eq!(ended("the body"), Failure::CutShort);
 	}
 
 	#[test]

@@ -20,8 +20,10 @@
 
 #![forbid(unsafe_code)]
 
+mod certificate;
 mod check;
 mod compress;
+mod connector;
 mod copy;
 mod failure;
 mod journal;
@@ -44,6 +46,7 @@ mod unfinished;
 mod upload;
 mod value;
 
+pub use certificate::CertificateFault;
 pub use check::{check, Checked};
 pub use copy::{copy, copy_again, prove, CopyError};
 pub use failure::Failure;

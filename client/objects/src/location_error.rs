@@ -25,6 +25,14 @@ pub enum LocationError {
 	/// A store's settings cannot be used.
 	#[error("{0}")]
 	Settings(&'static str),
+	/// The value of a variable cannot be sent.
+	#[error(
+		"the value of {name} has a character that cannot be in it, such as a line end or a space: correct it"
+	)]
+	Variable {
+		/// The variable's name.
+		name: String,
+	},
 	/// The profile in `AWS_PROFILE` has no keys.
 	#[error("the profile {name} has no access key: this program reads keys, but no roles and no single sign-on. Set them: eval \"$(aws configure export-credentials --format env)\"")]
 	Profile {
@@ -34,6 +42,12 @@ pub enum LocationError {
 	/// A file of profiles cannot be read.
 	#[error("{} cannot be read, or is not a file of AWS profiles: correct it, or name another one in AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE", path.display())]
 	ProfileFile {
+		/// The file.
+		path: PathBuf,
+	},
+	/// The file of certificates in `AWS_CA_BUNDLE` cannot be read.
+	#[error("{} cannot be read, or has no certificates: correct AWS_CA_BUNDLE", path.display())]
+	Authorities {
 		/// The file.
 		path: PathBuf,
 	},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Sends an object in parts, several at a time, which the store puts together at the end.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, REQUEST_TIMEOUT};
 use async_trait::async_trait;
 use bytes::Bytes;
 use isthmus_envelope::{input, on_disk};
@@ -19,6 +19,8 @@ use std::{
 const CHECKED: &str = "isthmus-check";
 /// How many bytes are written to find out whether a disk is full.
 const SOME: usize = 64 << 10;
+/// How often a part is sent again that the store gave up because it came too slowly. `object_store` does not repeat it.
+const AGAIN: usize = 3;
 
 /// A store that takes an object in parts.
 #[async_trait]
@@ -73,8 +75,14 @@ impl<T: MultipartStore> Parts for T {
 		bytes: Bytes,
 	) -> Result<String, Failure> {
 		let id = id.to_owned();
-		let part = self.put_part(path, &id, index, bytes.into());
-		Ok(part.await.map_err(dropped)?.content_id)
+		let mut left = AGAIN;
+		loop {
+			let part = self.put_part(path, &id, index, bytes.clone().into());
+			match part.await.map_err(dropped) {
+				Err(Failure::Unavailable(REQUEST_TIMEOUT)) if left > 0 => left -= 1,
+				sent => return Ok(sent?.content_id),
+			}
+		}
 	}
 
 	async fn complete(&self, path: &Path, id: &str, parts: Vec<String>) -> Result<(), Failure> {

@@ -6,9 +6,10 @@ use crate::{
 	failure::Failure,
 	location::Location,
 	object::Object,
+	patience::Pace,
 	source::{self, SILENCE},
 	tree::{self, Value},
-	turns::{Left, Turns},
+	turns::{none, Left, Turns},
 };
 use isthmus_envelope::{
 	compressed::CompressedError,
@@ -35,8 +36,8 @@ const AT_ONCE: usize = 12;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-	/// No location has the object.
-	#[error("no location has the object{}", listed(.0))]
+	/// No location has the object, or can be read.
+	#[error("{}{}", none(.0), listed(.0))]
 	NoneLeft(Vec<Left>),
 	/// The object is encrypted under another key, or is not one.
 	#[error(transparent)]
@@ -66,6 +67,7 @@ struct Inner {
 	/// The chaining values of all chunks.
 	values: OnceCell<Vec<Value>>,
 	silence: Duration,
+	pace: Pace,
 }
 
 impl fmt::Debug for Reader {
@@ -110,6 +112,7 @@ impl Reader {
 			turns,
 			values,
 			silence,
+			pace: Pace::new(AT_ONCE),
 		})))
 	}
 
@@ -288,7 +291,9 @@ impl Inner {
 		let opened = self
 			.turns
 			.ask(|location| self.clone().opened(location, first, count));
-		Ok(opened.await.map_err(ReadError::NoneLeft)??)
+		// A location that is left meanwhile is not asked by those that waited.
+		let opened = self.pace.ask(opened).await;
+		Ok(opened.map_err(ReadError::NoneLeft)??)
 	}
 
 	/// Does the same from one location. What is checked and does not decrypt is no location's fault.

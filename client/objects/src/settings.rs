@@ -5,20 +5,25 @@
 use crate::location_error::LocationError;
 use configparser::ini::{Ini, IniDefault};
 use isthmus_envelope::input::{at_most_a_minute, Input};
+use object_store::Certificate;
 use std::{
 	collections::BTreeMap,
 	io::{self, ErrorKind},
 	path::{Path, PathBuf},
 	str::FromStr,
 };
+use url::Url;
 
+/// The variables that name the endpoint of S3. The first one that is set counts.
+const ENDPOINTS: [&str; 3] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
 /// The keys of a profile, and the variables that mean the same.
-const PROFILE: [(&str, &str); 5] = [
+const PROFILE: [(&str, &str); 6] = [
 	("aws_access_key_id", "AWS_ACCESS_KEY_ID"),
 	("aws_secret_access_key", "AWS_SECRET_ACCESS_KEY"),
 	("aws_session_token", "AWS_SESSION_TOKEN"),
 	("region", "AWS_REGION"),
 	("endpoint_url", "AWS_ENDPOINT_URL"),
+	("ca_bundle", "AWS_CA_BUNDLE"),
 ];
 /// How many of those are a credential.
 const CREDENTIAL: usize = 3;
@@ -65,20 +70,74 @@ impl Settings {
 	fn get(&self, name: &str) -> Option<&str> {
 		self.0
 			.get(name)
-			.map(String::as_str)
+			.map(|value| value.trim())
 			.filter(|value| !value.is_empty())
 	}
 
-	/// Returns the variables with this prefix that `object_store` knows. An empty one counts as none.
-	pub(crate) fn known<Key: FromStr>(&self, prefix: &str) -> Vec<(Key, String)> {
-		let is_set =
-			|(name, value): &(&String, &String)| name.starts_with(prefix) && !value.is_empty();
-		let named = self.0.iter().filter(is_set);
-		let known = named.filter_map(|(name, value)| {
-			let key = name.to_ascii_lowercase().parse().ok()?;
-			Some((key, value.clone()))
+	/// Returns the certificates of the authorities in the file that `AWS_CA_BUNDLE` names, which are trusted besides the
+	/// system's.
+	///
+	/// # Errors
+	///
+	/// Returns [`LocationError::Authorities`] if there are none in it.
+	pub(crate) fn authorities(&self) -> Result<Vec<Certificate>, LocationError> {
+		let Some(path) = self.get("AWS_CA_BUNDLE").map(PathBuf::from) else {
+			return Ok(Vec::new());
+		};
+		let opened = Input::open(&path, at_most_a_minute);
+		let text = opened.and_then(io::read_to_string).ok();
+		let all = text.and_then(|text| Certificate::from_pem_bundle(text.as_bytes()).ok());
+		let all = all.filter(|all| !all.is_empty());
+		all.ok_or(LocationError::Authorities { path })
+	}
+
+	/// Checks that the endpoint of S3, if one is named, is an address.
+	///
+	/// # Errors
+	///
+	/// Returns [`LocationError::Settings`] if it is not.
+	pub(crate) fn check_endpoint(&self) -> Result<(), LocationError> {
+		let Some(named) = ENDPOINTS.iter().find_map(|name| self.get(name)) else {
+			return Ok(());
+		};
+		let is_address = Url::parse(named).is_ok_and(|url| {
+			let is_web = matches!(url.scheme(), "http" | "https");
+			is_web
+				&& url.query().is_none()
+				&& url.fragment().is_none()
+				&& named.bytes().all(|letter| letter.is_ascii_graphic())
 		});
-		known.collect()
+		match is_address {
+			true => Ok(()),
+			false => Err(LocationError::Settings(
+				"the endpoint of S3 is not an address: set AWS_ENDPOINT_URL to one such as https://HOST:PORT, without the bucket",
+			)),
+		}
+	}
+
+	/// Returns the variables with this prefix that `object_store` knows. An empty one counts as none, and a line end after a
+	/// value, which may come from the file that it was read from, is left out.
+	///
+	/// # Errors
+	///
+	/// Returns [`LocationError::Variable`] if a value cannot be sent: `object_store` would end the program.
+	pub(crate) fn known<Key: FromStr>(
+		&self,
+		prefix: &str,
+	) -> Result<Vec<(Key, String)>, LocationError> {
+		let mut known = Vec::new();
+		for name in self.0.keys().filter(|name| name.starts_with(prefix)) {
+			let (Some(value), Ok(key)) = (self.get(name), name.to_ascii_lowercase().parse::<Key>())
+			else {
+				continue;
+			};
+			if !can_be_sent(name, value) {
+				let name = name.clone();
+				return Err(LocationError::Variable { name });
+			}
+			known.push((key, value.to_owned()));
+		}
+		Ok(known)
 	}
 
 	/// Returns these settings with those of the profile that `AWS_PROFILE` names, or of the profile `default`. What the
@@ -171,6 +230,19 @@ impl Settings {
 	}
 }
 
+/// Returns whether the value of a variable can be in the head or the address of a request, if it has to be there.
+fn can_be_sent(name: &str, value: &str) -> bool {
+	let is_of_name =
+		|letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'_' | b'.');
+	match name {
+		"AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" => {
+			value.bytes().all(|letter| letter.is_ascii_graphic())
+		}
+		"AWS_REGION" | "AWS_DEFAULT_REGION" => value.bytes().all(is_of_name),
+		_ => true,
+	}
+}
+
 /// Returns how the files of the AWS command are written.
 fn ini() -> IniDefault {
 	let mut ini = IniDefault::default();
@@ -195,7 +267,7 @@ mod tests {
 		let aws = folder.join(".aws");
 		fs::create_dir_all(&aws).unwrap();
 		let credentials = "[default]\naws_access_key_id = one\naws_secret_access_key=a/b+c==\n\n# other\n[school]\naws_access_key_id = two\naws_secret_access_key = s#;\naws_session_token = t\n";
-		let config = "[default]\nregion = eu-central-1\n[profile school]\nregion = eu-west-1\nendpoint_url = http://127.0.0.1:9000\ns3 =\n  addressing_style = path\n[profile roles]\nrole_arn = arn:x\n";
+		let config = "[default]\nregion = eu-central-1\n[profile school]\nregion = eu-west-1\nendpoint_url = http://127.0.0.1:9000\nca_bundle = /ca.pem\ns3 =\n  addressing_style = path\n[profile roles]\nrole_arn = arn:x\n";
 		fs::write(aws.join("credentials"), credentials).unwrap();
 		fs::write(aws.join("config"), config).unwrap();
 		("HOME", folder.to_str().unwrap().to_owned())
@@ -211,32 +283,53 @@ mod tests {
 		let (home, at) = home(folder.path());
 		let names = PROFILE.map(|(_, variable)| variable);
 		for (variables, expected) in [
-			(vec![], ["one", "a/b+c==", "-", "eu-central-1", "-"]),
+			(vec![], ["one", "a/b+c==", "-", "eu-central-1", "-", "-"]),
 			(
 				vec![("AWS_PROFILE", "school")],
-				["two", "s#;", "t", "eu-west-1", "http://127.0.0.1:9000"],
+				[
+					"two",
+					"s#;",
+					"t",
+					"eu-west-1",
+					"http://127.0.0.1:9000",
+					"/ca.pem",
+				],
 			),
 			// Keys are not mixed.
 			(
 				vec![("AWS_ACCESS_KEY_ID", "x"), ("AWS_DEFAULT_REGION", "r")],
-				["x", "-", "-", "-", "-"],
+				["x", "-", "-", "-", "-", "-"],
 			),
 			(
 				vec![("AWS_PROFILE", "school"), ("AWS_SECRET_ACCESS_KEY", "y")],
-				["-", "y", "-", "eu-west-1", "http://127.0.0.1:9000"],
+				[
+					"-",
+					"y",
+					"-",
+					"eu-west-1",
+					"http://127.0.0.1:9000",
+					"/ca.pem",
+				],
 			),
 			// Without a signature, no keys are needed.
 			(
 				vec![("AWS_PROFILE", "school"), ("AWS_SKIP_SIGNATURE", "True")],
-				["-", "-", "-", "eu-west-1", "http://127.0.0.1:9000"],
+				[
+					"-",
+					"-",
+					"-",
+					"eu-west-1",
+					"http://127.0.0.1:9000",
+					"/ca.pem",
+				],
 			),
 			(
 				vec![("AWS_PROFILE", "roles"), ("AWS_SKIP_SIGNATURE", "1")],
-				["-", "-", "-", "-", "-"],
+				["-", "-", "-", "-", "-", "-"],
 			),
 			(
 				vec![("AWS_SKIP_SIGNATURE", "false")],
-				["one", "a/b+c==", "-", "eu-central-1", "-"],
+				["one", "a/b+c==", "-", "eu-central-1", "-", "-"],
 			),
 		] {
 			let mut all = variables.clone();
@@ -297,6 +390,62 @@ mod tests {
 			r#"Settings(["AWS_REGION", "AWS_SKIP_SIGNATURE", "GOOGLE_SKIP_SIGNATURE"])"#
 		);
 		assert!(all.unsigned().is_unsigned());
+	}
+
+	#[test]
+	fn a_value_that_cannot_be_sent_is_named() {
+		let known = |name: &str, value: &str| settings(&[(name, value)]).known::<String>("AWS_");
+		let key = "AWS_ACCESS_KEY_ID";
+		for value in ["AKIA", "AKIA\n", "AKIA\r\n", " AKIA "] {
+			let named = vec![(key.to_ascii_lowercase(), "AKIA".to_owned())];
+			assert_eq!(known(key, value), Ok(named), "{value:?}");
+		}
+		assert_eq!(known(key, "\r\n"), Ok(Vec::new()));
+		for (name, value) in [
+			(key, "AK\nIA"),
+			(key, "AK\u{200b}IA"),
+			("AWS_SESSION_TOKEN", "é"),
+			("AWS_REGION", "Europe (Frankfurt)"),
+		] {
+			let refused = LocationError::Variable { name: name.into() };
+			assert_eq!(known(name, value), Err(refused), "{value:?}");
+		}
+		// Others may have lines, as a key file of Google has.
+		assert!(known("AWS_WEB_IDENTITY_TOKEN_FILE", "/é\n/b").is_ok());
+	}
+
+	#[test]
+	fn an_endpoint_is_an_address() {
+		for (variables, is_one) in [
+			(vec![], true),
+			(vec![("AWS_ENDPOINT_URL", "https://a:9000")], true),
+			(vec![("AWS_ENDPOINT_URL", "http://127.0.0.1:9000/")], true),
+			(vec![("AWS_ENDPOINT_URL", "localhost:9000")], false),
+			(vec![("AWS_ENDPOINT_URL", "127.0.0.1:9000")], false),
+			(vec![("AWS_ENDPOINT", "minio")], false),
+			(vec![("AWS_ENDPOINT_URL", "https://a/b c")], false),
+			(vec![("AWS_ENDPOINT_URL", "s3://a")], false),
+			(
+				vec![("AWS_ENDPOINT_URL_S3", "https://a"), ("AWS_ENDPOINT", "b")],
+				true,
+			),
+		] {
+			let checked = settings(&variables).check_endpoint();
+			assert_eq!(checked.is_ok(), is_one, "{variables:?}");
+		}
+	}
+
+	#[test]
+	fn a_file_of_authorities_that_cannot_be_used_is_named() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("ca.pem");
+		let named = settings(&[("AWS_CA_BUNDLE", path.to_str().unwrap())]);
+		assert_eq!(settings(&[]).authorities().unwrap().len(), 0);
+		let refused = || named.authorities().err();
+		let expected = LocationError::Authorities { path: path.clone() };
+		assert_eq!(refused(), Some(expected.clone()));
+		fs::write(&path, "no certificate").unwrap();
+		assert_eq!(refused(), Some(expected));
 	}
 
 	#[test]

@@ -11,7 +11,7 @@ use crate::{
 };
 use futures::StreamExt;
 use isthmus_envelope::object::SEALED_CHUNK;
-use object_store::{path::Path, GetOptions, GetRange, GetResultPayload, ObjectStoreExt};
+use object_store::{path::Path, GetOptions, GetRange, GetResultPayload};
 use std::{
 	future::Future,
 	io::{Read, Seek, SeekFrom},
@@ -98,7 +98,7 @@ async fn within<T>(silence: Duration, asked: impl Future<Output = T>) -> Result<
 /// Returns why the store did not send it.
 pub async fn read_small(location: &Location, name: &str, longest: u64) -> Result<Vec<u8>, Failure> {
 	let path = location.path(name);
-	let length = within(SILENCE, location.store().head(&path)).await??.size;
+	let length = within(SILENCE, location.length(&path)).await??;
 	match length {
 		0 => Ok(Vec::new()),
 		length if length <= longest => read(location, &path, 0..length, SILENCE).await,
@@ -160,8 +160,8 @@ pub(crate) async fn is_there(
 	silence: Duration,
 ) -> Result<(), Failure> {
 	let path = location.path(&object.name());
-	let meta = within(silence, location.store().head(&path)).await??;
-	match (object.length(), meta.size) {
+	let length = within(silence, location.length(&path)).await??;
+	match (object.length(), length) {
 		(expected, got) if expected == got => Ok(()),
 		(expected, got) => Err(Failure::Length { expected, got }),
 	}

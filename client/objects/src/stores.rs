@@ -2,6 +2,7 @@
 //! Opens stores by the scheme of a location.
 
 use crate::{
+	connector::Decided,
 	local::Local,
 	location_error::LocationError,
 	parts::{LocalParts, Parts},
@@ -10,7 +11,7 @@ use crate::{
 use object_store::{
 	aws::AmazonS3Builder,
 	azure::MicrosoftAzureBuilder,
-	client::{HttpClient, HttpConnector},
+	client::{HttpClient, HttpConnector, ReqwestConnector},
 	gcp::GoogleCloudStorageBuilder,
 	http::HttpBuilder,
 	path::Path,
@@ -107,11 +108,17 @@ fn s3(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
 		"the settings of S3 are wrong: check the variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL",
 	)
 	};
-	let settings = settings.with_profile()?.known("AWS_");
-	let builder = AmazonS3Builder::new().with_client_options(options());
+	let settings = settings.with_profile()?;
+	settings.check_endpoint()?;
+	let authorities = settings.authorities()?.into_iter();
+	let options = authorities.fold(options(), ClientOptions::with_root_certificate);
+	let builder = AmazonS3Builder::new().with_client_options(options);
 	let known = |builder: AmazonS3Builder, (key, value)| builder.with_config(key, value);
-	let builder = settings.into_iter().fold(builder, known);
-	let builder = builder.with_bucket_name(bucket(url)?).with_retry(retry());
+	let builder = settings.known("AWS_")?.into_iter().fold(builder, known);
+	let builder = builder
+		.with_bucket_name(bucket(url)?)
+		.with_http_connector(Decided(ReqwestConnector::default()))
+		.with_retry(retry());
 	written(builder.build().map_err(wrong)?, url)
 }
 
@@ -123,8 +130,11 @@ fn gs(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
 	};
 	let builder = GoogleCloudStorageBuilder::new().with_client_options(options());
 	let known = |builder: GoogleCloudStorageBuilder, (key, value)| builder.with_config(key, value);
-	let builder = settings.known("GOOGLE_").into_iter().fold(builder, known);
-	let builder = builder.with_bucket_name(bucket(url)?).with_retry(retry());
+	let builder = settings.known("GOOGLE_")?.into_iter().fold(builder, known);
+	let builder = builder
+		.with_bucket_name(bucket(url)?)
+		.with_http_connector(Decided(ReqwestConnector::default()))
+		.with_retry(retry());
 	written(builder.build().map_err(wrong)?, url)
 }
 
@@ -136,9 +146,10 @@ fn az(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
 	};
 	let builder = MicrosoftAzureBuilder::new().with_client_options(options());
 	let known = |builder: MicrosoftAzureBuilder, (key, value)| builder.with_config(key, value);
-	let builder = settings.known("AZURE_").into_iter().fold(builder, known);
+	let builder = settings.known("AZURE_")?.into_iter().fold(builder, known);
 	let builder = builder
 		.with_container_name(bucket(url)?)
+		.with_http_connector(Decided(ReqwestConnector::default()))
 		.with_retry(retry());
 	written(builder.build().map_err(wrong)?, url)
 }
@@ -148,7 +159,7 @@ fn web(url: &Url, web: Web) -> Result<Store, LocationError> {
 	let not = || LocationError::NotAUrl(url.to_string());
 	let builder = HttpBuilder::new()
 		.with_url(&url[..url::Position::BeforePath])
-		.with_http_connector(web)
+		.with_http_connector(Decided(web))
 		.with_retry(retry());
 	Ok(Store {
 		store: Arc::new(builder.build().map_err(|_| not())?),
@@ -182,7 +193,9 @@ impl HttpConnector for Web {
 		// As `object_store` makes its own: a compressed answer has another length.
 		let builder = match self {
 			Self::PublicOnly => reqwest::Client::builder().dns_resolver(Arc::new(PublicNames)),
-			Self::ThisMachine | Self::Anywhere => reqwest::Client::builder(),
+			Self::Anywhere => reqwest::Client::builder(),
+			// To a proxy, this machine would be another one.
+			Self::ThisMachine => reqwest::Client::builder().no_proxy(),
 		};
 		let client = builder
 			.user_agent(concat!("isthmus/", env!("CARGO_PKG_VERSION")))

@@ -32,6 +32,16 @@ impl fmt::Display for Left {
 	}
 }
 
+/// Says that no location was of use, by why they were left.
+pub(crate) fn none(left: &[Left]) -> &'static str {
+	let is_known = left.is_empty() || left.iter().any(|left| left.failure.is_content());
+	match is_known {
+		true => "no location has the object",
+		// They may have it.
+		false => "the object cannot be read",
+	}
+}
+
 /// The locations of an object.
 pub(crate) struct Turns {
 	locations: Vec<Location>,

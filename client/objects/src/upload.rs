@@ -9,7 +9,7 @@ use crate::{
 	location::Location,
 	object::{self, Object},
 	parts::Parts,
-	patience::{patiently, patiently_joined},
+	patience::{patiently, patiently_joined, Pace},
 	tree::{self, Value},
 };
 use bytes::Bytes;
@@ -31,6 +31,10 @@ use tokio::task::JoinSet;
 pub const IN_FLIGHT: usize = 96 << 20;
 /// How many parts are sent at a time, at most.
 const MAX_AT_ONCE: usize = 12;
+/// How often a part is sent again whose connection broke off. `object_store` does not repeat one that took long until then.
+const BROKEN: usize = 3;
+/// How often a part is sent again that the store did not take in time, as after a laptop has slept.
+const SILENT: usize = 1;
 /// The chunks in a part of a value whose length is known, unless it has too many parts.
 const PART: u32 = 8;
 /// The chunks in a part of a stream.
@@ -250,6 +254,7 @@ impl<'a> Upload<'a> {
 			path: self.location.path(&name),
 			parts: Arc::clone(self.location.parts().map_err(|failure| self.at(failure))?),
 			part: journal.start.part,
+			pace: Pace::new(MAX_AT_ONCE),
 			known: journal.done.sent.values().map(Vec::len).sum(),
 			journal: Mutex::new(journal),
 			file: self.journal.to_owned(),
@@ -359,6 +364,7 @@ struct Sender {
 	path: StorePath,
 	parts: Arc<dyn Parts>,
 	part: u32,
+	pace: Pace,
 	/// How many chunks may have left this machine before.
 	known: usize,
 	journal: Mutex<Journal>,
@@ -502,8 +508,17 @@ impl Sender {
 				Some(id) => {
 					let offset = object::offset(index as u32 * self.part);
 					let size = bytes.len();
-					let put = self.parts.put(&self.path, &id, index, offset, bytes);
-					self.stored(patiently(size, put).await)?
+					let mut left = (BROKEN, SILENT);
+					let put = loop {
+						let bytes = bytes.clone();
+						let put = self.parts.put(&self.path, &id, index, offset, bytes);
+						match self.pace.ask(patiently(size, put)).await {
+							Err(Failure::Unreachable) if left.0 > 0 => left.0 -= 1,
+							Err(Failure::Stalled(_)) if left.1 > 0 => left.1 -= 1,
+							put => break put,
+						}
+					};
+					self.stored(put)?
 				}
 				// The only part is the object.
 				None => {

@@ -36,9 +36,12 @@ pub(crate) fn raised(error: Error) -> PyErr {
 		return refused_query(refusal, words);
 	}
 	match error {
-		Unreachable { .. } | Gone { .. } | Rejected { .. } | Connection(_) | Unconfirmed { .. } => {
-			PyConnectionError::new_err(words)
-		}
+		Unreachable { .. }
+		| Gone { .. }
+		| Rejected { .. }
+		| Certificate { .. }
+		| Connection(_)
+		| Unconfirmed { .. } => PyConnectionError::new_err(words),
 		NoEncryptionKey(_)
 		| NoSuchGrant { .. }
 		| NoSuchRequest { .. }

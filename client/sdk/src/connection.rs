@@ -5,6 +5,8 @@
 mod halves;
 
 use crate::{error::Error, text::io_words};
+use base64::{engine::general_purpose::STANDARD, Engine};
+use isthmus_objects::CertificateFault;
 use std::{
 	collections::BTreeMap,
 	io::ErrorKind,
@@ -16,7 +18,7 @@ use std::{
 };
 use subxt::{
 	ext::jsonrpsee::{
-		client_transport::ws::{self, WsHandshakeError},
+		client_transport::ws::{self, HeaderMap, HeaderValue, WsHandshakeError},
 		core::client::{async_client::PingConfig, Client as RpcConnection, Error as RpcError},
 	},
 	rpcs::{
@@ -36,6 +38,8 @@ const MAX_REQUEST: u32 = 8 << 20;
 pub(crate) const SILENCE: Duration = Duration::from_secs(60);
 /// The longest time to wait for a connection.
 const CONNECTING: Duration = Duration::from_secs(20);
+/// What `rustls` says of bytes that are not TLS.
+const NO_TLS: &str = "corrupt message";
 /// How many times to ask for a sign of the node while it may be silent.
 const PINGS: u32 = 4;
 /// How many times the longest silence an answer may take. Large answers come one after another, so the last one of
@@ -285,10 +289,15 @@ async fn first_of(
 /// Returns the error if no address leads to a node of the chain: why the first node that answers is not one, or why
 /// none answers.
 fn none_of(errors: Vec<Error>) -> Error {
-	let (unreachable, mut others): (Vec<_>, Vec<_>) =
+	let (mut unreachable, mut others): (Vec<_>, Vec<_>) =
 		errors.into_iter().partition(Error::is_connection);
 	if !others.is_empty() {
 		return others.swap_remove(0);
+	}
+	// Of these errors, one can name the others.
+	let is_list = |error: &Error| matches!(error, Error::Unreachable { .. });
+	if let Some(at) = unreachable.iter().position(is_list) {
+		unreachable[..=at].rotate_right(1);
 	}
 	let mut unreachable = unreachable.into_iter();
 	let error = unreachable.next().unwrap_or(Error::Unreachable {
@@ -358,28 +367,25 @@ async fn dial(url: &str, silence: Duration) -> Result<Arc<RpcConnection>, Error>
 		reason,
 	};
 	let address = ws::Url::parse(url).map_err(|error| unreachable(error.to_string()))?;
-	let connecting = ws::WsTransportClientBuilder::default()
+	let builder = ws::WsTransportClientBuilder::default()
 		.max_request_size(MAX_REQUEST)
-		.max_response_size(MAX_ANSWER)
-		.build(address);
+		.max_response_size(MAX_ANSWER);
+	let builder = match credentials(&address) {
+		// A server that this one redirects to does not get them.
+		Some(credentials) => {
+			let mut headers = HeaderMap::new();
+			headers.insert("authorization", credentials);
+			builder.set_headers(headers).max_redirections(1)
+		}
+		None => builder,
+	};
+	let connecting = builder.build(address);
 	// The builder has a limit of its own, which ends before the handshakes of TLS and of the WebSocket.
 	let limit = CONNECTING.min(silence);
 	let (sender, receiver) = timeout(limit, connecting)
 		.await
 		.map_err(|_| unreachable(format!("no answer within {} s", limit.as_secs())))?
-		.map_err(|error| match error {
-			WsHandshakeError::Rejected { status_code } => Error::Rejected {
-				url: shown(url),
-				status: status_code,
-			},
-			WsHandshakeError::Io(error) if error.kind() == ErrorKind::InvalidData => unreachable(
-				"the server does not speak TLS: without it, the address begins with ws://".into(),
-			),
-			WsHandshakeError::Io(error) | WsHandshakeError::ResolutionFailed(error) => {
-				unreachable(io_words(&error))
-			}
-			error => unreachable(io_words(&error)),
-		})?;
+		.map_err(|error| not_connected(url, error))?;
 	let (sender, receiver) = halves::join(sender, receiver, silence);
 	// The halves end the connection first.
 	let ping = PingConfig::new()
@@ -389,6 +395,79 @@ async fn dial(url: &str, silence: Duration) -> Result<Arc<RpcConnection>, Error>
 		.request_timeout(silence.saturating_mul(ANSWER))
 		.enable_ws_ping(ping);
 	Ok(Arc::new(connection.build_with_tokio(sender, receiver)))
+}
+
+/// Returns the header with the name and the password in an address, if there are any. What is escaped there is not here, as
+/// in the programs of others.
+fn credentials(address: &ws::Url) -> Option<HeaderValue> {
+	let (name, password) = (address.username(), address.password()?);
+	let plain = [unescaped(name), b":".to_vec(), unescaped(password)].concat();
+	let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(plain))).ok()?;
+	value.set_sensitive(true);
+	Some(value)
+}
+
+/// Returns the bytes that a part of an address stands for: `%40` for `@`.
+fn unescaped(text: &str) -> Vec<u8> {
+	let mut bytes = Vec::with_capacity(text.len());
+	let mut rest = text.as_bytes();
+	while let [first, after @ ..] = rest {
+		let mut escaped = [0];
+		let digits = after.get(..2).filter(|_| *first == b'%');
+		let is_escape =
+			digits.is_some_and(|digits| hex::decode_to_slice(digits, &mut escaped).is_ok());
+		bytes.push(if is_escape { escaped[0] } else { *first });
+		rest = &after[if is_escape { 2 } else { 0 }..];
+	}
+	bytes
+}
+
+/// Returns the error of a connection that was not opened.
+fn not_connected(url: &str, error: WsHandshakeError) -> Error {
+	let unreachable = |reason: String| Error::Unreachable {
+		url: shown(url),
+		reason,
+	};
+	match error {
+		WsHandshakeError::Rejected { status_code } => Error::Rejected {
+			url: shown(url),
+			status: status_code,
+		},
+		// What is wrong with TLS.
+		WsHandshakeError::Io(error) if error.kind() == ErrorKind::InvalidData => {
+			let words = error.to_string();
+			match CertificateFault::in_words(&words) {
+				Some(fault) => Error::Certificate {
+					url: shown(url),
+					fault,
+				},
+				None if words.contains(NO_TLS) => unreachable(
+					"the server does not speak TLS: without it, the address begins with ws://"
+						.into(),
+				),
+				None => unreachable(format!("no connection with TLS: {}", io_words(&words))),
+			}
+		}
+		WsHandshakeError::Io(error) | WsHandshakeError::ResolutionFailed(error) => {
+			unreachable(io_words(&error))
+		}
+		WsHandshakeError::Url(words) if words.contains("`http") => unreachable(
+			"the server redirects to an address that is not one of a WebSocket: if it speaks TLS, the address begins with wss://"
+				.into(),
+		),
+		// What has no address fails before.
+		WsHandshakeError::NoAddressFound(_) => {
+			unreachable("the server redirects: give the address to which it does".into())
+		}
+		// It answered something else than a web server does.
+		error @ WsHandshakeError::Transport(_) if url.starts_with("ws://") => {
+			let words = io_words(&error);
+			unreachable(format!(
+				"{words}; if the server speaks TLS, the address begins with wss://"
+			))
+		}
+		error => unreachable(io_words(&error)),
+	}
 }
 
 /// Returns an address without the name, the password and the query that it may contain: a query may be a secret, too. A
@@ -443,6 +522,18 @@ mod tests {
 			text.to_string(),
 			"no node answers at ws://a: refused; ws://b refuses the connection with HTTP status 403; no node answers at ws://c: refused"
 		);
+		let fault = CertificateFault::Expired;
+		let expired = || Error::Certificate {
+			url: "wss://b".into(),
+			fault: fault.clone(),
+		};
+		let text = none_of(vec![expired(), unreachable("ws://a")]).to_string();
+		assert_eq!(
+			text,
+			format!("no node answers at ws://a: refused; no connection to wss://b: {fault}")
+		);
+		let text = none_of(vec![expired()]).to_string();
+		assert_eq!(text, format!("no connection to wss://b: {fault}"));
 		let other = Error::Incompatible("another chain".into());
 		let error = none_of(vec![unreachable("ws://a"), other]);
 		assert!(matches!(error, Error::Incompatible(_)), "{error}");
@@ -466,6 +557,69 @@ mod tests {
 		assert!(matches!(Error::from(passed), Error::Gone { .. }));
 		let error = none_now(vec![other(), other()]);
 		assert!(matches!(error, Error::Incompatible(_)), "{error}");
+	}
+
+	#[test]
+	fn what_is_wrong_with_tls_is_told_apart() {
+		let failed = |url: &str, words: &str| {
+			let error = std::io::Error::new(ErrorKind::InvalidData, words.to_owned());
+			not_connected(url, WsHandshakeError::Io(error))
+		};
+		let words = |words: &str| failed("wss://user:secret@a", words).to_string();
+		let plain = words("received corrupt message of type InvalidContentType");
+		assert_eq!(
+			plain,
+			"no node answers at wss://a: the server does not speak TLS: without it, the address begins with ws://"
+		);
+		assert_eq!(
+			words("received fatal alert: ProtocolVersion"),
+			"no node answers at wss://a: no connection with TLS: received fatal alert: ProtocolVersion"
+		);
+		let untrusted = failed(
+			"wss://user:secret@a",
+			"invalid peer certificate: UnknownIssuer",
+		);
+		let fault = CertificateFault::Untrusted;
+		assert!(untrusted.is_connection());
+		assert_eq!(
+			untrusted.to_string(),
+			format!("no connection to wss://a: {fault}")
+		);
+	}
+
+	#[test]
+	fn an_address_without_tls_of_a_server_that_speaks_it_says_so() {
+		let garbled = || {
+			let error = std::io::Error::other("invalid HTTP version");
+			WsHandshakeError::Transport(error.into())
+		};
+		let redirected =
+			|| WsHandshakeError::Url("`https` not supported, expects 'ws' or 'wss'".into());
+		for error in [garbled(), redirected()] {
+			let words = not_connected("ws://a", error).to_string();
+			assert!(words.ends_with("the address begins with wss://"), "{words}");
+		}
+		let words = not_connected("wss://a", garbled()).to_string();
+		assert!(!words.contains("begins with"), "{words}");
+	}
+
+	#[test]
+	fn a_password_in_an_address_is_sent_as_it_is() {
+		for (url, plain) in [
+			("wss://ada:pass@node.org/rpc", Some("ada:pass")),
+			(
+				"wss://ada%40uni.org:p%3Ass%25@node.org",
+				Some("ada@uni.org:p:ss%"),
+			),
+			("wss://ada:100%@node.org", Some("ada:100%")),
+			("wss://:token@node.org", Some(":token")),
+			("wss://node.org/rpc", None),
+		] {
+			let sent = credentials(&ws::Url::parse(url).unwrap());
+			let sent = sent.map(|sent| sent.to_str().unwrap().to_owned());
+			let expected = plain.map(|plain| format!("Basic {}", STANDARD.encode(plain)));
+			assert_eq!(sent, expected, "{url}");
+		}
 	}
 
 	#[test]

@@ -33,6 +33,7 @@ use isthmus_envelope::{
 	RandomError, RecordError,
 };
 use isthmus_light::ReceiptError;
+use isthmus_objects::CertificateFault;
 use subxt::utils::H256;
 
 /// Why an operation failed.
@@ -65,6 +66,14 @@ pub enum Error {
 		url: String,
 		/// The status of its answer, for example 403 for an address that is not the node's own.
 		status: u16,
+	},
+	/// The certificate of the server at the address is not accepted.
+	#[error("no connection to {url}: {fault}")]
+	Certificate {
+		/// The address.
+		url: String,
+		/// Why not.
+		fault: CertificateFault,
 	},
 	/// The connection was lost, or the node sent an invalid response.
 	#[error("the connection to the node failed: {0}")]
@@ -493,6 +502,7 @@ impl Error {
 				| Error::Unreachable { .. }
 				| Error::Gone { .. }
 				| Error::Rejected { .. }
+				| Error::Certificate { .. }
 				| Error::Unconfirmed { .. }
 		)
 	}

@@ -67,11 +67,8 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Some("start a node with `isthmus-node --dev`, or give the address of one: --url ws://HOST:PORT"),
 		),
 		Gone { .. } => (Kind::Unreachable, Some(WENT_AWAY)),
-		Rejected { status: 403, .. } => (
-			Kind::Unreachable,
-			Some("a node on the loopback interface answers only at its own address and port: forward a port of the same number, or start the node with --rpc-cors all"),
-		),
-		Rejected { .. } => (Kind::Unreachable, None),
+		Rejected { status, .. } => (Kind::Unreachable, Some(rejected_hint(*status))),
+		Certificate { .. } => (Kind::Unreachable, None),
 		Connection(_) => (Kind::Unreachable, Some(RESUME)),
 		Sending(error) => (Kind::Failed, send_hint(error)),
 		Object(error) if is_wrong(error) => (Kind::NotAuthentic, None),
@@ -138,6 +135,18 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Erasable(error) => erasable_hint(error),
 		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => unopened(error),
 		_ => (Kind::Failed, None),
+	}
+}
+
+/// Returns what to do if a server refuses the connection with a status.
+fn rejected_hint(status: u16) -> &'static str {
+	match status {
+		400 => "if the server speaks TLS, the address begins with wss://",
+		401 | 407 => "the server asks for a name and a password: wss://NAME:PASSWORD@HOST",
+		403 => "a node on the loopback interface answers only at its own address and port: forward a port of the same number, or start the node with --rpc-cors all. A web server in front of the node has to pass on the Host that the node expects",
+		429 => "the server limits its connections: try again later, or ask another node: --url",
+		502..=504 => "the server in front of the node does not reach it: try again later, or ask another node: --url",
+		_ => "this looks like a web server: the address is that of a node's RPC, and a web server in front of a node has to pass WebSockets on (Upgrade)",
 	}
 }
 

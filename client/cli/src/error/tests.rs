@@ -7,7 +7,7 @@ use super::{
 };
 use isthmus_sdk::{
 	envelope::{compressed::CompressedError, ErasableError, Form, NewerFile},
-	objects::{Failure, Left, ReadError, UploadError as SendError},
+	objects::{CertificateFault, Failure, Left, ReadError, UploadError as SendError},
 	record_key,
 	trust::FinalityError,
 	CostError, Error as SdkError, FetchError, NotFetched, Overlap, PalletError, QueryRefusal,
@@ -305,6 +305,33 @@ fn a_node_that_went_away_is_no_node_that_was_never_there() {
 	assert!(never.shown_hint().unwrap().contains("isthmus-node --dev"));
 	let refused = Error::refused("no").interrupted(arrived);
 	assert_eq!(refused.shown_hint(), None);
+}
+
+#[test]
+fn a_server_that_refuses_the_connection_says_what_to_do() {
+	for (status, word) in [
+		(200, "Upgrade"),
+		(400, "wss://"),
+		(401, "PASSWORD"),
+		(403, "--rpc-cors all"),
+		(404, "Upgrade"),
+		(429, "later"),
+		(502, "in front of the node"),
+	] {
+		let url = "ws://a".to_owned();
+		let error = Error::from(SdkError::Rejected { url, status });
+		assert_eq!(error.kind, Kind::Unreachable);
+		let hint = error.shown_hint().unwrap();
+		assert!(hint.contains(word), "{status}: {hint}");
+	}
+	// What the certificate lacks is not mended by a node on this machine.
+	let error = Error::from(SdkError::Certificate {
+		url: "wss://a".into(),
+		fault: CertificateFault::Expired,
+	});
+	assert_eq!(error.kind, Kind::Unreachable);
+	assert_eq!(error.shown_hint(), None);
+	assert!(error.message.contains("has expired"), "{}", error.message);
 }
 
 #[test]

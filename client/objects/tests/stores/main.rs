@@ -142,7 +142,8 @@ async fn a_web_server_redirects_to_itself_only() {
 	web.fail(Method::GET, 0, 1, Fault::Redirect(web.address));
 	assert!(read().await.unwrap() == value(LENGTH)[..7]);
 	web.fail(Method::GET, 0, usize::MAX, Fault::Redirect(other.address));
-	assert!(read().await.is_err());
+	let left = read().await.unwrap_err().to_string();
+	assert!(left.contains("redirects to another address"), "{left}");
 	assert!(other.heal().is_empty());
 	// A circle ends.
 	web.heal();
@@ -288,6 +289,9 @@ async fn a_store_that_refuses_says_what_to_do() {
 		(400, "AuthorizationHeaderMalformed", Region),
 		(301, "PermanentRedirect", Region),
 		(503, "SlowDown", Unavailable(503)),
+		(403, "InvalidObjectState", Archived),
+		(403, "QuotaExceeded", Full),
+		(413, "EntityTooLarge", TooLarge),
 	];
 	let refusals = faults.map(|(status, code, failure)| {
 		let address = server.address;
@@ -301,6 +305,27 @@ async fn a_store_that_refuses_says_what_to_do() {
 	for refusal in refusals {
 		refusal.await.unwrap();
 	}
+}
+
+/// The answer to a HEAD has no content, so it cannot say why it refuses: the first byte is asked for instead.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_refuses_to_tell_a_length_is_asked_for_a_byte() {
+	let server = Server::start().await;
+	let proxy = Proxy::start(server.address).await;
+	let location = folder(proxy.address, "head");
+	let state = tempfile::tempdir().unwrap();
+	let sent = send(&location, &state.path().join("journal"), 2000).await;
+	let object = sent.unwrap().object;
+	for status in [400, 403, 405] {
+		proxy.fail(Method::HEAD, 0, usize::MAX, Fault::Answer(status, ""));
+		let checked = check(&location, &object, true, &mut |_| {}).await;
+		assert!(checked.is_right(), "{status}: {checked:?}");
+	}
+	proxy.heal();
+	assert_eq!(location.delete(&object).await, Ok(true));
+	proxy.fail(Method::HEAD, 0, usize::MAX, Fault::Answer(403, ""));
+	let checked = check(&location, &object, true, &mut |_| {}).await;
+	assert_eq!(checked.failure, Some(Failure::Missing));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -338,7 +363,11 @@ async fn a_busy_store_is_asked_again() {
 	for (method, fault) in [
 		(Method::PUT, Fault::Answer(503, "SlowDown")),
 		(Method::PUT, Fault::Answer(500, "InternalError")),
+		// S3 gave up a part that came too slowly.
+		(Method::PUT, Fault::Answer(400, "RequestTimeout")),
 		(Method::POST, Fault::Answer(503, "SlowDown")),
+		// The store has the part, and its answer is lost.
+		(Method::PUT, Fault::Break),
 	] {
 		let state = tempfile::tempdir().unwrap();
 		proxy.fail(method, 0, 2, fault);

@@ -134,6 +134,10 @@ impl From<&subxt::rpcs::Error> for Error {
 				let (url, status) = (url.clone(), *status);
 				return Error::Rejected { url, status };
 			}
+			Some(Error::Certificate { url, fault }) => {
+				let (url, fault) = (url.clone(), fault.clone());
+				return Error::Certificate { url, fault };
+			}
 			_ => {}
 		}
 		Error::Connection(match of_client.downcast_ref() {
