@@ -251,19 +251,22 @@ pub async fn answered(
 	seen: &State,
 	id: RequestId,
 ) -> Result<Option<GrantEntry>, Error> {
-	let asked = seen.request(id).await?;
-	let agreement = Some(digest(&asked.ok_or(Error::RequestGone(id))?));
+	let asked = seen.request(id).await?.ok_or(Error::RequestGone(id))?;
+	let (agreement, on) = (Some(digest(&asked)), asked.scope);
 	let (mut heads, mut finals) = (client.heads().await?, client.final_heads().await?);
 	let mut gone = None;
 	let answer = async {
 		loop {
 			let best = client.best().await?;
-			let grants = every(|after| best.grants_to(reader.account.id(), None, after)).await?;
-			let answer = grants
-				.into_iter()
-				.find(|entry| entry.grant.agreement == agreement);
-			if answer.is_some() {
-				return Ok(answer);
+			let grants = best
+				.reader_entry(&asked.owner, on.dataset, on.epoch, reader.account.id())
+				.await?;
+			for grant in grants {
+				let answer = best.entry(grant).await?;
+				let answer = answer.filter(|entry| entry.grant.agreement == agreement);
+				if answer.is_some() {
+					return Ok(answer);
+				}
 			}
 			if best.request(id).await?.is_some() {
 				gone = None;

@@ -482,13 +482,11 @@ impl<W: Watch> Server<'_, W> {
 			}
 		}
 		if !limits.revoked_readers {
-			let state = Some(GrantState::Revoked);
-			let revoked = every(|after| best.grants_to(&request.consumer, state, after)).await?;
-			let proven = proven.grants_to(&request.consumer, state).await?;
-			let is_here =
-				|grant: &Grant| grant.owner == *owner.id() && grant.scope.dataset == dataset;
-			let mut all = revoked.iter().chain(&proven);
-			if all.any(|entry| is_here(&entry.grant)) {
+			let (on, reader) = ((owner.id(), Some(dataset)), &request.consumer);
+			let is_revoked = |entry: &GrantEntry| entry.grant.state == GrantState::Revoked;
+			let said = client.grants_from(best, on, reader).await?;
+			let proven = proven.grants_from(on, reader, None).await?;
+			if said.iter().chain(&proven).any(is_revoked) {
 				return Err(Error::Withheld(
 					"a grant of this reader on the dataset was revoked",
 				));
