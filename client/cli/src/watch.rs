@@ -97,7 +97,7 @@ async fn watch_for_ever(
 			return;
 		};
 		tell(format_args!("{}; trying again", error.message()));
-		service.is_in_trouble(error.message());
+		service.is_at(error.message());
 		if !retry.again(stop).await {
 			return;
 		}
@@ -173,7 +173,7 @@ async fn watch(
 					looks.insert(grant, Look { at: now, failures });
 					let words = format!("grant {grant} was not checked: {}", error.message());
 					tell(format_args!("{words}; trying again"));
-					service.is_in_trouble(&words);
+					service.is_at(&words);
 					continue;
 				}
 			};

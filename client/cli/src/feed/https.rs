@@ -71,6 +71,14 @@ pub(super) enum HttpsError {
 		/// The status.
 		status: u16,
 	},
+	/// The server compressed the response, although it was asked not to.
+	#[error("Encoded: {at} sends the response with the encoding {encoding}, although it was asked for none")]
+	Encoded {
+		/// The address.
+		at: String,
+		/// The encoding.
+		encoding: String,
+	},
 	/// The server redirects more often than is allowed.
 	#[error("Redirect: {at} redirects to {to}; the file allows {allowed} redirects")]
 	Redirect {
@@ -226,6 +234,12 @@ impl Https {
 				status: status.as_u16(),
 			});
 		}
+		if let Some(encoding) = encoding(&response) {
+			return Err(HttpsError::Encoded {
+				at: shown(url),
+				encoding,
+			});
+		}
 		let body = self.body(response.into_body()).await.map_err(broken)?;
 		body.map(Answer::Body).ok_or_else(|| HttpsError::TooLarge {
 			at: shown(url),
@@ -277,6 +291,14 @@ impl Https {
 		}
 		Ok(Some(bytes))
 	}
+}
+
+/// Returns how a response is encoded, if it is.
+fn encoding(response: &Response<impl Sized>) -> Option<String> {
+	let encoding = response.headers().get(header::CONTENT_ENCODING)?;
+	let encoding = String::from_utf8_lossy(encoding.as_bytes());
+	let is_plain = encoding.is_empty() || encoding.trim().eq_ignore_ascii_case("identity");
+	(!is_plain).then(|| encoding.into_owned())
 }
 
 /// Returns where a response redirects to, if it names an address.
@@ -336,5 +358,22 @@ fn system_roots() -> Result<RootCertStore, Error> {
 			),
 		),
 		false => Ok(roots),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_response_that_is_encoded_is_noticed() {
+		let of = |value: &'static str| {
+			let response = Response::builder().header(header::CONTENT_ENCODING, value);
+			encoding(&response.body(()).unwrap())
+		};
+		assert_eq!(encoding(&Response::new(())), None);
+		assert_eq!(of("identity"), None);
+		assert_eq!(of("gzip").as_deref(), Some("gzip"));
+		assert_eq!(of("br, gzip").as_deref(), Some("br, gzip"));
 	}
 }
