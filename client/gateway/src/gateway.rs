@@ -20,7 +20,7 @@ use futures::{stream, StreamExt};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::{
 	body::Frame,
-	header::{self, HeaderMap, HeaderValue},
+	header::{self, HeaderValue},
 	Method, Response, StatusCode,
 };
 use isthmus_sdk::objects::SILENCE;
@@ -118,13 +118,14 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 	}
 
 	/// Refuses requests that a web page of someone else made.
-	pub(crate) fn check_origin(&self, headers: &HeaderMap) -> Result<(), Failure> {
-		let header = |name| match headers.get(name) {
+	pub(crate) fn check_origin(&self, asked: &Question<'_>) -> Result<(), Failure> {
+		let header = |name| match asked.headers.get(name) {
 			None => None,
 			// What is no text is not allowed either.
 			Some(value) => Some(value.to_str().unwrap_or("?")),
 		};
-		if !self.guard.is_own_host(header(header::HOST)) {
+		let host = header(header::HOST);
+		if !self.guard.is_own_host(host) && !Guard::is_local(host, asked.local) {
 			return Err(Failure::denied(
 				"the gateway is not asked under this name: use 127.0.0.1, with S3's path style, or start it with --host NAME",
 			));
