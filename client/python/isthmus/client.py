@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import TracebackType
 from typing import IO, Any
 
 from . import _native, settings
@@ -90,13 +91,35 @@ class Client:
         self._settings = chosen
         passphrase = passphrase or os.environ.get("ISTHMUS_PASSPHRASE") or None
         options = settings.options(**chosen, passphrase=passphrase, memory=settings.memory())
-        self._connection = _native.Connection(options)
+        self._open: _native.Connection | None = _native.Connection(options)
+
+    @property
+    def _connection(self) -> _native.Connection:
+        if self._open is None:
+            raise ValueError("the client is closed")
+        return self._open
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the client: calls of it raise ValueError from then on. Files that are open can be read on.
+
+        Nothing has to be closed: a connection ends when no client and no file uses it any more.
+        """
+        self._open = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Client, (self._settings,)
 
     def __repr__(self) -> str:
-        return f"<isthmus.Client at {' '.join(self._settings['urls'])}, as {self.account or 'no account'}>"
+        state = "closed" if self._open is None else f"as {self.account or 'no account'}"
+        return f"<isthmus.Client at {' '.join(self._settings['urls'])}, {state}>"
 
     @property
     def account(self) -> str | None:
