@@ -17,6 +17,7 @@ use crate::{
 use isthmus_envelope::{
 	header, open_grant, EncryptionKeyPair, GrantScope, KeyId, KeySet, LeafKey, Range, Suite,
 };
+use isthmus_light::storage;
 
 /// What is wrong with a grant, and the call that shows it to the chain.
 #[derive(Debug)]
@@ -229,8 +230,12 @@ pub async fn disputable(
 ) -> Result<Vec<(GrantEntry, BlockNumber)>, Error> {
 	let best = client.best().await?;
 	let grants = every(|after| best.grants_to(reader.account.id(), None, after)).await?;
+	let paid = grants.into_iter().filter(|entry| entry.grant.paid > 0);
+	let paid: Vec<_> = paid.collect();
+	let payments = paid.iter().map(|entry| storage::payment(entry.id));
+	client.load(&best, &payments.collect::<Vec<_>>()).await?;
 	let mut open = Vec::new();
-	for entry in grants.into_iter().filter(|entry| entry.grant.paid > 0) {
+	for entry in paid {
 		let payment = best.payment(entry.id).await?;
 		let payment = payment.filter(|payment| best.block().number < payment.until);
 		open.extend(payment.map(|payment| (entry, payment.until)));
