@@ -15,8 +15,8 @@ use isthmus_light::storage;
 /// entries read without an end.
 const AHEAD: Epoch = 1024;
 
-/// An epoch of a dataset.
-type Place = (DatasetId, Epoch);
+/// A dataset, and one of its epochs.
+type InEpoch = (DatasetId, Epoch);
 
 impl Client {
 	/// Returns the grants that a reader has from an owner in a state, on one dataset or on all of them. They are not proven.
@@ -99,7 +99,7 @@ impl Proven {
 	}
 
 	/// Returns the epochs of datasets up to those that a node says they are in, as far as that can be.
-	async fn up_to(&self, owner: &AccountId, said: &[Place]) -> Result<Vec<Place>, Error> {
+	async fn up_to(&self, owner: &AccountId, said: &[InEpoch]) -> Result<Vec<InEpoch>, Error> {
 		let entries = said.iter().map(|(id, _)| storage::dataset(&owner.0, *id));
 		self.load(&entries.collect::<Vec<_>>()).await?;
 		let mut places = Vec::new();
@@ -118,13 +118,14 @@ fn bounded(said: Epoch, proven: Epoch) -> Epoch {
 }
 
 /// Returns the epochs of a dataset up to its current one.
-fn epochs(dataset: DatasetId, current: Epoch) -> impl Iterator<Item = Place> {
+fn epochs(dataset: DatasetId, current: Epoch) -> impl Iterator<Item = InEpoch> {
 	(0..=current).map(move |epoch| (dataset, epoch))
 }
 
 /// Returns the keys of the lists of a reader's grants.
-fn lists(owner: &AccountId, places: &[Place], reader: &AccountId) -> Vec<Vec<u8>> {
-	let list = |(dataset, epoch): &Place| storage::grants_on(&owner.0, *dataset, *epoch, &reader.0);
+fn lists(owner: &AccountId, places: &[InEpoch], reader: &AccountId) -> Vec<Vec<u8>> {
+	let list =
+		|(dataset, epoch): &InEpoch| storage::grants_on(&owner.0, *dataset, *epoch, &reader.0);
 	places.iter().map(list).collect()
 }
 
