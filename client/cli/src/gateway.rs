@@ -17,7 +17,7 @@ use isthmus_gateway::{
 	bucket, Chain, Credentials, CredentialsError, Dataset, Event, Gateway, Read, Refused, Settings,
 	Source, Totals, Watch,
 };
-use isthmus_sdk::{to_hex, AccountId, DatasetId};
+use isthmus_sdk::{now, to_hex, AccountId, DatasetId, Seconds};
 use serde::Serialize;
 use std::{
 	cell::RefCell,
@@ -193,6 +193,8 @@ impl fmt::Display for Bucket {
 /// Bytes that were read.
 #[derive(Serialize)]
 struct ReadReport {
+	/// When, in seconds since 1970.
+	at: Seconds,
 	dataset: DatasetId,
 	failed: Option<String>,
 	from: u64,
@@ -206,6 +208,7 @@ struct ReadReport {
 impl From<Read> for ReadReport {
 	fn from(read: Read) -> Self {
 		Self {
+			at: now(),
 			dataset: read.place.dataset,
 			failed: read.failed,
 			from: read.bytes.start,
