@@ -555,3 +555,26 @@ test('a transaction of the JavaScript client whose connection is lost fails, and
 	assert.ok(block > 0 && address);
 	await cut.disconnect();
 });
+
+test('a service ends when it is asked to, also while its node answers nothing', { timeout }, async () => {
+	const { key } = await producer('//Ending');
+	for (const [command, method] of [['serve', 'isthmus_finalityProof'], ['watch', 'state_call']]) {
+		const lying = await LyingNode.start(node.url);
+		const { child, lines, ended } = start([command, '--timeout', `${SILENCE}`, ...key], lying.url);
+		const errors = [];
+		lines.on('line', (line) => errors.push(line));
+		await said(lines, /^(serving requests to|watching what) /);
+		await new Promise((resolve) => {
+			lying.setSilence((asked) => {
+				if (asked !== method) return false;
+				resolve();
+				return true;
+			});
+		});
+		child.kill('SIGTERM');
+		assert.equal(await ended, DONE);
+		// It did not wait until it gave the node up.
+		assert.equal(errors.at(-1), 'ending', errors.join('\n'));
+		await lying.stop();
+	}
+});
