@@ -20,6 +20,8 @@ from .handle import RecordHandle
 Tell = Callable[[Progress], object]
 #: For how many blocks a grant lasts by default, as in the command.
 TERM = 10_000
+#: The longest time for which a node may be silent, in seconds, as in the command.
+LONGEST_TIMEOUT = 86_400
 #: What is said of a data frame whose leaves could not be spent.
 UNSPENT = (
     "a reader has paid for leaves whose keys the tasks had, so they are not spent. Programs of this user on this machine do not use "
@@ -60,9 +62,11 @@ def connect(
     machine without proofs. With `finalized`, calls that send transactions wait until they are finalized. `max_cost` is
     the most, in IST, that all of them may cost together, with deposits.
 
-    Raises ConnectionError if no node answers, PermissionError if the passphrase does not open the key file, and
+    Raises ConnectionError if no node answers, ValueError for a timeout of less than a second, PermissionError if the passphrase does not open the key file, and
     NotAuthentic if the node has another chain.
     """
+    if not isinstance(timeout, int) or not 1 <= timeout <= LONGEST_TIMEOUT:
+        raise ValueError(f"expected a timeout of 1 to {LONGEST_TIMEOUT} whole seconds: {timeout!r}")
     key = os.fspath(key) if key is not None else os.environ.get("ISTHMUS_KEY") or None
     if key is not None and not key.startswith("//"):
         # A worker process that gets a copy of the client may be in another folder.

@@ -85,6 +85,12 @@ def test_a_client_is_closed_at_the_end_of_its_block(shared: Shared) -> None:
     assert pickle.loads(pickle.dumps(client)).datasets(shared.owner)
 
 
+@pytest.mark.parametrize("timeout", [0, -1, 0.5, 86_401])
+def test_a_timeout_has_whole_seconds(timeout: float) -> None:
+    with pytest.raises(ValueError, match="whole seconds"):
+        isthmus.connect("ws://127.0.0.1:1", timeout=timeout)  # type: ignore[arg-type]
+
+
 def test_the_package_has_a_version() -> None:
     assert isthmus.__version__.count(".") >= 2
 
