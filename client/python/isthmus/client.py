@@ -62,8 +62,8 @@ def connect(
     machine without proofs. With `finalized`, calls that send transactions wait until they are finalized. `max_cost` is
     the most, in IST, that all of them may cost together, with deposits.
 
-    Raises ConnectionError if no node answers, ValueError for a timeout of less than a second, PermissionError if the passphrase does not open the key file, and
-    NotAuthentic if the node has another chain.
+    Raises ConnectionError if no node answers, PermissionError if the passphrase does not open the key file, ValueError for a
+    timeout of less than a second, and NotAuthentic if the node has another chain.
     """
     if not isinstance(timeout, int) or not 1 <= timeout <= LONGEST_TIMEOUT:
         raise ValueError(f"expected a timeout of 1 to {LONGEST_TIMEOUT} whole seconds: {timeout!r}")
