@@ -216,8 +216,15 @@ pub async fn keep_until(
 		true => Depth::Blocks(0),
 		false => Depth::Final,
 	};
-	let mut heads = client.heads_at(depth).await?;
-	let best = client.best().await?;
+	let begin = async {
+		let heads = client.heads_at(depth).await?;
+		Ok::<_, Error>((heads, client.best().await?))
+	};
+	let (mut heads, best) = tokio::select! {
+		biased;
+		() = &mut stop => return Ok(()),
+		begun = begin => begun?,
+	};
 	let mut service = Service {
 		client,
 		keeper,
@@ -240,7 +247,9 @@ pub async fn keep_until(
 		repaired_in: None,
 	};
 	loop {
-		let is_done = service.look().await?;
+		let Some(is_done) = service.look(&mut stop).await? else {
+			return Ok(());
+		};
 		if service.keeping.once && is_done {
 			return Ok(());
 		}
@@ -309,9 +318,17 @@ struct Service<'a, W> {
 }
 
 impl<W: Watch> Service<'_, W> {
-	/// Looks at the newest block, and does what is to be done. Returns whether there is nothing more to do at this time.
-	async fn look(&mut self) -> Result<bool, Error> {
-		let proven = self.client.proven().await?;
+	/// Looks at the newest block, and does what is to be done. Returns whether there is nothing more to do at this time; `None` if
+	/// it was to stop before it saw the block.
+	async fn look(
+		&mut self,
+		stop: &mut (impl Future<Output = ()> + Unpin),
+	) -> Result<Option<bool>, Error> {
+		let proven = tokio::select! {
+			biased;
+			() = &mut *stop => return Ok(None),
+			proven = self.client.proven() => proven?,
+		};
 		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
 		let urls = proven.locations(&owner, dataset).await?;
 		let own = self.keeping.at.url();
@@ -350,7 +367,7 @@ impl<W: Watch> Service<'_, W> {
 			objects: self.objects.len(),
 			place,
 		});
-		Ok(is_proven && self.is_settled())
+		Ok(Some(is_proven && self.is_settled()))
 	}
 
 	/// Returns the account's place, if it has one, with all periods counted that are over.
