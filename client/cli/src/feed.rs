@@ -135,14 +135,14 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 /// Reports all topics until the command ends.
 async fn report(feed: Arc<Feed>, lines: Vec<Line>, stop: Stop) -> Result<(), Error> {
 	let topics = lines.len();
-	let begun = format!(
+	let started = format!(
 		"reporting for {} as {}, every {}",
 		feed.source,
 		feed.identity.account.id(),
 		feed.every
 	);
-	tell(&begun);
-	feed.service.is_ready(&begun);
+	tell(&started);
+	feed.service.is_ready(&started);
 	let mut running = JoinSet::new();
 	for line in lines {
 		running.spawn(line.run(feed.clone(), stop.clone()));

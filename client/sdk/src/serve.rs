@@ -140,7 +140,7 @@ pub async fn serve_until(
 	let (mut heads, operator) = tokio::select! {
 		biased;
 		() = &mut stop => return Ok(()),
-		begun = begin => begun?,
+		started = begin => started?,
 	};
 	let (done, mut answers) = mpsc::channel(IN_FLIGHT);
 	let mut server = Server {

@@ -91,7 +91,7 @@ export class Connection {
 			throwOnConnect: true,
 			noInitWarn: true,
 		});
-		// Whoever gave up waiting for it does not hear of it.
+		// Once no one waits for it, no one hears of its error.
 		made.catch(() => undefined);
 		let timer;
 		const late = new Promise((_, reject) => {

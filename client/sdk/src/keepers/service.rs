@@ -223,7 +223,7 @@ pub async fn keep_until(
 	let (mut heads, best) = tokio::select! {
 		biased;
 		() = &mut stop => return Ok(()),
-		begun = begin => begun?,
+		started = begin => started?,
 	};
 	let mut service = Service {
 		client,
