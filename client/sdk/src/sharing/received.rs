@@ -62,7 +62,7 @@ impl Proven {
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::Unproven`](Error::Unproven) if the node's proofs are wrong, and connection errors.
+	/// Returns [`Error::Unproven`] if the node's proofs are wrong, and connection errors.
 	pub async fn grants_from(
 		&self,
 		(owner, dataset): (&AccountId, Option<DatasetId>),
