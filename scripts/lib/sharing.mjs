@@ -18,6 +18,7 @@ export { PURPOSES, requestDigest } from './sharing/grants.mjs';
 export {
 	AnotherRequest,
 	CallRefused,
+	ConnectionLost,
 	EndsTooSoon,
 	NoSuchDataset,
 	NotIncluded,

@@ -17,7 +17,7 @@ import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { makeAuthority, makeServerCertificate } from '../lib/certificates.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
-import { Client, hex, recordKey } from '../lib/sharing.mjs';
+import { Client, ConnectionLost, hex, recordKey } from '../lib/sharing.mjs';
 import { Wire } from '../lib/wire.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
@@ -587,5 +587,66 @@ test('a server that is no node is not reached', { timeout }, async () => {
 		assert.match(error, reason, name);
 		for (const socket of server.clients) socket.terminate();
 		server.close();
+	}
+});
+
+test('the JavaScript client waits for no server that says nothing, and keeps no program alive', { timeout }, async () => {
+	const server = createServer();
+	server.listen(0, '127.0.0.1');
+	await once(server, 'listening');
+	const url = `ws://127.0.0.1:${server.address().port}`;
+	const program = `
+		import { Client } from ${JSON.stringify(new URL('../lib/sharing.mjs', import.meta.url))};
+		try {
+			await Client.connect('${url}', { timeout: 1 });
+		} catch (error) {
+			console.log(error.message + ': ' + error.cause.message);
+		}`;
+	const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'pipe'] });
+	const out = [];
+	child.stdout.on('data', (data) => out.push(data));
+	assert.deepEqual(await once(child, 'close'), [0, null]);
+	assert.equal(`${Buffer.concat(out)}`, `no node answers at ${url}: no answer within 1 s\n`);
+	server.closeAllConnections?.();
+	server.close();
+});
+
+test('a transaction of the JavaScript client whose connection is lost fails, and the next one is sent', { timeout }, async () => {
+	const { address, key } = await producer('//Lost');
+	const cut = await Client.connect(wire.url);
+	const account = cut.account(key[1]);
+	// A transaction that the node follows for ever.
+	const call = cut.api.tx.system.remark('0x00');
+	const sending = Object.create(call, {
+		signAndSend: { value: async () => wire.cut() },
+	});
+	await assert.rejects(cut.submit(account, sending), (error) => error instanceof ConnectionLost && error.name === 'ConnectionLost');
+	await new Promise((resolve) => cut.api.isConnected ? resolve() : cut.api.once('connected', resolve));
+	await cut.api.isReady;
+	const { block } = await cut.submit(account, cut.api.tx.system.remark('0x01'));
+	assert.ok(block > 0 && address);
+	await cut.disconnect();
+});
+
+test('a service ends when it is asked to, also while its node answers nothing', { timeout }, async () => {
+	const { key } = await producer('//Ending');
+	for (const [command, method] of [['serve', 'isthmus_finalityProof'], ['watch', 'state_call']]) {
+		const lying = await LyingNode.start(node.url);
+		const { child, lines, ended } = start([command, '--timeout', `${SILENCE}`, ...key], lying.url);
+		const errors = [];
+		lines.on('line', (line) => errors.push(line));
+		await said(lines, /^(serving requests to|watching what) /);
+		await new Promise((resolve) => {
+			lying.setSilence((asked) => {
+				if (asked !== method) return false;
+				resolve();
+				return true;
+			});
+		});
+		child.kill('SIGTERM');
+		assert.equal(await ended, DONE);
+		// It did not wait until it gave the node up.
+		assert.equal(errors.at(-1), 'ending', errors.join('\n'));
+		await lying.stop();
 	}
 });

@@ -213,6 +213,36 @@ test(`a folder of ${FILES} files is stored, synced after changes and fetched`, {
 	assert.deepEqual(readdirSync(file('store')), []);
 });
 
+test('what an upload may have left at a leaf is forgotten when the leaf is taken, and not before', { timeout }, async () => {
+	const owner = await producer('//LeftOwner', 'left-store');
+	const state = file('.local/state/isthmus');
+	mkdirSync(state, { recursive: true });
+	const left = join(state, `isthmus-${owner.address}-uploads.left`);
+	const chain = Buffer.from(client.genesis).toString('hex');
+	const line = (leaf, of = chain) => JSON.stringify({
+		sent: { chain: of, location: 'file:///gone', object: '07', dataset: 0, epoch: 0, leaf },
+	});
+	// The last one is of another chain.
+	const [first, second, later, other] = [line(0), line(1), line(900), line(0, 'ab'.repeat(32))];
+	writeFileSync(left, [first, second, later, other].map((each) => `${each}\n`).join(''));
+	const lines = () => readFileSync(left, 'utf8').split('\n').filter(Boolean);
+	// A file and a folder, each of which looks at what is final by then.
+	writeFileSync(file('left.txt'), 'one');
+	await isthmus.ok('store', 'left.txt', '--object', '--finalized', ...owner.key);
+	mkdirSync(file('left'));
+	writeFileSync(file('left/one.txt'), 'one');
+	await isthmus.ok('store', 'left', '--object', '--finalized', ...owner.key);
+	assert.ok(!lines().includes(first));
+	writeFileSync(file('left/two.txt'), 'two');
+	await isthmus.ok('sync', 'left', '--finalized', ...owner.key);
+	assert.deepEqual(lines(), [later, other]);
+	// The epoch is over.
+	await isthmus.ok('dataset', 'epoch', '0', '--finalized', ...owner.key);
+	writeFileSync(file('left/three.txt'), 'three');
+	await isthmus.ok('sync', 'left', ...owner.key);
+	assert.deepEqual(lines(), [other]);
+});
+
 test('a pack that is missing or damaged does not stop the files of others', { timeout }, async () => {
 	const owner = await producer('//LossyOwner', 'lossy');
 	mkdirSync(file('packed'));

@@ -3,8 +3,7 @@
 
 use crate::{context::Context, error::Error};
 use isthmus_sdk::{
-	every, AccountId, Error as SdkError, GrantState, Identity, QueryRefusal, Record, RecordKey,
-	Scope,
+	AccountId, Error as SdkError, GrantState, Identity, QueryRefusal, Record, RecordKey, Scope,
 };
 
 /// Returns the error with a hint that fits the record: how to request access to it, or how to find it.
@@ -44,11 +43,11 @@ async fn request(
 	let Some(record) = best.record(owner, key).await? else {
 		return Ok(None);
 	};
-	let state = Some(GrantState::Active);
-	let grants = every(|after| best.grants_to(reader.account.id(), state, after)).await?;
-	let grants = grants.into_iter().map(|entry| entry.grant);
+	let on = (owner, Some(record.dataset));
+	let grants = context.client.grants_from(&best, on, reader.account.id());
+	let grants = grants.await?.into_iter().map(|entry| entry.grant);
 	let scopes = grants
-		.filter(|grant| grant.owner == *owner)
+		.filter(|grant| grant.state == GrantState::Active)
 		.map(|grant| grant.scope);
 	let gap = gap(&record, scopes);
 	let Record {

@@ -11,6 +11,7 @@ use crate::{
 	error::{Error, Kind},
 	facts::Reported,
 	options::Options,
+	service::Service,
 	stderr::tell,
 	stop::{on_signals, Stop},
 };
@@ -77,6 +78,7 @@ struct Feed {
 	/// After how many seconds a value is reported again.
 	again: u32,
 	once: bool,
+	service: Service,
 	/// Held while a response is parsed: that can take dozens of times its length of memory, so one is parsed after another.
 	parsing: Mutex<()>,
 }
@@ -101,6 +103,7 @@ struct Unsure {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
+	let service = Service::from_env().map_err(Error::usage)?;
 	let config = Config::read(&opts.file)?;
 	let https = Https::new(&config)?;
 	let context = Context::connect(options).await?;
@@ -114,20 +117,32 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		every: config.every,
 		again,
 		once: opts.once,
+		service,
 		parsing: Mutex::new(()),
 	});
-	on_signals(|stop| report(feed, lines, stop)).await
+	on_signals(|stop| async move {
+		tokio::select! {
+			reported = report(feed.clone(), lines, stop) => {
+				feed.service.ends();
+				reported
+			}
+			never = feed.service.stay_alive() => match never {},
+		}
+	})
+	.await
 }
 
 /// Reports all topics until the command ends.
 async fn report(feed: Arc<Feed>, lines: Vec<Line>, stop: Stop) -> Result<(), Error> {
 	let topics = lines.len();
-	tell(format_args!(
+	let started = format!(
 		"reporting for {} as {}, every {}",
 		feed.source,
 		feed.identity.account.id(),
 		feed.every
-	));
+	);
+	tell(&started);
+	feed.service.is_ready(&started);
 	let mut running = JoinSet::new();
 	for line in lines {
 		running.spawn(line.run(feed.clone(), stop.clone()));
@@ -232,7 +247,9 @@ impl Line {
 	}
 
 	fn log(&self, feed: &Feed, what: &str) {
-		tell(format_args!("{}, {}: {what}", feed.source, self.topic.name));
+		let line = format!("{}, {}: {what}", feed.source, self.topic.name);
+		tell(&line);
+		feed.service.is_at(&line);
 	}
 
 	/// Takes the value out of a response and reports it, if that is due. Without a value, reports what could not be

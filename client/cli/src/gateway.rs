@@ -17,13 +17,13 @@ use isthmus_gateway::{
 	bucket, Chain, Credentials, CredentialsError, Dataset, Event, Gateway, Read, Refused, Settings,
 	Source, Totals, Watch,
 };
-use isthmus_sdk::{to_hex, AccountId, DatasetId};
+use isthmus_sdk::{now, to_hex, AccountId, DatasetId, Seconds};
 use serde::Serialize;
 use std::{
 	cell::RefCell,
 	convert::Infallible,
 	fmt,
-	net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+	net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 	path::{Path, PathBuf},
 	rc::Rc,
 	time::Duration,
@@ -76,7 +76,7 @@ pub(crate) struct Opts {
 	allow_remote: bool,
 
 	/// Another name under which the gateway is asked, such as that of a proxy; may be repeated
-	#[arg(long, value_name = "NAME")]
+	#[arg(long, value_name = "NAME", value_parser = host)]
 	host: Vec<String>,
 
 	/// File with the access key, its secret and the token [default: gateway in the folder of settings,
@@ -102,6 +102,26 @@ pub(crate) struct Opts {
 fn socket(text: &str) -> Result<SocketAddr, &'static str> {
 	let expected = "expected an IP address and a port, such as 127.0.0.1:9800 or [::1]:9800";
 	text.trim().parse().map_err(|_| expected)
+}
+
+/// Reads the name of a host as requests name it, without a port.
+fn host(text: &str) -> Result<String, &'static str> {
+	let text = text.trim();
+	let inside = text
+		.strip_prefix('[')
+		.and_then(|text| text.strip_suffix(']'));
+	match inside.unwrap_or(text).parse() {
+		Ok(IpAddr::V4(ip)) => return Ok(ip.to_string()),
+		Ok(IpAddr::V6(ip)) => return Ok(format!("[{ip}]")),
+		Err(_) => {}
+	}
+	let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+	match !text.is_empty() && text.bytes().all(is_of_name) {
+		true => Ok(text.to_owned()),
+		false => Err(
+			"expected a name or an address without a scheme and a port, such as data.example.org",
+		),
+	}
 }
 
 /// Where the gateway listens.
@@ -175,6 +195,8 @@ impl fmt::Display for Bucket {
 /// Bytes that were read.
 #[derive(Serialize)]
 struct ReadReport {
+	/// When, in seconds since 1970.
+	at: Seconds,
 	dataset: DatasetId,
 	failed: Option<String>,
 	from: u64,
@@ -188,6 +210,7 @@ struct ReadReport {
 impl From<Read> for ReadReport {
 	fn from(read: Read) -> Self {
 		Self {
+			at: now(),
 			dataset: read.place.dataset,
 			failed: read.failed,
 			from: read.bytes.start,
@@ -510,6 +533,24 @@ mod tests {
 		assert_eq!(told, expected);
 		let broken = ReadReport::from(read(Some("the node is gone"))).to_string();
 		assert_eq!(broken, format!("{expected}, and no more: the node is gone"));
+	}
+
+	#[test]
+	fn a_host_is_named_as_requests_name_it() {
+		for (given, expected) in [
+			("data.example.org", Some("data.example.org")),
+			(" nas ", Some("nas")),
+			("10.0.0.5", Some("10.0.0.5")),
+			("fd00::5", Some("[fd00::5]")),
+			("[fd00::5]", Some("[fd00::5]")),
+			("data.example.org:443", None),
+			("https://data.example.org", None),
+			("data.example.org/path", None),
+			("[fd00::5]:443", None),
+			("", None),
+		] {
+			assert_eq!(host(given).ok().as_deref(), expected, "{given}");
+		}
 	}
 
 	#[test]

@@ -321,7 +321,7 @@ async fn keep_for_ever(
 			Err(error) => format!("{error}; trying again"),
 		};
 		tell(&error);
-		reporter.service.is_in_trouble(&error);
+		reporter.service.is_at(&error);
 		if let Some(metrics) = &mut reporter.metrics {
 			metrics.failed();
 		}

@@ -20,7 +20,7 @@ impl Service {
 	pub(crate) fn is_ready(&self, _status: &str) {}
 
 	/// Does nothing.
-	pub(crate) fn is_in_trouble(&self, _status: &str) {}
+	pub(crate) fn is_at(&self, _status: &str) {}
 
 	/// Does nothing.
 	pub(crate) fn ends(&self) {}

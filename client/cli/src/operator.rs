@@ -236,9 +236,8 @@ async fn granted(
 	owner: &AccountId,
 	reader: &AccountId,
 ) -> Result<Vec<GrantEntry>, Error> {
-	let mut grants = proven.grants_to(reader, Some(GrantState::Active)).await?;
-	grants.retain(|entry| entry.grant.owner == *owner);
-	Ok(grants)
+	let grants = proven.grants_from((owner, None), reader, Some(GrantState::Active));
+	Ok(grants.await?)
 }
 
 #[cfg(test)]

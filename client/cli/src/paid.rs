@@ -5,6 +5,7 @@ use crate::{
 	context::Context,
 	dispute::{self, Disputed},
 	error::{Error, Kind},
+	stop::Stop,
 	text::{count, end, stated, Amount, Range},
 };
 use isthmus_sdk::{
@@ -45,22 +46,27 @@ pub(crate) async fn look(
 	act(context, identity, grant, checked, disputes).await
 }
 
-/// Does the same as [`look`], but checks the grant for at most `limit`. A dispute is waited for, however long it takes.
+/// Does the same as [`look`], but checks the grant for at most `limit`, and returns `None` if it is asked to end before that is done. A
+/// dispute is waited for, however long it takes.
 pub(crate) async fn look_within(
-	limit: Duration,
+	(limit, stop): (Duration, &Stop),
 	context: &Context,
 	identity: &Identity,
 	grant: GrantId,
 	disputes: &Disputes,
-) -> Result<Found, Error> {
+) -> Result<Option<Found>, Error> {
 	let checking = check(&context.client, identity, grant);
-	let checked = tokio::time::timeout(limit, checking).await.map_err(|_| {
+	let Some(checked) = stop.or(tokio::time::timeout(limit, checking)).await else {
+		return Ok(None);
+	};
+	let checked = checked.map_err(|_| {
 		let seconds = limit.as_secs();
 		Error::failed(format!(
 			"its records could not be looked at within {seconds} s"
 		))
 	})?;
-	act(context, identity, grant, checked?, disputes).await
+	let found = act(context, identity, grant, checked?, disputes);
+	Ok(Some(found.await?))
 }
 
 /// Disputes a grant that turned out to be wrong.

@@ -253,7 +253,7 @@ struct Reporter<'a> {
 impl Reporter<'_> {
 	/// Counts an error that ended the serving for a while.
 	fn failed(&mut self, error: &str) {
-		self.service.is_in_trouble(error);
+		self.service.is_at(error);
 		if let Some(metrics) = &mut self.metrics {
 			metrics.failed();
 		}

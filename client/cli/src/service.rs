@@ -2,7 +2,7 @@
 //! Tells a service manager how the command is, by the protocol of systemd (sd_notify(3)): a datagram with lines
 //! `NAME=VALUE` to the socket that `$NOTIFY_SOCKET` names. Without the variable, nothing is sent.
 
-use crate::error::os;
+use crate::{error::os, text::shown};
 use std::{
 	convert::Infallible,
 	env,
@@ -54,7 +54,10 @@ impl Service {
 			Some(name) => {
 				let unusable = |error: io::Error| format!("${SOCKET}: {}", os(&error));
 				let address = address(name.as_bytes()).map_err(unusable)?;
-				Some((UnixDatagram::unbound().map_err(unusable)?, address))
+				let socket = UnixDatagram::unbound().map_err(unusable)?;
+				// A manager that reads nothing does not hold up the command.
+				socket.set_nonblocking(true).map_err(unusable)?;
+				Some((socket, address))
 			}
 			None => None,
 		};
@@ -75,12 +78,14 @@ impl Service {
 
 	/// Says that the command serves, and what it saw.
 	pub(crate) fn is_ready(&self, status: &str) {
-		self.send(&format!("READY=1\nSTATUS={status}"));
+		self.send(&format!("READY=1\nSTATUS={}", shown(status)));
 	}
 
-	/// Says that something is wrong, and that the command tries again.
-	pub(crate) fn is_in_trouble(&self, status: &str) {
-		self.send(&format!("STATUS={status}"));
+	/// Says what the command does, or what is wrong if it tries again.
+	///
+	/// A node may have written a part of the words: a line end in them would begin another variable for the manager.
+	pub(crate) fn is_at(&self, status: &str) {
+		self.send(&format!("STATUS={}", shown(status)));
 	}
 
 	/// Says that the command ends on its own.
@@ -144,13 +149,32 @@ mod tests {
 		let service = service(path.to_str().unwrap(), None, None);
 		service.is_ready("block 7: 2 open requests");
 		assert_eq!(heard(&manager), "READY=1\nSTATUS=block 7: 2 open requests");
-		service.is_in_trouble("no node answers");
+		service.is_at("no node answers");
 		assert_eq!(heard(&manager), "STATUS=no node answers");
+		// A node's words set no other variable.
+		service.is_at("it says\nMAINPID=1");
+		let status = heard(&manager);
+		assert!(
+			status.starts_with("STATUS=it says") && !status.contains('\n'),
+			"{status}"
+		);
 		service.ends();
 		assert_eq!(heard(&manager), "STOPPING=1");
 		// A manager that is gone does not matter.
 		drop(manager);
 		service.ends();
+	}
+
+	#[test]
+	fn a_manager_that_reads_nothing_does_not_hold_up_the_command() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("notify");
+		let _manager = UnixDatagram::bind(&path).unwrap();
+		let service = service(path.to_str().unwrap(), None, None);
+		// More than any system keeps for it.
+		for block in 0..20_000 {
+			service.is_ready(&format!("block {block}"));
+		}
 	}
 
 	#[cfg(target_os = "linux")]

@@ -97,7 +97,7 @@ async fn watch_for_ever(
 			return;
 		};
 		tell(format_args!("{}; trying again", error.message()));
-		service.is_in_trouble(error.message());
+		service.is_at(error.message());
 		if !retry.again(stop).await {
 			return;
 		}
@@ -142,10 +142,20 @@ async fn watch(
 	(service, stop): (&Service, &Stop),
 ) -> Result<(), Error> {
 	let client = &context.client;
-	let mut heads = client.heads().await?;
+	let Some(heads) = stop.or(client.heads()).await else {
+		return Ok(());
+	};
+	let mut heads = heads?;
 	loop {
-		let now = client.best().await?.block().number;
-		let mut open = disputable(client, identity).await?;
+		let look = async {
+			let now = client.best().await?.block().number;
+			Ok::<_, Error>((now, disputable(client, identity).await?))
+		};
+		// A node that does not answer now keeps no one from ending this.
+		let Some(looked) = stop.or(look).await else {
+			return Ok(());
+		};
+		let (now, mut open) = looked?;
 		// The one that can be disputed for the shortest time first.
 		open.sort_by_key(|(_, until)| *until);
 		looks.retain(|grant, _| open.iter().any(|(entry, _)| entry.id == *grant));
@@ -163,9 +173,11 @@ async fn watch(
 				continue;
 			}
 			let grant = entry.id;
-			let looking = look_within(LONGEST_LOOK, context, identity, grant, &opts.disputes);
+			let within = (LONGEST_LOOK, stop);
+			let looking = look_within(within, context, identity, grant, &opts.disputes);
 			let found = match looking.await {
-				Ok(found) => found,
+				Ok(Some(found)) => found,
+				Ok(None) => return Ok(()),
 				Err(error) if error.kind() == Kind::Unreachable => return Err(error),
 				// The other grants are looked at all the same.
 				Err(error) => {
@@ -173,7 +185,7 @@ async fn watch(
 					looks.insert(grant, Look { at: now, failures });
 					let words = format!("grant {grant} was not checked: {}", error.message());
 					tell(format_args!("{words}; trying again"));
-					service.is_in_trouble(&words);
+					service.is_at(&words);
 					continue;
 				}
 			};

@@ -8,7 +8,7 @@ use hyper::{
 	header::{HeaderName, HeaderValue, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE},
 	Response, StatusCode,
 };
-use jiff::Timestamp;
+use jiff::{civil::DateTime, tz::TimeZone, Timestamp};
 use std::convert::Infallible;
 
 /// The content of an answer. It fails if a file cannot be read to its end.
@@ -116,6 +116,15 @@ pub(crate) fn name_reason(answer: &mut Answer, words: &str) {
 	if let Ok(words) = HeaderValue::from_str(words) {
 		answer.headers_mut().insert(REASON, words);
 	}
+}
+
+/// How dates are written in headers: RFC 9110, section 5.6.7.
+pub(crate) const HEADER_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
+
+/// Reads a date of a header, in seconds since 1970; `None` if it is none.
+pub(crate) fn header_date(text: &str) -> Option<i64> {
+	let date = DateTime::strptime(HEADER_DATE, text).ok()?;
+	Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())
 }
 
 /// Returns a date in a format of `strftime`; the first of 1970 if there is no such date.

@@ -108,13 +108,17 @@ impl Chain {
 		self.reader.id().0 == place.owner
 	}
 
-	/// Returns the account's grants on a dataset, also those that ended, as long as the chain keeps them.
+	/// Returns the account's grants on a dataset or all of its grants, also those that ended, as long as the chain keeps them.
 	async fn grants(&self, best: &State, place: Option<Place>) -> Result<Vec<GrantEntry>, Error> {
-		let mut grants =
-			every(|after| best.grants_to(self.reader.account.id(), None, after)).await?;
-		grants.retain(|GrantEntry { grant, .. }| {
-			place.is_none_or(|place| Place::new(&grant.owner, grant.scope.dataset) == place)
-		});
+		let reader = self.reader.account.id();
+		let mut grants = match place {
+			Some(place) => {
+				let owner = place.owner();
+				let on = (&owner, Some(place.dataset));
+				self.client.grants_from(best, on, reader).await?
+			}
+			None => every(|after| best.grants_to(reader, None, after)).await?,
+		};
 		grants.sort_by_key(|entry| entry.id);
 		Ok(grants)
 	}

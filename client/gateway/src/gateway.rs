@@ -2,7 +2,7 @@
 //! The server: who may ask, what was asked, and the bytes of files.
 
 use crate::{
-	answer::{close, date, full, Answer, Body, Failure},
+	answer::{close, date, full, header_date, Answer, Body, Failure, HEADER_DATE},
 	bucket,
 	cache::Cache,
 	credentials::Credentials,
@@ -20,10 +20,10 @@ use futures::{stream, StreamExt};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::{
 	body::Frame,
-	header::{self, HeaderMap, HeaderValue},
+	header::{self, HeaderValue},
 	Method, Response, StatusCode,
 };
-use isthmus_sdk::objects::SILENCE;
+use isthmus_sdk::{objects::SILENCE, Seconds};
 use std::{
 	future::Future,
 	ops::Range,
@@ -118,13 +118,14 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 	}
 
 	/// Refuses requests that a web page of someone else made.
-	pub(crate) fn check_origin(&self, headers: &HeaderMap) -> Result<(), Failure> {
-		let header = |name| match headers.get(name) {
+	pub(crate) fn check_origin(&self, asked: &Question<'_>) -> Result<(), Failure> {
+		let header = |name| match asked.headers.get(name) {
 			None => None,
 			// What is no text is not allowed either.
 			Some(value) => Some(value.to_str().unwrap_or("?")),
 		};
-		if !self.guard.is_own_host(header(header::HOST)) {
+		let host = header(header::HOST);
+		if !self.guard.is_own_host(host) && !Guard::is_local(host, asked.local) {
 			return Err(Failure::denied(
 				"the gateway is not asked under this name: use 127.0.0.1, with S3's path style, or start it with --host NAME",
 			));
@@ -251,7 +252,7 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 		}
 		let length = opened.file.length;
 		let tag = format!("\"{}\"", hex::encode(opened.file.hash));
-		let (status, part) = match condition(asked_by, &tag)? {
+		let (status, part) = match condition(asked_by, &tag, opened.file.date)? {
 			Condition::Same => (StatusCode::NOT_MODIFIED, 0..0),
 			Condition::All => (StatusCode::OK, 0..length),
 			Condition::Part => match asked(asked_by.header(header::RANGE), length) {
@@ -275,10 +276,7 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 		};
 		set(header::ETAG, tag);
 		set(header::ACCEPT_RANGES, "bytes".to_owned());
-		set(
-			header::LAST_MODIFIED,
-			date(opened.file.date, "%a, %d %b %Y %H:%M:%S GMT"),
-		);
+		set(header::LAST_MODIFIED, date(opened.file.date, HEADER_DATE));
 		if status == StatusCode::NOT_MODIFIED {
 			return Ok(answer);
 		}
@@ -408,18 +406,25 @@ enum Condition {
 	Part,
 }
 
-/// Compares the tags in a request's conditions with the file's.
-fn condition(asked_by: &Question, tag: &str) -> Result<Condition, Failure> {
+/// Compares the tags and dates in a request's conditions with the file's. Where there is a tag, its date does not count, and 0
+/// stands for a date that is not known.
+fn condition(asked_by: &Question, tag: &str, date: Seconds) -> Result<Condition, Failure> {
 	let names_it = |tags: &str| {
 		let mut tags = tags
 			.split(',')
 			.map(|tag| tag.trim().trim_start_matches("W/"));
 		tags.any(|other| other == "*" || other.trim_matches('"') == tag.trim_matches('"'))
 	};
-	if asked_by
-		.header(header::IF_MATCH)
-		.is_some_and(|tags| !names_it(tags))
-	{
+	let is_later = |name| {
+		let since = asked_by.header(name).and_then(header_date);
+		let at = i64::try_from(date).ok().filter(|at| *at > 0);
+		Some(at? > since?)
+	};
+	let is_other = match asked_by.header(header::IF_MATCH) {
+		Some(tags) => !names_it(tags),
+		None => is_later(header::IF_UNMODIFIED_SINCE) == Some(true),
+	};
+	if is_other {
 		let words = "the file was stored again since";
 		return Err(Failure::new(
 			StatusCode::PRECONDITION_FAILED,
@@ -427,7 +432,11 @@ fn condition(asked_by: &Question, tag: &str) -> Result<Condition, Failure> {
 			words,
 		));
 	}
-	if asked_by.header(header::IF_NONE_MATCH).is_some_and(names_it) {
+	let is_same = match asked_by.header(header::IF_NONE_MATCH) {
+		Some(tags) => names_it(tags),
+		None => is_later(header::IF_MODIFIED_SINCE) == Some(false),
+	};
+	if is_same {
 		return Ok(Condition::Same);
 	}
 	Ok(match asked_by.header(header::IF_RANGE) {

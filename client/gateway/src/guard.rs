@@ -2,6 +2,8 @@
 //! Refuses requests that a web page of someone else made. A page can send requests to loopback addresses, also under a
 //! name of its own that leads there (DNS rebinding). Its browser says so in the headers `Host` and `Origin`.
 
+use std::net::IpAddr;
+
 /// The names under which the gateway may be asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
@@ -24,12 +26,19 @@ impl Guard {
 		let Some(host) = host else {
 			return false;
 		};
-		let name = match host.rsplit_once(':') {
-			Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-			_ => host,
-		};
-		let name = name.to_ascii_lowercase();
-		self.hosts.contains(&name)
+		self.hosts.contains(&name_of(host).to_ascii_lowercase())
+	}
+
+	/// Returns whether the host of a request is the address of this machine at which the request arrived. A page can have a
+	/// name of its own lead to that address, but its browser then names the name.
+	pub(crate) fn is_local(host: Option<&str>, local: Option<IpAddr>) -> bool {
+		let name = host.map(name_of).unwrap_or_default();
+		let inside = name
+			.strip_prefix('[')
+			.and_then(|name| name.strip_suffix(']'));
+		let asked: Option<IpAddr> = inside.unwrap_or(name).parse().ok();
+		// A socket for both kinds of addresses shows one of IPv4 in the form of IPv6.
+		asked.is_some_and(|asked| local.map(|local| local.to_canonical()) == Some(asked))
 	}
 
 	/// Returns whether a request comes from no web page, or from one of these names.
@@ -44,9 +53,36 @@ impl Guard {
 	}
 }
 
+/// Returns the name in a host, `NAME` or `NAME:PORT`.
+fn name_of(host: &str) -> &str {
+	match host.rsplit_once(':') {
+		Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+		_ => host,
+	}
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn the_address_at_which_a_request_arrives_is_own() {
+		let is_local = |host: &str, local: &str| Guard::is_local(Some(host), local.parse().ok());
+		assert!(is_local("10.0.0.5", "10.0.0.5"));
+		assert!(is_local("10.0.0.5:9800", "10.0.0.5"));
+		assert!(is_local("10.0.0.5:9800", "::ffff:10.0.0.5"));
+		assert!(is_local("[fd00::5]:9800", "fd00::5"));
+		for (host, local) in [
+			("10.0.0.6", "10.0.0.5"),
+			("10.0.0.5.evil.org", "10.0.0.5"),
+			("evil.org:9800", "10.0.0.5"),
+			("", "10.0.0.5"),
+			("10.0.0.5", ""),
+		] {
+			assert!(!is_local(host, local), "{host}");
+		}
+		assert!(!Guard::is_local(None, None));
+	}
 
 	#[test]
 	fn only_own_names_are_answered() {

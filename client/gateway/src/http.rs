@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// Who asks, in the log.
 pub(crate) const WHO: &str = "token";
 const JSON: &str = "application/json";
-const TEXT: &str = "text/plain; charset=utf-8";
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
 /// A dataset in a list.
 #[derive(Serialize)]
@@ -83,7 +83,7 @@ pub(crate) fn check<Files: Source, Log: Watch>(
 	asked: &Question<'_>,
 	token: Option<&str>,
 ) -> Result<(), Failure> {
-	gateway.check_origin(asked.headers)?;
+	gateway.check_origin(asked)?;
 	let refused = |words| Failure::new(StatusCode::UNAUTHORIZED, "Unauthorized", words);
 	match token {
 		Some(token) if gateway.credentials().is_token(token) => Ok(()),

@@ -6,6 +6,11 @@ use hyper::{
 	Method, Request,
 };
 use percent_encoding::percent_decode_str;
+use std::net::IpAddr;
+
+/// The address of this machine at which a request arrived.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Local(pub(crate) IpAddr);
 
 /// A request, taken apart.
 pub(crate) struct Question<'a> {
@@ -17,6 +22,8 @@ pub(crate) struct Question<'a> {
 	/// The query, decoded.
 	pub(crate) query: Vec<(String, String)>,
 	pub(crate) headers: &'a HeaderMap,
+	/// The address of this machine at which it arrived, if that is known.
+	pub(crate) local: Option<IpAddr>,
 	/// What was sent, if it matters.
 	pub(crate) content: &'a [u8],
 }
@@ -40,6 +47,7 @@ impl<'a> Question<'a> {
 			path: decode(raw).ok_or("the path is not UTF-8")?,
 			query: query.ok_or("the query is not UTF-8")?,
 			headers: request.headers(),
+			local: request.extensions().get::<Local>().map(|local| local.0),
 			content: request.body().as_ref(),
 		})
 	}

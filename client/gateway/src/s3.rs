@@ -12,7 +12,13 @@ use crate::{
 	watch::Watch,
 	xml::Xml,
 };
-use hyper::{header::HeaderValue, Method, StatusCode};
+use hyper::{
+	header::{
+		HeaderName, HeaderValue, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE,
+		CONTENT_TYPE, EXPIRES,
+	},
+	Method, StatusCode,
+};
 use jiff::Timestamp;
 use percent_encoding::utf8_percent_encode;
 
@@ -23,6 +29,17 @@ const REGION: &str = "us-east-1";
 const DATE: &str = "%Y-%m-%dT%H:%M:%S.000Z";
 /// Fields of a query that belong to a signature, or say what is asked for in the words of AWS's programs.
 const IGNORED: [&str; 1] = ["x-id"];
+
+/// Fields of a query for a file, and the headers of the answer that they set.
+static CHOSEN: [(&str, HeaderName); 5] = [
+	("response-content-disposition", CONTENT_DISPOSITION),
+	("response-content-encoding", CONTENT_ENCODING),
+	("response-content-language", CONTENT_LANGUAGE),
+	("response-content-type", CONTENT_TYPE),
+	("response-expires", EXPIRES),
+];
+/// Another one, which is not obeyed: no copy of what is decrypted is kept on the way.
+const KEPT: &str = "response-cache-control";
 
 /// Answers a request.
 pub(crate) async fn answer<Files: Source, Log: Watch>(
@@ -49,7 +66,7 @@ fn check<'a, Files: Source, Log: Watch>(
 	gateway: &Gateway<Files, Log>,
 	asked: &'a Question<'_>,
 ) -> Result<&'a str, Failure> {
-	gateway.check_origin(asked.headers)?;
+	gateway.check_origin(asked)?;
 	let signed = Signed {
 		method: asked.method.as_str(),
 		path: &asked.path,
@@ -115,8 +132,17 @@ async fn route<Files: Source, Log: Watch>(
 		if !is_none("versionId", "null") || !is_none("partNumber", "1") {
 			return Err(not_implemented("versionId or partNumber"));
 		}
-		only(asked, &["versionId", "partNumber"])?;
-		return gateway.file(who, place, key, asked, None).await;
+		let mut known = vec!["versionId", "partNumber", KEPT];
+		known.extend(CHOSEN.iter().map(|(field, _)| *field));
+		only(asked, &known)?;
+		let chosen = chosen(asked)?;
+		let mut answer = gateway.file(who, place, key, asked, None).await?;
+		if answer.status().is_success() {
+			for (header, value) in chosen {
+				answer.headers_mut().insert(header, value);
+			}
+		}
+		return Ok(answer);
 	}
 	if asked.is_head() {
 		only(asked, &[])?;
@@ -133,6 +159,20 @@ async fn route<Files: Source, Log: Watch>(
 		return Ok(text(StatusCode::OK, XML, xml, false));
 	}
 	list(gateway, asked, bucket, place).await
+}
+
+/// Returns the headers of the answer that the query chooses.
+fn chosen(asked: &Question<'_>) -> Result<Vec<(HeaderName, HeaderValue)>, Failure> {
+	let mut chosen = Vec::new();
+	for (field, header) in &CHOSEN {
+		let Some(value) = asked.field(field) else {
+			continue;
+		};
+		let invalid = |_| Failure::invalid(format!("{field} is not the value of a header"));
+		let value = HeaderValue::from_bytes(value.as_bytes()).map_err(invalid)?;
+		chosen.push((header.clone(), value));
+	}
+	Ok(chosen)
 }
 
 fn not_implemented(what: &str) -> Failure {

@@ -2,10 +2,10 @@
 //! Connections and their requests.
 
 use crate::{
-	answer::{Answer, Failure},
+	answer::{text, Answer, Failure},
 	gateway::Gateway,
 	http,
-	question::Question,
+	question::{Local, Question},
 	s3, sharing,
 	source::Source,
 	watch::Watch,
@@ -13,8 +13,8 @@ use crate::{
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
-	body::Incoming,
-	header::{HeaderName, HeaderValue},
+	body::{Body, Incoming},
+	header::{HeaderName, HeaderValue, EXPECT},
 	server::conn::http1,
 	service::service_fn,
 	Method, Request, StatusCode,
@@ -36,6 +36,12 @@ const IDLE: Duration = Duration::from_secs(60);
 const HEAD: usize = 64 << 10;
 /// The longest content of a request, in bytes: what a query of Delta Sharing asks for.
 const CONTENT: usize = 256 << 10;
+/// How much of the content of a request is read and dropped that the gateway does not want, in bytes, and for how long. A
+/// program that sends before it reads would otherwise see a broken connection in place of the answer.
+const UNWANTED: usize = 16 << 20;
+const DROPPING: Duration = Duration::from_secs(10);
+/// The path that says that the gateway runs, to those who show nothing.
+const HEALTH: &str = "/healthz";
 /// How long to wait after an error of the listener, such as too many open files.
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -85,8 +91,12 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 	/// connection, its program knows.
 	async fn connection(self: Arc<Self>, connection: TcpStream, mut ending: watch::Receiver<()>) {
 		let _ = connection.set_nodelay(true);
-		let answer = service_fn(|request: Request<Incoming>| {
+		let local = connection.local_addr().ok().map(|at| Local(at.ip()));
+		let answer = service_fn(|mut request: Request<Incoming>| {
 			let gateway = self.clone();
+			if let Some(local) = local {
+				request.extensions_mut().insert(local);
+			}
 			async move { Ok::<_, Infallible>(gateway.receive(request).await) }
 		});
 		let answering = http1::Builder::new()
@@ -107,9 +117,16 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 	async fn receive(self: &Arc<Self>, request: Request<Incoming>) -> Answer {
 		let (head, body) = request.into_parts();
 		let has_content = head.method == Method::POST && sharing::below(head.uri.path()).is_some();
+		let waits = head.headers.contains_key(EXPECT);
 		let content = match has_content {
 			true => content(body).await,
-			false => Ok(Bytes::new()),
+			false => {
+				// Who waits for the answer first has sent nothing.
+				if !waits {
+					drop_content(body).await;
+				}
+				Ok(Bytes::new())
+			}
 		};
 		match content {
 			Ok(content) => self.answer(&Request::from_parts(head, content)).await,
@@ -125,6 +142,10 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 		self: &Arc<Self>,
 		request: &Request<Content>,
 	) -> Answer {
+		if request.uri().path() == HEALTH {
+			let is_head = request.method() == Method::HEAD;
+			return text(StatusCode::OK, http::TEXT, "ok\n".to_owned(), is_head);
+		}
 		let number = self.number();
 		let asked = Question::new(request);
 		let mut answer = match asked {
@@ -147,6 +168,16 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 		}
 		answer
 	}
+}
+
+/// Reads content that is not wanted, as far as it is short.
+async fn drop_content(body: Incoming) {
+	if body.is_end_stream() {
+		return;
+	}
+	let mut body = Limited::new(body, UNWANTED);
+	let read = async { while let Some(Ok(_)) = body.frame().await {} };
+	let _ = timeout(DROPPING, read).await;
 }
 
 /// Reads the content of a request.

@@ -60,7 +60,7 @@ pub(crate) async fn answer<Files: Source, Log: Watch>(
 ) -> Answer {
 	let now = now();
 	if let Some(address) = Address::check(asked, gateway.credentials(), now) {
-		let checked = gateway.check_origin(asked.headers);
+		let checked = gateway.check_origin(asked);
 		let answer = match checked.and(address) {
 			Ok(address) => file(gateway, asked, address).await,
 			Err(failure) => Err(failure),

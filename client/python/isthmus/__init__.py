@@ -15,12 +15,17 @@ pandas, pyarrow, DuckDB and other tools read `isthmus://OWNER/DATASET/RECORD`: s
 `isthmus.tools`; `isthmus.spark` is for clusters.
 """
 
+from importlib.metadata import version as _version
+
 from ._native import NotAuthentic, Refused
 from .client import Client, connect
 from .entries import Dataset, Event, Grant, LeftFrame, Progress, Receipt, Record, Request, Revoked, Stored, Verified
 from .file import RecordFile
 from .handle import RecordHandle
 from .receipts import verify
+
+#: The version of the package.
+__version__ = _version("isthmus")
 
 __all__ = [
     "Client",

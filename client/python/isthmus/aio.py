@@ -97,6 +97,15 @@ class AsyncClient:
         """Opens a record, as `Client.open` does, as a file whose `read` is awaited."""
         return AsyncFile(await asyncio.to_thread(self.client.open, owner, dataset, record))
 
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    close = _twin(Client.close)
     handle = _twin(Client.handle)
     called = _twin(Client.called)
     datasets = _twin(Client.datasets)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import TracebackType
 from typing import IO, Any
 
 from . import _native, settings
@@ -19,6 +20,8 @@ from .handle import RecordHandle
 Tell = Callable[[Progress], object]
 #: For how many blocks a grant lasts by default, as in the command.
 TERM = 10_000
+#: The longest time for which a node may be silent, in seconds, as in the command.
+LONGEST_TIMEOUT = 86_400
 #: What is said of a data frame whose leaves could not be spent.
 UNSPENT = (
     "a reader has paid for leaves whose keys the tasks had, so they are not spent. Programs of this user on this machine do not use "
@@ -59,9 +62,11 @@ def connect(
     machine without proofs. With `finalized`, calls that send transactions wait until they are finalized. `max_cost` is
     the most, in IST, that all of them may cost together, with deposits.
 
-    Raises ConnectionError if no node answers, PermissionError if the passphrase does not open the key file, and
-    NotAuthentic if the node has another chain.
+    Raises ConnectionError if no node answers, PermissionError if the passphrase does not open the key file, ValueError for a
+    timeout of less than a second, and NotAuthentic if the node has another chain.
     """
+    if not isinstance(timeout, int) or not 1 <= timeout <= LONGEST_TIMEOUT:
+        raise ValueError(f"expected a timeout of 1 to {LONGEST_TIMEOUT} whole seconds: {timeout!r}")
     key = os.fspath(key) if key is not None else os.environ.get("ISTHMUS_KEY") or None
     if key is not None and not key.startswith("//"):
         # A worker process that gets a copy of the client may be in another folder.
@@ -90,13 +95,35 @@ class Client:
         self._settings = chosen
         passphrase = passphrase or os.environ.get("ISTHMUS_PASSPHRASE") or None
         options = settings.options(**chosen, passphrase=passphrase, memory=settings.memory())
-        self._connection = _native.Connection(options)
+        self._open: _native.Connection | None = _native.Connection(options)
+
+    @property
+    def _connection(self) -> _native.Connection:
+        if self._open is None:
+            raise ValueError("the client is closed")
+        return self._open
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the client: calls of it raise ValueError from then on. Files that are open can be read on.
+
+        Nothing has to be closed: a connection ends when no client and no file uses it any more.
+        """
+        self._open = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Client, (self._settings,)
 
     def __repr__(self) -> str:
-        return f"<isthmus.Client at {' '.join(self._settings['urls'])}, as {self.account or 'no account'}>"
+        state = "closed" if self._open is None else f"as {self.account or 'no account'}"
+        return f"<isthmus.Client at {' '.join(self._settings['urls'])}, {state}>"
 
     @property
     def account(self) -> str | None:

@@ -68,7 +68,7 @@ class IsthmusFileSystem(AbstractFileSystem):
             listed = [_file(f"{path}/{name}", None) for name in named]
         else:
             found = self._find(path)
-            listed = [_file(path, found.size)] if isinstance(found, RecordFile) else _children(path, found)
+            listed = [_opened(path, found)] if isinstance(found, RecordFile) else _children(path, found)
         return listed if detail else [entry["name"] for entry in listed]
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class IsthmusFileSystem(AbstractFileSystem):
         owner, dataset, name = _split(path)
         if name:
             found = self._find(path)
-            return _file(path, found.size) if isinstance(found, RecordFile) else _folder(path)
+            return _opened(path, found) if isinstance(found, RecordFile) else _folder(path)
         if dataset is not None:
             self.number(owner, dataset)
         return _folder(path)
@@ -188,6 +188,11 @@ def _children(path: str, files: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _folder(name: str) -> dict[str, Any]:
     return {"name": name, "size": 0, "type": "directory"}
+
+
+def _opened(name: str, file: RecordFile) -> dict[str, Any]:
+    """Describes a file, with the hash on the chain, so that tools that keep what they read notice that it was stored again."""
+    return _file(name, file.size) | {"content_hash": file._reading.content_hash}
 
 
 def _file(name: str, size: int | None) -> dict[str, Any]:

@@ -72,6 +72,29 @@ def test_a_file_behaves_as_one_of_the_disk(shared: Shared, client: isthmus.Clien
         assert [line.strip() for line in text] == ["name,mark", "Ada,97", "Grace,95"]
 
 
+def test_a_client_is_closed_at_the_end_of_its_block(shared: Shared) -> None:
+    with isthmus.connect(shared.node.url, key=COMPANY) as client:
+        file = client.open(shared.owner, 0, "marks.csv")
+        assert client.account is not None
+    client.close()
+    with pytest.raises(ValueError, match="the client is closed"):
+        client.records(shared.owner)
+    assert "closed" in repr(client)
+    # What was opened can be read on, and a copy of the client is open.
+    assert file.read() == MARKS
+    assert pickle.loads(pickle.dumps(client)).datasets(shared.owner)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, 0.5, 86_401])
+def test_a_timeout_has_whole_seconds(timeout: float) -> None:
+    with pytest.raises(ValueError, match="whole seconds"):
+        isthmus.connect("ws://127.0.0.1:1", timeout=timeout)  # type: ignore[arg-type]
+
+
+def test_the_package_has_a_version() -> None:
+    assert isthmus.__version__.count(".") >= 2
+
+
 def test_lists_show_what_is_public(shared: Shared, client: isthmus.Client) -> None:
     [marks] = [dataset for dataset in client.datasets(shared.owner) if dataset.name == "marks"]
     assert (marks.number, marks.epoch, marks.price) == (0, 0, None)

@@ -17,6 +17,7 @@ use crate::{
 use isthmus_envelope::{
 	header, open_grant, EncryptionKeyPair, GrantScope, KeyId, KeySet, LeafKey, Range, Suite,
 };
+use isthmus_light::storage;
 
 /// What is wrong with a grant, and the call that shows it to the chain.
 #[derive(Debug)]
@@ -229,8 +230,12 @@ pub async fn disputable(
 ) -> Result<Vec<(GrantEntry, BlockNumber)>, Error> {
 	let best = client.best().await?;
 	let grants = every(|after| best.grants_to(reader.account.id(), None, after)).await?;
+	let paid = grants.into_iter().filter(|entry| entry.grant.paid > 0);
+	let paid: Vec<_> = paid.collect();
+	let payments = paid.iter().map(|entry| storage::payment(entry.id));
+	client.load(&best, &payments.collect::<Vec<_>>()).await?;
 	let mut open = Vec::new();
-	for entry in grants.into_iter().filter(|entry| entry.grant.paid > 0) {
+	for entry in paid {
 		let payment = best.payment(entry.id).await?;
 		let payment = payment.filter(|payment| best.block().number < payment.until);
 		open.extend(payment.map(|payment| (entry, payment.until)));
@@ -251,19 +256,22 @@ pub async fn answered(
 	seen: &State,
 	id: RequestId,
 ) -> Result<Option<GrantEntry>, Error> {
-	let asked = seen.request(id).await?;
-	let agreement = Some(digest(&asked.ok_or(Error::RequestGone(id))?));
+	let asked = seen.request(id).await?.ok_or(Error::RequestGone(id))?;
+	let (agreement, on) = (Some(digest(&asked)), asked.scope);
 	let (mut heads, mut finals) = (client.heads().await?, client.final_heads().await?);
 	let mut gone = None;
 	let answer = async {
 		loop {
 			let best = client.best().await?;
-			let grants = every(|after| best.grants_to(reader.account.id(), None, after)).await?;
-			let answer = grants
-				.into_iter()
-				.find(|entry| entry.grant.agreement == agreement);
-			if answer.is_some() {
-				return Ok(answer);
+			let grants = best
+				.reader_entry(&asked.owner, on.dataset, on.epoch, reader.account.id())
+				.await?;
+			for grant in grants {
+				let answer = best.entry(grant).await?;
+				let answer = answer.filter(|entry| entry.grant.agreement == agreement);
+				if answer.is_some() {
+					return Ok(answer);
+				}
 			}
 			if best.request(id).await?.is_some() {
 				gone = None;

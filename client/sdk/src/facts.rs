@@ -31,7 +31,7 @@ use codec::{DecodeAll, MaxEncodedLen};
 use isthmus_conditions::{Condition, FactTest, Name, Node, Truth, Value, World};
 use isthmus_light::storage;
 use isthmus_sharing::terms::Footprint;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use subxt::{ext::scale_encode::EncodeAsType, rpcs::rpc_params};
 
 pub use crate::{
@@ -265,10 +265,10 @@ struct Seen {
 	now: Seconds,
 	sources: BTreeMap<Name, Source>,
 	reports: BTreeMap<(Name, Name), Vec<Report>>,
-	/// The issuers and kinds of the account's credentials that have not ended.
-	credentials: Option<BTreeSet<([u8; 32], Name)>>,
-	/// The datasets on whose current epochs the account has a grant.
-	grants: Option<BTreeSet<([u8; 32], DatasetId)>>,
+	/// Whether the account has a valid credential, by issuer and kind: of those that are asked for.
+	credentials: BTreeMap<([u8; 32], Name), bool>,
+	/// Whether the account has a grant on the current epoch of a dataset: of those that are asked for.
+	grants: BTreeMap<([u8; 32], DatasetId), bool>,
 	paid: Option<Balance>,
 	count: Option<u32>,
 }
@@ -284,12 +284,11 @@ impl World for Seen {
 	}
 
 	fn has_credential(&self, issuer: &[u8; 32], kind: &Name) -> Option<bool> {
-		let credentials = self.credentials.as_ref()?;
-		Some(credentials.contains(&(*issuer, kind.clone())))
+		self.credentials.get(&(*issuer, kind.clone())).copied()
 	}
 
 	fn has_grant(&self, owner: &[u8; 32], dataset: u32) -> Option<bool> {
-		Some(self.grants.as_ref()?.contains(&(*owner, dataset)))
+		self.grants.get(&(*owner, dataset)).copied()
 	}
 
 	fn paid(&self) -> Option<u128> {
@@ -427,11 +426,14 @@ impl Proven {
 					seen.reports
 						.insert((source.clone(), topic.clone()), reports);
 				}
-				Node::Credential { .. } if seen.credentials.is_none() => {
-					seen.credentials = self.valid_credentials(subject, seen.now).await?;
+				Node::Credential { issuer, kind } => {
+					let has = self.has_credential(subject, (issuer, kind), seen.now);
+					let has = has.await?.map(|has| ((*issuer, kind.clone()), has));
+					seen.credentials.extend(has);
 				}
-				Node::Granted { .. } if seen.grants.is_none() => {
-					seen.grants = self.granted_to(subject).await?;
+				Node::Granted { owner, dataset } => {
+					let has = self.has_grant(subject, owner, *dataset).await?;
+					seen.grants.extend(has.map(|has| ((*owner, *dataset), has)));
 				}
 				Node::CountBelow(_) if seen.count.is_none() => {
 					seen.count = self.count_on(subject).await?;
@@ -442,37 +444,45 @@ impl Proven {
 		Ok(seen)
 	}
 
-	async fn valid_credentials(
+	/// Returns whether the subject has a valid credential of this kind; `None` if it is unknown. All of its credentials, which
+	/// anyone may issue, are not read.
+	async fn has_credential(
 		&self,
 		subject: &Subject,
+		(issuer, kind): (&[u8; 32], &Name),
 		now: Seconds,
-	) -> Result<Option<BTreeSet<([u8; 32], Name)>>, Error> {
+	) -> Result<Option<bool>, Error> {
 		let Some(account) = &subject.account else {
 			return Ok(None);
 		};
-		let all = self.credentials_of(account).await?.into_iter();
-		let valid = all.filter(|(_, credential)| credential.is_valid_at(now));
+		self.check_facts().await?;
+		let key = storage::credential(&account.0, issuer, kind);
+		let credential: Option<Credential> = self.get(key).await?;
 		Ok(Some(
-			valid.map(|((issuer, kind), _)| (issuer.0, kind)).collect(),
+			credential.is_some_and(|credential| credential.is_valid_at(now)),
 		))
 	}
 
-	async fn granted_to(
+	/// Returns whether the subject has an active grant on a dataset's current epoch; `None` if it is unknown. All of its
+	/// grants, which anyone may give, are not read.
+	async fn has_grant(
 		&self,
 		subject: &Subject,
-	) -> Result<Option<BTreeSet<([u8; 32], DatasetId)>>, Error> {
+		owner: &[u8; 32],
+		dataset: DatasetId,
+	) -> Result<Option<bool>, Error> {
 		let Some(account) = &subject.account else {
 			return Ok(None);
 		};
-		let mut on = BTreeSet::new();
-		for entry in self.grants_to(account, Some(GrantState::Active)).await? {
-			let (owner, scope) = (&entry.grant.owner, entry.grant.scope);
-			let dataset = self.dataset(owner, scope.dataset).await?;
-			if dataset.is_some_and(|dataset| dataset.epoch == scope.epoch) {
-				on.insert((owner.0, scope.dataset));
-			}
-		}
-		Ok(Some(on))
+		let owner = AccountId::from(*owner);
+		let Some(entry) = self.dataset(&owner, dataset).await? else {
+			return Ok(Some(false));
+		};
+		let grants = self
+			.grants_on(&owner, dataset, entry.epoch, account)
+			.await?;
+		let is_active = |entry: &GrantEntry| entry.grant.state == GrantState::Active;
+		Ok(Some(grants.iter().any(is_active)))
 	}
 
 	async fn count_on(&self, subject: &Subject) -> Result<Option<u32>, Error> {

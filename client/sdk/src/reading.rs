@@ -573,12 +573,11 @@ async fn open_one(
 		Err(refused) => refused,
 	};
 	let proven = client.proven().await?;
-	let others = proven.grants_to(reader.account.id(), Some(GrantState::Active));
+	let others = proven.grants_on(owner, answer.dataset, answer.epoch, reader.account.id());
 	let others = others.await?;
 	for GrantEntry { id, grant: other } in others {
-		let Scope { dataset, epoch, .. } = other.scope;
-		let is_here = other.owner == *owner && (dataset, epoch) == (answer.dataset, answer.epoch);
-		if id == grant.grant || !is_here || !other.scope.covers(answer.leaf) {
+		let is_active = other.state == GrantState::Active;
+		if id == grant.grant || !is_active || !other.scope.covers(answer.leaf) {
 			continue;
 		}
 		let other = OpeningGrant {

@@ -132,10 +132,17 @@ pub async fn serve_until(
 	watch: impl Watch,
 ) -> Result<(), Error> {
 	let mut stop = pin!(stop.fuse());
-	// Nothing is answered before it is finalized.
-	let mut heads = client.heads_at(limits.depth).await?;
+	let begin = async {
+		// Nothing is answered before it is finalized.
+		let heads = client.heads_at(limits.depth).await?;
+		Ok::<_, Error>((heads, operating(client, owner).await?))
+	};
+	let (mut heads, operator) = tokio::select! {
+		biased;
+		() = &mut stop => return Ok(()),
+		started = begin => started?,
+	};
 	let (done, mut answers) = mpsc::channel(IN_FLIGHT);
-	let operator = operating(client, owner).await?;
 	let mut server = Server {
 		client,
 		owner,
@@ -147,9 +154,14 @@ pub async fn serve_until(
 		watched: HashSet::new(),
 		done,
 	};
-	let mut stops = false;
-	let mut now = server.look().await?;
+	let (mut now, mut stops) = (BlockNumber::MIN, false);
 	loop {
+		if !stops {
+			match server.look(&mut stop).await? {
+				Some(block) => now = block,
+				None => stops = true,
+			}
+		}
 		if server.is_done() || (stops && server.watched.is_empty()) {
 			return Ok(());
 		}
@@ -172,9 +184,6 @@ pub async fn serve_until(
 					}
 				}
 			}
-		}
-		if !stops {
-			now = server.look().await?;
 		}
 	}
 }
@@ -223,6 +232,16 @@ struct Open {
 	operated: bool,
 }
 
+/// What a block shows.
+struct Seen {
+	best: State,
+	/// How many requests are open.
+	open: usize,
+	/// Those that may be answered.
+	settled: Vec<Open>,
+	proven: Proven,
+}
+
 /// An answer that was in flight, and its outcome.
 type Answered = (RequestId, Result<Included, Error>);
 
@@ -250,8 +269,44 @@ impl<W: Watch> Server<'_, W> {
 	}
 
 	/// Examines the open requests, and answers those that are settled and that the policies allow. Returns the best
-	/// block's number.
-	async fn look(&mut self) -> Result<BlockNumber, Error> {
+	/// block's number; `None` if it was to stop before that was done.
+	async fn look(
+		&mut self,
+		stop: &mut (impl Future<Output = ()> + Unpin),
+	) -> Result<Option<BlockNumber>, Error> {
+		// A node that does not answer now keeps no one from stopping.
+		let Seen {
+			best,
+			open,
+			settled,
+			proven,
+		} = tokio::select! {
+			biased;
+			() = &mut *stop => return Ok(None),
+			seen = self.see() => seen?,
+		};
+		let now = best.block().number;
+		for request in settled {
+			if (&mut *stop).now_or_never().is_some() {
+				return Ok(None);
+			}
+			// The limits may be reached by the answers before.
+			if self.is_answerable(&request.entry, now) {
+				self.try_answer(&best, &proven, request).await?;
+			}
+		}
+		self.watch.looked(&Look {
+			block: now,
+			open,
+			in_flight: self.memory.in_flight(),
+			granted: self.memory.granted(),
+			free: best.funds(self.owner.account.id()).await?.free,
+		});
+		Ok(Some(now))
+	}
+
+	/// Examines the open requests, and reports the answers that no task waits for.
+	async fn see(&mut self) -> Result<Seen, Error> {
 		let best = self.client.best().await?;
 		let now = best.block().number;
 		let tip = every(|after| best.requests_to(self.owner.id(), after)).await?;
@@ -266,39 +321,31 @@ impl<W: Watch> Server<'_, W> {
 			});
 		}
 		saved?;
+		let proven = self.client.proven().await?;
+		let mut settled = Vec::new();
 		if !self.is_done() {
-			let proven = self.client.proven().await?;
-			let mut settled = self.settled(&proven, tip).await?;
-			settled.retain(|entry| self.is_answerable(entry, now));
-			let operated = self.leave_to_others(&best, &mut settled).await?;
-			let embargoed = match settled.is_empty() {
+			let mut entries = self.settled(&proven, tip).await?;
+			entries.retain(|entry| self.is_answerable(entry, now));
+			let operated = self.leave_to_others(&best, &mut entries).await?;
+			let embargoed = match entries.is_empty() {
 				true => Vec::new(),
 				false => self.embargoed(&best, &proven).await?,
 			};
-			for entry in settled {
-				// The limits may be reached by the answers before.
-				if self.is_answerable(&entry, now) {
-					let has_embargo = embargoed
-						.iter()
-						.any(|place| is_within(&entry.request.scope, place));
-					let operated = operated.contains(&entry.request.scope.dataset);
-					let open = Open {
-						entry,
-						has_embargo,
-						operated,
-					};
-					self.try_answer(&best, &proven, open).await?;
-				}
-			}
+			let open = entries.into_iter().map(|entry| Open {
+				has_embargo: embargoed
+					.iter()
+					.any(|place| is_within(&entry.request.scope, place)),
+				operated: operated.contains(&entry.request.scope.dataset),
+				entry,
+			});
+			settled.extend(open);
 		}
-		self.watch.looked(&Look {
-			block: now,
+		Ok(Seen {
+			best,
 			open: open.len(),
-			in_flight: self.memory.in_flight(),
-			granted: self.memory.granted(),
-			free: best.funds(self.owner.account.id()).await?.free,
-		});
-		Ok(now)
+			settled,
+			proven,
+		})
 	}
 
 	/// Returns the requests of the `tip` that are as deep in the chain as the limits ask. Those that have to be
@@ -482,13 +529,11 @@ impl<W: Watch> Server<'_, W> {
 			}
 		}
 		if !limits.revoked_readers {
-			let state = Some(GrantState::Revoked);
-			let revoked = every(|after| best.grants_to(&request.consumer, state, after)).await?;
-			let proven = proven.grants_to(&request.consumer, state).await?;
-			let is_here =
-				|grant: &Grant| grant.owner == *owner.id() && grant.scope.dataset == dataset;
-			let mut all = revoked.iter().chain(&proven);
-			if all.any(|entry| is_here(&entry.grant)) {
+			let (on, reader) = ((owner.id(), Some(dataset)), &request.consumer);
+			let is_revoked = |entry: &GrantEntry| entry.grant.state == GrantState::Revoked;
+			let said = client.grants_from(best, on, reader).await?;
+			let proven = proven.grants_from(on, reader, None).await?;
+			if said.iter().chain(&proven).any(is_revoked) {
 				return Err(Error::Withheld(
 					"a grant of this reader on the dataset was revoked",
 				));

@@ -7,6 +7,7 @@ mod asking;
 mod keys;
 pub mod operator;
 mod partly;
+mod received;
 mod renewal;
 mod revocation;
 mod sealing;

@@ -440,9 +440,36 @@ impl State {
 			.ok_or(Error::NoSuchRequest { account, request })
 	}
 
+	/// Returns the numbers of a reader's grants on an epoch of a dataset. Only who controls the dataset adds to them.
+	pub(crate) async fn reader_entry(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+		epoch: Epoch,
+		reader: &AccountId,
+	) -> Result<Vec<GrantId>, Error> {
+		#[derive(DecodeAsType)]
+		#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+		struct Entry {
+			grants: Vec<GrantId>,
+		}
+		let keys = (*owner, dataset, epoch, *reader);
+		let entry: Option<Entry> = self.get(PALLET, "AuthorizationList", keys).await?;
+		Ok(entry.map_or_else(Vec::new, |entry| entry.grants))
+	}
+
 	/// Returns a grant: an active one, or one that the chain still remembers.
 	pub async fn grant(&self, id: GrantId) -> Result<Option<Grant>, Error> {
 		self.get(PALLET, "Grants", (id,)).await
+	}
+
+	/// Returns a grant in the state in which it is after this block.
+	pub(crate) async fn entry(&self, id: GrantId) -> Result<Option<GrantEntry>, Error> {
+		let Some(mut grant) = self.grant(id).await? else {
+			return Ok(None);
+		};
+		grant.state = grant.state_at(&self.block.number, self.time().await?);
+		Ok(Some(GrantEntry { id, grant }))
 	}
 
 	/// Returns the payment for a grant, as long as its reader can dispute it. A chain that makes payments at once has none.

@@ -22,7 +22,7 @@ pub use kept::{keep, KeepError};
 pub use object::{check_location, location_to_write, READ_AT_ONCE};
 pub use stored::{Done, Stored};
 
-pub(crate) use abandoned::{forget_all, note_all, Abandoned};
+pub(crate) use abandoned::{forget_all, forget_taken, note_all, Abandoned};
 pub(crate) use choice::{free_place, free_place_by, next_leaf, NotFree};
 pub(crate) use chunks::read_whole;
 pub(crate) use interrupted::Interrupted;

@@ -7,11 +7,14 @@ import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 import { equal } from '../envelope/common.mjs';
 import { NotProven } from '../light/errors.mjs';
 import { hex } from './encoding.mjs';
-import { CallRefused, NotIncluded, Retracted } from './errors.mjs';
+import { CallRefused, ConnectionLost, NotIncluded, Retracted } from './errors.mjs';
 import { errorOf, fromTable } from './layout.mjs';
 
 /** @typedef {import('@polkadot/keyring/types').KeyringPair} Account An account with its secret, which signs. */
 /** @typedef {import('@polkadot/api/types').SubmittableExtrinsic<'promise'>} Call A call, from `api.tx`. */
+
+/** How long a node may take to answer at first, in seconds. */
+const PATIENCE = 60;
 
 /** A call that was included in a block. The block may still be reverted: see `Connection.finalized`. */
 export class Receipt {
@@ -62,17 +65,17 @@ export class Connection {
 	 * @template {Connection} Connected
 	 * @this {new () => Connected}
 	 * @param {string} url The node's WebSocket address, for example `ws://127.0.0.1:9944`.
-	 * @param {{genesis?: Uint8Array, maxAge?: number}} [chain] The hash of the chain's first block. Without it, the node says
+	 * @param {{genesis?: Uint8Array, maxAge?: number, timeout?: number}} [chain] The hash of the chain's first block. Without it, the node says
 	 * which chain it is, and is believed. `maxAge` is how old the newest finalized block may be that is read from, in seconds,
-	 * by default 15 minutes.
+	 * by default 15 minutes, and `timeout` how long the node may take to answer at first, in seconds, by default 60.
 	 * @returns {Promise<Connected>}
 	 * @throws {NotProven} `WrongGenesis` if the node's chain is another one.
 	 */
 	static async connect(url, chain = {}) {
-		const { genesis, maxAge } = chain;
+		const { genesis, maxAge, timeout = PATIENCE } = chain;
 		const client = new this();
 		client.maxAge = maxAge;
-		await client.#open(url);
+		await client.#open(url, timeout);
 		if (genesis && !equal(client.genesis, genesis)) {
 			await client.disconnect();
 			const message = `the chain at ${url} begins with block ${hex(client.genesis)}, not with ${hex(genesis)}`;
@@ -81,17 +84,26 @@ export class Connection {
 		return client;
 	}
 
-	async #open(url) {
+	async #open(url, timeout) {
 		this.#provider = new WsProvider(url);
+		const made = ApiPromise.create({
+			provider: this.#provider,
+			throwOnConnect: true,
+			noInitWarn: true,
+		});
+		// Once no one waits for it, no one hears of its error.
+		made.catch(() => undefined);
+		let timer;
+		const late = new Promise((_, reject) => {
+			timer = setTimeout(() => reject(new Error(`no answer within ${timeout} s`)), timeout * 1000);
+		});
 		try {
-			this.api = await ApiPromise.create({
-				provider: this.#provider,
-				throwOnConnect: true,
-				noInitWarn: true,
-			});
+			this.api = await Promise.race([made, late]);
 		} catch (error) {
 			await this.#provider.disconnect();
 			throw new Error(`no node answers at ${url}`, { cause: error });
+		} finally {
+			clearTimeout(timer);
 		}
 		this.genesis = this.api.genesisHash.toU8a();
 	}
@@ -154,6 +166,7 @@ export class Connection {
 	 * @returns {Promise<Receipt>}
 	 * @throws {CallRefused} if the chain refuses the call, in a block or before.
 	 * @throws {NotIncluded} if the transaction is not included in a block.
+	 * @throws {ConnectionLost} if the connection is lost before it is: it may still be.
 	 * @throws {NotProven} `FalseMetadata` if the node gives calls another layout. Nothing was signed.
 	 * @throws {import('./errors.mjs').Outdated} if they have another one because the chain was upgraded. Nothing was signed.
 	 * @throws {import('./errors.mjs').OlderRuntime} if the chain's runtime is older than this library. Nothing was signed.
@@ -163,8 +176,32 @@ export class Connection {
 		const differs = this.layoutDifference();
 		if (differs) throw errorOf(differs, await this.provenRuntime());
 		const nonce = await this.#nextNonce(signer.address);
+		let stop;
+		const lost = new Promise((_, reject) => {
+			// The API makes a new connection, and follows no transaction over that.
+			stop = this.#provider.on('disconnected', () => {
+				this.#nonces.delete(signer.address);
+				reject(new ConnectionLost());
+			});
+		});
+		try {
+			return await Promise.race([this.#included(signer, call, { ...options, nonce }), lost]);
+		} finally {
+			stop();
+		}
+	}
+
+	/**
+	 * Sends a call, and waits until it is in a block.
+	 *
+	 * @param {Account} signer
+	 * @param {Call} call
+	 * @param {any} options
+	 * @returns {Promise<Receipt>}
+	 */
+	#included(signer, call, options) {
 		return new Promise((resolve, reject) => {
-			call.signAndSend(signer, { ...options, nonce }, (result) => {
+			call.signAndSend(signer, options, (result) => {
 				const { dispatchError, internalError, status } = result;
 				if (internalError) {
 					reject(internalError);

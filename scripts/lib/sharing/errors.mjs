@@ -66,6 +66,15 @@ export class NotIncluded extends Error {
 	}
 }
 
+/** The connection was lost while a transaction was on its way into a block. */
+export class ConnectionLost extends Error {
+	name = 'ConnectionLost';
+
+	constructor() {
+		super('The connection to the node was lost, and a block may still include the transaction: see whether it took effect before you send it again.');
+	}
+}
+
 /** The request ends so soon that the owner might not be paid for an answer. */
 export class EndsTooSoon extends Error {
 	name = 'EndsTooSoon';

@@ -10,8 +10,18 @@ use hyper::{
 	header, Request, Response,
 };
 use hyper_util::rt::TokioIo;
-use std::{io, net::IpAddr, path::Path, sync::Arc, time::Duration};
-use tokio::{net::TcpStream, task::JoinSet, time::timeout};
+use std::{
+	io,
+	net::{IpAddr, SocketAddr},
+	path::Path,
+	sync::Arc,
+	time::Duration,
+};
+use tokio::{
+	net::{lookup_host, TcpStream},
+	task::JoinSet,
+	time::{sleep, timeout},
+};
 use tokio_rustls::{
 	client::TlsStream,
 	rustls::{
@@ -70,6 +80,14 @@ pub(super) enum HttpsError {
 		at: String,
 		/// The status.
 		status: u16,
+	},
+	/// The server compressed the response, although it was asked not to.
+	#[error("Encoded: {at} sends the response with the encoding {encoding}, although it was asked for none")]
+	Encoded {
+		/// The address.
+		at: String,
+		/// The encoding.
+		encoding: String,
 	},
 	/// The server redirects more often than is allowed.
 	#[error("Redirect: {at} redirects to {to}; the file allows {allowed} redirects")]
@@ -226,6 +244,12 @@ impl Https {
 				status: status.as_u16(),
 			});
 		}
+		if let Some(encoding) = encoding(&response) {
+			return Err(HttpsError::Encoded {
+				at: shown(url),
+				encoding,
+			});
+		}
 		let body = self.body(response.into_body()).await.map_err(broken)?;
 		body.map(Answer::Body).ok_or_else(|| HttpsError::TooLarge {
 			at: shown(url),
@@ -243,7 +267,7 @@ impl Https {
 		let no_host = || unreachable("the address names no host".to_owned());
 		let (stream, name) = match url.host().ok_or_else(no_host)? {
 			Host::Domain(domain) => (
-				TcpStream::connect((domain, port)).await,
+				connect_by_name(domain, port).await,
 				ServerName::try_from(domain.to_owned()).map_err(|_| no_host())?,
 			),
 			Host::Ipv4(ip) => (
@@ -277,6 +301,45 @@ impl Https {
 		}
 		Ok(Some(bytes))
 	}
+}
+
+/// How long an address of a host may take to answer until the next one is tried, too.
+const NEXT_ADDRESS: Duration = Duration::from_millis(300);
+
+/// Connects to a host by its name.
+async fn connect_by_name(host: &str, port: u16) -> io::Result<TcpStream> {
+	connect_to_one(lookup_host((host, port)).await?.collect()).await
+}
+
+/// Connects to the first of these addresses that answers. A host may have one that leads nowhere, often of IPv6: it does not
+/// use up the time that the others have.
+async fn connect_to_one(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+	let (mut left, mut tries) = (addresses.into_iter(), JoinSet::new());
+	let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+	loop {
+		match left.next() {
+			Some(next) => drop(tries.spawn(TcpStream::connect(next))),
+			None if tries.is_empty() => return Err(failed),
+			None => {}
+		}
+		let are_more = left.len() > 0;
+		tokio::select! {
+			Some(tried) = tries.join_next() => match tried {
+				Ok(Ok(stream)) => return Ok(stream),
+				Ok(Err(error)) => failed = error,
+				Err(error) => failed = error.into(),
+			},
+			() = sleep(NEXT_ADDRESS), if are_more => {}
+		}
+	}
+}
+
+/// Returns how a response is encoded, if it is.
+fn encoding(response: &Response<impl Sized>) -> Option<String> {
+	let encoding = response.headers().get(header::CONTENT_ENCODING)?;
+	let encoding = String::from_utf8_lossy(encoding.as_bytes());
+	let is_plain = encoding.is_empty() || encoding.trim().eq_ignore_ascii_case("identity");
+	(!is_plain).then(|| encoding.into_owned())
 }
 
 /// Returns where a response redirects to, if it names an address.
@@ -336,5 +399,35 @@ fn system_roots() -> Result<RootCertStore, Error> {
 			),
 		),
 		false => Ok(roots),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[tokio::test]
+	async fn an_address_that_leads_nowhere_does_not_hide_the_others() {
+		let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+		let open = listener.local_addr().unwrap();
+		// Addresses that no host has (RFC 5737, RFC 3849), and a port of this machine at which no one listens.
+		let nowhere = ["192.0.2.1:9", "[2001:db8::1]:9", "127.0.0.1:1"];
+		let nowhere = nowhere.map(|address| address.parse::<SocketAddr>().unwrap());
+		let connected = connect_to_one([&nowhere[..], &[open]].concat()).await;
+		assert_eq!(connected.unwrap().peer_addr().unwrap(), open);
+		assert!(connect_to_one(vec![nowhere[2]]).await.is_err());
+		assert!(connect_to_one(Vec::new()).await.is_err());
+	}
+
+	#[test]
+	fn a_response_that_is_encoded_is_noticed() {
+		let of = |value: &'static str| {
+			let response = Response::builder().header(header::CONTENT_ENCODING, value);
+			encoding(&response.body(()).unwrap())
+		};
+		assert_eq!(encoding(&Response::new(())), None);
+		assert_eq!(of("identity"), None);
+		assert_eq!(of("gzip").as_deref(), Some("gzip"));
+		assert_eq!(of("br, gzip").as_deref(), Some("br, gzip"));
 	}
 }

@@ -34,10 +34,14 @@ pub(super) enum PickError {
 	},
 }
 
+/// What some servers begin a text in UTF-8 with. RFC 8259 lets programs ignore it.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Returns the value of a topic in a response.
 pub(super) fn pick(topic: &Topic, response: &[u8]) -> Result<Value, PickError> {
+	let text = response.strip_prefix(BYTE_ORDER_MARK).unwrap_or(response);
 	let json: Json =
-		serde_json::from_slice(response).map_err(|error| PickError::NotJson(error.to_string()))?;
+		serde_json::from_slice(text).map_err(|error| PickError::NotJson(error.to_string()))?;
 	let pointer = &topic.pointer;
 	let found = json
 		.pointer(pointer)
@@ -182,6 +186,15 @@ mod tests {
 			kind,
 			decimals,
 		}
+	}
+
+	#[test]
+	fn a_byte_order_mark_is_left_out() {
+		let topic = topic("/a", Kind::Integer, None);
+		let marked = [BYTE_ORDER_MARK, b"{\"a\": 7}"].concat();
+		assert_eq!(pick(&topic, &marked), Ok(Value::Integer(7)));
+		let twice = [BYTE_ORDER_MARK, &marked].concat();
+		assert!(matches!(pick(&topic, &twice), Err(PickError::NotJson(_))));
 	}
 
 	#[test]

@@ -60,6 +60,84 @@ async fn who_shows_nothing_or_something_wrong_reads_nothing() {
 }
 
 #[tokio::test]
+async fn an_address_of_this_machine_is_own_only_where_the_request_arrived() {
+	here(async {
+		let stand = Stand::new();
+		let ask = async |host: &str, local: &str| {
+			let mut request = hyper::Request::builder()
+				.uri(at("large.parquet"))
+				.header("host", host)
+				.header("authorization", format!("Bearer {TOKEN}"));
+			if let Some(extensions) = request.extensions_mut() {
+				extensions.insert(crate::question::Local(local.parse().unwrap()));
+			}
+			stand.send(request).await.0
+		};
+		assert_eq!(ask("10.0.0.5:9800", "10.0.0.5").await, 200);
+		assert_eq!(ask("[fd00::5]", "fd00::5").await, 200);
+		assert_eq!(ask("10.0.0.6:9800", "10.0.0.5").await, 403);
+		assert_eq!(ask("evil.org", "10.0.0.5").await, 403);
+	})
+	.await;
+}
+
+#[tokio::test]
+async fn who_shows_nothing_learns_that_the_gateway_runs_and_nothing_else() {
+	here(async {
+		let stand = Stand::new();
+		*stand.refusal.lock().unwrap() = Some(Refusal::Unreachable("the node is gone".into()));
+		let probe = |method| {
+			let request = hyper::Request::builder().method(method).uri("/healthz");
+			request.header("host", "10.0.0.7:9800")
+		};
+		let (status, _, content) = stand.send(probe("GET")).await;
+		assert_eq!((status, content.unwrap()), (200, b"ok\n".to_vec()));
+		let (status, _, content) = stand.send(probe("HEAD")).await;
+		assert_eq!((status, content.unwrap()), (200, Vec::new()));
+		assert!(stand.log.0.lock().unwrap().is_empty());
+	})
+	.await;
+}
+
+#[tokio::test]
+async fn a_signed_address_chooses_headers_of_the_answer() {
+	here(async {
+		let stand = Stand::new();
+		let key = format!("/{BUCKET}/large.parquet");
+		let query = [
+			(
+				"response-content-disposition",
+				"attachment; filename=\"a b.parquet\"",
+			),
+			("response-content-type", "application/octet-stream"),
+			("response-cache-control", "max-age=60"),
+		];
+		for method in ["GET", "HEAD"] {
+			let (status, headers, _) = stand.s3(method, &key, &query).await;
+			assert_eq!(status, 200);
+			for (name, value) in [
+				("content-disposition", query[0].1),
+				("content-type", query[1].1),
+				("cache-control", "no-store"),
+				("content-length", "256"),
+			] {
+				assert_eq!(text(&headers, name), value);
+			}
+		}
+		let (status, headers, _) = stand
+			.s3("GET", &key, &[("response-content-type", "a\nb: c")])
+			.await;
+		assert_eq!((status, text(&headers, "b")), (400, String::new()));
+		let none = stand.s3("GET", &format!("/{BUCKET}/none"), &query).await;
+		assert_eq!(
+			(none.0, text(&none.1, "content-disposition")),
+			(404, String::new())
+		);
+	})
+	.await;
+}
+
+#[tokio::test]
 async fn buckets_and_objects_are_listed() {
 	here(async {
 		let stand = Stand::new();
@@ -230,6 +308,16 @@ async fn bytes_that_are_no_request_end_their_connection_only() {
 			at("large.parquet")
 		);
 		assert!(ask(good.as_bytes()).await.starts_with("HTTP/1.1 200"));
+		// A program that sends all of a file first gets the answer all the same, over a connection that goes on.
+		let length = 4 << 20;
+		let put = format!(
+			"PUT {} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\ncontent-length: {length}\r\n\r\n",
+			at("large.parquet")
+		);
+		let all = [put.as_bytes(), &vec![7; length], good.as_bytes()].concat();
+		let answers = ask(&all).await;
+		assert!(answers.starts_with("HTTP/1.1 405"), "{answers}");
+		assert!(answers.contains("HTTP/1.1 200"), "{answers}");
 	})
 	.await;
 }

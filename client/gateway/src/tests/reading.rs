@@ -129,7 +129,7 @@ async fn conditions_are_met_or_refused() {
 		let (status, headers, content) = stand.send(plain("HEAD", &path, &[])).await;
 		assert_eq!((status, content), (200, Some(Vec::new())));
 		assert_eq!(text(&headers, "content-length"), "256");
-		let tag = text(&headers, "etag");
+		let (tag, then) = (text(&headers, "etag"), text(&headers, "last-modified"));
 		assert_eq!(tag.len(), 66);
 		let (status, headers, _) = stand.http(&path, &[("range", "bytes=256-")]).await;
 		assert_eq!(
@@ -154,6 +154,23 @@ async fn conditions_are_met_or_refused() {
 			206
 		);
 		assert_eq!(ask(&[("range", "bytes=0-1,4-5")]).await, 200);
+		let before = "Tue, 14 Nov 2023 22:13:19 GMT";
+		assert_eq!(then, "Tue, 14 Nov 2023 22:13:20 GMT");
+		for (name, date, status) in [
+			("if-modified-since", then.as_str(), 304),
+			("if-modified-since", before, 200),
+			("if-unmodified-since", &then, 200),
+			("if-unmodified-since", before, 412),
+			("if-modified-since", "yesterday", 200),
+			("if-unmodified-since", "yesterday", 200),
+		] {
+			assert_eq!(ask(&[(name, date)]).await, status, "{name}: {date}");
+		}
+		// A tag says more than a date.
+		let both = [("if-none-match", "\"x\""), ("if-modified-since", &then)];
+		assert_eq!(ask(&both).await, 200);
+		let both = [("if-match", &*tag), ("if-unmodified-since", before)];
+		assert_eq!(ask(&both).await, 200);
 	})
 	.await;
 }

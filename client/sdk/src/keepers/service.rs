@@ -219,8 +219,15 @@ pub async fn keep_until(
 		true => Depth::Blocks(0),
 		false => Depth::Final,
 	};
-	let mut heads = client.heads_at(depth).await?;
-	let best = client.best().await?;
+	let begin = async {
+		let heads = client.heads_at(depth).await?;
+		Ok::<_, Error>((heads, client.best().await?))
+	};
+	let (mut heads, best) = tokio::select! {
+		biased;
+		() = &mut stop => return Ok(()),
+		started = begin => started?,
+	};
 	let mut service = Service {
 		client,
 		keeper,
@@ -243,7 +250,9 @@ pub async fn keep_until(
 		repaired_in: None,
 	};
 	loop {
-		let is_done = service.look().await?;
+		let Some(is_done) = service.look(&mut stop).await? else {
+			return Ok(());
+		};
 		if service.keeping.once && is_done {
 			return Ok(());
 		}
@@ -312,9 +321,17 @@ struct Service<'a, W> {
 }
 
 impl<W: Watch> Service<'_, W> {
-	/// Looks at the newest block, and does what is to be done. Returns whether there is nothing more to do at this time.
-	async fn look(&mut self) -> Result<bool, Error> {
-		let proven = self.client.proven().await?;
+	/// Looks at the newest block, and does what is to be done. Returns whether there is nothing more to do at this time; `None` if
+	/// it was to stop before it saw the block.
+	async fn look(
+		&mut self,
+		stop: &mut (impl Future<Output = ()> + Unpin),
+	) -> Result<Option<bool>, Error> {
+		let proven = tokio::select! {
+			biased;
+			() = &mut *stop => return Ok(None),
+			proven = self.client.proven() => proven?,
+		};
 		self.check_mounted(&proven).await?;
 		let (owner, dataset) = (self.keeping.owner, self.keeping.dataset);
 		let urls = proven.locations(&owner, dataset).await?;
@@ -354,7 +371,7 @@ impl<W: Watch> Service<'_, W> {
 			objects: self.objects.len(),
 			place,
 		});
-		Ok(is_proven && self.is_settled())
+		Ok(Some(is_proven && self.is_settled()))
 	}
 
 	/// Checks that the disk with the copies is mounted, before the first look: otherwise all of them would be copied to another one.

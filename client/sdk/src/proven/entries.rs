@@ -240,7 +240,8 @@ impl Proven {
 		})
 	}
 
-	/// Returns the grants that a reader has, all of them: those in one state, or in any.
+	/// Returns the grants that a reader has, all of them: those in one state, or in any. Anyone may give it some: where only
+	/// one owner's count, use [`grants_from`](Self::grants_from).
 	pub async fn grants_to(
 		&self,
 		reader: &AccountId,
@@ -277,7 +278,7 @@ impl Proven {
 	}
 
 	/// Returns the grants in an entry of the authorization list.
-	pub(super) async fn reader_entry(&self, key: Vec<u8>) -> Result<Vec<GrantId>, Error> {
+	pub(crate) async fn reader_entry(&self, key: Vec<u8>) -> Result<Vec<GrantId>, Error> {
 		/// The grants, and how many requests are open.
 		type Entry = (Vec<GrantId>, u32);
 		let entry: Option<Entry> = self.get(key).await?;
@@ -295,7 +296,7 @@ impl Proven {
 		Ok(numbers)
 	}
 
-	async fn grants(
+	pub(crate) async fn grants(
 		&self,
 		ids: &[GrantId],
 		wanted: Option<GrantState>,

@@ -9,12 +9,13 @@ use super::{
 	Running, Spare, SyncFolder, SyncedFolder, BATCH,
 };
 use crate::{
+	client::Client,
 	error::{Error, UploadError},
 	folder::packed::List,
 	object::{delete_objects, of_entry, Deleted, Locations},
 	proven::Proven,
 	types::*,
-	upload::{forget_all, journal_of, note_all, own_locations, Abandoned, Done},
+	upload::{forget_all, forget_taken, journal_of, note_all, own_locations, Abandoned, Done},
 };
 use isthmus_objects as objects;
 use std::collections::BTreeSet;
@@ -198,8 +199,10 @@ impl Running<'_> {
 			self.sent.get(&sent.place.key) == Some(sent)
 		})
 		.collect();
-		let abandoned: Vec<Abandoned> =
-			loose.iter().filter_map(|sent| abandoned_of(sent)).collect();
+		let abandoned: Vec<Abandoned> = loose
+			.iter()
+			.filter_map(|sent| abandoned_of(client, sent))
+			.collect();
 		note_all(client, owner, &abandoned).await?;
 		let stay = Noted {
 			sent: Vec::new(),
@@ -216,10 +219,12 @@ impl Running<'_> {
 		let mut gone = Vec::new();
 		for sent in loose {
 			if sent.location == self.location.url() && self.discard(sent).await {
-				gone.extend(abandoned_of(sent));
+				gone.extend(abandoned_of(client, sent));
 			}
 		}
 		forget_all(client, owner, &gone).await?;
+		// The folder is stored: what is not forgotten now is forgotten later.
+		let _ = forget_taken(client, owner).await;
 		if !deletes {
 			return Ok(Vec::new());
 		}
@@ -266,10 +271,16 @@ impl Spare {
 }
 
 /// Returns what to note of a pack that its location may keep.
-fn abandoned_of(sent: &Sent) -> Option<Abandoned> {
+fn abandoned_of(client: &Client, sent: &Sent) -> Option<Abandoned> {
 	let object = of_entry(sent.place.key, &sent.object).ok()?;
 	let location = sent.location.clone();
-	Some(Abandoned::new(location, object.name(), &sent.place))
+	let genesis = client.genesis();
+	Some(Abandoned::new(
+		genesis,
+		location,
+		object.name(),
+		&sent.place,
+	))
 }
 
 /// Returns the packs that were sent, but those that this run has put on the chain.

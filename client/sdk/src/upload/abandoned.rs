@@ -3,7 +3,8 @@
 //! at another leaf, and its store did not delete what it had. Anyone who gets the key of such a leaf could open that.
 //!
 //! The file `isthmus-OWNER-uploads.left` has a line for each, like those of a packed folder's journal, so that
-//! [`Interrupted`](super::Interrupted) finds them. It is written before the journal is forgotten.
+//! [`Interrupted`](super::Interrupted) finds them. It is written before the journal is forgotten. A line is removed when its
+//! store has deleted the object, or when nothing gets the key of its leaf any more, because that is taken or its epoch is over.
 
 use super::place_note::noted_place;
 use crate::{client::Client, error::Error, file, lock, types::*, wait::Wait};
@@ -11,9 +12,14 @@ use isthmus_envelope::{
 	newer::{is_other_form, NewerFile},
 	on_disk,
 };
+use isthmus_light::storage;
 use isthmus_objects as objects;
 use serde::{Deserialize, Serialize};
-use std::{io, path::Path};
+use std::{
+	collections::BTreeSet,
+	io,
+	path::{Path, PathBuf},
+};
 use subxt::utils::H256;
 
 /// The maximum length of the file in bytes.
@@ -27,6 +33,9 @@ const LOST: &str =
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Abandoned {
+	/// The hash of the first block of the chain that it was meant for, in hexadecimal digits; empty in lines of earlier versions.
+	#[serde(default, skip_serializing_if = "String::is_empty")]
+	chain: String,
 	location: String,
 	/// The object's name there.
 	object: String,
@@ -37,7 +46,7 @@ pub(crate) struct Abandoned {
 
 impl Abandoned {
 	/// Names an object at a location, which is encrypted for a place.
-	pub(crate) fn new(location: String, object: String, place: &Place) -> Self {
+	pub(crate) fn new(genesis: [u8; 32], location: String, object: String, place: &Place) -> Self {
 		let Place {
 			dataset,
 			epoch,
@@ -45,6 +54,7 @@ impl Abandoned {
 			..
 		} = *place;
 		Self {
+			chain: hex::encode(genesis),
 			location,
 			object,
 			dataset,
@@ -56,6 +66,12 @@ impl Abandoned {
 	pub(super) fn to_line(&self) -> io::Result<String> {
 		let sent = self.clone();
 		Ok(serde_json::to_string(&Line { sent })?)
+	}
+
+	/// Reads a line; `None` if it is not one of this release.
+	fn of_line(line: &str) -> Option<Self> {
+		let Line { sent } = serde_json::from_str(line).ok()?;
+		Some(sent)
 	}
 }
 
@@ -104,7 +120,8 @@ pub(crate) async fn abandon(
 	};
 	if let Some(objects::Noted { note, url, object }) = noted {
 		if let Some(place) = noted_place(&note, H256::zero()) {
-			note_all(client, owner, &[Abandoned::new(url, object, &place)]).await?;
+			let left = Abandoned::new(client.genesis(), url, object, &place);
+			note_all(client, owner, &[left]).await?;
 		}
 	}
 	Ok(objects::forget(journal)?)
@@ -120,7 +137,7 @@ pub(crate) async fn note_all(
 	owner: &AccountId,
 	abandoned: &[Abandoned],
 ) -> Result<(), Error> {
-	change(client, owner, abandoned, with).await
+	change(client, owner, lines_of(abandoned)?, with).await
 }
 
 /// Forgets what stores have deleted.
@@ -133,27 +150,85 @@ pub(crate) async fn forget_all(
 	owner: &AccountId,
 	deleted: &[Abandoned],
 ) -> Result<(), Error> {
-	change(client, owner, deleted, without).await
+	change(client, owner, lines_of(deleted)?, without).await
+}
+
+/// Forgets what nothing gets the key of any more: in the finalized state of this chain, its leaf is taken, or its epoch or its
+/// dataset is over. Only frames have keys of leaves that are free.
+///
+/// # Errors
+///
+/// Returns [`Error::Io`] if the file cannot be read or changed, and the errors of [`Client::proven`].
+pub(crate) async fn forget_taken(client: &Client, owner: &AccountId) -> Result<(), Error> {
+	let lines = read(&path_of(owner)?)?;
+	let noted = of_chain(client.genesis(), &lines);
+	if noted.is_empty() {
+		return Ok(());
+	}
+	let proven = client.proven().await?;
+	let keys = noted.iter().flat_map(|(_, left)| {
+		let Abandoned {
+			dataset,
+			epoch,
+			leaf,
+			..
+		} = *left;
+		[
+			storage::dataset(&owner.0, dataset),
+			storage::leaf(&owner.0, dataset, epoch, leaf),
+		]
+	});
+	let keys: BTreeSet<Vec<u8>> = keys.collect();
+	proven.load(&Vec::from_iter(keys)).await?;
+	let mut taken = Vec::new();
+	for (line, left) in noted {
+		let Abandoned {
+			dataset,
+			epoch,
+			leaf,
+			..
+		} = left;
+		let current = proven.dataset(owner, dataset).await?;
+		let entry = proven.leaf(owner, dataset, epoch, leaf).await?;
+		if entry.is_some() || current.is_none_or(|current| current.epoch > epoch) {
+			taken.push(line.clone());
+		}
+	}
+	change(client, owner, taken, without).await
+}
+
+/// Returns the lines that are of a chain, with what they say.
+fn of_chain(genesis: [u8; 32], lines: &[String]) -> Vec<(&String, Abandoned)> {
+	let chain = hex::encode(genesis);
+	let noted = lines
+		.iter()
+		.filter_map(|line| Some((line, Abandoned::of_line(line)?)));
+	noted.filter(|(_, left)| left.chain == chain).collect()
+}
+
+fn lines_of(abandoned: &[Abandoned]) -> io::Result<Vec<String>> {
+	abandoned.iter().map(Abandoned::to_line).collect()
+}
+
+/// Returns the path of an owner's file.
+fn path_of(owner: &AccountId) -> io::Result<PathBuf> {
+	lock::needed(&format!("isthmus-{owner}-uploads.left"))
 }
 
 /// Changes the lines of an owner's file by others.
 async fn change(
 	client: &Client,
 	owner: &AccountId,
-	by: &[Abandoned],
+	by: Vec<String>,
 	make: fn(Vec<String>, &[String]) -> Vec<String>,
 ) -> Result<(), Error> {
 	if by.is_empty() {
 		return Ok(());
 	}
-	let by: Vec<String> = by
-		.iter()
-		.map(Abandoned::to_line)
-		.collect::<Result<_, _>>()?;
 	let lock = format!("isthmus-{owner}-left.lock");
 	// A lock that cannot be taken has no place to be, and neither does the file.
 	let _held = client.hold(Wait::OtherSender, &lock).await;
-	let path = lock::needed(&format!("isthmus-{owner}-uploads.left"))?;
+	let path = path_of(owner)?;
 	let before = read(&path)?;
 	let after = make(before.clone(), &by);
 	if after != before {
@@ -205,13 +280,17 @@ mod tests {
 	use super::*;
 
 	fn line(object: &str, leaf: Leaf) -> String {
+		line_of([0xab; 32], object, leaf)
+	}
+
+	fn line_of(genesis: [u8; 32], object: &str, leaf: Leaf) -> String {
 		let place = Place {
 			key: H256::zero(),
 			dataset: 1,
 			epoch: 2,
 			leaf,
 		};
-		let abandoned = Abandoned::new("file:///a\nb".into(), object.into(), &place);
+		let abandoned = Abandoned::new(genesis, "file:///a\nb".into(), object.into(), &place);
 		abandoned.to_line().unwrap()
 	}
 
@@ -242,7 +321,7 @@ mod tests {
 		let path = folder.path().join("left");
 		let known = line("07", 3);
 		for newer in [
-			known.replacen("\"leaf\"", "\"chain\":0,\"leaf\"", 1),
+			known.replacen("\"leaf\"", "\"later\":0,\"leaf\"", 1),
 			known.replacen("\"sent\"", "\"kept\"", 1),
 		] {
 			let text = format!("{known}\n{newer}\n");
@@ -260,9 +339,29 @@ mod tests {
 
 	#[test]
 	fn a_line_is_one_and_has_its_fields_in_order() {
+		let chain = "ab".repeat(32);
 		assert_eq!(
 			line("07", 3),
-			r#"{"sent":{"location":"file:///a\nb","object":"07","dataset":1,"epoch":2,"leaf":3}}"#
+			format!(
+				r#"{{"sent":{{"chain":"{chain}","location":"file:///a\nb","object":"07","dataset":1,"epoch":2,"leaf":3}}}}"#
+			)
 		);
+	}
+
+	#[test]
+	fn only_lines_of_the_same_chain_are_compared_with_it() {
+		let older = r#"{"sent":{"location":"a","object":"07","dataset":1,"epoch":2,"leaf":9}}"#;
+		let lines = [
+			line("07", 3),
+			line_of([1; 32], "07", 4),
+			older.to_owned(),
+			"{".to_owned(),
+			line("08", 5),
+		];
+		let found = of_chain([0xab; 32], &lines);
+		let leaves: Vec<_> = found.iter().map(|(_, left)| left.leaf).collect();
+		assert_eq!(leaves, [3, 5]);
+		assert_eq!(found[0].0, &lines[0]);
+		assert_eq!(found[0].1.to_line().unwrap(), lines[0]);
 	}
 }

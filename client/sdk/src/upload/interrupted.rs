@@ -158,7 +158,7 @@ mod tests {
 
 	/// Returns the line of an object for a place.
 	fn left(place: &Place) -> String {
-		let object = Abandoned::new("a".into(), "07".into(), place);
+		let object = Abandoned::new([0; 32], "a".into(), "07".into(), place);
 		object.to_line().unwrap()
 	}
 

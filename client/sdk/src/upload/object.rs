@@ -3,7 +3,7 @@
 //! are complete there.
 
 use super::{
-	abandoned::abandon,
+	abandoned::{abandon, forget_taken},
 	choice::Choice,
 	place_note::{note, noted_place},
 	settled, Done, Stored, Upload,
@@ -101,6 +101,8 @@ impl Upload<'_> {
 		}
 		let last = entered?;
 		objects::forget(journal)?;
+		// The object is stored: what is not forgotten now is forgotten later.
+		let _ = forget_taken(client, owner.id()).await;
 		Ok(Stored {
 			place,
 			done: Done::Now(last),

@@ -52,6 +52,8 @@ struct Plan {
 	swaps: Vec<(String, String)>,
 	/// What to put in the place of what in the metadata, in hexadecimal digits.
 	metadata: Vec<(String, String)>,
+	/// The texts of questions that are answered with an error: those with all texts of one entry.
+	withheld: Vec<Vec<String>>,
 }
 
 /// What a lying node was asked since the lie began.
@@ -107,6 +109,12 @@ impl Liar {
 		];
 	}
 
+	/// Answers questions that contain all of these texts with an error.
+	pub(crate) fn withhold(&self, texts: &[&str]) {
+		let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+		self.plan().withheld.push(texts);
+	}
+
 	/// Makes the answer after `left` true ones false, in a way that follows from the seed.
 	pub(crate) fn lie(&self, seed: u64, left: u64) {
 		let mut plan = self.plan();
@@ -160,8 +168,12 @@ async fn forward(client: TcpStream, honest: &str, plan: Arc<Mutex<Plan>>) {
 				let (id, params) = (question["id"].clone(), question["params"].clone());
 				let method = question["method"].as_str().unwrap_or_default().to_owned();
 				let is_kept = plan.lock().unwrap().keep(&method, &params);
-				if is_kept {
-					let error = json!({ "code": 1010, "message": "kept by the liar" });
+				let is_withheld = plan.lock().unwrap().withholds(&text);
+				if is_kept || is_withheld {
+					let error = match is_kept {
+						true => json!({ "code": 1010, "message": "kept by the liar" }),
+						false => json!({ "code": -32603, "message": "withheld by the liar" }),
+					};
 					let answer = json!({ "jsonrpc": "2.0", "id": id, "error": error });
 					if to_client.send(answer.to_string().into()).await.is_err() { return }
 					continue;
@@ -182,6 +194,12 @@ async fn forward(client: TcpStream, honest: &str, plan: Arc<Mutex<Plan>>) {
 }
 
 impl Plan {
+	/// Returns whether a question is answered with an error.
+	fn withholds(&self, question: &str) -> bool {
+		let is_this = |texts: &Vec<String>| texts.iter().all(|text| question.contains(text));
+		self.withheld.iter().any(is_this)
+	}
+
 	/// Notes a transaction that a client shows, and returns whether it is sent and therefore kept.
 	fn keep(&mut self, method: &str, params: &Value) -> bool {
 		let shown = match method {

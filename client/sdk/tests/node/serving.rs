@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Tests policies, and how `serve` applies them.
 
-use crate::scenario::*;
+use crate::{liar::Liar, scenario::*};
+use isthmus_light::storage;
 use isthmus_sdk::{
 	serve::{serve, serve_until, Limits, Look, Memory, Served, Watch},
 	sharing::check_final,
@@ -201,6 +202,88 @@ async fn ended_epochs_and_revoked_readers_are_served_only_on_request() {
 	.unwrap();
 	granted.sort();
 	assert_eq!(granted, asked[..2]);
+}
+
+/// Anyone may grant something to a reader, or issue a credential about it. How much of that there is does not matter to an
+/// answer: none of it is read.
+#[tokio::test]
+async fn what_others_gave_to_a_reader_is_not_read() {
+	let client = connect().await;
+	let uris = [
+		"//crowd//school",
+		"//crowd//reader",
+		"//crowd//revoked",
+		"//crowd//stranger",
+	];
+	let [school, reader, revoked, stranger] = accounts(&client, uris).await;
+	for owner in [&school, &stranger] {
+		register(&client, owner).await;
+	}
+	for account in [&reader, &revoked] {
+		publish(&client, account).await;
+		give(&client, &stranger, account.id(), scope(0, 0, 0, 5)).await;
+	}
+	let before = give(&client, &school, revoked.id(), scope(0, 0, 0, 5)).await;
+	revoke(&client, &school, before).await.unwrap();
+	let banned = hex::encode(school.id().0);
+	let condition = format!("not credential(0x{banned}, banned) and not granted(0x{banned}, 0)");
+	let policy = Policy {
+		price: 0,
+		firm_price: None,
+		longest_range: 10,
+		longest_term: 500,
+		consumers: ConsumerKinds::ALL,
+		purposes: PurposeCodes::ALL,
+	};
+	let condition = condition.parse().unwrap();
+	let set = client.set_policy(0, policy, Some(condition)).await;
+	client.send(&school.account, &set.unwrap()).await.unwrap();
+	let asked = [
+		ask(&client, &reader, school.id(), scope(0, 1, 0, 5), 0).await,
+		ask(&client, &revoked, school.id(), scope(0, 1, 0, 5), 0).await,
+	];
+
+	let liar = Liar::start(url()).await;
+	liar.withhold(&["DataSharingApi_grants_to"]);
+	for account in [&reader, &revoked] {
+		let (grants, credentials) = (
+			hex::encode(storage::grants_to(&account.id().0)),
+			hex::encode(storage::credentials_of(&account.id().0)),
+		);
+		liar.withhold(&[&grants]);
+		liar.withhold(&["state_getKeysPaged", &credentials]);
+	}
+	let trust = Trust {
+		genesis: Some(client.genesis()),
+		..Trust::default()
+	};
+	let timeout = std::time::Duration::from_secs(60);
+	let told = Client::connect_with(&[liar.url()], timeout, trust).await;
+	let told = told.unwrap();
+	let two = reports(&told, &school, &Limits::default(), 2).await;
+	assert_eq!([two[0].request, two[1].request], asked);
+	// The liar keeps what is sent to it.
+	assert!(
+		matches!(two[0].outcome, Err(Error::NotAccepted(_))),
+		"{two:?}"
+	);
+	assert!(!liar.heard().transactions.is_empty());
+	assert!(matches!(two[1].outcome, Err(Error::Withheld(_))), "{two:?}");
+	// What is asked for later is final by now.
+	let best = told.best().await.unwrap();
+	for (account, expected) in [(&reader, None), (&revoked, Some(before))] {
+		for dataset in [None, Some(0)] {
+			let on = (school.id(), dataset);
+			let shown = told.grants_from(&best, on, account.id()).await.unwrap();
+			let proven = told.proven().await.unwrap();
+			let proven = proven.grants_from(on, account.id(), None).await.unwrap();
+			for grants in [shown, proven] {
+				let grants = grants.iter().map(|entry| (entry.id, entry.grant.state));
+				let expected = expected.map(|id| (id, GrantState::Revoked));
+				assert_eq!(Vec::from_iter(grants), Vec::from_iter(expected));
+			}
+		}
+	}
 }
 
 /// An answer that would come too late or cannot be paid for is not sent: it would reveal its keys.
