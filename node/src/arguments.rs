@@ -12,7 +12,7 @@ use clap::{
 use polkadot_sdk::*;
 use sc_cli::{CryptoScheme, SubstrateCli};
 use sp_core::{crypto::Ss58Codec, ecdsa, ed25519, sr25519, Pair};
-use std::{ffi::OsString, num::ParseIntError, path::Path};
+use std::{ffi::OsString, net::AddrParseError, num::ParseIntError, path::Path};
 
 /// The node's key types, and the scheme of each. A key of another scheme could be inserted, but the node
 /// would never find it.
@@ -184,6 +184,11 @@ fn hint_of_value(error: &Error) -> Option<&'static str> {
 	let source = std::error::Error::source(error)?;
 	if source.is::<ParseIntError>() {
 		return Some("a whole number is written in decimal digits only");
+	}
+	if source.is::<AddrParseError>() {
+		return Some(
+			"an address to listen at is an IP address and a port: 127.0.0.1:8545, 0.0.0.0:8545 or [::1]:8545",
+		);
 	}
 	let is_address = source.to_string().contains("multiaddress");
 	is_address.then_some(

@@ -58,7 +58,10 @@ fn advice(error: &io::Error, address: SocketAddr, option: &str) -> String {
 		io::ErrorKind::PermissionDenied => format!(
 			"Ports below 1024 need a right that this user does not have: give another one with {option}"
 		),
-		_ => format!("Perhaps another node is running; give this one another address with {option}"),
+		io::ErrorKind::AddrInUse => format!(
+			"Perhaps another node is running; give this one another address with {option}"
+		),
+		_ => format!("Give another address with {option}"),
 	}
 }
 

@@ -11,8 +11,10 @@
 //! | `metrics.rs` | the metrics about the chain |
 //! | `tasks.rs` | the tasks of every Substrate node, and the RPC server |
 //! | `mining.rs` | the miners' ports, which are opened before all else; the sealer, the author and the built-in miner |
+//! | `contacts.rs` | why the nodes that the operator named are not peers |
 //! | `watch.rs` | the lines about a node that waits without an error |
 
+mod contacts;
 mod finality;
 mod metrics;
 mod mining;
