@@ -17,6 +17,7 @@ use sc_cli::{CliConfiguration, DefaultConfigurationValues, SubstrateCli};
 use sc_consensus::DefaultImportQueue;
 use sc_service::{error::Error as ServiceError, Configuration, TaskManager, TaskRegistry};
 use std::{
+	env,
 	future::{pending, Future},
 	io::{self, stderr, Write},
 	path::Path,
@@ -61,6 +62,7 @@ impl Runner {
 		let runtime = sc_cli::build_runtime()?;
 		let mut signals = runtime.block_on(async { Signals::listen() })?;
 		let guard = runtime.spawn(async move { signals.next().await.end_process() });
+		check_home(command)?;
 		let config = command.create_configuration(cli, runtime.handle().clone())?;
 		logging::init::<Cli, T, V>(command)?;
 		Ok(Self {
@@ -150,6 +152,24 @@ impl Runner {
 		drop::<Core>(core);
 		done
 	}
+}
+
+/// Checks that there is a folder for the chain's data: the framework would panic where a user without a home names none.
+///
+/// # Errors
+///
+/// Returns an error that names the option.
+fn check_home<T, V>(command: &T) -> sc_cli::Result<()>
+where
+	T: CliConfiguration<V>,
+	V: DefaultConfigurationValues,
+{
+	if env::home_dir().is_none() && command.base_path()?.is_none() {
+		return Err(sc_cli::Error::Input(
+			"this user has no home folder, where the chain's data would be: give a folder with `--base-path`".into(),
+		));
+	}
+	Ok(())
 }
 
 /// Says in the log which node starts.

@@ -522,6 +522,11 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 	await refuses(['export-blocks', '--from', '0', '--to', '0', ...at], /`--to` needs 1 or more: every node has the genesis block/);
 	await refuses(['import-blocks', '/dev/null', ...at], /there are no blocks in \/dev\/null: it is empty, as after an export that failed/);
 	await refuses(['import-blocks', node.logPath, ...at], /the blocks cannot be imported \(.*node\.log\): /);
+	// A file in the other form.
+	await refuses(['import-blocks', '--binary', blocks, ...at], /the blocks cannot be imported \(.*blocks\): its blocks are written as JSON: leave out `--binary`/);
+	const binary = join(basePath, 'binary');
+	assert.equal((await runToEnd(['export-blocks', '--binary', binary, ...at])).code, 0);
+	await refuses(['import-blocks', binary, ...at], /the blocks cannot be imported \(.*binary\): .*import it with `--binary`, too/);
 	const purged = await runToEnd(['purge-chain', '-y', ...at]);
 	assert.equal(purged.code, 0);
 	assert.match(purged.stdout, /paritydb" removed/);
@@ -653,6 +658,12 @@ test('explains folders and keys that it cannot use', { timeout }, async (t) => {
 	const insert = ['key', 'insert', '--chain', 'local', '--key-type', 'gran', '--scheme', 'ed25519', '--suri', '//Alice'];
 	for (const place of ['--base-path', '--keystore-path']) {
 		await refuses([...insert, place, plainFile], /^error: the key cannot be written to the keystore, which has to be a folder|^error: .*Not a directory/m);
+	}
+	// A user who is not in the list of users, as in some containers.
+	if (process.getuid?.() === 0) {
+		const { code, stderr } = await shell(t, 'chmod 755 .; env -u HOME setpriv --reuid 54321 --clear-groups isthmus-node chain-info --chain local');
+		assert.equal(code, 1, stderr);
+		assert.match(stderr, /error: this user has no home folder, .*`--base-path`/);
 	}
 	const verifier = ['--chain', 'local', '--validator', '--base-path', join(at, 'new'), ...QUIET];
 	await refuses(verifier, /needs a network key .*none at .*secret_ed25519\. Create it once.*\n.*key generate-node-key --chain/);
