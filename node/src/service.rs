@@ -42,7 +42,7 @@ use isthmus_primitives::AccountId;
 use metrics::ChainMetrics;
 use polkadot_sdk::*;
 use sc_client_api::{Backend as _, StorageProvider as _};
-use sc_network::config::{NodeKeyConfig, Secret, SyncMode};
+use sc_network::config::{NodeKeyConfig, NonReservedPeerMode, Secret, SyncMode};
 use sc_service::{
 	error::Error as ServiceError, BlocksPruning, ChainType, Configuration, PruningMode, TaskManager,
 };
@@ -93,6 +93,7 @@ pub(crate) fn new_full(
 	database::check_writable(&config.database).map_err(application)?;
 	read_node_key(&mut config.network.node_key)?;
 	ports::check(&mut config).map_err(application)?;
+	warn_of_no_peers(&config);
 	if mining.is_some() && nothing_mines {
 		log::warn!(
 			"`--threads 0`: nothing mines unless another program calls `eth_getWork` over the RPC. For ethminer and \
@@ -156,6 +157,16 @@ pub(crate) fn new_full(
 		.spawn("watch", None, watch.run());
 	finality::start(finality, &core, network, &task_manager)?;
 	Ok(task_manager)
+}
+
+/// Warns of a node that accepts reserved nodes only, and has none.
+fn warn_of_no_peers(config: &Configuration) {
+	let peers = &config.network.default_peers_set;
+	if peers.non_reserved_mode == NonReservedPeerMode::Deny && peers.reserved_nodes.is_empty() {
+		log::warn!(
+			"`--reserved-only` without `--reserved-nodes`: the node has no peers until the RPC `system_addReservedPeer` names some"
+		);
+	}
 }
 
 /// Warns of a real chain with values for development.

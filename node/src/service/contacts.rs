@@ -37,9 +37,13 @@ enum Found {
 impl Contacts {
 	pub(super) fn new(network: &NetworkConfiguration) -> Self {
 		let reserved = &network.default_peers_set.reserved_nodes;
+		// A bootnode may find itself in the specification.
+		let own = network.node_key.clone().into_keypair();
+		let own = own.ok().map(|key| key.public().to_peer_id());
 		let mut addresses: Vec<_> = reserved
 			.iter()
 			.chain(&network.boot_nodes)
+			.filter(|node| Some(node.peer_id) != own)
 			.map(MultiaddrWithPeerId::concat)
 			.collect();
 		addresses.truncate(MOST);

@@ -108,6 +108,27 @@ fn the_subcommands_of_other_nodes_are_answered() {
 }
 
 #[test]
+fn an_option_of_other_nodes_has_a_hint_that_is_not_a_similar_name() {
+	for (option, hint) in [
+		("--ws-port", "tip: `--rpc-port`"),
+		("--ws-external", "tip: `--rpc-external`"),
+		("--datadir", "tip: `--base-path`"),
+		("--log-file", "2>> FILE"),
+		("--config", "no configuration file"),
+	] {
+		for option in [&[option, "1"][..], &[&format!("{option}=1")]] {
+			let error = refused(option);
+			assert!(
+				error.contains(hint) && !error.contains("similar"),
+				"{error}"
+			);
+		}
+	}
+	// A misspelt name has the similar one.
+	assert!(refused(&["--base-pth", "x"]).contains("'--base-path'"));
+}
+
+#[test]
 fn an_address_to_listen_at_is_an_ip_address() {
 	for value in ["localhost:8545", "8545", "127.0.0.1", "::1:8545"] {
 		let error = refused(&["--mine", "--miners-listen", value]);
