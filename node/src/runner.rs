@@ -16,6 +16,7 @@ use polkadot_sdk::*;
 use sc_cli::{CliConfiguration, DefaultConfigurationValues, SubstrateCli};
 use sc_consensus::DefaultImportQueue;
 use sc_service::{error::Error as ServiceError, Configuration, TaskManager, TaskRegistry};
+use signal_hook::{consts::SIGINT, flag};
 use std::{
 	env,
 	future::{pending, Future},
@@ -101,6 +102,7 @@ impl Runner {
 				signal = signals.next() => {
 					log::info!("{}: the node stops", signal.name());
 					logging::begin_to_stop();
+					end_at_interrupt();
 					Ok(())
 				}
 				ended = tasks.future() => ended,
@@ -186,6 +188,16 @@ fn introduce(config: &Configuration) {
 		config.database,
 		path.unwrap_or(Path::new("<unknown>")).display()
 	);
+}
+
+/// Lets Ctrl-C end the process at once from now on: who presses it again does not want to wait for the tasks. The database is
+/// as safe as after a crash.
+fn end_at_interrupt() {
+	let code = SIGINT.saturating_add(128);
+	let registered = flag::register_conditional_shutdown(SIGINT, code, Arc::new(true.into()));
+	if let Err(error) = registered {
+		log::debug!("a second Ctrl-C does not end this process: {error}");
+	}
 }
 
 /// Ends the tasks of a node, and says in the log what it waits for.

@@ -2,18 +2,20 @@
 //! Looks why a node that the operator named is not a peer. The network dials bootnodes and reserved nodes again and again, and
 //! says nothing if that fails.
 
-use futures::future::join_all;
+use futures::{channel::oneshot, future::join_all};
 use polkadot_sdk::*;
 use sc_network::{
 	config::{MultiaddrWithPeerId, NetworkConfiguration},
 	multiaddr::Protocol,
 	Multiaddr,
 };
-use std::{io, net::SocketAddr, time::Duration};
-use tokio::{
-	net::{lookup_host, TcpStream},
-	time::timeout,
+use std::{
+	io,
+	net::{SocketAddr, ToSocketAddrs},
+	thread,
+	time::Duration,
 };
+use tokio::{net::TcpStream, time::timeout};
 
 /// How long a name or an address may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -92,10 +94,8 @@ async fn find(address: &Multiaddr) -> Option<Found> {
 	let Protocol::Tcp(port) = parts.next()? else {
 		return None;
 	};
-	let late = || io::Error::from(io::ErrorKind::TimedOut);
-	let resolved = timeout(PATIENCE, lookup_host((host, port))).await;
-	let addresses: Vec<SocketAddr> = match resolved.unwrap_or_else(|_| Err(late())) {
-		Ok(addresses) => addresses.collect(),
+	let addresses = match resolve(host, port).await {
+		Ok(addresses) => addresses,
 		Err(error) => return Some(Found::NoName(error)),
 	};
 	let connected = timeout(PATIENCE, TcpStream::connect(&addresses[..])).await;
@@ -103,6 +103,27 @@ async fn find(address: &Multiaddr) -> Option<Found> {
 		Ok(_) => Found::Answer,
 		Err(error) => Found::Silence(error),
 	})
+}
+
+/// Asks the system for a host's addresses. It may wait long for an answer, so a thread of its own asks: the node would wait
+/// for one of the runtime's when it stops.
+async fn resolve(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+	let (tell, answer) = oneshot::channel();
+	thread::Builder::new()
+		.name("resolve".into())
+		.spawn(move || {
+			let found = (host, port).to_socket_addrs();
+			// If the answer comes too late, no one waits for it.
+			let _ = tell.send(found.map(Iterator::collect));
+		})?;
+	match timeout(PATIENCE, answer).await {
+		Ok(Ok(found)) => found,
+		_ => Err(late()),
+	}
+}
+
+fn late() -> io::Error {
+	io::ErrorKind::TimedOut.into()
 }
 
 #[cfg(test)]
