@@ -24,6 +24,7 @@ use std::{
 	path::Path,
 	process::exit,
 	sync::{
+		atomic::AtomicBool,
 		mpsc::{self, RecvTimeoutError},
 		Arc, OnceLock,
 	},
@@ -193,9 +194,9 @@ fn introduce(config: &Configuration) {
 /// Lets Ctrl-C end the process at once from now on: who presses it again does not want to wait for the tasks. The database is
 /// as safe as after a crash.
 fn end_at_interrupt() {
+	static ALWAYS: AtomicBool = AtomicBool::new(true);
 	let code = SIGINT.saturating_add(128);
-	let registered = flag::register_conditional_shutdown(SIGINT, code, Arc::new(true.into()));
-	if let Err(error) = registered {
+	if let Err(error) = flag::register_conditional_shutdown(SIGINT, code, &ALWAYS) {
 		log::debug!("a second Ctrl-C does not end this process: {error}");
 	}
 }
