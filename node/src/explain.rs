@@ -40,13 +40,7 @@ fn visible(text: &str) -> String {
 
 fn sentence(error: &Error) -> String {
 	match error {
-		Error::NetworkKeyNotFound(path) => format!(
-			"a verifier's node (`--validator`) needs a network key that stays the same, so that other nodes find it, \
-			 and there is none at {}. Create it once, and start the node again:\n  isthmus-node key \
-			 generate-node-key --chain CHAIN --base-path DIR\nwith the same `--chain` and `--base-path` (without \
-			 the latter: `--default-base-path`)",
-			path.display()
-		),
+		Error::NetworkKeyNotFound(path) => network_key(path),
 		Error::KeyAlreadyExistsInPath(path) => format!(
 			"there is a file at {} already, and it may be a network key. To give the node another identity, delete the \
 			 file first",
@@ -78,6 +72,24 @@ fn sentence(error: &Error) -> String {
 	}
 }
 
+/// Returns the sentence for a verifier's network key that is not there.
+fn network_key(path: &Path) -> String {
+	if let Err(error) = path.try_exists() {
+		// The framework takes what it may not look at for missing.
+		return format!(
+			"the network key in {} cannot be read: {error}. Run the node as the user whose files these are",
+			path.display()
+		);
+	}
+	format!(
+		"a verifier's node (`--validator`) needs a network key that stays the same, so that other nodes find it, \
+		 and there is none at {}. Create it once, and start the node again:\n  isthmus-node key \
+		 generate-node-key --chain CHAIN --base-path DIR\nwith the same `--chain` and `--base-path` (without \
+		 the latter: `--default-base-path`)",
+		path.display()
+	)
+}
+
 /// Adds to an error what failed, and with which file.
 pub(crate) fn named(what: &str, path: &Path, error: &Error) -> Error {
 	Error::Input(format!("{what} ({}): {}", path.display(), explain(error)))
@@ -107,6 +119,17 @@ pub(crate) fn words(error: impl ToString) -> String {
 fn database(reason: &str) -> String {
 	if LIMITS.iter().any(|(said, _)| reason.contains(said)) {
 		return format!("the database cannot be opened: {reason}");
+	}
+	let cannot_map = [
+		"No such device",
+		"Invalid argument",
+		"Operation not supported",
+	];
+	if reason.starts_with("IO Error") && cannot_map.iter().any(|said| reason.contains(said)) {
+		return format!(
+			"the database cannot be opened: {reason}. Perhaps its file system cannot map files into memory, as some that are \
+			 shared with another machine: give a folder on a local disk with `--base-path`"
+		);
 	}
 	// What the system or another process is to blame for must not cost anyone a database.
 	if reason.starts_with("IO Error") {
@@ -194,6 +217,7 @@ mod tests {
 			"IO Error: Permission denied (os error 13)",
 			"IO Error: Read-only file system (os error 30)",
 			"IO Error: Input/output error (os error 5)",
+			"IO Error: No such device (os error 19)",
 			"Database file is in use. (Resource temporarily unavailable (os error 11))",
 		] {
 			let text = shown(Backend(reason.into()));
