@@ -301,8 +301,8 @@ mod tests {
 	fn the_other_form_of_a_file_is_named() {
 		let begin = |bytes: &[u8], is_binary| {
 			let input = Cursor::new(bytes.to_vec());
-			let begun = begin(input, is_binary).map_err(|error| error.to_string())?;
-			Ok::<_, String>(begun.is_some())
+			let started = begin(input, is_binary).map_err(|error| error.to_string())?;
+			Ok::<_, String>(started.is_some())
 		};
 		let json = b" \n{\"block\":{}}";
 		let binary = [3, 0, 0, 0, 0, 0, 0, 0, 0x7b];
