@@ -154,8 +154,8 @@ impl PortError {
 /// Checks that no two services have the same address. Each of them alone could listen there.
 fn check_distinct(others: &[Wanted], peers: &[Wanted]) -> Result<(), PortError> {
 	for (index, one) in others.iter().enumerate() {
-		let rest = others.iter().skip(index + 1).chain(peers);
-		if let Some(other) = rest.into_iter().find(|other| other.collides_with(one)) {
+		let mut rest = others.iter().skip(index + 1).chain(peers);
+		if let Some(other) = rest.find(|other| other.collides_with(one)) {
 			return Err(PortError::Twice {
 				address: one.address,
 				services: [one.service, other.service],

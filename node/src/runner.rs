@@ -64,7 +64,7 @@ impl Runner {
 		let runtime = sc_cli::build_runtime()?;
 		let mut signals = runtime.block_on(async { Signals::listen() })?;
 		let guard = runtime.spawn(async move { signals.next().await.end_process() });
-		check_home(command)?;
+		check_home::<T, V>(command)?;
 		let config = command.create_configuration(cli, runtime.handle().clone())?;
 		logging::init::<Cli, T, V>(command)?;
 		Ok(Self {

@@ -355,9 +355,7 @@ impl Watch {
 					log::warn!(target: LOG_TARGET, "{wait}");
 				}
 			}
-			let is_alone = due
-				.iter()
-				.any(|kind| *kind == discriminant(&Wait::Peers { mines: false }));
+			let is_alone = due.contains(&discriminant(&Wait::Peers { mines: false }));
 			if is_alone || !has_looked && now - started >= ALONE_AFTER {
 				has_looked = true;
 				for line in self.node.contacts.look(is_alone).await {

@@ -116,8 +116,9 @@ fn an_option_of_other_nodes_has_a_hint_that_is_not_a_similar_name() {
 		("--log-file", "2>> FILE"),
 		("--config", "no configuration file"),
 	] {
-		for option in [&[option, "1"][..], &[&format!("{option}=1")]] {
-			let error = refused(option);
+		let joined = format!("{option}=1");
+		for args in [&[option, "1"][..], &[joined.as_str()]] {
+			let error = refused(args);
 			assert!(
 				error.contains(hint) && !error.contains("similar"),
 				"{error}"
