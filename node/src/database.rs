@@ -40,7 +40,7 @@ const LEAST_SPACE: u64 = 32 << 20;
 pub(crate) enum DatabaseError {
 	/// A running node has locked the database.
 	#[error(
-		"the database at {} is in use by a running node: stop that node, or give another `--base-path`",
+		"the database at {} is in use by a running node: stop that node, ask it over its RPC, or give another `--base-path`",
 		.0.display()
 	)]
 	InUse(PathBuf),

@@ -136,7 +136,7 @@ fn database(reason: &str) -> String {
 		return format!("the database cannot be opened: {reason}. {KEPT}");
 	}
 	if reason.starts_with("Database file is in use") {
-		return "the database is in use by a running node: stop that node, or give another `--base-path`".into();
+		return "the database is in use by a running node: stop that node, ask it over its RPC, or give another `--base-path`".into();
 	}
 	format!(
 		"the database cannot be used: {reason}. Start the release that wrote it; or, if it is damaged, delete it with \
