@@ -41,7 +41,7 @@ use crate::{
 use isthmus_primitives::AccountId;
 use metrics::ChainMetrics;
 use polkadot_sdk::*;
-use sc_client_api::{Backend as _, StorageProvider as _};
+use sc_client_api::{Backend as _, BlockBackend as _, StorageProvider as _};
 use sc_network::config::{NodeKeyConfig, NonReservedPeerMode, Secret, SyncMode};
 use sc_service::{
 	error::Error as ServiceError, BlocksPruning, ChainType, Configuration, PruningMode, TaskManager,
@@ -107,6 +107,7 @@ pub(crate) fn new_full(
 		grandpa,
 		mut telemetry,
 	} = Parts::with_pool(&mut config, options.pool)?;
+	check_warp(&config, &core)?;
 	warn_of_leftovers(&config, &core);
 	let producer = match options.producer {
 		Some(profile) => producer_deps(&config, &core, profile)?,
@@ -313,6 +314,20 @@ fn producer_deps(
 		key,
 		force: config.force_authoring,
 	}))
+}
+
+/// Rejects a warp sync of a node that keeps all states: it would begin without those before its first block. Once it has
+/// blocks, it does not warp any more.
+fn check_warp(config: &Configuration, core: &Core) -> Result<(), ServiceError> {
+	let is_new = core.client.info().best_number == 0;
+	if is_new && config.network.sync_mode.is_warp() && core.client.requires_full_sync() {
+		return Err(ServiceError::Other(
+			"`--sync warp` begins with a recent state, and this node is to keep all of them (`--state-pruning archive`): use \
+			 `--sync full`; or delete the database, which has no blocks yet, with `purge-chain`, and leave out the other option"
+				.into(),
+		));
+	}
+	Ok(())
 }
 
 /// Rejects options that would skip the checks of blocks, or prune bodies and states that the uncle rules

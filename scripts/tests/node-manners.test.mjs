@@ -448,6 +448,8 @@ test('refuses the database of another chain, with both genesis hashes', { timeou
 	const genesis = await rpc.hashAt(0);
 	await rpc.disconnect();
 	await node.stop();
+	const archive = ['--chain', chain, '--base-path', folder(t), '--sync', 'warp', '--state-pruning', 'archive', ...QUIET];
+	await refuses(archive, /`--sync warp` begins with a recent state, and this node is to keep all of them/);
 	const sentence = new RegExp(`belongs to another chain: its genesis block is ${genesis}, .* is 0x[0-9a-f]{64}\\. .*purge-chain`);
 	const at = ['--chain', other, '--base-path', basePath];
 	await refuses([...at, ...QUIET], sentence);
