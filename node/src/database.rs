@@ -114,16 +114,19 @@ fn refused(file: &Path, error: &io::Error) -> String {
 		),
 		ErrorKind::PermissionDenied => {
 			let user = rustix::process::geteuid().as_raw();
-			// Who may not look into a folder does not learn whose the files in it are.
-			let owner = file.ancestors().find_map(|found| fs::metadata(found).ok());
-			match owner.map(|owner| owner.uid()) {
-				Some(owner) if owner != user => format!(
-					"{error} for {name}, which belongs to user {owner}, and this is user {user}. Run the command as the user \
-					 whose node this is, or give the base path to this one (`chown -R`); or give a folder that this user may \
+			// Who may not look into a folder, or make a file there, learns whose the folder is.
+			let mut there = file.ancestors();
+			let found = there.find_map(|found| Some((found, fs::metadata(found).ok()?.uid())));
+			let (found, owner) = found.unwrap_or((file, user));
+			let name = found.display();
+			match owner == user {
+				true => format!(
+					"{error} for {name}. Let this user read and write it (`chmod u+rw`), or give a folder that this user may \
 					 write to with `--base-path`"
 				),
-				_ => format!(
-					"{error} for {name}. Let this user read and write it (`chmod u+rw`), or give a folder that this user may \
+				false => format!(
+					"{error} for {name}, which belongs to user {owner}, and this is user {user}. Run the command as the user \
+					 whose node this is, or give the base path to this one (`chown -R`); or give a folder that this user may \
 					 write to with `--base-path`"
 				),
 			}
