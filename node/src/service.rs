@@ -350,6 +350,10 @@ fn check_options(config: &Configuration, development: bool) -> Result<(), Servic
 			"only `--pool-type single-state` is supported: the node has a transaction pool of its own".into(),
 		));
 	}
+	let endpoints = config.rpc.addr.iter().flatten();
+	for cors in endpoints.filter_map(|endpoint| endpoint.cors.as_deref()) {
+		rpc::origins::check(cors).map_err(application)?;
+	}
 	let too_few = |kept| kept < MIN_BLOCKS_KEPT;
 	let blocks = matches!(config.blocks_pruning, BlocksPruning::Some(kept) if too_few(kept));
 	let states = matches!(
