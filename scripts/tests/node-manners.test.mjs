@@ -484,6 +484,7 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 	const one = String(await freePort());
 	const both = [...free, '--port', '0', '--rpc-port', one, '--prometheus-port', one];
 	await refuses(both, /RPC and Prometheus are both to listen at 127\.0\.0\.1:\d+: .*`--rpc-port` or `--prometheus-port`/);
+	await refuses([...free, '--rpc-cors', 'https://app.example/'], /`--rpc-cors`: "https:\/\/app\.example\/" is not the origin of any page/);
 	const peersAt = [...free, '--no-prometheus', '--rpc-port', '0', '--listen-addr'];
 	await refuses([...peersAt, '/dns/localhost/tcp/30333'], /cannot listen for peers at \/dns\/localhost\/tcp\/30333: expected an address of this machine/);
 	// An address for documents, which no machine has.
