@@ -12,7 +12,7 @@ use clap::{
 use polkadot_sdk::*;
 use sc_cli::{CryptoScheme, SubstrateCli};
 use sp_core::{crypto::Ss58Codec, ecdsa, ed25519, sr25519, Pair};
-use std::{ffi::OsString, num::ParseIntError, path::Path};
+use std::{ffi::OsString, net::AddrParseError, num::ParseIntError, path::Path};
 
 /// The node's key types, and the scheme of each. A key of another scheme could be inserted, but the node
 /// would never find it.
@@ -49,6 +49,44 @@ const MISSING: [(&str, &str); 9] = [
 	("vanity", "the program `subkey` searches for such addresses"),
 	("verify", "the program `subkey` verifies signatures"),
 ];
+
+/// The options that other nodes have and this one lacks, and what to use instead. A similar name may be another option.
+const FOREIGN: [(&str, &str); 15] = [
+	("--config", NO_FILE),
+	("--conf", NO_FILE),
+	("--data-dir", BASE_PATH),
+	("--datadir", BASE_PATH),
+	(
+		"--genesis",
+		"`--chain` names the file of the chain's specification",
+	),
+	("--http", RPC),
+	("--http.port", RPC),
+	("--log-file", LOG_FILE),
+	("--logfile", LOG_FILE),
+	(
+		"--metrics",
+		"the metrics are on by default, at `--prometheus-port`",
+	),
+	("--ws", RPC),
+	("--ws-port", RPC),
+	(
+		"--ws-external",
+		"`--rpc-external` opens HTTP and WebSocket, which have one port",
+	),
+	(
+		"--unsafe-ws-external",
+		"`--unsafe-rpc-external` opens HTTP and WebSocket, which have one port",
+	),
+	(
+		"--ws-max-connections",
+		"`--rpc-max-connections` counts HTTP and WebSocket together",
+	),
+];
+const NO_FILE: &str = "the node has no configuration file: all options are on the command line";
+const BASE_PATH: &str = "`--base-path` names the folder of the chain's data";
+const RPC: &str = "`--rpc-port` is the port of HTTP and WebSocket, which are always on";
+const LOG_FILE: &str = "the log goes to standard error: append it to a file with `2>> FILE`";
 
 /// Parses a command line. The program's name comes first.
 ///
@@ -162,21 +200,35 @@ fn name_of(scheme: &CryptoScheme) -> String {
 	value.map_or_else(String::new, |value| value.get_name().into())
 }
 
-/// Adds to an error about an unknown subcommand what to use instead, and to one about a value how it is written.
+/// Adds to an error about an unknown subcommand or option what to use instead, and to one about a value how it is written.
 fn with_hint(mut error: Error) -> Error {
-	let hint = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
-		(ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) => {
-			let missing = MISSING.iter().find(|(missing, _)| missing == name);
-			missing.map(|(_, hint)| *hint)
+	let hint = match error.kind() {
+		ErrorKind::InvalidSubcommand => {
+			hint_of_name(&error, ContextKind::InvalidSubcommand, &MISSING)
 		}
-		(ErrorKind::ValueValidation, _) => hint_of_value(&error),
+		ErrorKind::UnknownArgument => hint_of_name(&error, ContextKind::InvalidArg, &FOREIGN),
+		ErrorKind::ValueValidation => hint_of_value(&error),
 		_ => None,
 	};
 	if let Some(hint) = hint {
+		error.remove(ContextKind::SuggestedArg);
 		let hint = StyledStr::from(hint);
 		error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint]));
 	}
 	error
+}
+
+/// Returns what to use instead of a subcommand or an option of other nodes.
+fn hint_of_name(
+	error: &Error,
+	kind: ContextKind,
+	known: &[(&str, &'static str)],
+) -> Option<&'static str> {
+	let Some(ContextValue::String(name)) = error.get(kind) else {
+		return None;
+	};
+	let found = known.iter().find(|(missing, _)| missing == name);
+	found.map(|(_, hint)| *hint)
 }
 
 /// Returns how a value is written, if the framework's error does not say it.
@@ -184,6 +236,11 @@ fn hint_of_value(error: &Error) -> Option<&'static str> {
 	let source = std::error::Error::source(error)?;
 	if source.is::<ParseIntError>() {
 		return Some("a whole number is written in decimal digits only");
+	}
+	if source.is::<AddrParseError>() {
+		return Some(
+			"an address to listen at is an IP address and a port: 127.0.0.1:8545, 0.0.0.0:8545 or [::1]:8545",
+		);
 	}
 	let is_address = source.to_string().contains("multiaddress");
 	is_address.then_some(

@@ -13,7 +13,9 @@ use polkadot_sdk::*;
 use sc_cli::{Error, ExportBlocksCmd, GenericNumber, ImportBlocksCmd};
 use sc_client_api::BlockBackend;
 use sc_consensus::DefaultImportQueue;
-use sc_service::{chain_ops::import_blocks, Configuration, DatabaseSource};
+use sc_service::{
+	chain_ops::import_blocks, error::Error as ServiceError, Configuration, DatabaseSource,
+};
 use sp_blockchain::HeaderBackend;
 use std::{
 	fs::{self, File},
@@ -237,7 +239,18 @@ pub(crate) async fn import(
 		return Err(BlocksError::Nothing(from.display().to_string()).into());
 	};
 	let done = import_blocks(client, queue, blocks, false, cmd.binary).await;
-	done.map_err(|error| failed(error.into()))
+	done.map_err(|error| match error {
+		ServiceError::Other(text) => failed(Error::Input(stopped(&text))),
+		error => failed(error.into()),
+	})
+}
+
+/// Returns the framework's sentence about an import that failed, and what is left of it.
+fn stopped(error: &str) -> String {
+	match error.starts_with("Stopping after") {
+		true => format!("{error}, which the lines above name. The blocks before it are imported"),
+		false => error.into(),
+	}
 }
 
 /// Reads the beginning of an input, and returns the input with it; `None` if there are no blocks in it.
@@ -248,6 +261,11 @@ fn begin<R: BufRead>(
 	let mut head = Vec::new();
 	if is_binary {
 		input.by_ref().take(COUNT_SIZE).read_to_end(&mut head)?;
+		if head.starts_with(b"{\"") {
+			return Err(other_form(
+				"its blocks are written as JSON: leave out `--binary`",
+			));
+		}
 		let is_empty = head.iter().all(|byte| *byte == 0);
 		return Ok((!is_empty).then(|| Cursor::new(head).chain(input)));
 	}
@@ -259,8 +277,50 @@ fn begin<R: BufRead>(
 			.count();
 		match bytes.len() {
 			0 => return Ok(None),
+			length if blank < length && bytes.get(blank) != Some(&b'{') => {
+				return Err(other_form(
+					"it does not begin with a block written as JSON. If it was exported with `--binary`, import it with \
+					 `--binary`, too; unpack what is compressed",
+				))
+			}
 			length if blank < length => return Ok(Some(Cursor::new(head).chain(input))),
 			_ => input.consume(blank),
 		}
+	}
+}
+
+fn other_form(sentence: &'static str) -> io::Error {
+	io::Error::new(io::ErrorKind::InvalidData, sentence)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn the_other_form_of_a_file_is_named() {
+		let begin = |bytes: &[u8], is_binary| {
+			let input = Cursor::new(bytes.to_vec());
+			let started = begin(input, is_binary).map_err(|error| error.to_string())?;
+			Ok::<_, String>(started.is_some())
+		};
+		let json = b" \n{\"block\":{}}";
+		let binary = [3, 0, 0, 0, 0, 0, 0, 0, 0x7b];
+		assert_eq!(begin(json, false), Ok(true));
+		assert_eq!(begin(&binary, true), Ok(true));
+		assert!(begin(&binary, false)
+			.unwrap_err()
+			.contains("with `--binary`, too"));
+		assert!(begin(&json[2..], true)
+			.unwrap_err()
+			.contains("leave out `--binary`"));
+		assert_eq!(begin(b" \n", false), Ok(false));
+		assert_eq!(begin(&[0; 8], true), Ok(false));
+	}
+
+	#[test]
+	fn an_import_that_stopped_says_what_is_left() {
+		let stopped = stopped("Stopping after #7 blocks because of an error");
+		assert!(stopped.starts_with("Stopping after #7 blocks because of an error, which"));
 	}
 }

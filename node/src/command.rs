@@ -147,7 +147,7 @@ fn run_command(cli: &Cli, command: Command) -> sc_cli::Result<()> {
 			runner.with_chain(|client, _| async move { cmd.run(&client).map_err(application) })
 		}
 		Command::PurgeChain(cmd) => {
-			prepare(cli, &cmd)?.with_config(|config| purge(cmd, config.database))
+			prepare(cli, &cmd)?.with_config(|config| purge(&cmd, &config.database))
 		}
 		Command::ChainInfo(cmd) => prepare(cli, &cmd)?.with_config(|config| {
 			database::check_present(&config.database).map_err(application)?;
@@ -185,9 +185,12 @@ fn export_spec(cli: &Cli, cmd: &ExportChainSpecCmd) -> sc_cli::Result<()> {
 }
 
 /// Deletes a database, if there is one and that is wanted.
-fn purge(mut cmd: PurgeChainCmd, database: DatabaseSource) -> sc_cli::Result<()> {
-	database::check_unused(&database).map_err(application)?;
-	if let Some(folder) = database::nothing_to_purge(&database) {
+fn purge(cmd: &PurgeChainCmd, database: &DatabaseSource) -> sc_cli::Result<()> {
+	database::check_unused(database).map_err(application)?;
+	let Some(folder) = database.path().and_then(Path::parent) else {
+		return Ok(());
+	};
+	if matches!(folder.try_exists(), Ok(false)) {
 		// If nothing can be written, the exit code says it, too.
 		let _ = writeln!(
 			stderr(),
@@ -197,10 +200,10 @@ fn purge(mut cmd: PurgeChainCmd, database: DatabaseSource) -> sc_cli::Result<()>
 		return Ok(());
 	}
 	if !cmd.yes {
-		database::confirm_purge(&database)?;
-		cmd.yes = true;
+		database::confirm_purge(folder)?;
 	}
-	cmd.run(database)
+	database::delete(database).map_err(application)?;
+	writeln!(stdout(), "{folder:?} removed.").map_err(Into::into)
 }
 
 /// Wraps an error of this project's crates for the command line.

@@ -2,20 +2,25 @@
 //! Turns the errors that end the program into sentences that say what to do. Substrate's own sentences name
 //! another program's options, or only repeat what the operating system reported.
 
+use crate::database::KEPT;
 use polkadot_sdk::*;
 use sc_cli::Error;
 use sc_service::error::Error as ServiceError;
-use sp_blockchain::Error::{Backend, Storage};
+use sp_blockchain::Error::{Backend, StateDatabase, Storage};
 use std::path::Path;
+
+/// What the system says of a limit of this process, and the command that raises it.
+const LIMITS: [(&str, &str); 3] = [
+	("Too many open files", "ulimit -n 10000"),
+	("File too large", "ulimit -f unlimited"),
+	// A database maps its files into memory, and reserves 1 GiB of addresses for each.
+	("Cannot allocate memory", "ulimit -v unlimited"),
+];
 
 /// Returns the sentence for an error that ended the program.
 pub fn explain(error: &Error) -> String {
 	let text = visible(&words(sentence(error)));
-	let limit = [
-		("Too many open files", "ulimit -n 10000"),
-		("File too large", "ulimit -f unlimited"),
-	];
-	match limit.iter().find(|(said, _)| text.contains(said)) {
+	match LIMITS.iter().find(|(said, _)| text.contains(said)) {
 		Some((_, command)) => format!("{text}. Raise the limit: `{command}`"),
 		None => text,
 	}
@@ -35,13 +40,7 @@ fn visible(text: &str) -> String {
 
 fn sentence(error: &Error) -> String {
 	match error {
-		Error::NetworkKeyNotFound(path) => format!(
-			"a verifier's node (`--validator`) needs a network key that stays the same, so that other nodes find it, \
-			 and there is none at {}. Create it once, and start the node again:\n  isthmus-node key \
-			 generate-node-key --chain CHAIN --base-path DIR\nwith the same `--chain` and `--base-path` (without \
-			 the latter: `--default-base-path`)",
-			path.display()
-		),
+		Error::NetworkKeyNotFound(path) => network_key(path),
 		Error::KeyAlreadyExistsInPath(path) => format!(
 			"there is a file at {} already, and it may be a network key. To give the node another identity, delete the \
 			 file first",
@@ -63,8 +62,32 @@ fn sentence(error: &Error) -> String {
 		Error::Client(Backend(text)) | Error::Service(ServiceError::Client(Backend(text))) => {
 			database(text)
 		}
+		Error::Client(StateDatabase(text))
+		| Error::Service(ServiceError::Client(StateDatabase(text))) => pruning(text),
+		Error::Service(ServiceError::Keystore(error)) => format!(
+			"the keystore cannot be opened: {error}. It has to be a folder that this user may write to: `keystore` in the \
+			 chain's folder below `--base-path`, or the folder of `--keystore-path`"
+		),
 		error => error.to_string(),
 	}
+}
+
+/// Returns the sentence for a verifier's network key that is not there.
+fn network_key(path: &Path) -> String {
+	if let Err(error) = path.try_exists() {
+		// The framework takes what it may not look at for missing.
+		return format!(
+			"the network key in {} cannot be read: {error}. Run the node as the user whose files these are",
+			path.display()
+		);
+	}
+	format!(
+		"a verifier's node (`--validator`) needs a network key that stays the same, so that other nodes find it, \
+		 and there is none at {}. Create it once, and start the node again:\n  isthmus-node key \
+		 generate-node-key --chain CHAIN --base-path DIR\nwith the same `--chain` and `--base-path` (without \
+		 the latter: `--default-base-path`)",
+		path.display()
+	)
 }
 
 /// Adds to an error what failed, and with which file.
@@ -94,12 +117,41 @@ pub(crate) fn words(error: impl ToString) -> String {
 
 /// Returns the sentence for a database that cannot be used.
 fn database(reason: &str) -> String {
-	if reason.contains("Too many open files") {
+	if LIMITS.iter().any(|(said, _)| reason.contains(said)) {
 		return format!("the database cannot be opened: {reason}");
+	}
+	let cannot_map = [
+		"No such device",
+		"Invalid argument",
+		"Operation not supported",
+	];
+	if reason.starts_with("IO Error") && cannot_map.iter().any(|said| reason.contains(said)) {
+		return format!(
+			"the database cannot be opened: {reason}. Perhaps its file system cannot map files into memory, as some that are \
+			 shared with another machine: give a folder on a local disk with `--base-path`"
+		);
+	}
+	// What the system or another process is to blame for must not cost anyone a database.
+	if reason.starts_with("IO Error") {
+		return format!("the database cannot be opened: {reason}. {KEPT}");
+	}
+	if reason.starts_with("Database file is in use") {
+		return "the database is in use by a running node: stop that node, ask it over its RPC, or give another `--base-path`".into();
 	}
 	format!(
 		"the database cannot be used: {reason}. Start the release that wrote it; or, if it is damaged, delete it with \
 		 `purge-chain`, which leaves the keys, and sync again"
+	)
+}
+
+/// Returns the sentence for a database of states that cannot be used, above all because it was made with another option.
+fn pruning(reason: &str) -> String {
+	if !reason.starts_with("Incompatible pruning modes") {
+		return database(reason);
+	}
+	format!(
+		"`--state-pruning` differs from what the database was made with, and this cannot be changed: {reason}. Leave the \
+		 option out, which takes what the database has; or, to have the other, sync into a new folder with `--base-path`"
 	)
 }
 
@@ -154,5 +206,26 @@ mod tests {
 			"the database cannot be opened: IO Error: Too many open files. Raise the limit: `ulimit -n 10000`"
 		);
 		assert!(shown("Corruption: Bad salt string").contains("`purge-chain`"));
+		let memory = shown("IO Error: Cannot allocate memory (os error 12)");
+		assert!(memory.ends_with("memory. Raise the limit: `ulimit -v unlimited`"));
+	}
+
+	#[test]
+	fn no_one_is_told_to_delete_a_sound_database() {
+		let shown = |error| explain(&Error::Service(ServiceError::Client(error)));
+		for reason in [
+			"IO Error: Permission denied (os error 13)",
+			"IO Error: Read-only file system (os error 30)",
+			"IO Error: Input/output error (os error 5)",
+			"IO Error: No such device (os error 19)",
+			"Database file is in use. (Resource temporarily unavailable (os error 11))",
+		] {
+			let text = shown(Backend(reason.into()));
+			assert!(!text.contains("purge-chain"), "{text}");
+		}
+		let other = "Incompatible pruning modes [stored: ArchiveAll; requested: ArchiveCanonical]";
+		let text = shown(StateDatabase(other.into()));
+		assert!(text.starts_with("`--state-pruning` differs"), "{text}");
+		assert!(!text.contains("purge-chain"), "{text}");
 	}
 }

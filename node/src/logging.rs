@@ -13,6 +13,7 @@ use polkadot_sdk::*;
 use sc_cli::{CliConfiguration, DefaultConfigurationValues, SubstrateCli};
 use sc_tracing::logging::{EventFormat, FastLocalTime, PrefixLayer};
 use std::{
+	ffi::OsString,
 	io::{stderr, stdout, IsTerminal},
 	sync::{
 		atomic::{AtomicBool, Ordering},
@@ -117,7 +118,8 @@ fn start(directives: &str, is_detailed: bool, may_colour: bool) -> Result<(), Lo
 		.with_max_level(tracing_log::AsLog::as_log(&most))
 		.init()?;
 	let is_detailed = is_detailed || most > LevelFilter::INFO;
-	let has_colour = may_colour && stderr().is_terminal();
+	let has_colour =
+		may_colour && !is_plain(std::env::var_os("NO_COLOR")) && stderr().is_terminal();
 	console::set_colors_enabled(has_colour);
 	console::set_colors_enabled_stderr(has_colour);
 	let bound = Arc::new(Bound::default());
@@ -151,6 +153,11 @@ fn start(directives: &str, is_detailed: bool, may_colour: bool) -> Result<(), Lo
 		.name("log-bound".into())
 		.spawn(move || report(&bound));
 	Ok(())
+}
+
+/// Returns whether the environment variable `NO_COLOR` asks for a log without colours (<https://no-color.org>).
+fn is_plain(no_colour: Option<OsString>) -> bool {
+	no_colour.is_some_and(|value| !value.is_empty())
 }
 
 /// Returns the filter for the framework's directives, RUST_LOG and `--log`, in this order.
@@ -226,4 +233,15 @@ pub fn is_bounded(target: &str) -> bool {
 			.strip_prefix(bounded)
 			.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 	})
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn no_color_asks_for_no_colours_unless_it_is_empty() {
+		assert!(is_plain(Some("1".into())));
+		assert!(!is_plain(Some("".into())) && !is_plain(None));
+	}
 }

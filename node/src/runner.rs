@@ -16,12 +16,15 @@ use polkadot_sdk::*;
 use sc_cli::{CliConfiguration, DefaultConfigurationValues, SubstrateCli};
 use sc_consensus::DefaultImportQueue;
 use sc_service::{error::Error as ServiceError, Configuration, TaskManager, TaskRegistry};
+use signal_hook::{consts::SIGINT, flag};
 use std::{
+	env,
 	future::{pending, Future},
 	io::{self, stderr, Write},
 	path::Path,
 	process::exit,
 	sync::{
+		atomic::AtomicBool,
 		mpsc::{self, RecvTimeoutError},
 		Arc, OnceLock,
 	},
@@ -61,6 +64,7 @@ impl Runner {
 		let runtime = sc_cli::build_runtime()?;
 		let mut signals = runtime.block_on(async { Signals::listen() })?;
 		let guard = runtime.spawn(async move { signals.next().await.end_process() });
+		check_home::<T, V>(command)?;
 		let config = command.create_configuration(cli, runtime.handle().clone())?;
 		logging::init::<Cli, T, V>(command)?;
 		Ok(Self {
@@ -99,6 +103,7 @@ impl Runner {
 				signal = signals.next() => {
 					log::info!("{}: the node stops", signal.name());
 					logging::begin_to_stop();
+					end_at_interrupt();
 					Ok(())
 				}
 				ended = tasks.future() => ended,
@@ -152,6 +157,24 @@ impl Runner {
 	}
 }
 
+/// Checks that there is a folder for the chain's data: the framework would panic where a user without a home names none.
+///
+/// # Errors
+///
+/// Returns an error that names the option.
+fn check_home<T, V>(command: &T) -> sc_cli::Result<()>
+where
+	T: CliConfiguration<V>,
+	V: DefaultConfigurationValues,
+{
+	if env::home_dir().is_none() && command.base_path()?.is_none() {
+		return Err(sc_cli::Error::Input(
+			"this user has no home folder, where the chain's data would be: give a folder with `--base-path`".into(),
+		));
+	}
+	Ok(())
+}
+
 /// Says in the log which node starts.
 fn introduce(config: &Configuration) {
 	let path = config.database.path();
@@ -166,6 +189,16 @@ fn introduce(config: &Configuration) {
 		config.database,
 		path.unwrap_or(Path::new("<unknown>")).display()
 	);
+}
+
+/// Lets Ctrl-C end the process at once from now on: who presses it again does not want to wait for the tasks. The database is
+/// as safe as after a crash.
+fn end_at_interrupt() {
+	static ALWAYS: AtomicBool = AtomicBool::new(true);
+	let code = SIGINT.saturating_add(128);
+	if let Err(error) = flag::register_conditional_shutdown(SIGINT, code, &ALWAYS) {
+		log::debug!("a second Ctrl-C does not end this process: {error}");
+	}
 }
 
 /// Ends the tasks of a node, and says in the log what it waits for.

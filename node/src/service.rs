@@ -11,8 +11,10 @@
 //! | `metrics.rs` | the metrics about the chain |
 //! | `tasks.rs` | the tasks of every Substrate node, and the RPC server |
 //! | `mining.rs` | the miners' ports, which are opened before all else; the sealer, the author and the built-in miner |
+//! | `contacts.rs` | why the nodes that the operator named are not peers |
 //! | `watch.rs` | the lines about a node that waits without an error |
 
+mod contacts;
 mod finality;
 mod metrics;
 mod mining;
@@ -39,8 +41,8 @@ use crate::{
 use isthmus_primitives::AccountId;
 use metrics::ChainMetrics;
 use polkadot_sdk::*;
-use sc_client_api::{Backend as _, StorageProvider as _};
-use sc_network::config::{NodeKeyConfig, Secret, SyncMode};
+use sc_client_api::{Backend as _, BlockBackend as _, StorageProvider as _};
+use sc_network::config::{NodeKeyConfig, NonReservedPeerMode, Secret, SyncMode};
 use sc_service::{
 	error::Error as ServiceError, BlocksPruning, ChainType, Configuration, PruningMode, TaskManager,
 };
@@ -91,6 +93,7 @@ pub(crate) fn new_full(
 	database::check_writable(&config.database).map_err(application)?;
 	read_node_key(&mut config.network.node_key)?;
 	ports::check(&mut config).map_err(application)?;
+	warn_of_no_peers(&config);
 	if mining.is_some() && nothing_mines {
 		log::warn!(
 			"`--threads 0`: nothing mines unless another program calls `eth_getWork` over the RPC. For ethminer and \
@@ -104,6 +107,7 @@ pub(crate) fn new_full(
 		grandpa,
 		mut telemetry,
 	} = Parts::with_pool(&mut config, options.pool)?;
+	check_warp(&config, &core)?;
 	warn_of_leftovers(&config, &core);
 	let producer = match options.producer {
 		Some(profile) => producer_deps(&config, &core, profile)?,
@@ -154,6 +158,16 @@ pub(crate) fn new_full(
 		.spawn("watch", None, watch.run());
 	finality::start(finality, &core, network, &task_manager)?;
 	Ok(task_manager)
+}
+
+/// Warns of a node that accepts reserved nodes only, and has none.
+fn warn_of_no_peers(config: &Configuration) {
+	let peers = &config.network.default_peers_set;
+	if peers.non_reserved_mode == NonReservedPeerMode::Deny && peers.reserved_nodes.is_empty() {
+		log::warn!(
+			"`--reserved-only` without `--reserved-nodes`: the node has no peers until the RPC `system_addReservedPeer` names some"
+		);
+	}
 }
 
 /// Warns of a real chain with values for development.
@@ -302,6 +316,20 @@ fn producer_deps(
 	}))
 }
 
+/// Rejects a warp sync of a node that keeps all states: it would begin without those before its first block. Once it has
+/// blocks, it does not warp any more.
+fn check_warp(config: &Configuration, core: &Core) -> Result<(), ServiceError> {
+	let is_new = core.client.info().best_number == 0;
+	if is_new && config.network.sync_mode.is_warp() && core.client.requires_full_sync() {
+		return Err(ServiceError::Other(
+			"`--sync warp` begins with a recent state, and this node is to keep all of them (`--state-pruning archive`): use \
+			 `--sync full`; or delete the database, which has no blocks yet, with `purge-chain`, and leave out the other option"
+				.into(),
+		));
+	}
+	Ok(())
+}
+
 /// Rejects options that would skip the checks of blocks, or prune bodies and states that the uncle rules
 /// still need.
 fn check_options(config: &Configuration, development: bool) -> Result<(), ServiceError> {
@@ -321,6 +349,10 @@ fn check_options(config: &Configuration, development: bool) -> Result<(), Servic
 		return Err(ServiceError::Other(
 			"only `--pool-type single-state` is supported: the node has a transaction pool of its own".into(),
 		));
+	}
+	let endpoints = config.rpc.addr.iter().flatten();
+	for cors in endpoints.filter_map(|endpoint| endpoint.cors.as_deref()) {
+		rpc::origins::check(cors).map_err(application)?;
 	}
 	let too_few = |kept| kept < MIN_BLOCKS_KEPT;
 	let blocks = matches!(config.blocks_pruning, BlocksPruning::Some(kept) if too_few(kept));

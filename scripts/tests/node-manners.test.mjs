@@ -301,8 +301,9 @@ test('deletes a chain only if that is wanted', { timeout }, async (t) => {
 
 test('fails if its output is full', { timeout }, async (t) => {
 	for (const args of ['--version', '--help', 'key generate', 'key generate-node-key', 'export-chain-spec --chain local', 'chain-info --dev --base-path base']) {
-		// Without a database there would be nothing to print.
-		const { code, stderr } = await shell(t, `mkdir -p base/chains/isthmus_dev/paritydb/full; isthmus-node ${args} > /dev/full`);
+		// Without a database there would be nothing to print. An import of nothing makes one.
+		const made = args.startsWith('chain-info') ? 'isthmus-node import-blocks /dev/null --dev --base-path base 2> made;' : '';
+		const { code, stderr } = await shell(t, `${made} isthmus-node ${args} > /dev/full`);
 		assert.equal(code, 1, args);
 		assert.match(stderr, /error: .*No space left on device/, args);
 	}
@@ -447,6 +448,8 @@ test('refuses the database of another chain, with both genesis hashes', { timeou
 	const genesis = await rpc.hashAt(0);
 	await rpc.disconnect();
 	await node.stop();
+	const archive = ['--chain', chain, '--base-path', folder(t), '--sync', 'warp', '--state-pruning', 'archive', ...QUIET];
+	await refuses(archive, /`--sync warp` begins with a recent state, and this node is to keep all of them/);
 	const sentence = new RegExp(`belongs to another chain: its genesis block is ${genesis}, .* is 0x[0-9a-f]{64}\\. .*purge-chain`);
 	const at = ['--chain', other, '--base-path', basePath];
 	await refuses([...at, ...QUIET], sentence);
@@ -478,6 +481,14 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 	const taken = (service, option) => new RegExp(`cannot listen for ${service} at 127\\.0\\.0\\.1:\\d+: Address already in use\\..*\`${option}\``);
 	await refuses([...free, '--no-prometheus', '--port', '0', '--rpc-port', rpc], taken('RPC', '--rpc-port'));
 	await refuses([...free, '--no-prometheus', '--rpc-port', '0', '--listen-addr', peers], taken('peers', '--port'));
+	const one = String(await freePort());
+	const both = [...free, '--port', '0', '--rpc-port', one, '--prometheus-port', one];
+	await refuses(both, /RPC and Prometheus are both to listen at 127\.0\.0\.1:\d+: .*`--rpc-port` or `--prometheus-port`/);
+	await refuses([...free, '--rpc-cors', 'https://app.example/'], /`--rpc-cors`: "https:\/\/app\.example\/" is not the origin of any page/);
+	const peersAt = [...free, '--no-prometheus', '--rpc-port', '0', '--listen-addr'];
+	await refuses([...peersAt, '/dns/localhost/tcp/30333'], /cannot listen for peers at \/dns\/localhost\/tcp\/30333: expected an address of this machine/);
+	// An address for documents, which no machine has.
+	await refuses([...peersAt, '/ip4/192.0.2.1/tcp/30333'], /cannot listen for peers at 192\.0\.2\.1:30333: .*`--public-addr`/);
 	const metrics = ['--prometheus-port', rpc];
 	await refuses([...free, '--rpc-port', '0', '--port', '0', ...metrics], taken('Prometheus', '--prometheus-port'));
 
@@ -514,6 +525,11 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 	await refuses(['export-blocks', '--from', '0', '--to', '0', ...at], /`--to` needs 1 or more: every node has the genesis block/);
 	await refuses(['import-blocks', '/dev/null', ...at], /there are no blocks in \/dev\/null: it is empty, as after an export that failed/);
 	await refuses(['import-blocks', node.logPath, ...at], /the blocks cannot be imported \(.*node\.log\): /);
+	// A file in the other form.
+	await refuses(['import-blocks', '--binary', blocks, ...at], /the blocks cannot be imported \(.*blocks\): its blocks are written as JSON: leave out `--binary`/);
+	const binary = join(basePath, 'binary');
+	assert.equal((await runToEnd(['export-blocks', '--binary', binary, ...at])).code, 0);
+	await refuses(['import-blocks', binary, ...at], /the blocks cannot be imported \(.*binary\): .*import it with `--binary`, too/);
 	const purged = await runToEnd(['purge-chain', '-y', ...at]);
 	assert.equal(purged.code, 0);
 	assert.match(purged.stdout, /paritydb" removed/);
@@ -546,16 +562,59 @@ test('explains a damaged database and a limit of open files', { timeout }, async
 			isthmus-node chain-info --dev --base-path base && exit 9
 			isthmus-node --dev --base-path base ${QUIET.join(' ')} && exit 9
 		done
+		# Without this file, the others would be taken for a new database.
+		rm $full/metadata
+		touch $full/table_00_1
+		isthmus-node chain-info --dev --base-path base && exit 9
+		isthmus-node --dev --base-path base ${QUIET.join(' ')} && exit 9
 		isthmus-node purge-chain -y --dev --base-path base || exit 9
 		(ulimit -n 8; exec isthmus-node --dev --base-path other ${QUIET.join(' ')}) && exit 9
 		exit 0
 	`);
 	assert.equal(code, 0, stderr);
 	assert.match(stderr, /error: the database cannot be used: .*Start the release that wrote it; or, if it is damaged, delete it with `purge-chain`/);
-	assert.equal(stderr.match(/error: the database at \S+ is damaged: its file `metadata` is cut off or changed\. .*`purge-chain`/g)?.length, 6, stderr);
+	assert.equal(stderr.match(/error: the database at \S+ is damaged, or a part of it was deleted: its file `metadata` is missing, cut off or changed\. .*`purge-chain`/g)?.length, 8, stderr);
 	assert.doesNotMatch(stderr, /panicked/);
 	assert.match(stderr, /error: .*Too many open files\. Raise the limit: `ulimit -n 10000`/);
 	assert.doesNotMatch(stderr, /os error/);
+});
+
+test('does not advise to delete a database that is in order', { timeout, skip: !canMount }, async (t) => {
+	const at = '--dev --base-path disk/base';
+	const { code, stdout, stderr } = await shell(t, `
+		mkdir disk && mount -t tmpfs none disk || exit 9
+		# An import of nothing makes the database, and ends.
+		isthmus-node import-blocks /dev/null ${at} 2> made
+		grep -q 'there are no blocks' made || exit 8
+		isthmus-node chain-info ${at} > before || exit 7
+		full=disk/base/chains/isthmus_dev/paritydb/full
+		all() {
+			for command in chain-info 'export-blocks out' check-state 'import-blocks made' '${QUIET.join(' ')}'; do
+				"$@" isthmus-node $command ${at}
+				echo "exit code $?"
+			done
+		}
+		isthmus-node chain-info --state-pruning archive ${at}
+		echo "exit code $?"
+		mount -o remount,ro disk || exit 6
+		all
+		isthmus-node purge-chain -y ${at}
+		echo "exit code $?"
+		mount -o remount,rw disk || exit 5
+		# A file that another user made, and that this one may only read.
+		chmod 400 $full/metadata
+		all setpriv --bounding-set=-dac_override,-dac_read_search
+		chmod 600 $full/metadata
+		isthmus-node chain-info ${at} | cmp - before && echo intact
+	`, { mount: true });
+	assert.equal(code, 0, stderr);
+	assert.match(stdout, /^(exit code 1\n){12}intact\n$/, stderr);
+	assert.match(stderr, /error: `--state-pruning` differs from what the database was made with/);
+	const refused = (reason) => stderr.match(new RegExp(`error: the database at \\S+ cannot be opened: ${reason}`, 'g'))?.length;
+	assert.equal(refused('Read-only file system\\. Also a command that only reads'), 5, stderr);
+	assert.equal(refused('Permission denied for \\S+/metadata\\. Let this user read and write it'), 5, stderr);
+	assert.match(stderr, /error: the database in \S+ cannot be deleted: Read-only file system\. Nothing of it is deleted/);
+	assert.doesNotMatch(stderr, /purge-chain|os error/);
 });
 
 test('names a full disk before it opens a database, instead of ending by SIGBUS', { timeout, skip: !canMount }, async (t) => {
@@ -603,6 +662,12 @@ test('explains folders and keys that it cannot use', { timeout }, async (t) => {
 	for (const place of ['--base-path', '--keystore-path']) {
 		await refuses([...insert, place, plainFile], /^error: the key cannot be written to the keystore, which has to be a folder|^error: .*Not a directory/m);
 	}
+	// A user who is not in the list of users, as in some containers.
+	if (canMount) {
+		const { code, stderr } = await shell(t, 'unshare -U --map-user=54321 env -u HOME isthmus-node chain-info --chain local');
+		assert.equal(code, 1, stderr);
+		assert.match(stderr, /error: this user has no home folder, .*`--base-path`/);
+	}
 	const verifier = ['--chain', 'local', '--validator', '--base-path', join(at, 'new'), ...QUIET];
 	await refuses(verifier, /needs a network key .*none at .*secret_ed25519\. Create it once.*\n.*key generate-node-key --chain/);
 });
@@ -622,6 +687,13 @@ test('refuses a vote key that cannot vote', { timeout }, async (t) => {
 	await installKeys(chain, basePath);
 	await refuses([...at, '--validator', ...QUIET], new RegExp(`vote key that cannot sign: .*6772616e${wrong}\\. .*--scheme ed25519`));
 	rmSync(join(keystore, `6772616e${wrong}`));
+
+	// A key whose password is not given is not to be deleted.
+	assert.equal((await runToEnd([...insert('ed25519'), '--password', 'secret'])).code, 0);
+	const [secret] = readdirSync(keystore);
+	const other = new RegExp(`vote key that cannot sign: the secret in .*${secret} does not make the key of that name.*--password-filename`);
+	await refuses([...at, '--validator', ...QUIET], other);
+	rmSync(join(keystore, secret));
 
 	// Without any key the node runs, and says that it does not vote; with a key of no verifier, too.
 	const node = await start(t, { args: ['--chain', chain, '--validator'], basePath });

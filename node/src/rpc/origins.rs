@@ -8,6 +8,42 @@
 use hyper::header::HeaderValue;
 use std::sync::Arc;
 
+/// A text of `--rpc-cors` that no page has as its origin.
+#[derive(Debug, thiserror::Error)]
+#[error(
+	"`--rpc-cors`: {0:?} is not the origin of any page: expected SCHEME://HOST[:PORT] such as https://app.example, without a path \
+	 or a slash at its end; PORT may be `*`, and `all` allows every page"
+)]
+pub struct NotAnOrigin(String);
+
+/// Checks the origins of `--rpc-cors`: a page would be refused silently if its origin is written in another way.
+///
+/// # Errors
+///
+/// Returns the first text that is not an origin.
+pub fn check(list: &[String]) -> Result<(), NotAnOrigin> {
+	let is_origin = |text: &str| {
+		let host = text.strip_suffix(":*").unwrap_or(text).split_once("://");
+		host.is_some_and(|(scheme, host)| {
+			let is_odd = |c: char| c.is_whitespace() || "/?#@*,".contains(c);
+			let is_plain = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+			!scheme.is_empty()
+				&& scheme.chars().all(is_plain)
+				&& !host.is_empty()
+				&& !host.contains(is_odd)
+		})
+	};
+	// An empty text allows no page.
+	let known = ["null", "*", ""];
+	match list
+		.iter()
+		.find(|text| !known.contains(&text.as_str()) && !is_origin(text))
+	{
+		Some(text) => Err(NotAnOrigin(text.clone())),
+		None => Ok(()),
+	}
+}
+
 /// The origins of `--rpc-cors`. Clones share the list.
 #[derive(Clone, Debug)]
 pub struct Origins(Option<Arc<[String]>>);

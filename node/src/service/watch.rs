@@ -3,7 +3,7 @@
 //! chain, votes that do not come, no peers, a sync that stands still, a full transaction pool. It logs each
 //! once and then rarely, with what to do about it.
 
-use super::parts::Core;
+use super::{contacts::Contacts, parts::Core};
 use crate::{pool::Limits, reminder::Reminder, rpc::framework::MAX_LAG};
 use futures_timer::Delay;
 use isthmus_primitives::{params::ALLOWED_FUTURE_SECONDS, Block, BlockNumber, Hash};
@@ -13,7 +13,7 @@ use sc_consensus_grandpa::SharedAuthoritySet;
 use sc_network_sync::{SyncState, SyncingService};
 use sc_service::Configuration;
 use sc_transaction_pool_api::TransactionPool;
-use sp_core::{crypto::KeyTypeId, ed25519};
+use sp_core::{crypto::KeyTypeId, ed25519, sr25519};
 use sp_keystore::KeystorePtr;
 use std::{
 	fmt, fs, io,
@@ -283,6 +283,8 @@ impl fmt::Display for Utc {
 
 /// What the watched node is for.
 pub(super) struct Watched {
+	/// The nodes that it is to have as peers.
+	contacts: Contacts,
 	/// Whether the node votes.
 	votes: bool,
 	/// Whether the node mines.
@@ -296,6 +298,7 @@ pub(super) struct Watched {
 impl Watched {
 	pub(super) fn new(config: &Configuration, mines: bool, room: Limits) -> Self {
 		Self {
+			contacts: Contacts::new(&config.network),
 			votes: config.role.is_authority() && !config.disable_grandpa,
 			mines,
 			needs_no_peers: config.force_authoring,
@@ -319,6 +322,8 @@ impl Watch {
 		let mut reminder = Reminder::<Discriminant<Wait>>::default();
 		let mut with_peers = Instant::now();
 		let mut last_best = (Hash::default(), Instant::now());
+		let started = Instant::now();
+		let mut has_looked = false;
 		loop {
 			Delay::new(INTERVAL).await;
 			let Ok(status) = self.sync.status().await else {
@@ -348,6 +353,13 @@ impl Watch {
 			for wait in waits {
 				if due.contains(&discriminant(&wait)) {
 					log::warn!(target: LOG_TARGET, "{wait}");
+				}
+			}
+			let is_alone = due.contains(&discriminant(&Wait::Peers { mines: false }));
+			if is_alone || !has_looked && now - started >= ALONE_AFTER {
+				has_looked = true;
+				for line in self.node.contacts.look(is_alone).await {
+					log::warn!(target: LOG_TARGET, "{line}");
 				}
 			}
 		}
@@ -410,6 +422,14 @@ pub(super) enum BadVoteKey {
 		.0.display()
 	)]
 	Scheme(PathBuf),
+	/// The secret in its file is another one than its name says, or is damaged.
+	#[error(
+		"the keystore has a vote key that cannot sign: the secret in {} does not make the key of that name. If it was inserted \
+		 with a password, start the node with the same one (`--password-filename FILE`). Without a password, the file is \
+		 damaged: restore it from a backup, or insert the key again with `key insert --key-type gran --scheme ed25519`",
+		.0.display()
+	)]
+	Secret(PathBuf),
 	/// Its file cannot be read.
 	#[error(
 		"the vote key in {} cannot be read: {error}. Let this user read the file",
@@ -445,8 +465,11 @@ pub(super) fn check_vote_keys(
 			let name = hex::encode([&VOTE_KEY.0[..], &key.0].concat());
 			let folder = config.keystore.path().unwrap_or(Path::new("keystore"));
 			let file = folder.join(name);
+			let other = sr25519::Public::from_raw(key.0);
+			let is_sr25519 = keystore.sr25519_sign(VOTE_KEY, &other, b"isthmus: is it one?");
 			Err(match fs::read(&file) {
-				Ok(_) => BadVoteKey::Scheme(file),
+				Ok(_) if matches!(is_sr25519, Ok(Some(_))) => BadVoteKey::Scheme(file),
+				Ok(_) => BadVoteKey::Secret(file),
 				Err(error) => BadVoteKey::Unreadable { file, error },
 			})
 		}

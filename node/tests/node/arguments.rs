@@ -108,6 +108,37 @@ fn the_subcommands_of_other_nodes_are_answered() {
 }
 
 #[test]
+fn an_option_of_other_nodes_has_a_hint_that_is_not_a_similar_name() {
+	for (option, hint) in [
+		("--ws-port", "tip: `--rpc-port`"),
+		("--ws-external", "tip: `--rpc-external`"),
+		("--datadir", "tip: `--base-path`"),
+		("--log-file", "2>> FILE"),
+		("--config", "no configuration file"),
+	] {
+		let joined = format!("{option}=1");
+		for args in [&[option, "1"][..], &[joined.as_str()]] {
+			let error = refused(args);
+			assert!(
+				error.contains(hint) && !error.contains("similar"),
+				"{error}"
+			);
+		}
+	}
+	// A misspelt name has the similar one.
+	assert!(refused(&["--base-pth", "x"]).contains("'--base-path'"));
+}
+
+#[test]
+fn an_address_to_listen_at_is_an_ip_address() {
+	for value in ["localhost:8545", "8545", "127.0.0.1", "::1:8545"] {
+		let error = refused(&["--mine", "--miners-listen", value]);
+		assert!(error.contains("0.0.0.0:8545 or [::1]:8545"), "{error}");
+	}
+	assert!(read(&["--mine", "--miners-listen", "[::1]:8545"]).is_ok());
+}
+
+#[test]
 fn an_error_is_a_sentence_without_the_names_of_types() {
 	let path = std::path::PathBuf::from("/data/network/secret_ed25519");
 	let missing = explain(&Error::NetworkKeyNotFound(path));

@@ -2,7 +2,7 @@
 //! Tests which web pages may call the RPC.
 
 use hyper::header::HeaderValue;
-use isthmus_node::rpc::origins::Origins;
+use isthmus_node::rpc::origins::{check, Origins};
 
 fn allowed(list: &[&str], origin: &str) -> bool {
 	let list = list.iter().map(|origin| (*origin).into()).collect();
@@ -58,4 +58,35 @@ fn every_origin_is_allowed_without_a_list_or_with_a_star() {
 		assert!(origins.allow(&origin));
 	}
 	assert!(!Origins::new(Some(Vec::new())).allow(&origin));
+}
+
+#[test]
+fn what_is_not_an_origin_is_refused() {
+	let checked = |text: &str| check(&[text.into()]).map_err(|error| error.to_string());
+	for text in [
+		"https://app.example",
+		"http://localhost:*",
+		"http://[::1]:3000",
+		"chrome-extension://abc",
+		"null",
+		"*",
+		"",
+	] {
+		assert_eq!(checked(text), Ok(()));
+	}
+	for text in [
+		"app.example",
+		"https://app.example/",
+		"https://app.example/page",
+		"https://*.app.example",
+		"https://",
+		"://app.example",
+		" https://app.example",
+	] {
+		let error = checked(text).unwrap_err();
+		assert!(
+			error.contains("https://app.example, without a path"),
+			"{error}"
+		);
+	}
 }
