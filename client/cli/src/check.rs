@@ -226,10 +226,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 	}
 	context.output.print(&report)?;
 	let error = Error::failed("not every location has all of the objects");
-	Err(match report.locations.iter().all(|at| at.faults.is_empty()) {
-		true => error,
-		false => error.hint(MEND),
-	})
+	Err(
+		match report.locations.iter().all(|at| at.faults.is_empty()) {
+			true => error,
+			false => error.hint(MEND),
+		},
+	)
 }
 
 /// Checks what a location has of these objects. One that does not work is not asked for the others: each would be waited for.

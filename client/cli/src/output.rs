@@ -252,9 +252,7 @@ pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
 			let missing = Error::failed(format!("the folder {} does not exist", folder.display()));
 			return Err(match home_hint(folder) {
 				Some(hint) => missing.hint(hint),
-				None => {
-					missing.hint(format!("create it: {}", Tip::new("mkdir -p").path(folder)))
-				}
+				None => missing.hint(format!("create it: {}", Tip::new("mkdir -p").path(folder))),
 			});
 		}
 		_ => {}

@@ -4,7 +4,7 @@
 use crate::{scenario::*, serving::reports};
 use isthmus_sdk::{
 	operator::Held,
-	serve::{Limits, check},
+	serve::{check, Limits},
 	*,
 };
 use std::time::Duration;
