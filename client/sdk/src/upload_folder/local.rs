@@ -291,7 +291,6 @@ impl Own {
 		is_own
 	}
 }
-}
 
 /// Returns whether a folder's list can contain a path.
 fn is_listed(path: &str) -> bool {
