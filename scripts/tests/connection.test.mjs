@@ -228,7 +228,7 @@ test('the node that lies is left, not the one whose connection was lost before',
 	}
 });
 
-test('a service goes on when a development chain was begun again', { timeout }, async () => {
+test('a service goes on when a development chain was started again', { timeout }, async () => {
 	const own = await LocalNode.start();
 	const send = (...args) => ends(DONE, args, own.url);
 	const school = ['--key', '//Bob'];

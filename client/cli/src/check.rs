@@ -235,7 +235,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 }
 
 /// Checks what a location has of these objects. One that does not work is not asked for the others: each would be waited for.
-/// `tell` is told how many bytes are done.
+/// `tell` gets the number of bytes that are done.
 async fn check_at(
 	location: &Location,
 	objects: &[(RecordKey, Object)],

@@ -113,16 +113,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	}
 	let removal = match &folder {
 		Some(folder) => unfinished(&opts, client, &identity, folder).await?,
-		None if opts.alone => Removal::alone(key),
-		None => Removal::find(client, &identity, key, &mut Bar::new())
-			.await
-			.map_err(|error| match Error::from(error) {
-				error if error.kind() == Kind::Unreachable || opts.erase => error,
-				error => error.hint(format!(
-					"the record may be a folder, but could not be read; to remove it without any files: {}",
-					Tip::new("isthmus remove --alone").operand(&name.to_string())
-				)),
-			})?,
+		None => whole(&opts, client, &identity, key).await?,
 	};
 	let erasure = match opts.erase {
 		true => Some(Erasure::of(client, &identity, &removal).await?),
@@ -178,6 +169,26 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	};
 	let left = removed.left_behind().filter(|_| opts.objects);
 	context.with_error(removed, left)
+}
+
+/// Finds what a record and the files of a folder consist of.
+async fn whole(
+	opts: &Opts,
+	client: &Client,
+	identity: &Identity,
+	key: RecordKey,
+) -> Result<Removal, Error> {
+	if opts.alone {
+		return Ok(Removal::alone(key));
+	}
+	let found = Removal::find(client, identity, key, &mut Bar::new()).await;
+	found.map_err(|error| match Error::from(error) {
+		error if error.kind() == Kind::Unreachable || opts.erase => error,
+		error => error.hint(format!(
+			"the record may be a folder, but could not be read; to remove it without any files: {}",
+			Tip::new("isthmus remove --alone").operand(&opts.name.shown().to_string())
+		)),
+	})
 }
 
 /// Returns the dataset of a record that is an object; `None` if it is none.

@@ -90,7 +90,7 @@ pub enum Failure {
 	#[error("the object is archived there: restore it first (S3 Glacier: aws s3api restore-object), and try again")]
 	Archived,
 	/// The store takes only shorter requests.
-	#[error("the store, or a proxy in front of it, does not take so many bytes in one request (413): have it take 128 MiB (nginx: client_max_body_size)")]
+	#[error("the store, or a proxy in front of it, does not take that many bytes in one request (413): have it take 128 MiB (nginx: client_max_body_size)")]
 	TooLarge,
 	/// The bucket takes only what has a checksum.
 	#[error("the bucket takes only what has a checksum, because of its object lock: set AWS_CHECKSUM_ALGORITHM=SHA256")]

@@ -26,7 +26,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-	/// Begins with one request, for at most so many.
+	/// Begins with one request, for at most this number.
 	pub(crate) fn new(most: usize) -> Self {
 		Self {
 			room: Semaphore::new(1),

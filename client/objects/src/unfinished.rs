@@ -226,7 +226,7 @@ async fn delete(
 	abandoned.and(deleted.map(|_| ()))
 }
 
-/// Returns whether the location may have the whole object. The journal does not say, if the machine was started again since.
+/// Returns whether the location may have the whole object. The journal does not tell it if the machine was started again since.
 async fn may_be_whole(url: &str, location: Option<&Location>, object: &str) -> bool {
 	match at(url, location) {
 		Ok(there) => there.has_named(object).await != Ok(false),

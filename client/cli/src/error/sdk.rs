@@ -351,7 +351,7 @@ const NEW_KEY: &str =
 	"the reader has to publish a new key: isthmus key rotate; or leave out --pq-only";
 
 /// The hint if a node does not have the block that was final before.
-const GOES_BACK: &str = "the node lies, or has not caught up with its chain yet: ask another one: --url ws://HOST:PORT. If the chain was begun again on purpose from the same first block, remove what this machine remembers of it: the file final-HASH, with the hash of that block, in $XDG_CONFIG_HOME/isthmus, by default ~/.config/isthmus";
+const GOES_BACK: &str = "the node lies, or has not caught up with its chain yet: ask another one: --url ws://HOST:PORT. If the chain was started again on purpose from the same first block, remove what this machine remembers of it: the file final-HASH, with the hash of that block, in $XDG_CONFIG_HOME/isthmus, by default ~/.config/isthmus";
 
 /// The hint if a node's pool rejected a transaction for a reason that nothing here can mend.
 const REJECTED: &str = "the chain may just have changed to another branch or another runtime: see whether it took effect, for example with `isthmus balance`, and run the same command again; if it is rejected again, ask another node: --url ws://HOST:PORT";

@@ -519,9 +519,9 @@ fn a_folder_that_cannot_be_stored_has_a_way_out() {
 	assert_eq!(missing.shown_hint(), None);
 }
 
-/// Whoever starts a chain of its own again, from the same specification, is told what to remove.
+/// Someone who starts a chain of their own again, from the same specification, is told what to remove.
 #[test]
-fn a_chain_that_was_begun_again_has_a_hint() {
+fn a_chain_that_was_started_again_has_a_hint() {
 	let (offered, known) = (1, 2);
 	let answer = |code| SdkError::Rpc {
 		code,

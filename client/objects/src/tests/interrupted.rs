@@ -400,8 +400,8 @@ async fn what_a_killed_program_was_writing_to_a_folder_is_replaced_and_deleted()
 	std::fs::remove_file(at.join(&name)).unwrap();
 	// The journal does not say that the object is there.
 	let text = std::fs::read_to_string(&journal).unwrap();
-	let begun: String = text.split_inclusive('\n').take(2).collect();
-	std::fs::write(&journal, begun).unwrap();
+	let started: String = text.split_inclusive('\n').take(2).collect();
+	std::fs::write(&journal, started).unwrap();
 	let again = send(&location, &journal, &value(9), None).await.unwrap();
 	assert_eq!((again.object.name(), again.resumed), (name, true));
 	assert_eq!(

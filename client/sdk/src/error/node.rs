@@ -30,7 +30,7 @@ impl Error {
 	}
 
 	/// Returns whether the node does not have the newest block that is known to be final: it lies, has not caught up with its chain,
-	/// or the chain was begun again.
+	/// or the chain was started again.
 	pub fn goes_back(&self) -> bool {
 		match self {
 			Error::Unproven(Unproven::Finality(error)) => {
