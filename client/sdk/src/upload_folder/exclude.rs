@@ -47,7 +47,7 @@ impl FromStr for Exclude {
 		let of_paths = names.contains('/');
 		let names = names.strip_prefix("./").unwrap_or(names);
 		let names = names.strip_prefix('/').unwrap_or(names);
-		if names.is_empty() {
+		if matches!(names, "" | "." | "..") {
 			return Err(ExcludeError(String::new()));
 		}
 		let pattern = Pattern::new(names);
@@ -126,7 +126,7 @@ mod tests {
 
 	#[test]
 	fn what_is_no_pattern_is_refused() {
-		for text in ["", "/", "./", "//", "[a", "a**"] {
+		for text in ["", "/", ".", "./", "//", "../", "[a", "a**"] {
 			let refused = text.parse::<Exclude>();
 			let words = refused.map_err(|error| error.to_string()).unwrap_err();
 			assert!(
