@@ -184,6 +184,7 @@ impl Failure {
 			Unavailable(501) => false,
 			Expired | NoCredentials | Unauthenticated | Region | Clock | Plain | Denied
 			| NoBucket => true,
+			NoTls | Proxy | Redirected | Certificate(_) => true,
 			Full | ReadOnly | Unusable(_) => true,
 			failure => failure.is_passing() && *failure != Dropped,
 		}
@@ -211,8 +212,10 @@ impl From<object_store::Error> for Failure {
 			return Self::Proxy;
 		}
 		match io_failure(&error) {
-			// No answer came, so it is no short one.
-			Some(Self::CutShort) if text.contains(NOT_SENT) => return Self::Unreachable,
+			// No answer came, so it is no short one, and what a firewall forbids is about no file.
+			Some(Self::CutShort | Self::DeniedFile) if text.contains(NOT_SENT) => {
+				return Self::Unreachable
+			}
 			Some(failure) => return failure,
 			None => {}
 		}
@@ -493,22 +496,26 @@ mod tests {
 	}
 
 	#[test]
-	fn a_connection_that_ends_before_the_answer_is_no_short_answer() {
+	fn a_connection_that_fails_before_the_answer_is_about_no_file() {
 		#[derive(Debug, thiserror::Error)]
 		#[error("{words}")]
 		struct Ended {
 			words: &'static str,
 			source: io::Error,
 		}
-		let ended = |words| {
-			let source = io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof");
+		let failed = |words, source| {
 			Failure::from(object_store::Error::Generic {
 				store: "S3",
 				source: Box::new(Ended { words, source }),
 			})
 		};
-		assert_eq!(ended(NOT_SENT), Failure::Unreachable);
-		assert_eq!(ended("the body"), Failure::CutShort);
+		let ended = || io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof");
+		assert_eq!(failed(NOT_SENT, ended()), Failure::Unreachable);
+		assert_eq!(failed("the body", ended()), Failure::CutShort);
+		// EACCES: a firewall of this machine.
+		let forbidden = || io::Error::from_raw_os_error(13);
+		assert_eq!(failed(NOT_SENT, forbidden()), Failure::Unreachable);
+		assert_eq!(failed("a file", forbidden()), Failure::DeniedFile);
 	}
 
 	#[test]

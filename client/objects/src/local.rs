@@ -54,7 +54,7 @@ fn write(path: &Path, bytes: &PutPayload) -> io::Result<()> {
 	let written = bytes
 		.iter()
 		.try_for_each(|part| new.write_all(part))
-		.and_then(|()| new.sync_all())
+		.and_then(|()| on_disk::sync(&new))
 		.and_then(|()| fs::rename(&unfinished, &file));
 	if written.is_err() {
 		// The error of writing it is the one to report.

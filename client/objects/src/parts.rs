@@ -179,7 +179,8 @@ impl Parts for LocalParts {
 			file.write_all(&[0; SOME])
 		});
 		check.await.map_err(|failure| match failure {
-			Failure::Denied => Failure::File(io::ErrorKind::PermissionDenied),
+			// A link that leads nowhere is in its place.
+			Failure::Missing => Failure::File(io::ErrorKind::NotFound),
 			failure => failure,
 		})
 	}

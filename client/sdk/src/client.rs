@@ -103,6 +103,8 @@ pub(crate) struct Inner {
 	pub(crate) told_age: AtomicBool,
 	/// Whether the user was told that programs do not take turns.
 	told_no_turns: AtomicBool,
+	/// The locations of which the user was told that nothing is there.
+	told_empty: std::sync::Mutex<BTreeSet<String>>,
 	/// Receives what the user should know.
 	on_notice: OnceLock<TellNotice>,
 	/// What each transaction pays to the miner of its block.
@@ -203,6 +205,7 @@ impl Client {
 			stalled: std::sync::Mutex::default(),
 			told_age: AtomicBool::default(),
 			told_no_turns: AtomicBool::default(),
+			told_empty: std::sync::Mutex::default(),
 			on_notice: OnceLock::new(),
 			tip: std::sync::Mutex::default(),
 			purse: std::sync::Mutex::default(),
@@ -355,6 +358,17 @@ impl Client {
 	pub(crate) fn tell_no_turns(&self, reason: String) {
 		if !self.0.told_no_turns.swap(true, Ordering::Relaxed) {
 			self.tell(&Notice::NoTurns(reason));
+		}
+	}
+
+	/// Tells the user, once, that nothing is at a location, although a dataset has objects.
+	pub(crate) fn tell_empty(&self, url: String, objects: u32) {
+		let told = self.0.told_empty.lock();
+		let is_new = told
+			.unwrap_or_else(PoisonError::into_inner)
+			.insert(url.clone());
+		if is_new {
+			self.tell(&Notice::EmptyLocation { url, objects });
 		}
 	}
 

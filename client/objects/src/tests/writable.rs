@@ -2,7 +2,7 @@
 //! A location is looked at before anything is read for it, and nothing of that stays.
 
 use super::store::{Kill, Store};
-use crate::{Failure, Location, Parts};
+use crate::{CertificateFault, Failure, Location, Parts};
 use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::path::Path;
@@ -23,6 +23,8 @@ async fn a_folder_that_can_be_written_to_stays_as_it_is() {
 async fn what_is_in_the_place_of_a_folder_is_noticed() {
 	let folder = tempfile::tempdir().unwrap();
 	fs::write(folder.path().join("file"), "").unwrap();
+	#[cfg(unix)]
+	std::os::unix::fs::symlink("nowhere", folder.path().join("link")).unwrap();
 	for name in ["file", "file/below"] {
 		let url = format!("file://{}/{name}", folder.path().display());
 		let location = Location::open(&url).unwrap();
@@ -32,6 +34,11 @@ async fn what_is_in_the_place_of_a_folder_is_noticed() {
 			Err(Failure::File(ErrorKind::NotADirectory)),
 			"{name}"
 		);
+	}
+	if cfg!(unix) {
+		let url = format!("file://{}/link", folder.path().display());
+		let refused = Location::open(&url).unwrap().check_writable().await;
+		assert_eq!(refused, Err(Failure::File(ErrorKind::NotFound)));
 	}
 	let web = Location::open("https://example.org/data").unwrap();
 	assert_eq!(web.check_writable().await, Err(Failure::ReadOnly));
@@ -85,9 +92,18 @@ async fn only_what_is_wrong_with_the_store_stops_an_upload_before_it_begins() {
 		(NoCredentials, true),
 		(Expired, true),
 		(Unreachable, true),
+		(Certificate(CertificateFault::Untrusted), true),
+		(NoTls, true),
+		(Proxy, true),
 		(Unavailable(503), true),
 		(Unavailable(501), false),
-		(Refused(405), false),
+		(
+			Refused {
+				status: 405,
+				code: String::new(),
+			},
+			false,
+		),
 		(Missing, false),
 		(Other, false),
 	] {

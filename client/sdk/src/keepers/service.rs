@@ -11,6 +11,7 @@ use crate::{
 	account::Identity,
 	client::{Client, Depth},
 	error::Error,
+	file,
 	lock::{self, Held, NotHeld},
 	manifest::content_hash,
 	object::{of_entry, salt_of, Locations},
@@ -430,7 +431,7 @@ impl<W: Watch> Service<'_, W> {
 		let Keeping {
 			owner, dataset, at, ..
 		} = &*self.keeping;
-		at.make_folder()?;
+		at.make_folder().map_err(file::named(at.url().as_ref()))?;
 		let call = self.client.keep(owner, *dataset, at.url()).await?;
 		let included = self.client.send(&self.keeper.account, &call).await?;
 		self.watch.did(Step::Came { included });

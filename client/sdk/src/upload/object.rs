@@ -247,11 +247,16 @@ pub async fn location_to_write(
 	dataset: DatasetId,
 ) -> Result<objects::Location, Error> {
 	let urls = own_locations(client, owner, dataset).await?;
-	first_to_write(dataset, &urls)
+	first_to_write(client, owner, dataset, &urls).await
 }
 
-/// Returns the first of a dataset's locations that takes objects.
-fn first_to_write(dataset: DatasetId, urls: &[String]) -> Result<objects::Location, Error> {
+/// Returns the first of a dataset's locations that takes objects, if the disk of its folder is mounted.
+async fn first_to_write(
+	client: &Client,
+	owner: &AccountId,
+	dataset: DatasetId,
+	urls: &[String],
+) -> Result<objects::Location, Error> {
 	let Locations {
 		usable,
 		mut unusable,
@@ -288,7 +293,7 @@ async fn check_mounted(
 	if is_absent {
 		return Err(Error::LocationAbsent { url, objects });
 	}
-	client.tell(&Notice::EmptyLocation { url, objects });
+	client.tell_empty(url, objects);
 	Ok(())
 }
 
@@ -323,7 +328,8 @@ pub(crate) async fn check_before_folder(
 ) -> Result<(), Error> {
 	let urls = own_locations(client, owner, dataset).await?;
 	folder.check_locations(&urls)?;
-	check_location(client, &first_to_write(dataset, &urls)?).await
+	let location = first_to_write(client, owner, dataset, &urls).await?;
+	check_location(client, &location).await
 }
 
 /// Returns the locations of an owner's own dataset, with what the owner's programs have sent: it waits until that is final,
