@@ -5,7 +5,7 @@ use crate::{
 	failure::Failure,
 	location_error::LocationError,
 	object::Object,
-	parts::Parts,
+	parts::{LocalParts, Parts},
 	patience::patiently,
 	settings::Settings,
 	stores::{self, Store},
@@ -151,7 +151,7 @@ impl Location {
 	}
 
 	fn folder_path(&self) -> PathBuf {
-		PathBuf::from(format!("/{}", self.folder))
+		LocalParts::files(&self.folder).0
 	}
 
 	pub(crate) fn store(&self) -> &dyn ObjectStore {
