@@ -18,7 +18,7 @@ use crate::{
 	handle::HandleError,
 	layout::Difference,
 	leaves::LeavesError,
-	lock::Holder,
+	lock::{named, Holder},
 	overlap::Overlap,
 	refusal::{PalletError, Refusal},
 	text::{ist, key_name, NameError},
@@ -427,11 +427,6 @@ pub enum Error {
 	/// Reading or writing failed.
 	#[error(transparent)]
 	Io(std::io::Error),
-}
-
-/// Names a program in brackets, if it is known.
-fn named(holder: Option<&Holder>) -> String {
-	holder.map_or_else(String::new, |holder| format!(" ({holder})"))
 }
 
 /// Returns why a location cannot be used, after a colon.

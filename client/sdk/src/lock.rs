@@ -148,6 +148,11 @@ impl fmt::Display for Holder {
 	}
 }
 
+/// Names a program in brackets, if it is known.
+pub(crate) fn named(holder: Option<&Holder>) -> String {
+	holder.map_or_else(String::new, |holder| format!(" ({holder})"))
+}
+
 /// Returns which other program holds the lock of a file or a folder. Returns `None` if none does, or where that cannot be
 /// found out: on systems other than Linux, and of the programs of other users.
 #[cfg(target_os = "linux")]

@@ -13,7 +13,7 @@ use crate::{
 	client::Client,
 	erasure::{record_at, Erasure},
 	error::Error,
-	lock::{self, Held, Holder, NotHeld},
+	lock::{self, named, Held, Holder, NotHeld},
 	note::Notes,
 	object::of_entry,
 	proven::Proven,
@@ -90,10 +90,6 @@ pub enum GiveUpError {
 	/// What the chain or this machine did not do.
 	#[error(transparent)]
 	Client(#[from] Error),
-}
-
-fn named(holder: Option<&Holder>) -> String {
-	holder.map_or_else(String::new, |holder| format!(" ({holder})"))
 }
 
 /// Returns the upload of a record's object that this machine's user began and did not finish; `None` if there is none. The
