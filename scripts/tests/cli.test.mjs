@@ -960,7 +960,7 @@ test('a value is stored as an object in two folders, and a wrong byte in one is 
 	const [found] = await ok(...unused);
 	const left = { object: '07'.repeat(32), bytes: 4, modified: changed.getTime() / 1000 };
 	assert.deepEqual(found.locations.map((at) => [at.right, at.unused]), [[1, [left]], [1, []]]);
-	assert.match((await run(unused)).stdout, /\n {2}1 object that no record names\n {4}(07){32} \(4 B, 2025-01-02 03:04 UTC\)\n/);
+	assert.match((await run(unused)).stdout, /\n {2}1 object that no record names\n {4}(07){32} \(4 B, 2025-01-02T03:04:00Z\)\n/);
 	for (const path of [old, fresh]) rmSync(path);
 	// A byte of the second MiB.
 	const object = join(folders[0], names.find((name) => !name.endsWith('.b3')));

@@ -13,12 +13,12 @@ use isthmus_sdk::{
 	envelope::object::CHUNK,
 	object::{objects_in, salts_at, unused, Locations},
 	objects::{check, Location, Object},
-	AccountId, DatasetId, Error as SdkError, Progress, Proven, RecordKey, Seconds, Stage,
+	AccountId, Client, DatasetId, Error as SdkError, Progress, RecordKey, Seconds, Stage,
 };
 use serde::Serialize;
 use std::{
 	fmt,
-	time::{SystemTime, UNIX_EPOCH},
+	time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// Arguments of the command.
@@ -213,7 +213,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 	drop(bar);
 	if opts.unused {
 		for (at, location) in report.locations.iter_mut().zip(&usable) {
-			at.unused = list_unused(&proven, &owner, location).await?;
+			at.unused = list_unused(&context.client, &owner, location).await?;
 		}
 	}
 	let unusable = unusable.iter().map(|left| AtLocation {
@@ -274,7 +274,7 @@ async fn check_at(
 
 /// Lists what a location has and no record names; `None`, with a word about it, if it cannot be listed.
 async fn list_unused(
-	proven: &Proven,
+	client: &Client,
 	owner: &AccountId,
 	location: &Location,
 ) -> Result<Option<Vec<Unused>>, Error> {
@@ -286,8 +286,13 @@ async fn list_unused(
 			return Ok(None);
 		}
 	};
-	let salts = salts_at(proven, owner, location.url()).await?;
-	let unused = unused(here, &salts, SystemTime::now()).into_iter();
+	// A state that is newer than the list: to read all objects may take long, and what came meanwhile has records. Nor does
+	// anything count as old that came after the newest final block.
+	let proven = client.proven().await?;
+	let salts = salts_at(&proven, owner, location.url()).await?;
+	let time = Duration::from_secs(proven.time().await?);
+	let time = UNIX_EPOCH.checked_add(time).unwrap_or(UNIX_EPOCH);
+	let unused = unused(here, &salts, time.min(SystemTime::now())).into_iter();
 	let shown = unused.map(|object| Unused {
 		object: hex::encode(object.salt),
 		bytes: object.length,

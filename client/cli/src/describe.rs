@@ -125,10 +125,10 @@ struct Made {
 
 impl fmt::Display for Made {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		let (card, size) = (self.card.display(), bytes(self.bytes));
+		let (card, size) = (&self.card, bytes(self.bytes));
 		let (columns, dataset) = (count(self.columns as u64, "column"), self.dataset);
 		let describe = Tip::new(format_args!("isthmus dataset describe {dataset}"));
-		let describe = describe.option_path("--card", &self.card);
+		let describe = describe.option_path("--card", Path::new(&self.card));
 		write!(f, "{card} ({size}) describes dataset {dataset}, with {columns}; look it over, and put its hash on the chain: {describe}")
 	}
 }

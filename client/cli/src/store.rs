@@ -31,7 +31,7 @@ use serde::Serialize;
 use std::{
 	fmt,
 	fs::{self, File},
-	io::{self, IsTerminal, Read, Seek},
+	io::{self, Read, Seek},
 	path::{Path, PathBuf},
 	sync::{
 		atomic::{AtomicU64, Ordering},
