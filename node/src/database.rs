@@ -229,7 +229,10 @@ fn check_access(path: &Path) -> Result<(), DatabaseError> {
 	check(path, whole | Access::EXEC_OK)?;
 	for file in fs::read_dir(path).map_err(|error| unusable(path, path, error))? {
 		let file = file.map_err(|error| unusable(path, path, error))?.path();
-		check(&file, whole)?;
+		// A disk that is mounted here has a folder `lost+found` of its own.
+		if !file.is_dir() {
+			check(&file, whole)?;
+		}
 	}
 	Ok(())
 }
