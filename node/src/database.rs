@@ -27,7 +27,7 @@ const LOCK: &str = "lock";
 const METADATA: &str = "metadata";
 
 /// How the names of a database's other files begin: without the file of metadata they cannot be read.
-const TABLES: [&str; 2] = ["index_", "table_"];
+const TABLES: [&str; 3] = ["index_", "table_", "log"];
 
 /// The digits of the number with which the database's keys are mixed, in the file of metadata.
 const SALT_DIGITS: usize = 64;
@@ -202,8 +202,9 @@ pub(crate) fn check_present(database: &DatabaseSource) -> Result<(), DatabaseErr
 	let Some(path) = database.path() else {
 		return Ok(());
 	};
-	// To open it would create it.
-	let is_there = fs::read_dir(path).map(|mut files| files.next().is_some());
+	// To open it would create it. A node that did not start has left the lock alone.
+	let is_there = fs::read_dir(path)
+		.map(|mut files| files.any(|file| !matches!(file, Ok(file) if file.file_name() == LOCK)));
 	match is_there {
 		Ok(true) => {}
 		Ok(false) => return Err(DatabaseError::Missing(path.into())),
@@ -473,11 +474,18 @@ mod tests {
 			Err(DatabaseError::Missing(_))
 		));
 		fs::create_dir_all(&path).unwrap();
+		// This makes the lock.
+		assert!(check_writable(&source).is_ok());
 		assert!(matches!(
 			check_present(&source),
 			Err(DatabaseError::Missing(_))
 		));
-		assert!(check_writable(&source).is_ok());
+		// What an interrupted deletion may leave.
+		fs::write(path.join("log0"), "").unwrap();
+		assert!(matches!(
+			check_writable(&source),
+			Err(DatabaseError::Damaged(_))
+		));
 	}
 
 	#[test]
