@@ -342,10 +342,11 @@ pub(crate) fn delete(database: &DatabaseSource) -> Result<(), DatabaseError> {
 		_ => {}
 	}
 	delete_folder(path).map_err(failed(true))?;
-	match path.is_symlink() {
-		true => Ok(()),
-		false => delete_folder(folder).map_err(failed(true)),
+	if !path.is_symlink() {
+		// The database is gone. What cannot be deleted beside it is not of it, such as the folder `lost+found` of a mounted disk.
+		let _ = delete_folder(folder);
 	}
+	Ok(())
 }
 
 /// Deletes a folder with all that is in it; of a link, only what is in the folder that it leads to.
