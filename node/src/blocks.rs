@@ -261,7 +261,8 @@ fn begin<R: BufRead>(
 	let mut head = Vec::new();
 	if is_binary {
 		input.by_ref().take(COUNT_SIZE).read_to_end(&mut head)?;
-		if head.starts_with(b"{\"") {
+		// A number of blocks has zeros at its end.
+		if head.starts_with(b"{") && !head.contains(&0) {
 			return Err(other_form(
 				"its blocks are written as JSON: leave out `--binary`",
 			));
@@ -308,6 +309,8 @@ mod tests {
 		let binary = [3, 0, 0, 0, 0, 0, 0, 0, 0x7b];
 		assert_eq!(begin(json, false), Ok(true));
 		assert_eq!(begin(&binary, true), Ok(true));
+		// 8827 blocks, a number that begins as JSON does.
+		assert_eq!(begin(b"{\"\0\0\0\0\0\0", true), Ok(true));
 		assert!(begin(&binary, false)
 			.unwrap_err()
 			.contains("with `--binary`, too"));

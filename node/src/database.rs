@@ -27,7 +27,7 @@ const LOCK: &str = "lock";
 const METADATA: &str = "metadata";
 
 /// How the names of a database's other files begin: without the file of metadata they cannot be read.
-const TABLES: [&str; 2] = ["index_", "table_"];
+const TABLES: [&str; 3] = ["index_", "table_", "log"];
 
 /// The digits of the number with which the database's keys are mixed, in the file of metadata.
 const SALT_DIGITS: usize = 64;
@@ -202,8 +202,9 @@ pub(crate) fn check_present(database: &DatabaseSource) -> Result<(), DatabaseErr
 	let Some(path) = database.path() else {
 		return Ok(());
 	};
-	// To open it would create it.
-	let is_there = fs::read_dir(path).map(|mut files| files.next().is_some());
+	// To open it would create it. A node that did not start has left the lock alone.
+	let is_there = fs::read_dir(path)
+		.map(|mut files| files.any(|file| !matches!(file, Ok(file) if file.file_name() == LOCK)));
 	match is_there {
 		Ok(true) => {}
 		Ok(false) => return Err(DatabaseError::Missing(path.into())),
@@ -229,7 +230,10 @@ fn check_access(path: &Path) -> Result<(), DatabaseError> {
 	check(path, whole | Access::EXEC_OK)?;
 	for file in fs::read_dir(path).map_err(|error| unusable(path, path, error))? {
 		let file = file.map_err(|error| unusable(path, path, error))?.path();
-		check(&file, whole)?;
+		// A disk that is mounted here has a folder `lost+found` of its own.
+		if !file.is_dir() {
+			check(&file, whole)?;
+		}
 	}
 	Ok(())
 }
@@ -338,10 +342,11 @@ pub(crate) fn delete(database: &DatabaseSource) -> Result<(), DatabaseError> {
 		_ => {}
 	}
 	delete_folder(path).map_err(failed(true))?;
-	match path.is_symlink() {
-		true => Ok(()),
-		false => delete_folder(folder).map_err(failed(true)),
+	if !path.is_symlink() {
+		// The database is gone. What cannot be deleted beside it is not of it, such as the folder `lost+found` of a mounted disk.
+		let _ = delete_folder(folder);
 	}
+	Ok(())
 }
 
 /// Deletes a folder with all that is in it; of a link, only what is in the folder that it leads to.
@@ -470,11 +475,18 @@ mod tests {
 			Err(DatabaseError::Missing(_))
 		));
 		fs::create_dir_all(&path).unwrap();
+		// This makes the lock.
+		assert!(check_writable(&source).is_ok());
 		assert!(matches!(
 			check_present(&source),
 			Err(DatabaseError::Missing(_))
 		));
-		assert!(check_writable(&source).is_ok());
+		// What an interrupted deletion may leave.
+		fs::write(path.join("log0"), "").unwrap();
+		assert!(matches!(
+			check_writable(&source),
+			Err(DatabaseError::Damaged(_))
+		));
 	}
 
 	#[test]

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads and writes files that the user names. A device or a pipe may have no end, and a file may be larger than the memory.
 
+use polkadot_sdk::*;
+use sc_service::BasePath;
 use std::{
+	env,
 	fs::{self, File},
 	io::{self, stderr, Read, Write},
 	os::unix::fs::{fchown, MetadataExt, PermissionsExt},
@@ -170,6 +173,22 @@ pub(crate) fn take_at_most(stream: impl Read, limit: u64) -> io::Result<Vec<u8>>
 		return Err(io::ErrorKind::FileTooLarge.into());
 	}
 	Ok(content)
+}
+
+/// Checks that this user has a home folder, if no folder for the chain's data is named: the framework would panic.
+///
+/// # Errors
+///
+/// Returns an error that names the option.
+pub(crate) fn check_home(
+	base_path: impl FnOnce() -> sc_cli::Result<Option<BasePath>>,
+) -> sc_cli::Result<()> {
+	if env::home_dir().is_none() && base_path()?.is_none() {
+		return Err(sc_cli::Error::Input(
+			"this user has no home folder, where the chain's data would be: give a folder with `--base-path`".into(),
+		));
+	}
+	Ok(())
 }
 
 #[cfg(test)]

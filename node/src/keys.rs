@@ -2,7 +2,7 @@
 //! The subcommand `key`. The framework's commands serve, except those of network keys: the one that makes a key would
 //! replace any file, and let every user of the machine read the key, and the other would read a device for ever.
 
-use crate::files::{announce, read_at_most, take_at_most};
+use crate::files::{announce, check_home, read_at_most, take_at_most};
 use clap::{Args, Subcommand};
 use polkadot_sdk::*;
 use sc_cli::{Error, GenerateCmd, InsertKeyCmd, InspectKeyCmd, SubstrateCli};
@@ -91,7 +91,10 @@ impl KeyCommand {
 			Self::Generate(cmd) => cmd.run(),
 			Self::Inspect(cmd) => cmd.run(),
 			Self::InspectNodeKey(cmd) => cmd.run(),
-			Self::Insert(cmd) => cmd.run(cli),
+			Self::Insert(cmd) => {
+				check_home(|| cmd.shared_params.base_path())?;
+				cmd.run(cli)
+			}
 		}
 	}
 }
@@ -166,7 +169,10 @@ impl GenerateNodeKeyCmd {
 			let spec = cli.load_spec(chain)?;
 			let base = match &self.base_path {
 				Some(path) => BasePath::new(path),
-				None => BasePath::from_project("", "", &C::executable_name()),
+				None => {
+					check_home(|| Ok(None))?;
+					BasePath::from_project("", "", &C::executable_name())
+				}
 			};
 			let path = base.config_dir(spec.id()).join(NODE_KEY);
 			if let Some(folder) = path.parent() {

@@ -18,7 +18,6 @@ use sc_consensus::DefaultImportQueue;
 use sc_service::{error::Error as ServiceError, Configuration, TaskManager, TaskRegistry};
 use signal_hook::{consts::SIGINT, flag};
 use std::{
-	env,
 	future::{pending, Future},
 	io::{self, stderr, Write},
 	path::Path,
@@ -64,7 +63,7 @@ impl Runner {
 		let runtime = sc_cli::build_runtime()?;
 		let mut signals = runtime.block_on(async { Signals::listen() })?;
 		let guard = runtime.spawn(async move { signals.next().await.end_process() });
-		check_home::<T, V>(command)?;
+		files::check_home(|| command.base_path())?;
 		let config = command.create_configuration(cli, runtime.handle().clone())?;
 		logging::init::<Cli, T, V>(command)?;
 		Ok(Self {
@@ -155,24 +154,6 @@ impl Runner {
 		drop::<Core>(core);
 		done
 	}
-}
-
-/// Checks that there is a folder for the chain's data: the framework would panic where a user without a home names none.
-///
-/// # Errors
-///
-/// Returns an error that names the option.
-fn check_home<T, V>(command: &T) -> sc_cli::Result<()>
-where
-	T: CliConfiguration<V>,
-	V: DefaultConfigurationValues,
-{
-	if env::home_dir().is_none() && command.base_path()?.is_none() {
-		return Err(sc_cli::Error::Input(
-			"this user has no home folder, where the chain's data would be: give a folder with `--base-path`".into(),
-		));
-	}
-	Ok(())
 }
 
 /// Says in the log which node starts.

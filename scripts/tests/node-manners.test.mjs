@@ -664,9 +664,12 @@ test('explains folders and keys that it cannot use', { timeout }, async (t) => {
 	}
 	// A user who is not in the list of users, as in some containers.
 	if (canMount) {
-		const { code, stderr } = await shell(t, 'unshare -U --map-user=54321 env -u HOME isthmus-node chain-info --chain local');
-		assert.equal(code, 1, stderr);
-		assert.match(stderr, /error: this user has no home folder, .*`--base-path`/);
+		const inserts = 'key insert --chain local --key-type gran --scheme ed25519 --suri //Alice';
+		for (const command of ['chain-info --chain local', inserts, 'key generate-node-key --chain local --default-base-path']) {
+			const { code, stderr } = await shell(t, `unshare -U --map-user=54321 env -u HOME isthmus-node ${command}`);
+			assert.equal(code, 1, stderr);
+			assert.match(stderr, /error: this user has no home folder, .*`--base-path`/);
+		}
 	}
 	const verifier = ['--chain', 'local', '--validator', '--base-path', join(at, 'new'), ...QUIET];
 	await refuses(verifier, /needs a network key .*none at .*secret_ed25519\. Create it once.*\n.*key generate-node-key --chain/);

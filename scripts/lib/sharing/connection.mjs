@@ -16,6 +16,9 @@ import { errorOf, fromTable } from './layout.mjs';
 /** How long a node may take to answer at first, in seconds. */
 const PATIENCE = 60;
 
+/** The longest time that a timer takes, in milliseconds: a longer one would end at once. */
+const LONGEST = 2 ** 31 - 1;
+
 /** A call that was included in a block. The block may still be reverted: see `Connection.finalized`. */
 export class Receipt {
 	/** @type {number} The block's number. */
@@ -95,7 +98,7 @@ export class Connection {
 		made.catch(() => undefined);
 		let timer;
 		const late = new Promise((_, reject) => {
-			timer = setTimeout(() => reject(new Error(`no answer within ${timeout} s`)), timeout * 1000);
+			timer = setTimeout(() => reject(new Error(`no answer within ${timeout} s`)), Math.min(timeout * 1000, LONGEST));
 		});
 		try {
 			this.api = await Promise.race([made, late]);
