@@ -193,7 +193,7 @@ pub async fn fetch_file_of(
 ///
 /// # Errors
 ///
-/// Returns the errors of [`fetch_file_of`] that are not about a local file, and [`Error::Io`](crate::Error::Io) in
+/// Returns the errors of [`fetch_file_of`] that are not about a local file, and [`Error::Io`] in
 /// [`FetchError::Client`] if the bytes cannot be written.
 pub async fn write_file_of(
 	client: &Client,
