@@ -333,6 +333,7 @@ fn what_people_take_for_a_key_file_is_named_and_not_repeated() {
 	let words = seed.words().to_string();
 	let share = shares::split(&seed, 3, 2).unwrap()[0].to_string();
 	let digits = "0f".repeat(32);
+	let prefixed = format!("0x{digits}\n");
 	for (text, what) in [
 		("", "it is empty"),
 		(" \r\n", "it is empty"),
@@ -346,10 +347,10 @@ fn what_people_take_for_a_key_file_is_named_and_not_repeated() {
 			"file of age",
 		),
 		("AGE-SECRET-KEY-1QQ", "file of age"),
-		(&share, "isthmus key join"),
-		(&words, "isthmus key restore"),
-		(&digits, "isthmus key import"),
-		(&format!("0x{digits}\n"), "isthmus key import"),
+		(share.as_str(), "isthmus key join"),
+		(words.as_str(), "isthmus key restore"),
+		(digits.as_str(), "isthmus key import"),
+		(prefixed.as_str(), "isthmus key import"),
 		(
 			"{\"encoded\":\"x\",\"encoding\":{},\"address\":\"5F\"}",
 			"wallet exported",
