@@ -245,7 +245,7 @@ mod tests {
 		for args in [
 			&["export-blocks"][..],
 			&["import-blocks"],
-			&["export-chain-spec", "--output"],
+			&["export-chain-spec", "--chain", "dev", "--output"],
 		] {
 			let named = |name| file(&[args, &[name]].concat());
 			assert_eq!(named("-"), None);
