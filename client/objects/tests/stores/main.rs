@@ -296,7 +296,7 @@ async fn a_store_that_refuses_says_what_to_do() {
 	let refusals = faults.map(|(status, code, failure)| {
 		let address = server.address;
 		tokio::spawn(async move {
-			let proxy = Proxy::start(address).await;
+			let proxy = proxy::Proxy::start(address).await;
 			proxy.fail(Method::PUT, 1, usize::MAX, Fault::Answer(status, code));
 			let got = refused(&folder(proxy.address, code)).await;
 			assert_eq!(got, failure, "{code}");

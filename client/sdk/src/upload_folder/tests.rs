@@ -225,6 +225,6 @@ fn what_matches_a_pattern_is_left_out_whatever_it_is() {
 	let opened = LocalFolder::open_without(folder.path(), &[], &excludes).unwrap();
 	let paths: Vec<_> = opened.files.iter().map(|file| file.path.as_str()).collect();
 	assert_eq!(paths, ["a/build/deep/file", "c/file"]);
-	assert!(opened.skipped().is_empty() && opened.empty.is_empty());
+	assert!(opened.skipped().is_empty() && opened.empty_folders().next().is_none());
 	assert_eq!(opened.unused(), &excludes[4..]);
 }
