@@ -583,7 +583,7 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 		[['balance', uri], ['account', 'free', 'held']],
 		[['status'], ['best', 'chain', 'finalized', 'genesis', 'node', 'peers', 'syncing'], { best: block, finalized: block }],
 		[['trace', 'dataset', owner.address, '0'], ['block', 'dataset', 'event', 'name', 'owner', 'transaction']],
-		[['remove', 'json', ...owner.key], ['block', 'files', 'key', 'name', 'objects', 'erased']],
+		[['remove', 'json', ...owner.key], ['block', 'files', 'packs', 'key', 'name', 'objects', 'erased']],
 		[['dataset', 'epoch', '0', ...owner.key], ['block', 'dataset', 'epoch']],
 		[['dataset', 'free', '0', ...owner.key], ['block', 'freed', 'wait']],
 		[['dataset', 'policy', '0', '--clear', ...owner.key], ['block']],
