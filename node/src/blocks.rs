@@ -245,13 +245,28 @@ pub(crate) async fn import(
 	})
 }
 
-/// Returns the framework's sentence about an import that failed, and what is left of it.
+/// Returns a sentence about an import that failed by the framework's words, and what is left of it.
 fn stopped(error: &str) -> String {
-	match error.starts_with("Stopping after") {
-		true => format!("{error}, which the lines above name. The blocks before it are imported"),
-		false => error.into(),
+	if error.starts_with("Stopping after") {
+		return format!("{error}, which the lines above name. The blocks before it are imported");
 	}
+	let unread = error.strip_prefix("Error reading block #");
+	let Some((number, why)) = unread.and_then(|rest| rest.split_once(':')) else {
+		return error.into();
+	};
+	// The decoder names first what contains the fault.
+	let why = why.trim().lines().last().unwrap_or_default().trim();
+	let why = match ENDS.iter().any(|end| why.contains(end)) {
+		true => "the input ends in it, as one that was cut off".to_owned(),
+		false => format!(
+			"{why}. The input is damaged, compressed, or no export of a chain like this one"
+		),
+	};
+	format!("block {number} of the input cannot be read: {why}. The blocks before it are imported")
 }
+
+/// What decoders say of an input that ends too early.
+const ENDS: [&str; 3] = ["UnexpectedEof", "Not enough data", "EOF while parsing"];
 
 /// Reads the beginning of an input, and returns the input with it; `None` if there are no blocks in it.
 fn begin<R: BufRead>(
@@ -261,6 +276,11 @@ fn begin<R: BufRead>(
 	let mut head = Vec::new();
 	if is_binary {
 		input.by_ref().take(COUNT_SIZE).read_to_end(&mut head)?;
+		if !head.is_empty() && (head.len() as u64) < COUNT_SIZE {
+			return Err(other_form(
+				"it ends before the number of its blocks: it was cut off, or `export-blocks --binary` did not write it",
+			));
+		}
 		// A number of blocks has zeros at its end.
 		if head.starts_with(b"{") && !head.contains(&0) {
 			return Err(other_form(
@@ -319,11 +339,23 @@ mod tests {
 			.contains("leave out `--binary`"));
 		assert_eq!(begin(b" \n", false), Ok(false));
 		assert_eq!(begin(&[0; 8], true), Ok(false));
+		assert!(begin(b"hello\n", true).unwrap_err().contains("cut off"));
 	}
 
 	#[test]
 	fn an_import_that_stopped_says_what_is_left() {
-		let stopped = stopped("Stopping after #7 blocks because of an error");
-		assert!(stopped.starts_with("Stopping after #7 blocks because of an error, which"));
+		let said = stopped("Stopping after #7 blocks because of an error");
+		assert!(said.starts_with("Stopping after #7 blocks because of an error, which"));
+	}
+
+	#[test]
+	fn a_block_that_cannot_be_read_is_said_on_one_line() {
+		let nested = "Error reading block #1: Could not decode `Header::number`:\n\t\tout of range decoding Compact<u32>\n";
+		let said = stopped(nested);
+		assert!(said.starts_with("block 1 of the input cannot be read: out of range"));
+		assert!(said.ends_with("are imported") && !said.contains(['\n', '\t']));
+		let cut = stopped("Error reading block #9: io error: UnexpectedEof");
+		assert!(cut.contains("cut off"), "{cut}");
+		assert_eq!(stopped("another"), "another");
 	}
 }
