@@ -333,7 +333,7 @@ async fn a_grant_that_no_one_requested_is_given_if_its_owner_has_the_deposit() {
 
 #[tokio::test]
 async fn after_a_lost_dispute_an_operator_sells_nothing_until_the_owner_has_the_deposit_again() {
-	let setting = Setting::new("lost").await;
+	let setting = Setting::new("disputed").await;
 	let Setting {
 		client,
 		school,
@@ -344,7 +344,7 @@ async fn after_a_lost_dispute_an_operator_sells_nothing_until_the_owner_has_the_
 	// The school sells keys of another seed, while nothing is stored by which that could be noticed.
 	let mistaken = Identity {
 		account: school.account.clone(),
-		..Identity::development("//lost//seed").unwrap()
+		..Identity::development("//disputed//seed").unwrap()
 	};
 	let sold = ask(client, company, school.id(), scope(0, 0, 20, 30), UNIT).await;
 	let open = client.best().await.unwrap().request(sold).await.unwrap();
