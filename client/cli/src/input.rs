@@ -53,10 +53,13 @@ pub(crate) fn open(path: &Path) -> io::Result<impl Read + Send> {
 ///
 /// Returns the system's error.
 pub(crate) fn stdin() -> io::Result<Input<Told>> {
-	if io::stdin().is_terminal() {
-		tell("reading from the terminal until Ctrl-D");
+	match io::stdin().is_terminal() {
+		true => {
+			tell("reading from the terminal until Ctrl-D");
+			of_stdin(Box::new(|_| Ok(())))
+		}
+		false => input_of_stdin(),
 	}
-	input_of_stdin()
 }
 
 /// Waits until stdin has bytes or its end, and says so if that takes some seconds.
@@ -68,8 +71,11 @@ pub(crate) fn wait_for_stdin() -> io::Result<()> {
 pub(crate) type Told = Box<dyn FnMut(Waited) -> io::Result<()> + Send>;
 
 fn input_of_stdin() -> io::Result<Input<Told>> {
-	let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-	Input::of(stdin, told_once(Path::new("stdin")))
+	of_stdin(told_once(Path::new("stdin")))
+}
+
+fn of_stdin(told: Told) -> io::Result<Input<Told>> {
+	Input::of(File::from(io::stdin().as_fd().try_clone_to_owned()?), told)
 }
 
 /// Says once what is waited for.
