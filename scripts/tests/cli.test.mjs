@@ -847,7 +847,7 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	// It stays as long as the company can dispute what it got back.
 	await ok('renounce', String(granted.grant), ...company.key);
 	await ok('remove', 'marks.csv', ...school);
-	assert.match((await refused(REFUSED, ...fetch, 'out2')).error, /no record with this name/);
+	assert.match((await refused(REFUSED, ...fetch, 'out2')).error, /records that you may read has this name/);
 });
 
 test('a reader who got wrong keys gets its money back, and cannot complain about right ones', { timeout }, async () => {

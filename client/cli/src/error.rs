@@ -190,9 +190,14 @@ impl Error {
 		self
 	}
 
-	/// Says that no record has the name that was given, instead of the key that it stands for.
-	pub(crate) fn of_name(mut self) -> Self {
-		self.message = "the owner has no record with this name".into();
+	/// Says that no record has the name that was given, instead of the key that it stands for. Of another owner's records, a
+	/// reader knows the public names, and those that its grants open.
+	pub(crate) fn of_name(mut self, is_owner: bool) -> Self {
+		self.message = match is_owner {
+			true => "the owner has no record with this name",
+			false => "none of the owner's records that you may read has this name, and it is no public one",
+		}
+		.into();
 		self
 	}
 

@@ -184,7 +184,9 @@ pub(crate) async fn open(
 			let is_unknown = matches!(error, SdkError::Query(QueryRefusal::UnknownRecord));
 			let explained = access::explain((context, identity), owner, key, error).await;
 			Err(match (called, is_unknown) {
-				(Called::Name(_), true) => Failed::Unknown(explained.of_name()),
+				(Called::Name(_), true) => {
+					Failed::Unknown(explained.of_name(identity.id() == owner))
+				}
 				_ => Failed::Other(explained),
 			})
 		}

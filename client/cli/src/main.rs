@@ -339,7 +339,15 @@ const BEHIND: &str = "what comes after -- is a value: write all options before i
 /// would be taken for values, too.
 fn with_own_tip(mut error: clap::Error) -> clap::Error {
 	let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-	if let Some(tip) = dash_tip(&error, &arguments) {
+	let is_long = matches!(
+		error.get(ContextKind::InvalidArg),
+		Some(ContextValue::String(argument)) if argument.starts_with("--")
+	);
+	let tip = dash_tip(&error, &arguments);
+	if tip == Some(DASH) && is_long && error.kind() == ErrorKind::UnknownArgument {
+		// It is rather an option of another command than a value.
+		error.remove(ContextKind::Suggested);
+	} else if let Some(tip) = tip {
 		error.insert(
 			ContextKind::Suggested,
 			ContextValue::StyledStrs(vec![tip.into()]),
