@@ -59,6 +59,7 @@ impl SubstrateCli for Cli {
 /// Returns the error of the command that ran.
 pub fn run() -> sc_cli::Result<()> {
 	output::report_full_files()?;
+	output::end_without_threads();
 	let mut cli =
 		arguments::parse(std::env::args_os()).unwrap_or_else(|error| output::exit(&error));
 	let Some(mut command) = cli.subcommand.take() else {

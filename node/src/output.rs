@@ -13,11 +13,14 @@ use signal_hook::{
 use std::{
 	io::{self, stderr, stdout, Write},
 	panic, process,
-	sync::{atomic::AtomicBool, Arc},
+	sync::{atomic::AtomicBool, Arc, Once},
 };
 
 /// The size in bytes that files of a database may have to reach.
 const LARGE_FILE: u64 = 1 << 30;
+/// The error if the system does not start a thread. It says the same if there is no memory for the thread's stack.
+const FEW_THREADS: &str = "the system starts no more threads for this process. Raise the limit of this user's threads: `ulimit -u` \
+	(in a systemd service TasksMax, in a container `--pids-limit`); or, if it is high, that of the memory: `ulimit -v`";
 
 /// Makes a file that may not grow any more (`ulimit -f`) an error of who writes to it, as a full disk is. By default, a
 /// signal ends the process without a word.
@@ -45,6 +48,39 @@ pub(crate) fn check_file_size() -> sc_cli::Result<()> {
 	}
 }
 
+/// Ends this process with an error if a thread cannot be started. The framework and its libraries panic then, and the framework's
+/// hook calls that a bug. It has to be called again after that hook was set.
+pub(crate) fn end_without_threads() {
+	static SAID: Once = Once::new();
+	let other = panic::take_hook();
+	panic::set_hook(Box::new(move |panic| {
+		match panic.payload_as_str().is_some_and(lacks_threads) {
+			// Others may fail at the same time. One says it.
+			true => SAID.call_once(|| end(FEW_THREADS)),
+			false => other(panic),
+		}
+	}));
+}
+
+/// Returns whether a panic's message says that the system did not start a thread.
+fn lacks_threads(said: &str) -> bool {
+	let is_about_threads = said.contains("thread") || said.contains("spawn");
+	// The standard library shows an error with its fields, others with its words. (macOS has another number.)
+	let is_refused = [
+		"kind: WouldBlock",
+		"kind: OutOfMemory",
+		"Resource temporarily unavailable",
+		"Cannot allocate memory",
+	];
+	is_about_threads && is_refused.iter().any(|refused| said.contains(refused))
+}
+
+/// Ends this process with an error. If nothing can be written, the exit code says it, too.
+fn end(error: &str) -> ! {
+	let _ = writeln!(stderr(), "error: {error}");
+	process::exit(1)
+}
+
 /// Lets a closed pipe end this process, as in `isthmus-node export-chain-spec | head`, and a full disk with an error.
 ///
 /// # Errors
@@ -55,10 +91,7 @@ pub(crate) fn end_if_unwritable() -> sc_cli::Result<()> {
 	flag::register_conditional_default(SIGPIPE, &ALWAYS)?;
 	let other = panic::take_hook();
 	panic::set_hook(Box::new(move |panic| match panic.payload_as_str() {
-		Some(failed) if failed.starts_with("failed printing to std") => {
-			let _ = writeln!(stderr(), "error: {}", words(failed));
-			process::exit(1)
-		}
+		Some(failed) if failed.starts_with("failed printing to std") => end(&words(failed)),
 		_ => other(panic),
 	}));
 	Ok(())
@@ -91,14 +124,12 @@ pub(crate) fn flush() -> sc_cli::Result<()> {
 /// is no failure, as in `isthmus-node --help | head`.
 pub(crate) fn exit(error: &clap::Error) -> ! {
 	if let (false, Err(closed)) = (error.use_stderr(), check_open()) {
-		let _ = writeln!(stderr(), "error: {}", crate::explain(&closed));
-		process::exit(1)
+		end(&crate::explain(&closed))
 	}
 	let printed = error.print().and_then(|()| stdout().flush());
 	match printed {
 		Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-			let _ = writeln!(stderr(), "error: {}", crate::explain(&unwritable(&error)));
-			process::exit(1)
+			end(&crate::explain(&unwritable(&error)))
 		}
 		_ => process::exit(error.exit_code()),
 	}
@@ -106,4 +137,42 @@ pub(crate) fn exit(error: &clap::Error) -> ! {
 
 fn unwritable(error: &io::Error) -> sc_cli::Error {
 	sc_cli::Error::Input(format!("failed printing to stdout: {}", words(error)))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_panic_over_a_thread_that_is_not_started_is_recognised() {
+		for said in [
+			"failed to spawn thread: Os { code: 11, kind: WouldBlock, message: \"Resource temporarily unavailable\" }",
+			"failed to spawn thread: Os { code: 12, kind: OutOfMemory, message: \"Cannot allocate memory\" }",
+			"OS can't spawn worker thread: Resource temporarily unavailable (os error 11)",
+			"The global thread pool has not been initialized.: ThreadPoolBuildError { kind: IOError(Os { code: 11, kind: \
+			 WouldBlock, message: \"Resource temporarily unavailable\" }) }",
+		] {
+			assert!(lacks_threads(said), "{said}");
+		}
+		for said in [
+			"a thread panicked",
+			"called `Result::unwrap()` on an `Err` value: Os { code: 11, kind: WouldBlock, message: \"Resource temporarily \
+			 unavailable\" }",
+			"failed to spawn thread: Os { code: 22, kind: InvalidInput, message: \"Invalid argument\" }",
+			"failed printing to stdout: No space left on device (os error 28)",
+		] {
+			assert!(!lacks_threads(said), "{said}");
+		}
+	}
+
+	#[test]
+	fn a_thread_that_is_not_started_is_recognised_on_this_system() {
+		// No machine has room for such a stack.
+		let builder = std::thread::Builder::new().stack_size(usize::MAX / 2 + 1);
+		let refused = builder.spawn(|| ()).map(drop).unwrap_err();
+		assert!(lacks_threads(&format!(
+			"failed to spawn thread: {refused:?}"
+		)));
+		assert!(lacks_threads(&format!("cannot spawn a thread: {refused}")));
+	}
 }

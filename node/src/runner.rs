@@ -7,7 +7,7 @@
 use crate::{
 	cli::Cli,
 	client::FullClient,
-	files, logging,
+	files, logging, output,
 	service::{Core, Parts},
 };
 use isthmus_primitives::Block;
@@ -66,6 +66,8 @@ impl Runner {
 		files::check_home(|| command.base_path())?;
 		let config = command.create_configuration(cli, runtime.handle().clone())?;
 		logging::init::<Cli, T, V>(command)?;
+		// The log sets a panic hook of the framework's.
+		output::end_without_threads();
 		Ok(Self {
 			config,
 			runtime,
@@ -188,11 +190,15 @@ fn stop(runtime: Runtime, tasks: TaskManager) {
 	let (done, waiting) = mpsc::channel::<()>();
 	thread::scope(|scope| {
 		let running = &registry;
-		scope.spawn(move || {
+		let report = move || {
 			while waiting.recv_timeout(REPORT_EVERY) == Err(RecvTimeoutError::Timeout) {
 				log::info!("still stopping: {}", unfinished(running.get()));
 			}
-		});
+		};
+		// The node stops without these lines, too.
+		if let Err(error) = thread::Builder::new().spawn_scoped(scope, report) {
+			log::debug!("cannot start a thread: {error}");
+		}
 		// The tasks end when their manager is dropped.
 		let registry = registry.get_or_init(|| tasks.into_task_registry());
 		runtime.shutdown_timeout(PATIENCE);

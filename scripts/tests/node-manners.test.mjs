@@ -579,6 +579,23 @@ test('explains a damaged database and a limit of open files', { timeout }, async
 	assert.doesNotMatch(stderr, /os error/);
 });
 
+test('says that the system starts no more threads, and does not call that a bug', { timeout }, async (t) => {
+	// Root has no such limit, and another user may not enter the program's folder. That user's folder is deleted with the others.
+	const { code, stdout, stderr } = await shell(t, `
+		chmod 711 . && mkdir -m 777 open && export TMPDIR=$PWD/open HOME=$PWD/open
+		exec 3< "$(command -v isthmus-node)"
+		limited() { if [ $(id -u) = 0 ]; then setpriv --reuid 54321 --clear-groups "$@"; else "$@"; fi; }
+		for threads in 1 3 6; do
+			limited bash -c "ulimit -u $threads; exec /proc/self/fd/3 --dev --tmp ${QUIET.join(' ')}"
+			echo "exit code $?"
+		done
+	`);
+	assert.equal(code, 0, stderr);
+	assert.equal(stdout, 'exit code 1\n'.repeat(3), stderr);
+	assert.equal(stderr.match(/^error: the system starts no more threads for this process\. .*`ulimit -u`.*TasksMax/gm)?.length, 3, stderr);
+	assert.doesNotMatch(stderr, /panicked|This is a bug|stack backtrace/);
+});
+
 test('does not advise to delete a database that is in order', { timeout, skip: !canMount }, async (t) => {
 	const at = '--dev --base-path disk/base';
 	const { code, stdout, stderr } = await shell(t, `

@@ -1666,6 +1666,16 @@ describe('limits of the system are said', () => cases([
 		stderr: /error: cannot open \d+ files: Too many open files\nhint: .*ulimit -n/,
 	})),
 	{
+		name: 'too few threads',
+		// Root has no such limit, and another user may not enter the program's folder.
+		script: 'exec 3< "$(command -v isthmus)"\n'
+			+ 'limited() { if [ $(id -u) = 0 ]; then setpriv --reuid 54321 --clear-groups "$@"; else "$@"; fi; }\n'
+			+ 'limited bash -c "ulimit -u 1; exec /proc/self/fd/3 status"',
+		code: FAILED,
+		stderr: /error: cannot start \d+ threads: [^\n]*\nhint: .*ulimit -u, ulimit -v; in a container, .*--pids-limit/,
+		not: { stderr: /panicked/ },
+	},
+	{
 		name: 'a file that may not grow is an error, and says which transaction is in a block',
 		script: 'head -c 20480 /dev/zero > log; (ulimit -f 20; exec isthmus transfer //Ferdie 1 --key //Alice >> log)',
 		code: FAILED,

@@ -17,6 +17,7 @@ use isthmus_security::{
 	algorithm_3, depth, equation_3, exact, Confidence, DepthError, Model, Race, Risk, Share,
 	MAX_DEPTH,
 };
+use rayon::ThreadPoolBuilder;
 use serde::Serialize;
 use std::{fmt, path::PathBuf, str::FromStr};
 
@@ -269,12 +270,22 @@ fn simulate(
 		ProgressStyle::with_template("simulating {bar:40} {human_pos}/{human_len} attacks {eta}")
 			.unwrap_or_else(|_| ProgressStyle::default_bar()),
 	);
+	// If the system does not start rayon's threads, this one does the work. rayon's global pool would panic.
+	let pool = ThreadPoolBuilder::new().build();
+	let pool = pool
+		.or_else(|_| {
+			ThreadPoolBuilder::new()
+				.num_threads(1)
+				.use_current_thread()
+				.build()
+		})
+		.map_err(Error::failed)?;
 	let simulated = races
 		.into_iter()
 		.zip(0..)
 		.map(|(race, line)| {
 			let seed = seed.wrapping_add(line);
-			let outcome = race.run(seed, |more| bar.inc(more));
+			let outcome = pool.install(|| race.run(seed, |more| bar.inc(more)));
 			let interval = outcome.interval(CONFIDENCE);
 			Some(Simulated {
 				trials,

@@ -7,15 +7,23 @@ use std::{
 	io,
 	sync::{Arc, Mutex},
 	thread,
+	time::Duration,
 };
 use tokio::runtime::{Builder, Runtime};
 
 /// The threads that run tasks.
 const WORKERS: usize = 2;
-/// The threads that a command may have: the workers, and those that look names up and read files.
-const THREADS: usize = WORKERS + 4;
+/// The threads that look names up and read files.
+const WAITERS: usize = 4;
+/// The threads that a command has from the start on.
+const THREADS: usize = WORKERS + WAITERS;
+/// How long a thread that has nothing to do is kept: until the command ends.
+const ALWAYS: Duration = Duration::from_secs(1 << 32);
 /// The files and sockets that a command may have open besides the standard streams.
 const FILES: usize = 24;
+/// The hint if the system starts too few threads. It says the same if there is no memory for their stacks.
+const FEW_THREADS: &str = "raise the limits of this user's threads and memory: ulimit -u, ulimit -v; in a container, those of \
+	its processes and memory: --pids-limit, --memory";
 
 /// Starts the threads.
 ///
@@ -33,15 +41,30 @@ pub(crate) fn start() -> Result<Runtime, Error> {
 	signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default())
 		.map_err(Error::failed)?;
 	let threads = |error: &io::Error| {
-		Error::failed(format!("cannot start {THREADS} threads: {}", os(error)))
-			.hint("raise the limit of this user's processes and threads: ulimit -u")
+		Error::failed(format!("cannot start {THREADS} threads: {}", os(error))).hint(FEW_THREADS)
 	};
 	can_start(THREADS).map_err(|error| threads(&error))?;
 	let started = Builder::new_multi_thread()
 		.worker_threads(WORKERS)
+		.thread_keep_alive(ALWAYS)
 		.enable_all()
 		.build();
-	started.map_err(|error| threads(&error))
+	let runtime = started.map_err(|error| threads(&error))?;
+	keep_waiters(&runtime);
+	Ok(runtime)
+}
+
+/// Starts the threads that wait for names and files. Later the system may not start one, and without any thread for a task
+/// the runtime panics.
+fn keep_waiters(runtime: &Runtime) {
+	let gate = Arc::new(Mutex::new(()));
+	// As long as it is closed, each task needs a thread of its own.
+	let closed = gate.lock();
+	for _ in 0..WAITERS {
+		let gate = Arc::clone(&gate);
+		runtime.spawn_blocking(move || drop(gate.lock()));
+	}
+	drop(closed);
 }
 
 /// Opens a number of files at the same time, and closes them.

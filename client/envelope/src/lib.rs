@@ -73,6 +73,7 @@ pub mod on_disk;
 pub mod record;
 pub mod seed;
 pub mod shares;
+pub mod threads;
 
 // What the runtime needs, too.
 use isthmus_keys::derive;

@@ -4,8 +4,10 @@
 //! A resumed upload has to send the same bytes as before, so what comes out depends on nothing but the value, the level and
 //! the version of the zstd library: each frame is compressed on its own, in a new context, by one thread.
 
-use isthmus_envelope::compressed::{Frames, Piece, FRAME};
-use rayon::prelude::*;
+use isthmus_envelope::{
+	compressed::{Frames, Piece, FRAME},
+	threads,
+};
 use std::{
 	collections::VecDeque,
 	io::{self, Read},
@@ -86,7 +88,7 @@ impl<R: Read> Compressed<R> {
 
 	/// Reads and compresses some more frames. After the last one, makes what follows them.
 	fn more(&mut self, mut frames: Frames) -> io::Result<()> {
-		let most = rayon::current_num_threads().min(MOST_AT_ONCE);
+		let most = threads::at_most(MOST_AT_ONCE);
 		let (mut parts, mut is_end) = (Vec::new(), false);
 		while parts.len() < most && !is_end {
 			let mut part = vec![0; FRAME];
@@ -101,8 +103,8 @@ impl<R: Read> Compressed<R> {
 		if let Some(expected) = self.expected.filter(is_wrong) {
 			return Err(io::Error::other(NotAsLong { expected }));
 		}
-		let made = parts.par_iter().map(|part| frame(part));
-		let made: Vec<Frame> = made.collect::<io::Result<_>>()?;
+		let made = threads::map(&parts, most, |part| frame(part))?;
+		let made: Vec<Frame> = made.into_iter().collect::<io::Result<_>>()?;
 		for (part, (bytes, hash)) in parts.iter().zip(made) {
 			frames
 				.add(bytes.len(), part.len(), &hash)

@@ -153,7 +153,10 @@ impl Read for PyFile {
 		let asked = space.len();
 		let file = &self.file;
 		// In a thread of its own, because the object may itself be a record that has to be fetched.
-		let read = thread::scope(|scope| scope.spawn(|| read_some(file, asked)).join());
+		let read = thread::scope(|scope| {
+			let thread = thread::Builder::new().spawn_scoped(scope, || read_some(file, asked))?;
+			Ok::<_, io::Error>(thread.join())
+		})?;
 		let read = read.map_err(|_| io::Error::other("reading the object panicked"))??;
 		self.rest = Cursor::new(read);
 		self.rest.read(space)

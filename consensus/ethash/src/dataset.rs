@@ -291,7 +291,13 @@ fn on_threads(threads: usize, pages: &mut [Page], fill: &(impl Fn(usize, &mut [P
 	};
 	std::thread::scope(|scope| {
 		for _ in 1..threads {
-			scope.spawn(work);
+			// Without it, the others do its share.
+			if std::thread::Builder::new()
+				.spawn_scoped(scope, work)
+				.is_err()
+			{
+				break;
+			}
 		}
 		work();
 	});

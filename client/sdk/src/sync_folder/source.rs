@@ -9,6 +9,7 @@ use crate::{
 	stamp::Stamp,
 	upload_folder::{is_executable, length_of, LocalFile, UploadFolderError},
 };
+use isthmus_envelope::threads;
 use ring::digest::{Context, SHA256};
 use std::{
 	fs::File,
@@ -18,7 +19,6 @@ use std::{
 		atomic::{AtomicU64, Ordering},
 		Arc,
 	},
-	thread,
 };
 
 /// How many files are handed to the threads together.
@@ -58,20 +58,12 @@ pub(super) async fn hash_all(
 
 /// Hashes some files, several at a time, and counts their bytes.
 fn hash_some(files: &[LocalFile], done: &AtomicU64) -> Result<Vec<Local>, UploadFolderError> {
-	let threads = thread::available_parallelism().map_or(1, |count| count.get().min(THREADS));
-	let share = files.len().div_ceil(threads).max(1);
-	let hash_share = |share: &[LocalFile]| share.iter().map(|file| hash(file, done)).collect();
-	let shares: Vec<Result<Vec<Local>, UploadFolderError>> = thread::scope(|scope| {
-		let running: Vec<_> = files
-			.chunks(share)
-			.map(|share| scope.spawn(move || hash_share(share)))
-			.collect();
-		let ended = |_| Err(Error::from(io::Error::other("a thread ended")).into());
-		running
-			.into_iter()
-			.map(|thread| thread.join().unwrap_or_else(ended))
-			.collect()
-	});
+	let threads = threads::at_most(THREADS);
+	let shares: Vec<_> = files.chunks(files.len().div_ceil(threads).max(1)).collect();
+	let hash_share = |share: &&[LocalFile]| -> Result<Vec<Local>, UploadFolderError> {
+		share.iter().map(|file| hash(file, done)).collect()
+	};
+	let shares = threads::map(&shares, threads, hash_share).map_err(Error::from)?;
 	let mut hashed = Vec::with_capacity(files.len());
 	for share in shares {
 		hashed.extend(share?);
