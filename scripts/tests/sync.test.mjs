@@ -294,7 +294,7 @@ test('a wrong byte in a pack keeps back one of its files', { timeout }, async ()
 	const fetch = ['fetch', owner.address, 'six', '--folder', '-o', 'six-copy', ...owner.key];
 	const { error, listed } = await isthmus.refused(NOT_AUTHENTIC, ...fetch);
 	assert.equal(error, '1 of 6 files were not fetched');
-	assert.match(listed[0], /^[a-f]: no location has the object; file:.*: MiB 5 of it is wrong there$/);
+	assert.match(listed[0], /^[a-f]: no location has the object whole and right; file:.*: MiB 5 of it is wrong there$/);
 	const others = [...contents('six')].filter(([name]) => name !== listed[0][0]);
 	assert.deepEqual([...contents('six-copy')], others);
 	flip();
