@@ -300,6 +300,13 @@ test('a wrong byte in a pack keeps back one of its files', { timeout }, async ()
 	flip();
 	await isthmus.ok(...fetch);
 	assert.deepEqual(contents('six-copy'), contents('six'));
+	// Without the list of files, whatever reads it says where to look.
+	for (const name of objectsIn('flipped')) rmSync(file(`flipped/${name}`));
+	for (const read of [['list', 'files', 'six', '--owner', owner.address], ['fetch', owner.address, 'six', '-o', '-']]) {
+		const { error, hint } = await isthmus.refused(FAILED, ...read, ...owner.key);
+		assert.match(error, /no location has the object; file:.*: it is not there/);
+		assert.match(hint, /isthmus check \S+ 0$/);
+	}
 });
 
 test('what is not used any more is packed again, and its objects are deleted', { timeout }, async () => {

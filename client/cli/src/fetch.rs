@@ -195,7 +195,7 @@ pub(crate) async fn open(
 }
 
 /// Returns the error of a read. If the locations lack an object, or have something else, it says how to see that.
-fn of_object(
+pub(crate) fn of_object(
 	error: FetchError,
 	(owner, reading): (&AccountId, &Reading),
 	arrived: Option<String>,
