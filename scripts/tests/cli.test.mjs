@@ -989,9 +989,13 @@ test('a value is stored as an object in two folders, and a wrong byte in one is 
 	renameSync(file('unmounted'), folders[0]);
 	rmSync(folders[1], { recursive: true });
 	const { error, hint } = await refused(FAILED, 'fetch', owner.address, stored.key, '-o', 'none', ...consumer.key);
-	assert.match(error, /no location has the object/);
+	assert.match(error, /no location has the object whole and right/);
 	assert.match(hint, /isthmus check \S+ 0$/);
 	assert.ok(!existsSync(file('none')));
+	// Into a pipe, it is the same.
+	const piped = await run(['--json', 'fetch', owner.address, stored.key, '-o', '-', ...consumer.key]);
+	assert.equal(piped.code, FAILED, piped.stderr);
+	assert.match(piped.stderr, /no location has the object whole and right.*isthmus check \S+ 0"/);
 	// What cannot be read may be a folder, so its bytes have to be right before it is removed.
 	bytes[1_500_000] ^= 1;
 	writeFileSync(object, bytes);

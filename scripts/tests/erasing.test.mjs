@@ -274,6 +274,11 @@ test('an object and a packed folder that are erased are opened by nothing, anywh
 	}
 	assert.ok(found.some((one) => one.startsWith('the old file of keys: ')));
 
+	// A dry run says what would be erased, and erases nothing.
+	const [planned] = await ok('dataset', 'erase', '0', '--leaves', '1..4', '--dry-run', ...owner.key);
+	assert.deepEqual(planned, { dataset: 0, dryRun: true, epoch: 0, keys: 3 });
+	assert.deepEqual(readFileSync(file('school.key.erasable')), old);
+
 	const [letterGone] = await ok('remove', 'letter', '--objects', '--erase', '--yes', ...owner.key);
 	const [folderGone] = await ok('remove', folder.key, '--objects', '--erase', '--yes', '--finalized', ...owner.key);
 	for (const removed of [letterGone, folderGone]) assert.deepEqual(removed.objects.map(({ failure }) => failure), [null, null]);

@@ -266,7 +266,7 @@ test('a keeper whose source is wrong copies what is right, and takes no place', 
 	// Both are copied at the same time.
 	const copied = stdout.trim().split('\n').map((line) => JSON.parse(line));
 	assert.deepEqual(copied.map(({ did, key }) => [did, key]), [['copied', fourth.key]]);
-	assert.match(stderr, new RegExp(`${third.key}.*no location has the object; .*wrong: MiB 0 of it is wrong there`));
+	assert.match(stderr, new RegExp(`${third.key}.*no location has the object whole and right; .*wrong: MiB 0 of it is wrong there`));
 	assert.deepEqual(await keepers(owner), []);
 });
 

@@ -160,7 +160,7 @@ test('a large value goes to a bucket, and is read from a mirror when the bucket 
 	// Without the mirror, nothing wrong is written.
 	await web.stop();
 	const none = await refused(FAILED, [...fetch, 'none']);
-	assert.match(none.error, /no location has the object; s3:\/\/grades\/2026\/x: MiB .*; https:\/\/127\.0\.0\.1:\d+\/mirror: the store cannot be reached/);
+	assert.match(none.error, /no location has the object whole and right; s3:\/\/grades\/2026\/x: MiB .*; https:\/\/127\.0\.0\.1:\d+\/mirror: the store cannot be reached/);
 	assert.ok(!existsSync(file('none')));
 	proxy.fault = () => undefined;
 	const [removed] = await ok('remove', 'large', '--alone', '--objects', ...owner.key);

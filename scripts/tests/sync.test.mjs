@@ -294,12 +294,19 @@ test('a wrong byte in a pack keeps back one of its files', { timeout }, async ()
 	const fetch = ['fetch', owner.address, 'six', '--folder', '-o', 'six-copy', ...owner.key];
 	const { error, listed } = await isthmus.refused(NOT_AUTHENTIC, ...fetch);
 	assert.equal(error, '1 of 6 files were not fetched');
-	assert.match(listed[0], /^[a-f]: no location has the object; file:.*: MiB 5 of it is wrong there$/);
+	assert.match(listed[0], /^[a-f]: no location has the object whole and right; file:.*: MiB 5 of it is wrong there$/);
 	const others = [...contents('six')].filter(([name]) => name !== listed[0][0]);
 	assert.deepEqual([...contents('six-copy')], others);
 	flip();
 	await isthmus.ok(...fetch);
 	assert.deepEqual(contents('six-copy'), contents('six'));
+	// Without the list of files, whatever reads it says where to look.
+	for (const name of objectsIn('flipped')) rmSync(file(`flipped/${name}`));
+	for (const read of [['list', 'files', 'six', '--owner', owner.address], ['fetch', owner.address, 'six', '-o', '-']]) {
+		const { error, hint } = await isthmus.refused(FAILED, ...read, ...owner.key);
+		assert.match(error, /no location has the object; file:.*: it is not there/);
+		assert.match(hint, /isthmus check \S+ 0$/);
+	}
 });
 
 test('what is not used any more is packed again, and its objects are deleted', { timeout }, async () => {

@@ -1785,6 +1785,12 @@ for port in (web.server_port, gone.getsockname()[1]):
 		stderr: /(error: the value of \$ISTHMUS_(URL|KEY|PASSPHRASE) is not UTF-8\n){3}/,
 	},
 	{
+		name: 'an argument that is not UTF-8 is named',
+		script: "mkdir bytes; isthmus sync bytes --exclude $'\\xff*'",
+		code: USAGE,
+		stderr: /error: the value of --exclude is not UTF-8: \$'\\xff\*'\n\n {2}tip: in a pattern, \?/,
+	},
+	{
 		name: 'a home folder that does not exist does not stop a command',
 		script: 'HOME=/nonexistent isthmus transfer //Alice 1',
 	},

@@ -19,6 +19,8 @@ use std::{
 
 /// How long names are looked for without a word.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// After how long that is said again. Then it is said whenever twice as long has passed.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// A connection, with the options of the command.
 pub(crate) struct Context {
@@ -173,30 +175,33 @@ impl Context {
 }
 
 /// Waits for the names of records that a reader may read, each of which the node is asked for. Says so if that takes some
-/// seconds.
+/// seconds, and again while it goes on.
 pub(crate) async fn with_names<T>(finding: impl Future<Output = T>) -> T {
-	let announce = || {
+	let announce = |waited: Duration| {
 		tell(format_args!(
 			"waiting for the names of the records that you may read, for {} s",
-			PATIENCE.as_secs()
+			waited.as_secs()
 		));
 	};
-	told_after(PATIENCE, finding, announce).await
+	told_after(finding, tokio::time::sleep, announce).await
 }
 
-/// Waits for something, and says so if it takes longer than this.
-async fn told_after<T>(
-	patience: Duration,
+/// Waits for something, and says each time after how long if it takes long.
+async fn told_after<T, Slept: Future<Output = ()>>(
 	doing: impl Future<Output = T>,
-	announce: impl FnOnce(),
+	sleep: impl Fn(Duration) -> Slept,
+	announce: impl Fn(Duration),
 ) -> T {
 	let mut doing = pin!(doing);
-	match tokio::time::timeout(patience, &mut doing).await {
-		Ok(done) => done,
-		Err(_) => {
-			announce();
-			doing.await
+	let (mut waited, mut next) = (Duration::ZERO, PATIENCE);
+	loop {
+		tokio::select! {
+			biased;
+			done = &mut doing => return done,
+			() = sleep(next.saturating_sub(waited)) => announce(next),
 		}
+		waited = next;
+		next = waited.saturating_mul(2).max(AGAIN);
 	}
 }
 
@@ -217,16 +222,28 @@ async fn check_development(client: &Client, account: &str, hint: &str) -> Result
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use tokio::sync::oneshot;
+	use std::{cell::RefCell, future, task::Poll};
 
 	#[tokio::test]
-	async fn what_takes_long_is_said_once_and_waited_for() {
-		let long = Duration::from_secs(600);
-		let quick = told_after(long, async { 5 }, || panic!("it was not long"));
+	async fn what_takes_long_is_said_again_and_again_and_waited_for() {
+		let never = |_| future::pending();
+		let quick = told_after(async { 5 }, never, |_| panic!("it was not long"));
 		assert_eq!(quick.await, 5);
-		// It ends only after something was said.
-		let (said, after) = oneshot::channel();
-		let announce = || said.send(7).unwrap();
-		assert_eq!(told_after(Duration::ZERO, after, announce).await, Ok(7));
+		// It ends only after something was said five times.
+		let (slept, said) = (RefCell::new(Duration::ZERO), RefCell::new(Vec::new()));
+		let doing = future::poll_fn(|_| match said.borrow().len() {
+			5 => Poll::Ready(7),
+			_ => Poll::Pending,
+		});
+		let sleep = |time: Duration| {
+			*slept.borrow_mut() += time;
+			future::ready(())
+		};
+		let announce = |waited: Duration| {
+			assert_eq!(waited, *slept.borrow());
+			said.borrow_mut().push(waited.as_secs());
+		};
+		assert_eq!(told_after(doing, sleep, announce).await, 7);
+		assert_eq!(*said.borrow(), [3, 30, 60, 120, 240]);
 	}
 }

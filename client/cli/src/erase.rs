@@ -182,10 +182,14 @@ impl fmt::Display for InFile<'_> {
 	}
 }
 
-/// Keys that were erased.
+/// Keys that were erased or, in a dry run, would be.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Erased {
 	dataset: DatasetId,
+	/// Whether nothing was erased; left out if it was.
+	#[serde(skip_serializing_if = "std::ops::Not::not")]
+	dry_run: bool,
 	epoch: Epoch,
 	keys: usize,
 }
@@ -194,11 +198,16 @@ impl fmt::Display for Erased {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		let Self {
 			dataset,
+			dry_run,
 			epoch,
 			keys,
 		} = self;
+		let erased = match dry_run {
+			true => "dry run, nothing was erased: would erase",
+			false => "erased",
+		};
 		let keys = count(*keys as u64, "key");
-		write!(f, "erased {keys} of epoch {epoch} of dataset {dataset}")
+		write!(f, "{erased} {keys} of epoch {epoch} of dataset {dataset}")
 	}
 }
 
@@ -223,13 +232,15 @@ pub(crate) fn run(
 	}
 	let erasure = Erasure::leaves(client, identity, scope)?;
 	let question = format!("Erase what opens leaves {from}..{to} of dataset {dataset} for ever?");
-	confirm(&question, yes || client.is_dry_run())?;
-	let keys = match client.is_dry_run() {
-		true => 0,
+	let dry_run = client.is_dry_run();
+	confirm(&question, yes || dry_run)?;
+	let keys = match dry_run {
+		true => erasure.count(client, identity)?,
 		false => erasure.run(client, identity)?,
 	};
 	Ok(Erased {
 		dataset,
+		dry_run,
 		epoch,
 		keys,
 	})
@@ -262,6 +273,32 @@ mod tests {
 
 	fn first(file: &ErasableFile, dataset: DatasetId) -> Option<Epoch> {
 		file.first(GENESIS, dataset).unwrap()
+	}
+
+	#[test]
+	fn a_dry_run_says_what_it_would_erase() {
+		let erased = |dry_run| Erased {
+			dataset: 0,
+			dry_run,
+			epoch: 2,
+			keys: 5,
+		};
+		let shown = [true, false].map(|dry_run| erased(dry_run).to_string());
+		assert_eq!(
+			shown,
+			[
+				"dry run, nothing was erased: would erase 5 keys of epoch 2 of dataset 0",
+				"erased 5 keys of epoch 2 of dataset 0",
+			]
+		);
+		let json = [true, false].map(|dry_run| serde_json::to_string(&erased(dry_run)).unwrap());
+		assert_eq!(
+			json,
+			[
+				r#"{"dataset":0,"dryRun":true,"epoch":2,"keys":5}"#,
+				r#"{"dataset":0,"epoch":2,"keys":5}"#,
+			]
+		);
 	}
 
 	#[test]

@@ -153,7 +153,10 @@ async fn fetch(
 ) -> Result<Option<Fetched>, Failed> {
 	let reading = open((context, identity), &opts.owner, opts.name).await?;
 	let is_plain = !opts.folder && !opts.raw && opts.file.is_none();
-	if is_plain && (is_folder(&reading).await? || is_packed_folder(&reading).await?) {
+	let is_any_folder =
+		async || Ok::<_, SdkError>(is_folder(&reading).await? || is_packed_folder(&reading).await?);
+	let looked = |error: SdkError| of_object(error.into(), (&opts.owner, &reading), None);
+	if is_plain && is_any_folder().await.map_err(looked)? {
 		return Err(Error::usage("the record is a folder").hint(
 			"fetch its files with --folder --output FOLDER, or one of them with --file PATH; list them with `isthmus list files`",
 		).into());
@@ -193,6 +196,23 @@ pub(crate) async fn open(
 	}
 }
 
+/// Returns the error of a read. If the locations lack an object, or have something else, it says how to see that.
+pub(crate) fn of_object(
+	error: FetchError,
+	(owner, reading): (&AccountId, &Reading),
+	arrived: Option<String>,
+) -> Error {
+	let is_of_object = error.is_of_object();
+	let error = Error::from(error).interrupted(arrived);
+	let dataset = reading.answer().dataset;
+	match is_of_object {
+		true => error.also(format!(
+			"see what the locations lack: isthmus check {owner} {dataset}"
+		)),
+		false => error,
+	}
+}
+
 /// Writes the record, or the files of a folder, to the target.
 async fn write(
 	opts: &Opts,
@@ -202,17 +222,7 @@ async fn write(
 	bar: &mut Bar,
 ) -> Result<Option<Fetched>, Error> {
 	let (client, owner) = (&context.client, &opts.owner);
-	let dataset = reading.answer().dataset;
-	let of_objects = |error: FetchError, arrived| {
-		let is_of_object = error.is_of_object();
-		let error = Error::from(error).interrupted(arrived);
-		match is_of_object {
-			true => error.also(format!(
-				"see what the locations lack: isthmus check {owner} {dataset}"
-			)),
-			false => error,
-		}
-	};
+	let of_objects = |error, arrived| of_object(error, (owner, reading), arrived);
 	let (bytes, files, output) = match target {
 		Target::One(Output::Stdout) | Target::FileOf(Output::Stdout) => {
 			// The bar would wipe out what the data has drawn on the terminal.
@@ -338,6 +348,7 @@ async fn through(
 			Ok(())
 		}
 		Err(FetchError::Client(SdkError::Io(error))) => Err(failed(error)),
-		done => Ok(done?),
+		// What has arrived cannot be resumed there.
+		done => done.map_err(|error| of_object(error, (&opts.owner, reading), None)),
 	}
 }

@@ -307,7 +307,8 @@ fn parse() -> Result<Isthmus, clap::Error> {
 		.try_get_matches()
 		.map_err(with_own_tip)
 		.map_err(with_visible_values)
-		.map_err(with_number_in_words)?;
+		.map_err(with_number_in_words)
+		.map_err(|error| with_named_bytes(error, &std::env::args_os().collect::<Vec<_>>()))?;
 	let mut parsed = Isthmus::from_arg_matches(&matches)?;
 	parsed.options.development = development_accounts(&matches);
 	Ok(parsed)
@@ -403,15 +404,100 @@ fn with_visible_values(mut error: clap::Error) -> clap::Error {
 			(ContextKind::InvalidValue, true) => secret::shown_url(&text),
 			_ => secret::shown_argument(&text),
 		});
-		if let Some((end, _)) = visible.char_indices().nth(MOST_REPEATED) {
-			visible.truncate(end);
-			visible.push('…');
-		}
+		shorten(&mut visible);
 		if visible != text {
 			error.insert(kind, ContextValue::String(visible));
 		}
 	}
 	error
+}
+
+/// Cuts off what an error does not repeat of an argument.
+fn shorten(visible: &mut String) {
+	if let Some((end, _)) = visible.char_indices().nth(MOST_REPEATED) {
+		visible.truncate(end);
+		visible.push('…');
+	}
+}
+
+/// What to do about a pattern that is not UTF-8.
+const ANY_BYTE: &str = "in a pattern, ? stands for a byte that is not UTF-8";
+
+/// Says which argument is not UTF-8, which `clap` does not. Other errors are returned unchanged.
+fn with_named_bytes(error: clap::Error, arguments: &[OsString]) -> clap::Error {
+	let found = match error.kind() {
+		ErrorKind::InvalidUtf8 => wrong_bytes(arguments),
+		_ => None,
+	};
+	let Some(at) = found else { return error };
+	let (argument, option) = (&arguments[at], option_before(arguments, at));
+	let (text, given) = (argument.to_string_lossy(), option.unwrap_or_default());
+	let is_of = |name: &str| given == name || text.starts_with(&format!("{name}="));
+	let visible = match is_of("--url") {
+		true => secret::shown_url(text.strip_prefix("--url=").unwrap_or(&text)),
+		false => secret::shown_argument(&text),
+	};
+	let mut visible = match visible == text {
+		true => tip::quoted(argument),
+		false => text::shown(visible),
+	};
+	shorten(&mut visible);
+	let what = match (option, is_of("--url")) {
+		(Some(option), _) => format!("the value of {option}"),
+		(None, true) => "the value of --url".into(),
+		(None, false) => "the argument".into(),
+	};
+	let way_out = match is_of("--exclude") {
+		true => format!("\n\n  tip: {ANY_BYTE}"),
+		false => String::new(),
+	};
+	clap::Error::raw(
+		error.kind(),
+		format!("{what} is not UTF-8: {visible}{way_out}\n\nFor more information, try '--help'.\n"),
+	)
+}
+
+/// Finds the first argument that should be UTF-8 and is not. Paths need not be.
+fn wrong_bytes(arguments: &[OsString]) -> Option<usize> {
+	let is_text = |at: &usize| arguments[*at].to_str().is_some();
+	(0..arguments.len()).filter(|at| !is_text(at)).find(|at| {
+		// The others are no reason then.
+		let alone = arguments
+			.iter()
+			.enumerate()
+			.map(|(other, argument)| match other == *at {
+				true => argument.clone(),
+				false => OsString::from(argument.to_string_lossy().into_owned()),
+			});
+		let read = as_people_write(Isthmus::command()).try_get_matches_from(alone);
+		read.is_err_and(|error| error.kind() == ErrorKind::InvalidUtf8)
+	})
+}
+
+/// Returns the option whose value an argument is, if it follows one that takes values.
+fn option_before(arguments: &[OsString], at: usize) -> Option<&str> {
+	let before = &arguments[..at];
+	let option = before.last()?.to_str()?;
+	let is_value = before.iter().any(|argument| argument == "--");
+	(!is_value && takes_value(&Isthmus::command(), before, option)).then_some(option)
+}
+
+/// Returns whether an option of a command, or of the one below it that is called, takes a value.
+fn takes_value(command: &clap::Command, arguments: &[OsString], option: &str) -> bool {
+	let is_called = |arg: &clap::Arg| match option.strip_prefix("--") {
+		Some(name) => arg.get_long() == Some(name),
+		None => arg
+			.get_short()
+			.is_some_and(|short| option == format!("-{short}")),
+	};
+	let mut args = command.get_arguments();
+	let mut called = arguments
+		.iter()
+		.filter_map(|name| command.find_subcommand(name));
+	args.any(|arg| is_called(arg) && arg.get_action().takes_values())
+		|| called
+			.next()
+			.is_some_and(|inner| takes_value(inner, arguments, option))
 }
 
 /// Says what is wrong with a value that should have been a number: the standard library's sentence, such as "invalid
@@ -574,6 +660,45 @@ mod tests {
 			count += 1;
 		}
 		assert!(count > 50, "{count}");
+	}
+
+	#[cfg(unix)]
+	#[test]
+	fn an_argument_that_is_not_utf_8_is_named() {
+		use std::os::unix::ffi::OsStringExt;
+		let said = |arguments: &[&[u8]]| {
+			let program: &[u8] = b"isthmus";
+			let arguments = [program].into_iter().chain(arguments.iter().copied());
+			let arguments = arguments.map(|argument| OsString::from_vec(argument.to_vec()));
+			let arguments: Vec<_> = arguments.collect();
+			let command = as_people_write(Isthmus::command());
+			let error = command.try_get_matches_from(&arguments).unwrap_err();
+			with_named_bytes(error, &arguments).to_string()
+		};
+		let exclude = said(&[b"sync", b"pictures\xfe", b"--exclude", b"\xff*"]);
+		let begin = r"error: the value of --exclude is not UTF-8: $'\xff*'";
+		assert!(exclude.starts_with(begin), "{exclude}");
+		assert!(exclude.contains(ANY_BYTE), "{exclude}");
+		let joined = said(&[b"sync", b"a", b"--exclude=\xff\x1b"]);
+		let begin = r"error: the argument is not UTF-8: $'--exclude=\xff\x1b'";
+		assert!(joined.starts_with(begin), "{joined}");
+		assert!(joined.contains(ANY_BYTE), "{joined}");
+		// A flag takes no value, and after -- there is none.
+		for flag in [b"--force".as_slice(), b"--folder", b"--"] {
+			let value = said(&[b"fetch", flag, b"//Bob\xff", b"a"]);
+			let begin = r"error: the argument is not UTF-8: $'//Bob\xff'";
+			assert!(value.starts_with(begin), "{value}");
+			assert!(!value.contains(ANY_BYTE), "{value}");
+		}
+		let url = said(&[b"balance", b"--url", b"wss://me:password@host/\xff"]);
+		let joined = said(&[b"balance", b"--url=wss://me:password@host/\xff"]);
+		for url in [url, joined] {
+			let begin = "error: the value of --url is not UTF-8: ";
+			assert!(url.starts_with(begin), "{url}");
+			assert!(!url.contains("password"), "{url}");
+		}
+		let long = said(&[b"sync", b"a", b"--name", &[0xff; 1000]]);
+		assert!(long.chars().count() < 300, "{long}");
 	}
 
 	#[test]

@@ -372,6 +372,21 @@ impl ErasableFile {
 		})
 	}
 
+	/// Returns how many keys [`Self::erase`] would erase, and erases none.
+	///
+	/// # Errors
+	///
+	/// Returns [`ErasableError::NotErasable`] and [`ErasableError::Missing`] if there are no such keys, and an error if the
+	/// file cannot be read.
+	pub fn count(&self, id: &EpochId, leaves: &[u32]) -> Result<usize, ErasableError> {
+		let mut tree = self.keys(id)?.ok_or(ErasableError::NotErasable {
+			dataset: id.dataset,
+			epoch: id.epoch,
+		})?;
+		// This one is a copy.
+		Ok(leaves.iter().filter(|leaf| tree.erase(**leaf)).count())
+	}
+
 	fn missing(&self, id: &EpochId) -> ErasableError {
 		ErasableError::Missing {
 			dataset: id.dataset,

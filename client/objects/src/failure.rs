@@ -157,6 +157,12 @@ impl Failure {
 		)
 	}
 
+	/// Returns whether something is there which is not the object as it must be.
+	pub(crate) fn is_damaged(&self) -> bool {
+		use Failure::*;
+		self.is_content() && !matches!(self, Missing | NoFile(_))
+	}
+
 	/// Returns whether it may be about this object alone: the store answered, and may well have others.
 	pub fn is_of_object(&self) -> bool {
 		use Failure::*;

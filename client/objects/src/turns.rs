@@ -34,8 +34,11 @@ impl fmt::Display for Left {
 
 /// Says that no location was of use, by why they were left.
 pub(crate) fn none(left: &[Left]) -> &'static str {
-	let is_known = left.is_empty() || left.iter().any(|left| left.failure.is_content());
-	match is_known {
+	let any = |is: fn(&Failure) -> bool| left.iter().any(|left| is(&left.failure));
+	if any(Failure::is_damaged) {
+		return "no location has the object whole and right";
+	}
+	match left.is_empty() || any(Failure::is_content) {
 		true => "no location has the object",
 		// They may have it.
 		false => "the object cannot be read",
@@ -84,5 +87,42 @@ impl Turns {
 			}
 		}
 		Err(self.left())
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn an_object_that_is_there_and_damaged_is_not_called_missing() {
+		let said = |failures: &[Failure]| {
+			let left = failures.iter().map(|failure| Left {
+				url: "file:///store".into(),
+				failure: failure.clone(),
+			});
+			none(&left.collect::<Vec<_>>())
+		};
+		let damaged = "no location has the object whole and right";
+		let (expected, got) = (5, 4);
+		for failure in [
+			Failure::Wrong(3),
+			Failure::WrongList,
+			Failure::NoList,
+			Failure::CutShort,
+			Failure::Length { expected, got },
+		] {
+			assert_eq!(said(std::slice::from_ref(&failure)), damaged, "{failure}");
+			assert_eq!(said(&[Failure::Missing, failure]), damaged);
+		}
+		for missing in [
+			&[] as &[Failure],
+			&[Failure::Missing],
+			&[Failure::NoFile("folder")],
+			&[Failure::Missing, Failure::Unreachable],
+		] {
+			assert_eq!(said(missing), "no location has the object", "{missing:?}");
+		}
+		assert_eq!(said(&[Failure::Unreachable]), "the object cannot be read");
 	}
 }

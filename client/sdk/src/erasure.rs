@@ -151,6 +151,21 @@ impl Erasure {
 		Ok(self)
 	}
 
+	/// Returns how many keys [`Self::run`] would erase, and erases none.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Erasable`] if the file cannot be read.
+	pub fn count(&self, client: &Client, owner: &Identity) -> Result<usize, Error> {
+		let file = owner.erasable_file()?;
+		let mut keys = 0;
+		for ((dataset, epoch), leaves) in &self.0 {
+			let id = epoch_id(client, owner.id(), *dataset, *epoch);
+			keys += file.count(&id, leaves)?;
+		}
+		Ok(keys)
+	}
+
 	/// Erases the keys. Returns how many there were. When this returns, the new file is on disk.
 	///
 	/// # Errors

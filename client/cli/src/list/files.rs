@@ -53,7 +53,7 @@ pub(super) async fn list(
 	for left in reading.left() {
 		tell(format_args!("left for another location: {left}"));
 	}
-	let files = files?;
+	let files = files.map_err(|error| fetch::of_object(error, (owner, &reading), None))?;
 	if files.is_empty() {
 		tell("no files");
 	}

@@ -63,7 +63,12 @@ fn keys_are_drawn_kept_and_erased() {
 	file.intend(&now, &[7, 5]).unwrap();
 	assert_eq!(file.intended(GENESIS).unwrap(), [(now, 5), (now, 7)]);
 	assert_eq!(file.intended([9; 32]).unwrap(), []);
+	// Counting erases nothing, and writes nothing.
+	assert_eq!(file.count(&now, &[5, 7, 5]).unwrap(), 2);
+	assert_eq!(file.intended(GENESIS).unwrap(), [(now, 5), (now, 7)]);
+	assert_eq!(leaf(&file, &now, 5).unwrap(), before);
 	assert_eq!(file.erase(&now, &[5, 7, 5]).unwrap(), 2);
+	assert_eq!(file.count(&now, &[5, 6]).unwrap(), 1);
 	assert_eq!(file.intended(GENESIS).unwrap(), []);
 	assert_eq!(leaf(&file, &now, 5), Err(TreeError::Erased { leaf: 5 }));
 	assert!(leaf(&file, &now, 6).is_ok());
