@@ -288,8 +288,11 @@ test('random lies to whole calls are never accepted', { timeout }, async (t) => 
 	const api = await ApiPromise.create({ provider, noInitWarn: true });
 	t.after(() => api.disconnect());
 	provider.record();
-	/** Does something with a client that knows nothing yet. Returns the name of what came of it; a lie changes nothing else. */
-	const outcomeOf = async ({ act, sends = false }) => {
+	/**
+	 * Does something with a client that knows nothing yet. Returns the name of what came of it; a lie changes nothing else. What
+	 * takes longer than `patience`, in milliseconds, `waits`.
+	 */
+	const outcomeOf = async ({ act, sends = false }, patience = PATIENCE) => {
 		provider.kept.length = 0;
 		const late = new AbortController();
 		const ended = act(new Lied(api, provider)).then(
@@ -303,7 +306,7 @@ test('random lies to whole calls are never accepted', { timeout }, async (t) => 
 				return error.name;
 			},
 		);
-		const outcome = await Promise.race([ended, sleep(PATIENCE, 'waits', { signal: late.signal })]);
+		const outcome = await Promise.race([ended, sleep(patience, 'waits', { signal: late.signal })]);
 		late.abort();
 		// Also of an earlier call, which waited for too long.
 		for (const transaction of provider.kept) await checkGrant(transaction, asked, given);
@@ -322,7 +325,7 @@ test('random lies to whole calls are never accepted', { timeout }, async (t) => 
 			earlier.set(method, [...(earlier.get(method) ?? []), result]);
 			return result;
 		});
-		assert.equal(await outcomeOf(deed), 'unchanged', `${deed.name} works with an honest node`);
+		assert.equal(await outcomeOf(deed, timeout), 'unchanged', `${deed.name} works with an honest node`);
 		answers.push(count);
 	}
 	const random = randomNumbers(16);
