@@ -179,18 +179,20 @@ export class Connection {
 		const differs = this.layoutDifference();
 		if (differs) throw errorOf(differs, await this.provenRuntime());
 		const nonce = await this.#nextNonce(signer.address);
-		let stop;
+		/** @type {() => void} */
+		let lose = () => undefined;
 		const lost = new Promise((_, reject) => {
-			// The API makes a new connection, and follows no transaction over that.
-			stop = this.#provider.on('disconnected', () => {
+			lose = () => {
 				this.#nonces.delete(signer.address);
 				reject(new ConnectionLost());
-			});
+			};
 		});
+		// The API makes a new connection, and follows no transaction over that.
+		this.api.on('disconnected', lose);
 		try {
 			return await Promise.race([this.#included(signer, call, { ...options, nonce }), lost]);
 		} finally {
-			stop();
+			this.api.off('disconnected', lose);
 		}
 	}
 
