@@ -8,7 +8,7 @@ use std::{
 	thread::{self, Builder},
 };
 
-/// Returns how many threads can run at a time on this machine, or the given number if it is less.
+/// Returns how many threads can run concurrently on this machine, or the given number if it is less.
 pub fn at_most(most: usize) -> usize {
 	thread::available_parallelism().map_or(1, |count| count.get().min(most))
 }

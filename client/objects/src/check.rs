@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// How many chunks are asked for at a time.
 const GROUP: u32 = 4;
-/// How many requests are sent at a time: so few that a connection of 0.8 Mbit/s answers each in time.
+/// How many requests are sent concurrently: so few that a connection of 0.8 Mbit/s answers each in time.
 const AT_ONCE: usize = 4;
 
 /// What a location has of an object.

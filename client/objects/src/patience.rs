@@ -17,7 +17,7 @@ const QUICK: Duration = Duration::from_secs(15);
 /// After a request that took longer, the store gets one less at a time.
 const LONG: Duration = Duration::from_secs(60);
 
-/// How many requests a store has at a time: one at first, and more as long as the connection is fast enough for more. On a
+/// How many requests a store has concurrently: one at first, and more as long as the connection is fast enough for more. On a
 /// slow one, many requests would take so long together that each of them is given up.
 pub(crate) struct Pace {
 	room: Semaphore,

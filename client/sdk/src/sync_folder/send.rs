@@ -145,7 +145,7 @@ impl Running<'_> {
 		lengths.fold(list, u64::saturating_add)
 	}
 
-	/// Sends packs to the location, several at a time, after `done` of all bytes.
+	/// Sends packs to the location, several concurrently, after `done` of all bytes.
 	async fn send_packs(
 		&mut self,
 		packs: &[(RecordKey, &NewPack)],

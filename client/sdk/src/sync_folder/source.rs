@@ -56,7 +56,7 @@ pub(super) async fn hash_all(
 	Ok(hashed)
 }
 
-/// Hashes some files, several at a time, and counts their bytes.
+/// Hashes some files, several concurrently, and counts their bytes.
 fn hash_some(files: &[LocalFile], done: &AtomicU64) -> Result<Vec<Local>, UploadFolderError> {
 	let threads = threads::at_most(THREADS);
 	let shares: Vec<_> = files.chunks(files.len().div_ceil(threads).max(1)).collect();

@@ -137,7 +137,7 @@ async fn a_large_value_is_interrupted_resumed_and_read() {
 	assert!(!reading.matches(&mut &value[1..]).await.unwrap());
 }
 
-/// The readers of the epoch may include one that is put out by its end, so what follows must not be under its keys. The value
+/// The readers of the epoch may include one that is revoked by its end, so what follows must not be under its keys. The value
 /// has far more chunks than are in flight.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_running_upload_stops_when_its_epoch_ends() {
