@@ -7,7 +7,7 @@ use crate::{
 	database,
 	explain::named,
 	files::NewFile,
-	output,
+	output, ports,
 	runner::Runner,
 	service,
 };
@@ -72,6 +72,7 @@ pub fn run() -> sc_cli::Result<()> {
 			pool: cli.pool_limits(),
 			development: cli.run.shared_params.is_dev(),
 			storage: cli.storage.clone(),
+			ports: ports::Given::new(&cli.run),
 		};
 		return runner.node(|config| service::new_full(config, options));
 	};

@@ -281,7 +281,9 @@ test('a taken port is reported before the node opens its database', { timeout },
 		const folder = mkdtempSync(join(tmpdir(), 'isthmus-port-'));
 		const { code, stderr } = await runToEnd(['--dev', '--base-path', folder, option, address]);
 		assert.notEqual(code, 0);
-		assert.ok(stderr.includes(`\`${option} ${address}\``), stderr);
+		const service = option === '--miners-listen' ? 'getWork' : 'Stratum';
+		const taken = `cannot listen for ${service} at ${address}: Address already in use. Perhaps another node is running; give this one`;
+		assert.ok(stderr.includes(`${taken} another address with \`${option}\``), stderr);
 		assert.equal(existsSync(join(folder, 'chains/dev/db')), false);
 		rmSync(folder, { recursive: true });
 	}

@@ -480,10 +480,25 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 	const [rpc, peers] = [String(node.port), `/ip4/127.0.0.1/tcp/${node.peerPort}`];
 	const taken = (service, option) => new RegExp(`cannot listen for ${service} at 127\\.0\\.0\\.1:\\d+: Address already in use\\..*\`${option}\``);
 	await refuses([...free, '--no-prometheus', '--port', '0', '--rpc-port', rpc], taken('RPC', '--rpc-port'));
-	await refuses([...free, '--no-prometheus', '--rpc-port', '0', '--listen-addr', peers], taken('peers', '--port'));
+	await refuses([...free, '--no-prometheus', '--rpc-port', '0', '--listen-addr', peers], taken('peers', '--listen-addr'));
 	const one = String(await freePort());
 	const both = [...free, '--port', '0', '--rpc-port', one, '--prometheus-port', one];
 	await refuses(both, /RPC and Prometheus are both to listen at 127\.0\.0\.1:\d+: .*`--rpc-port` or `--prometheus-port`/);
+	const mines = [...free, '--no-prometheus', '--port', '0', '--rpc-port'];
+	for (const [option, service] of [['--miners-listen', 'getWork'], ['--stratum-listen', 'Stratum']]) {
+		const shared = new RegExp(`RPC and ${service} are both to listen at 127\\.0\\.0\\.1:${one}: .*\`--rpc-port\` or \`${option}\``);
+		await refuses([...mines, one, option, `0.0.0.0:${one}`], shared);
+	}
+	const minersOnly = [...mines, '0', '--miners-listen', `127.0.0.1:${one}`, '--stratum-listen', `127.0.0.1:${one}`];
+	await refuses(minersOnly, /getWork and Stratum are both to listen at 127\.0\.0\.1:\d+: .*`--miners-listen` or `--stratum-listen`$/m);
+	const metricsToo = [...free, '--rpc-port', '0', '--port', one, '--prometheus-port', one];
+	await refuses(metricsToo, /Prometheus and peers are both .*`--prometheus-port` or `--port`, or turn the metrics off with `--no-prometheus`$/m);
+	const peer = `/ip4/127.0.0.1/tcp/${one}`;
+	const equal = [...free, '--no-prometheus', '--rpc-port', '0', '--listen-addr', peer, '--listen-addr', peer];
+	await refuses(equal, /`--listen-addr` is given twice with 127\.0\.0\.1:\d+ for peers: leave one of them out/);
+	const endpoints = [0, 1].flatMap(() => ['--experimental-rpc-endpoint', `listen-addr=127.0.0.1:${one}`]);
+	const again = /`--experimental-rpc-endpoint` is given twice with 127\.0\.0\.1:\d+ for RPC: leave one of them out/;
+	await refuses([...free, '--no-prometheus', '--port', '0', ...endpoints], again);
 	await refuses([...free, '--rpc-cors', 'https://app.example/'], /`--rpc-cors`: "https:\/\/app\.example\/" is not the origin of any page/);
 	const peersAt = [...free, '--no-prometheus', '--rpc-port', '0', '--listen-addr'];
 	await refuses([...peersAt, '/dns/localhost/tcp/30333'], /cannot listen for peers at \/dns\/localhost\/tcp\/30333: expected an address of this machine/);
