@@ -155,14 +155,33 @@ fn pruning(reason: &str) -> String {
 	)
 }
 
-/// Returns the sentence for an error of the runtime that built the genesis state, without the backtrace.
+/// Returns the sentence for an error of the runtime that built the genesis state, without the backtrace, and without the values
+/// that it was given and a place in them: they are not written as in the specification.
 fn genesis(error: &str) -> String {
 	let reason = error.split("WASM backtrace").next().unwrap_or_default();
+	let reason = reason.split(" for blob:").next().unwrap_or_default();
+	let reason = match reason.rsplit_once(" at line ") {
+		Some((reason, place)) if is_place(place) => reason,
+		_ => reason,
+	};
+	let hint = match error.contains("WASM backtrace") {
+		true => ". If the runtime refused a field, the line after `panicked at` names it",
+		false => "",
+	};
 	format!(
-		"the genesis state cannot be built from the chain specification: {}. If the runtime refused a field, the \
-		 line after `panicked at` names it",
+		"the genesis state cannot be built from the chain specification: {}{hint}",
 		reason.trim_end()
 	)
+}
+
+/// Returns whether this is the end of a place in a text: `6 column 10`.
+fn is_place(text: &str) -> bool {
+	let numbers = text.trim_end().split_once(" column ");
+	numbers.is_some_and(|(line, column)| {
+		[line, column]
+			.iter()
+			.all(|number| number.bytes().all(|digit| digit.is_ascii_digit()))
+	})
 }
 
 #[cfg(test)]
@@ -192,6 +211,16 @@ mod tests {
 			full,
 			"x: File too large. Raise the limit: `ulimit -f unlimited`"
 		);
+	}
+
+	#[test]
+	fn a_refused_genesis_does_not_show_all_values() {
+		let said = genesis(
+			"Invalid JSON blob: unknown field `x` at line 6 column 10 for blob:\n{\n  \"a\": 1\n}",
+		);
+		assert!(said.ends_with("unknown field `x`"), "{said}");
+		let said = genesis("a sentence at line 6 of a song");
+		assert!(said.ends_with("at line 6 of a song"), "{said}");
 	}
 
 	#[test]

@@ -52,6 +52,7 @@ use sp_core::storage::StorageKey;
 use std::{fs, io, sync::Arc};
 
 use parts::application;
+pub(crate) use parts::check_chain;
 // Public only for `tests/`.
 #[doc(hidden)]
 pub use parts::QueueSpawner;

@@ -15,7 +15,7 @@ import { u8aToHex } from '@polkadot/util';
 import { freePort, LocalNode, runToEnd } from '../lib/node.mjs';
 import { Rpc, until } from '../lib/rpc.mjs';
 import { identities, installKeys, writeSpec } from '../lib/spec.mjs';
-import { canMount, runScript } from '../lib/terminal.mjs';
+import { canMount, runInTerminal, runScript } from '../lib/terminal.mjs';
 
 /** Ends hung tests, in milliseconds. */
 const timeout = 600_000;
@@ -38,10 +38,15 @@ async function refuses(args, sentence) {
 	assert.doesNotMatch(stderr, /^Error: \w+\(|This is a bug|stack backtrace|os error/m);
 }
 
-/** Runs a script with bash in a new folder; `isthmus-node` is the node's program. The script may mount file systems if that is said. */
-function shell(t, script, { mount = false } = {}) {
+/** Returns the environment of scripts, in which `isthmus-node` is the node's program. */
+function withProgram() {
 	const PATH = [dirname(process.env.ISTHMUS_NODE ?? ''), process.env.PATH].join(delimiter);
-	return runScript(script, { cwd: folder(t), env: { ...process.env, PATH }, mount });
+	return { ...process.env, PATH };
+}
+
+/** Runs a script with bash in a new folder. The script may mount file systems if that is said. */
+function shell(t, script, { mount = false } = {}) {
+	return runScript(script, { cwd: folder(t), env: withProgram(), mount });
 }
 
 /**
@@ -455,6 +460,7 @@ test('refuses the database of another chain, with both genesis hashes', { timeou
 	await refuses([...at, ...QUIET], sentence);
 	await refuses(['import-blocks', join(basePath, 'node.log'), ...at], sentence);
 	await refuses(['export-blocks', join(basePath, 'blocks'), ...at], sentence);
+	await refuses(['chain-info', ...at], sentence);
 	// The same chain opens, from its plain specification, too.
 	const same = ['--chain', join(basePath, 'chain', 'chain.plain.json'), '--base-path', basePath];
 	const { code, stdout } = await runToEnd(['chain-info', ...same]);
@@ -545,12 +551,41 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 	const binary = join(basePath, 'binary');
 	assert.equal((await runToEnd(['export-blocks', '--binary', binary, ...at])).code, 0);
 	await refuses(['import-blocks', binary, ...at], /the blocks cannot be imported \(.*binary\): .*import it with `--binary`, too/);
-	const purged = await runToEnd(['purge-chain', '-y', ...at]);
-	assert.equal(purged.code, 0);
-	assert.match(purged.stdout, /paritydb" removed/);
+	// A file that was cut off: all blocks before are imported.
+	for (const [file, ...form] of [[blocks], [binary, '--binary']]) {
+		const purged = await runToEnd(['purge-chain', '-y', ...at]);
+		assert.equal(purged.code, 0);
+		assert.match(purged.stdout, /paritydb" removed/);
+		const cut = join(basePath, 'cut');
+		writeFileSync(cut, readFileSync(file).subarray(0, -3));
+		const { code, stderr } = await runToEnd(['import-blocks', ...form, cut, ...at]);
+		assert.equal(code, 1, stderr);
+		const said = /block (\d+) of the input cannot be read: the input ends in it, as one that was cut off\. The (?:block|\d+ blocks) before it (?:is|are) imported; the best block is #(\d+)$/m;
+		const [, position, best] = said.exec(stderr) ?? assert.fail(stderr);
+		assert.equal(Number(best), Number(position) - 1);
+		const { stdout } = await runToEnd(['chain-info', ...at]);
+		assert.equal(JSON.parse(stdout).best_number, Number(best));
+	}
+	// Blocks of another chain, and those that do not begin where this one ends.
+	const elsewhere = ['--chain', 'local', '--base-path', basePath];
+	for (const [file, ...form] of [[blocks], [binary, '--binary']]) {
+		await refuses(['import-blocks', ...form, file, ...elsewhere], /these blocks are of another chain: its genesis block is 0x[0-9a-f]{64}, and that of this chain is 0x[0-9a-f]{64}\. Give `--chain`/);
+	}
 	const imported = await runToEnd(['import-blocks', blocks, ...at]);
 	assert.equal(imported.code, 0, imported.stderr);
 	assert.doesNotMatch(imported.stderr, /Essential task|failed/);
+	assert.match(imported.stderr, /Imported \d+ blocks, \d+ of which the chain had before\. Best: #/);
+	const late = join(basePath, 'late');
+	assert.equal((await runToEnd(['export-blocks', '--from', '2', late, ...at])).code, 0);
+	await refuses(['import-blocks', late, '--dev', '--base-path', join(basePath, 'new')], /block #2, the first of the input, follows block 0x[0-9a-f]{64}, which this database does not have/);
+	// Ctrl-C ends the program that writes to the pipe, too. What was read before it writes `given`: more than the pipe has room for.
+	const ended = await runInTerminal(`
+		for again in $(seq 400); do cat ${blocks}; done > many
+		{ cat many; head -c 100 many; echo given > /dev/tty; cat /dev/tty; } | isthmus-node import-blocks ${at.join(' ')}
+		echo "exit code \${PIPESTATUS[1]}"
+	`, { cwd: folder(t), env: withProgram(), typed: [['given', '\u0003', true]] });
+	assert.match(ended.screen, /error: ended by SIGINT before the work was done/);
+	assert.doesNotMatch(ended.screen, /cannot be read|closed channel/);
 	// `-` is stdin, and no file.
 	const piped = await shell(t, `isthmus-node import-blocks - ${at.join(' ')} < ${blocks} && ls -A`);
 	assert.equal(piped.code, 0, piped.stderr);
