@@ -179,6 +179,14 @@ test('says what is wrong with the file of a chain specification', { timeout }, a
 		const sentence = new RegExp(`its genesis has both ${form}: leave one of them out`);
 		await refuses(['export-chain-spec', '--chain', chain], sentence);
 	}
+	// As jq 1.6 writes large numbers.
+	const rewritten = file('jq.json', stdout.replace(/("sessionBlocks": )\d+/, (_, name) => `${name}1e+18`));
+	const number = /^error: .*jq\.json is not a chain specification: expected a whole number in digits, and found 1e\+18 at line \d+ column \d+\. A program that rewrote the file, as jq 1\.6 does, .*$/m;
+	await refuses(['export-chain-spec', '--chain', rewritten, '--raw'], number);
+	await refuses(['--chain', rewritten, '--tmp', ...QUIET], number);
+	const wrong = edited('wrong.json', (genesis) => Object.assign(genesis.verifiers, { sessionBlocks: 'ten' }));
+	const { stderr: refused } = await runToEnd(['export-chain-spec', '--chain', wrong, '--raw']);
+	assert.match(refused, /^error: there is no specification to write \(.*wrong\.json\): the genesis state cannot be built .*invalid type: string "ten", expected u32$/m);
 	const zero = edited('zero.json', (genesis) => Object.assign(genesis.verifiers, { sessionBlocks: 0 }));
 	await refuses(['--chain', zero, '--tmp', ...QUIET], /verifiers\.sessionBlocks is 0: a session has at least one block/);
 	const { stderr } = await runToEnd(['--chain', zero, '--tmp', ...QUIET]);
@@ -422,6 +430,7 @@ test('refuses a real chain with a superuser, plain and raw', { timeout }, async 
 	const convert = () => runToEnd(['export-chain-spec', '--chain', write('real.json', plain), '--raw']);
 	const leftovers = await convert();
 	assert.equal(leftovers.code, 0, leftovers.stderr);
+	assert.match(leftovers.stderr, /^Compiling the runtime, and building the genesis state/m);
 	// Values for tests, which can never be changed.
 	assert.match(leftovers.stderr, /^warning: .* never be changed.*`verifiers\.upgradeDelay` 20 \(by default 50400\).*`keepers\.periodLength` 20/m);
 	delete patch.verifiers;
