@@ -81,7 +81,21 @@ pub(super) fn request(
 					.into(),
 			));
 		}
+		let idle = idle_options(&options);
+		if !idle.is_empty() {
+			let idle = idle.join(", ");
+			log::warn!("{idle}: this node does not mine, so this has no effect. Add `--mine` if it is to mine");
+		}
 		return Ok(None);
+	}
+	if options.miners_secret_file.is_some()
+		&& options.miners_listen.is_none()
+		&& options.stratum_listen.is_none()
+	{
+		log::warn!(
+			"`--miners-secret-file` protects only the ports of `--miners-listen` and `--stratum-listen`, and neither is given: \
+			 the RPC asks miners for no secret"
+		);
 	}
 	let beneficiary =
 		match &options.beneficiary {
@@ -108,6 +122,22 @@ pub(super) fn request(
 		stratum: None,
 		options,
 	}))
+}
+
+/// Returns the options that are given although only a node that mines uses them.
+fn idle_options(options: &MiningArgs) -> Vec<&'static str> {
+	let given = [
+		("`--beneficiary`", options.beneficiary.is_some()),
+		("`--hash-rate`", options.hash_rate.is_some()),
+		("`--ethash-dir`", options.ethash_dir.is_some()),
+		("`--extra-data`", !options.extra_data.is_empty()),
+		(
+			"`--miners-secret-file`",
+			options.miners_secret_file.is_some(),
+		),
+	];
+	let idle = given.into_iter().filter(|(_, is_given)| *is_given);
+	idle.map(|(option, _)| option).collect()
 }
 
 impl Requested {
