@@ -508,8 +508,7 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 	await refuses(minersOnly, /getWork and Stratum are both to listen at 127\.0\.0\.1:\d+: .*`--miners-listen` or `--stratum-listen`$/m);
 	const metricsToo = [...free, '--rpc-port', '0', '--port', one, '--prometheus-port', one];
 	await refuses(metricsToo, /Prometheus and peers are both .*`--prometheus-port` or `--port`, or turn the metrics off with `--no-prometheus`$/m);
-	const peer = `/ip4/127.0.0.1/tcp/${one}`;
-	const equal = [...free, '--no-prometheus', '--rpc-port', '0', '--listen-addr', peer, '--listen-addr', peer];
+	const equal = [...free, '--no-prometheus', '--rpc-port', '0', ...[0, 1].flatMap(() => ['--listen-addr', `/ip4/127.0.0.1/tcp/${one}`])];
 	await refuses(equal, /`--listen-addr` is given twice with 127\.0\.0\.1:\d+ for peers: leave one of them out/);
 	const endpoints = [0, 1].flatMap(() => ['--experimental-rpc-endpoint', `listen-addr=127.0.0.1:${one}`]);
 	const again = /`--experimental-rpc-endpoint` is given twice with 127\.0\.0\.1:\d+ for RPC: leave one of them out/;
