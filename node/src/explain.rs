@@ -17,8 +17,12 @@ const LIMITS: [(&str, &str); 3] = [
 	("Cannot allocate memory", "ulimit -v unlimited"),
 ];
 
-/// What is said of a file that is not there.
-const ABSENT: [&str; 2] = ["No such file", "there is no "];
+/// What is said of a file that is not there. The framework does not say why it cannot write to the keystore.
+const ABSENT: [&str; 3] = [
+	"No such file",
+	"there is no ",
+	"cannot be written to the keystore",
+];
 
 /// Returns the sentence for an error that ended the program.
 pub fn explain(error: &Error) -> String {

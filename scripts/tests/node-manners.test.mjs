@@ -612,14 +612,14 @@ test('reads no database that is not there, and makes none', { timeout }, async (
 test('says that its current folder is deleted', { timeout }, async (t) => {
 	const { code, stdout, stderr } = await shell(t, `
 		mkdir gone && cd gone && rmdir ../gone || exit 9
-		for args in '--dev --base-path base ${QUIET.join(' ')}' 'chain-info --dev --base-path base' 'export-chain-spec --chain spec.json'; do
+		for args in '--dev --base-path base ${QUIET.join(' ')}' 'chain-info --dev --base-path base' 'export-chain-spec --chain spec.json' 'key insert --chain dev --base-path base --key-type gran --scheme ed25519 --suri //Alice'; do
 			isthmus-node $args
 			echo "exit code $?"
 		done
 	`);
 	assert.equal(code, 0, stderr);
-	assert.equal(stdout, 'exit code 1\n'.repeat(3), stderr);
-	assert.equal(stderr.match(/^error: .*\. The folder in which this command was started is deleted: change to one that exists/gm)?.length, 3, stderr);
+	assert.equal(stdout, 'exit code 1\n'.repeat(4), stderr);
+	assert.equal(stderr.match(/^error: .*\. The folder in which this command was started is deleted: change to one that exists/gm)?.length, 4, stderr);
 });
 
 test('explains a damaged database and a limit of open files', { timeout }, async (t) => {
