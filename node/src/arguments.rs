@@ -107,6 +107,8 @@ pub fn command() -> Command {
 		.mut_arg("trie_cache_size", |size| {
 			size.default_value(TRIE_CACHE_SIZE)
 		})
+		// The framework passes over the file.
+		.mut_arg("node_key", |key| key.conflicts_with("node_key_file"))
 		.mut_subcommand("key", |key| {
 			key.mut_subcommand("insert", |insert| {
 				insert.mut_arg("key_type", |arg| {

@@ -7,15 +7,14 @@ use crate::{
 	database,
 	explain::named,
 	files::{announce, NewFile},
+	import::{self, Blocks},
 };
 use isthmus_primitives::{Block, BlockNumber};
 use polkadot_sdk::*;
 use sc_cli::{Error, ExportBlocksCmd, GenericNumber, ImportBlocksCmd};
 use sc_client_api::BlockBackend;
 use sc_consensus::DefaultImportQueue;
-use sc_service::{
-	chain_ops::import_blocks, error::Error as ServiceError, Configuration, DatabaseSource,
-};
+use sc_service::{Configuration, DatabaseSource};
 use sp_blockchain::HeaderBackend;
 use std::{
 	fs::{self, File},
@@ -235,38 +234,13 @@ pub(crate) async fn import(
 		None => Box::new(stdin()),
 	};
 	let started = begin(BufReader::new(file), cmd.binary);
-	let Some(blocks) = started.map_err(|error| failed(error.into()))? else {
+	let Some(input) = started.map_err(|error| failed(error.into()))? else {
 		return Err(BlocksError::Nothing(from.display().to_string()).into());
 	};
-	let done = import_blocks(client, queue, blocks, false, cmd.binary).await;
-	done.map_err(|error| match error {
-		ServiceError::Other(text) => failed(Error::Input(stopped(&text))),
-		error => failed(error.into()),
-	})
+	let blocks = Blocks::new(input, cmd.binary).map_err(|error| failed(error.into()))?;
+	let done = import::import(&client, queue, blocks).await;
+	done.map_err(|error| failed(Error::Input(error.to_string())))
 }
-
-/// Returns a sentence about an import that failed by the framework's words, and what is left of it.
-fn stopped(error: &str) -> String {
-	if error.starts_with("Stopping after") {
-		return format!("{error}, which the lines above name. The blocks before it are imported");
-	}
-	let unread = error.strip_prefix("Error reading block #");
-	let Some((number, why)) = unread.and_then(|rest| rest.split_once(':')) else {
-		return error.into();
-	};
-	// The decoder names first what contains the fault.
-	let why = why.trim().lines().last().unwrap_or_default().trim();
-	let why = match ENDS.iter().any(|end| why.contains(end)) {
-		true => "the input ends in it, as one that was cut off".to_owned(),
-		false => format!(
-			"{why}. The input is damaged, compressed, or no export of a chain like this one"
-		),
-	};
-	format!("block {number} of the input cannot be read: {why}. The blocks before it are imported")
-}
-
-/// What decoders say of an input that ends too early.
-const ENDS: [&str; 3] = ["UnexpectedEof", "Not enough data", "EOF while parsing"];
 
 /// Reads the beginning of an input, and returns the input with it; `None` if there are no blocks in it.
 fn begin<R: BufRead>(
@@ -340,22 +314,5 @@ mod tests {
 		assert_eq!(begin(b" \n", false), Ok(false));
 		assert_eq!(begin(&[0; 8], true), Ok(false));
 		assert!(begin(b"hello\n", true).unwrap_err().contains("cut off"));
-	}
-
-	#[test]
-	fn an_import_that_stopped_says_what_is_left() {
-		let said = stopped("Stopping after #7 blocks because of an error");
-		assert!(said.starts_with("Stopping after #7 blocks because of an error, which"));
-	}
-
-	#[test]
-	fn a_block_that_cannot_be_read_is_said_on_one_line() {
-		let nested = "Error reading block #1: Could not decode `Header::number`:\n\t\tout of range decoding Compact<u32>\n";
-		let said = stopped(nested);
-		assert!(said.starts_with("block 1 of the input cannot be read: out of range"));
-		assert!(said.ends_with("are imported") && !said.contains(['\n', '\t']));
-		let cut = stopped("Error reading block #9: io error: UnexpectedEof");
-		assert!(cut.contains("cut off"), "{cut}");
-		assert_eq!(stopped("another"), "another");
 	}
 }

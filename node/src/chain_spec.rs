@@ -9,11 +9,14 @@ use crate::{
 use isthmus_runtime::{genesis::Leftover, MAX_VERIFIERS, WASM_BINARY};
 use polkadot_sdk::*;
 use sc_service::{ChainType, Properties};
-use serde::{de::IgnoredAny, Deserialize};
+use serde::{
+	de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+	Deserialize, Deserializer,
+};
 use serde_json::Value;
 use std::{
 	collections::{BTreeMap, BTreeSet},
-	io,
+	fmt, io,
 };
 
 /// A chain specification of this node.
@@ -282,6 +285,7 @@ fn from_file(path: &str) -> Result<ChainSpec, SpecError> {
 	let outline: Outline =
 		serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
 	check_forms(&outline).map_err(malformed)?;
+	check_numbers(&text).map_err(malformed)?;
 	check_superuser(path, &outline)?;
 	check_changes(path, &outline)?;
 	check_verifiers(path, outline)?;
@@ -314,6 +318,110 @@ fn check_forms(Outline { genesis, .. }: &Outline) -> Result<(), String> {
 		"its genesis has both {forms}: leave one of them out"
 	))
 }
+
+/// Checks that the numbers of a plain genesis are whole, as the runtime needs them. A program that takes every number for a
+/// floating-point one writes large ones with an exponent.
+fn check_numbers(text: &[u8]) -> Result<(), String> {
+	let Err(error) = serde_json::from_slice::<Numbers>(text) else {
+		return Ok(());
+	};
+	let said = error.to_string();
+	let number = said.split(' ').next().unwrap_or_default();
+	let hint = match number.contains(['e', 'E']) {
+		true => {
+			". A program that rewrote the file, as jq 1.6 does, has written a large number with an exponent: write its digits \
+			 again, as in the file before, and change the file with an editor or another program"
+		}
+		false => "",
+	};
+	Err(format!(
+		"expected a whole number in digits, and found {said}{hint}"
+	))
+}
+
+/// The numbers of a specification that are checked.
+#[derive(Deserialize)]
+struct Numbers {
+	#[serde(rename = "genesis")]
+	_genesis: GenesisNumbers,
+}
+
+#[derive(Deserialize)]
+struct GenesisNumbers {
+	#[serde(rename = "runtimeGenesis")]
+	_runtime_genesis: Option<RuntimeNumbers>,
+}
+
+#[derive(Deserialize)]
+struct RuntimeNumbers {
+	#[serde(rename = "patch")]
+	_patch: Option<Whole>,
+	#[serde(rename = "config")]
+	_config: Option<Whole>,
+}
+
+/// A value in which every number is whole. Otherwise its error is the number.
+struct Whole;
+
+impl<'de> Deserialize<'de> for Whole {
+	fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+		deserializer.deserialize_any(Self)
+	}
+}
+
+impl<'de> Visitor<'de> for Whole {
+	type Value = Self;
+
+	fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+		f.write_str("a value with whole numbers")
+	}
+
+	fn visit_unit<E>(self) -> Result<Self, E> {
+		Ok(self)
+	}
+
+	fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+		Ok(self)
+	}
+
+	fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+		Ok(self)
+	}
+
+	fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+		Ok(self)
+	}
+
+	fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Self, E> {
+		Err(E::custom(format!("{number:e}")))
+	}
+
+	fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+		Ok(self)
+	}
+
+	fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+		while items.next_element::<Self>()?.is_some() {}
+		Ok(self)
+	}
+
+	fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
+		while let Some(field) = fields.next_key::<String>()? {
+			if field != NUMBER {
+				fields.next_value::<Self>()?;
+				continue;
+			}
+			let number: String = fields.next_value()?;
+			if number.contains(['.', 'e', 'E']) {
+				return Err(A::Error::custom(number));
+			}
+		}
+		Ok(self)
+	}
+}
+
+/// The name of the only field of what `serde_json` makes of a number that 64 bits cannot hold.
+const NUMBER: &str = "$serde_json::private::Number";
 
 /// Checks the changes of the rules. Those of a raw genesis are checked when its chain is opened.
 fn check_changes(path: &str, outline: &Outline) -> Result<(), SpecError> {
@@ -426,4 +534,43 @@ fn build(
 		.with_properties(properties)
 		.with_genesis_config_patch(genesis)
 		.build())
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_number_with_an_exponent_is_found() {
+		let spec = |number: &str| {
+			format!(
+				"{{\n\"properties\": {{\"a\": 0.5}},\n\"genesis\": {{\"runtimeGenesis\": {{\"patch\": {{\n\"balances\": [[\"x\", \
+				 null, {number}]]}}}}}}}}"
+			)
+		};
+		let check = |number| check_numbers(spec(number).as_bytes());
+		for whole in [
+			"1",
+			"-1",
+			"1000000000000000000",
+			"5000000000000000000000",
+			"true",
+		] {
+			assert_eq!(check(whole), Ok(()));
+		}
+		for exponent in ["1e+18", "1E18"] {
+			let said = check(exponent).unwrap_err();
+			assert!(
+				said.contains("found 1")
+					&& said.contains(" at line 4 column ")
+					&& said.contains("jq 1.6"),
+				"{said}"
+			);
+		}
+		let said = check("0.5").unwrap_err();
+		assert!(
+			said.contains(" at line 4 ") && !said.contains("jq"),
+			"{said}"
+		);
+	}
 }

@@ -7,7 +7,7 @@ use crate::{
 	database,
 	explain::named,
 	files::NewFile,
-	output,
+	genesis, output, ports,
 	runner::Runner,
 	service,
 };
@@ -72,6 +72,7 @@ pub fn run() -> sc_cli::Result<()> {
 			pool: cli.pool_limits(),
 			development: cli.run.shared_params.is_dev(),
 			storage: cli.storage.clone(),
+			ports: ports::Given::new(&cli.run),
 		};
 		return runner.node(|config| service::new_full(config, options));
 	};
@@ -152,6 +153,7 @@ fn run_command(cli: &Cli, command: Command) -> sc_cli::Result<()> {
 		}
 		Command::ChainInfo(cmd) => prepare(cli, &cmd)?.with_config(|config| {
 			database::check_present(&config.database).map_err(application)?;
+			service::check_chain(&config)?;
 			cmd.run::<isthmus_primitives::Block>(&config)?;
 			writeln!(stdout()).map_err(Into::into)
 		}),
@@ -161,7 +163,18 @@ fn run_command(cli: &Cli, command: Command) -> sc_cli::Result<()> {
 /// Writes a chain specification. A file is replaced when the new one is complete.
 fn export_spec(cli: &Cli, cmd: &ExportChainSpecCmd) -> sc_cli::Result<()> {
 	let spec = cli.load_spec(&cmd.chain)?;
-	let json = spec.as_json(cmd.raw)?;
+	if cmd.raw {
+		// If nothing can be written, the command still does its work.
+		let _ = writeln!(stderr(), "{}", genesis::BUILDING);
+	}
+	let json = spec.as_json(cmd.raw).map_err(|error| {
+		let error = sp_blockchain::Error::Storage(error).into();
+		named(
+			"there is no specification to write",
+			Path::new(&cmd.chain),
+			&error,
+		)
+	})?;
 	if cmd.raw && spec.chain_type() == ChainType::Live {
 		if let Some(warning) = chain_spec::raw_leftovers(&json) {
 			// If nothing can be written, the node still says it when it starts.

@@ -7,7 +7,7 @@ use polkadot_sdk::*;
 use sc_cli::Error;
 use sc_service::error::Error as ServiceError;
 use sp_blockchain::Error::{Backend, StateDatabase, Storage};
-use std::path::Path;
+use std::{env, io::ErrorKind, path::Path};
 
 /// What the system says of a limit of this process, and the command that raises it.
 const LIMITS: [(&str, &str); 3] = [
@@ -17,13 +17,36 @@ const LIMITS: [(&str, &str); 3] = [
 	("Cannot allocate memory", "ulimit -v unlimited"),
 ];
 
+/// What is said of a file that is not there. The framework does not say why it cannot write to the keystore.
+const ABSENT: [&str; 3] = [
+	"No such file",
+	"there is no ",
+	"cannot be written to the keystore",
+];
+
 /// Returns the sentence for an error that ended the program.
 pub fn explain(error: &Error) -> String {
-	let text = visible(&words(sentence(error)));
+	let here = env::current_dir();
+	let is_gone = here.is_err_and(|error| error.kind() == ErrorKind::NotFound);
+	with_advice(shown(error), is_gone)
+}
+
+/// Adds to a sentence which limit to raise, and whether the current folder is gone.
+fn with_advice(text: String, is_gone: bool) -> String {
+	if is_gone && ABSENT.iter().any(|said| text.contains(said)) {
+		return format!(
+			"{text}. The folder in which this command was started is deleted: change to one that exists (`cd`), or give whole \
+			 paths"
+		);
+	}
 	match LIMITS.iter().find(|(said, _)| text.contains(said)) {
 		Some((_, command)) => format!("{text}. Raise the limit: `{command}`"),
 		None => text,
 	}
+}
+
+fn shown(error: &Error) -> String {
+	visible(&words(sentence(error)))
 }
 
 /// Escapes control characters, except line ends: a path or a file's text may contain some that steer a terminal.
@@ -92,7 +115,7 @@ fn network_key(path: &Path) -> String {
 
 /// Adds to an error what failed, and with which file.
 pub(crate) fn named(what: &str, path: &Path, error: &Error) -> Error {
-	Error::Input(format!("{what} ({}): {}", path.display(), explain(error)))
+	Error::Input(format!("{what} ({}): {}", path.display(), shown(error)))
 }
 
 /// Returns a sentence without the numbers of the system's errors.
@@ -155,14 +178,33 @@ fn pruning(reason: &str) -> String {
 	)
 }
 
-/// Returns the sentence for an error of the runtime that built the genesis state, without the backtrace.
+/// Returns the sentence for an error of the runtime that built the genesis state, without the backtrace, and without the values
+/// that it was given and a place in them: they are not written as in the specification.
 fn genesis(error: &str) -> String {
 	let reason = error.split("WASM backtrace").next().unwrap_or_default();
+	let reason = reason.split(" for blob:").next().unwrap_or_default();
+	let reason = match reason.rsplit_once(" at line ") {
+		Some((reason, place)) if is_place(place) => reason,
+		_ => reason,
+	};
+	let hint = match error.contains("WASM backtrace") {
+		true => ". If the runtime refused a field, the line after `panicked at` names it",
+		false => "",
+	};
 	format!(
-		"the genesis state cannot be built from the chain specification: {}. If the runtime refused a field, the \
-		 line after `panicked at` names it",
+		"the genesis state cannot be built from the chain specification: {}{hint}",
 		reason.trim_end()
 	)
+}
+
+/// Returns whether this is the end of a place in a text: `6 column 10`.
+fn is_place(text: &str) -> bool {
+	let numbers = text.trim_end().split_once(" column ");
+	numbers.is_some_and(|(line, column)| {
+		[line, column]
+			.iter()
+			.all(|number| number.bytes().all(|digit| digit.is_ascii_digit()))
+	})
 }
 
 #[cfg(test)]
@@ -192,6 +234,33 @@ mod tests {
 			full,
 			"x: File too large. Raise the limit: `ulimit -f unlimited`"
 		);
+	}
+
+	#[test]
+	fn a_current_folder_that_is_gone_is_said_of_files_that_are_not_there() {
+		let said = |text: &str, is_gone| with_advice(text.into(), is_gone);
+		for text in ["x: No such file or directory", "there is no database at x"] {
+			assert!(said(text, true).contains("is deleted: change to one"));
+			assert_eq!(said(text, false), text);
+		}
+		assert_eq!(said("another", true), "another");
+	}
+
+	#[test]
+	fn the_limit_to_raise_is_said_once() {
+		let full = Error::Input("File too large (os error 27)".into());
+		let said = explain(&named("it cannot be written", Path::new("x"), &full));
+		assert_eq!(said.matches("Raise the limit").count(), 1, "{said}");
+	}
+
+	#[test]
+	fn a_refused_genesis_does_not_show_all_values() {
+		let said = genesis(
+			"Invalid JSON blob: unknown field `x` at line 6 column 10 for blob:\n{\n  \"a\": 1\n}",
+		);
+		assert!(said.ends_with("unknown field `x`"), "{said}");
+		let said = genesis("a sentence at line 6 of a song");
+		assert!(said.ends_with("at line 6 of a song"), "{said}");
 	}
 
 	#[test]

@@ -22,6 +22,10 @@ use std::{borrow::Cow, env};
 /// The executor of the runtime.
 pub type Executor = WasmExecutor<sp_io::SubstrateHostFunctions>;
 
+/// What a command says before it makes the genesis state of a specification.
+pub(crate) const BUILDING: &str =
+	"Compiling the runtime, and building the genesis state, which takes some seconds";
+
 /// The environment variable that names a folder for compiled runtimes.
 const CACHE: &str = "ISTHMUS_RUNTIME_CACHE";
 

@@ -23,6 +23,7 @@ mod equivocations;
 mod explain;
 mod files;
 mod history;
+mod import;
 mod output;
 mod ports;
 mod runner;

@@ -72,6 +72,10 @@ const REPORT_EVERY: Duration = Duration::from_secs(60);
 /// The number of open files that a node may need.
 const OPEN_FILES: u64 = 10_000;
 
+/// Where to report a panic. The repository has no address of its own yet.
+const BUGS: &str = "the page where the source of this program is hosted, as an issue. If a peer, a transaction or a request \
+	may have caused it, report it there in private: SECURITY.md in the source says how";
+
 /// Why the log cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -96,9 +100,11 @@ where
 	V: DefaultConfigurationValues,
 {
 	if command.enable_log_reloading()? || command.tracing_targets()?.is_some() {
-		return command.init(&C::support_url(), &C::impl_version(), |_| ());
+		command.init(&C::support_url(), &C::impl_version(), |_| ())?;
+		sp_panic_handler::set(BUGS, &C::impl_version());
+		return Ok(());
 	}
-	sp_panic_handler::set(&C::support_url(), &C::impl_version());
+	sp_panic_handler::set(BUGS, &C::impl_version());
 	start(
 		&command.log_filters()?,
 		command.detailed_log_output()?,

@@ -16,16 +16,19 @@ use polkadot_sdk::*;
 use sc_cli::{CliConfiguration, DefaultConfigurationValues, SubstrateCli};
 use sc_consensus::DefaultImportQueue;
 use sc_service::{error::Error as ServiceError, Configuration, TaskManager, TaskRegistry};
-use signal_hook::{consts::SIGINT, flag};
+use signal_hook::{
+	consts::{SIGHUP, SIGINT, SIGTERM},
+	flag,
+};
 use std::{
 	future::{pending, Future},
 	io::{self, stderr, Write},
 	path::Path,
 	process::exit,
 	sync::{
-		atomic::AtomicBool,
+		atomic::{AtomicBool, AtomicUsize, Ordering},
 		mpsc::{self, RecvTimeoutError},
-		Arc, OnceLock,
+		Arc, Once, OnceLock,
 	},
 	thread,
 	time::Duration,
@@ -61,10 +64,13 @@ impl Runner {
 		V: DefaultConfigurationValues,
 	{
 		let runtime = sc_cli::build_runtime()?;
+		remember_signals()?;
 		let mut signals = runtime.block_on(async { Signals::listen() })?;
 		let guard = runtime.spawn(async move { signals.next().await.end_process() });
 		files::check_home(|| command.base_path())?;
-		let config = command.create_configuration(cli, runtime.handle().clone())?;
+		let config = command
+			.create_configuration(cli, runtime.handle().clone())
+			.inspect_err(|_| end_if_asked())?;
 		logging::init::<Cli, T, V>(command)?;
 		// The log sets a panic hook of the framework's.
 		output::end_without_threads();
@@ -150,6 +156,9 @@ impl Runner {
 			..
 		} = Parts::new(&mut config)?;
 		let done = runtime.block_on(command(core.client.clone(), import_queue));
+		if done.is_err() {
+			end_if_asked();
+		}
 		// The tasks use the core, and would report its end as a failure.
 		drop(task_manager);
 		drop(runtime);
@@ -227,6 +236,29 @@ fn unfinished(registry: Option<&TaskRegistry>) -> String {
 	format!("these tasks have not ended: {}", names.join(", "))
 }
 
+/// The number of the last signal that asked this process to end, or 0.
+static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+/// Remembers from now on which signal has come.
+fn remember_signals() -> io::Result<()> {
+	for signal in [SIGINT, SIGTERM, SIGHUP] {
+		// To catch SIGHUP is to mind it.
+		if signal != SIGHUP || minds_hangup() {
+			flag::register_usize(signal, &ASKED, signal as usize)?;
+		}
+	}
+	Ok(())
+}
+
+/// Ends this process if a signal has asked for that. A command that failed looks here first: Ctrl-C in a terminal ends the
+/// program that writes to a pipe, too, and who reads it must not take its end for the end of the input.
+fn end_if_asked() {
+	match i32::try_from(ASKED.load(Ordering::SeqCst)) {
+		Ok(0) | Err(_) => {}
+		Ok(signal) => Caught(SignalKind::from_raw(signal)).end_process(),
+	}
+}
+
 /// The signals that ask a process to end.
 struct Signals {
 	interrupt: Signal,
@@ -276,13 +308,17 @@ impl Caught {
 
 	/// Ends this process with the exit code that shells use for a signal. A database is as safe as after a crash.
 	fn end_process(&self) {
-		files::remove_unfinished();
-		// If nothing can be written, the exit code says it, too.
-		let _ = writeln!(
-			stderr(),
-			"error: ended by {} before the work was done",
-			self.name()
-		);
-		exit(self.0.as_raw_value().saturating_add(128));
+		// Two threads may get here, and one says it.
+		static ENDS: Once = Once::new();
+		ENDS.call_once(|| {
+			files::remove_unfinished();
+			// If nothing can be written, the exit code says it, too.
+			let _ = writeln!(
+				stderr(),
+				"error: ended by {} before the work was done",
+				self.name()
+			);
+			exit(self.0.as_raw_value().saturating_add(128))
+		});
 	}
 }

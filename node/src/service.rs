@@ -10,7 +10,7 @@
 //! | `serve.rs` | the server of proofs of finality and of state for other nodes |
 //! | `metrics.rs` | the metrics about the chain |
 //! | `tasks.rs` | the tasks of every Substrate node, and the RPC server |
-//! | `mining.rs` | the miners' ports, which are opened before all else; the sealer, the author and the built-in miner |
+//! | `mining.rs` | the miners' ports, which are opened before the database; the sealer, the author and the built-in miner |
 //! | `contacts.rs` | why the nodes that the operator named are not peers |
 //! | `watch.rs` | the lines about a node that waits without an error |
 
@@ -52,6 +52,7 @@ use sp_core::storage::StorageKey;
 use std::{fs, io, sync::Arc};
 
 use parts::application;
+pub(crate) use parts::check_chain;
 // Public only for `tests/`.
 #[doc(hidden)]
 pub use parts::QueueSpawner;
@@ -75,6 +76,8 @@ pub(crate) struct Options {
 	pub(crate) development: bool,
 	/// How much space to keep free on the database's disk.
 	pub(crate) storage: StorageMonitorParams,
+	/// The options that gave the addresses to listen at.
+	pub(crate) ports: ports::Given,
 }
 
 /// Starts a full node.
@@ -88,11 +91,16 @@ pub(crate) fn new_full(
 ) -> Result<TaskManager, ServiceError> {
 	check_options(&config, options.development)?;
 	let nothing_mines = has_no_miner(&options.mining);
-	let mining = mining::request(&config, options.mining, options.development)?;
+	let mut mining = mining::request(&config, options.mining, options.development)?;
 	database::check_space(&config.database, options.storage.threshold).map_err(application)?;
 	database::check_writable(&config.database).map_err(application)?;
 	read_node_key(&mut config.network.node_key)?;
-	ports::check(&mut config).map_err(application)?;
+	let for_miners = mining.as_ref().map(mining::Requested::wanted);
+	ports::check(&mut config, options.ports, for_miners.unwrap_or_default())
+		.map_err(application)?;
+	if let Some(mining) = &mut mining {
+		mining.open_ports().map_err(application)?;
+	}
 	warn_of_no_peers(&config);
 	if mining.is_some() && nothing_mines {
 		log::warn!(

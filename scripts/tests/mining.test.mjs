@@ -5,11 +5,11 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { full, hashimoto, light, makeCache, makeDataset, Miner, nonceHex, seedHash, seedHashOf } from '../lib/ethash.mjs';
 import { call, post } from '../lib/get-work.mjs';
@@ -269,6 +269,15 @@ test('contradictory options are refused', { timeout }, async () => {
 		assert.match(await refused(option, '127.0.0.1:1'), /need `--mine`/);
 	}
 	assert.match(await refused('--mine', '--hash-rate', '0'), /--hash-rate/);
+	// The node says what has no effect before it ends because of the address for peers.
+	const ends = ['--no-prometheus', '--rpc-port', '0', '--listen-addr', '/dns/localhost/tcp/1'];
+	const idle = await refused(...ends, '--extra-data', 'x', '--beneficiary', `0x${'11'.repeat(32)}`);
+	assert.match(idle, /`--beneficiary`, `--extra-data`: this node does not mine, so this has no effect\. Add `--mine`/);
+	const secret = join(mkdtempSync(join(tmpdir(), 'isthmus-secret-')), 'secret');
+	writeFileSync(secret, '12345678');
+	const open = await refused(...ends, '--mine', '--beneficiary', `0x${'11'.repeat(32)}`, '--miners-secret-file', secret);
+	rmSync(dirname(secret), { recursive: true });
+	assert.match(open, /`--miners-secret-file` protects only the ports of `--miners-listen` and `--stratum-listen`, and neither is given/);
 	assert.match(await refused('--mine', '--mine-notify', 'https://127.0.0.1'), /no https/);
 });
 
@@ -281,7 +290,9 @@ test('a taken port is reported before the node opens its database', { timeout },
 		const folder = mkdtempSync(join(tmpdir(), 'isthmus-port-'));
 		const { code, stderr } = await runToEnd(['--dev', '--base-path', folder, option, address]);
 		assert.notEqual(code, 0);
-		assert.ok(stderr.includes(`\`${option} ${address}\``), stderr);
+		const service = option === '--miners-listen' ? 'getWork' : 'Stratum';
+		const taken = `cannot listen for ${service} at ${address}: Address already in use. Perhaps another node is running; give this one`;
+		assert.ok(stderr.includes(`${taken} another address with \`${option}\``), stderr);
 		assert.equal(existsSync(join(folder, 'chains/dev/db')), false);
 		rmSync(folder, { recursive: true });
 	}

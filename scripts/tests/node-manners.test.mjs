@@ -15,7 +15,7 @@ import { u8aToHex } from '@polkadot/util';
 import { freePort, LocalNode, runToEnd } from '../lib/node.mjs';
 import { Rpc, until } from '../lib/rpc.mjs';
 import { identities, installKeys, writeSpec } from '../lib/spec.mjs';
-import { canMount, runScript } from '../lib/terminal.mjs';
+import { canMount, runInTerminal, runScript } from '../lib/terminal.mjs';
 
 /** Ends hung tests, in milliseconds. */
 const timeout = 600_000;
@@ -38,10 +38,15 @@ async function refuses(args, sentence) {
 	assert.doesNotMatch(stderr, /^Error: \w+\(|This is a bug|stack backtrace|os error/m);
 }
 
-/** Runs a script with bash in a new folder; `isthmus-node` is the node's program. The script may mount file systems if that is said. */
-function shell(t, script, { mount = false } = {}) {
+/** Returns the environment of scripts, in which `isthmus-node` is the node's program. */
+function withProgram() {
 	const PATH = [dirname(process.env.ISTHMUS_NODE ?? ''), process.env.PATH].join(delimiter);
-	return runScript(script, { cwd: folder(t), env: { ...process.env, PATH }, mount });
+	return { ...process.env, PATH };
+}
+
+/** Runs a script with bash in a new folder. The script may mount file systems if that is said. */
+function shell(t, script, { mount = false } = {}) {
+	return runScript(script, { cwd: folder(t), env: withProgram(), mount });
 }
 
 /**
@@ -174,6 +179,14 @@ test('says what is wrong with the file of a chain specification', { timeout }, a
 		const sentence = new RegExp(`its genesis has both ${form}: leave one of them out`);
 		await refuses(['export-chain-spec', '--chain', chain], sentence);
 	}
+	// As jq 1.6 writes large numbers.
+	const rewritten = file('jq.json', stdout.replace(/("sessionBlocks": )\d+/, (_, name) => `${name}1e+18`));
+	const number = /^error: .*jq\.json is not a chain specification: expected a whole number in digits, and found 1e\+18 at line \d+ column \d+\. A program that rewrote the file, as jq 1\.6 does, .*$/m;
+	await refuses(['export-chain-spec', '--chain', rewritten, '--raw'], number);
+	await refuses(['--chain', rewritten, '--tmp', ...QUIET], number);
+	const wrong = edited('wrong.json', (genesis) => Object.assign(genesis.verifiers, { sessionBlocks: 'ten' }));
+	const { stderr: refused } = await runToEnd(['export-chain-spec', '--chain', wrong, '--raw']);
+	assert.match(refused, /^error: there is no specification to write \(.*wrong\.json\): the genesis state cannot be built .*invalid type: string "ten", expected u32$/m);
 	const zero = edited('zero.json', (genesis) => Object.assign(genesis.verifiers, { sessionBlocks: 0 }));
 	await refuses(['--chain', zero, '--tmp', ...QUIET], /verifiers\.sessionBlocks is 0: a session has at least one block/);
 	const { stderr } = await runToEnd(['--chain', zero, '--tmp', ...QUIET]);
@@ -417,6 +430,7 @@ test('refuses a real chain with a superuser, plain and raw', { timeout }, async 
 	const convert = () => runToEnd(['export-chain-spec', '--chain', write('real.json', plain), '--raw']);
 	const leftovers = await convert();
 	assert.equal(leftovers.code, 0, leftovers.stderr);
+	assert.match(leftovers.stderr, /^Compiling the runtime, and building the genesis state/m);
 	// Values for tests, which can never be changed.
 	assert.match(leftovers.stderr, /^warning: .* never be changed.*`verifiers\.upgradeDelay` 20 \(by default 50400\).*`keepers\.periodLength` 20/m);
 	delete patch.verifiers;
@@ -455,6 +469,7 @@ test('refuses the database of another chain, with both genesis hashes', { timeou
 	await refuses([...at, ...QUIET], sentence);
 	await refuses(['import-blocks', join(basePath, 'node.log'), ...at], sentence);
 	await refuses(['export-blocks', join(basePath, 'blocks'), ...at], sentence);
+	await refuses(['chain-info', ...at], sentence);
 	// The same chain opens, from its plain specification, too.
 	const same = ['--chain', join(basePath, 'chain', 'chain.plain.json'), '--base-path', basePath];
 	const { code, stdout } = await runToEnd(['chain-info', ...same]);
@@ -480,10 +495,24 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 	const [rpc, peers] = [String(node.port), `/ip4/127.0.0.1/tcp/${node.peerPort}`];
 	const taken = (service, option) => new RegExp(`cannot listen for ${service} at 127\\.0\\.0\\.1:\\d+: Address already in use\\..*\`${option}\``);
 	await refuses([...free, '--no-prometheus', '--port', '0', '--rpc-port', rpc], taken('RPC', '--rpc-port'));
-	await refuses([...free, '--no-prometheus', '--rpc-port', '0', '--listen-addr', peers], taken('peers', '--port'));
+	await refuses([...free, '--no-prometheus', '--rpc-port', '0', '--listen-addr', peers], taken('peers', '--listen-addr'));
 	const one = String(await freePort());
 	const both = [...free, '--port', '0', '--rpc-port', one, '--prometheus-port', one];
 	await refuses(both, /RPC and Prometheus are both to listen at 127\.0\.0\.1:\d+: .*`--rpc-port` or `--prometheus-port`/);
+	const mines = [...free, '--no-prometheus', '--port', '0', '--rpc-port'];
+	for (const [option, service] of [['--miners-listen', 'getWork'], ['--stratum-listen', 'Stratum']]) {
+		const shared = new RegExp(`RPC and ${service} are both to listen at 127\\.0\\.0\\.1:${one}: .*\`--rpc-port\` or \`${option}\``);
+		await refuses([...mines, one, option, `0.0.0.0:${one}`], shared);
+	}
+	const minersOnly = [...mines, '0', '--miners-listen', `127.0.0.1:${one}`, '--stratum-listen', `127.0.0.1:${one}`];
+	await refuses(minersOnly, /getWork and Stratum are both to listen at 127\.0\.0\.1:\d+: .*`--miners-listen` or `--stratum-listen`$/m);
+	const metricsToo = [...free, '--rpc-port', '0', '--port', one, '--prometheus-port', one];
+	await refuses(metricsToo, /Prometheus and peers are both .*`--prometheus-port` or `--port`, or turn the metrics off with `--no-prometheus`$/m);
+	const equal = [...free, '--no-prometheus', '--rpc-port', '0', ...[0, 1].flatMap(() => ['--listen-addr', `/ip4/127.0.0.1/tcp/${one}`])];
+	await refuses(equal, /`--listen-addr` is given twice with 127\.0\.0\.1:\d+ for peers: leave one of them out/);
+	const endpoints = [0, 1].flatMap(() => ['--experimental-rpc-endpoint', `listen-addr=127.0.0.1:${one}`]);
+	const again = /`--experimental-rpc-endpoint` is given twice with 127\.0\.0\.1:\d+ for RPC: leave one of them out/;
+	await refuses([...free, '--no-prometheus', '--port', '0', ...endpoints], again);
 	await refuses([...free, '--rpc-cors', 'https://app.example/'], /`--rpc-cors`: "https:\/\/app\.example\/" is not the origin of any page/);
 	const peersAt = [...free, '--no-prometheus', '--rpc-port', '0', '--listen-addr'];
 	await refuses([...peersAt, '/dns/localhost/tcp/30333'], /cannot listen for peers at \/dns\/localhost\/tcp\/30333: expected an address of this machine/);
@@ -530,12 +559,41 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 	const binary = join(basePath, 'binary');
 	assert.equal((await runToEnd(['export-blocks', '--binary', binary, ...at])).code, 0);
 	await refuses(['import-blocks', binary, ...at], /the blocks cannot be imported \(.*binary\): .*import it with `--binary`, too/);
-	const purged = await runToEnd(['purge-chain', '-y', ...at]);
-	assert.equal(purged.code, 0);
-	assert.match(purged.stdout, /paritydb" removed/);
+	// A file that was cut off: all blocks before are imported.
+	for (const [file, ...form] of [[blocks], [binary, '--binary']]) {
+		const purged = await runToEnd(['purge-chain', '-y', ...at]);
+		assert.equal(purged.code, 0);
+		assert.match(purged.stdout, /paritydb" removed/);
+		const cut = join(basePath, 'cut');
+		writeFileSync(cut, readFileSync(file).subarray(0, -3));
+		const { code, stderr } = await runToEnd(['import-blocks', ...form, cut, ...at]);
+		assert.equal(code, 1, stderr);
+		const said = /block (\d+) of the input cannot be read: the input ends in it, as one that was cut off\. The (?:block|\d+ blocks) before it (?:is|are) imported; the best block is #(\d+)$/m;
+		const [, position, best] = said.exec(stderr) ?? assert.fail(stderr);
+		assert.equal(Number(best), Number(position) - 1);
+		const { stdout } = await runToEnd(['chain-info', ...at]);
+		assert.equal(JSON.parse(stdout).best_number, Number(best));
+	}
+	// Blocks of another chain, and those that do not begin where this one ends.
+	const elsewhere = ['--chain', 'local', '--base-path', basePath];
+	for (const [file, ...form] of [[blocks], [binary, '--binary']]) {
+		await refuses(['import-blocks', ...form, file, ...elsewhere], /these blocks are of another chain: its genesis block is 0x[0-9a-f]{64}, and that of this chain is 0x[0-9a-f]{64}\. Give `--chain`/);
+	}
 	const imported = await runToEnd(['import-blocks', blocks, ...at]);
 	assert.equal(imported.code, 0, imported.stderr);
 	assert.doesNotMatch(imported.stderr, /Essential task|failed/);
+	assert.match(imported.stderr, /Imported \d+ blocks, \d+ of which the chain had before\. Best: #/);
+	const late = join(basePath, 'late');
+	assert.equal((await runToEnd(['export-blocks', '--from', '2', late, ...at])).code, 0);
+	await refuses(['import-blocks', late, '--dev', '--base-path', join(basePath, 'new')], /block #2, the first of the input, follows block 0x[0-9a-f]{64}, which this database does not have/);
+	// Ctrl-C ends the program that writes to the pipe, too. What was read before it writes `given`: more than the pipe has room for.
+	const ended = await runInTerminal(`
+		for again in $(seq 400); do cat ${blocks}; done > many
+		{ cat many; head -c 100 many; echo given > /dev/tty; cat /dev/tty; } | isthmus-node import-blocks ${at.join(' ')}
+		echo "exit code \${PIPESTATUS[1]}"
+	`, { cwd: folder(t), env: withProgram(), typed: [['given', '\u0003', true]] });
+	assert.match(ended.screen, /error: ended by SIGINT before the work was done/);
+	assert.doesNotMatch(ended.screen, /cannot be read|closed channel/);
 	// `-` is stdin, and no file.
 	const piped = await shell(t, `isthmus-node import-blocks - ${at.join(' ')} < ${blocks} && ls -A`);
 	assert.equal(piped.code, 0, piped.stderr);
@@ -549,6 +607,19 @@ test('reads no database that is not there, and makes none', { timeout }, async (
 		assert.equal(stdout, '');
 		assert.match(stderr, /error: there is no database at nowhere\/\S+: check `--chain` and `--base-path`/);
 	}
+});
+
+test('says that its current folder is deleted', { timeout }, async (t) => {
+	const { code, stdout, stderr } = await shell(t, `
+		mkdir gone && cd gone && rmdir ../gone || exit 9
+		for args in '--dev --base-path base ${QUIET.join(' ')}' 'chain-info --dev --base-path base' 'export-chain-spec --chain spec.json' 'key insert --chain dev --base-path base --key-type gran --scheme ed25519 --suri //Alice'; do
+			isthmus-node $args
+			echo "exit code $?"
+		done
+	`);
+	assert.equal(code, 0, stderr);
+	assert.equal(stdout, 'exit code 1\n'.repeat(4), stderr);
+	assert.equal(stderr.match(/^error: .*\. The folder in which this command was started is deleted: change to one that exists/gm)?.length, 4, stderr);
 });
 
 test('explains a damaged database and a limit of open files', { timeout }, async (t) => {

@@ -2,7 +2,7 @@
 //! The mining stage of starting a node: the author, which builds block templates; the built-in miner; and
 //! the ports and notices for other miners.
 //!
-//! Ports are opened before anything else, so that a taken port is reported at once. They are served last.
+//! Ports are opened before the database, so that a taken port is reported at once. They are served last.
 
 use super::parts::{application, Core};
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
 	client::FullSealer,
 	files::{announce, read_at_most},
 	miners,
+	ports::{PortError, Wanted},
 	proposer::Proposers,
 	rpc::{
 		eth::{EthBlocks, EthBlocksApiServer as _},
@@ -31,10 +32,7 @@ use jsonrpsee::Methods;
 use polkadot_sdk::*;
 use sc_network_sync::SyncingService;
 use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
-use std::{
-	net::{SocketAddr, TcpListener},
-	sync::Arc,
-};
+use std::{net::TcpListener, sync::Arc};
 use tokio::sync::watch;
 
 /// The maximum size of a block's body that the miner fills, in bytes: the runtime's block length.
@@ -44,14 +42,14 @@ const GROUP: Option<&str> = Some("block-authoring");
 /// The maximum size of the file of the miners' secret, in bytes, with the white space around the secret.
 const MAX_SECRET_FILE: u64 = 1024;
 
-/// The mining that the options ask for, with the ports open.
+/// The mining that the options ask for.
 pub(super) struct Requested {
 	options: MiningArgs,
 	choices: MinerChoices,
 	force: bool,
-	/// The port for getWork.
+	/// The port for getWork, if it is open.
 	miners: Option<TcpListener>,
-	/// The port for Stratum.
+	/// The port for Stratum, if it is open.
 	stratum: Option<TcpListener>,
 	secret: Option<Secret>,
 }
@@ -63,12 +61,12 @@ pub(super) struct Prepared {
 	pub(super) control: Control,
 }
 
-/// Checks the options and opens the ports. Returns `None` if the node does not mine.
+/// Checks the options. Returns `None` if the node does not mine.
 ///
 /// # Errors
 ///
-/// Returns a message if the options contradict each other, if there is no account to reward, or if a port or the
-/// file of the secret cannot be opened.
+/// Returns a message if the options contradict each other, if there is no account to reward, or if the file of the secret
+/// cannot be read.
 pub(super) fn request(
 	config: &Configuration,
 	options: MiningArgs,
@@ -83,7 +81,21 @@ pub(super) fn request(
 					.into(),
 			));
 		}
+		let idle = idle_options(&options);
+		if !idle.is_empty() {
+			let idle = idle.join(", ");
+			log::warn!("{idle}: this node does not mine, so this has no effect. Add `--mine` if it is to mine");
+		}
 		return Ok(None);
+	}
+	if options.miners_secret_file.is_some()
+		&& options.miners_listen.is_none()
+		&& options.stratum_listen.is_none()
+	{
+		log::warn!(
+			"`--miners-secret-file` protects only the ports of `--miners-listen` and `--stratum-listen`, and neither is given: \
+			 the RPC asks miners for no secret"
+		);
 	}
 	let beneficiary =
 		match &options.beneficiary {
@@ -106,19 +118,58 @@ pub(super) fn request(
 			.as_deref()
 			.map(read_secret)
 			.transpose()?,
-		miners: open("--miners-listen", options.miners_listen)?,
-		stratum: open("--stratum-listen", options.stratum_listen)?,
+		miners: None,
+		stratum: None,
 		options,
 	}))
 }
 
-/// Opens the port of an option, if it is given.
-fn open(option: &str, address: Option<SocketAddr>) -> Result<Option<TcpListener>, ServiceError> {
-	let Some(address) = address else {
-		return Ok(None);
-	};
-	let refused = |error| ServiceError::Other(format!("`{option} {address}`: {error}"));
-	miners::listen(address).map(Some).map_err(refused)
+/// Returns the options that are given although only a node that mines uses them.
+fn idle_options(options: &MiningArgs) -> Vec<&'static str> {
+	let given = [
+		("`--beneficiary`", options.beneficiary.is_some()),
+		("`--hash-rate`", options.hash_rate.is_some()),
+		("`--ethash-dir`", options.ethash_dir.is_some()),
+		("`--extra-data`", !options.extra_data.is_empty()),
+		(
+			"`--miners-secret-file`",
+			options.miners_secret_file.is_some(),
+		),
+	];
+	let idle = given.into_iter().filter(|(_, is_given)| *is_given);
+	idle.map(|(option, _)| option).collect()
+}
+
+impl Requested {
+	/// Returns the addresses of the ports for other miners.
+	pub(super) fn wanted(&self) -> Vec<Wanted> {
+		self.getwork().into_iter().chain(self.stratum()).collect()
+	}
+
+	fn getwork(&self) -> Option<Wanted> {
+		let address = self.options.miners_listen?;
+		Some(Wanted::tcp("getWork", address, "--miners-listen"))
+	}
+
+	fn stratum(&self) -> Option<Wanted> {
+		let address = self.options.stratum_listen?;
+		Some(Wanted::tcp("Stratum", address, "--stratum-listen"))
+	}
+
+	/// Opens these ports.
+	///
+	/// # Errors
+	///
+	/// Returns the first one that cannot be opened.
+	pub(super) fn open_ports(&mut self) -> Result<(), PortError> {
+		let open = |wanted: Option<Wanted>| {
+			let opened = wanted.map(|wanted| wanted.open(miners::listen));
+			opened.transpose()
+		};
+		self.miners = open(self.getwork())?;
+		self.stratum = open(self.stratum())?;
+		Ok(())
+	}
 }
 
 fn read_secret(file: &std::path::Path) -> Result<Secret, ServiceError> {

@@ -31,6 +31,7 @@ use sp_blockchain::Backend as _;
 use sp_consensus_grandpa::GrandpaApi as _;
 use sp_core::traits::SpawnEssentialNamed;
 use sp_keystore::KeystorePtr;
+use sp_runtime::Storage;
 use std::{iter, sync::Arc};
 use substrate_prometheus_endpoint::Registry;
 
@@ -226,13 +227,7 @@ fn open_chain(
 	telemetry: Option<TelemetryHandle>,
 ) -> Result<OpenChain, ServiceError> {
 	database::check_writable(&config.database).map_err(application)?;
-	log::info!("Opening the database");
-	let executor = genesis::executor(&config.executor);
-	let backend = sc_service::new_db_backend(config.db_config())?;
-	log::info!("Compiling the runtime, and building the genesis state, which takes some seconds");
-	let genesis =
-		genesis::build(&*config.chain_spec, &executor).map_err(sp_blockchain::Error::Storage)?;
-	database::check_genesis(&backend, &config.database, genesis.clone())?;
+	let (backend, genesis, executor) = open_database(config)?;
 	let genesis = GenesisBlockBuilder::new_with_storage(
 		genesis,
 		!config.no_genesis(),
@@ -242,6 +237,33 @@ fn open_chain(
 	sc_service::new_full_parts_with_genesis_builder(
 		config, telemetry, executor, backend, genesis, false,
 	)
+}
+
+/// Opens the database, and returns it with the genesis state of the specification.
+///
+/// # Errors
+///
+/// Returns an error if it cannot be opened, or if it has another chain than the specification.
+fn open_database(
+	config: &Configuration,
+) -> Result<(Arc<FullBackend>, Storage, genesis::Executor), ServiceError> {
+	log::info!("Opening the database");
+	let executor = genesis::executor(&config.executor);
+	let backend = sc_service::new_db_backend(config.db_config())?;
+	log::info!("{}", genesis::BUILDING);
+	let genesis =
+		genesis::build(&*config.chain_spec, &executor).map_err(sp_blockchain::Error::Storage)?;
+	database::check_genesis(&backend, &config.database, genesis.clone())?;
+	Ok((backend, genesis, executor))
+}
+
+/// Checks that the database has the chain of the specification, or none yet, for a command that opens only the database.
+///
+/// # Errors
+///
+/// Returns the same errors as [`Parts::new`].
+pub(crate) fn check_chain(config: &Configuration) -> Result<(), ServiceError> {
+	open_database(config).map(drop)
 }
 
 /// Returns the number of the highest block in the database, on any fork.

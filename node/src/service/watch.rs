@@ -69,12 +69,12 @@ pub struct Look {
 }
 
 /// Which vote keys a verifier's node has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VoteKeys {
 	/// None.
 	None,
-	/// The keystore cannot be read.
-	Unreadable,
+	/// The keystore in this folder cannot be read.
+	Unreadable(PathBuf),
 	/// Some, but none of them is a current verifier's.
 	Foreign,
 	/// That of a current verifier.
@@ -82,7 +82,7 @@ pub enum VoteKeys {
 }
 
 /// Why a node waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wait {
 	/// The best block is later than the clock allows.
 	Clock {
@@ -128,8 +128,8 @@ pub enum Wait {
 	},
 	/// A verifier's node has no key to vote with.
 	NoVoteKey,
-	/// A verifier's node cannot read its keystore.
-	UnreadableKeystore,
+	/// A verifier's node cannot read its keystore, which is in this folder.
+	UnreadableKeystore(PathBuf),
 	/// A verifier's node has a key, but not that of a verifier.
 	ForeignVoteKey,
 }
@@ -174,9 +174,11 @@ impl Look {
 				bytes: self.gap_bytes.0,
 			});
 		}
-		match self.votes {
+		match &self.votes {
 			Some(VoteKeys::None) => waits.push(Wait::NoVoteKey),
-			Some(VoteKeys::Unreadable) => waits.push(Wait::UnreadableKeystore),
+			Some(VoteKeys::Unreadable(folder)) => {
+				waits.push(Wait::UnreadableKeystore(folder.clone()));
+			}
 			Some(VoteKeys::Foreign) => waits.push(Wait::ForeignVoteKey),
 			Some(VoteKeys::Current) | None => {}
 		}
@@ -253,10 +255,11 @@ impl fmt::Display for Wait {
 				"`--validator` is given, but the keystore has no vote key, so this node does not vote: insert the key with \
 				 `key insert --key-type gran --scheme ed25519`, or make one with `author_rotateKeysWithOwner`"
 			),
-			Self::UnreadableKeystore => write!(
+			Self::UnreadableKeystore(ref folder) => write!(
 				f,
-				"the keystore cannot be read, so this node may not vote: this user needs the right to read its folder, and the \
-				 process may be out of open files (`ulimit -n`). The keys need not be inserted again"
+				"the keystore in {} cannot be read, so this node may not vote: this user needs the right to read the folder, and \
+				 the process may be out of open files (`ulimit -n`). The keys need not be inserted again",
+				folder.display()
 			),
 			Self::ForeignVoteKey => write!(
 				f,
@@ -285,8 +288,8 @@ impl fmt::Display for Utc {
 pub(super) struct Watched {
 	/// The nodes that it is to have as peers.
 	contacts: Contacts,
-	/// Whether the node votes.
-	votes: bool,
+	/// The keystore's folder, if the node votes.
+	votes: Option<PathBuf>,
 	/// Whether the node mines.
 	mines: bool,
 	/// Whether the node needs no peers.
@@ -299,7 +302,8 @@ impl Watched {
 	pub(super) fn new(config: &Configuration, mines: bool, room: Limits) -> Self {
 		Self {
 			contacts: Contacts::new(&config.network),
-			votes: config.role.is_authority() && !config.disable_grandpa,
+			votes: (config.role.is_authority() && !config.disable_grandpa)
+				.then(|| keystore_folder(config).to_owned()),
 			mines,
 			needs_no_peers: config.force_authoring,
 			room,
@@ -388,16 +392,20 @@ impl Watch {
 			waiting_bytes: (pool.ready_bytes, self.node.room.bytes),
 			gaps: (pool.future, self.node.room.count),
 			gap_bytes: (pool.future_bytes, self.node.room.bytes),
-			votes: self.node.votes.then(|| self.vote_keys()),
+			votes: self
+				.node
+				.votes
+				.as_deref()
+				.map(|folder| self.vote_keys(folder)),
 			mines: self.node.mines,
 			needs_no_peers: self.node.needs_no_peers,
 		})
 	}
 
-	fn vote_keys(&self) -> VoteKeys {
+	fn vote_keys(&self, keystore: &Path) -> VoteKeys {
 		// Unlike this call, that for ed25519 keys takes a keystore that cannot be read for an empty one.
 		let Ok(keys) = self.core.keystore.keys(VOTE_KEY) else {
-			return VoteKeys::Unreadable;
+			return VoteKeys::Unreadable(keystore.to_owned());
 		};
 		let voters = self.authorities.current_authorities();
 		let is_voter = |key: &Vec<u8>| {
@@ -410,6 +418,11 @@ impl Watch {
 			_ => VoteKeys::Foreign,
 		}
 	}
+}
+
+/// Returns the folder of the keystore.
+fn keystore_folder(config: &Configuration) -> &Path {
+	config.keystore.path().unwrap_or(Path::new("keystore"))
 }
 
 /// A vote key in the keystore with which the node cannot vote.
@@ -463,8 +476,7 @@ pub(super) fn check_vote_keys(
 	match keys.iter().find(|key| !can_sign(key)) {
 		Some(key) => {
 			let name = hex::encode([&VOTE_KEY.0[..], &key.0].concat());
-			let folder = config.keystore.path().unwrap_or(Path::new("keystore"));
-			let file = folder.join(name);
+			let file = keystore_folder(config).join(name);
 			let other = sr25519::Public::from_raw(key.0);
 			let is_sr25519 = keystore.sr25519_sign(VOTE_KEY, &other, b"isthmus: is it one?");
 			Err(match fs::read(&file) {

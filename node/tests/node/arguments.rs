@@ -60,6 +60,15 @@ fn a_file_belongs_to_a_chain_that_is_named() {
 }
 
 #[test]
+fn a_node_has_one_network_key() {
+	let key = "1".repeat(64);
+	let (key, file) = (["--node-key", &key], ["--node-key-file", "FILE"]);
+	assert!(read(&key).is_ok() && read(&file).is_ok());
+	let error = refused(&[key, file].concat());
+	assert!(error.contains("cannot be used with"), "{error}");
+}
+
+#[test]
 fn what_is_inspected_is_a_key() {
 	let inspect = |args: &[&str]| read(&[&["key", "inspect"], args].concat()).map(drop);
 	let alice = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";

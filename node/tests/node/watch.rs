@@ -193,6 +193,8 @@ fn a_verifiers_node_that_cannot_vote_says_so() {
 		})
 	};
 	assert!(votes(VoteKeys::None).contains("key insert --key-type gran --scheme ed25519"));
-	assert!(votes(VoteKeys::Unreadable).contains("need not be inserted again"));
+	let unreadable = votes(VoteKeys::Unreadable("/data/keystore".into()));
+	assert!(unreadable.starts_with("the keystore in /data/keystore cannot be read"));
+	assert!(unreadable.contains("need not be inserted again"));
 	assert!(votes(VoteKeys::Foreign).contains("none of the vote keys in its keystore"));
 }
