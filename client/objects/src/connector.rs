@@ -3,8 +3,8 @@
 //! way each time, such as to a server whose certificate is not accepted, is not worth the wait.
 
 use crate::{
-	certificate::CertificateFault,
-	failure::{texts, NO_TLS},
+	certificate::{sent_no_tls, CertificateFault},
+	failure::texts,
 };
 use async_trait::async_trait;
 use object_store::{
@@ -53,7 +53,7 @@ impl HttpService for Deciding {
 /// Returns whether the same request would fail in the same way.
 fn is_lasting(error: &HttpError) -> bool {
 	let text = texts(error);
-	CertificateFault::in_words(&text).is_some() || text.contains(NO_TLS)
+	CertificateFault::in_words(&text).is_some() || sent_no_tls(&text)
 }
 
 #[cfg(test)]

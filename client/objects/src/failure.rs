@@ -2,7 +2,7 @@
 //! Why a store did not do what it was asked, in words that say what to do. A store's own words are not repeated: they may
 //! contain parts of a signed request.
 
-use crate::certificate::CertificateFault;
+use crate::certificate::{sent_no_tls, CertificateFault};
 use isthmus_envelope::input::NoRegularFile;
 use std::{error::Error as StdError, io, time::Duration};
 
@@ -15,8 +15,6 @@ const METADATA: [&str; 5] = [
 	"http://169.254.170.2/",
 ];
 
-/// What `rustls` says of bytes that are not TLS.
-pub(crate) const NO_TLS: &str = "corrupt message";
 /// What `reqwest` says of a request to which no answer came.
 const NOT_SENT: &str = "error sending request";
 
@@ -263,7 +261,7 @@ impl From<object_store::Error> for Failure {
 				Some(301..=303 | 307 | 308) => Self::Redirected,
 				Some(got @ (REQUEST_TIMEOUT | 429 | 500..)) => Self::Unavailable(got),
 				Some(got) => refused(got),
-				None if text.contains(NO_TLS) => Self::NoTls,
+				None if sent_no_tls(&text) => Self::NoTls,
 				None if text.contains("dns error") => Self::Unresolved,
 				None if text.contains(NOT_SENT) || text.contains("HTTP error") => Self::Unreachable,
 				None => Self::Other,

@@ -311,7 +311,7 @@ fn a_node_that_went_away_is_no_node_that_was_never_there() {
 fn a_server_that_refuses_the_connection_says_what_to_do() {
 	for (status, word) in [
 		(200, "Upgrade"),
-		(400, "wss://"),
+		(400, "Upgrade"),
 		(401, "PASSWORD"),
 		(403, "--rpc-cors all"),
 		(404, "Upgrade"),
