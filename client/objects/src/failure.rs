@@ -18,8 +18,10 @@ const METADATA: [&str; 5] = [
 /// What `reqwest` says of a request to which no answer came.
 const NOT_SENT: &str = "error sending request";
 
-/// The status of a request that took too long. S3 sends it with another one.
-pub(crate) const REQUEST_TIMEOUT: u16 = 408;
+/// The status of a request that took too long.
+const REQUEST_TIMEOUT: u16 = 408;
+/// S3's name for that. It comes with status 400.
+const CAME_TOO_SLOWLY: &str = "RequestTimeout";
 
 /// Why a store failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -334,6 +336,12 @@ fn status(text: &str) -> Option<u16> {
 	after.get(..3)?.parse().ok()
 }
 
+/// Returns whether S3 gave a request up because it came too slowly. Its status is not one that `object_store` repeats.
+pub(crate) fn came_too_slowly(error: &object_store::Error) -> bool {
+	let text = texts(error);
+	code(&text) == Some(CAME_TOO_SLOWLY) && status(&text) != Some(REQUEST_TIMEOUT)
+}
+
 /// Returns the code of an error as S3 and Azure write it, or as `object_store` does for one of several files that were to be
 /// deleted. Only what looks like a name is taken for one: a text may contain parts of a signed request.
 fn code(text: &str) -> Option<&str> {
@@ -371,7 +379,7 @@ fn by_code(code: &str, text: &str) -> Option<Failure> {
 		| "AuthorizationHeaderMalformed"
 		| "IllegalLocationConstraintException" => Some(Failure::Region),
 		"RequestTimeTooSkewed" => Some(Failure::Clock),
-		"RequestTimeout" => Some(Failure::Unavailable(REQUEST_TIMEOUT)),
+		CAME_TOO_SLOWLY => Some(Failure::Unavailable(REQUEST_TIMEOUT)),
 		"SlowDown" | "SlowDownRead" | "SlowDownWrite" | "TooManyRequests" | "InternalError"
 		| "ServiceUnavailable" | "ServerBusy" => Some(Failure::Unavailable(503)),
 		// The store has lost a part, or has another one than was sent: the upload cannot be finished.
