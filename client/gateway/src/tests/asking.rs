@@ -187,7 +187,9 @@ async fn buckets_and_objects_are_listed() {
 		assert_eq!(xml.matches("<Bucket>").count(), 1);
 		assert!(!xml.contains("<ContinuationToken>"), "{xml}");
 		let last = crate::token::make(stand.gateway.credentials(), "", BUCKET);
-		let (status, _, xml) = stand.s3("GET", "/", &[("continuation-token", last.as_str())]).await;
+		let (status, _, xml) = stand
+			.s3("GET", "/", &[("continuation-token", last.as_str())])
+			.await;
 		assert_eq!((status, xml.matches("<Bucket>").count()), (200, 0));
 		let older = list(&[("max-keys", "2"), ("marker", "a b/1+2.csv")]).await;
 		assert!(
