@@ -100,8 +100,10 @@ fn with_visible_values(mut error: clap::Error) -> clap::Error {
 		error.get(ContextKind::InvalidArg),
 		Some(ContextValue::String(argument)) if argument.starts_with("--url")
 	);
+	let is_secret = secret::is_refused(&error);
 	for (kind, text) in context.collect::<Vec<_>>() {
 		let mut visible = text::shown(match (kind, is_url) {
+			(ContextKind::InvalidValue, _) if is_secret => secret::HIDDEN.to_owned(),
 			(ContextKind::InvalidValue, true) => secret::shown_url(&text),
 			_ => secret::shown_argument(&text),
 		});
@@ -134,19 +136,20 @@ fn with_named_bytes(error: clap::Error, arguments: &[OsString]) -> clap::Error {
 	let (argument, option) = (&arguments[at], option_before(arguments, at));
 	let (text, given) = (argument.to_string_lossy(), option.unwrap_or_default());
 	let is_of = |name: &str| given == name || text.starts_with(&format!("{name}="));
-	let visible = match is_of("--url") {
-		true => secret::shown_url(text.strip_prefix("--url=").unwrap_or(&text)),
-		false => secret::shown_argument(&text),
+	let private = ["--url", "--key"].into_iter().find(|name| is_of(name));
+	let visible = match private {
+		Some("--url") => secret::shown_url(text.strip_prefix("--url=").unwrap_or(&text)),
+		Some(_) => secret::HIDDEN.to_owned(),
+		None => secret::shown_argument(&text),
 	};
 	let mut visible = match visible == text {
 		true => tip::quoted(argument),
 		false => text::shown(visible),
 	};
 	shorten(&mut visible);
-	let what = match (option, is_of("--url")) {
-		(Some(option), _) => format!("the value of {option}"),
-		(None, true) => "the value of --url".into(),
-		(None, false) => "the argument".into(),
+	let what = match option.or(private) {
+		Some(option) => format!("the value of {option}"),
+		None => "the argument".into(),
 	};
 	let way_out = match is_of("--exclude") {
 		true => format!("\n\n  tip: {ANY_BYTE}"),
@@ -234,6 +237,15 @@ mod tests {
 	use super::*;
 
 	#[test]
+	fn a_phrase_of_any_language_in_place_of_a_path_is_not_shown() {
+		let phrase = "eins zwei drei vier ".repeat(3);
+		let command = as_people_write(Isthmus::command());
+		let read = command.try_get_matches_from(["isthmus", "balance", "--key", &phrase]);
+		let said = with_visible_values(read.unwrap_err()).to_string();
+		assert!(said.contains("--key") && !said.contains("eins"), "{said}");
+	}
+
+	#[test]
 	fn an_argument_that_is_not_utf_8_is_named() {
 		use std::os::unix::ffi::OsStringExt;
 		let said = |arguments: &[&[u8]]| {
@@ -266,6 +278,13 @@ mod tests {
 			let begin = "error: the value of --url is not UTF-8: ";
 			assert!(url.starts_with(begin), "{url}");
 			assert!(!url.contains("password"), "{url}");
+		}
+		let phrase = said(&[b"balance", b"--key", b"zw\xf6lf eins zwei"]);
+		let joined = said(&[b"balance", b"--key=zw\xf6lf eins zwei"]);
+		for phrase in [phrase, joined] {
+			let begin = "error: the value of --key is not UTF-8: (not shown";
+			assert!(phrase.starts_with(begin), "{phrase}");
+			assert!(!phrase.contains("eins"), "{phrase}");
 		}
 		let long = said(&[b"sync", b"a", b"--name", &[0xff; 1000]]);
 		assert!(long.chars().count() < 300, "{long}");
