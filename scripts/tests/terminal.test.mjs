@@ -1781,7 +1781,6 @@ for port in (web.server_port, old.server_port, gone.getsockname()[1]):
 			/no node answers at \S+: the server speaks HTTP, but no WebSocket: /,
 			/no node answers at \S+: the server closes the connection; the port may be one for peers/,
 		],
-		not: { stderr: /TLS/ },
 	},
 	{
 		name: 'a line end after a passphrase, of a file that Windows wrote, is ignored',
