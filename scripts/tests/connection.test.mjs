@@ -553,7 +553,7 @@ test('what is wrong with TLS is said, and where a web server leads', { timeout }
 			['wss', secure[0], trusted, /wss:\S+ refuses the connection with HTTP status 404$/, /pass WebSockets on/],
 			['wss', secure[1], trusted, /the server's certificate has expired/],
 			['wss', secure[2], trusted, /the server's certificate is for another name/],
-			['ws', secure[0], {}, /if the server speaks TLS, the address begins with wss:/],
+			['ws', secure[0], {}, /: the server speaks TLS: the address begins with wss:/],
 			['ws', plain, {}, /redirects to an address that is not one of a WebSocket: if it speaks TLS, the address begins with wss:/],
 			['wss', plain, {}, /does not speak TLS/],
 		]) {

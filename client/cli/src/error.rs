@@ -208,7 +208,7 @@ impl Error {
 	}
 
 	/// Returns the hint as it is shown; `None` if there is none.
-	fn shown_hint(&self) -> Option<String> {
+	pub(crate) fn shown_hint(&self) -> Option<String> {
 		let hints = self.hints.iter().map(Hint::to_string);
 		(!self.hints.is_empty()).then(|| hints.collect::<Vec<_>>().join("; "))
 	}

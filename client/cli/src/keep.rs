@@ -317,10 +317,8 @@ async fn keep_for_ever(
 			Err(error @ (SdkError::Keeper(_) | SdkError::Refused(_) | SdkError::Newer(_))) => {
 				return Err(error.into())
 			}
-			Err(error) if error.is_connection() => format!("{error}; reconnecting"),
-			Err(error) => format!("{error}; trying again"),
+			Err(error) => retry.tell(&error.into()),
 		};
-		tell(&error);
 		reporter.service.is_at(&error);
 		if let Some(metrics) = &mut reporter.metrics {
 			metrics.failed();

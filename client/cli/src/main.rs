@@ -10,6 +10,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod access;
+mod arguments;
 mod authorize;
 mod balance;
 mod catalog;
@@ -81,19 +82,15 @@ mod transfer;
 mod verify;
 mod watch;
 
-use clap::{
-	error::{ContextKind, ContextValue, ErrorKind},
-	ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand,
-};
+use arguments::as_people_write;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use cost::Planned;
 use error::Error;
 use isthmus_sdk::{AccountId, Budget};
 use options::Options;
 use report::{Output, Report};
 use std::{
-	ffi::OsString,
 	io::{self, Write},
-	num::{IntErrorKind, ParseFloatError, ParseIntError},
 	process::ExitCode,
 	time::Duration,
 };
@@ -305,10 +302,7 @@ fn main() -> ExitCode {
 fn parse() -> Result<Isthmus, clap::Error> {
 	let matches = as_people_write(Isthmus::command())
 		.try_get_matches()
-		.map_err(with_own_tip)
-		.map_err(with_visible_values)
-		.map_err(with_number_in_words)
-		.map_err(|error| with_named_bytes(error, &std::env::args_os().collect::<Vec<_>>()))?;
+		.map_err(arguments::in_words)?;
 	let mut parsed = Isthmus::from_arg_matches(&matches)?;
 	parsed.options.development = development_accounts(&matches);
 	Ok(parsed)
@@ -329,217 +323,6 @@ fn development_accounts(matches: &ArgMatches) -> Vec<String> {
 		accounts.extend(development_accounts(matches));
 	}
 	accounts
-}
-
-/// How to write a value that begins with a dash.
-const DASH: &str = "a value that begins with - is written as --name=-x after an option, and otherwise last, after all options and --; the path of a file may begin with ./ instead";
-/// What is wrong if an option comes after the values.
-const BEHIND: &str = "what comes after -- is a value: write all options before it";
-
-/// Says how to write a value that begins with a dash. The tip of `clap` repeats a part of it, unquoted, and the options that follow
-/// would be taken for values, too.
-fn with_own_tip(mut error: clap::Error) -> clap::Error {
-	let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-	let is_long = matches!(
-		error.get(ContextKind::InvalidArg),
-		Some(ContextValue::String(argument)) if argument.starts_with("--")
-	);
-	let tip = dash_tip(&error, &arguments);
-	if tip == Some(DASH) && is_long && error.kind() == ErrorKind::UnknownArgument {
-		// It is rather an option of another command than a value.
-		error.remove(ContextKind::Suggested);
-	} else if let Some(tip) = tip {
-		error.insert(
-			ContextKind::Suggested,
-			ContextValue::StyledStrs(vec![tip.into()]),
-		);
-	}
-	error
-}
-
-/// Returns what to do about an argument that begins with a dash and should have been a value, or the other way round.
-fn dash_tip(error: &clap::Error, arguments: &[OsString]) -> Option<&'static str> {
-	let begins = |argument: &OsString| argument.as_encoded_bytes().starts_with(b"-");
-	let is_for_values = match error.get(ContextKind::Suggested) {
-		Some(ContextValue::StyledStrs(tips)) => tips
-			.iter()
-			.any(|tip| tip.to_string().contains("' as a value, use '")),
-		_ => false,
-	};
-	let is_empty = matches!(
-		error.get(ContextKind::InvalidValue),
-		Some(ContextValue::String(value)) if value.is_empty()
-	);
-	let is_given_as_empty = || arguments.iter().any(|argument| argument.is_empty());
-	match error.kind() {
-		ErrorKind::UnknownArgument if is_for_values => Some(DASH),
-		ErrorKind::UnknownArgument => {
-			let values = arguments.iter().skip_while(|argument| *argument != "--");
-			values.skip(1).any(begins).then_some(BEHIND)
-		}
-		ErrorKind::InvalidValue if is_empty && !is_given_as_empty() => {
-			let mut pairs = arguments.windows(2);
-			pairs.any(|pair| pair.iter().all(begins)).then_some(DASH)
-		}
-		_ => None,
-	}
-}
-
-/// The most characters of an argument that an error repeats.
-const MOST_REPEATED: usize = 200;
-
-/// Escapes and shortens what an error repeats of the arguments: in a script, they may come from someone else. What may be a
-/// secret is not repeated.
-fn with_visible_values(mut error: clap::Error) -> clap::Error {
-	let context = error.context().filter_map(|(kind, value)| match value {
-		ContextValue::String(text) => Some((kind, text.clone())),
-		_ => None,
-	});
-	let is_url = matches!(
-		error.get(ContextKind::InvalidArg),
-		Some(ContextValue::String(argument)) if argument.starts_with("--url")
-	);
-	for (kind, text) in context.collect::<Vec<_>>() {
-		let mut visible = text::shown(match (kind, is_url) {
-			(ContextKind::InvalidValue, true) => secret::shown_url(&text),
-			_ => secret::shown_argument(&text),
-		});
-		shorten(&mut visible);
-		if visible != text {
-			error.insert(kind, ContextValue::String(visible));
-		}
-	}
-	error
-}
-
-/// Cuts off what an error does not repeat of an argument.
-fn shorten(visible: &mut String) {
-	if let Some((end, _)) = visible.char_indices().nth(MOST_REPEATED) {
-		visible.truncate(end);
-		visible.push('…');
-	}
-}
-
-/// What to do about a pattern that is not UTF-8.
-const ANY_BYTE: &str = "in a pattern, ? stands for a byte that is not UTF-8";
-
-/// Says which argument is not UTF-8, which `clap` does not. Other errors are returned unchanged.
-fn with_named_bytes(error: clap::Error, arguments: &[OsString]) -> clap::Error {
-	let found = match error.kind() {
-		ErrorKind::InvalidUtf8 => wrong_bytes(arguments),
-		_ => None,
-	};
-	let Some(at) = found else { return error };
-	let (argument, option) = (&arguments[at], option_before(arguments, at));
-	let (text, given) = (argument.to_string_lossy(), option.unwrap_or_default());
-	let is_of = |name: &str| given == name || text.starts_with(&format!("{name}="));
-	let visible = match is_of("--url") {
-		true => secret::shown_url(text.strip_prefix("--url=").unwrap_or(&text)),
-		false => secret::shown_argument(&text),
-	};
-	let mut visible = match visible == text {
-		true => tip::quoted(argument),
-		false => text::shown(visible),
-	};
-	shorten(&mut visible);
-	let what = match (option, is_of("--url")) {
-		(Some(option), _) => format!("the value of {option}"),
-		(None, true) => "the value of --url".into(),
-		(None, false) => "the argument".into(),
-	};
-	let way_out = match is_of("--exclude") {
-		true => format!("\n\n  tip: {ANY_BYTE}"),
-		false => String::new(),
-	};
-	clap::Error::raw(
-		error.kind(),
-		format!("{what} is not UTF-8: {visible}{way_out}\n\nFor more information, try '--help'.\n"),
-	)
-}
-
-/// Finds the first argument that should be UTF-8 and is not. Paths need not be.
-fn wrong_bytes(arguments: &[OsString]) -> Option<usize> {
-	let is_text = |at: &usize| arguments[*at].to_str().is_some();
-	(0..arguments.len()).filter(|at| !is_text(at)).find(|at| {
-		// The others are no reason then.
-		let alone = arguments
-			.iter()
-			.enumerate()
-			.map(|(other, argument)| match other == *at {
-				true => argument.clone(),
-				false => OsString::from(argument.to_string_lossy().into_owned()),
-			});
-		let read = as_people_write(Isthmus::command()).try_get_matches_from(alone);
-		read.is_err_and(|error| error.kind() == ErrorKind::InvalidUtf8)
-	})
-}
-
-/// Returns the option whose value an argument is, if it follows one that takes values.
-fn option_before(arguments: &[OsString], at: usize) -> Option<&str> {
-	let before = &arguments[..at];
-	let option = before.last()?.to_str()?;
-	let is_value = before.iter().any(|argument| argument == "--");
-	(!is_value && takes_value(&Isthmus::command(), before, option)).then_some(option)
-}
-
-/// Returns whether an option of a command, or of the one below it that is called, takes a value.
-fn takes_value(command: &clap::Command, arguments: &[OsString], option: &str) -> bool {
-	let is_called = |arg: &clap::Arg| match option.strip_prefix("--") {
-		Some(name) => arg.get_long() == Some(name),
-		None => arg
-			.get_short()
-			.is_some_and(|short| option == format!("-{short}")),
-	};
-	let mut args = command.get_arguments();
-	let mut called = arguments
-		.iter()
-		.filter_map(|name| command.find_subcommand(name));
-	args.any(|arg| is_called(arg) && arg.get_action().takes_values())
-		|| called
-			.next()
-			.is_some_and(|inner| takes_value(inner, arguments, option))
-}
-
-/// Says what is wrong with a value that should have been a number: the standard library's sentence, such as "invalid
-/// digit found in string", tells users nothing. Other errors are returned unchanged.
-fn with_number_in_words(error: clap::Error) -> clap::Error {
-	let source = std::error::Error::source(&error);
-	let wanted = match source.and_then(|source| source.downcast_ref::<ParseIntError>()) {
-		Some(wrong) => match wrong.kind() {
-			IntErrorKind::PosOverflow => "the number is too large",
-			IntErrorKind::NegOverflow => "the number is too small",
-			_ => "expected a whole number",
-		},
-		None if source.is_some_and(|source| source.is::<ParseFloatError>()) => "expected a number",
-		None => return error,
-	};
-	let text = |kind| match error.get(kind) {
-		Some(ContextValue::String(text)) => text.as_str(),
-		_ => "",
-	};
-	let (value, argument) = (
-		text(ContextKind::InvalidValue),
-		text(ContextKind::InvalidArg),
-	);
-	let message = format!("invalid value '{value}' for '{argument}': {wanted}");
-	clap::Error::raw(
-		error.kind(),
-		format!("{message}\n\nFor more information, try '--help'.\n"),
-	)
-}
-
-/// Lets negative numbers be values, so that errors are about the values, and flags be repeated, as where an alias has one
-/// already.
-fn as_people_write(command: clap::Command) -> clap::Command {
-	let taken = |arg: clap::Arg| {
-		let is_flag = matches!(arg.get_action(), clap::ArgAction::SetTrue);
-		let (id, values) = (arg.get_id().clone(), arg.get_action().takes_values());
-		match is_flag {
-			true => arg.overrides_with(id),
-			false => arg.allow_negative_numbers(values),
-		}
-	};
-	command.mut_args(taken).mut_subcommands(as_people_write)
 }
 
 /// Prints the help that was asked for, or what is wrong with the arguments, and returns the program's exit code.
@@ -660,45 +443,6 @@ mod tests {
 			count += 1;
 		}
 		assert!(count > 50, "{count}");
-	}
-
-	#[cfg(unix)]
-	#[test]
-	fn an_argument_that_is_not_utf_8_is_named() {
-		use std::os::unix::ffi::OsStringExt;
-		let said = |arguments: &[&[u8]]| {
-			let program: &[u8] = b"isthmus";
-			let arguments = [program].into_iter().chain(arguments.iter().copied());
-			let arguments = arguments.map(|argument| OsString::from_vec(argument.to_vec()));
-			let arguments: Vec<_> = arguments.collect();
-			let command = as_people_write(Isthmus::command());
-			let error = command.try_get_matches_from(&arguments).unwrap_err();
-			with_named_bytes(error, &arguments).to_string()
-		};
-		let exclude = said(&[b"sync", b"pictures\xfe", b"--exclude", b"\xff*"]);
-		let begin = r"error: the value of --exclude is not UTF-8: $'\xff*'";
-		assert!(exclude.starts_with(begin), "{exclude}");
-		assert!(exclude.contains(ANY_BYTE), "{exclude}");
-		let joined = said(&[b"sync", b"a", b"--exclude=\xff\x1b"]);
-		let begin = r"error: the argument is not UTF-8: $'--exclude=\xff\x1b'";
-		assert!(joined.starts_with(begin), "{joined}");
-		assert!(joined.contains(ANY_BYTE), "{joined}");
-		// A flag takes no value, and after -- there is none.
-		for flag in [b"--force".as_slice(), b"--folder", b"--"] {
-			let value = said(&[b"fetch", flag, b"//Bob\xff", b"a"]);
-			let begin = r"error: the argument is not UTF-8: $'//Bob\xff'";
-			assert!(value.starts_with(begin), "{value}");
-			assert!(!value.contains(ANY_BYTE), "{value}");
-		}
-		let url = said(&[b"balance", b"--url", b"wss://me:password@host/\xff"]);
-		let joined = said(&[b"balance", b"--url=wss://me:password@host/\xff"]);
-		for url in [url, joined] {
-			let begin = "error: the value of --url is not UTF-8: ";
-			assert!(url.starts_with(begin), "{url}");
-			assert!(!url.contains("password"), "{url}");
-		}
-		let long = said(&[b"sync", b"a", b"--name", &[0xff; 1000]]);
-		assert!(long.chars().count() < 300, "{long}");
 	}
 
 	#[test]

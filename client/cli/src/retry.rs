@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! When services try again after an error.
 
-use crate::stop::Stop;
+use crate::{
+	error::{Error, Kind},
+	stderr::tell,
+	stop::Stop,
+};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -16,6 +20,8 @@ pub(crate) struct Retry {
 	began: Instant,
 	/// The wait after it.
 	wait: Duration,
+	/// What was said of the attempt before.
+	said: String,
 }
 
 impl Retry {
@@ -24,7 +30,31 @@ impl Retry {
 		Self {
 			began: Instant::now(),
 			wait: FIRST_WAIT,
+			said: String::new(),
 		}
+	}
+
+	/// Says why an attempt failed and, once, what to do about it. Returns the words.
+	pub(crate) fn tell(&mut self, error: &Error) -> String {
+		let (words, hint) = self.words(error);
+		tell(&words);
+		if let Some(hint) = hint {
+			tell(format_args!("hint: {hint}"));
+		}
+		words
+	}
+
+	/// Returns what to say of an attempt that failed, with a hint if it failed in another way than the one before. To run the
+	/// command again is no help here: that is what hints about the node and the chain say.
+	fn words(&mut self, error: &Error) -> (String, Option<String>) {
+		let then = match error.kind() {
+			Kind::Unreachable => "reconnecting",
+			_ => "trying again",
+		};
+		let words = format!("{}; {then}", error.message());
+		let is_new = error.kind() == Kind::Failed && self.said != words;
+		self.said.clone_from(&words);
+		(words, error.shown_hint().filter(|_| is_new))
 	}
 
 	/// Waits after an attempt that failed, and begins the next one. Returns whether there is a next one: not if the service
@@ -37,5 +67,32 @@ impl Retry {
 		self.wait = (self.wait * 2).min(LONGEST_WAIT);
 		self.began = Instant::now();
 		goes_on
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use isthmus_sdk::Error as SdkError;
+
+	#[test]
+	fn what_only_the_user_can_end_has_a_hint_once() {
+		let mut retry = Retry::begin();
+		let mut say = |error: SdkError| retry.words(&error.into());
+		let kept = || SdkError::KeptByAnother {
+			url: "file:///copies".into(),
+			holder: None,
+		};
+		let (words, hint) = say(kept());
+		assert_eq!(
+			words,
+			"another program keeps copies at file:///copies; trying again"
+		);
+		assert!(hint.unwrap().contains("--at"));
+		assert_eq!(say(kept()), (words, None));
+		let lost = say(SdkError::Connection("lost".into()));
+		assert!(lost.0.ends_with("; reconnecting"), "{}", lost.0);
+		assert_eq!(lost.1, None);
+		assert!(say(kept()).1.is_some());
 	}
 }

@@ -14,7 +14,7 @@ use isthmus_sdk::{
 use std::path::{Path, PathBuf};
 
 /// What errors show in place of what may be a secret.
-const HIDDEN: &str = "(not shown, as it may be a secret)";
+pub(crate) const HIDDEN: &str = "(not shown, as it may be a secret)";
 
 /// Why what looks like a secret is not taken as the path of a file.
 const NO_PATH: &str = "expected the path of a file, and not the secret itself, which shells and logs would keep. Secrets are typed or piped: `isthmus key import FILE`, `isthmus key restore FILE`. If a file has this name, put ./ before it";
@@ -62,6 +62,11 @@ pub(crate) fn shown_argument(text: &str) -> String {
 		true => shown_address(text),
 		false => text.to_owned(),
 	}
+}
+
+/// Returns whether an argument was refused because it is a secret where a path belongs. Errors do not show it, whatever it is.
+pub(crate) fn is_refused(error: &clap::Error) -> bool {
+	std::error::Error::source(error).is_some_and(|source| source.to_string() == NO_PATH)
 }
 
 /// Returns the value of `--url` as errors show it: never as it is, because a query may be a secret in any text.

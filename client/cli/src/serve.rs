@@ -232,10 +232,8 @@ async fn serve_for_ever(
 				reporter.failed(&error.to_string());
 				return Err(error.into());
 			}
-			Err(error) if error.is_connection() => format!("{error}; reconnecting"),
-			Err(error) => format!("{error}; trying again"),
+			Err(error) => retry.tell(&error.into()),
 		};
-		tell(&error);
 		reporter.failed(&error);
 		if !retry.again(stop).await {
 			return Ok(());

@@ -78,7 +78,8 @@ pub(crate) fn quoted_path(path: impl AsRef<Path>) -> String {
 }
 
 /// Returns a word as a shell reads it in one word, quoted if necessary. What would steer a terminal, or is not UTF-8, is
-/// written as bash, ksh, zsh and POSIX of 2024 read it in `$'…'`.
+/// written as bash, ksh, zsh and POSIX of 2024 read it in `$'…'`. Some of these read all digits that follow `\x`, so a digit
+/// after such a byte is written in the same way.
 pub(crate) fn quoted(word: impl AsRef<OsStr>) -> String {
 	let word = word.as_ref();
 	let is_visible = |text: &str| Shown(text).to_string() == text;
@@ -90,16 +91,19 @@ pub(crate) fn quoted(word: impl AsRef<OsStr>) -> String {
 			false => format!("'{}'", text.replace('\'', "'\\''")),
 		};
 	}
-	let mut quoted = String::from("$'");
+	let (mut quoted, mut after_byte) = (String::from("$'"), false);
 	for part in word.as_encoded_bytes().utf8_chunks() {
 		for c in part.valid().chars() {
 			let text = c.to_string();
+			let is_digit = after_byte && c.is_ascii_hexdigit();
+			after_byte = is_digit || !is_visible(&text);
 			match c {
+				_ if after_byte => quoted += &escaped(text.as_bytes()),
 				'\'' | '\\' => quoted.extend(['\\', c]),
-				_ if is_visible(&text) => quoted.push(c),
-				_ => quoted += &escaped(text.as_bytes()),
+				_ => quoted.push(c),
 			}
 		}
+		after_byte |= !part.invalid().is_empty();
 		quoted += &escaped(part.invalid());
 	}
 	quoted + "'"
@@ -156,7 +160,9 @@ mod tests {
 			("$(x)", "'$(x)'"),
 			("", "''"),
 			("=x", "'=x'"),
-			("a\nb", "$'a\\x0ab'"),
+			("a\nb", "$'a\\x0a\\x62'"),
+			("a\ntime", "$'a\\x0atime'"),
+			("\nabg", "$'\\x0a\\x61\\x62g'"),
 			("\u{1b}'\\", "$'\\x1b\\'\\\\'"),
 		] {
 			assert_eq!(quoted(word), expected);

@@ -96,8 +96,7 @@ async fn watch_for_ever(
 		let Err(error) = watch(context, identity, opts, &mut looks, (service, stop)).await else {
 			return;
 		};
-		tell(format_args!("{}; trying again", error.message()));
-		service.is_at(error.message());
+		service.is_at(&retry.tell(&error));
 		if !retry.again(stop).await {
 			return;
 		}

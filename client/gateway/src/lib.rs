@@ -32,6 +32,7 @@ mod signature;
 mod source;
 #[cfg(test)]
 mod tests;
+mod token;
 mod watch;
 mod xml;
 

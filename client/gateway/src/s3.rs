@@ -4,11 +4,13 @@
 
 use crate::{
 	answer::{date, name_reason, text, Answer, Failure},
+	credentials::Credentials,
 	gateway::Gateway,
 	page::{page, Page, Wanted, MOST},
 	question::Question,
 	signature::{self, Signed, PATH},
 	source::{File, Place, Source},
+	token,
 	watch::Watch,
 	xml::Xml,
 };
@@ -25,6 +27,10 @@ use percent_encoding::utf8_percent_encode;
 const XML: &str = "application/xml";
 /// The region that is told to those who ask. Signatures for any region are accepted.
 const REGION: &str = "us-east-1";
+/// The most buckets that a program may ask for at a time.
+const MOST_BUCKETS: usize = 10_000;
+/// What stands for the list of buckets in a token. No bucket is called so.
+const BUCKETS: &str = "";
 /// How dates are written.
 const DATE: &str = "%Y-%m-%dT%H:%M:%S.000Z";
 /// Fields of a query that belong to a signature, or say what is asked for in the words of AWS's programs.
@@ -199,15 +205,29 @@ async fn buckets<Files: Source, Log: Watch>(
 	asked: &Question<'_>,
 ) -> Result<Answer, Failure> {
 	let prefix = asked.field("prefix").unwrap_or_default();
+	let most = match asked.field("max-buckets").map(str::parse::<usize>) {
+		None => usize::MAX,
+		Some(Ok(most @ 1..=MOST_BUCKETS)) => most,
+		Some(_) => {
+			let words = format!("max-buckets has to be a number from 1 to {MOST_BUCKETS}");
+			return Err(Failure::invalid(words));
+		}
+	};
+	let credentials = gateway.credentials();
+	let after = continued(credentials, asked, BUCKETS)?.unwrap_or_default();
 	let datasets = gateway.datasets().await?;
 	let mut open: Vec<_> = datasets
 		.iter()
 		.filter(|(_, dataset)| dataset.is_open)
 		.collect();
-	open.retain(|(bucket, _)| bucket.starts_with(prefix));
+	open.retain(|(bucket, _)| bucket.starts_with(prefix) && *bucket > after);
 	open.sort_by(|(a, _), (b, _)| a.cmp(b));
+	let has_more = open.len() > most;
+	open.truncate(most);
+	let last = open.last().filter(|_| has_more);
+	let next = last.map(|(bucket, _)| token::make(credentials, BUCKETS, bucket));
 	let mut xml = Xml::new("ListAllMyBucketsResult");
-	xml.group("Owner", &[("ID", gateway.credentials().key().to_owned())]);
+	xml.group("Owner", &[("ID", credentials.key().to_owned())]);
 	xml.around("Buckets", |xml| {
 		for (bucket, _) in open {
 			// S3's programs need a date, and the chain keeps none.
@@ -217,7 +237,27 @@ async fn buckets<Files: Source, Log: Watch>(
 			);
 		}
 	});
+	if let Some(next) = next {
+		xml.add("ContinuationToken", next);
+	}
 	Ok(text(StatusCode::OK, XML, xml.end(), asked.is_head()))
+}
+
+/// Returns the name after which a page of a list begins, by the token that is shown; `None` without one.
+fn continued(
+	credentials: &Credentials,
+	asked: &Question<'_>,
+	list: &str,
+) -> Result<Option<String>, Failure> {
+	let Some(shown) = asked.field("continuation-token") else {
+		return Ok(None);
+	};
+	match token::read(credentials, list, shown) {
+		Some(after) => Ok(Some(after)),
+		None => Err(Failure::invalid(
+			"the continuation-token is not one that the gateway gave for this list",
+		)),
+	}
 }
 
 /// What ListObjects asks for.
@@ -264,13 +304,11 @@ async fn list<Files: Source, Log: Watch>(
 			}
 		},
 	};
-	let token = field("continuation-token");
-	let after = match (is_second, token.is_empty()) {
+	let credentials = gateway.credentials();
+	let after = match (is_second, continued(credentials, asked, bucket)?) {
 		(false, _) => field("marker").to_owned(),
-		(true, true) => field("start-after").to_owned(),
-		(true, false) => decoded(token).ok_or_else(|| {
-			Failure::invalid("the continuation-token is not one of the gateway's")
-		})?,
+		(true, None) => field("start-after").to_owned(),
+		(true, Some(after)) => after,
 	};
 	let encodes = match asked.field("encoding-type") {
 		None | Some("") => false,
@@ -290,21 +328,38 @@ async fn list<Files: Source, Log: Watch>(
 		wanted,
 		encodes,
 	};
-	let xml = listed(asked, bucket, &listing, &page(&files, wanted));
+	let page = page(&files, wanted);
+	let next = page.next.map(|next| match is_second {
+		true => token::make(credentials, bucket, next),
+		false => listing.name(next),
+	});
+	let xml = listed(asked, bucket, &listing, (&page, next));
 	Ok(text(StatusCode::OK, XML, xml, asked.is_head()))
 }
 
-/// Writes a page.
-fn listed(asked: &Question<'_>, bucket: &str, listing: &Listing<'_>, page: &Page<'_>) -> String {
+impl Listing<'_> {
+	/// Returns a name as it is written.
+	fn name(&self, name: &str) -> String {
+		match self.encodes {
+			true => utf8_percent_encode(name, &PATH).to_string(),
+			false => name.to_owned(),
+		}
+	}
+}
+
+/// Writes a page, and what the next one is asked for with.
+fn listed(
+	asked: &Question<'_>,
+	bucket: &str,
+	listing: &Listing<'_>,
+	(page, next): (&Page<'_>, Option<String>),
+) -> String {
 	let Listing {
 		is_second,
 		wanted,
 		encodes,
 	} = listing;
-	let name = |text: &str| match encodes {
-		true => utf8_percent_encode(text, &PATH).to_string(),
-		false => text.to_owned(),
-	};
+	let name = |text: &str| listing.name(text);
 	let mut xml = Xml::new("ListBucketResult")
 		.with("Name", bucket)
 		.with("Prefix", name(wanted.prefix))
@@ -332,14 +387,14 @@ fn listed(asked: &Question<'_>, bucket: &str, listing: &Listing<'_>, page: &Page
 					xml.add(element, value);
 				}
 			}
-			if let Some(next) = page.next {
-				xml.add("NextContinuationToken", hex::encode(next));
+			if let Some(next) = next {
+				xml.add("NextContinuationToken", next);
 			}
 		}
 		false => {
 			xml.add("Marker", name(wanted.after));
-			if let Some(next) = page.next {
-				xml.add("NextMarker", name(next));
+			if let Some(next) = next {
+				xml.add("NextMarker", next);
 			}
 		}
 	}
@@ -366,9 +421,4 @@ fn listed(asked: &Question<'_>, bucket: &str, listing: &Listing<'_>, page: &Page
 		xml.group("CommonPrefixes", &[("Prefix", name(folder))]);
 	}
 	xml.end()
-}
-
-/// Reads a continuation token: the name after which the next page begins, in hexadecimal digits.
-fn decoded(token: &str) -> Option<String> {
-	String::from_utf8(hex::decode(token).ok()?).ok()
 }

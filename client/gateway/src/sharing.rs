@@ -13,10 +13,12 @@ mod tables;
 use crate::{
 	answer::{text, Answer, Failure},
 	bucket,
+	credentials::Credentials,
 	gateway::Gateway,
 	http,
 	question::Question,
 	source::{File, Place, Source},
+	token,
 	watch::Watch,
 };
 use address::Address;
@@ -43,8 +45,6 @@ const VERSION: HeaderName = HeaderName::from_static("delta-table-version");
 const MOST: usize = 1000;
 /// The most bytes of an answer about a table.
 const LONGEST: usize = 64 << 20;
-/// What the name of an entry begins with in a page's token, so that there is a token before the first entry.
-const AFTER: &str = "after-";
 
 /// Returns the path of a request below the root; `None` if it is not for Delta Sharing.
 pub(crate) fn below(path: &str) -> Option<&str> {
@@ -192,7 +192,11 @@ fn nothing(asked: &Question<'_>) -> Failure {
 }
 
 /// Returns a page of entries, which are sorted by their names.
-fn page(asked: &Question<'_>, entries: Vec<(String, Value)>) -> Result<Value, Failure> {
+fn page(
+	credentials: &Credentials,
+	asked: &Question<'_>,
+	entries: Vec<(String, Value)>,
+) -> Result<Value, Failure> {
 	let most = match asked.field("maxResults") {
 		None | Some("") => MOST,
 		Some(most) => match most.parse::<i32>() {
@@ -204,14 +208,14 @@ fn page(asked: &Question<'_>, entries: Vec<(String, Value)>) -> Result<Value, Fa
 			}
 		},
 	};
+	let list = folded(asked.path.trim_end_matches('/'));
 	let after = match asked.field("pageToken") {
 		None | Some("") => None,
-		Some(token) => {
-			let name = token
-				.strip_prefix(AFTER)
-				.and_then(|hex| hex::decode(hex).ok());
-			let name = name.and_then(|name| String::from_utf8(name).ok());
-			Some(name.ok_or_else(|| Failure::invalid("the pageToken is not one of the gateway's"))?)
+		Some(shown) => {
+			let after = token::read(credentials, &list, shown);
+			Some(after.ok_or_else(|| {
+				Failure::invalid("the pageToken is not one that the gateway gave for this list")
+			})?)
 		}
 	};
 	let is_after = |name: &str| {
@@ -227,7 +231,7 @@ fn page(asked: &Question<'_>, entries: Vec<(String, Value)>) -> Result<Value, Fa
 	}
 	Ok(match rest.next() {
 		Some(_) => {
-			json!({ "items": items, "nextPageToken": format!("{AFTER}{}", hex::encode(last)) })
+			json!({ "items": items, "nextPageToken": token::make(credentials, &list, &last) })
 		}
 		None => json!({ "items": items }),
 	})
@@ -268,7 +272,7 @@ async fn shares<Files: Source, Log: Watch>(
 	let shares: BTreeMap<_, _> = open
 		.map(|(_, dataset)| (names::share(&dataset.place), shown_share(&dataset.place)))
 		.collect();
-	page(asked, shares.into_iter().collect())
+	page(gateway.credentials(), asked, shares.into_iter().collect())
 }
 
 /// Returns a share.
@@ -306,7 +310,7 @@ async fn schemas<Files: Source, Log: Watch>(
 			(folded(&schema), shown)
 		})
 		.collect();
-	page(asked, shown.into_iter().collect())
+	page(gateway.credentials(), asked, shown.into_iter().collect())
 }
 
 /// Lists the tables of a schema, or of all schemas of a share.
@@ -349,7 +353,7 @@ async fn all_tables<Files: Source, Log: Watch>(
 			entries.insert(folded(&format!("{schema}/{}", table.name)), entry);
 		}
 	}
-	page(asked, entries.into_iter().collect())
+	page(gateway.credentials(), asked, entries.into_iter().collect())
 }
 
 fn table_id(place: &Place, table: &Table<'_>) -> String {

@@ -50,6 +50,11 @@ impl CertificateFault {
 	}
 }
 
+/// Returns whether the words of `rustls` about a connection say that the server sent something else than TLS.
+pub fn sent_no_tls(words: &str) -> bool {
+	words.contains("corrupt message")
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
@@ -71,8 +76,11 @@ mod tests {
 		}
 		let none = "unexpected error: No CA certificates were loaded from the system";
 		assert_eq!(CertificateFault::in_words(none), Some(NoAuthorities));
-		for other in ["received corrupt message of type InvalidContentType", ""] {
-			assert_eq!(CertificateFault::in_words(other), None);
+		let other = "received corrupt message of type InvalidContentType";
+		assert!(sent_no_tls(other));
+		for words in [other, "received fatal alert: ProtocolVersion", ""] {
+			assert_eq!(CertificateFault::in_words(words), None);
+			assert_eq!(sent_no_tls(words), words == other);
 		}
 	}
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Connects to the servers of stores. `object_store` repeats every request that could not be sent; one that fails in the same
-//! way each time, such as to a server whose certificate is not accepted, is not worth the wait.
+//! way each time, such as to a server whose certificate is not accepted, is not worth the wait. It does not repeat one that
+//! took long until its connection broke off: [`broke_off`] tells these from others.
 
 use crate::{
-	certificate::CertificateFault,
-	failure::{texts, NO_TLS},
+	certificate::{sent_no_tls, CertificateFault},
+	failure::texts,
 };
 use async_trait::async_trait;
 use object_store::{
@@ -13,6 +14,14 @@ use object_store::{
 	},
 	ClientOptions,
 };
+use std::{
+	error::Error as StdError,
+	iter::successors,
+	time::{Duration, Instant},
+};
+
+/// After a request that took so long, there is hardly any time left in which `object_store` repeats it. To connect takes less.
+const LONG: Duration = Duration::from_secs(15);
 
 /// The hosts of a cloud's machines that are asked for credentials if there are no others. Outside of that cloud there are none.
 const METADATA: [&str; 3] = [
@@ -41,10 +50,14 @@ impl HttpService for Deciding {
 	async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
 		let host = request.uri().host().unwrap_or_default();
 		let is_metadata = METADATA.contains(&host);
+		let began = Instant::now();
 		let answer = self.0.execute(request).await;
 		answer.map_err(|error| match is_metadata || is_lasting(&error) {
 			// What is unknown is not repeated.
 			true => HttpError::new(HttpErrorKind::Unknown, error),
+			false if is_late(error.kind(), began.elapsed()) => {
+				HttpError::new(error.kind(), BrokeOff(error))
+			}
 			false => error,
 		})
 	}
@@ -53,7 +66,22 @@ impl HttpService for Deciding {
 /// Returns whether the same request would fail in the same way.
 fn is_lasting(error: &HttpError) -> bool {
 	let text = texts(error);
-	CertificateFault::in_words(&text).is_some() || text.contains(NO_TLS)
+	CertificateFault::in_words(&text).is_some() || sent_no_tls(&text)
+}
+
+/// The error of a request that took long until its connection broke off.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct BrokeOff(pub(crate) HttpError);
+
+/// Returns whether a request that failed after this time was being sent or answered.
+fn is_late(kind: HttpErrorKind, took: Duration) -> bool {
+	kind != HttpErrorKind::Connect && took >= LONG
+}
+
+/// Returns whether an error is that of a request that took long until its connection broke off.
+pub(crate) fn broke_off(error: &(dyn StdError + 'static)) -> bool {
+	successors(Some(error), |error| (**error).source()).any(|error| error.is::<BrokeOff>())
 }
 
 #[cfg(test)]
@@ -113,6 +141,21 @@ mod tests {
 			let error = failure(words, "https://a.example/x").await;
 			assert_eq!(error.kind(), kind, "{words}");
 			assert!(texts(&error).contains(words));
+			assert!(!broke_off(&error));
 		}
+	}
+
+	#[test]
+	fn a_connection_that_breaks_off_late_is_told_from_one_that_is_not_made() {
+		use HttpErrorKind::*;
+		for kind in [Request, Interrupted, Unknown] {
+			assert!(is_late(kind, LONG));
+			assert!(!is_late(kind, Duration::from_secs(10)));
+		}
+		assert!(!is_late(Connect, LONG));
+		let words = "error sending request";
+		let error = HttpError::new(Interrupted, io::Error::other(words));
+		let error = HttpError::new(Interrupted, BrokeOff(error));
+		assert!(broke_off(&error) && texts(&error).contains(words));
 	}
 }

@@ -2,7 +2,7 @@
 //! Why a store did not do what it was asked, in words that say what to do. A store's own words are not repeated: they may
 //! contain parts of a signed request.
 
-use crate::certificate::CertificateFault;
+use crate::certificate::{sent_no_tls, CertificateFault};
 use isthmus_envelope::input::NoRegularFile;
 use std::{error::Error as StdError, io, time::Duration};
 
@@ -15,13 +15,13 @@ const METADATA: [&str; 5] = [
 	"http://169.254.170.2/",
 ];
 
-/// What `rustls` says of bytes that are not TLS.
-pub(crate) const NO_TLS: &str = "corrupt message";
 /// What `reqwest` says of a request to which no answer came.
 const NOT_SENT: &str = "error sending request";
 
-/// The status of a request that took too long. S3 sends it with another one.
-pub(crate) const REQUEST_TIMEOUT: u16 = 408;
+/// The status of a request that took too long.
+const REQUEST_TIMEOUT: u16 = 408;
+/// S3's name for that. It comes with status 400.
+const CAME_TOO_SLOWLY: &str = "RequestTimeout";
 
 /// Why a store failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -263,7 +263,7 @@ impl From<object_store::Error> for Failure {
 				Some(301..=303 | 307 | 308) => Self::Redirected,
 				Some(got @ (REQUEST_TIMEOUT | 429 | 500..)) => Self::Unavailable(got),
 				Some(got) => refused(got),
-				None if text.contains(NO_TLS) => Self::NoTls,
+				None if sent_no_tls(&text) => Self::NoTls,
 				None if text.contains("dns error") => Self::Unresolved,
 				None if text.contains(NOT_SENT) || text.contains("HTTP error") => Self::Unreachable,
 				None => Self::Other,
@@ -336,6 +336,12 @@ fn status(text: &str) -> Option<u16> {
 	after.get(..3)?.parse().ok()
 }
 
+/// Returns whether S3 gave a request up because it came too slowly. Its status is not one that `object_store` repeats.
+pub(crate) fn came_too_slowly(error: &object_store::Error) -> bool {
+	let text = texts(error);
+	code(&text) == Some(CAME_TOO_SLOWLY) && status(&text) != Some(REQUEST_TIMEOUT)
+}
+
 /// Returns the code of an error as S3 and Azure write it, or as `object_store` does for one of several files that were to be
 /// deleted. Only what looks like a name is taken for one: a text may contain parts of a signed request.
 fn code(text: &str) -> Option<&str> {
@@ -373,7 +379,7 @@ fn by_code(code: &str, text: &str) -> Option<Failure> {
 		| "AuthorizationHeaderMalformed"
 		| "IllegalLocationConstraintException" => Some(Failure::Region),
 		"RequestTimeTooSkewed" => Some(Failure::Clock),
-		"RequestTimeout" => Some(Failure::Unavailable(REQUEST_TIMEOUT)),
+		CAME_TOO_SLOWLY => Some(Failure::Unavailable(REQUEST_TIMEOUT)),
 		"SlowDown" | "SlowDownRead" | "SlowDownWrite" | "TooManyRequests" | "InternalError"
 		| "ServiceUnavailable" | "ServerBusy" => Some(Failure::Unavailable(503)),
 		// The store has lost a part, or has another one than was sent: the upload cannot be finished.

@@ -46,7 +46,7 @@ mod unfinished;
 mod upload;
 mod value;
 
-pub use certificate::CertificateFault;
+pub use certificate::{sent_no_tls, CertificateFault};
 pub use check::{check, Checked};
 pub use copy::{copy, copy_again, prove, CopyError};
 pub use failure::Failure;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Sends an object in parts, several at a time, which the store puts together at the end.
 
-use crate::failure::{Failure, REQUEST_TIMEOUT};
+use crate::{
+	connector::broke_off,
+	failure::{came_too_slowly, Failure},
+	patience::patiently,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use isthmus_envelope::{input, on_disk};
@@ -11,6 +15,7 @@ use object_store::{
 };
 use std::{
 	fs::{self, File, OpenOptions},
+	future::Future,
 	io::{self, Write},
 	path::PathBuf,
 };
@@ -19,8 +24,11 @@ use std::{
 const CHECKED: &str = "isthmus-check";
 /// How many bytes are written to find out whether a disk is full.
 const SOME: usize = 64 << 10;
-/// How often a part is sent again that the store gave up because it came too slowly. `object_store` does not repeat it.
+/// How often a part is sent again that the store gave up because it came too slowly, or that took long until its connection
+/// broke off. `object_store` does not repeat these.
 const AGAIN: usize = 3;
+/// How often a part is sent again that the store did not take in time, as after a laptop has slept.
+const SILENT: usize = 1;
 
 /// A store that takes an object in parts.
 #[async_trait]
@@ -28,7 +36,8 @@ pub trait Parts: Send + Sync + 'static {
 	/// Begins an object, and returns what names the unfinished upload.
 	async fn begin(&self, path: &Path) -> Result<String, Failure>;
 
-	/// Sends part `index`, whose first byte is byte `offset` of the object. Returns what the store calls it.
+	/// Sends part `index`, whose first byte is byte `offset` of the object, as often as it is worth it. Returns what the store
+	/// calls it.
 	async fn put(
 		&self,
 		path: &Path,
@@ -75,14 +84,9 @@ impl<T: MultipartStore> Parts for T {
 		bytes: Bytes,
 	) -> Result<String, Failure> {
 		let id = id.to_owned();
-		let mut left = AGAIN;
-		loop {
-			let part = self.put_part(path, &id, index, bytes.clone().into());
-			match part.await.map_err(dropped) {
-				Err(Failure::Unavailable(REQUEST_TIMEOUT)) if left > 0 => left -= 1,
-				sent => return Ok(sent?.content_id),
-			}
-		}
+		let put = || self.put_part(path, &id, index, bytes.clone().into());
+		let part = try_to_send(bytes.len(), put).await.map_err(dropped)?;
+		Ok(part.content_id)
 	}
 
 	async fn complete(&self, path: &Path, id: &str, parts: Vec<String>) -> Result<(), Failure> {
@@ -99,9 +103,32 @@ impl<T: MultipartStore> Parts for T {
 	}
 }
 
+/// Sends `size` bytes to a store, as often as it is worth it. Only this decides it, besides `object_store`, which repeats for some
+/// seconds what fails soon: a store that no connection reaches any more is not tried for as long again.
+pub(crate) async fn try_to_send<T, Sending>(
+	size: usize,
+	send: impl Fn() -> Sending,
+) -> Result<T, Failure>
+where
+	Sending: Future<Output = object_store::Result<T>>,
+{
+	let (mut again, mut silent) = (AGAIN, SILENT);
+	loop {
+		match patiently(size, async { Ok(send().await) }).await {
+			Ok(Ok(sent)) => return Ok(sent),
+			Ok(Err(error)) if again > 0 && (came_too_slowly(&error) || broke_off(&error)) => {
+				again -= 1;
+			}
+			Ok(Err(error)) => return Err(error.into()),
+			Err(_) if silent > 0 => silent -= 1,
+			Err(failure) => return Err(failure),
+		}
+	}
+}
+
 /// What is missing is not the object, but the upload.
-fn dropped(error: object_store::Error) -> Failure {
-	match Failure::from(error) {
+fn dropped(error: impl Into<Failure>) -> Failure {
+	match error.into() {
 		Failure::Missing => Failure::Dropped,
 		failure => failure,
 	}
@@ -144,15 +171,13 @@ impl Parts for LocalParts {
 		bytes: Bytes,
 	) -> Result<String, Failure> {
 		let (_, unfinished) = Self::files(path);
+		let size = bytes.len();
 		let put = blocking(move || {
 			let file = input::open_as(&unfinished, OpenOptions::new().write(true))?;
 			write_at(&file, &bytes, offset)?;
 			Ok(index.to_string())
 		});
-		put.await.map_err(|failure| match failure {
-			Failure::Missing => Failure::Dropped,
-			failure => failure,
-		})
+		patiently(size, put).await.map_err(dropped)
 	}
 
 	async fn complete(&self, path: &Path, _: &str, _: Vec<String>) -> Result<(), Failure> {
@@ -162,10 +187,7 @@ impl Parts for LocalParts {
 			fs::rename(&unfinished, &file)?;
 			on_disk::sync_name(&file)
 		});
-		complete.await.map_err(|failure| match failure {
-			Failure::Missing => Failure::Dropped,
-			failure => failure,
-		})
+		complete.await.map_err(dropped)
 	}
 
 	async fn check(&self, folder: &Path) -> Result<(), Failure> {
@@ -188,10 +210,7 @@ impl Parts for LocalParts {
 	async fn abandon(&self, path: &Path, _: &str) -> Result<(), Failure> {
 		let (_, unfinished) = Self::files(path);
 		let abandon = blocking(move || fs::remove_file(unfinished));
-		abandon.await.map_err(|failure| match failure {
-			Failure::Missing => Failure::Dropped,
-			failure => failure,
-		})
+		abandon.await.map_err(dropped)
 	}
 }
 
@@ -215,5 +234,69 @@ pub(crate) async fn blocking<T: Send + 'static>(
 		Ok(done) => Ok(done?),
 		// The program ends.
 		Err(_) => Err(Failure::Other),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::connector::BrokeOff;
+	use object_store::client::{HttpError, HttpErrorKind};
+	use std::{cell::Cell, error::Error as StdError, future};
+
+	fn generic(source: impl Into<Box<dyn StdError + Send + Sync>>) -> object_store::Error {
+		let source = source.into();
+		object_store::Error::Generic {
+			store: "S3",
+			source,
+		}
+	}
+
+	/// Returns how often a part is sent that fails each time with this error.
+	async fn tries(error: impl Fn() -> object_store::Error) -> usize {
+		let count = Cell::new(0);
+		let send = || {
+			count.set(count.get() + 1);
+			future::ready(Err::<(), _>(error()))
+		};
+		try_to_send(1, send).await.unwrap_err();
+		count.get()
+	}
+
+	#[tokio::test]
+	async fn only_what_object_store_does_not_repeat_is_sent_again() {
+		let answer = |text: &'static str| tries(move || generic(text));
+		let slow = "status code: 400 Bad Request: <Code>RequestTimeout</Code>";
+		assert_eq!(answer(slow).await, 1 + AGAIN);
+		for text in [
+			"status code: 408 Request Timeout: <Code>RequestTimeout</Code>",
+			"status code: 503 Service Unavailable: <Code>SlowDown</Code>",
+			"status code: 403 Forbidden: <Code>AccessDenied</Code>",
+		] {
+			assert_eq!(answer(text).await, 1, "{text}");
+		}
+		let ended = |kind| HttpError::new(kind, io::Error::other("error sending request"));
+		let broken = || {
+			let kind = HttpErrorKind::Interrupted;
+			generic(HttpError::new(kind, BrokeOff(ended(kind))))
+		};
+		assert_eq!(tries(broken).await, 1 + AGAIN);
+		// The store is gone: `object_store` has tried to connect for long enough.
+		let gone = || generic(ended(HttpErrorKind::Connect));
+		assert_eq!(tries(gone).await, 1);
+	}
+
+	#[tokio::test]
+	async fn a_part_that_arrives_in_the_end_is_sent() {
+		let count = Cell::new(0);
+		let send = || {
+			count.set(count.get() + 1);
+			let slow = "status code: 400 Bad Request: <Code>RequestTimeout</Code>";
+			future::ready(match count.get() {
+				AGAIN.. => Ok(count.get()),
+				_ => Err(generic(slow)),
+			})
+		};
+		assert_eq!(try_to_send(1, send).await, Ok(AGAIN));
 	}
 }

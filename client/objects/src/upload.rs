@@ -8,7 +8,7 @@ use crate::{
 	journal::{Journal, Start},
 	location::Location,
 	object::{self, Object},
-	parts::Parts,
+	parts::{try_to_send, Parts},
 	patience::{patiently, patiently_joined, Pace},
 	tree::{self, Value},
 };
@@ -31,10 +31,6 @@ use tokio::task::JoinSet;
 pub const IN_FLIGHT: usize = 96 << 20;
 /// How many parts are sent at a time, at most.
 const MAX_AT_ONCE: usize = 12;
-/// How often a part is sent again whose connection broke off. `object_store` does not repeat one that took long until then.
-const BROKEN: usize = 3;
-/// How often a part is sent again that the store did not take in time, as after a laptop has slept.
-const SILENT: usize = 1;
 /// The chunks in a part of a value whose length is known, unless it has too many parts.
 const PART: u32 = 8;
 /// The chunks in a part of a stream.
@@ -507,18 +503,8 @@ impl Sender {
 			let id = match id {
 				Some(id) => {
 					let offset = object::offset(index as u32 * self.part);
-					let size = bytes.len();
-					let mut left = (BROKEN, SILENT);
-					let put = loop {
-						let bytes = bytes.clone();
-						let put = self.parts.put(&self.path, &id, index, offset, bytes);
-						match self.pace.ask(patiently(size, put)).await {
-							Err(Failure::Unreachable) if left.0 > 0 => left.0 -= 1,
-							Err(Failure::Stalled(_)) if left.1 > 0 => left.1 -= 1,
-							put => break put,
-						}
-					};
-					self.stored(put)?
+					let put = self.parts.put(&self.path, &id, index, offset, bytes);
+					self.stored(self.pace.ask(put).await)?
 				}
 				// The only part is the object.
 				None => {
@@ -605,12 +591,9 @@ impl Sender {
 
 	/// Writes a small object in one step.
 	async fn put(&self, path: &StorePath, bytes: Bytes) -> Result<(), Failure> {
-		let size = bytes.len();
-		let put = async {
-			let put = self.location.store().put(path, bytes.into()).await;
-			Ok(put.map(|_| ())?)
-		};
-		patiently(size, put).await
+		let store = self.location.store();
+		let put = || store.put(path, bytes.clone().into());
+		try_to_send(bytes.len(), put).await.map(|_| ())
 	}
 }
 

@@ -6,10 +6,11 @@ mod halves;
 
 use crate::{error::Error, text::io_words};
 use base64::{engine::general_purpose::STANDARD, Engine};
-use isthmus_objects::CertificateFault;
+use isthmus_objects::{sent_no_tls, CertificateFault};
 use std::{
 	collections::BTreeMap,
-	io::ErrorKind,
+	error::Error as StdError,
+	io::{self, ErrorKind},
 	sync::{
 		atomic::{AtomicUsize, Ordering},
 		Arc, Mutex, PoisonError,
@@ -38,8 +39,8 @@ const MAX_REQUEST: u32 = 8 << 20;
 pub(crate) const SILENCE: Duration = Duration::from_secs(60);
 /// The longest time to wait for a connection.
 const CONNECTING: Duration = Duration::from_secs(20);
-/// What `rustls` says of bytes that are not TLS.
-const NO_TLS: &str = "corrupt message";
+/// The longest time to find out whether a server speaks TLS.
+const LOOKING: Duration = Duration::from_secs(3);
 /// How many times to ask for a sign of the node while it may be silent.
 const PINGS: u32 = 4;
 /// How many times the longest silence an answer may take. Large answers come one after another, so the last one of
@@ -379,13 +380,22 @@ async fn dial(url: &str, silence: Duration) -> Result<Arc<RpcConnection>, Error>
 		}
 		None => builder,
 	};
-	let connecting = builder.build(address);
+	let connecting = builder.build(address.clone());
 	// The builder has a limit of its own, which ends before the handshakes of TLS and of the WebSocket.
 	let limit = CONNECTING.min(silence);
-	let (sender, receiver) = timeout(limit, connecting)
+	let connected = timeout(limit, connecting)
 		.await
-		.map_err(|_| unreachable(format!("no answer within {} s", limit.as_secs())))?
-		.map_err(|error| not_connected(url, error))?;
+		.map_err(|_| unreachable(format!("no answer within {} s", limit.as_secs())))?;
+	let (sender, receiver) = match connected {
+		Ok(halves) => halves,
+		Err(error) => {
+			let is_secure = may_speak_tls(&address, &error) && speaks_tls(&address, limit).await;
+			return Err(match is_secure {
+				true => unreachable("the server speaks TLS: the address begins with wss://".into()),
+				false => not_connected(url, error),
+			});
+		}
+	};
 	let (sender, receiver) = halves::join(sender, receiver, silence);
 	// The halves end the connection first.
 	let ping = PingConfig::new()
@@ -395,6 +405,45 @@ async fn dial(url: &str, silence: Duration) -> Result<Arc<RpcConnection>, Error>
 		.request_timeout(silence.saturating_mul(ANSWER))
 		.enable_ws_ping(ping);
 	Ok(Arc::new(connection.build_with_tokio(sender, receiver)))
+}
+
+/// Returns whether a server that does not answer as one of WebSockets does may speak TLS, although its address says that it
+/// does not.
+fn may_speak_tls(address: &ws::Url, error: &WsHandshakeError) -> bool {
+	let is_odd = matches!(
+		error,
+		WsHandshakeError::Transport(_) | WsHandshakeError::Rejected { status_code: 400 }
+	);
+	address.scheme() == "ws" && is_odd
+}
+
+/// Returns whether the server at an address speaks TLS there. It gets no password.
+async fn speaks_tls(address: &ws::Url, limit: Duration) -> bool {
+	let mut secure = address.clone();
+	let is_made = secure.set_scheme("wss").is_ok()
+		&& secure.set_port(address.port_or_known_default()).is_ok()
+		&& secure.set_username("").is_ok()
+		&& secure.set_password(None).is_ok();
+	if !is_made {
+		return false;
+	}
+	let builder = ws::WsTransportClientBuilder::default().max_redirections(1);
+	match timeout(limit.min(LOOKING), builder.build(secure)).await {
+		// What it sent is TLS, although there may be something wrong with it.
+		Ok(Err(WsHandshakeError::Io(error))) => {
+			error.kind() == ErrorKind::InvalidData && !sent_no_tls(&error.to_string())
+		}
+		Ok(
+			Ok(_)
+			| Err(
+				WsHandshakeError::Transport(_)
+				| WsHandshakeError::Rejected { .. }
+				| WsHandshakeError::Redirected { .. }
+				| WsHandshakeError::NoAddressFound(_),
+			),
+		) => true,
+		_ => false,
+	}
 }
 
 /// Returns the header with the name and the password in an address, if there are any. What is escaped there is not here, as
@@ -441,13 +490,14 @@ fn not_connected(url: &str, error: WsHandshakeError) -> Error {
 					url: shown(url),
 					fault,
 				},
-				None if words.contains(NO_TLS) => unreachable(
+				None if sent_no_tls(&words) => unreachable(
 					"the server does not speak TLS: without it, the address begins with ws://"
 						.into(),
 				),
 				None => unreachable(format!("no connection with TLS: {}", io_words(&words))),
 			}
 		}
+		WsHandshakeError::Io(error) if is_closing(&error) => unreachable(CLOSES.into()),
 		WsHandshakeError::Io(error) | WsHandshakeError::ResolutionFailed(error) => {
 			unreachable(io_words(&error))
 		}
@@ -459,14 +509,33 @@ fn not_connected(url: &str, error: WsHandshakeError) -> Error {
 		WsHandshakeError::NoAddressFound(_) => {
 			unreachable("the server redirects: give the address to which it does".into())
 		}
-		// It answered something else than a web server does.
-		error @ WsHandshakeError::Transport(_) if url.starts_with("ws://") => {
-			let words = io_words(&error);
-			unreachable(format!(
-				"{words}; if the server speaks TLS, the address begins with wss://"
-			))
-		}
+		WsHandshakeError::Transport(error) => unreachable(no_websocket(&error)),
 		error => unreachable(io_words(&error)),
+	}
+}
+
+/// What is said of a server that accepts a connection and closes it. A node does so at its port for peers.
+const CLOSES: &str = "the server closes the connection; the port may be one for peers (30333): a node's RPC is usually at 9944";
+
+/// Returns whether the other side has closed a connection.
+fn is_closing(error: &io::Error) -> bool {
+	use ErrorKind::*;
+	matches!(
+		error.kind(),
+		UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe
+	)
+}
+
+/// Says what a server does that opens no WebSocket.
+fn no_websocket(error: &(dyn StdError + 'static)) -> String {
+	let cause = error.source();
+	match cause.and_then(|cause| cause.downcast_ref::<io::Error>()) {
+		Some(error) if is_closing(error) => CLOSES.into(),
+		Some(error) => io_words(error),
+		None if error.to_string().contains("invalid HTTP version") => {
+			"the server does not speak HTTP: a node's RPC is usually at port 9944".into()
+		}
+		None => format!("the server speaks HTTP, but no WebSocket: {error}"),
 	}
 }
 
@@ -506,6 +575,10 @@ fn is_host(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use tokio::{
+		io::{AsyncReadExt, AsyncWriteExt},
+		net::TcpListener,
+	};
 
 	#[test]
 	fn if_no_node_can_be_used_all_addresses_are_named_or_the_reason_that_counts() {
@@ -588,19 +661,58 @@ mod tests {
 	}
 
 	#[test]
-	fn an_address_without_tls_of_a_server_that_speaks_it_says_so() {
-		let garbled = || {
-			let error = std::io::Error::other("invalid HTTP version");
-			WsHandshakeError::Transport(error.into())
-		};
+	fn a_server_that_redirects_to_a_web_page_says_so() {
 		let redirected =
-			|| WsHandshakeError::Url("`https` not supported, expects 'ws' or 'wss'".into());
-		for error in [garbled(), redirected()] {
-			let words = not_connected("ws://a", error).to_string();
-			assert!(words.ends_with("the address begins with wss://"), "{words}");
+			WsHandshakeError::Url("`https` not supported, expects 'ws' or 'wss'".into());
+		let words = not_connected("ws://a", redirected).to_string();
+		assert!(words.ends_with("the address begins with wss://"), "{words}");
+	}
+
+	/// Starts a server that answers whatever it is asked with these bytes, and then closes the connection.
+	async fn server(answer: &'static [u8]) -> String {
+		let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+		let address = listener.local_addr().unwrap();
+		tokio::spawn(async move {
+			while let Ok((mut stream, _)) = listener.accept().await {
+				let _ = stream.read(&mut [0; 4096]).await;
+				let _ = stream.write_all(answer).await;
+				let _ = stream.shutdown().await;
+				let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+			}
+		});
+		format!("ws://{address}")
+	}
+
+	#[tokio::test]
+	async fn what_a_server_speaks_that_is_no_node_is_said() {
+		let tls = "the server speaks TLS: the address begins with wss://";
+		for (answer, expected) in [
+			(
+				b"HTTP/1.0 404 Not Found\r\n\r\n".as_slice(),
+				"the server speaks HTTP, but no WebSocket: http version was not 1.1",
+			),
+			(b"", CLOSES),
+			(
+				b"SSH-2.0-OpenSSH_9.2\r\n",
+				"the server does not speak HTTP: a node's RPC is usually at port 9944",
+			),
+			// An alert.
+			(b"\x15\x03\x03\0\x02\x02\x28", tls),
+		] {
+			let url = server(answer).await;
+			let Err(error) = dial(&url, SILENCE).await else {
+				panic!("{answer:?}");
+			};
+			let expected = format!("no node answers at {url}: {expected}");
+			assert_eq!(error.to_string(), expected);
+			assert!(error.is_connection());
 		}
-		let words = not_connected("wss://a", garbled()).to_string();
-		assert!(!words.contains("begins with"), "{words}");
+		// Over TLS, a server that closes the connection is told in the same way.
+		let url = server(b"").await.replace("ws:", "wss:");
+		let Err(error) = dial(&url, SILENCE).await else {
+			panic!("it is no node");
+		};
+		assert!(error.to_string().ends_with(CLOSES), "{error}");
 	}
 
 	#[test]

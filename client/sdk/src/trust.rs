@@ -207,7 +207,7 @@ impl fmt::Display for Notice {
 				"warning: there is nothing at {url}, although the dataset has objects ({objects}): is its disk mounted?"
 			),
 			Self::BeginsAgain => f.write_str(
-				"the machine was started again since this upload was interrupted, so it begins again, and what had arrived is deleted",
+				"the machine was restarted after this upload was interrupted, and its disk may lack what was noted last: the upload begins again, and what arrived before is deleted",
 			),
 			Self::NoTurns(reason) => write!(
 				f,

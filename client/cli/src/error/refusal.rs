@@ -7,7 +7,7 @@ use isthmus_sdk::{PalletError, QueryRefusal};
 pub(super) fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 	use PalletError::*;
 	Some(match error {
-		NotController => "the dataset was handed over: `isthmus list datasets --owner OWNER` shows to whom; if that is you, pass --for OWNER",
+		NotController => "`isthmus list datasets --owner OWNER` shows who controls the dataset; if that is you, pass --for OWNER. An operator of the owner runs requests, authorize, reject and serve for it, and nothing else",
 		NotOffered => "the dataset's controller must offer it first: isthmus dataset transfer NUMBER --to ACCOUNT",
 		DatasetIsOffered => WITHDRAW,
 		HoldsMore => "run the command again to take over what is held now",

@@ -141,7 +141,6 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 /// Returns what to do if a server refuses the connection with a status.
 fn rejected_hint(status: u16) -> &'static str {
 	match status {
-		400 => "if the server speaks TLS, the address begins with wss://",
 		401 | 407 => "the server asks for a name and a password: wss://NAME:PASSWORD@HOST",
 		403 => "a node on the loopback interface answers only at its own address and port: forward a port of the same number, or start the node with --rpc-cors all. A web server in front of the node has to pass on the Host that the node expects",
 		429 => "the server limits its connections: try again later, or ask another node: --url",

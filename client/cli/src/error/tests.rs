@@ -308,10 +308,18 @@ fn a_node_that_went_away_is_no_node_that_was_never_there() {
 }
 
 #[test]
+fn who_does_not_control_a_dataset_is_told_what_an_operator_may_do() {
+	let hint = super::refusal::refusal_hint(&PalletError::NotController).unwrap();
+	for words in ["--for OWNER", "requests, authorize, reject and serve"] {
+		assert!(hint.contains(words), "{hint}");
+	}
+}
+
+#[test]
 fn a_server_that_refuses_the_connection_says_what_to_do() {
 	for (status, word) in [
 		(200, "Upgrade"),
-		(400, "wss://"),
+		(400, "Upgrade"),
 		(401, "PASSWORD"),
 		(403, "--rpc-cors all"),
 		(404, "Upgrade"),

@@ -136,7 +136,7 @@ async fn lists_come_in_pages() {
 		// Nothing is asked for, and there is more.
 		let (_, _, lines) = get(&stand, &format!("{path}?maxResults=0")).await;
 		assert!(names(&lines).is_empty());
-		let next = lines[0]["nextPageToken"].as_str().unwrap();
+		let next = lines[0]["nextPageToken"].as_str().unwrap().to_owned();
 		let (_, _, lines) = get(&stand, &format!("{path}?pageToken={next}")).await;
 		assert_eq!(names(&lines).len(), 4);
 		for query in [
@@ -145,6 +145,9 @@ async fn lists_come_in_pages() {
 			"pageToken=x",
 			"pageToken=after-xx",
 			"pageToken=after-ff",
+			"pageToken=00",
+			&format!("pageToken={next}00"),
+			&format!("pageToken={}", hex::encode("m")),
 		] {
 			let (status, _, lines) = get(&stand, &format!("{path}?{query}")).await;
 			assert_eq!(
@@ -153,6 +156,9 @@ async fn lists_come_in_pages() {
 				"{query}"
 			);
 		}
+		// It is one of another list.
+		let (status, ..) = get(&stand, &format!("/shares?pageToken={next}")).await;
+		assert_eq!(status, 400);
 	})
 	.await;
 }

@@ -183,6 +183,14 @@ async fn buckets_and_objects_are_listed() {
 		let (token, _) = token.split_once('<').unwrap();
 		let second = list(&[("list-type", "2"), ("continuation-token", token)]).await;
 		assert_eq!(second.matches("<Contents>").count(), 3);
+		let (_, _, xml) = stand.s3("GET", "/", &[("max-buckets", "1")]).await;
+		assert_eq!(xml.matches("<Bucket>").count(), 1);
+		assert!(!xml.contains("<ContinuationToken>"), "{xml}");
+		let last = crate::token::make(stand.gateway.credentials(), "", BUCKET);
+		let (status, _, xml) = stand
+			.s3("GET", "/", &[("continuation-token", last.as_str())])
+			.await;
+		assert_eq!((status, xml.matches("<Bucket>").count()), (200, 0));
 		let older = list(&[("max-keys", "2"), ("marker", "a b/1+2.csv")]).await;
 		assert!(
 			older.contains("<NextMarker>fails.bin</NextMarker>"),
@@ -204,7 +212,7 @@ async fn what_the_gateway_does_not_do_is_refused_with_a_sentence() {
 	here(async {
 		let stand = Stand::new();
 		let (bucket, key) = (format!("/{BUCKET}"), format!("/{BUCKET}/large.parquet"));
-		let ended = bucket.replace("-3", "-5");
+		let (ended, root) = (bucket.replace("-3", "-5"), "/".to_owned());
 		for (method, path, query, expected) in [
 			("PUT", &key, &[][..], (403, "AccessDenied")),
 			("DELETE", &key, &[], (403, "AccessDenied")),
@@ -243,6 +251,13 @@ async fn what_the_gateway_does_not_do_is_refused_with_a_sentence() {
 				&[("encoding-type", "x")],
 				(400, "InvalidArgument"),
 			),
+			(
+				"GET",
+				&root,
+				&[("max-buckets", "0")],
+				(400, "InvalidArgument"),
+			),
+			("GET", &bucket, &[("versions", "")], (501, "NotImplemented")),
 			("GET", &ended, &[], (404, "NoSuchBucket")),
 		] {
 			let (status, _, xml) = stand.s3(method, path, query).await;
@@ -259,6 +274,21 @@ async fn what_the_gateway_does_not_do_is_refused_with_a_sentence() {
 				.0,
 			200
 		);
+		// Tokens that no list gave, or another one.
+		let other = crate::token::make(stand.gateway.credentials(), "other", "a");
+		for token in ["", "00", &hex::encode("large.parquet"), &other] {
+			for path in [&bucket, &root] {
+				let query = [("continuation-token", token), ("list-type", "2")];
+				let query = if *path == root {
+					&query[..1]
+				} else {
+					&query[..]
+				};
+				let (status, _, xml) = stand.s3("GET", path, query).await;
+				assert_eq!(status, 400, "{path} {token}");
+				assert!(xml.contains("<Code>InvalidArgument</Code>"), "{xml}");
+			}
+		}
 		assert_eq!(stand.send(plain("POST", &at("empty"), &[])).await.0, 405);
 		for path in [
 			"/x",
