@@ -225,8 +225,7 @@ async fn write(
 	let of_objects = |error, arrived| of_object(error, (owner, reading), arrived);
 	let (bytes, files, output) = match target {
 		Target::One(Output::Stdout) | Target::FileOf(Output::Stdout) => {
-			// The bar would wipe out what the data has drawn on the terminal.
-			let bar = &mut Bar::hidden();
+			bar.beside_stdout();
 			let failed = |error: io::Error| report::stdout(&error);
 			through(opts, (client, identity), reading, io::stdout(), bar, failed).await?;
 			return Ok(None);

@@ -85,6 +85,8 @@ impl Upload<'_> {
 			false => upload,
 		};
 		let mut tell = |done| progress.at(Stage::Sending, done, length.unwrap_or(done));
+		// From here on the time counts for a rate: the first part may have many bytes.
+		tell(0);
 		let sent = upload.run(source, length, &mut tell).await?;
 		self.check_unchanged()?;
 		let object = Object {
