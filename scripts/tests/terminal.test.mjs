@@ -286,6 +286,33 @@ describe('what is read need not be a regular file', () => cases([
 		stderr: /^nothing matches --exclude \*\.tmp: names are compared, or paths from d on\n$/,
 	},
 	{
+		name: 'a pattern that nothing matches is also said when the folder is refused',
+		script: `mkdir d; touch d/12:30; ${OFFLINE} isthmus store d --name none --exclude d/12:30 --exclude '12?31'`,
+		code: FAILED,
+		stderr: /^error: these names cannot be .*\nhint: .*; nothing matches --exclude d\/12:30: names are compared, or paths from d on; nothing matches --exclude 12\?31: .*\n$/,
+	},
+	{
+		// IN_OPEN of inotify.
+		name: 'a folder that is left out is not opened',
+		script: `mkdir -p d/out/deep d/in; touch d/out/deep/x d/in/a; python3 -c '
+import ctypes, os, subprocess, sys
+libc = ctypes.CDLL(None)
+seen = libc.inotify_init1(os.O_NONBLOCK)
+assert libc.inotify_add_watch(seen, b"d/out", 0x20) > 0
+done = subprocess.run(["isthmus", "store", "d", "--name", "in-30", "--exclude", "out", "--dry-run"])
+try: opened = os.read(seen, 4096)
+except BlockingIOError: opened = b""
+sys.exit(done.returncode or (9 if opened else 0))'`,
+		stdout: /dry run/,
+	},
+	{
+		name: 'a current folder that was deleted is not taken for an empty one, and takes no output',
+		script: `export ${OFFLINE}; mkdir gone; cd gone; rmdir ../gone
+			for command in 'store . --name none' 'sync . --name none' 'store none' 'fetch //Bob docs --folder -o .' 'fetch //Bob small' 'man -o pages'; do
+			isthmus $command; [ $? = 1 ] || exit 9; done`,
+		stderr: /^(error: .*\nhint: the current folder was deleted: .*\n){6}$/,
+	},
+	{
 		name: 'patterns are for folders',
 		script: `echo a > a; ${OFFLINE} isthmus store a --exclude b; [ $? = 2 ] || exit 9; ${OFFLINE} isthmus remove a --exclude b; [ $? = 2 ] || exit 8
 			mkdir d; ${OFFLINE} isthmus store d --exclude '[a'`,
@@ -1052,6 +1079,14 @@ assert store.wait() == 0
 		typed: [],
 		screen: /storing +[\d.]+ MB [\d.]+ [kMG]?B\/s/,
 		not: { screen: /TB\/s/ },
+	},
+	{
+		name: 'a full disk leaves no part of a manual page, and the error names the page',
+		script: 'isthmus man -o all; mkdir full; mount -t tmpfs -o size=64k none full; isthmus man -o full/man; code=$?\n'
+			+ 'for page in full/man/*; do cmp $page all/${page##*/} || exit 9; done; exit $code',
+		code: FAILED,
+		stderr: /^error: full\/man\/isthmus\S*\.1: No space left on device\nhint: .*\n$/,
+		mount: true,
 	},
 	{
 		name: 'a folder replaces its files that differ with --force only',

@@ -45,10 +45,7 @@ impl Excludes {
 			tell(format_args!("skipped, because {why}: {path}"));
 		}
 		for unused in folder.unused() {
-			let path = path.display();
-			tell(format_args!(
-				"nothing matches --exclude {unused}: names are compared, or paths from {path} on"
-			));
+			tell(not_matched(unused, path));
 		}
 		Ok(folder)
 	}
@@ -65,6 +62,17 @@ impl Excludes {
 	) -> Result<LocalFolder, Error> {
 		let own = options.own_files();
 		let own: Vec<&Path> = own.iter().map(PathBuf::as_path).collect();
-		Ok(LocalFolder::open_without(path, &own, &self.patterns)?)
+		let mut unused = Vec::new();
+		let opened = LocalFolder::open_noting(path, &own, &self.patterns, &mut unused);
+		opened.map_err(|error| {
+			let noted = unused.iter().map(|unused| not_matched(unused, path));
+			noted.fold(Error::from(error), Error::also)
+		})
 	}
+}
+
+/// Says that nothing in a folder matches a pattern.
+fn not_matched(unused: &Exclude, path: &Path) -> String {
+	let path = path.display();
+	format!("nothing matches --exclude {unused}: names are compared, or paths from {path} on")
 }
