@@ -1594,11 +1594,11 @@ describe('one file of a folder goes wherever a record goes', () => cases([
 		stdout: /^$/,
 	},
 	{
-		name: 'not if the folder has no such file',
-		script: 'isthmus fetch //Bob docs --file c -o -',
+		name: 'not if the folder has no such file, and the hint can be pasted',
+		script: 'isthmus fetch //Bob docs --file c -o - 2> err; code=$?; cat err >&2; $(grep -o "isthmus list .*" err) && exit $code',
 		code: REFUSED,
-		stdout: /^$/,
-		stderr: /the folder has no file "c"\nhint: list its files: isthmus list files NAME --owner OWNER/,
+		stdout: /^a\nb\n$/,
+		stderr: /the folder has no file "c"\nhint: list its files: isthmus list files docs --owner 5\w{46,}$/m,
 	},
 	{
 		name: 'by a path as a shell completes it',

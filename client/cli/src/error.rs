@@ -8,7 +8,7 @@ mod sdk;
 use crate::{
 	stderr::{print, tell},
 	text::{visible_json, Called, Key},
-	tip::Tip,
+	tip::{filled, Tip},
 };
 pub(crate) use isthmus_sdk::io_words as os;
 use isthmus_sdk::{envelope::on_disk::is_deleted, key_name, Cost, RecordKey};
@@ -182,6 +182,16 @@ impl Error {
 			)),
 			_ => self,
 		}
+	}
+
+	/// Writes what is known in place of the placeholders of the hints, such as OWNER.
+	pub(crate) fn knowing(mut self, known: &[(&str, String)]) -> Self {
+		for hint in &mut self.hints {
+			if let Hint::Words(words) = hint {
+				*hint = Hint::Words(filled(words, known).into());
+			}
+		}
+		self
 	}
 
 	/// Names the record in a hint that names none, and calls the record with this key what the user calls it.

@@ -12,6 +12,7 @@ use crate::{
 	report::{self, Patient},
 	stderr::tell,
 	text::{account, bytes, called, count, file_name, path_in_folder, shown, Called},
+	tip::quoted,
 };
 use isthmus_sdk::{
 	fetch_file_of, fetch_folder, is_folder, is_packed_folder, names, write_file_of, AccountId,
@@ -118,10 +119,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>,
 		Err(Failed::Other(error)) => (error, false),
 	};
 	// Only keys that are wrong are a grant's fault: not a path that does not exist, or a disk that is full.
-	Err(match is_unknown || error.kind() == Kind::NotAuthentic {
+	let error = match is_unknown || error.kind() == Kind::NotAuthentic {
 		true => paid::explain(&context, &identity, &opts.owner, error, &opts.disputes).await,
 		false => error,
-	})
+	};
+	let name = quoted(opts.name.shown().to_string());
+	Err(error.knowing(&[("OWNER", opts.owner.to_string()), ("RECORD", name)]))
 }
 
 /// Why nothing was fetched.

@@ -91,7 +91,7 @@ impl From<FetchError> for Error {
 			}
 			FetchError::Incomplete { failed, files } => incomplete(failed, files),
 			FetchError::NoSuchFile(_) => Self::refused(error)
-				.hint("list its files: isthmus list files NAME --owner OWNER"),
+				.hint("list its files: isthmus list files RECORD --owner OWNER"),
 			FetchError::WrongLength(_)
 			| FetchError::CompressedFile(_)
 			| FetchError::NotListed(_) => {
