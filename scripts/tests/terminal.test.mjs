@@ -1689,6 +1689,17 @@ describe('an object whose upload was interrupted does not keep its name', () => 
 		file: '/proc/sys/kernel/random/boot_id',
 	},
 	{
+		name: 'what another machine has finished is given up by the same command',
+		script: `${INTERRUPTED_OBJECT}state() { ls $HOME/.local/state/isthmus/*.upload 2> /dev/null; }; state > before; mkdir other many
+			head -c 24000000 /dev/zero > object-9; head -c 24000000 /dev/urandom > many/a; echo b > many/b
+			for command in 'store object-9 --object' 'sync many --name object-10'; do
+				(ulimit -f 20000; exec isthmus $command 2> err); [ $? = 0 ] && exit 9; ls $STORE/*.unfinished > /dev/null || exit 8
+				HOME=$PWD/other isthmus $command > out || exit 7; isthmus $command --dry-run; ls $STORE/*.unfinished > /dev/null || exit 6
+				isthmus $command; ls $STORE/*.unfinished 2> /dev/null && exit 5; state | cmp - before || exit 4; done
+			isthmus fetch //Packer object-9 -o - | cmp - object-9 && isthmus fetch //Packer object-10 --file a -o - | cmp - many/a`,
+		stdout: /^(24\.0 MB already stored as object-9, .*\n){2}(2 files \(24\.0 MB\) in \d packs? already stored as object-10\n){2}$/,
+	},
+	{
 		name: 'a record with the same name that is public stays',
 		script: `${INTERRUPTED_OBJECT}echo x > object-3; isthmus store object-3 --public-name > out; begin object-3
 			isthmus store object-3 --object 2> err; $(hinted) --yes && isthmus fetch //Packer object-3 -o -`,
