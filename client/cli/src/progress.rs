@@ -67,8 +67,8 @@ impl Bar {
 		(done > 0).then(|| format!("{done} of {}", count(total, "file")))
 	}
 
-	/// Hides the bar if the data goes to stdout and that is a terminal, on which it would be drawn over the data. A program that
-	/// reads from stdout may write to the same terminal, so the bar is not drawn either for what comes at once.
+	/// Hides the bar if the data goes to stdout and that is a terminal, on which it would be drawn over the data. A
+	/// program that reads from stdout may write to the same terminal, so the bar is not drawn for what comes at once.
 	pub(crate) fn beside_stdout(&mut self) {
 		self.hidden |= std::io::stdout().is_terminal();
 		self.more_than = Some(AT_ONCE);
@@ -129,7 +129,7 @@ impl Bar {
 		self.bar.set_position(done);
 	}
 
-	/// Goes on with the bar of a stream, whose length is what was sent of it so far. Returns whether the task is such a one.
+	/// Goes on with the bar of a stream, whose length is what was sent of it so far. Returns whether the task is one.
 	fn grows(&mut self, task: (Option<Stage>, u64), done: u64) -> bool {
 		let (stage, total) = task;
 		let grows = self.task.is_some_and(|(before, length)| {

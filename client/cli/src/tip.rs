@@ -105,8 +105,8 @@ pub(crate) fn quoted(word: impl AsRef<OsStr>) -> String {
 	quoted + "'"
 }
 
-/// Writes what is known in place of the placeholders of a hint, such as OWNER. A value that begins like an option could not be
-/// pasted where its placeholder is.
+/// Writes what is known in place of the placeholders of a hint, such as OWNER. A value that begins like an option could
+/// not be pasted where its placeholder is.
 pub(crate) fn filled(hint: &str, known: &[(&str, String)]) -> String {
 	let is_part = |c: char| c.is_alphanumeric() || c == '_';
 	let (mut text, mut rest) = (String::new(), hint);

@@ -133,8 +133,8 @@ pub fn folder(path: &Path) -> &Path {
 	folder.unwrap_or(Path::new("."))
 }
 
-/// Returns whether a path leads to a folder that was deleted, as the current one of a program may be: it has nothing in it, and takes
-/// nothing.
+/// Returns whether a path leads to a folder that was deleted, as the current one of a program may be: it has nothing in
+/// it, and takes nothing.
 #[cfg(unix)]
 pub fn is_deleted(path: &Path) -> bool {
 	use std::os::unix::fs::MetadataExt;

@@ -315,8 +315,8 @@ impl<'a> Upload<'a> {
 					finalized_record(client, owner.id(), key).await?;
 				}
 				if !client.is_dry_run() {
-					// Another machine has finished the upload, so that of this one is not resumed. What is not given up now is given up by
-					// the next run of the command.
+					// Another machine has finished the upload, so that of this one is not resumed. What is not given
+					// up now is given up by the next run of the command.
 					let _ = give_up(client, owner, &key, false).await;
 				}
 				Ok(stored)

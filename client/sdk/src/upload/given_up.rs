@@ -157,8 +157,8 @@ pub async fn give_up(
 	give_up_alone(client, owner, now, (erases, true)).await
 }
 
-/// Does the same for an upload with which no other program on this machine can go on, because the caller holds its locks. One of a
-/// packed folder whose upload is not finished only stays if `keeps_folders` is set.
+/// Does the same for an upload with which no other program on this machine can go on, because the caller holds its
+/// locks. The list of a packed folder whose upload is not finished only stays if `keeps_folders` is set.
 ///
 /// # Errors
 ///
