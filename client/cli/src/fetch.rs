@@ -161,7 +161,7 @@ async fn fetch(
 	let looked = |error: SdkError| of_object(error.into(), (&opts.owner, &reading), None);
 	if is_plain && is_any_folder().await.map_err(looked)? {
 		return Err(Error::usage("the record is a folder").hint(
-			"fetch its files with --folder --output FOLDER, or one of them with --file PATH; list them with `isthmus list files`",
+			"fetch its files with --folder --output FOLDER, or one of them with --file PATH; list them: isthmus list files RECORD --owner OWNER",
 		).into());
 	}
 	let mut bar = Bar::new();
