@@ -539,7 +539,9 @@ async fn put_under_embargo(
 		return Err(
 			Error::refused(format!("{name} is stored already")).hint(format!(
 				"to put it under an embargo now: {}",
-				Tip::new("isthmus embargo --when CONDITION").operand(&name.to_string())
+				Tip::new("isthmus embargo")
+					.option("--when", &condition.to_string())
+					.operand(&name.to_string())
 			)),
 		);
 	}
