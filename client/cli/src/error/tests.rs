@@ -11,7 +11,8 @@ use isthmus_sdk::{
 	record_key,
 	trust::FinalityError,
 	AccountId, CostError, Error as SdkError, FetchError, NotFetched, OperatorError, Overlap,
-	PalletError, QueryRefusal, Refusal, Scope, Unproven, UploadError, UploadFolderError, H256, UNIT,
+	PalletError, QueryRefusal, Refusal, Scope, Unproven, UploadError, UploadFolderError, H256,
+	UNIT,
 };
 
 #[test]
