@@ -365,6 +365,29 @@ test('a folder is stored although its connection is cut', { timeout }, async () 
 	for (const [i, part] of bytes.entries()) assert.ok(readFileSync(path(`parts.out/${i}`)).equals(part), `file ${i}`);
 });
 
+test('a folder is synchronised although its connection is cut while its location is looked up', { timeout }, async () => {
+	const { address, key } = await producer('//CutSync');
+	for (const name of ['cut-store', 'cut-sync']) mkdirSync(path(name));
+	await ok(['dataset', 'locate', '0', `file://${path('cut-store')}`, '--finalized', ...key]);
+	const bytes = random('cut-sync/a', 1000);
+	const locations = client.api.query.dataSharing.locations.key(address, 0);
+	const cutting = await LyingNode.start(node.url);
+	try {
+		let cuts = 0;
+		cutting.setKeep((_method, params) => {
+			if (cuts > 0 || !JSON.stringify(params ?? []).includes(locations)) return;
+			cuts += 1;
+			setImmediate(() => cutting.cut());
+		});
+		await ends(DONE, ['sync', 'cut-sync', ...key], cutting.url);
+		assert.equal(cuts, 1);
+	} finally {
+		await cutting.stop();
+	}
+	await ok(['fetch', address, 'cut-sync', '--file', 'a', '-o', 'cut-sync.out', ...key]);
+	assert.ok(readFileSync(path('cut-sync.out')).equals(bytes));
+});
+
 /**
  * Starts a proxy that is gone for good once this number of transactions with a chunk has come to it.
  *

@@ -286,6 +286,33 @@ describe('what is read need not be a regular file', () => cases([
 		stderr: /^nothing matches --exclude \*\.tmp: names are compared, or paths from d on\n$/,
 	},
 	{
+		name: 'a pattern that nothing matches is also said when the folder is refused',
+		script: `mkdir d; touch d/12:30; ${OFFLINE} isthmus store d --name none --exclude d/12:30 --exclude '12?31'`,
+		code: FAILED,
+		stderr: /^error: these names cannot be .*\nhint: .*; nothing matches --exclude d\/12:30: names are compared, or paths from d on; nothing matches --exclude 12\?31: .*\n$/,
+	},
+	{
+		// IN_OPEN of inotify.
+		name: 'a folder that is left out is not opened',
+		script: `mkdir -p d/out/deep d/in; touch d/out/deep/x d/in/a; python3 -c '
+import ctypes, os, subprocess, sys
+libc = ctypes.CDLL(None)
+seen = libc.inotify_init1(os.O_NONBLOCK)
+assert libc.inotify_add_watch(seen, b"d/out", 0x20) > 0
+done = subprocess.run(["isthmus", "store", "d", "--name", "in-30", "--exclude", "out", "--dry-run"])
+try: opened = os.read(seen, 4096)
+except BlockingIOError: opened = b""
+sys.exit(done.returncode or (9 if opened else 0))'`,
+		stdout: /dry run/,
+	},
+	{
+		name: 'a current folder that was deleted is not taken for an empty one, and takes no output',
+		script: `export ${OFFLINE}; mkdir gone; cd gone; rmdir ../gone
+			for command in 'store . --name none' 'sync . --name none' 'store none' 'fetch //Bob docs --folder -o .' 'fetch //Bob small' 'man -o pages'; do
+			isthmus $command; [ $? = 1 ] || exit 9; done`,
+		stderr: /^(error: .*\nhint: the current folder was deleted: .*\n){6}$/,
+	},
+	{
 		name: 'patterns are for folders',
 		script: `echo a > a; ${OFFLINE} isthmus store a --exclude b; [ $? = 2 ] || exit 9; ${OFFLINE} isthmus remove a --exclude b; [ $? = 2 ] || exit 8
 			mkdir d; ${OFFLINE} isthmus store d --exclude '[a'`,
@@ -1023,11 +1050,43 @@ assert store.wait() == 0
 		stderr: /isthmus\/known-chains: it is not a regular file\. Mend or remove it/,
 	},
 	{
-		name: 'the bar does not wipe out what was written to the same terminal',
-		script: 'isthmus fetch //Bob big -o - | wc -c',
+		name: 'the bar is drawn while the data goes to stdout, which has the data alone',
+		script: 'for out in - /dev/stdout /dev/fd/1; do isthmus fetch //Bob big -o $out > got && cmp got $BIG || exit 9; done',
 		typed: [],
-		screen: /3000000/,
-		not: { screen: /fetching/ },
+		screen: /(fetching[^]*){3}/,
+	},
+	{
+		name: 'the bar is drawn before the program that reads stdout is done',
+		script: 'isthmus fetch //Bob big -o - | (head -c 2000000 > a; head -n 1 < /dev/tty > typed; cat > b); cat a b | cmp - $BIG',
+		typed: [['fetching', '\r', true]],
+	},
+	{
+		name: 'no bar is drawn for what goes to stdout at once, where another program may write it to the same terminal',
+		script: 'isthmus fetch //Bob small -o - | cat; isthmus fetch //Bob docs --file a -o - | cat',
+		typed: [],
+		screen: [/small\r\n/, /a\r\n/],
+		not: { screen: /\u001b|fetching/ },
+	},
+	{
+		name: 'no bar is drawn where stderr is a file and the data goes to stdout',
+		script: 'isthmus fetch //Bob big -o - 2> err | cmp - $BIG && [ ! -s err ]',
+		typed: [],
+		not: { screen: /\u001b|fetching/ },
+	},
+	{
+		name: 'the bar of a stream has a rate that it can have',
+		script: 'head -c 70000000 /dev/zero | isthmus store - --name bar-4 --object --key //Packer',
+		typed: [],
+		screen: /storing +[\d.]+ MB [\d.]+ [kMG]?B\/s/,
+		not: { screen: /TB\/s/ },
+	},
+	{
+		name: 'a full disk leaves no part of a manual page, and the error names the page',
+		script: 'isthmus man -o all; mkdir full; mount -t tmpfs -o size=64k none full; isthmus man -o full/man; code=$?\n'
+			+ 'for page in full/man/*; do cmp $page all/${page##*/} || exit 9; done; exit $code',
+		code: FAILED,
+		stderr: /^error: full\/man\/isthmus\S*\.1: No space left on device\nhint: .*\n$/,
+		mount: true,
 	},
 	{
 		name: 'a folder replaces its files that differ with --force only',
@@ -1535,11 +1594,11 @@ describe('one file of a folder goes wherever a record goes', () => cases([
 		stdout: /^$/,
 	},
 	{
-		name: 'not if the folder has no such file',
-		script: 'isthmus fetch //Bob docs --file c -o -',
+		name: 'not if the folder has no such file, and the hint can be pasted',
+		script: 'isthmus fetch //Bob docs --file c -o - 2> err; code=$?; cat err >&2; $(grep -o "isthmus list .*" err) && exit $code',
 		code: REFUSED,
-		stdout: /^$/,
-		stderr: /the folder has no file "c"\nhint: list its files: isthmus list files NAME --owner OWNER/,
+		stdout: /^a\nb\n$/,
+		stderr: /the folder has no file "c"\nhint: list its files: isthmus list files docs --owner 5\w{46,}$/m,
 	},
 	{
 		name: 'by a path as a shell completes it',
@@ -1628,6 +1687,17 @@ describe('an object whose upload was interrupted does not keep its name', () => 
 		stdout: /^gave up the unfinished upload of object-7\n {2}file:\/\/\S+: deleted what had arrived\n$/,
 		stderr: /the machine was restarted after this upload was interrupted, .*: the upload begins again/,
 		file: '/proc/sys/kernel/random/boot_id',
+	},
+	{
+		name: 'what another machine has finished is given up by the same command',
+		script: `${INTERRUPTED_OBJECT}state() { ls $HOME/.local/state/isthmus/*.upload 2> /dev/null; }; state > before; mkdir other many
+			head -c 24000000 /dev/zero > object-9; head -c 24000000 /dev/urandom > many/a; echo b > many/b
+			for command in 'store object-9 --object' 'sync many --name object-10'; do
+				(ulimit -f 20000; exec isthmus $command 2> err); [ $? = 0 ] && exit 9; ls $STORE/*.unfinished > /dev/null || exit 8
+				HOME=$PWD/other isthmus $command > out || exit 7; isthmus $command --dry-run; ls $STORE/*.unfinished > /dev/null || exit 6
+				isthmus $command; ls $STORE/*.unfinished 2> /dev/null && exit 5; state | cmp - before || exit 4; done
+			isthmus fetch //Packer object-9 -o - | cmp - object-9 && isthmus fetch //Packer object-10 --file a -o - | cmp - many/a`,
+		stdout: /^(24\.0 MB already stored as object-9, .*\n){2}(2 files \(24\.0 MB\) in \d packs? already stored as object-10\n){2}$/,
 	},
 	{
 		name: 'a record with the same name that is public stays',

@@ -27,7 +27,7 @@ pub(crate) async fn explain(
 				_ => return error.into(),
 			}
 		}
-		error => return error.into(),
+		error => return Error::from(error).knowing(&[("OWNER", owner.to_string())]),
 	};
 	Error::from(error).hint(hint)
 }

@@ -223,7 +223,7 @@ async fn answer(
 				"reject it, so that its reader can ask for what is left: {reject}"
 			))
 		}
-		_ => Error::from(error),
+		_ => Error::from(error).knowing(&[("READER", request.consumer.to_string())]),
 	})?;
 	Ok((identity, given, names))
 }

@@ -8,10 +8,10 @@ mod sdk;
 use crate::{
 	stderr::{print, tell},
 	text::{visible_json, Called, Key},
-	tip::Tip,
+	tip::{filled, Tip},
 };
 pub(crate) use isthmus_sdk::io_words as os;
-use isthmus_sdk::{key_name, Cost, RecordKey};
+use isthmus_sdk::{envelope::on_disk::is_deleted, key_name, Cost, RecordKey};
 use serde::Serialize;
 use std::{
 	borrow::Cow,
@@ -130,11 +130,20 @@ impl Error {
 	/// Makes an error of a file or a folder that cannot be read or written.
 	pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
 		let failed = Self::failed(format!("{}: {}", path.display(), os(error)));
-		let home = home_hint(path).filter(|_| error.kind() == ErrorKind::NotFound);
-		match home.or_else(|| disk_hint(error)) {
+		let is_missing = error.kind() == ErrorKind::NotFound;
+		let home = home_hint(path).filter(|_| is_missing);
+		let is_gone = is_missing && path.is_relative() && is_deleted(Path::new("."));
+		let deleted = is_gone.then_some(DELETED);
+		match home.or(deleted).or_else(|| disk_hint(error)) {
 			Some(hint) => failed.hint(hint),
 			None => failed,
 		}
+	}
+
+	/// Makes the error of a folder that was deleted, and is there only for the programs that are in it.
+	pub(crate) fn deleted(folder: &Path) -> Self {
+		let folder = folder.display();
+		Self::failed(format!("{folder} is a folder that was deleted")).hint(DELETED)
 	}
 
 	/// Makes an error of [`Kind::Refused`].
@@ -173,6 +182,16 @@ impl Error {
 			)),
 			_ => self,
 		}
+	}
+
+	/// Writes what is known in place of the placeholders of the hints, such as OWNER.
+	pub(crate) fn knowing(mut self, known: &[(&str, String)]) -> Self {
+		for hint in &mut self.hints {
+			if let Hint::Words(words) = hint {
+				*hint = Hint::Words(filled(words, known).into());
+			}
+		}
+		self
 	}
 
 	/// Names the record in a hint that names none, and calls the record with this key what the user calls it.
@@ -336,6 +355,10 @@ const MOST_LISTED: usize = 20;
 /// The hint for a file that may not become longer.
 const TOO_LARGE: &str =
 	"the file system there, or the limit ulimit -f, allows no longer file: choose another file system, or raise the limit";
+
+/// The hint for a current folder that was deleted.
+const DELETED: &str =
+	"the current folder was deleted: go to one that exists with cd, also if there is a new one of its name";
 
 /// The hint for a full disk.
 const FULL: &str = "free some space, and run the same command again";

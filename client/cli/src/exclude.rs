@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The folder that a command stores, and what is left out of it.
 
-use crate::{error::Error, options::Options, stderr::tell, tip::Tip};
+use crate::{
+	error::Error,
+	options::Options,
+	stderr::tell,
+	tip::{quoted_path, Tip},
+};
 use isthmus_sdk::{Exclude, LocalFolder};
 use std::path::{Path, PathBuf};
 
@@ -45,10 +50,7 @@ impl Excludes {
 			tell(format_args!("skipped, because {why}: {path}"));
 		}
 		for unused in folder.unused() {
-			let path = path.display();
-			tell(format_args!(
-				"nothing matches --exclude {unused}: names are compared, or paths from {path} on"
-			));
+			tell(not_matched(unused, path));
 		}
 		Ok(folder)
 	}
@@ -65,6 +67,18 @@ impl Excludes {
 	) -> Result<LocalFolder, Error> {
 		let own = options.own_files();
 		let own: Vec<&Path> = own.iter().map(PathBuf::as_path).collect();
-		Ok(LocalFolder::open_without(path, &own, &self.patterns)?)
+		let mut unused = Vec::new();
+		let opened = LocalFolder::open_noting(path, &own, &self.patterns, &mut unused);
+		opened.map_err(|error| {
+			let noted = unused.iter().map(|unused| not_matched(unused, path));
+			let error = Error::from(error).knowing(&[("FOLDER", quoted_path(path))]);
+			noted.fold(error, Error::also)
+		})
 	}
+}
+
+/// Says that nothing in a folder matches a pattern.
+fn not_matched(unused: &Exclude, path: &Path) -> String {
+	let path = path.display();
+	format!("nothing matches --exclude {unused}: names are compared, or paths from {path} on")
 }

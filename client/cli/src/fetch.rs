@@ -12,6 +12,7 @@ use crate::{
 	report::{self, Patient},
 	stderr::tell,
 	text::{account, bytes, called, count, file_name, path_in_folder, shown, Called},
+	tip::quoted,
 };
 use isthmus_sdk::{
 	fetch_file_of, fetch_folder, is_folder, is_packed_folder, names, write_file_of, AccountId,
@@ -118,10 +119,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>,
 		Err(Failed::Other(error)) => (error, false),
 	};
 	// Only keys that are wrong are a grant's fault: not a path that does not exist, or a disk that is full.
-	Err(match is_unknown || error.kind() == Kind::NotAuthentic {
+	let error = match is_unknown || error.kind() == Kind::NotAuthentic {
 		true => paid::explain(&context, &identity, &opts.owner, error, &opts.disputes).await,
 		false => error,
-	})
+	};
+	let name = quoted(opts.name.shown().to_string());
+	Err(error.knowing(&[("OWNER", opts.owner.to_string()), ("RECORD", name)]))
 }
 
 /// Why nothing was fetched.
@@ -158,7 +161,7 @@ async fn fetch(
 	let looked = |error: SdkError| of_object(error.into(), (&opts.owner, &reading), None);
 	if is_plain && is_any_folder().await.map_err(looked)? {
 		return Err(Error::usage("the record is a folder").hint(
-			"fetch its files with --folder --output FOLDER, or one of them with --file PATH; list them with `isthmus list files`",
+			"fetch its files with --folder --output FOLDER, or one of them with --file PATH; list them: isthmus list files RECORD --owner OWNER",
 		).into());
 	}
 	let mut bar = Bar::new();
@@ -225,8 +228,7 @@ async fn write(
 	let of_objects = |error, arrived| of_object(error, (owner, reading), arrived);
 	let (bytes, files, output) = match target {
 		Target::One(Output::Stdout) | Target::FileOf(Output::Stdout) => {
-			// The bar would wipe out what the data has drawn on the terminal.
-			let bar = &mut Bar::hidden();
+			bar.beside_stdout();
 			let failed = |error: io::Error| report::stdout(&error);
 			through(opts, (client, identity), reading, io::stdout(), bar, failed).await?;
 			return Ok(None);

@@ -3,7 +3,11 @@
 
 use crate::{error::Error, output::check_is_folder, report};
 use clap_mangen::Man;
-use std::{fs, path::PathBuf};
+use isthmus_sdk::file;
+use std::{
+	fs,
+	path::{Path, PathBuf},
+};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -35,9 +39,25 @@ pub(crate) fn run(opts: Opts, command: clap::Command) -> Result<(), Error> {
 		}
 		Some(folder) => {
 			check_is_folder(&folder)?;
-			fs::create_dir_all(&folder)
-				.and_then(|()| clap_mangen::generate_to(command, &folder))
-				.map_err(|error| Error::file(&folder, &error))
+			fs::create_dir_all(&folder).map_err(|error| Error::file(&folder, &error))?;
+			let mut command = command.disable_help_subcommand(true);
+			command.build();
+			write_pages(&command, &folder)
 		}
 	}
+}
+
+/// Writes the pages of a command and those below it. A full disk leaves no part of one.
+fn write_pages(command: &clap::Command, folder: &Path) -> Result<(), Error> {
+	for below in command
+		.get_subcommands()
+		.filter(|below| !below.is_hide_set())
+	{
+		write_pages(below, folder)?;
+	}
+	let mut text = Vec::new();
+	let page = Man::new(command.clone());
+	page.render(&mut text).map_err(Error::failed)?;
+	let path = folder.join(page.get_filename());
+	file::publish(&path, &text).map_err(|error| Error::file(&path, &error))
 }

@@ -242,6 +242,7 @@ pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
 		false => folder(path),
 	};
 	match fs::metadata(folder) {
+		Ok(_) if on_disk::is_deleted(folder) => return Err(Error::deleted(folder)),
 		Ok(there) if !there.is_dir() => {
 			return Err(Error::failed(format!(
 				"{} is not a folder",
@@ -331,6 +332,9 @@ pub(crate) fn check_is_folder(path: &Path) -> Result<(), Error> {
 	let existing = existing.unwrap_or(Path::new("."));
 	if !existing.is_dir() {
 		return Err(FetchError::NotAFolder(existing.to_owned()).into());
+	}
+	if on_disk::is_deleted(existing) {
+		return Err(Error::deleted(existing));
 	}
 	match tempfile::tempfile_in(existing) {
 		Ok(_) => Ok(()),

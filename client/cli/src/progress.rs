@@ -5,6 +5,7 @@
 use crate::text::{bytes, count};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use isthmus_sdk::{Progress, Shown, Stage};
+use std::io::IsTerminal;
 
 /// A bar for a long operation. It is hidden until the first report, and cleared when it is dropped.
 pub(crate) struct Bar {
@@ -13,6 +14,8 @@ pub(crate) struct Bar {
 	hidden: bool,
 	/// Whether it is hidden because the command is in the background.
 	background: bool,
+	/// Only what has more bytes than this is shown; `None` if all is.
+	more_than: Option<u64>,
 	/// What the bar is about: the stage, unless it is about a folder, and how much of it there is.
 	task: Option<(Option<Stage>, u64)>,
 	/// What is being done.
@@ -33,6 +36,7 @@ impl Bar {
 			bar: ProgressBar::hidden(),
 			hidden: is_dumb(),
 			background: false,
+			more_than: None,
 			task: None,
 			stage: None,
 			file: String::new(),
@@ -63,17 +67,31 @@ impl Bar {
 		(done > 0).then(|| format!("{done} of {}", count(total, "file")))
 	}
 
+	/// Hides the bar if the data goes to stdout and that is a terminal, on which it would be drawn over the data. A
+	/// program that reads from stdout may write to the same terminal, so the bar is not drawn for what comes at once.
+	pub(crate) fn beside_stdout(&mut self) {
+		self.hidden |= std::io::stdout().is_terminal();
+		self.more_than = Some(AT_ONCE);
+	}
+
 	/// Returns a bar that is never drawn.
-	pub(crate) fn hidden() -> Self {
+	#[cfg(test)]
+	fn hidden() -> Self {
 		let mut bar = Self::new();
 		bar.hidden = true;
 		bar
 	}
 
+	/// Returns whether the bar is drawn if the command is in the foreground.
+	fn is_drawn(&self) -> bool {
+		let length = self.task.map_or(0, |(_, length)| length);
+		!self.hidden && self.more_than.is_none_or(|most| length > most)
+	}
+
 	/// Hides the bar when the command has gone to the background, and shows it again when it has come back.
 	fn look(&mut self) {
 		let background = !is_in_foreground();
-		if background != self.background && !self.hidden {
+		if background != self.background && self.is_drawn() {
 			self.bar.set_draw_target(match background {
 				true => ProgressDrawTarget::hidden(),
 				false => ProgressDrawTarget::stderr(),
@@ -88,22 +106,20 @@ impl Bar {
 	fn show(&mut self, stage: Stage, done: u64, total: u64) {
 		self.look();
 		let task = (self.whole.is_none().then_some(stage), total);
-		let is_new = self.task != Some(task);
+		let is_new = self.task != Some(task) && !self.grows(task, done);
 		if is_new {
 			self.end();
 			self.task = Some(task);
 			self.bar = ProgressBar::new(total);
-			if self.hidden || self.background {
+			if !self.is_drawn() || self.background {
 				self.bar.set_draw_target(ProgressDrawTarget::hidden());
 			}
-			let template = match (self.whole, stage) {
+			self.style(match (self.whole, stage) {
 				(Some(_), _) => FOLDER,
 				(None, Stage::Searching) => BLOCKS,
+				(None, _) if total == 0 => STREAM,
 				(None, _) => BYTES,
-			};
-			if let Ok(style) = ProgressStyle::with_template(template) {
-				self.bar.set_style(style);
-			}
+			});
 			self.count();
 		}
 		if is_new || self.stage != Some(stage) {
@@ -111,6 +127,27 @@ impl Bar {
 			self.say();
 		}
 		self.bar.set_position(done);
+	}
+
+	/// Goes on with the bar of a stream, whose length is what was sent of it so far. Returns whether the task is one.
+	fn grows(&mut self, task: (Option<Stage>, u64), done: u64) -> bool {
+		let (stage, total) = task;
+		let grows = self.task.is_some_and(|(before, length)| {
+			let is_complete = done == total && self.bar.position() == length;
+			stage.is_some() && stage == before && total > length && is_complete
+		});
+		if grows {
+			self.task = Some(task);
+			self.style(STREAM);
+			self.bar.set_length(total);
+		}
+		grows
+	}
+
+	fn style(&self, template: &str) {
+		if let Ok(style) = ProgressStyle::with_template(template) {
+			self.bar.set_style(style);
+		}
 	}
 
 	/// Shows what is being done, and with which file.
@@ -220,11 +257,15 @@ fn is_in_foreground() -> bool {
 	true
 }
 
+/// How many bytes go to stdout at once, so that a bar would tell nothing: a chunk.
+const AT_ONCE: u64 = 1 << 20;
+
 /// How many characters of a path are shown.
 const LONGEST: usize = 30;
 
 const BYTES: &str =
 	"{msg:10} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
+const STREAM: &str = "{msg:10} {decimal_bytes} {decimal_bytes_per_sec}";
 const FOLDER: &str =
 	"{msg:10} {wide_bar} {prefix} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
 const BLOCKS: &str = "{msg:10} {wide_bar} {pos}/{len} blocks {eta}";
@@ -286,6 +327,34 @@ mod tests {
 		bar.at(Stage::Sending, 500, 500);
 		assert_eq!(shown(&bar), (100, Some(100)));
 		assert_eq!(bar.arrived_files().as_deref(), Some("3 of 3 files"));
+	}
+
+	/// A bar for each part would show the rate of no time.
+	#[test]
+	fn the_bar_of_a_stream_goes_on_as_it_grows() {
+		let mut bar = Bar::hidden();
+		bar.at(Stage::Sending, 0, 0);
+		let first = bar.bar.downgrade();
+		for sent in [100, 300, 300, 700] {
+			bar.at(Stage::Sending, sent, sent);
+			assert_eq!((bar.bar.position(), bar.bar.length()), (sent, Some(sent)));
+		}
+		assert!(first.upgrade().is_some());
+		assert_eq!(bar.arrived().as_deref(), Some("700 B"));
+		// Something else has a bar of its own.
+		bar.at(Stage::Sending, 0, 900);
+		assert!(first.upgrade().is_none());
+	}
+
+	#[test]
+	fn beside_stdout_only_what_takes_long_has_a_bar() {
+		let mut bar = Bar::new();
+		bar.hidden = false;
+		bar.more_than = Some(AT_ONCE);
+		for (length, is_drawn) in [(6, false), (AT_ONCE, false), (AT_ONCE + 1, true)] {
+			bar.task = Some((Some(Stage::Fetching), length));
+			assert_eq!(bar.is_drawn(), is_drawn);
+		}
 	}
 
 	#[test]

@@ -173,7 +173,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 	Ok(match opts.cancel {
 		Some(request) => Box::new(cancel(context, &identity, request).await?),
 		None => {
-			let (included, requested) = ask(&opts, context, &identity).await?;
+			let owner = opts.owner.iter().map(|owner| ("OWNER", owner.to_string()));
+			let owner: Vec<_> = owner.collect();
+			let asked = ask(&opts, context, &identity).await;
+			let (included, requested) = asked.map_err(|error| error.knowing(&owner))?;
 			match opts.wait {
 				false => Box::new(requested),
 				true => {

@@ -14,7 +14,7 @@ use crate::{
 	remove::way_out,
 	stderr::tell,
 	text::{bytes, called, condition, count, shown, Called, Key},
-	tip::Tip,
+	tip::{quoted, quoted_path, Tip},
 };
 use isthmus_sdk::{
 	every,
@@ -189,7 +189,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> 
 				.hint("give the key file by its path"),
 		);
 	}
-	let source = Source::open(&opts.path, &opts.excludes, &options)?;
+	let source = Source::open(&opts.path, &opts.excludes, &options);
+	let name = quoted(called.shown().to_string());
+	let source = source.map_err(|error| error.knowing(&[("NAME", name.clone())]))?;
 	let is_folder = matches!(source, Source::Ready(Ready::Folder(_)));
 	if is_folder && opts.when.is_some() {
 		return Err(Error::usage(
@@ -205,7 +207,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> 
 		return Err(Error::usage(
 			"--compress is for one record: a folder is stored as several",
 		)
-		.hint("store an archive of it instead: tar c FOLDER | isthmus store - --compress --name NAME"));
+		.hint("store an archive of it instead: tar c FOLDER | isthmus store - --compress --name NAME")
+		.knowing(&[("FOLDER", quoted_path(&opts.path)), ("NAME", name)]));
 	}
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
@@ -216,7 +219,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> 
 			let sync = SyncFolder::new(&context.client, &identity, record.key, dataset);
 			let sync = sync.only_new().from_leaf(opts.leaf.unwrap_or(0));
 			let of = (called, record.key);
-			let synced = packed::store(context, &identity, of, sync, &folder).await?;
+			let synced = packed::store(context, &identity, of, sync, &folder).await;
+			let how = ("FOLDER", sync_again(&opts, called, dataset));
+			let synced = synced.map_err(|error| error.knowing(&[how]))?;
 			return Ok(Outcome::Packed(synced));
 		}
 		source => source,
@@ -224,6 +229,19 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> 
 	store_record(&opts, context, &identity, (record, dataset), source)
 		.await
 		.map(Outcome::Record)
+}
+
+/// Returns what `isthmus sync` takes to store what has changed in this folder.
+fn sync_again(opts: &Opts, called: Called, dataset: DatasetId) -> String {
+	let folder = quoted_path(&opts.path);
+	let folder = match opts.public_name {
+		true => format!("{folder} --public-name"),
+		false => folder,
+	};
+	let words = Tip::new(folder)
+		.option("--dataset", &dataset.to_string())
+		.option("--name", &called.shown().to_string());
+	opts.excludes.on(words).to_string()
 }
 
 /// Stores a value as an object, or a value or a folder in blocks.
@@ -521,7 +539,9 @@ async fn put_under_embargo(
 		return Err(
 			Error::refused(format!("{name} is stored already")).hint(format!(
 				"to put it under an embargo now: {}",
-				Tip::new("isthmus embargo --when CONDITION").operand(&name.to_string())
+				Tip::new("isthmus embargo")
+					.option("--when", &condition.to_string())
+					.operand(&name.to_string())
 			)),
 		);
 	}

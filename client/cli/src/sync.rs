@@ -9,6 +9,7 @@ use crate::{
 	packed::{self, Synced},
 	store,
 	text::{called, Called},
+	tip::quoted,
 };
 use isthmus_sdk::{DatasetId, SyncFolder};
 use std::path::PathBuf;
@@ -65,7 +66,9 @@ pub(crate) struct Opts {
 /// Runs the command. Errors in its arguments are reported before it connects.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Synced, Error> {
 	let called = store::name_of(opts.name, &opts.path)?;
-	let folder = opts.excludes.open(&opts.path, &options)?;
+	let folder = opts.excludes.open(&opts.path, &options);
+	let name = quoted(called.shown().to_string());
+	let folder = folder.map_err(|error| error.knowing(&[("NAME", name)]))?;
 	let context = &Context::connect(options).await?;
 	let identity = &context.identity().await?;
 	let dataset = store::dataset_of(opts.dataset, context, identity).await?;

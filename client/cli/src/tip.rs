@@ -109,6 +109,23 @@ pub(crate) fn quoted(word: impl AsRef<OsStr>) -> String {
 	quoted + "'"
 }
 
+/// Writes what is known in place of the placeholders of a hint, such as OWNER. A value that begins like an option could
+/// not be pasted where its placeholder is.
+pub(crate) fn filled(hint: &str, known: &[(&str, String)]) -> String {
+	let is_part = |c: char| c.is_alphanumeric() || c == '_';
+	let (mut text, mut rest) = (String::new(), hint);
+	while let Some(first) = rest.chars().next() {
+		let end = rest.find(|c: char| is_part(c) != is_part(first));
+		let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
+		let value = known
+			.iter()
+			.find(|(name, value)| *name == word && !value.starts_with('-'));
+		text += value.map_or(word, |(_, value)| value.as_str());
+		rest = after;
+	}
+	text
+}
+
 /// Returns bytes as a shell reads them in `$'…'`.
 fn escaped(bytes: &[u8]) -> String {
 	bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect()
@@ -218,6 +235,23 @@ mod tests {
 		let path = Path::new(OsStr::from_bytes(bytes));
 		let tip = Tip::new("isthmus").path(path);
 		assert_eq!(words(&tip.to_string()), [[b"./", &bytes[..]].concat()]);
+	}
+
+	#[test]
+	fn a_placeholder_is_a_word_of_its_own() {
+		let known = [("OWNER", "5F".to_owned()), ("NAME", quoted("my photos"))];
+		for (hint, expected) in [
+			(
+				"list: isthmus list files NAME --owner OWNER",
+				"list: isthmus list files 'my photos' --owner 5F",
+			),
+			("`--owner OWNER`, é NAMES", "`--owner 5F`, é NAMES"),
+			("$ISTHMUS_OWNER FROM..TO", "$ISTHMUS_OWNER FROM..TO"),
+			("", ""),
+		] {
+			assert_eq!(filled(hint, &known), expected);
+		}
+		assert_eq!(filled("NAME", &[("NAME", "-y".to_owned())]), "NAME");
 	}
 
 	#[test]

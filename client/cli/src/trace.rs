@@ -206,10 +206,11 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Line>, Err
 		_ if to < from => Err(Error::refused(format!(
 			"block {from} is not finalized yet: the last finalized one is {to}"
 		))),
-		Subject::Record { .. } | Subject::Dataset { .. } if happenings.is_empty() => Err(
-			Error::refused(format!("nothing found in blocks {from} to {to}"))
-				.hint("list what the owner has: isthmus list records --owner OWNER, isthmus list datasets --owner OWNER"),
-		),
+		Subject::Record { owner, .. } | Subject::Dataset { owner, .. } if happenings.is_empty() => {
+			Err(Error::refused(format!("nothing found in blocks {from} to {to}")).hint(format!(
+				"list what the owner has: isthmus list records --owner {owner}, isthmus list datasets --owner {owner}"
+			)))
+		}
 		_ => {
 			let lines = lines(happenings, called, context.output);
 			let lines = lines.into_iter().map(Box::new);

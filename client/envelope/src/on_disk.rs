@@ -133,6 +133,21 @@ pub fn folder(path: &Path) -> &Path {
 	folder.unwrap_or(Path::new("."))
 }
 
+/// Returns whether a path leads to a folder that was deleted, as the current one of a program may be: it has nothing in
+/// it, and takes nothing.
+#[cfg(unix)]
+pub fn is_deleted(path: &Path) -> bool {
+	use std::os::unix::fs::MetadataExt;
+	// Not all file systems count the names of a folder.
+	let is_without_name = fs::metadata(path).is_ok_and(|there| there.nlink() == 0);
+	is_without_name && fs::canonicalize(path).is_err()
+}
+
+#[cfg(not(unix))]
+pub fn is_deleted(_: &Path) -> bool {
+	false
+}
+
 /// Opens the folder that a path is in. Returns `None` on systems where a folder cannot be opened as a file.
 ///
 /// # Errors

@@ -180,7 +180,9 @@ pub async fn give_up(
 	let mut open = Journal::opened(journal, said)?;
 	let object = object::name(&open.start.header);
 	let done = &open.done;
-	let was_sent = !resumes || done.id.is_some() || !done.sent.is_empty();
+	// A folder gets the object's file before the journal says so: a program that ended in between has left it.
+	let is_folder = open.start.url.starts_with("file:");
+	let was_sent = !resumes || is_folder || done.id.is_some() || !done.sent.is_empty();
 	// Who gave it up before knew that the chain has no entry of it.
 	let stays = whole == Whole::Stays
 		&& !done.given_up

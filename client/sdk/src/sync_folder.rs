@@ -167,13 +167,21 @@ impl<'a> SyncFolder<'a> {
 		// Who gives up an interrupted upload of the list holds this one, too.
 		let list = record_lock(self.owner.id(), &self.key);
 		let _list = self.client.hold(Wait::OtherUpload, &list).await;
-		check_before_folder(self.client, self.owner.id(), self.dataset, folder).await?;
+		let (client, owner) = (self.client, self.owner.id());
+		let check = || check_before_folder(client, owner, self.dataset, folder);
+		client.persist(check).await?;
 		let files = hash_all(&folder.files, progress).await?;
 		let mut tries = Tries::default();
 		let mut before = u64::MAX;
 		let mut so_far = SoFar::default();
 		loop {
-			let mut run = Running::start(self, folder, &files, so_far).await?;
+			let mut run = match Running::start(self, folder, &files).await {
+				Err(UploadFolderError::Client(error)) if error.is_connection() => {
+					tries.next(error, false).await?;
+					continue;
+				}
+				started => started?.after(so_far),
+			};
 			let left = run.missing();
 			match run.go(progress).await {
 				Err(UploadFolderError::Client(error)) if may_go_on(&error) => {
@@ -274,7 +282,6 @@ impl<'a> Running<'a> {
 		asked: &'a SyncFolder<'a>,
 		folder: &'a LocalFolder,
 		files: &'a [Local],
-		so_far: SoFar,
 	) -> Result<Self, UploadFolderError> {
 		let SyncFolder {
 			client,
@@ -316,16 +323,18 @@ impl<'a> Running<'a> {
 				.free_leaf(owner.id(), dataset, epoch)
 				.await?
 				.max(asked.leaf),
-			so_far,
+			so_far: SoFar::default(),
 		};
 		running.find_sent(&best).await?;
-		let resumed =
-			running.stored.is_some() || !running.there.is_empty() || !running.sent.is_empty();
-		running.so_far.resumed.get_or_insert(resumed);
-		if running.so_far.first.is_none() {
-			running.so_far.first = Some(running.old.clone());
-		}
 		Ok(running)
+	}
+
+	/// Counts what was done before the run began again.
+	fn after(self, mut so_far: SoFar) -> Self {
+		let resumed = self.stored.is_some() || !self.there.is_empty() || !self.sent.is_empty();
+		so_far.resumed.get_or_insert(resumed);
+		so_far.first.get_or_insert_with(|| self.old.clone());
+		Self { so_far, ..self }
 	}
 
 	/// Returns how many packs are neither on the chain nor at the location.

@@ -25,6 +25,7 @@ pub use stored::{Done, Stored};
 pub(crate) use abandoned::{forget_all, forget_taken, note_all, Abandoned};
 pub(crate) use choice::{free_place, free_place_by, next_leaf, NotFree};
 pub(crate) use chunks::read_whole;
+pub(crate) use given_up::give_up_alone;
 pub(crate) use interrupted::Interrupted;
 pub(crate) use object::{
 	check_before_folder, give_up_before, give_up_unsent, journal_of, lock_objects, objects_lock,
@@ -312,6 +313,11 @@ impl<'a> Upload<'a> {
 				let stored = stored_before(client, owner, key, source, length).await?;
 				if finalized {
 					finalized_record(client, owner.id(), key).await?;
+				}
+				if !client.is_dry_run() {
+					// Another machine has finished the upload, so that of this one is not resumed. What is not given
+					// up now is given up by the next run of the command.
+					let _ = give_up(client, owner, &key, false).await;
 				}
 				Ok(stored)
 			}

@@ -3,7 +3,7 @@
 
 use super::{
 	sdk::{OTHER_NAME, STEADY},
-	Error, Hint, Kind,
+	Error, Hint, Kind, DELETED,
 };
 use isthmus_sdk::{folder::FolderError, FetchError, NotFetched, QueryRefusal, UploadFolderError};
 use std::{
@@ -25,6 +25,7 @@ impl From<UploadFolderError> for Error {
 				..Self::failed(error)
 			},
 			UploadFolderError::ChangedWhileRead(_) => Self::failed(error).hint(STEADY),
+			UploadFolderError::Deleted(_) => Self::failed(error).hint(DELETED),
 			UploadFolderError::Names(_) => Self::failed(error).hint(OTHER_NAMES),
 			UploadFolderError::Unreadable(ref files) if files.iter().any(is_denied) => {
 				Self::failed(error).hint(ONLY_READABLE)
@@ -90,7 +91,7 @@ impl From<FetchError> for Error {
 			}
 			FetchError::Incomplete { failed, files } => incomplete(failed, files),
 			FetchError::NoSuchFile(_) => Self::refused(error)
-				.hint("list its files: isthmus list files NAME --owner OWNER"),
+				.hint("list its files: isthmus list files RECORD --owner OWNER"),
 			FetchError::WrongLength(_)
 			| FetchError::CompressedFile(_)
 			| FetchError::NotListed(_) => {

@@ -6,8 +6,10 @@ use super::{
 	refusal::{query_hint, refusal_hint, FUNDS, NEXT_LEAF, WITHDRAW},
 	Error, Hint, Kind,
 };
+use crate::tip::quoted_path;
 use isthmus_sdk::{
 	envelope::{ErasableError, RecordError, TreeError},
+	ist,
 	objects::{Failure, ReadError, UploadError as SendError},
 	CostError, Error as SdkError, LeavesError, OperatorError, Overlap, PalletError, Rejection,
 	Unproven, UploadError,
@@ -47,6 +49,45 @@ impl From<SdkError> for Error {
 			no_effect: has_no_effect(&error),
 			..Self::new(kind, message)
 		}
+		.knowing(&known_in(&error))
+	}
+}
+
+/// Returns what an error knows of the placeholders in its hint.
+fn known_in(error: &SdkError) -> Vec<(&'static str, String)> {
+	use OperatorError::{MustAnnounce, NotAnOperator, OutsideGrants, OwnerLacksDeposit};
+	match error {
+		SdkError::Operator(NotAnOperator { operator, .. } | MustAnnounce { operator, .. }) => {
+			vec![("ACCOUNT", operator.to_string())]
+		}
+		SdkError::Operator(OutsideGrants {
+			operator, scope, ..
+		}) => vec![
+			("OPERATOR", operator.to_string()),
+			("FROM", scope.from.to_string()),
+			("TO", scope.to.to_string()),
+		],
+		SdkError::Operator(OwnerLacksDeposit {
+			owner,
+			needed,
+			free,
+		}) => {
+			let missing = ist(needed.saturating_sub(*free));
+			let missing = missing.trim_end_matches(" IST").to_owned();
+			vec![("OWNER", owner.to_string()), ("AMOUNT", missing)]
+		}
+		SdkError::DatasetIsOffered { dataset, .. } => vec![("NUMBER", dataset.to_string())],
+		SdkError::Erasable(ErasableError::NotErasable { dataset, .. }) => {
+			vec![("DATASET", dataset.to_string())]
+		}
+		SdkError::LocationAbsent { url, .. } => {
+			let folder = url
+				.strip_prefix("file://")
+				.filter(|path| !path.contains('%'));
+			let folder = folder.map(|folder| ("DIR", quoted_path(folder)));
+			folder.into_iter().collect()
+		}
+		_ => Vec::new(),
 	}
 }
 
@@ -113,7 +154,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Rpc { .. } | NoSuchBlock(_) | Card(_) | PartlyErased(_) | Range(TreeError::Erased { .. }) => (Kind::Refused, None),
 		error if is_refusal(error) => (Kind::Refused, None),
 		Io(error) => (Kind::Failed, disk_hint(error)),
-		LocationAbsent { .. } => (Kind::Failed, Some("mount the disk; if the folder is to be a new one, make it: mkdir -p FOLDER")),
+		LocationAbsent { .. } => (Kind::Failed, Some("mount the disk; if the folder is to be a new one, make it: mkdir -p DIR")),
 		KeptByAnother { .. } => (Kind::Failed, Some("end that program, or keep the copies in another folder: --at")),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),

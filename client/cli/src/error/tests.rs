@@ -10,8 +10,9 @@ use isthmus_sdk::{
 	objects::{CertificateFault, Failure, Left, ReadError, UploadError as SendError},
 	record_key,
 	trust::FinalityError,
-	CostError, Error as SdkError, FetchError, NotFetched, Overlap, PalletError, QueryRefusal,
-	Refusal, Unproven, UploadError, UploadFolderError, H256,
+	AccountId, CostError, Error as SdkError, FetchError, NotFetched, OperatorError, Overlap,
+	PalletError, QueryRefusal, Refusal, Scope, Unproven, UploadError, UploadFolderError, H256,
+	UNIT,
 };
 
 #[test]
@@ -37,6 +38,53 @@ fn an_object_that_cannot_be_resumed_has_a_way_out() {
 	}
 	let changed = SdkError::from(SendError::NotAsLong { expected: 7 });
 	assert_eq!(Error::from(changed).shown_hint().as_deref(), Some(STEADY));
+}
+
+#[test]
+fn hints_have_what_the_error_knows() {
+	let (owner, operator) = (AccountId::from([1; 32]), AccountId::from([2; 32]));
+	let scope = Scope {
+		dataset: 3,
+		epoch: 0,
+		from: 5,
+		to: 9,
+	};
+	let url = "file:///srv/my records".to_owned();
+	for (error, expected) in [
+		(
+			SdkError::from(OperatorError::NotAnOperator { owner, operator }),
+			format!("isthmus operator add {operator}"),
+		),
+		(
+			OperatorError::OutsideGrants {
+				operator,
+				scope,
+				held: Vec::new(),
+			}
+			.into(),
+			format!("isthmus authorize --to {operator} --leaves 5..9"),
+		),
+		(
+			OperatorError::OwnerLacksDeposit {
+				owner,
+				needed: 3 * UNIT / 2,
+				free: UNIT,
+			}
+			.into(),
+			format!("isthmus transfer {owner} 0.5 --finalized"),
+		),
+		(
+			SdkError::LocationAbsent { url, objects: 2 },
+			"mkdir -p '/srv/my records'".into(),
+		),
+	] {
+		let hint = Error::from(error).shown_hint().unwrap();
+		assert!(hint.ends_with(&expected), "{hint}");
+	}
+	let embargoed = Error::from(SdkError::Query(QueryRefusal::Embargoed));
+	let embargoed = embargoed.knowing(&[("OWNER", owner.to_string())]);
+	let expected = format!("isthmus list embargoes --owner {owner}");
+	assert!(embargoed.shown_hint().unwrap().ends_with(&expected));
 }
 
 #[test]

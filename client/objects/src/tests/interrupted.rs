@@ -387,6 +387,26 @@ async fn after_a_restart_of_the_machine_what_is_in_a_folder_is_deleted() {
 	}
 }
 
+/// A program that ends just after a folder got the object's file has not noted that.
+#[tokio::test]
+async fn a_file_that_was_begun_and_not_noted_is_deleted() {
+	for whole in [Whole::Deleted, Whole::Stays] {
+		let folder = tempfile::tempdir().unwrap();
+		let (at, journal) = (folder.path().join("store"), folder.path().join("journal"));
+		let location = Location::open(&folder_url(&at)).unwrap();
+		let sent = send(&location, &journal, &value(9), None).await.unwrap();
+		let name = sent.object.name();
+		std::fs::rename(at.join(&name), at.join(format!("{name}.unfinished"))).unwrap();
+		let text = std::fs::read_to_string(&journal).unwrap();
+		let started: String = text.split_inclusive('\n').take(1).collect();
+		std::fs::write(&journal, started).unwrap();
+		let given_up = crate::give_up(&journal, Some(&location), whole).await;
+		assert_eq!(given_up.unwrap().unwrap().failure, None);
+		assert_eq!(std::fs::read_dir(&at).unwrap().count(), 0);
+		assert!(!journal.exists());
+	}
+}
+
 /// A program that is killed while it writes leaves one file, which the next attempt replaces.
 #[tokio::test]
 async fn what_a_killed_program_was_writing_to_a_folder_is_replaced_and_deleted() {

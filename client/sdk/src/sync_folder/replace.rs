@@ -113,6 +113,7 @@ impl Running<'_> {
 		};
 		let mut report = self.report(&self.old, list, (place, Done::Now(included)));
 		report.removed_packs = self.count_removed(&spare, &stay);
+		self.give_up_left(list).await;
 		report.deleted = self.tidy(&spare, stay).await?;
 		Ok(report)
 	}

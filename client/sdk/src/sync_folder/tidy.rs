@@ -15,7 +15,10 @@ use crate::{
 	object::{delete_objects, of_entry, Deleted, Locations},
 	proven::Proven,
 	types::*,
-	upload::{forget_all, forget_taken, journal_of, note_all, own_locations, Abandoned, Done},
+	upload::{
+		forget_all, forget_taken, give_up_alone, journal_of, note_all, own_locations, unfinished,
+		Abandoned, Done,
+	},
 };
 use isthmus_objects as objects;
 use std::collections::BTreeSet;
@@ -35,9 +38,12 @@ impl Running<'_> {
 		let stay = self.remove(&spare).await?;
 		let removed = self.count_removed(&spare, &stay);
 		// A list that was sent before this one may still come into a block: its packs and its journal stay for the next run.
-		let deleted = match self.may_be_replaced().await? {
+		let deleted = match self.asked.client.is_dry_run() || self.may_be_replaced().await? {
 			true => Vec::new(),
-			false => self.tidy(&spare, stay).await?,
+			false => {
+				self.give_up_left(list).await;
+				self.tidy(&spare, stay).await?
+			}
 		};
 		let done = Done::Before(self.asked.client.best().await?.block());
 		let first = self.so_far.first.as_ref().unwrap_or(&self.old);
@@ -184,6 +190,18 @@ impl Running<'_> {
 	pub(super) fn count_removed(&self, spare: &[Spare], stay: &[Unused]) -> usize {
 		let packs = spare.iter().filter(|spare| spare.key != self.asked.key);
 		packs.count().saturating_sub(stay.len())
+	}
+
+	/// Gives up the uploads of packs and lists that interrupted runs have begun, and another machine has finished.
+	/// What is not given up now is given up by a later run.
+	pub(super) async fn give_up_left(&self, list: &List) {
+		let (client, owner, key) = (self.asked.client, self.asked.owner, self.asked.key);
+		let keys = list.packs.iter().map(|pack| pack.key);
+		for key in keys.chain([key]) {
+			if let Ok(Some(left)) = unfinished(client, owner.id(), &key) {
+				let _ = give_up_alone(client, owner, left, (false, false)).await;
+			}
+		}
 	}
 
 	/// Deletes the objects of packs that interrupted runs have sent and no record names and, if that was asked for, those

@@ -154,6 +154,22 @@ pub async fn give_up(
 	if now.place.dataset != seen.place.dataset {
 		return Err(GiveUpError::Busy(None));
 	}
+	give_up_alone(client, owner, now, (erases, true)).await
+}
+
+/// Does the same for an upload with which no other program on this machine can go on, because the caller holds its
+/// locks. The list of a packed folder whose upload is not finished only stays if `keeps_folders` is set.
+///
+/// # Errors
+///
+/// Returns the errors of [`give_up`] but for [`GiveUpError::NoLock`].
+pub(crate) async fn give_up_alone(
+	client: &Client,
+	owner: &Identity,
+	now: Unfinished,
+	(erases, keeps_folders): (bool, bool),
+) -> Result<Option<GivenUp>, GiveUpError> {
+	let key = &now.place.key;
 	// Until it is known what the chain has, nothing takes the leaf.
 	let turn = Turn::take(client, owner.account.id()).await?;
 	if turn.notes().claimed(&[Claim::Record(key.0)]).is_some() {
@@ -167,7 +183,7 @@ pub async fn give_up(
 		objects::forget(&now.journal).map_err(Error::from)?;
 		return Ok(None);
 	}
-	if sync_folder::is_begun(client, owner.id(), key) {
+	if keeps_folders && sync_folder::is_begun(client, owner.id(), key) {
 		return Err(GiveUpError::PackedFolder);
 	}
 	// Who trusts the node has the best block for what is proven.

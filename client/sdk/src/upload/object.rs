@@ -85,6 +85,8 @@ impl Upload<'_> {
 			false => upload,
 		};
 		let mut tell = |done| progress.at(Stage::Sending, done, length.unwrap_or(done));
+		// From here on the time counts for a rate: the first part may have many bytes.
+		tell(0);
 		let sent = upload.run(source, length, &mut tell).await?;
 		self.check_unchanged()?;
 		let object = Object {
@@ -184,7 +186,7 @@ pub(crate) async fn give_up_unsent(journal: &Path, location: &objects::Location,
 }
 
 /// Gives up what an interrupted upload has sent, before another one begins in its place at this location. Its object stays if it
-/// is whole, because the chain may have its entry. Notes for which leaf it is, if anything stays.
+/// is whole and its entry was sent, because the chain may have that. Notes for which leaf it is, if anything stays.
 ///
 /// # Errors
 ///
@@ -194,7 +196,13 @@ pub(crate) async fn give_up_before(
 	journal: &Path,
 	location: &objects::Location,
 ) -> Result<(), Error> {
-	let given_up = objects::give_up(journal, Some(location), objects::Whole::Stays).await?;
+	// Who sends an entry notes that before.
+	let entered = objects::unfinished(journal)?.is_some_and(|found| found.entering.is_some());
+	let whole = match entered {
+		true => objects::Whole::Stays,
+		false => objects::Whole::Deleted,
+	};
+	let given_up = objects::give_up(journal, Some(location), whole).await?;
 	match given_up {
 		Some(objects::GivenUp {
 			url,

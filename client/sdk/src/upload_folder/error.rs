@@ -24,6 +24,9 @@ pub enum UploadFolderError {
 	/// What should be a folder is none.
 	#[error("{} is not a folder", .0.display())]
 	NotAFolder(PathBuf),
+	/// The folder was deleted, and is there only for the programs that are in it.
+	#[error("{} is a folder that was deleted", .0.display())]
+	Deleted(PathBuf),
 	/// Files or folders have names, or paths, that cannot be in a folder's list.
 	#[error("these names cannot be in a folder: {}. A name is UTF-8 without \\, : and control or invisible characters, and a path has at most {MAX_DEPTH} names and {MAX_PATH} bytes", listed(.0))]
 	Names(Vec<PathBuf>),

@@ -9,9 +9,10 @@ use crate::{
 	overlap::{self, Id, Overlap},
 	types::*,
 };
+use isthmus_envelope::on_disk;
 use std::{
 	collections::BTreeSet,
-	fs::{self, File, Metadata},
+	fs::{self, DirEntry, File, Metadata},
 	io,
 	path::{Path, PathBuf},
 };
@@ -45,7 +46,8 @@ impl LocalFolder {
 	/// # Errors
 	///
 	/// Returns an error, before anything is stored, if a file or a folder cannot be read or if a folder's list
-	/// cannot contain a path, and [`Error::Overlap`] if the folder is one of the program's own.
+	/// cannot contain a path, [`UploadFolderError::Deleted`] if the current folder is meant and was deleted, and
+	/// [`Error::Overlap`] if the folder is one of the program's own.
 	pub fn open(folder: &Path) -> Result<Self, UploadFolderError> {
 		Self::open_without(folder, &[], &[])
 	}
@@ -61,23 +63,35 @@ impl LocalFolder {
 		own: &[&Path],
 		excludes: &[Exclude],
 	) -> Result<Self, UploadFolderError> {
+		Self::open_noting(folder, own, excludes, &mut Vec::new())
+	}
+
+	/// Does the same, and notes the patterns that nothing in the folder matches, also if it fails.
+	///
+	/// # Errors
+	///
+	/// Returns the errors of [`open`](Self::open).
+	pub fn open_noting(
+		folder: &Path,
+		own: &[&Path],
+		excludes: &[Exclude],
+		unused: &mut Vec<Exclude>,
+	) -> Result<Self, UploadFolderError> {
 		// What is none has no files, and would be taken for an empty one.
 		if fs::metadata(folder).is_ok_and(|there| !there.is_dir()) {
 			return Err(UploadFolderError::NotAFolder(folder.to_owned()));
 		}
+		if on_disk::is_deleted(folder) {
+			return Err(UploadFolderError::Deleted(folder.to_owned()));
+		}
 		let own = Own::new(folder, own).map_err(Error::from)?;
 		let mut found = Found::new(folder, own, excludes);
-		let walk = walkdir::WalkDir::new(folder).follow_links(false);
-		let mut entries = walk.into_iter();
-		while let Some(entry) = entries.next() {
-			let is_passed_over = match entry {
-				Ok(entry) => found.add(entry),
-				Err(error) => found.fail(error),
-			};
-			if is_passed_over {
-				entries.skip_current_dir();
-			}
+		// A folder that is left out is not opened.
+		let mut folders = vec![folder.to_owned()];
+		while let Some(at) = folders.pop() {
+			folders.extend(found.look(at));
 		}
+		*unused = found.unused();
 		found.end()
 	}
 
@@ -168,57 +182,67 @@ impl<'a> Found<'a> {
 		}
 	}
 
-	/// Notes what cannot be looked at. There is nothing in it to pass over.
-	fn fail(&mut self, error: walkdir::Error) -> bool {
-		let path = error.path().unwrap_or(self.folder).to_owned();
-		let reason = error
-			.into_io_error()
-			.unwrap_or_else(|| io::Error::other("a link leads back to a folder that it is in"));
-		self.unreadable.push((path, reason));
-		false
+	/// Adds what is in a folder, and returns the folders in it that are to be looked at.
+	fn look(&mut self, folder: PathBuf) -> Vec<PathBuf> {
+		let mut inside = Vec::new();
+		let entries = match fs::read_dir(&folder) {
+			Ok(entries) => entries,
+			Err(error) => {
+				self.unreadable.push((folder, error));
+				return inside;
+			}
+		};
+		self.local.ids.extend(Id::of(&folder));
+		for entry in entries {
+			match entry {
+				Ok(entry) => inside.extend(self.add(&entry)),
+				Err(error) => self.unreadable.push((folder.clone(), error)),
+			}
+		}
+		inside
 	}
 
-	/// Adds a file or a folder. Returns whether it is a folder in which nothing has to be looked at.
-	fn add(&mut self, entry: walkdir::DirEntry) -> bool {
-		let is_root = entry.depth() == 0;
-		// A link to the folder that was named is followed.
-		let is_folder = is_root || entry.file_type().is_dir();
-		let is_file = entry.file_type().is_file();
-		let at = entry.into_path();
+	/// Adds a file or a folder. Returns its path if it is a folder that is to be looked at.
+	fn add(&mut self, entry: &DirEntry) -> Option<PathBuf> {
+		let at = entry.path();
+		let kind = match entry.file_type() {
+			Ok(kind) => kind,
+			Err(error) => {
+				self.unreadable.push((at, error));
+				return None;
+			}
+		};
+		let is_folder = kind.is_dir();
 		let inside = at.strip_prefix(self.folder).unwrap_or(&at).to_owned();
-		if !is_root && self.is_excluded(&inside, is_folder) {
-			return is_folder;
+		if self.is_excluded(&inside, is_folder) {
+			return None;
 		}
-		if !is_folder && !is_file {
+		if !is_folder && !kind.is_file() {
 			self.local.skipped.push(at);
-			return false;
+			return None;
 		}
-		let id = Id::of(&at);
-		if self.own.takes(&at, id.as_ref()) {
-			return is_folder;
+		if self.own.takes(&at, Id::of(&at).as_ref()) {
+			return None;
 		}
-		self.local.ids.extend(id.filter(|_| is_folder));
 		let names: Option<Vec<&str>> = inside.iter().map(|name| name.to_str()).collect();
 		let path = names.map(|names| names.join("/"));
-		let Some(path) = path.filter(|path| is_root || is_listed(path)) else {
-			self.refused.push(at);
-			return false;
+		let Some(path) = path.filter(|path| is_listed(path)) else {
+			self.refused.push(at.clone());
+			return is_folder.then_some(at);
 		};
 		// A folder comes before what it contains.
 		if let Some((parent, _)) = path.rsplit_once('/') {
 			self.local.empty.remove(parent);
 		}
-		match is_folder {
-			true if is_root => {}
-			true => drop(self.local.empty.insert(path)),
-			false => {
-				if let Err(error) = File::open(&at) {
-					self.unreadable.push((at.clone(), error));
-				}
-				self.local.files.push(LocalFile { path, at });
-			}
+		if is_folder {
+			self.local.empty.insert(path);
+			return Some(at);
 		}
-		false
+		if let Err(error) = File::open(&at) {
+			self.unreadable.push((at.clone(), error));
+		}
+		self.local.files.push(LocalFile { path, at });
+		None
 	}
 
 	/// Returns whether a pattern matches what has this path in the folder, and notes each that does.
@@ -237,11 +261,17 @@ impl<'a> Found<'a> {
 		is_any
 	}
 
+	/// Returns the patterns that nothing matches.
+	fn unused(&self) -> Vec<Exclude> {
+		let unused = self.excludes.iter().filter(|(_, is_used)| !is_used);
+		unused.map(|(exclude, _)| (*exclude).clone()).collect()
+	}
+
 	/// Returns the folder, if all of it can be stored.
 	fn end(self) -> Result<LocalFolder, UploadFolderError> {
+		let unused = self.unused();
 		let Self {
 			own,
-			excludes,
 			mut local,
 			mut refused,
 			mut unreadable,
@@ -257,8 +287,7 @@ impl<'a> Found<'a> {
 		}
 		local.own = own.found;
 		local.files.sort_by(|a, b| a.path.cmp(&b.path));
-		let unused = excludes.into_iter().filter(|(_, is_used)| !is_used);
-		local.unused = unused.map(|(exclude, _)| exclude.clone()).collect();
+		local.unused = unused;
 		local.list(local.files.iter().map(|file| entry(&file.path)))?;
 		Ok(local)
 	}

@@ -227,4 +227,9 @@ fn what_matches_a_pattern_is_left_out_whatever_it_is() {
 	assert_eq!(paths, ["a/build/deep/file", "c/file"]);
 	assert!(opened.skipped().is_empty() && opened.empty_folders().next().is_none());
 	assert_eq!(opened.unused(), &excludes[4..]);
+	// They are also known where the folder is refused.
+	let mut unused = Vec::new();
+	let refused = LocalFolder::open_noting(folder.path(), &[], &excludes[2..], &mut unused);
+	assert!(matches!(refused, Err(UploadFolderError::Names(_))));
+	assert_eq!(unused, &excludes[4..]);
 }
