@@ -99,6 +99,7 @@ impl Bar {
 			let template = match (self.whole, stage) {
 				(Some(_), _) => FOLDER,
 				(None, Stage::Searching) => BLOCKS,
+				(None, Stage::Calling) => CALLS,
 				(None, _) => BYTES,
 			};
 			if let Ok(style) = ProgressStyle::with_template(template) {
@@ -121,6 +122,7 @@ impl Bar {
 			Some(Stage::Checking) => "checking",
 			Some(Stage::Fetching) => "fetching",
 			Some(Stage::Searching) => "searching",
+			Some(Stage::Calling) => "sending",
 			None => "",
 		};
 		let message = format!("{doing} {}", self.file);
@@ -228,6 +230,7 @@ const BYTES: &str =
 const FOLDER: &str =
 	"{msg:10} {wide_bar} {prefix} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
 const BLOCKS: &str = "{msg:10} {wide_bar} {pos}/{len} blocks {eta}";
+const CALLS: &str = "{msg:10} {wide_bar} {pos}/{len} calls {eta}";
 
 #[cfg(test)]
 mod tests {

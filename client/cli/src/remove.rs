@@ -265,7 +265,11 @@ async fn run_removal(
 	identity: &Identity,
 	removal: Removal,
 ) -> Result<(Included, Counts), SdkError> {
-	let Outcome { last, files, packs } = removal.run(&context.client, identity).await?;
+	// The bar is gone before the last block is waited for.
+	let removed = removal
+		.run(&context.client, identity, &mut Bar::new())
+		.await?;
+	let Outcome { last, files, packs } = removed;
 	let counts = Counts { files, packs };
 	Ok((context.included(last).await?, counts))
 }
