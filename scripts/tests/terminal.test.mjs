@@ -914,6 +914,18 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		typed: [],
 		screen: ['hashing', 'storing', 'fetching'].map((doing) => new RegExp(`${doing} [^\\n]*([\\d.]+ MB)/\\1`)),
 	},
+	...[['//Bob', '--name big'], ['//Packer', '--object --name bar-5']].map(([key, options]) => ({
+		name: `a value that is stored already is compared in a bar: ${options}`,
+		script: `isthmus store $BIG --key ${key} ${options} 2> err && isthmus store $BIG --key ${key} ${options}`,
+		typed: [],
+		screen: /checking [^\n]*3\.00 MB\/3\.00 MB/,
+	})),
+	{
+		name: 'a bar shows how much of a stream was read',
+		script: '(head -c 3000000 /dev/zero; head -n 1 < /dev/tty > typed) | isthmus store - --name bar-6',
+		typed: [['reading', '\r', true]],
+		screen: /stored 3\.0 MB as bar-6/,
+	},
 	{
 		name: 'no bar of a folder is drawn where stderr is a file',
 		script: 'isthmus store ../docs --name bar-3 2> err; isthmus fetch //Bob docs --folder -o got 2>> err; [ ! -s err ]',

@@ -98,8 +98,8 @@ impl Bar {
 			}
 			let template = match (self.whole, stage) {
 				(Some(_), _) => FOLDER,
-				(None, Stage::Searching) => BLOCKS,
 				(None, Stage::Calling) => CALLS,
+				(None, Stage::Searching) => BLOCKS,
 				(None, _) => BYTES,
 			};
 			if let Ok(style) = ProgressStyle::with_template(template) {
@@ -117,6 +117,7 @@ impl Bar {
 	/// Shows what is being done, and with which file.
 	fn say(&self) {
 		let doing = match self.stage {
+			Some(Stage::Reading) => "reading",
 			Some(Stage::Naming) => "hashing",
 			Some(Stage::Sending) => "storing",
 			Some(Stage::Checking) => "checking",

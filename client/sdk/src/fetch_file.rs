@@ -10,7 +10,7 @@ use crate::{
 	folder::{self, FolderError},
 	lock::{self, is_own},
 	overlap,
-	progress::Progress,
+	progress::{Progress, Stage, Telling},
 	reading::Reading,
 	types::{Payload, QueryRefusal},
 	wait::Wait,
@@ -399,7 +399,9 @@ impl<'a> FetchFile<'a> {
 		self.reading.run(file, intact.chunks, progress).await?;
 		if let Some(expected) = self.hash {
 			file.rewind().map_err(FetchError::io(path))?;
-			if folder::content_hash(&*file).map_err(FetchError::io(path))? != expected {
+			let length = self.reading.length();
+			let telling = Telling::new(&*file, Stage::Checking, length, progress);
+			if folder::content_hash(telling).map_err(FetchError::io(path))? != expected {
 				// Nothing of it is of use.
 				file.set_len(0).map_err(FetchError::io(path))?;
 				return Err(FetchError::NotListed(output.to_owned()));

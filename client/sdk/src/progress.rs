@@ -31,6 +31,8 @@ impl Progress for () {}
 /// A stage of a long operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
+	/// Reading a stream to its end. Its length is what was read so far.
+	Reading,
 	/// Reading and encrypting the value to compute its chunks' hashes.
 	Naming,
 	/// Sending chunks. A chunk counts when it is included in a block.
