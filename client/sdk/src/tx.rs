@@ -8,7 +8,6 @@ use crate::{
 	error::{CostError, Error, Rejection},
 	note::Notes,
 	outcome::{BlockEvents, Included},
-	progress::{Progress, Stage},
 	state::State,
 	text::to_hex,
 	turn::Turn,
@@ -317,9 +316,10 @@ impl Client {
 		&self,
 		account: &Account,
 		calls: &[Call],
-		progress: &mut impl Progress,
+		progress: &mut impl crate::Progress,
 	) -> Result<Option<Pending>, Error> {
-		let mut tell = |done: usize| progress.at(Stage::Calling, done as u64, calls.len() as u64);
+		let total = calls.len() as u64;
+		let mut tell = |done: usize| progress.at(crate::Stage::Calling, done as u64, total);
 		let mut transactions = Vec::new();
 		for calls in calls.chunks(CALLS_IN_ONE) {
 			transactions.push(match calls {
