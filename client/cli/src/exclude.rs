@@ -44,10 +44,14 @@ impl Excludes {
 			let path = path.display();
 			tell(format_args!("skipped, because {why}: {path}"));
 		}
+		let but = match folder.passes_over() {
+			true => "; what is in folders that are left out is not looked at",
+			false => "",
+		};
 		for unused in folder.unused() {
 			let path = path.display();
 			tell(format_args!(
-				"nothing matches --exclude {unused}: names are compared, or paths from {path} on"
+				"nothing matches --exclude {unused}: names are compared, or paths from {path} on{but}"
 			));
 		}
 		Ok(folder)

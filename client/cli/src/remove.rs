@@ -224,6 +224,11 @@ async fn located(
 	name: Key,
 ) -> Result<(Vec<Object>, Locations), Error> {
 	let (client, owner) = (&context.client, identity.id());
+	let best = client.best().await?;
+	if best.record(owner, removal.key()).await?.is_none() {
+		return Err(Error::refused(format!("no record is stored as {name}"))
+			.hint("list your records: isthmus list records"));
+	}
 	let (mut objects, mut dataset) = (Vec::new(), None);
 	for key in removal.keys() {
 		if let Some((object, record)) = object_of(client, owner, key).await? {

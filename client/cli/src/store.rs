@@ -6,6 +6,7 @@ use crate::{
 	dataset,
 	error::{os, Error, Kind},
 	exclude::Excludes,
+	fetch::with_check,
 	input,
 	options::Options,
 	output::{is_open_file, is_stdin, kind},
@@ -217,7 +218,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> 
 		Source::Ready(Ready::Folder(folder)) if opts.object => {
 			let sync = SyncFolder::new(&context.client, &identity, record.key, dataset);
 			let sync = sync.only_new().from_leaf(opts.leaf.unwrap_or(0));
-			let of = (called, record.key);
+			let of = (called, record.key, dataset);
 			let synced = packed::store(context, &identity, of, sync, &folder).await?;
 			return Ok(Outcome::Packed(synced));
 		}
@@ -268,7 +269,9 @@ async fn store_record(
 			let stored = match upload.ensure(&mut value, length, &mut bar).await {
 				Ok(stored) => stored,
 				Err(error) => {
+					let is_of_object = error.is_of_object();
 					let error = Error::from(error).interrupted(bar.arrived());
+					let error = with_check(error, is_of_object, (identity.id(), dataset));
 					return Err(unfinished(opts, context, identity, record, error).await);
 				}
 			};
@@ -446,8 +449,9 @@ async fn store_object(
 		stored => stored,
 	};
 	let stored = stored.map_err(|error| {
-		let way_out = way_out(&error, record.key);
+		let (way_out, is_of_object) = (way_out(&error, record.key), error.is_of_object());
 		let error = Error::from(error).interrupted(bar.arrived());
+		let error = with_check(error, is_of_object, (identity.id(), place.dataset));
 		let error = match is_stdin(&opts.path) {
 			true => error,
 			false => error.about(&opts.path),

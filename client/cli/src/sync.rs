@@ -73,5 +73,6 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Synced, Error> {
 	let sync = SyncFolder::new(&context.client, identity, key, dataset)
 		.deleting(opts.objects)
 		.allowing_empty(opts.allow_empty);
-	packed::store(context, identity, (called, key), sync, &folder).await
+	let of = (called, key, dataset);
+	packed::store(context, identity, of, sync, &folder).await
 }

@@ -203,6 +203,13 @@ impl FetchError {
 	}
 }
 
+impl Error {
+	/// Returns whether the locations lack an object, or have something else.
+	pub fn is_of_object(&self) -> bool {
+		left(self).iter().any(|left| left.failure.is_of_object())
+	}
+}
+
 /// Returns the locations that an object could not be read from.
 fn left(error: &Error) -> &[Left] {
 	match error {
