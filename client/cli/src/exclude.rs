@@ -44,14 +44,10 @@ impl Excludes {
 			let path = path.display();
 			tell(format_args!("skipped, because {why}: {path}"));
 		}
-		let but = match folder.passes_over() {
-			true => "; what is in folders that are left out is not looked at",
-			false => "",
-		};
 		for unused in folder.unused() {
 			let path = path.display();
 			tell(format_args!(
-				"nothing matches --exclude {unused}: names are compared, or paths from {path} on{but}"
+				"nothing matches --exclude {unused}: names are compared, or paths from {path} on"
 			));
 		}
 		Ok(folder)

@@ -28,8 +28,6 @@ pub struct LocalFolder {
 	skipped: Vec<PathBuf>,
 	own: Vec<PathBuf>,
 	unused: Vec<Exclude>,
-	/// Whether folders in it are left out.
-	passes_over: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -131,15 +129,9 @@ impl LocalFolder {
 		&self.own
 	}
 
-	/// Returns the patterns that nothing in the folder matches. What is in [folders that are left out](Self::passes_over) is not
-	/// compared.
+	/// Returns the patterns that nothing in the folder matches.
 	pub fn unused(&self) -> &[Exclude] {
 		&self.unused
-	}
-
-	/// Returns whether patterns leave folders out, in which nothing was looked at.
-	pub fn passes_over(&self) -> bool {
-		self.passes_over
 	}
 }
 
@@ -170,7 +162,6 @@ impl<'a> Found<'a> {
 				skipped: Vec::new(),
 				own: Vec::new(),
 				unused: Vec::new(),
-				passes_over: false,
 			},
 			refused: Vec::new(),
 			unreadable: Vec::new(),
@@ -196,7 +187,6 @@ impl<'a> Found<'a> {
 		let at = entry.into_path();
 		let inside = at.strip_prefix(self.folder).unwrap_or(&at).to_owned();
 		if !is_root && self.is_excluded(&inside, is_folder) {
-			self.local.passes_over |= is_folder;
 			return is_folder;
 		}
 		if !is_folder && !is_file {
