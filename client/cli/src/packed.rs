@@ -134,10 +134,11 @@ pub(crate) fn skipped_in(folder: &LocalFolder) -> Vec<String> {
 pub(crate) async fn store(
 	context: &Context,
 	identity: &Identity,
-	(called, key, dataset): (Called, RecordKey, DatasetId),
+	(called, key): (Called, RecordKey),
 	sync: SyncFolder<'_>,
 	folder: &LocalFolder,
 ) -> Result<Synced, Error> {
+	let dataset = sync.dataset();
 	let sync = sync.until_finalized(context.is_finalized());
 	let mut bar = Bar::new();
 	let synced = sync.run(folder, &mut bar).await;

@@ -218,7 +218,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> 
 		Source::Ready(Ready::Folder(folder)) if opts.object => {
 			let sync = SyncFolder::new(&context.client, &identity, record.key, dataset);
 			let sync = sync.only_new().from_leaf(opts.leaf.unwrap_or(0));
-			let of = (called, record.key, dataset);
+			let of = (called, record.key);
 			let synced = packed::store(context, &identity, of, sync, &folder).await?;
 			return Ok(Outcome::Packed(synced));
 		}

@@ -73,6 +73,5 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Synced, Error> {
 	let sync = SyncFolder::new(&context.client, identity, key, dataset)
 		.deleting(opts.objects)
 		.allowing_empty(opts.allow_empty);
-	let of = (called, key, dataset);
-	packed::store(context, identity, of, sync, &folder).await
+	packed::store(context, identity, (called, key), sync, &folder).await
 }
