@@ -292,6 +292,26 @@ describe('what is read need not be a regular file', () => cases([
 		code: USAGE,
 		stderr: [/--exclude is for folders, and this is one record/, /--exclude is for a folder: --unfinished FOLDER/, /expected the pattern of a name, such as \*\.tmp/],
 	},
+	...['isthmus sync d --name in-30', 'isthmus store $BIG --object --name in-31'].map((command) => ({
+		name: `an object that is gone is an error with a way to see that: ${command}`,
+		script: `mkdir d away; echo a > d/a; ls $STORE > before; export ISTHMUS_KEY=//Packer\n`
+			+ `${command} && (cd $STORE; ls | comm -13 $OLDPWD/before - | xargs mv -t $OLDPWD/away)\n`
+			+ `${command}; code=$?; mv away/* $STORE; exit $code`,
+		code: FAILED,
+		stderr: /no location has the object[^\n]* not there\nhint: see what the locations lack: isthmus check \w+ 0\n/,
+	})),
+	{
+		name: 'the objects of a record that is not there are not said to be elsewhere',
+		script: 'isthmus remove not-there --objects --yes',
+		code: REFUSED,
+		stderr: /^error: no record is stored as not-there\nhint: list your records: isthmus list records\n$/,
+	},
+	{
+		name: 'a file that is too long for blocks may become an object',
+		script: 'truncate -s 33G sparse; isthmus store sparse --in-blocks',
+		code: REFUSED,
+		stderr: /the value is too long: [^]*\nhint: store it as an object, [^]* isthmus dataset locate DATASET URL, and then --object/,
+	},
 	{
 		name: 'a folder around the location of its objects is refused before anything is sent',
 		script: 'ls -R $STORE > before\n'
