@@ -319,6 +319,26 @@ sys.exit(done.returncode or (9 if opened else 0))'`,
 		code: USAGE,
 		stderr: [/--exclude is for folders, and this is one record/, /--exclude is for a folder: --unfinished FOLDER/, /expected the pattern of a name, such as \*\.tmp/],
 	},
+	...['isthmus sync d --name in-30', 'isthmus store $BIG --object --name in-31'].map((command) => ({
+		name: `an object that is gone is an error with a way to see that: ${command}`,
+		script: `mkdir d away; echo a > d/a; ls $STORE > before; export ISTHMUS_KEY=//Packer\n`
+			+ `${command} && (cd $STORE; ls | comm -13 $OLDPWD/before - | xargs mv -t $OLDPWD/away)\n`
+			+ `${command}; code=$?; mv away/* $STORE; exit $code`,
+		code: FAILED,
+		stderr: /no location has the object[^\n]* not there\nhint: see what the locations lack: isthmus check \w+ 0\n/,
+	})),
+	{
+		name: 'the objects of a record that is not there are not said to be elsewhere',
+		script: 'isthmus remove not-there --objects --yes',
+		code: REFUSED,
+		stderr: /^error: no record is stored as not-there\nhint: list your records: isthmus list records\n$/,
+	},
+	{
+		name: 'a file that is too long for blocks may become an object',
+		script: 'truncate -s 33G sparse; isthmus store sparse --in-blocks',
+		code: REFUSED,
+		stderr: /the value is too long: [^]*\nhint: store it as an object, [^]* isthmus dataset locate DATASET URL, and then --object/,
+	},
 	{
 		name: 'a folder around the location of its objects is refused before anything is sent',
 		script: 'ls -R $STORE > before\n'
@@ -940,6 +960,18 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 			+ 'isthmus store many --object --name bar-2 && isthmus fetch //Packer bar-2 --folder -o got',
 		typed: [],
 		screen: ['hashing', 'storing', 'fetching'].map((doing) => new RegExp(`${doing} [^\\n]*([\\d.]+ MB)/\\1`)),
+	},
+	...[['//Bob', '--name big'], ['//Packer', '--object --name bar-5']].map(([key, options]) => ({
+		name: `a value that is stored already is compared in a bar: ${options}`,
+		script: `isthmus store $BIG --key ${key} ${options} 2> err && isthmus store $BIG --key ${key} ${options}`,
+		typed: [],
+		screen: /checking [^\n]*3\.00 MB\/3\.00 MB/,
+	})),
+	{
+		name: 'a bar shows how much of a stream was read',
+		script: '(head -c 3000000 /dev/zero; head -n 1 < /dev/tty > typed) | isthmus store - --name bar-6',
+		typed: [['reading', '\r', true]],
+		screen: /stored 3\.0 MB as bar-6/,
 	},
 	{
 		name: 'no bar of a folder is drawn where stderr is a file',

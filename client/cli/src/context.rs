@@ -5,6 +5,7 @@ use crate::{
 	error::Error,
 	key_file,
 	options::Options,
+	progress::Bar,
 	report::{unreported, Output, Report},
 	secret::without_password,
 	stderr::tell,
@@ -159,7 +160,13 @@ impl Context {
 		identity: &Identity,
 		calls: &[Call],
 	) -> Result<Option<Included>, Error> {
-		match self.client.submit_all(&identity.account, calls).await? {
+		// The bar is gone before the last block is waited for.
+		let account = &identity.account;
+		let last = self
+			.client
+			.submit_all(account, calls, &mut Bar::new())
+			.await?;
+		match last {
 			Some(last) => Ok(Some(self.wait(last).await?)),
 			None => Ok(None),
 		}

@@ -16,7 +16,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	fetch_file_of, fetch_folder, is_folder, is_packed_folder, names, write_file_of, AccountId,
-	Client, Error as SdkError, FetchError, FetchFile, Identity, QueryRefusal, Reading,
+	Client, DatasetId, Error as SdkError, FetchError, FetchFile, Identity, QueryRefusal, Reading,
 };
 use serde::Serialize;
 use std::{
@@ -207,7 +207,15 @@ pub(crate) fn of_object(
 ) -> Error {
 	let is_of_object = error.is_of_object();
 	let error = Error::from(error).interrupted(arrived);
-	let dataset = reading.answer().dataset;
+	with_check(error, is_of_object, (owner, reading.answer().dataset))
+}
+
+/// Adds to an error how to see what the locations of a dataset lack, if it is about that.
+pub(crate) fn with_check(
+	error: Error,
+	is_of_object: bool,
+	(owner, dataset): (&AccountId, DatasetId),
+) -> Error {
 	match is_of_object {
 		true => error.also(format!(
 			"see what the locations lack: isthmus check {owner} {dataset}"

@@ -21,7 +21,11 @@ use isthmus_sdk::{
 };
 use metrics::Metrics;
 use serde::Serialize;
-use std::{fmt, path::PathBuf};
+use std::{
+	fmt,
+	path::PathBuf,
+	time::{Duration, Instant},
+};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -268,6 +272,7 @@ async fn run_keeper(
 		service: &service,
 		opts,
 		location: keeping.location().url().to_owned(),
+		silence: Silence::begin(Instant::now()),
 		not_copied: false,
 		not_deleted: false,
 		not_proven: false,
@@ -329,6 +334,32 @@ async fn keep_for_ever(
 	}
 }
 
+/// After how long without a copied object it is said that there are more to copy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long nothing was said of what goes on.
+struct Silence {
+	since: Instant,
+	/// After how long that is said. Then it is said whenever twice as long has passed.
+	next: Duration,
+}
+
+impl Silence {
+	fn begin(since: Instant) -> Self {
+		let next = PATIENCE;
+		Self { since, next }
+	}
+
+	/// Returns whether it is time to say it.
+	fn is_over(&mut self, now: Instant) -> bool {
+		let is_over = now.duration_since(self.since) >= self.next;
+		if is_over {
+			self.next = self.next.saturating_mul(2);
+		}
+		is_over
+	}
+}
+
 /// Prints what a keeper does.
 struct Reporter<'a> {
 	context: &'a Context,
@@ -337,6 +368,8 @@ struct Reporter<'a> {
 	opts: &'a Opts,
 	/// Where the copy is.
 	location: String,
+	/// How long no object was copied.
+	silence: Silence,
 	/// Whether an object could not be copied.
 	not_copied: bool,
 	/// Whether the copy of a removed object could not be deleted.
@@ -351,11 +384,14 @@ impl Watch for &mut Reporter<'_> {
 			metrics.did(&step);
 		}
 		let did = match step {
-			Step::Copied { key, length, again } => Did::Copied {
-				again,
-				bytes: length,
-				key: Key(key),
-			},
+			Step::Copied { key, length, again } => {
+				self.silence = Silence::begin(Instant::now());
+				Did::Copied {
+					again,
+					bytes: length,
+					key: Key(key),
+				}
+			}
 			Step::Deleted { key } => Did::Deleted { key: Key(key) },
 			Step::Tidied { object } => Did::Tidied { object },
 			Step::Came { included } => Did::Came {
@@ -431,5 +467,35 @@ impl Watch for &mut Reporter<'_> {
 		} = look;
 		let status = format!("block {block}: {copied} of {objects} objects copied");
 		self.service.is_ready(&status);
+		let now = Instant::now();
+		if copied == objects {
+			self.silence = Silence::begin(now);
+		} else if self.silence.is_over(now) {
+			// A large object takes long.
+			tell(status);
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn what_takes_long_is_said_less_and_less_often() {
+		let begin = Instant::now();
+		let mut silence = Silence::begin(begin);
+		for (seconds, is_over) in [
+			(0, false),
+			(29, false),
+			(30, true),
+			(59, false),
+			(61, true),
+			(119, false),
+			(120, true),
+		] {
+			let now = begin + Duration::from_secs(seconds);
+			assert_eq!(silence.is_over(now), is_over, "{seconds}");
+		}
 	}
 }

@@ -4,13 +4,14 @@
 use crate::{
 	context::Context,
 	error::Error,
+	fetch::with_check,
 	progress::Bar,
 	remove::left_behind,
 	text::{bytes, count, shown, Called, Key},
 };
 use isthmus_sdk::{
 	sharing::readers, BlockNumber, DatasetId, Epoch, Identity, Leaf, LocalFolder, RecordKey,
-	SyncFolder, SyncedFolder,
+	SyncFolder, SyncedFolder, UploadFolderError,
 };
 use serde::Serialize;
 use std::fmt;
@@ -137,13 +138,16 @@ pub(crate) async fn store(
 	sync: SyncFolder<'_>,
 	folder: &LocalFolder,
 ) -> Result<Synced, Error> {
+	let dataset = sync.dataset();
 	let sync = sync.until_finalized(context.is_finalized());
 	let mut bar = Bar::new();
 	let synced = sync.run(folder, &mut bar).await;
-	let failed = |error| {
-		Error::from(error)
-			.interrupted(bar.arrived())
-			.naming(key, called)
+	let failed = |error: UploadFolderError| {
+		let is_of_object =
+			matches!(&error, UploadFolderError::Client(error) if error.is_of_object());
+		let error = Error::from(error).interrupted(bar.arrived());
+		let error = error.naming(key, called);
+		with_check(error, is_of_object, (identity.id(), dataset))
 	};
 	let synced: SyncedFolder = synced.map_err(failed)?;
 	let place = synced.list.place;

@@ -116,6 +116,7 @@ impl Bar {
 			}
 			self.style(match (self.whole, stage) {
 				(Some(_), _) => FOLDER,
+				(None, Stage::Calling) => CALLS,
 				(None, Stage::Searching) => BLOCKS,
 				(None, _) if total == 0 => STREAM,
 				(None, _) => BYTES,
@@ -153,11 +154,13 @@ impl Bar {
 	/// Shows what is being done, and with which file.
 	fn say(&self) {
 		let doing = match self.stage {
+			Some(Stage::Reading) => "reading",
 			Some(Stage::Naming) => "hashing",
 			Some(Stage::Sending) => "storing",
 			Some(Stage::Checking) => "checking",
 			Some(Stage::Fetching) => "fetching",
 			Some(Stage::Searching) => "searching",
+			Some(Stage::Calling) => "sending",
 			None => "",
 		};
 		let message = format!("{doing} {}", self.file);
@@ -269,6 +272,7 @@ const STREAM: &str = "{msg:10} {decimal_bytes} {decimal_bytes_per_sec}";
 const FOLDER: &str =
 	"{msg:10} {wide_bar} {prefix} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
 const BLOCKS: &str = "{msg:10} {wide_bar} {pos}/{len} blocks {eta}";
+const CALLS: &str = "{msg:10} {wide_bar} {pos}/{len} calls {eta}";
 
 #[cfg(test)]
 mod tests {

@@ -224,6 +224,11 @@ async fn located(
 	name: Key,
 ) -> Result<(Vec<Object>, Locations), Error> {
 	let (client, owner) = (&context.client, identity.id());
+	let best = client.best().await?;
+	if best.record(owner, removal.key()).await?.is_none() {
+		return Err(Error::refused(format!("no record is stored as {name}"))
+			.hint("list your records: isthmus list records"));
+	}
 	let (mut objects, mut dataset) = (Vec::new(), None);
 	for key in removal.keys() {
 		if let Some((object, record)) = object_of(client, owner, key).await? {
@@ -265,7 +270,11 @@ async fn run_removal(
 	identity: &Identity,
 	removal: Removal,
 ) -> Result<(Included, Counts), SdkError> {
-	let Outcome { last, files, packs } = removal.run(&context.client, identity).await?;
+	// The bar is gone before the last block is waited for.
+	let removed = removal
+		.run(&context.client, identity, &mut Bar::new())
+		.await?;
+	let Outcome { last, files, packs } = removed;
 	let counts = Counts { files, packs };
 	Ok((context.included(last).await?, counts))
 }

@@ -6,6 +6,7 @@ use crate::{
 	dataset,
 	error::{os, Error, Kind},
 	exclude::Excludes,
+	fetch::with_check,
 	input,
 	options::Options,
 	output::{is_open_file, is_stdin, kind},
@@ -23,12 +24,13 @@ use isthmus_sdk::{
 	stored_of,
 	upload::{check_location, keep, location_to_write, KeepError, MAX_WHOLE},
 	BlockNumber, Condition, DatasetId, EmbargoEntry, Epoch, Error as SdkError, Identity, Leaf,
-	LocalFolder, Names, Place, RecordKey, Stamp, StoredFolder, SyncFolder, Upload, UploadError,
-	UploadFolder,
+	LocalFolder, Names, Place, Progress, RecordKey, Stage, Stamp, StoredFolder, SyncFolder, Upload,
+	UploadError, UploadFolder,
 };
 use isthmus_streams::Stream;
 use serde::Serialize;
 use std::{
+	convert::Infallible,
 	fmt,
 	fs::{self, File},
 	io::{self, Read, Seek},
@@ -37,6 +39,7 @@ use std::{
 		atomic::{AtomicU64, Ordering},
 		Arc,
 	},
+	time::Duration,
 };
 
 /// Arguments of the command.
@@ -284,7 +287,9 @@ async fn store_record(
 			let stored = match upload.ensure(&mut value, length, &mut bar).await {
 				Ok(stored) => stored,
 				Err(error) => {
+					let is_of_object = error.is_of_object();
 					let error = Error::from(error).interrupted(bar.arrived());
+					let error = with_check(error, is_of_object, (identity.id(), dataset));
 					return Err(unfinished(opts, context, identity, record, error).await);
 				}
 			};
@@ -315,15 +320,32 @@ async fn store_record(
 }
 
 /// Reads a stream to its end, on a thread of its own: if the node is gone for long, the command ends before the stream does.
+/// Shows how much was read.
 async fn read(source: Source, context: &Context) -> Result<Ready, Error> {
 	let source = match source {
 		Source::Ready(ready) => return Ok(ready),
 		source => source,
 	};
-	let reading = tokio::task::spawn_blocking(move || source.read());
+	let counted = Arc::new(AtomicU64::new(0));
+	let counter = counted.clone();
+	let reading = tokio::task::spawn_blocking(move || source.read(&counter));
 	tokio::select! {
 		read = reading => read.map_err(Error::failed)?,
 		error = context.lost() => Err(error),
+		never = show_read(&counted) => match never {},
+	}
+}
+
+/// Shows how much of a stream was read, once that is more than fits into one transaction.
+async fn show_read(read: &AtomicU64) -> Infallible {
+	const EACH: Duration = Duration::from_millis(200);
+	let (mut bar, mut ticks) = (Bar::new(), tokio::time::interval(EACH));
+	loop {
+		ticks.tick().await;
+		let read = read.load(Ordering::Relaxed);
+		if read > MAX_WHOLE {
+			bar.at(Stage::Reading, read, read);
+		}
 	}
 }
 
@@ -445,8 +467,9 @@ async fn store_object(
 		stored => stored,
 	};
 	let stored = stored.map_err(|error| {
-		let way_out = way_out(&error, record.key);
+		let (way_out, is_of_object) = (way_out(&error, record.key), error.is_of_object());
 		let error = Error::from(error).interrupted(bar.arrived());
+		let error = with_check(error, is_of_object, (identity.id(), place.dataset));
 		let error = match is_stdin(&opts.path) {
 			true => error,
 			false => error.about(&opts.path),
@@ -759,14 +782,14 @@ impl Source {
 		Ok(Self::Ready(ready))
 	}
 
-	/// Reads a stream to its end.
-	fn read(self) -> Result<Ready, Error> {
+	/// Reads a stream to its end, and counts its bytes.
+	fn read(self, counter: &Arc<AtomicU64>) -> Result<Ready, Error> {
 		match self {
 			Self::Ready(ready) => Ok(ready),
-			Self::Stdin => read_stream(stdin()?, Path::new(STDIN)),
+			Self::Stdin => read_stream(Counted(stdin()?, counter.clone()), Path::new(STDIN)),
 			Self::Stream(path) => {
 				let stream = input::open(&path).map_err(|error| Error::file(&path, &error))?;
-				read_stream(stream, &path)
+				read_stream(Counted(stream, counter.clone()), &path)
 			}
 		}
 	}

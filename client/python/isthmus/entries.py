@@ -263,9 +263,9 @@ class Verified:
 class Progress(NamedTuple):
     """How far a long call has come."""
 
-    #: `naming`, `sending`, `checking`, `fetching` or `searching`.
+    #: `naming`, `sending`, `checking`, `fetching`, `searching` or `calling`.
     stage: str
-    #: Bytes, or blocks of a search.
+    #: Bytes, blocks of a search, or calls of a removal.
     done: int
     total: int
     #: The file of a folder.

@@ -346,7 +346,7 @@ pub(crate) fn remove(
 			true => Removal::alone(key),
 			false => Removal::find(&client, &owner, key, &mut teller).await?,
 		};
-		let removed = removal.run(&client, &owner).await?;
+		let removed = removal.run(&client, &owner, &mut teller).await?;
 		let last = connection.included(removed.last).await?;
 		Ok((last.number(), removed.files))
 	})

@@ -10,7 +10,7 @@ use crate::{
 	folder::{self, FolderError},
 	lock::{self, is_own},
 	overlap,
-	progress::Progress,
+	progress::{Progress, Stage, Telling},
 	reading::Reading,
 	types::{Payload, QueryRefusal},
 	wait::Wait,
@@ -200,6 +200,13 @@ impl FetchError {
 			Self::Io { source, .. } | Self::Client(Error::Io(source)) => Self::io(output)(source),
 			error => error,
 		}
+	}
+}
+
+impl Error {
+	/// Returns whether the locations lack an object, or have something else.
+	pub fn is_of_object(&self) -> bool {
+		left(self).iter().any(|left| left.failure.is_of_object())
 	}
 }
 
@@ -399,7 +406,9 @@ impl<'a> FetchFile<'a> {
 		self.reading.run(file, intact.chunks, progress).await?;
 		if let Some(expected) = self.hash {
 			file.rewind().map_err(FetchError::io(path))?;
-			if folder::content_hash(&*file).map_err(FetchError::io(path))? != expected {
+			let length = self.reading.length();
+			let telling = Telling::new(&*file, Stage::Checking, length, progress);
+			if folder::content_hash(telling).map_err(FetchError::io(path))? != expected {
 				// Nothing of it is of use.
 				file.set_len(0).map_err(FetchError::io(path))?;
 				return Err(FetchError::NotListed(output.to_owned()));

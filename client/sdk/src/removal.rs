@@ -13,10 +13,13 @@ use crate::{
 	sync_folder::pack_key,
 	tx::Pending,
 	types::RecordKey,
-	upload::{complete, settled},
+	upload::{complete, records, settled},
 	upload_folder::{stored_of, LocalFolder},
 };
 use std::io;
+
+/// How many records are looked up together.
+const TOGETHER: usize = 256;
 
 /// A record to be removed, with its files if it is a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,17 +179,28 @@ impl Removal {
 	}
 
 	/// Removes the files' records first and then the record, so that an interrupted removal can be run again.
-	/// Files whose records were already removed are skipped. Does not wait for the last transaction's block.
+	/// Files whose records were already removed are skipped. Does not wait for the last transaction's block. Reports progress
+	/// if it takes several transactions.
 	///
 	/// # Errors
 	///
 	/// Returns the error of the first transaction that fails. The transactions before it have taken effect.
-	pub async fn run(self, client: &Client, owner: &Identity) -> Result<Removed, Error> {
+	pub async fn run(
+		self,
+		client: &Client,
+		owner: &Identity,
+		progress: &mut impl Progress,
+	) -> Result<Removed, Error> {
 		let best = client.best().await?;
+		let keys = self.parts.iter().flat_map(|parts| &parts.keys);
+		let keys: Vec<RecordKey> = keys.copied().collect();
 		let mut calls = Vec::new();
-		for key in self.parts.iter().flat_map(|parts| &parts.keys) {
-			if best.record(owner.id(), *key).await?.is_some() {
-				calls.push(client.remove_record(*key).await?);
+		for keys in keys.chunks(TOGETHER) {
+			let found = records(client, &best, owner.id(), keys).await?;
+			for (key, record) in keys.iter().zip(found) {
+				if record.is_some() {
+					calls.push(client.remove_record(*key).await?);
+				}
 			}
 		}
 		let counts = self.parts.as_ref().map(|parts| parts.counts(calls.len()));
@@ -194,7 +208,7 @@ impl Removal {
 		if calls.is_empty() || best.record(owner.id(), self.key).await?.is_some() {
 			calls.push(client.remove_record(self.key).await?);
 		}
-		match client.submit_all(&owner.account, &calls).await? {
+		match client.submit_all(&owner.account, &calls, progress).await? {
 			Some(last) => Ok(Removed {
 				last,
 				files: counts.map(|(files, _)| files),

@@ -118,6 +118,11 @@ impl<'a> SyncFolder<'a> {
 		}
 	}
 
+	/// Returns the dataset that the folder is stored in.
+	pub fn dataset(&self) -> DatasetId {
+		self.dataset
+	}
+
 	/// Takes free leaves from this one on.
 	pub fn from_leaf(self, leaf: Leaf) -> Self {
 		Self { leaf, ..self }

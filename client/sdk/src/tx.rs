@@ -300,13 +300,14 @@ impl Client {
 		account: &Account,
 		calls: &[Call],
 	) -> Result<Option<Included>, Error> {
-		match self.submit_all(account, calls).await? {
+		match self.submit_all(account, calls, &mut ()).await? {
 			Some(mut last) => Ok(Some(last.included().await?)),
 			None => Ok(None),
 		}
 	}
 
-	/// Sends calls like [`send_all`](Self::send_all), without waiting for the last transaction's block.
+	/// Sends calls like [`send_all`](Self::send_all), without waiting for the last transaction's block. Reports progress if they
+	/// take several transactions.
 	///
 	/// # Errors
 	///
@@ -315,7 +316,10 @@ impl Client {
 		&self,
 		account: &Account,
 		calls: &[Call],
+		progress: &mut impl crate::Progress,
 	) -> Result<Option<Pending>, Error> {
+		let total = calls.len() as u64;
+		let mut tell = |done: usize| progress.at(crate::Stage::Calling, done as u64, total);
 		let mut transactions = Vec::new();
 		for calls in calls.chunks(CALLS_IN_ONE) {
 			transactions.push(match calls {
@@ -324,12 +328,14 @@ impl Client {
 			});
 		}
 		if transactions.len() > 1 {
+			tell(0);
 			self.check_calls(account, &transactions).await?;
 		}
 		let mut last: Option<Pending> = None;
-		for call in &transactions {
+		for (number, call) in transactions.iter().enumerate() {
 			if let Some(mut before) = last.take() {
 				before.included().await?;
+				tell(number * CALLS_IN_ONE);
 			}
 			last = Some(self.submit(account, call).await?);
 		}

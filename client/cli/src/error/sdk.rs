@@ -264,10 +264,7 @@ fn upload_hint(error: &UploadError) -> (Kind, Option<&'static str>) {
 		UploadError::ValueChanged { .. } | UploadError::LengthChanged { .. } => {
 			(Kind::Failed, None)
 		}
-		UploadError::TooLong { .. } => (
-			Kind::Refused,
-			Some("split it, and store the parts as a folder"),
-		),
+		UploadError::TooLong { .. } => (Kind::Refused, Some(AS_OBJECT)),
 		UploadError::LeafTaken(_) => (Kind::Refused, Some(NEXT_LEAF)),
 		UploadError::NotCurrentEpoch { .. } => (
 			Kind::Refused,
@@ -363,6 +360,9 @@ pub(super) const OTHER_NAME: &str = "store it under another --name, or remove th
 
 /// The hint for a value that is not the one whose upload began.
 const OTHER_VALUE: &str = "store it under another --name, or remove the unfinished record: ";
+
+/// The hint for a value that is too long for blocks.
+const AS_OBJECT: &str = "store it as an object, which may have up to 1 TiB: isthmus dataset locate DATASET URL, and then --object in place of --in-blocks; or split it, and store the parts as a folder";
 
 /// The hint for an object that is not the one whose upload began.
 pub(super) const OTHER_UPLOAD: &str = "store it under another --name: this one's unfinished upload goes on only with what it began with";

@@ -196,7 +196,7 @@ impl<'a> Fetch<'a> {
 				continue;
 			};
 			last = &file.path;
-			let found = is_missing(&path, file, self.replace);
+			let found = is_missing(&path, file, self.replace, progress);
 			let Some(Some(differs)) = failures.of(file, found)? else {
 				done = done.saturating_add(file.length);
 				progress.whole(Stage::Checking, done, total);

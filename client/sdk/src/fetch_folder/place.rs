@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where the files of a folder are written, and what is there.
 
-use crate::{fetch_file::FetchError, folder, stamp::Stamp};
+use crate::{
+	fetch_file::FetchError,
+	folder,
+	progress::{Progress, Stage, Telling},
+	stamp::Stamp,
+};
 use isthmus_envelope::{input, on_disk};
 use std::{
 	fs::{self, DirBuilder},
@@ -29,6 +34,7 @@ pub(super) fn is_missing(
 	path: &Path,
 	listed: &folder::File,
 	replace: bool,
+	progress: &mut impl Progress,
 ) -> Result<Option<bool>, FetchError> {
 	if listed.folder {
 		make_folder(path)?;
@@ -36,7 +42,7 @@ pub(super) fn is_missing(
 	}
 	let differs = exists(path)?;
 	let is_fetched = match differs {
-		true => is_fetched(path, listed),
+		true => is_fetched(path, listed, progress),
 		false => Ok(false),
 	};
 	let is_fetched = match is_fetched {
@@ -70,10 +76,15 @@ fn exists(path: &Path) -> Result<bool, FetchError> {
 	}
 }
 
-/// Returns whether a file contains what the folder's list says.
-fn is_fetched(path: &Path, listed: &folder::File) -> Result<bool, FetchError> {
+/// Returns whether a file contains what the folder's list says. A long one takes a while.
+fn is_fetched(
+	path: &Path,
+	listed: &folder::File,
+	progress: &mut impl Progress,
+) -> Result<bool, FetchError> {
 	let (file, stamp) = Stamp::open(path).map_err(FetchError::io(path))?;
-	let hash = || folder::content_hash(&file).map_err(FetchError::io(path));
+	let telling = Telling::new(&file, Stage::Checking, listed.length, progress);
+	let hash = || folder::content_hash(telling).map_err(FetchError::io(path));
 	Ok(stamp.length() == listed.length && hash()? == listed.hash)
 }
 
@@ -136,6 +147,25 @@ pub(crate) fn make_folder(at: &Path) -> Result<(), FetchError> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::progress::tests::Reports;
+
+	#[test]
+	fn how_much_of_a_long_file_was_compared_is_reported() {
+		let folder = tempfile::tempdir().unwrap();
+		let (at, content) = (folder.path().join("a"), vec![7; 3 << 20]);
+		fs::write(&at, &content).unwrap();
+		let listed = folder::File {
+			folder: false,
+			length: 3 << 20,
+			hash: folder::content_hash(&content[..]).unwrap(),
+			..folder::File::empty_folder("a".into())
+		};
+		let mut reports = Reports::default();
+		let found = is_missing(&at, &listed, false, &mut reports);
+		assert_eq!(found.unwrap(), None);
+		let expected = [1, 2, 3].map(|mib: u64| (Stage::Checking, mib << 20, 3 << 20));
+		assert_eq!(reports.0, expected);
+	}
 
 	#[cfg(unix)]
 	#[test]

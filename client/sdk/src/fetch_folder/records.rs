@@ -117,7 +117,7 @@ impl<'a> Records<'a> {
 			self.done.tell(all, progress);
 			progress.file(&file.path);
 			self.done.add(file);
-			let Some((path, differs)) = self.missing(file)? else {
+			let Some((path, differs)) = self.missing(file, progress)? else {
 				continue;
 			};
 			let mut reading = None;
@@ -153,8 +153,12 @@ impl<'a> Records<'a> {
 	}
 
 	/// Returns where a file that is missing has to be written, and whether another one is there.
-	fn missing(&mut self, file: &folder::File) -> Result<Option<(PathBuf, bool)>, FetchError> {
-		let found = look(self.output, file, self.replace);
+	fn missing(
+		&mut self,
+		file: &folder::File,
+		progress: &mut impl Progress,
+	) -> Result<Option<(PathBuf, bool)>, FetchError> {
+		let found = look(self.output, file, self.replace, progress);
 		let writes = match &found {
 			Ok(missing) => missing.is_some(),
 			Err(error) => is_denied(error),
@@ -172,9 +176,11 @@ fn look(
 	output: &Path,
 	file: &folder::File,
 	replace: bool,
+	progress: &mut impl Progress,
 ) -> Result<Option<(PathBuf, bool)>, FetchError> {
 	let path = place(output, &file.path)?;
-	Ok(is_missing(&path, file, replace)?.map(|differs| (path, differs)))
+	let found = is_missing(&path, file, replace, progress)?;
+	Ok(found.map(|differs| (path, differs)))
 }
 
 /// Checks that files can be created in the output folder: if not, the next file would fail, too.
@@ -230,14 +236,15 @@ mod tests {
 			..file
 		};
 		let at = folder.path().join("a");
-		let found = look(folder.path(), &file, false).unwrap();
+		let look = |replace| super::look(folder.path(), &file, replace, &mut ());
+		let found = look(false).unwrap();
 		assert_eq!(found, Some((at.clone(), false)));
 		fs::write(&at, "one").unwrap();
-		assert_eq!(look(folder.path(), &file, false).unwrap(), None);
+		assert_eq!(look(false).unwrap(), None);
 		fs::write(&at, "two").unwrap();
-		let differs = look(folder.path(), &file, false);
+		let differs = look(false);
 		assert!(matches!(differs, Err(FetchError::Differs(_))));
-		assert_eq!(look(folder.path(), &file, true).unwrap(), Some((at, true)));
+		assert_eq!(look(true).unwrap(), Some((at, true)));
 	}
 
 	/// Once, a file with the right bytes kept its permission, and its name was among those that were fetched.
@@ -265,7 +272,7 @@ mod tests {
 		] {
 			fs::set_permissions(&at, fs::Permissions::from_mode(before)).unwrap();
 			assert_eq!(
-				look(folder.path(), &listed(executable), replace).unwrap(),
+				look(folder.path(), &listed(executable), replace, &mut ()).unwrap(),
 				None
 			);
 			assert_eq!(mode(), after, "{before:o}");

@@ -115,10 +115,11 @@ pub(super) async fn stored_before(
 	key: RecordKey,
 	value: &mut (impl Read + Seek),
 	length: u64,
+	progress: &mut impl Progress,
 ) -> Result<Stored, Error> {
 	let reading = Reading::open(client, owner, owner.id(), key).await?;
 	value.seek(SeekFrom::Start(0))?;
-	if reading.length() != length || !reading.matches(value).await? {
+	if reading.length() != length || !reading.matches(value, progress).await? {
 		return Err(UploadError::AlreadyStored(key).into());
 	}
 	let finalized = client.finalized().await?;

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
 	folder::{self, File as Entry},
-	progress::{Progress, Stage},
+	progress::{Progress, Stage, Telling},
 	stamp::Stamp,
 	types::RecordKey,
 	upload::MAX_WHOLE,
@@ -16,30 +16,6 @@ use std::{
 	fs::File,
 	io::{self, Read, Seek},
 };
-
-/// Between how many bytes progress is reported.
-const STEP: u64 = 1 << 20;
-
-/// Reports how much of a file is read.
-struct Telling<'a, P> {
-	file: &'a File,
-	done: u64,
-	length: u64,
-	progress: &'a mut P,
-}
-
-impl<P: Progress> Read for Telling<'_, P> {
-	fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-		let got = self.file.read(space)?;
-		let before = self.done;
-		self.done = before.saturating_add(got as u64);
-		if before / STEP != self.done / STEP {
-			let done = self.done.min(self.length);
-			self.progress.at(Stage::Naming, done, self.length);
-		}
-		Ok(got)
-	}
-}
 
 /// A file that is open, and what its entry in the list will say.
 pub(super) struct Source {
@@ -63,12 +39,7 @@ impl Source {
 		let hash = match length > MAX_WHOLE {
 			false => hash(&file, &stamp)?,
 			true => {
-				let telling = Telling {
-					file: &file,
-					done: 0,
-					length,
-					progress,
-				};
+				let telling = Telling::new(&file, Stage::Naming, length, progress);
 				hash(telling, &stamp)?
 			}
 		};

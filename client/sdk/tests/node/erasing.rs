@@ -29,7 +29,7 @@ async fn remove_and_erase(client: &Client, school: &Identity, key: RecordKey) ->
 	let removal = Removal::find(client, school, key, &mut ()).await.unwrap();
 	let erasure = Erasure::of(client, school, &removal).await.unwrap();
 	erasure.intend(client, school).unwrap();
-	let mut removed = removal.run(client, school).await.unwrap();
+	let mut removed = removal.run(client, school, &mut ()).await.unwrap();
 	removed.last.included().await.unwrap();
 	erasure.run(client, school).unwrap()
 }
@@ -359,7 +359,7 @@ async fn keys_are_erased_later_only_if_their_records_are_gone() {
 			.unwrap(),
 		b"one"
 	);
-	let mut removed = removal.run(&client, &school).await.unwrap();
+	let mut removed = removal.run(&client, &school, &mut ()).await.unwrap();
 	removed.last.included().await.unwrap();
 	assert_eq!(Erasure::settle(&client, &school).await.unwrap(), 1);
 	assert_eq!(Erasure::settle(&client, &school).await.unwrap(), 0);

@@ -129,7 +129,7 @@ async fn a_folder_is_stored_fetched_and_removed() {
 	let removal = Removal::find(&client, &school, place.key, &mut ())
 		.await
 		.unwrap();
-	let mut removed = removal.run(&client, &school).await.unwrap();
+	let mut removed = removal.run(&client, &school, &mut ()).await.unwrap();
 	assert_eq!(removed.files, Some(4));
 	removed.last.included().await.unwrap();
 	let best = client.best().await.unwrap();
@@ -327,7 +327,7 @@ async fn a_record_that_is_not_a_folder_is_removed_alone() {
 		.await
 		.unwrap();
 	assert_eq!(removal, Removal::alone(value.key));
-	let mut removed = removal.run(&client, &school).await.unwrap();
+	let mut removed = removal.run(&client, &school, &mut ()).await.unwrap();
 	assert_eq!(removed.files, None);
 	removed.last.included().await.unwrap();
 

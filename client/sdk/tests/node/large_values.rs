@@ -27,6 +27,18 @@ impl Progress for TellFirst {
 	}
 }
 
+/// Notes how much of a value was compared.
+#[derive(Default)]
+struct Checked(u64);
+
+impl Progress for Checked {
+	fn at(&mut self, stage: Stage, done: u64, _: u64) {
+		if stage == Stage::Checking {
+			self.0 = done;
+		}
+	}
+}
+
 /// Starts to store a value and stops when some chunks are in blocks.
 async fn interrupt(client: &Client, school: &Identity, place: Place, value: &[u8]) {
 	let (client, school, value) = (client.clone(), school.clone(), value.to_vec());
@@ -133,8 +145,10 @@ async fn a_large_value_is_interrupted_resumed_and_read() {
 		.await
 		.unwrap();
 	assert!(rest == value[intact.bytes as usize..]);
-	assert!(reading.matches(&mut &value[..]).await.unwrap());
-	assert!(!reading.matches(&mut &value[1..]).await.unwrap());
+	let mut told = Checked::default();
+	assert!(reading.matches(&mut &value[..], &mut told).await.unwrap());
+	assert_eq!(told.0, value.len() as u64);
+	assert!(!reading.matches(&mut &value[1..], &mut ()).await.unwrap());
 }
 
 /// The readers of the epoch may include one that is revoked by its end, so what follows must not be under its keys. The value

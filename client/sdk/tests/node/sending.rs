@@ -166,6 +166,32 @@ async fn a_call_of_several_that_fails_leaves_the_others() {
 	assert_eq!(producer.datasets, 2);
 }
 
+/// Notes how many calls are in blocks.
+#[derive(Default)]
+struct Calls(Vec<(u64, u64)>);
+
+impl Progress for Calls {
+	fn at(&mut self, stage: Stage, done: u64, total: u64) {
+		assert_eq!(stage, Stage::Calling);
+		self.0.push((done, total));
+	}
+}
+
+#[tokio::test]
+async fn how_many_of_many_calls_are_in_blocks_is_reported() {
+	let client = connect().await;
+	let uris = ["//many-calls//school", "//many-calls//company"];
+	let [school, company] = accounts(&client, uris).await;
+	let one = vec![client.transfer(company.id(), 1).await.unwrap()];
+	let many = vec![one[0].clone(); 201];
+	for (calls, expected) in [(one, vec![]), (many, vec![(0, 201), (200, 201)])] {
+		let mut told = Calls::default();
+		let last = client.submit_all(&school.account, &calls, &mut told).await;
+		last.unwrap().unwrap().included().await.unwrap();
+		assert_eq!(told.0, expected);
+	}
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_programs_of_one_account_do_not_replace_each_others_transactions() {
 	let client = connect().await;
