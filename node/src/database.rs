@@ -265,6 +265,11 @@ pub(crate) fn check_space(database: &DatabaseSource, wanted: u64) -> Result<(), 
 	}
 }
 
+/// Returns whether a file system does not say how large it is, as one in memory (ramfs): it seems to be full all the time.
+pub(crate) fn has_no_length(folder: &Path) -> bool {
+	rustix::fs::statvfs(folder).is_ok_and(|system| system.f_blocks == 0)
+}
+
 /// Checks that this process can write a database here, and that no running node uses it. Creates its folder
 /// if there is none.
 ///

@@ -237,6 +237,13 @@ fn watch_storage(
 	let Some(path) = config.database.path() else {
 		return Ok(());
 	};
+	if database::has_no_length(path) {
+		log::warn!(
+			"the file system of {} does not say how much of it is free: the node does not stop before it is full",
+			path.display()
+		);
+		return Ok(());
+	}
 	let spawner = task_manager.spawn_essential_handle();
 	StorageMonitorService::try_spawn(options, path.into(), &spawner).map_err(application)
 }

@@ -201,6 +201,21 @@ test('what is wrong with a store, or with its settings, is said', { timeout }, a
 	assert.match(kept.error, /^the record is removed, and not all of its objects are deleted/);
 	assert.deepEqual(kept.listed.map((line) => line.replace(/: .*; /, ': ')), [`s3://${BUCKET}: left there: ${left}`]);
 	assert.deepEqual(await moto.list(BUCKET), [left]);
+	// A store that does not work is asked once, and not for each pack.
+	mkdirSync(file('pair'));
+	for (const name of ['a', 'b']) random(`pair/${name}`, 9_000_000);
+	const [packed] = await ok('store', 'pair', '--object', ...owner.key);
+	assert.equal(packed.packs, 2);
+	let asked = 0;
+	proxy.fault = ({ method, url }) => {
+		const deletes = method === 'DELETE' || url.includes('?delete');
+		asked += deletes ? 1 : 0;
+		return deletes ? [400, 'ExpiredToken'] : undefined;
+	};
+	const expired = await refused(FAILED, ['remove', 'pair', '--objects', ...owner.key]);
+	proxy.fault = () => undefined;
+	assert.equal(asked, 1);
+	assert.match(expired.listed[0], /: the credentials have expired: .*; left there: [0-9a-f]+, [0-9a-f]+, [0-9a-f]+$/);
 });
 
 test('a server whose certificate is not accepted is named, with the reason', { timeout }, async () => {

@@ -130,11 +130,12 @@ impl Error {
 	/// Makes an error of a file or a folder that cannot be read or written.
 	pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
 		let failed = Self::failed(format!("{}: {}", path.display(), os(error)));
-		let is_missing = error.kind() == ErrorKind::NotFound;
-		let home = home_hint(path).filter(|_| is_missing);
-		let is_gone = is_missing && path.is_relative() && is_deleted(Path::new("."));
-		let deleted = is_gone.then_some(DELETED);
-		match home.or(deleted).or_else(|| disk_hint(error)) {
+		let missing = (error.kind() == ErrorKind::NotFound).then(|| {
+			home_hint(path)
+				.or_else(|| deleted_hint(path))
+				.or_else(|| link_hint(path))
+		});
+		match missing.flatten().or_else(|| disk_hint(error)) {
 			Some(hint) => failed.hint(hint),
 			None => failed,
 		}
@@ -338,6 +339,19 @@ pub(crate) fn home_hint(path: &Path) -> Option<&'static str> {
 	path.starts_with("~").then_some(
 		"~ is the name of a folder here, because no shell has replaced it: write the whole path",
 	)
+}
+
+/// Returns a hint for a path from the current folder, if that was deleted.
+fn deleted_hint(path: &Path) -> Option<&'static str> {
+	(path.is_relative() && is_deleted(Path::new("."))).then_some(DELETED)
+}
+
+/// Returns a hint for a link that is there, although what it leads to is not.
+fn link_hint(path: &Path) -> Option<&'static str> {
+	let there = std::fs::symlink_metadata(path);
+	there
+		.is_ok_and(|there| there.is_symlink())
+		.then_some("it is a link, and nothing is where it leads")
 }
 
 /// Returns a hint for a disk that does not take what is written to it.

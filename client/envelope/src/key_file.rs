@@ -70,7 +70,7 @@ const P: u32 = 1;
 #[non_exhaustive]
 pub enum KeyFileError {
 	/// The file is not a JSON object with the fields of a key file.
-	#[error("not a key file: {0}")]
+	#[error("not a key file: {}", in_words(.0))]
 	Json(#[from] serde_json::Error),
 	/// The file is something else, which people take for a key file.
 	#[error("not a key file: {0}")]
@@ -441,6 +441,9 @@ impl fmt::Display for KeyFile {
 /// Returns what a file is that people take for a key file; `None` if it is none of these. What it says is not repeated, as it may
 /// be a secret.
 fn what_else(text: &[u8]) -> Option<&'static str> {
+	if !text.is_empty() && text.iter().all(|byte| *byte == 0) {
+		return Some("it has nothing but zeros, as a file may after a crash: bring a copy back, or make it again from the words");
+	}
 	if text.starts_with(ERASABLE) {
 		return Some("it has erasable keys, which are used with the key file that they lie beside");
 	}
@@ -475,6 +478,15 @@ fn what_else(text: &[u8]) -> Option<&'static str> {
 		}
 		_ => return None,
 	})
+}
+
+/// Says what is wrong with JSON. The library's own words are about the text, and not about the file.
+fn in_words(error: &serde_json::Error) -> String {
+	match error.classify() {
+		serde_json::error::Category::Eof => "it is cut short".into(),
+		serde_json::error::Category::Syntax => "it is not JSON".into(),
+		_ => error.to_string(),
+	}
 }
 
 /// The key encrypts a single plaintext, so the nonce may be constant.

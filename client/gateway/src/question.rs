@@ -75,6 +75,10 @@ impl<'a> Question<'a> {
 			if scheme.eq_ignore_ascii_case("bearer") {
 				return Some(Some(token.trim()));
 			}
+			// As curl and wget send a password. S3 knows no such thing.
+			if scheme.eq_ignore_ascii_case("basic") {
+				return Some(None);
+			}
 		}
 		let is_s3 = header.is_some_and(|header| !header.is_empty())
 			|| self.headers.contains_key("x-amz-content-sha256")

@@ -3,6 +3,7 @@
 
 use crate::{
 	block::BlockId,
+	broken::Broken,
 	budget::{Budget, Purse},
 	connection::{self, reconnect_after, shown, Line, Shared, RECONNECTIONS},
 	error::Error,
@@ -105,6 +106,8 @@ pub(crate) struct Inner {
 	told_no_turns: AtomicBool,
 	/// The locations of which the user was told that nothing is there.
 	told_empty: std::sync::Mutex<BTreeSet<String>>,
+	/// The locations that did not work a short while ago.
+	pub(crate) broken: Broken,
 	/// Receives what the user should know.
 	on_notice: OnceLock<TellNotice>,
 	/// What each transaction pays to the miner of its block.
@@ -206,6 +209,7 @@ impl Client {
 			told_age: AtomicBool::default(),
 			told_no_turns: AtomicBool::default(),
 			told_empty: std::sync::Mutex::default(),
+			broken: Broken::default(),
 			on_notice: OnceLock::new(),
 			tip: std::sync::Mutex::default(),
 			purse: std::sync::Mutex::default(),

@@ -446,11 +446,12 @@ fn check_space(output: &Path, length: u64, free: Option<u64>) -> Result<(), Fetc
 	}
 }
 
-/// Returns how many bytes this user may still write in a folder; `None` if the system does not say.
+/// Returns how many bytes this user may still write in a folder; `None` if the system does not say: a file system in memory
+/// (ramfs), or one of a program (FUSE), may have no length at all.
 #[cfg(unix)]
 pub(crate) fn free_space(folder: &Path) -> Option<u64> {
 	let system = rustix::fs::statvfs(folder).ok()?;
-	Some(system.f_bavail.saturating_mul(system.f_frsize))
+	(system.f_blocks > 0).then(|| system.f_bavail.saturating_mul(system.f_frsize))
 }
 
 #[cfg(not(unix))]
@@ -601,6 +602,13 @@ mod tests {
 		fs::set_permissions(&part, fs::Permissions::from_mode(0o666)).unwrap();
 		open(&part, false).unwrap();
 		assert_eq!(mode(), 0o600);
+	}
+
+	#[cfg(target_os = "linux")]
+	#[test]
+	fn a_file_system_without_a_length_is_not_full() {
+		assert!(free_space(Path::new("/")).is_some());
+		assert_eq!(free_space(Path::new("/proc")), None);
 	}
 
 	#[test]

@@ -101,6 +101,7 @@
 pub mod account;
 mod anchor;
 mod block;
+mod broken;
 mod budget;
 pub mod call;
 pub mod calls;

@@ -64,7 +64,8 @@ pub struct Deleted {
 	pub failure: Option<String>,
 }
 
-/// Deletes objects at all locations that can be used. Goes on after a failure.
+/// Deletes objects at all locations that can be used. Goes on after a failure, but does not ask a location that does not work for
+/// the other objects: each would be waited for.
 pub async fn delete_objects(
 	objects: &[isthmus_objects::Object],
 	locations: Locations,
@@ -72,24 +73,15 @@ pub async fn delete_objects(
 	let Locations { usable, unusable } = locations;
 	let mut deleted = Vec::new();
 	for location in &usable {
-		let (mut gone, mut failure, mut left) = (0, None, Vec::new());
+		let mut deletion = Deletion::default();
 		for object in objects {
-			match location.delete(object).await {
-				Ok(_) => gone += 1,
-				Err(failed) => {
-					failure = Some(failed);
-					left.push(object.name());
-				}
-			}
+			let done = match deletion.broken() {
+				Some(failure) => Err(failure),
+				None => location.delete(object).await,
+			};
+			deletion.add(object.name(), done);
 		}
-		deleted.push(Deleted {
-			location: location.url().to_owned(),
-			gone,
-			failure: failure.map(|failure| match location.takes_objects() {
-				true => format!("{failure}; left there: {}", some_of(&left)),
-				false => failure.to_string(),
-			}),
-		});
+		deleted.push(deletion.at(location));
 	}
 	deleted.extend(unusable.into_iter().map(|left| Deleted {
 		location: left.url,
@@ -97,6 +89,52 @@ pub async fn delete_objects(
 		failure: Some(left.failure.to_string()),
 	}));
 	deleted
+}
+
+/// What became of objects at a location so far.
+#[derive(Default)]
+struct Deletion {
+	gone: usize,
+	/// The last failure.
+	failure: Option<Failure>,
+	/// The names of the objects that are still there.
+	left: Vec<String>,
+}
+
+impl Deletion {
+	/// Returns why nothing more is asked of the location; `None` if it works.
+	fn broken(&self) -> Option<Failure> {
+		let failure = self.failure.as_ref();
+		failure.filter(|failure| !failure.is_of_object()).cloned()
+	}
+
+	/// Counts an object of this name that was deleted, or was not.
+	fn add(&mut self, name: String, done: Result<bool, Failure>) {
+		match done {
+			Ok(_) => self.gone += 1,
+			Err(failure) => {
+				self.failure = Some(failure);
+				self.left.push(name);
+			}
+		}
+	}
+
+	/// Returns what became of all.
+	fn at(self, location: &Location) -> Deleted {
+		let Self {
+			gone,
+			failure,
+			left,
+		} = self;
+		Deleted {
+			location: location.url().to_owned(),
+			gone,
+			failure: failure.map(|failure| match location.takes_objects() {
+				true => format!("{failure}; left there: {}", some_of(&left)),
+				false => failure.to_string(),
+			}),
+		}
+	}
 }
 
 /// The most names of objects that a text lists.
@@ -232,6 +270,23 @@ pub fn unused(here: Vec<Marked>, salts: &BTreeSet<[u8; 32]>, now: SystemTime) ->
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	/// Each object would be waited for.
+	#[test]
+	fn a_location_that_does_not_work_is_not_asked_again() {
+		let mut deletion = Deletion::default();
+		for (name, done, is_broken) in [
+			("a", Ok(true), false),
+			("b", Err(Failure::Denied), false),
+			("c", Ok(false), false),
+			("d", Err(Failure::Unreachable), true),
+		] {
+			deletion.add(name.to_owned(), done);
+			assert_eq!(deletion.broken().is_some(), is_broken, "{name}");
+		}
+		let Deletion { gone, left, .. } = deletion;
+		assert_eq!((gone, left), (2, vec!["b".to_owned(), "d".to_owned()]));
+	}
 
 	/// What is newer may be of an upload that is not finished, and a clock may be wrong.
 	#[test]

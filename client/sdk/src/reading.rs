@@ -28,6 +28,7 @@ use isthmus_objects::{Left, ReadError, Reader, ValueReader};
 use std::{
 	io::{Read, Write},
 	ops::Range,
+	time::Instant,
 };
 
 /// How many chunks to ask for in one request.
@@ -189,7 +190,11 @@ impl Reading {
 					.locations
 					.iter()
 					.map(|url| String::from_utf8_lossy(url));
-				let Locations { usable, unusable } = Locations::open(urls);
+				let Locations {
+					mut usable,
+					unusable,
+				} = Locations::open(urls);
+				client.0.broken.put_last(&mut usable, Instant::now());
 				let object = object::of_entry(key, object)?;
 				let opened = async {
 					ValueReader::open(Reader::new(&leaf, &context, object, usable)?).await
@@ -291,8 +296,11 @@ impl Reading {
 		}
 	}
 
-	/// Names all locations if none has the object.
+	/// Names all locations if none has the object, and notes those that do not work.
 	fn of_object<T>(&self, read: Result<T, ReadError>) -> Result<T, Error> {
+		if let Body::Object { reader, .. } = &self.body {
+			self.client.0.broken.note(&reader.left(), Instant::now());
+		}
 		Ok(read.map_err(|error| match &self.body {
 			Body::Object { unusable, .. } => also_left(error, unusable),
 			Body::Whole(_) | Body::Chunks(_) => error,

@@ -15,6 +15,19 @@ use isthmus_sdk::{
 	UNIT,
 };
 
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_to_nothing_is_not_called_missing_alone() {
+	let folder = tempfile::tempdir().unwrap();
+	let link = folder.path().join("link");
+	std::os::unix::fs::symlink("nowhere", &link).unwrap();
+	let absent = io::Error::from(ErrorKind::NotFound);
+	let hint = |path: &Path| Error::file(path, &absent).shown_hint();
+	assert!(hint(&link).unwrap().contains("it is a link"));
+	assert_eq!(hint(&folder.path().join("other")), None);
+	assert!(hint(Path::new("~/x")).unwrap().starts_with("~ is"));
+}
+
 #[test]
 fn a_record_is_shown_by_its_name() {
 	let key = record_key("marks.csv").unwrap();

@@ -337,6 +337,7 @@ fn what_people_take_for_a_key_file_is_named_and_not_repeated() {
 	for (text, what) in [
 		("", "it is empty"),
 		(" \r\n", "it is empty"),
+		("\0\0\0", "nothing but zeros"),
 		("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA", "PEM"),
 		(
 			"ssh-ed25519 AAAAC3Nz school@example.org\n",
@@ -366,9 +367,15 @@ fn what_people_take_for_a_key_file_is_named_and_not_repeated() {
 			assert!(!refused.contains(secret.as_str()), "{refused}");
 		}
 	}
-	for other in ["{", "{}", "name,mark", "abandon ability"] {
+	for (other, what) in [
+		("{", "it is cut short"),
+		("{}", "missing field"),
+		("name,mark", "it is not JSON"),
+		("abandon ability", "it is not JSON"),
+	] {
 		let refused = other.parse::<KeyFile>().unwrap_err();
 		assert!(matches!(refused, KeyFileError::Json(_)), "{other}");
+		assert!(refused.to_string().contains(what), "{other}: {refused}");
 	}
 }
 
