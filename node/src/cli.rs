@@ -13,6 +13,9 @@ use sc_cli::RunCmd;
 use sc_storage_monitor::StorageMonitorParams;
 use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf, time::Duration};
 
+/// The gas limit to approach by default.
+pub(crate) const GAS_TARGET: u64 = 20_000_000;
+
 /// A node of an Isthmus chain: proof of work, and data shared under authorization.
 #[derive(Debug, Parser)]
 #[command(
@@ -194,7 +197,7 @@ pub struct MiningArgs {
 	pub extra_data: String,
 
 	/// The gas limit to approach, by less than 1/1024 per block. 1 gas is 100 ns of execution.
-	#[arg(long, value_name = "GAS", default_value_t = 20_000_000, value_parser = clap::value_parser!(u64).range(MIN_GAS_LIMIT..))]
+	#[arg(long, value_name = "GAS", default_value_t = GAS_TARGET, value_parser = clap::value_parser!(u64).range(MIN_GAS_LIMIT..))]
 	pub gas_target: u64,
 
 	/// With `--dev`: the maximum time between two blocks while no transaction is waiting, in seconds.

@@ -215,15 +215,21 @@ test('other programs can mine', { timeout }, async (t) => {
 		for (const method of ['system_name', 'author_rotateKeys', 'chain_getHeader']) {
 			assert.equal((await post(miners, method)).error.code, -32601, method);
 		}
-		assert.equal((await fetch(miners)).status, 405);
+		// Who tries the port with another program is told what is wrong.
+		const refused = async (answer, status, words) => {
+			assert.equal(answer.status, status);
+			assert.match(await answer.text(), words);
+		};
+		await refused(await fetch(miners), 405, /JSON-RPC with POST/);
 		const plain = { method: 'POST', body: '{"id":1,"method":"eth_getWork"}', headers: { 'content-type': 'text/plain' } };
-		assert.equal((await fetch(miners, plain)).status, 415);
+		await refused(await fetch(miners, plain), 415, /content-type: application\/json/);
 		const json = (body, headers = {}) =>
 			fetch(miners, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
 		// A web page, under whatever host name.
-		assert.equal((await json('{"id":1,"method":"eth_getWork"}', { origin: miners })).status, 403);
-		assert.equal((await json('{')).status, 400);
-		assert.equal((await json(' '.repeat(20_000))).status, 413);
+		await refused(await json('{"id":1,"method":"eth_getWork"}', { origin: miners }), 403, /web pages/);
+		await refused(await json('{'), 400, /one request of JSON-RPC/);
+		await refused(await json('[{"id":1,"method":"eth_getWork"}]'), 400, /batches are not served/);
+		await refused(await json(' '.repeat(20_000)), 413, /16 KiB/);
 	});
 
 	await t.test('new work is sent to subscribers', async () => {
@@ -269,6 +275,9 @@ test('contradictory options are refused', { timeout }, async () => {
 		assert.match(await refused(option, '127.0.0.1:1'), /need `--mine`/);
 	}
 	assert.match(await refused('--mine', '--hash-rate', '0'), /--hash-rate/);
+	// What has no effect is said before the error.
+	const idle = await refused('--threads', '2', '--beneficiary', ALICE, '--stratum-listen', '127.0.0.1:1');
+	assert.match(idle, /`--threads`, `--beneficiary`: without effect, because the node does not mine without `--mine`/);
 	assert.match(await refused('--mine', '--mine-notify', 'https://127.0.0.1'), /no https/);
 });
 
