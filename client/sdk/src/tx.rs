@@ -8,6 +8,7 @@ use crate::{
 	error::{CostError, Error, Rejection},
 	note::Notes,
 	outcome::{BlockEvents, Included},
+	refusal::Refusal,
 	state::State,
 	text::to_hex,
 	turn::Turn,
@@ -17,7 +18,6 @@ use crate::{
 use std::{future::Future, time::Duration};
 use subxt::{
 	config::{DefaultExtrinsicParamsBuilder, SubstrateConfig},
-	error::DispatchError,
 	rpcs::{
 		client::RpcSubscription,
 		methods::chain_head::{TransactionBlockDetails, TransactionStatus},
@@ -241,11 +241,7 @@ impl Client {
 		};
 		// The transaction was valid (0), and its call failed (1).
 		match &answer[..] {
-			[0, 1, error @ ..] => {
-				let metadata = at.inner().metadata();
-				let error = DispatchError::decode_from(error, metadata)?;
-				Err(Error::Refused(error.into()))
-			}
+			[0, 1, error @ ..] => Err(Error::Refused(Refusal::read(error, at)?)),
 			_ => Ok(()),
 		}
 	}
