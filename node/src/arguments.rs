@@ -12,7 +12,12 @@ use clap::{
 use polkadot_sdk::*;
 use sc_cli::{CryptoScheme, SubstrateCli};
 use sp_core::{crypto::Ss58Codec, ecdsa, ed25519, sr25519, Pair};
-use std::{ffi::OsString, net::AddrParseError, num::ParseIntError, path::Path};
+use std::{
+	ffi::OsString,
+	net::AddrParseError,
+	num::{IntErrorKind, ParseIntError},
+	path::Path,
+};
 
 /// The node's key types, and the scheme of each. A key of another scheme could be inserted, but the node
 /// would never find it.
@@ -234,8 +239,16 @@ fn hint_of_name(
 /// Returns how a value is written, if the framework's error does not say it.
 fn hint_of_value(error: &Error) -> Option<&'static str> {
 	let source = std::error::Error::source(error)?;
-	if source.is::<ParseIntError>() {
-		return Some("a whole number is written in decimal digits only");
+	if let Some(error) = source.downcast_ref::<ParseIntError>() {
+		return match error.kind() {
+			IntErrorKind::Empty | IntErrorKind::InvalidDigit => {
+				Some("a whole number is written in decimal digits only")
+			}
+			IntErrorKind::Zero => {
+				Some("the least value is 1; without the option its default holds")
+			}
+			_ => None,
+		};
 	}
 	if source.is::<AddrParseError>() {
 		return Some(

@@ -180,6 +180,18 @@ test('a node that answers pings and not the requests is left for the next one', 
 	}
 });
 
+test('a node that is syncing is warned of, and its answer is shown', { timeout }, async () => {
+	const syncing = await LyingNode.start(node.url);
+	try {
+		syncing.setLie((method, _params, result) => (method === 'system_health' ? { ...result, isSyncing: true } : result));
+		const said = await ends(DONE, ['balance', '//Alice'], syncing.url);
+		assert.equal(said.filter((line) => line.startsWith('warning: the node is still syncing: ')).length, 1, said);
+		assert.deepEqual(await ends(DONE, ['balance', '//Alice']), []);
+	} finally {
+		await syncing.stop();
+	}
+});
+
 test('a node that is a block behind is waited for', { timeout }, async () => {
 	const { address, key } = await producer('//Behind');
 	mkdirSync(path('behind'));

@@ -127,6 +127,14 @@ impl std::fmt::Debug for Client {
 	}
 }
 
+/// What a node says of its connections.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Health {
+	peers: usize,
+	is_syncing: bool,
+}
+
 /// A node's information about itself and its chain.
 #[derive(Clone, Debug)]
 pub struct Status {
@@ -251,13 +259,7 @@ impl Client {
 
 	/// Asks the node for its own status and its chain's.
 	pub async fn status(&self) -> Result<Status, Error> {
-		#[derive(serde::Deserialize)]
-		#[serde(rename_all = "camelCase")]
-		struct Health {
-			peers: usize,
-			is_syncing: bool,
-		}
-		let health: Health = self.request("system_health", rpc_params![]).await?;
+		let health = self.health().await?;
 		let name: String = self.request("system_name", rpc_params![]).await?;
 		let version: String = self.request("system_version", rpc_params![]).await?;
 		// In this order, so that the finalized block is not above the best one: both go on meanwhile.
@@ -272,6 +274,20 @@ impl Client {
 			peers: health.peers,
 			syncing: health.is_syncing,
 		})
+	}
+
+	/// Returns whether the node is far behind its peers, as it says: it does not have their newest blocks.
+	///
+	/// # Errors
+	///
+	/// Returns the node's error if it does not say.
+	pub async fn is_syncing(&self) -> Result<bool, Error> {
+		Ok(self.health().await?.is_syncing)
+	}
+
+	/// Asks the node how it is.
+	async fn health(&self) -> Result<Health, Error> {
+		self.request("system_health", rpc_params![]).await
 	}
 
 	/// Returns whether this is a development chain, whose accounts' secrets are public.

@@ -46,6 +46,19 @@ fn a_key_has_the_scheme_that_its_type_needs() {
 }
 
 #[test]
+fn the_hint_about_a_number_is_about_what_is_wrong_with_it() {
+	let digits = "decimal digits only";
+	assert!(refused(&["--dev", "--threads", "1e3"]).contains(digits));
+	let zero = refused(&["--dev", "--hash-rate", "0"]);
+	assert!(
+		zero.contains("the least value is 1") && !zero.contains(digits),
+		"{zero}"
+	);
+	let large = refused(&["--dev", "--threads", "99999999999999999999"]);
+	assert!(!large.contains(digits), "{large}");
+}
+
+#[test]
 fn a_file_belongs_to_a_chain_that_is_named() {
 	for args in [
 		&["key", "generate-node-key", "--base-path", "DIR"][..],
