@@ -111,8 +111,8 @@ pub(crate) struct Inner {
 	pub(crate) tip: std::sync::Mutex<Balance>,
 	/// What may be spent, and what was.
 	pub(crate) purse: std::sync::Mutex<Purse>,
-	/// The anchor: the block that new transactions are bound to.
-	pub(crate) anchor: Mutex<Recent<State>>,
+	/// The anchor, which is the block that new transactions are bound to, and the state whose metadata encodes them.
+	pub(crate) anchor: Mutex<Recent<(State, BlockId)>>,
 	/// The events of the most recently read block, kept because many transactions share a block.
 	pub(crate) events: Mutex<Option<BlockEvents>>,
 	/// The epochs whose records are known to be encrypted with their owner's secret: owner, dataset, epoch.
