@@ -4,7 +4,11 @@
 use crate::{
 	check_state::CheckStateCmd, keys::KeyCommand, miners, pool::Limits, producer::Profile,
 };
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{
+	builder::{RangedU64ValueParser, TypedValueParser},
+	ArgAction, Args, Parser, Subcommand, ValueEnum,
+};
+use isthmus_engine::MAX_THREADS;
 use isthmus_miners::START_DIFFICULTY;
 use isthmus_primitives::{digest::MAX_EXTRA_DATA, params::MIN_GAS_LIMIT, AccountId};
 use isthmus_sharing::{terms::MAX_NAME_SIZE, ProducerKind};
@@ -149,7 +153,7 @@ pub struct MiningArgs {
 
 	/// The number of threads on this machine that mine and generate the Ethash dataset. With 0, only other
 	/// programs mine: through `--miners-listen`, `--mine-notify` or the RPC.
-	#[arg(long, value_name = "COUNT", default_value = "1")]
+	#[arg(long, value_name = "COUNT", default_value = "1", value_parser = thread_count())]
 	pub threads: usize,
 
 	/// Limit all of this machine's threads together to this number of hashes per second. Unlimited by
@@ -203,6 +207,11 @@ pub struct MiningArgs {
 	/// With `--dev`: the maximum time between two blocks while no transaction is waiting, in seconds.
 	#[arg(long, value_name = "SECONDS", default_value = "6", value_parser = parse_seconds)]
 	pub heartbeat: Duration,
+}
+
+/// Returns the parser of a number of threads.
+fn thread_count() -> impl TypedValueParser<Value = usize> {
+	RangedU64ValueParser::<usize>::new().range(..=MAX_THREADS as u64)
 }
 
 pub fn parse_account(text: &str) -> Result<AccountId, String> {
