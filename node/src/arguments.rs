@@ -11,8 +11,14 @@ use clap::{
 };
 use polkadot_sdk::*;
 use sc_cli::{CryptoScheme, SubstrateCli};
+use sc_telemetry::TelemetryEndpoints;
 use sp_core::{crypto::Ss58Codec, ecdsa, ed25519, sr25519, Pair};
-use std::{ffi::OsString, net::AddrParseError, num::ParseIntError, path::Path};
+use std::{
+	ffi::OsString,
+	net::AddrParseError,
+	num::{IntErrorKind, ParseIntError},
+	path::Path,
+};
 
 /// The node's key types, and the scheme of each. A key of another scheme could be inserted, but the node
 /// would never find it.
@@ -28,8 +34,8 @@ const TRIE_CACHE_SIZE: &str = "268435456";
 /// What `--chain` names. The framework's text has a chain that this node lacks.
 const CHAIN: &str = "The chain: `dev`, `local`, or the file of a specification";
 
-/// The subcommands that other Substrate nodes have and this one lacks, and what to use instead.
-const MISSING: [(&str, &str); 9] = [
+/// The subcommands that other nodes have and this one lacks, and what to use instead; and the words that are taken for one.
+const MISSING: [(&str, &str); 12] = [
 	("benchmark", "scripts/weights runs the pallets' benchmarks"),
 	(
 		"check-block",
@@ -46,7 +52,13 @@ const MISSING: [(&str, &str); 9] = [
 	),
 	("sign", "the program `subkey` signs messages; `isthmus` signs transactions"),
 	("try-runtime", "the runtime is built without it: try an upgrade on a test network, and check its state with `check-state`"),
+	(
+		"status",
+		"`isthmus status` shows a node that runs, and `chain-info` the database of one that does not",
+	),
 	("vanity", "the program `subkey` searches for such addresses"),
+	("true", FLAG),
+	("false", FLAG),
 	("verify", "the program `subkey` verifies signatures"),
 ];
 
@@ -83,6 +95,9 @@ const FOREIGN: [(&str, &str); 15] = [
 		"`--rpc-max-connections` counts HTTP and WebSocket together",
 	),
 ];
+const FLAG: &str = "an option such as `--mine` has no value: write it alone, or leave it out";
+const TELEMETRY: &str =
+	"a server for telemetry is written as 'wss://HOST/submit/ 0', with the verbosity behind a space";
 const NO_FILE: &str = "the node has no configuration file: all options are on the command line";
 const BASE_PATH: &str = "`--base-path` names the folder of the chain's data";
 const RPC: &str = "`--rpc-port` is the port of HTTP and WebSocket, which are always on";
@@ -95,7 +110,10 @@ const LOG_FILE: &str = "the log goes to standard error: append it to a file with
 /// Returns clap's error, which names the wrong argument and often what to write instead.
 pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, Error> {
 	let mut command = command();
-	let matches = command.try_get_matches_from_mut(args).map_err(with_hint)?;
+	let matches = command
+		.try_get_matches_from_mut(args)
+		.map_err(|error| with_hint(error, &command))?;
+	check_telemetry(&mut command, &matches)?;
 	check_key(&mut command, &matches)?;
 	check_inspected(&mut command, &matches)?;
 	Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
@@ -132,6 +150,20 @@ fn with_chains(command: Command) -> Command {
 			_ => arg,
 		})
 		.mut_subcommands(with_chains)
+}
+
+/// Refuses an address of a server for telemetry that is none: the framework would refuse it without naming it.
+fn check_telemetry(command: &mut Command, matches: &ArgMatches) -> Result<(), Error> {
+	let given = matches.get_many::<(String, u8)>("telemetry_endpoints");
+	for (url, verbosity) in given.into_iter().flatten() {
+		if let Err(error) = TelemetryEndpoints::new(vec![(url.clone(), *verbosity)]) {
+			return Err(command.error(
+				ErrorKind::ValueValidation,
+				format!("invalid value '{url}' for '--telemetry-url <URL VERBOSITY>': {error}: {TELEMETRY}"),
+			));
+		}
+	}
+	Ok(())
 }
 
 /// Refuses to insert a key whose scheme is not that of its type.
@@ -202,14 +234,41 @@ fn name_of(scheme: &CryptoScheme) -> String {
 	value.map_or_else(String::new, |value| value.get_name().into())
 }
 
+/// Returns an error that there is no such subcommand, where clap says that it cannot be used with the options before it: it
+/// takes any word for a subcommand there.
+fn or_unknown(error: Error, command: &Command) -> Error {
+	if error.kind() != ErrorKind::ArgumentConflict {
+		return error;
+	}
+	let name = match error.get(ContextKind::InvalidSubcommand) {
+		Some(ContextValue::String(name)) if command.find_subcommand(name).is_none() => name.clone(),
+		_ => return error,
+	};
+	let mut unknown = Error::new(ErrorKind::InvalidSubcommand).with_cmd(command);
+	unknown.insert(ContextKind::InvalidSubcommand, ContextValue::String(name));
+	if let Some(usage) = error.get(ContextKind::Usage) {
+		unknown.insert(ContextKind::Usage, usage.clone());
+	}
+	unknown
+}
+
 /// Adds to an error about an unknown subcommand or option what to use instead, and to one about a value how it is written.
-fn with_hint(mut error: Error) -> Error {
+fn with_hint(error: Error, command: &Command) -> Error {
+	let mut error = or_unknown(error, command);
 	let hint = match error.kind() {
 		ErrorKind::InvalidSubcommand => {
 			hint_of_name(&error, ContextKind::InvalidSubcommand, &MISSING)
 		}
 		ErrorKind::UnknownArgument => hint_of_name(&error, ContextKind::InvalidArg, &FOREIGN),
 		ErrorKind::ValueValidation => hint_of_value(&error),
+		ErrorKind::TooManyValues => {
+			// It names all options that may be there, too.
+			error.remove(ContextKind::Usage);
+			Some(FLAG)
+		}
+		ErrorKind::ArgumentConflict => error
+			.get(ContextKind::InvalidSubcommand)
+			.map(|_| "the options of a subcommand are written after it"),
 		_ => None,
 	};
 	if let Some(hint) = hint {
@@ -236,15 +295,27 @@ fn hint_of_name(
 /// Returns how a value is written, if the framework's error does not say it.
 fn hint_of_value(error: &Error) -> Option<&'static str> {
 	let source = std::error::Error::source(error)?;
-	if source.is::<ParseIntError>() {
-		return Some("a whole number is written in decimal digits only");
+	if let Some(error) = source.downcast_ref::<ParseIntError>() {
+		return match error.kind() {
+			IntErrorKind::Empty | IntErrorKind::InvalidDigit => {
+				Some("a whole number is written in decimal digits only")
+			}
+			IntErrorKind::Zero => {
+				Some("the least value is 1; without the option its default holds")
+			}
+			_ => None,
+		};
 	}
 	if source.is::<AddrParseError>() {
 		return Some(
 			"an address to listen at is an IP address and a port: 127.0.0.1:8545, 0.0.0.0:8545 or [::1]:8545",
 		);
 	}
-	let is_address = source.to_string().contains("multiaddress");
+	let words = source.to_string();
+	if words.to_lowercase().contains("verbosity") {
+		return Some(TELEMETRY);
+	}
+	let is_address = words.contains("multiaddress");
 	is_address.then_some(
 		"an address of the network is written as /ip4/203.0.113.7/tcp/30333, /ip6/2001:db8::7/tcp/30333 or \
 		 /dns/node.example.org/tcp/30333, with /p2p/ and the peer's ID after it if it is that of another node",

@@ -4,7 +4,11 @@
 use crate::{
 	check_state::CheckStateCmd, keys::KeyCommand, miners, pool::Limits, producer::Profile,
 };
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{
+	builder::{RangedU64ValueParser, TypedValueParser},
+	ArgAction, Args, Parser, Subcommand, ValueEnum,
+};
+use isthmus_engine::MAX_THREADS;
 use isthmus_miners::START_DIFFICULTY;
 use isthmus_primitives::{digest::MAX_EXTRA_DATA, params::MIN_GAS_LIMIT, AccountId};
 use isthmus_sharing::{terms::MAX_NAME_SIZE, ProducerKind};
@@ -12,6 +16,9 @@ use polkadot_sdk::*;
 use sc_cli::RunCmd;
 use sc_storage_monitor::StorageMonitorParams;
 use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf, time::Duration};
+
+/// The gas limit to approach by default.
+pub(crate) const GAS_TARGET: u64 = 20_000_000;
 
 /// A node of an Isthmus chain: proof of work, and data shared under authorization.
 #[derive(Debug, Parser)]
@@ -146,7 +153,7 @@ pub struct MiningArgs {
 
 	/// The number of threads on this machine that mine and generate the Ethash dataset. With 0, only other
 	/// programs mine: through `--miners-listen`, `--mine-notify` or the RPC.
-	#[arg(long, value_name = "COUNT", default_value = "1")]
+	#[arg(long, value_name = "COUNT", default_value = "1", value_parser = thread_count())]
 	pub threads: usize,
 
 	/// Limit all of this machine's threads together to this number of hashes per second. Unlimited by
@@ -194,12 +201,17 @@ pub struct MiningArgs {
 	pub extra_data: String,
 
 	/// The gas limit to approach, by less than 1/1024 per block. 1 gas is 100 ns of execution.
-	#[arg(long, value_name = "GAS", default_value_t = 20_000_000, value_parser = clap::value_parser!(u64).range(MIN_GAS_LIMIT..))]
+	#[arg(long, value_name = "GAS", default_value_t = GAS_TARGET, value_parser = clap::value_parser!(u64).range(MIN_GAS_LIMIT..))]
 	pub gas_target: u64,
 
 	/// With `--dev`: the maximum time between two blocks while no transaction is waiting, in seconds.
 	#[arg(long, value_name = "SECONDS", default_value = "6", value_parser = parse_seconds)]
 	pub heartbeat: Duration,
+}
+
+/// Returns the parser of a number of threads.
+fn thread_count() -> impl TypedValueParser<Value = usize> {
+	RangedU64ValueParser::<usize>::new().range(..=MAX_THREADS as u64)
 }
 
 pub fn parse_account(text: &str) -> Result<AccountId, String> {

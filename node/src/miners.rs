@@ -51,6 +51,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time limit for a miner to accept a notice, the same as in geth.
 const NOTICE_TIMEOUT: Duration = Duration::from_secs(1);
 const LOG_TARGET: &str = "miners";
+/// What a miner without the port's secret is told.
+const WITHOUT_SECRET: &str = "this port asks for a secret: give it as the password, as in http://RIG:SECRET@HOST:PORT, or at \
+	the end of the path, as in http://HOST:PORT/SECRET";
 
 /// Opens a port for miners.
 ///
@@ -114,7 +117,7 @@ impl Port {
 		tokio::spawn(async move {
 			let place = Arc::new(place);
 			let ended = tokio::select! {
-				ended = port.converse(stream, place.clone()) => ended.map_err(|e| e.to_string()),
+				ended = port.converse(stream, peer, place.clone()) => ended.map_err(|e| e.to_string()),
 				evicted = evicted.wait() => Err(evicted.to_string()),
 			};
 			if let Err(error) = ended {
@@ -129,6 +132,7 @@ impl Port {
 	async fn converse(
 		self: &Arc<Self>,
 		stream: TcpStream,
+		peer: SocketAddr,
 		place: Arc<Place<Evict>>,
 	) -> hyper::Result<()> {
 		// ethminer takes the first segment for the whole answer. Without vectored writes, head and body are
@@ -142,7 +146,7 @@ impl Port {
 				TokioIo::new(stream),
 				service_fn(move |request| {
 					let (port, place) = (self.clone(), place.clone());
-					async move { Ok::<_, Infallible>(port.respond(request, &place).await) }
+					async move { Ok::<_, Infallible>(port.respond(request, peer, &place).await) }
 				}),
 			)
 			.await
@@ -162,15 +166,21 @@ impl Port {
 	async fn respond(
 		&self,
 		request: Request<Incoming>,
+		peer: SocketAddr,
 		place: &Place<Evict>,
 	) -> Response<Full<Bytes>> {
 		// A browser sends this header with every such request, a miner never does. A web page must not mine
 		// through a browser on this network, under whatever name it reaches the port.
 		if request.headers().contains_key(ORIGIN) {
-			return refuse(StatusCode::FORBIDDEN);
+			return refuse(StatusCode::FORBIDDEN, "web pages may not mine");
 		}
 		if !self.admits(&request) {
-			let mut refusal = refuse(StatusCode::UNAUTHORIZED);
+			log::warn!(
+				target: LOG_TARGET,
+				"a miner at {} is refused: it does not give the secret of `--miners-secret-file`",
+				peer.ip(),
+			);
+			let mut refusal = refuse(StatusCode::UNAUTHORIZED, WITHOUT_SECRET);
 			let basic = HeaderValue::from_static("Basic realm=\"miners\"");
 			refusal.headers_mut().insert(WWW_AUTHENTICATE, basic);
 			return refusal;
@@ -182,7 +192,10 @@ impl Port {
 
 async fn respond(request: Request<Incoming>, methods: &Methods) -> Response<Full<Bytes>> {
 	if request.method() != Method::POST {
-		return refuse(StatusCode::METHOD_NOT_ALLOWED);
+		return refuse(
+			StatusCode::METHOD_NOT_ALLOWED,
+			"this port is for miners: send JSON-RPC with POST",
+		);
 	}
 	// A browser sends this content type only after a preflight request, which the miners' port refuses.
 	let json = request
@@ -190,16 +203,32 @@ async fn respond(request: Request<Incoming>, methods: &Methods) -> Response<Full
 		.get(CONTENT_TYPE)
 		.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
 	if !json {
-		return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+		return refuse(
+			StatusCode::UNSUPPORTED_MEDIA_TYPE,
+			"a request needs the header `content-type: application/json`",
+		);
 	}
 	let body = Limited::new(request.into_body(), MAX_REQUEST).collect();
 	let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
 		Ok(Ok(body)) => body.to_bytes(),
-		Ok(Err(_)) => return refuse(StatusCode::PAYLOAD_TOO_LARGE),
-		Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT),
+		Ok(Err(_)) => {
+			return refuse(
+				StatusCode::PAYLOAD_TOO_LARGE,
+				"a request has at most 16 KiB",
+			)
+		}
+		Err(_) => {
+			return refuse(
+				StatusCode::REQUEST_TIMEOUT,
+				"the request did not arrive in time",
+			)
+		}
 	};
 	let Some(answer) = answer(&body, methods).await else {
-		return refuse(StatusCode::BAD_REQUEST);
+		return refuse(
+			StatusCode::BAD_REQUEST,
+			"expected one request of JSON-RPC, an object: batches are not served",
+		);
 	};
 	let mut response = Response::new(Full::from(answer));
 	response
@@ -218,9 +247,13 @@ pub async fn answer(body: &[u8], methods: &Methods) -> Option<String> {
 	Some(answer)
 }
 
-fn refuse(status: StatusCode) -> Response<Full<Bytes>> {
-	let mut response = Response::new(Full::default());
+/// Refuses a request. The words are for whoever tries the port with another program.
+fn refuse(status: StatusCode, words: &'static str) -> Response<Full<Bytes>> {
+	let mut response = Response::new(Full::from(format!("{words}\n")));
 	*response.status_mut() = status;
+	response
+		.headers_mut()
+		.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
 	response
 }
 

@@ -15,6 +15,7 @@ import { createInterface } from 'node:readline';
 import { WebSocketServer } from 'ws';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { makeAuthority, makeServerCertificate } from '../lib/certificates.mjs';
+import { call } from '../lib/get-work.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { Client, ConnectionLost, hex, recordKey } from '../lib/sharing.mjs';
@@ -177,6 +178,35 @@ test('a node that answers pings and not the requests is left for the next one', 
 		assert.ok(readFileSync(path('unanswered.out')).equals(bytes));
 	} finally {
 		await silent.stop();
+	}
+});
+
+test('what would fail is not sent, also while the best block is final', { timeout }, async () => {
+	// Only transactions make blocks.
+	const own = await LocalNode.start({ args: ['--dev', '--heartbeat', '3600'] });
+	try {
+		await ends(DONE, ['transfer', '//Bob', '1', '--finalized', '--key', '//Alice'], own.url);
+		// The last block is both the best one and the finalized one now, until another transaction comes.
+		for (const more of [['--dry-run'], []]) {
+			const [error] = await ends(REFUSED, ['transfer', '//Nobody', '0.0001', '--key', '//Alice', ...more], own.url);
+			assert.match(error, /^error: Token\.BelowMinimum: .* 0\.001 IST/);
+		}
+		const sent = await call(`http://127.0.0.1:${own.port}`, 'system_accountNextIndex', client.account('//Alice').address);
+		assert.equal(sent, 1);
+	} finally {
+		await own.stop();
+	}
+});
+
+test('a node that is syncing is warned of, and its answer is shown', { timeout }, async () => {
+	const syncing = await LyingNode.start(node.url);
+	try {
+		syncing.setLie((method, _params, result) => (method === 'system_health' ? { ...result, isSyncing: true } : result));
+		const said = await ends(DONE, ['balance', '//Alice'], syncing.url);
+		assert.equal(said.filter((line) => line.startsWith('warning: the node is still syncing: ')).length, 1, said);
+		assert.deepEqual(await ends(DONE, ['balance', '//Alice']), []);
+	} finally {
+		await syncing.stop();
 	}
 });
 

@@ -5,11 +5,11 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { full, hashimoto, light, makeCache, makeDataset, Miner, nonceHex, seedHash, seedHashOf } from '../lib/ethash.mjs';
 import { call, post } from '../lib/get-work.mjs';
@@ -215,15 +215,21 @@ test('other programs can mine', { timeout }, async (t) => {
 		for (const method of ['system_name', 'author_rotateKeys', 'chain_getHeader']) {
 			assert.equal((await post(miners, method)).error.code, -32601, method);
 		}
-		assert.equal((await fetch(miners)).status, 405);
+		// Who tries the port with another program is told what is wrong.
+		const refused = async (answer, status, words) => {
+			assert.equal(answer.status, status);
+			assert.match(await answer.text(), words);
+		};
+		await refused(await fetch(miners), 405, /JSON-RPC with POST/);
 		const plain = { method: 'POST', body: '{"id":1,"method":"eth_getWork"}', headers: { 'content-type': 'text/plain' } };
-		assert.equal((await fetch(miners, plain)).status, 415);
+		await refused(await fetch(miners, plain), 415, /content-type: application\/json/);
 		const json = (body, headers = {}) =>
 			fetch(miners, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
 		// A web page, under whatever host name.
-		assert.equal((await json('{"id":1,"method":"eth_getWork"}', { origin: miners })).status, 403);
-		assert.equal((await json('{')).status, 400);
-		assert.equal((await json(' '.repeat(20_000))).status, 413);
+		await refused(await json('{"id":1,"method":"eth_getWork"}', { origin: miners }), 403, /web pages/);
+		await refused(await json('{'), 400, /one request of JSON-RPC/);
+		await refused(await json('[{"id":1,"method":"eth_getWork"}]'), 400, /batches are not served/);
+		await refused(await json(' '.repeat(20_000)), 413, /16 KiB/);
 	});
 
 	await t.test('new work is sent to subscribers', async () => {
@@ -269,15 +275,9 @@ test('contradictory options are refused', { timeout }, async () => {
 		assert.match(await refused(option, '127.0.0.1:1'), /need `--mine`/);
 	}
 	assert.match(await refused('--mine', '--hash-rate', '0'), /--hash-rate/);
-	// The node says what has no effect before it ends because of the address for peers.
-	const ends = ['--no-prometheus', '--rpc-port', '0', '--listen-addr', '/dns/localhost/tcp/1'];
-	const idle = await refused(...ends, '--extra-data', 'x', '--beneficiary', `0x${'11'.repeat(32)}`);
-	assert.match(idle, /`--beneficiary`, `--extra-data`: this node does not mine, so this has no effect\. Add `--mine`/);
-	const secret = join(mkdtempSync(join(tmpdir(), 'isthmus-secret-')), 'secret');
-	writeFileSync(secret, '12345678');
-	const open = await refused(...ends, '--mine', '--beneficiary', `0x${'11'.repeat(32)}`, '--miners-secret-file', secret);
-	rmSync(dirname(secret), { recursive: true });
-	assert.match(open, /`--miners-secret-file` protects only the ports of `--miners-listen` and `--stratum-listen`, and neither is given/);
+	// What has no effect is said before the error.
+	const idle = await refused('--threads', '2', '--beneficiary', ALICE, '--stratum-listen', '127.0.0.1:1');
+	assert.match(idle, /`--threads`, `--beneficiary`: without effect, because the node does not mine without `--mine`/);
 	assert.match(await refused('--mine', '--mine-notify', 'https://127.0.0.1'), /no https/);
 });
 

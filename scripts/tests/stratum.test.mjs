@@ -3,13 +3,14 @@
 // Tests the Stratum port of a node: workers of both dialects mine, and strangers and nonsense do no harm.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Miner } from '../lib/ethash.mjs';
 import { freePort, LocalNode, runToEnd } from '../lib/node.mjs';
 import { call } from '../lib/get-work.mjs';
+import { until } from '../lib/rpc.mjs';
 import { EthProxyWorker, NiceHashWorker } from '../lib/stratum.mjs';
 
 /** Ends hung tests, in milliseconds. */
@@ -44,6 +45,8 @@ test('workers of both dialects mine', { timeout }, async (t) => {
 	});
 	const rpc = `http://127.0.0.1:${node.port}`;
 	const miner = new Miner();
+	/** Waits for a line in the node's log. */
+	const logged = (line) => until(`a line like ${line}`, () => line.test(readFileSync(node.logPath, 'utf8')));
 	t.after(async () => {
 		await node.stop();
 		rmSync(folder, { recursive: true });
@@ -59,6 +62,11 @@ test('workers of both dialects mine', { timeout }, async (t) => {
 			worker.close();
 		});
 	}
+
+	await t.test('the log says which workers come and go', async () => {
+		await logged(/rig1 at 127\.0\.0\.1:\d+ has logged in/);
+		await logged(/rig1 at 127\.0\.0\.1:\d+ (has left|is disconnected)/);
+	});
 
 	await t.test('duplicate, stale and weak shares are refused', async () => {
 		const worker = await EthProxyWorker.open(port);
@@ -82,6 +90,7 @@ test('workers of both dialects mine', { timeout }, async (t) => {
 			assert.equal(error.code ?? error[0], 24);
 			await worker.closed;
 		}
+		await logged(/a worker at 127\.0\.0\.1:\d+ is refused: it does not give the secret/);
 		const ask = (path, headers) =>
 			fetch(`http://127.0.0.1:${httpPort}${path}`, {
 				method: 'POST',
@@ -90,8 +99,11 @@ test('workers of both dialects mine', { timeout }, async (t) => {
 			});
 		const basic = (password) => ({ authorization: `Basic ${Buffer.from(`rig1:${password}`).toString('base64')}` });
 		for (const [path, headers] of [['/', {}], ['/guess', {}], ['/', basic('guess')]]) {
-			assert.equal((await ask(path, headers)).status, 401);
+			const answer = await ask(path, headers);
+			assert.equal(answer.status, 401);
+			assert.match(await answer.text(), /http:\/\/HOST:PORT\/SECRET/);
 		}
+		await logged(/a miner at 127\.0\.0\.1 is refused: it does not give the secret/);
 		for (const [path, headers] of [[`/${SECRET}`, {}], ['/', basic(SECRET)]]) {
 			assert.equal((await (await ask(path, headers)).json()).result, true);
 		}

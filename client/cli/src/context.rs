@@ -23,6 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// After how long that is said again. Then it is said whenever twice as long has passed.
 const AGAIN: Duration = Duration::from_secs(30);
 
+/// What a node lacks looks as if the chain did not have it.
+const SYNCING: &str = "warning: the node is still syncing: later blocks are not seen, so funds and records may seem to be missing, \
+	and what you send may never be included. `isthmus status` shows how far it is; or ask another node: --url";
+
 /// A connection, with the options of the command.
 pub(crate) struct Context {
 	pub(crate) client: Client,
@@ -47,6 +51,12 @@ impl Context {
 		}
 		client.set_tip(options.tip);
 		client.set_budget(options.budget());
+		match client.is_syncing().await {
+			Ok(true) => tell(SYNCING),
+			Err(error) if error.is_connection() => return Err(error.into()),
+			// If the node does not say, what the command asks for shows what is wrong with it.
+			Ok(false) | Err(_) => {}
+		}
 		// Who sends funds or grants access to such an account does so to everyone.
 		if let Some(account) = options.development.first() {
 			check_development(&client, account, "name an account by its address").await?;

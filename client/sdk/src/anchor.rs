@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Chooses a transaction's anchor: the recent block it is bound to, from which its lifetime is counted.
 
-use crate::{client::Client, error::Error, state::State, types::BlockNumber};
+use crate::{block::BlockId, client::Client, error::Error, state::State, types::BlockNumber};
 use isthmus_sharing::terms::LEAST_TIME;
 use std::time::{Duration, Instant};
 
@@ -23,8 +23,8 @@ const MAX_AGE: Duration = Duration::from_secs(10);
 const _: () = assert!(SHORTEST_LIFETIME <= LEAST_TIME && SHORTEST_LIFETIME.is_power_of_two());
 
 impl Client {
-	/// Returns the anchor of a new transaction, and how many blocks from there it stays valid. `last` is the
-	/// last block that may include it, if it has a limit.
+	/// Returns the state whose metadata encodes a new transaction, its anchor, and how many blocks from there it stays valid.
+	/// `last` is the last block that may include it, if it has a limit.
 	///
 	/// # Errors
 	///
@@ -32,28 +32,33 @@ impl Client {
 	pub(crate) async fn mortality(
 		&self,
 		last: Option<BlockNumber>,
-	) -> Result<(State, BlockNumber), Error> {
+	) -> Result<(State, BlockId, BlockNumber), Error> {
 		let Some(last) = last else {
-			return Ok((self.anchor().await?, LIFETIME));
+			let (at, anchor) = self.recent_anchor().await?;
+			return Ok((at, anchor, LIFETIME));
 		};
-		let at = self.anchor_within(SHORT_DEPTH).await?;
-		let room = last.saturating_add(1).saturating_sub(at.block().number);
+		let (at, anchor) = self.anchor_within(SHORT_DEPTH).await?;
+		let room = last.saturating_add(1).saturating_sub(anchor.number);
 		match lifetime_within(room) {
-			Some(lifetime) => Ok((at, lifetime)),
+			Some(lifetime) => Ok((at, anchor, lifetime)),
 			None => Err(Error::TooLate { last }),
 		}
 	}
 
-	/// Returns a block to bind a transaction to. Use that block's metadata to encode the call.
+	/// Returns the state whose metadata encodes calls.
 	pub(crate) async fn anchor(&self) -> Result<State, Error> {
-		let mut anchor = self.0.anchor.lock().await;
+		Ok(self.recent_anchor().await?.0)
+	}
+
+	async fn recent_anchor(&self) -> Result<(State, BlockId), Error> {
+		let mut recent = self.0.anchor.lock().await;
 		let now = Instant::now();
-		if let Some(state) = anchor.get(MAX_AGE, now) {
-			return Ok(state);
+		if let Some(anchor) = recent.get(MAX_AGE, now) {
+			return Ok(anchor);
 		}
-		let state = self.anchor_within(DEPTH).await?;
-		anchor.set(state.clone(), now);
-		Ok(state)
+		let anchor = self.anchor_within(DEPTH).await?;
+		recent.set(anchor.clone(), now);
+		Ok(anchor)
 	}
 
 	/// Makes the next transaction choose a new anchor, for example after the node rejected one.
@@ -61,15 +66,24 @@ impl Client {
 		self.0.anchor.lock().await.forget();
 	}
 
-	/// Returns the last finalized block or, if it is later, the block that is `depth` blocks behind the best
-	/// one.
-	async fn anchor_within(&self, depth: BlockNumber) -> Result<State, Error> {
+	/// Returns the state after the last finalized block or, if it is later, the block that is `depth` blocks behind the best
+	/// one, and this block. If that is the best block, as on a development chain, the anchor is its parent: a state knows the
+	/// hashes of the blocks before its own only, so what is bound to the best block could be sent, but not rehearsed.
+	async fn anchor_within(&self, depth: BlockNumber) -> Result<(State, BlockId), Error> {
 		let finalized = self.finalized().await?;
-		let low = self.best_number().await?.saturating_sub(depth);
-		if finalized.block().number >= low {
-			return Ok(finalized);
+		let best = self.best_number().await?;
+		let low = best.saturating_sub(depth);
+		let at = match finalized.block().number >= low {
+			true => finalized,
+			false => self.at_number(low).await?,
+		};
+		let mut anchor = at.block();
+		if anchor.number >= best && best > 0 {
+			let number = best.saturating_sub(1);
+			let hash = self.hash_at(number).await?;
+			anchor = BlockId { number, hash };
 		}
-		self.at_number(low).await
+		Ok((at, anchor))
 	}
 }
 

@@ -114,8 +114,8 @@ pub(crate) struct Inner {
 	pub(crate) tip: std::sync::Mutex<Balance>,
 	/// What may be spent, and what was.
 	pub(crate) purse: std::sync::Mutex<Purse>,
-	/// The anchor: the block that new transactions are bound to.
-	pub(crate) anchor: Mutex<Recent<State>>,
+	/// The anchor, which is the block that new transactions are bound to, and the state whose metadata encodes them.
+	pub(crate) anchor: Mutex<Recent<(State, BlockId)>>,
 	/// The events of the most recently read block, kept because many transactions share a block.
 	pub(crate) events: Mutex<Option<BlockEvents>>,
 	/// The epochs whose records are known to be encrypted with their owner's secret: owner, dataset, epoch.
@@ -128,6 +128,14 @@ impl std::fmt::Debug for Client {
 	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
 		write!(f, "Client({})", hex::encode(self.genesis()))
 	}
+}
+
+/// What a node says of its connections.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Health {
+	peers: usize,
+	is_syncing: bool,
 }
 
 /// A node's information about itself and its chain.
@@ -255,13 +263,7 @@ impl Client {
 
 	/// Asks the node for its own status and its chain's.
 	pub async fn status(&self) -> Result<Status, Error> {
-		#[derive(serde::Deserialize)]
-		#[serde(rename_all = "camelCase")]
-		struct Health {
-			peers: usize,
-			is_syncing: bool,
-		}
-		let health: Health = self.request("system_health", rpc_params![]).await?;
+		let health = self.health().await?;
 		let name: String = self.request("system_name", rpc_params![]).await?;
 		let version: String = self.request("system_version", rpc_params![]).await?;
 		// In this order, so that the finalized block is not above the best one: both go on meanwhile.
@@ -276,6 +278,20 @@ impl Client {
 			peers: health.peers,
 			syncing: health.is_syncing,
 		})
+	}
+
+	/// Returns whether the node is far behind its peers, as it says: it does not have their newest blocks.
+	///
+	/// # Errors
+	///
+	/// Returns the node's error if it does not say.
+	pub async fn is_syncing(&self) -> Result<bool, Error> {
+		Ok(self.health().await?.is_syncing)
+	}
+
+	/// Asks the node how it is.
+	async fn health(&self) -> Result<Health, Error> {
+		self.request("system_health", rpc_params![]).await
 	}
 
 	/// Returns whether this is a development chain, whose accounts' secrets are public.

@@ -10,7 +10,7 @@ use crate::{
 	types::BlockNumber,
 };
 use std::sync::Arc;
-use subxt::{error::DispatchError, events::Phase};
+use subxt::events::Phase;
 
 /// A transaction that is in a block and whose call succeeded.
 #[derive(Clone, Debug)]
@@ -71,10 +71,7 @@ impl BlockEvents {
 				Phase::ApplyExtrinsic(index) => Some(index),
 				Phase::Initialization | Phase::Finalization => None,
 			};
-			let refusal = |error: &[u8]| -> Result<Refusal, Error> {
-				let metadata = state.inner().metadata();
-				Ok(DispatchError::decode_from(error, metadata)?.into())
-			};
+			let refusal = |error: &[u8]| Refusal::read(error, state);
 			let happened = match (event.pallet_name(), event.event_name()) {
 				("System", "ExtrinsicFailed") => {
 					Some(Happened::Refused(refusal(event.field_bytes())?))

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Explains why the chain refused a call: the error, and its documentation in the chain's metadata.
 
-use crate::types::{FACTS, PALLET};
+use crate::{
+	error::Error,
+	state::State,
+	text::ist,
+	types::{Balance, FACTS, PALLET},
+};
 use isthmus_sharing::terms::{
 	DISPUTE_WINDOW, MAX_CHUNKS, MAX_GRANTS_PER_READER, MAX_NAME_SIZE, MAX_SEALED_KEYS_SIZE,
 	MAX_TEXT_SIZE, MAX_VALUE_SIZE,
@@ -210,6 +215,27 @@ impl From<DispatchError> for Refusal {
 	}
 }
 
+impl Refusal {
+	/// Reads why a call failed, by the metadata of the state in which it did.
+	pub(crate) fn read(error: &[u8], state: &State) -> Result<Self, Error> {
+		let error = DispatchError::decode_from(error, state.inner().metadata())?;
+		let refusal = Self::from(error);
+		Ok(match state.constant_of("Balances", "ExistentialDeposit") {
+			Ok(least) => refusal.naming(least),
+			Err(_) => refusal,
+		})
+	}
+
+	/// Says what the smallest amount is that an account must keep, if that is why the call failed.
+	fn naming(mut self, least: Balance) -> Self {
+		let named = format!("{LEAST}, {}", ist(least));
+		self.docs = self.docs.replace(LEAST, &named);
+		self
+	}
+}
+
+/// What an account never goes below, in the sentences that are about it.
+const LEAST: &str = "the smallest amount that an account must keep";
 /// The account has less than the call needs.
 const NO_FUNDS: &str = "The account does not have the funds for this.";
 
@@ -218,10 +244,10 @@ fn of_token(error: &TokenError) -> &'static str {
 	match error {
 		TokenError::FundsUnavailable | TokenError::Frozen => NO_FUNDS,
 		TokenError::OnlyProvider | TokenError::NotExpendable => {
-			"The account would have less than the smallest amount that it must keep."
+			"The account would have less than the smallest amount that an account must keep."
 		}
 		TokenError::BelowMinimum | TokenError::CannotCreate | TokenError::CannotCreateHold => {
-			"The other account would have less than the smallest amount that it must keep."
+			"The other account would have less than the smallest amount that an account must keep."
 		}
 		_ => "The funds cannot be moved.",
 	}
@@ -297,6 +323,18 @@ mod tests {
 		let other = PalletError::new("Utility", "KeyTaken");
 		assert_ne!(other, PalletError::KeyTaken);
 		assert_eq!(other.to_string(), "Utility.KeyTaken");
+	}
+
+	#[test]
+	fn the_smallest_amount_of_an_account_is_named() {
+		let read = |error| Refusal::from(DispatchError::Token(error)).naming(1_000_000_000);
+		assert_eq!(
+			read(TokenError::BelowMinimum).to_string(),
+			"Token.BelowMinimum: The other account would have less than the smallest amount that an account must keep, 0.001 IST."
+		);
+		let emptied = read(TokenError::NotExpendable).docs;
+		assert!(emptied.ends_with("must keep, 0.001 IST."), "{emptied}");
+		assert_eq!(read(TokenError::FundsUnavailable).docs, NO_FUNDS);
 	}
 
 	/// The errors of the pallets, as their sources declare them.

@@ -3,11 +3,13 @@
 
 use crate::{
 	account::{Account, Right},
+	block::BlockId,
 	call::{Call, Payload},
 	client::Client,
 	error::{CostError, Error, Rejection},
 	note::Notes,
 	outcome::{BlockEvents, Included},
+	refusal::Refusal,
 	state::State,
 	text::to_hex,
 	turn::Turn,
@@ -17,7 +19,6 @@ use crate::{
 use std::{future::Future, time::Duration};
 use subxt::{
 	config::{DefaultExtrinsicParamsBuilder, SubstrateConfig},
-	error::DispatchError,
 	rpcs::{
 		client::RpcSubscription,
 		methods::chain_head::{TransactionBlockDetails, TransactionStatus},
@@ -153,13 +154,13 @@ impl Client {
 				continue;
 			}
 			attempt += 1;
-			let (at, lifetime) = self.mortality(call.last).await?;
+			let (at, anchor, lifetime) = self.mortality(call.last).await?;
 			self.check_layout(&at, &call).await?;
 			let signed = sign(
 				account.pair(),
 				&call,
 				&at,
-				lifetime,
+				(anchor, lifetime),
 				turn.notes().nonce(),
 				self.tip(),
 			)?;
@@ -214,8 +215,8 @@ impl Client {
 	pub(crate) async fn fee(&self, call: &Call) -> Result<Balance, Error> {
 		/// How many bytes of the answer are the fee: its last ones, after the weight and the class.
 		const FEE: usize = size_of::<Balance>();
-		let (at, lifetime) = self.mortality(None).await?;
-		let signed = sign(&NoAccount, call, &at, lifetime, 0, self.tip())?;
+		let (at, anchor, lifetime) = self.mortality(None).await?;
+		let signed = sign(&NoAccount, call, &at, (anchor, lifetime), 0, self.tip())?;
 		let length = (signed.text.len() / 2).saturating_sub(1) as u32;
 		let arguments = format!("{}{}", signed.text, hex::encode(length.to_le_bytes()));
 		let answer = self
@@ -241,11 +242,7 @@ impl Client {
 		};
 		// The transaction was valid (0), and its call failed (1).
 		match &answer[..] {
-			[0, 1, error @ ..] => {
-				let metadata = at.inner().metadata();
-				let error = DispatchError::decode_from(error, metadata)?;
-				Err(Error::Refused(error.into()))
-			}
+			[0, 1, error @ ..] => Err(Error::Refused(Refusal::read(error, at)?)),
 			_ => Ok(()),
 		}
 	}
@@ -361,16 +358,15 @@ fn may_rehearse(allowed: &Result<(), Error>) -> bool {
 	matches!(allowed, Ok(()) | Err(Error::Cost(CostError::NotSent(_))))
 }
 
-/// Signs a call that is valid for `lifetime` blocks from the block `at` on and pays a tip.
+/// Signs a call by the metadata of the state `at`. It is valid for `lifetime` blocks from its anchor on, and pays a tip.
 fn sign(
 	signer: &impl Signer<SubstrateConfig>,
 	call: &Call,
 	at: &State,
-	lifetime: BlockNumber,
+	(block, lifetime): (BlockId, BlockNumber),
 	nonce: u64,
 	tip: Balance,
 ) -> Result<Signed, Error> {
-	let block = at.block();
 	let params = DefaultExtrinsicParamsBuilder::<SubstrateConfig>::new()
 		.mortal_from_unchecked(lifetime.into(), block.number.into(), block.hash)
 		.nonce(nonce)

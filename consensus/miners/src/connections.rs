@@ -81,7 +81,7 @@ impl Connections {
 					}
 				}
 				Err(full) => {
-					log::debug!(target: LOG_TARGET, "closing the connection of {peer}: {full}");
+					log::warn!(target: LOG_TARGET, "closing the connection of {peer}: {full}");
 				}
 			}
 		}

@@ -362,7 +362,12 @@ fn nothing_is_served_before_the_login_or_in_the_other_dialect() {
 	let mut other = Miner::new();
 	let line =
 		json!({ "id": 1, "method": "mining.subscribe", "params": ["m", "EthereumStratum/2.0.0"] });
-	assert_eq!(code(&other.ask(line)), 20);
+	let answer = other.ask(line);
+	assert_eq!(code(&answer), 20);
+	assert!(
+		answer.to_string().contains("speaks EthereumStratum/1.0.0"),
+		"{answer}"
+	);
 }
 
 #[test]

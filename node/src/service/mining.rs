@@ -6,7 +6,7 @@
 
 use super::parts::{application, Core};
 use crate::{
-	cli::MiningArgs,
+	cli::{MiningArgs, GAS_TARGET},
 	client::FullSealer,
 	files::{announce, read_at_most},
 	miners,
@@ -25,7 +25,7 @@ use isthmus_engine::{
 };
 use isthmus_miners::{
 	stratum::{self, Config},
-	Secret,
+	Secret, START_DIFFICULTY,
 };
 use isthmus_primitives::Block;
 use jsonrpsee::Methods;
@@ -72,7 +72,11 @@ pub(super) fn request(
 	options: MiningArgs,
 	development: bool,
 ) -> Result<Option<Requested>, ServiceError> {
-	if !options.mine && !development {
+	let mines = options.mine || development;
+	if let Some(warning) = without_effect(&options, mines) {
+		log::warn!(target: "miners", "{warning}");
+	}
+	if !mines {
 		let for_others = options.miners_listen.is_some() || options.stratum_listen.is_some();
 		if for_others || !options.mine_notify.is_empty() {
 			return Err(ServiceError::Other(
@@ -81,21 +85,7 @@ pub(super) fn request(
 					.into(),
 			));
 		}
-		let idle = idle_options(&options);
-		if !idle.is_empty() {
-			let idle = idle.join(", ");
-			log::warn!("{idle}: this node does not mine, so this has no effect. Add `--mine` if it is to mine");
-		}
 		return Ok(None);
-	}
-	if options.miners_secret_file.is_some()
-		&& options.miners_listen.is_none()
-		&& options.stratum_listen.is_none()
-	{
-		log::warn!(
-			"`--miners-secret-file` protects only the ports of `--miners-listen` and `--stratum-listen`, and neither is given: \
-			 the RPC asks miners for no secret"
-		);
 	}
 	let beneficiary =
 		match &options.beneficiary {
@@ -124,20 +114,41 @@ pub(super) fn request(
 	}))
 }
 
-/// Returns the options that are given although only a node that mines uses them.
-fn idle_options(options: &MiningArgs) -> Vec<&'static str> {
-	let given = [
-		("`--beneficiary`", options.beneficiary.is_some()),
-		("`--hash-rate`", options.hash_rate.is_some()),
-		("`--ethash-dir`", options.ethash_dir.is_some()),
-		("`--extra-data`", !options.extra_data.is_empty()),
+/// Returns what to say of options that have no effect because another one is missing.
+fn without_effect(options: &MiningArgs, mines: bool) -> Option<String> {
+	let of_ports = [
+		("--miners-secret-file", options.miners_secret_file.is_some()),
 		(
-			"`--miners-secret-file`",
-			options.miners_secret_file.is_some(),
+			"--stratum-difficulty",
+			options.stratum_difficulty != START_DIFFICULTY,
 		),
 	];
-	let idle = given.into_iter().filter(|(_, is_given)| *is_given);
-	idle.map(|(option, _)| option).collect()
+	let of_miners = [
+		("--threads", options.threads != 1),
+		("--hash-rate", options.hash_rate.is_some()),
+		("--ethash-dir", options.ethash_dir.is_some()),
+		("--beneficiary", options.beneficiary.is_some()),
+		("--extra-data", !options.extra_data.is_empty()),
+		("--gas-target", options.gas_target != GAS_TARGET),
+	];
+	let has_port = options.miners_listen.is_some() || options.stratum_listen.is_some();
+	let (given, why) = match (mines, has_port) {
+		(false, _) => (
+			[&of_miners[..], &of_ports].concat(),
+			"the node does not mine without `--mine`",
+		),
+		(true, false) => (
+			of_ports.to_vec(),
+			"there is no port for other miners without `--miners-listen` or `--stratum-listen`",
+		),
+		(true, true) => return None,
+	};
+	let given: Vec<_> = given
+		.iter()
+		.filter(|(_, is_given)| *is_given)
+		.map(|(option, _)| format!("`{option}`"))
+		.collect();
+	(!given.is_empty()).then(|| format!("{}: without effect, because {why}", given.join(", ")))
 }
 
 impl Requested {
@@ -331,4 +342,34 @@ fn port_methods(sealer: &FullSealer, core: &Core) -> Methods {
 	let _ = methods.merge(EthMining::new(Some(sealer.clone())).into_rpc());
 	let _ = methods.merge(blocks.into_rpc());
 	methods
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::arguments;
+
+	#[test]
+	fn options_without_effect_are_named() {
+		let warning = |args: &[&str], mines| {
+			let args = ["isthmus-node", "--chain", "local"].iter().chain(args);
+			let cli = arguments::parse(args).unwrap();
+			without_effect(&cli.mining, mines)
+		};
+		assert_eq!(warning(&[], false), None);
+		let args = ["--threads", "4", "--extra-data", "x"];
+		let idle = warning(&args, false).unwrap();
+		assert!(
+			idle.starts_with("`--threads`, `--extra-data`: without effect"),
+			"{idle}"
+		);
+		assert!(idle.ends_with("`--mine`"), "{idle}");
+		assert_eq!(warning(&args, true), None);
+		let secret = ["--miners-secret-file", "FILE"];
+		assert!(warning(&secret, true)
+			.unwrap()
+			.contains("`--stratum-listen`"));
+		let port = ["--miners-listen", "127.0.0.1:1"];
+		assert_eq!(warning(&[&secret[..], &port].concat(), true), None);
+	}
 }

@@ -46,6 +46,21 @@ fn a_key_has_the_scheme_that_its_type_needs() {
 }
 
 #[test]
+fn the_hint_about_a_number_is_about_what_is_wrong_with_it() {
+	let digits = "decimal digits only";
+	assert!(refused(&["--dev", "--threads", "1e3"]).contains(digits));
+	let zero = refused(&["--dev", "--hash-rate", "0"]);
+	assert!(
+		zero.contains("the least value is 1") && !zero.contains(digits),
+		"{zero}"
+	);
+	for large in ["99999999999999999999", "100000"] {
+		let error = refused(&["--dev", "--threads", large]);
+		assert!(!error.contains(digits), "{error}");
+	}
+}
+
+#[test]
 fn a_file_belongs_to_a_chain_that_is_named() {
 	for args in [
 		&["key", "generate-node-key", "--base-path", "DIR"][..],
@@ -114,6 +129,54 @@ fn the_subcommands_of_other_nodes_are_answered() {
 		assert!(error.contains("tip: ") && error.contains(hint), "{error}");
 	}
 	assert!(!refused(&["nonsense"]).contains("tip: "));
+}
+
+#[test]
+fn a_word_behind_options_is_not_taken_for_a_subcommand() {
+	for (args, name, hint) in [
+		(&["--dev", "nonsense"][..], "nonsense", ""),
+		(
+			&["--rpc-port", "1", "status"],
+			"status",
+			"tip: `isthmus status`",
+		),
+		(
+			&["--dev", "--mine", "false"],
+			"false",
+			"tip: an option such as `--mine` has no value",
+		),
+	] {
+		let error = refused(args);
+		let unknown = format!("unrecognized subcommand '{name}'");
+		assert!(error.contains(&unknown) && error.contains(hint), "{error}");
+	}
+	let early = refused(&["--base-path", "DIR", "purge-chain"]);
+	assert!(
+		early.contains("the options of a subcommand are written after it"),
+		"{early}"
+	);
+	let flag = refused(&["--dev", "--mine=false"]);
+	assert!(
+		flag.contains("tip: an option such as `--mine`") && !flag.contains("Usage"),
+		"{flag}"
+	);
+}
+
+#[test]
+fn an_address_for_telemetry_is_named() {
+	let telemetry = |value| read(&["--dev", "--telemetry-url", value]);
+	assert!(telemetry("wss://telemetry.example/submit/ 0").is_ok());
+	for (value, named) in [
+		("nonsense 0", "'nonsense'"),
+		("wss://telemetry.example", "wss://telemetry.example"),
+	] {
+		let error = telemetry(value).err().unwrap();
+		assert!(
+			error.contains(named) && error.contains("--telemetry-url"),
+			"{error}"
+		);
+		assert!(error.contains("'wss://HOST/submit/ 0'"), "{error}");
+	}
 }
 
 #[test]

@@ -49,7 +49,16 @@ pub(super) fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 		AlreadyRegistered => "to change the name, leave and register again: isthmus register --leave",
 		ProducerHasDatasets => "remove them: isthmus dataset list, isthmus dataset remove NUMBER",
 		DatasetInUse => "list what it still contains: isthmus dataset list",
-		Other { pallet, .. } if pallet == "Token" || pallet == "Arithmetic" => FUNDS,
+		Other { pallet, name } if pallet == "Token" => match name.as_str() {
+			"BelowMinimum" | "CannotCreate" | "CannotCreateHold" => {
+				"send more: what an account gets first has to be that much"
+			}
+			"NotExpendable" | "OnlyProvider" => {
+				"leave that much in the account, which cannot be emptied: isthmus balance"
+			}
+			_ => FUNDS,
+		},
+		Other { pallet, .. } if pallet == "Arithmetic" => FUNDS,
 		Other { name, .. } if name == "InsufficientBalance" => FUNDS,
 		_ => return None,
 	})

@@ -503,6 +503,15 @@ fn a_refusal_has_the_hint_of_its_error() {
 		Some("omit --leaf to use the next free leaf")
 	);
 	assert_eq!(hint("Balances", "LeafTaken"), None);
+	// What is too little for the other account has nothing to do with the funds of this one.
+	for (name, words) in [
+		("BelowMinimum", "send more"),
+		("NotExpendable", "leave that much in the account"),
+		("FundsUnavailable", "check the account's funds"),
+	] {
+		let funds = hint("Token", name).unwrap();
+		assert!(funds.starts_with(words), "{name}: {funds}");
+	}
 	for name in ["ObservedInFuture", "ObservedTooLongAgo", "NotNewer"] {
 		let clock = hint("Facts", name).unwrap();
 		assert!(clock.contains("this machine's clock"), "{name}: {clock}");

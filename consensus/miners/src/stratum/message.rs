@@ -50,8 +50,8 @@ pub(super) enum Dialect {
 /// Why a request is refused, with the codes that Stratum servers share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-	/// The method is unknown, or not part of the session's dialect.
-	#[error("unknown method")]
+	/// The method or the protocol is unknown, or not part of the session's dialect.
+	#[error("unknown method: this port speaks EthereumStratum/1.0.0 and eth-proxy")]
 	Method,
 	/// A parameter is missing or has another form.
 	#[error("invalid parameters")]

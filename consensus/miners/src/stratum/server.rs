@@ -12,6 +12,7 @@ use futures::{Stream, StreamExt};
 use parking_lot::Mutex;
 use std::{
 	collections::{HashSet, VecDeque},
+	net::SocketAddr,
 	num::NonZeroUsize,
 	sync::Arc,
 	time::{Duration, Instant},
@@ -143,6 +144,34 @@ pub async fn serve<M: Mine>(
 	}
 }
 
+/// Logs that a connection has ended, so that an operator sees which workers there are, and why one is refused.
+fn log_end(worker: Option<&str>, peer: SocketAddr, ended: &Result<(), End>) {
+	match (worker.map(named), ended) {
+		(Some(worker), Ok(())) => {
+			log::info!(target: LOG_TARGET, "{worker} at {peer} has left");
+		}
+		(Some(worker), Err(end)) => {
+			log::info!(target: LOG_TARGET, "{worker} at {peer} is disconnected: {end}");
+		}
+		(None, Err(End::Session(Closing::Unauthorised))) => log::warn!(
+			target: LOG_TARGET,
+			"a worker at {peer} is refused: it does not give the secret of `--miners-secret-file`",
+		),
+		(None, Err(end)) => {
+			log::debug!(target: LOG_TARGET, "closing the connection of {peer}: {end}");
+		}
+		(None, Ok(())) => {}
+	}
+}
+
+/// Returns what to call a worker.
+fn named(worker: &str) -> &str {
+	match worker {
+		"" => "a worker without a name",
+		worker => worker,
+	}
+}
+
 impl<M: Mine> Port<M> {
 	/// Serves a new connection in the background.
 	fn serve(self: &Arc<Self>, connection: Connection) {
@@ -156,13 +185,12 @@ impl<M: Mine> Port<M> {
 		let port = self.clone();
 		tokio::spawn(async move {
 			let extranonce = port.extranonce();
+			let mut session = Session::new(extranonce, &port.config, Instant::now());
 			let ended = tokio::select! {
-				ended = port.converse(stream, extranonce, &place) => ended,
+				ended = port.converse(stream, peer, extranonce, &mut session, &place) => ended,
 				evicted = evicted.wait() => Err(evicted.into()),
 			};
-			if let Err(end) = ended {
-				log::debug!(target: LOG_TARGET, "closing the connection of {peer}: {end}");
-			}
+			log_end(session.worker(), peer, &ended);
 			drop(place);
 			port.extranonces.lock().remove(&extranonce);
 			port.mine.set_rate(extranonce, 0);
@@ -184,13 +212,14 @@ impl<M: Mine> Port<M> {
 	async fn converse(
 		&self,
 		stream: TcpStream,
+		peer: SocketAddr,
 		extranonce: u16,
+		session: &mut Session,
 		place: &Place<Evict>,
 	) -> Result<(), End> {
 		// An answer is one segment, and must not wait for the acknowledgement of the last one.
 		stream.set_nodelay(true)?;
 		let (mut reader, mut writer) = stream.into_split();
-		let mut session = Session::new(extranonce, &self.config, Instant::now());
 		let mut published = self.published.subscribe();
 		let (mut lines, mut buffer) = (Lines::default(), [0; READ_BYTES]);
 		let mut deadline = Instant::now() + self.limits.login;
@@ -206,12 +235,16 @@ impl<M: Mine> Port<M> {
 					let complete = lines.push(&buffer[..count])?;
 					let has_line = !complete.is_empty();
 					for line in complete {
+						let was_known = session.worker().is_some();
 						let actions = session.line(&line, &mut self.board.lock(), Instant::now());
 						// A worker that reads the answer to its login has settled.
-						if session.worker().is_some() {
+						if let Some(worker) = session.worker() {
 							place.used(Instant::now());
+							if !was_known {
+								log::info!(target: LOG_TARGET, "⛏️  {} at {peer} has logged in", named(worker));
+							}
 						}
-						self.perform(&mut session, extranonce, actions, &mut writer).await?;
+						self.perform(session, extranonce, actions, &mut writer).await?;
 					}
 					if session.worker().is_none() {
 						continue;
@@ -229,7 +262,7 @@ impl<M: Mine> Port<M> {
 						return Ok(());
 					}
 					let actions = session.work(&self.board.lock(), Instant::now());
-					self.perform(&mut session, extranonce, actions, &mut writer).await?;
+					self.perform(session, extranonce, actions, &mut writer).await?;
 				}
 				() = sleep_until(deadline.into()) => return Err(late),
 			}

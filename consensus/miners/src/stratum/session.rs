@@ -230,7 +230,7 @@ impl Session {
 	fn subscribe(&mut self, request: &Request) -> Result<Vec<Action>, Refusal> {
 		// Some miners leave the protocol's name out, but no other dialect that they could mean is served.
 		if request.text(1).is_some_and(|protocol| protocol != PROTOCOL) {
-			return Err(Refusal::Parameters);
+			return Err(Refusal::Method);
 		}
 		self.enter(Dialect::NiceHash)?;
 		let extranonce = hex::encode(self.extranonce.to_be_bytes());
