@@ -7,6 +7,7 @@ use crate::{
 	client::Client,
 	error::{Error, UploadError},
 	outcome::Included,
+	progress::Progress,
 	reading::Reading,
 	state::State,
 	types::*,
