@@ -359,7 +359,11 @@ impl Reading {
 	/// # Errors
 	///
 	/// Returns [`Error::Io`] if they cannot be read.
-	pub async fn matches(&self, bytes: &mut impl Read) -> Result<bool, Error> {
+	pub async fn matches(
+		&self,
+		bytes: &mut impl Read,
+		progress: &mut impl Progress,
+	) -> Result<bool, Error> {
 		let same = match &self.body {
 			Body::Whole(value) => {
 				let mut there = Vec::new();
@@ -370,10 +374,10 @@ impl Reading {
 				there == *value
 			}
 			Body::Chunks(manifest) => {
-				self.check(bytes, &mut ()).await?.chunks == manifest.header.chunks()
+				self.check(bytes, progress).await?.chunks == manifest.header.chunks()
 			}
 			Body::Object { reader, .. } => {
-				self.check(bytes, &mut ()).await?.chunks == reader.chunks()
+				self.check(bytes, progress).await?.chunks == reader.chunks()
 			}
 		};
 		Ok(same && bytes.read(&mut [0])? == 0)

@@ -309,7 +309,7 @@ impl<'a> Upload<'a> {
 		let finalized = self.finalized;
 		match self.run(source, length, progress).await {
 			Err(Error::Upload(UploadError::AlreadyStored(_))) => {
-				let stored = stored_before(client, owner, key, source, length).await?;
+				let stored = stored_before(client, owner, key, source, length, progress).await?;
 				if finalized {
 					finalized_record(client, owner.id(), key).await?;
 				}

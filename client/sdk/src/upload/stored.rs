@@ -7,13 +7,14 @@ use crate::{
 	client::Client,
 	error::{Error, UploadError},
 	outcome::Included,
+	progress::Progress,
 	reading::Reading,
 	state::State,
 	types::*,
 	wait::Wait,
 };
 use isthmus_light::storage;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 
 /// A value that is stored.
 #[derive(Clone, Debug)]
@@ -104,6 +105,41 @@ pub(crate) async fn records(
 	Ok(records)
 }
 
+/// Compares a stream, of which nothing was read yet, with the complete record under its key.
+///
+/// # Errors
+///
+/// Returns [`UploadError::AlreadyStored`] if they differ.
+pub(super) async fn streamed_before(
+	client: &Client,
+	owner: &Identity,
+	key: RecordKey,
+	stream: &mut (impl Read + Send),
+	progress: &mut impl Progress,
+) -> Result<Stored, Error> {
+	let reading = Reading::open(client, owner, owner.id(), key).await?;
+	let (mut stream, length) = (AtStart(stream), reading.length());
+	stored_before(client, owner, key, &mut stream, length, progress).await
+}
+
+/// A stream of which nothing was read: it is at its start.
+struct AtStart<R>(R);
+
+impl<R: Read> Read for AtStart<R> {
+	fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+		self.0.read(space)
+	}
+}
+
+impl<R> Seek for AtStart<R> {
+	fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+		match to {
+			SeekFrom::Start(0) => Ok(0),
+			_ => Err(ErrorKind::Unsupported.into()),
+		}
+	}
+}
+
 /// Compares a value with the complete record under its key.
 ///
 /// # Errors
@@ -115,10 +151,11 @@ pub(super) async fn stored_before(
 	key: RecordKey,
 	value: &mut (impl Read + Seek),
 	length: u64,
+	progress: &mut impl Progress,
 ) -> Result<Stored, Error> {
 	let reading = Reading::open(client, owner, owner.id(), key).await?;
 	value.seek(SeekFrom::Start(0))?;
-	if reading.length() != length || !reading.matches(value).await? {
+	if reading.length() != length || !reading.matches(value, progress).await? {
 		return Err(UploadError::AlreadyStored(key).into());
 	}
 	let finalized = client.finalized().await?;

@@ -123,7 +123,7 @@ impl Running<'_> {
 		};
 		source.file.rewind()?;
 		let expected = reading.length();
-		match expected == source.length() && reading.matches(&mut source.file).await? {
+		match expected == source.length() && reading.matches(&mut source.file, &mut ()).await? {
 			true => Ok(()),
 			false => Err(UploadError::LengthChanged { expected }.into()),
 		}
