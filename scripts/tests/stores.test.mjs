@@ -265,6 +265,13 @@ test('a stream goes to a bucket without a temporary file', { timeout }, async ()
 	env.TMPDIR = '/nowhere';
 	const [[stored]] = await Promise.all([ok('store', 'pipe', '--name', 'stream', ...owner.key), writeFile(file('pipe'), bytes)]);
 	assert.deepEqual([stored.location, stored.bytes], [`s3://${BUCKET}/stream`, bytes.length]);
+	// The same stream again is compared, and another one is refused. Its writer may be cut off.
+	const again = ['store', 'pipe', '--name', 'stream', ...owner.key];
+	const [[same]] = await Promise.all([ok(...again), writeFile(file('pipe'), bytes)]);
+	assert.deepEqual([same.block, same.bytes, same.leaf], [null, bytes.length, stored.leaf]);
+	const other = Buffer.concat([bytes, Buffer.from('x')]);
+	const [differs] = await Promise.all([refused(REFUSED, again), writeFile(file('pipe'), other).catch(() => undefined)]);
+	assert.match(differs.error, /stored already, with different content/);
 	await ok('fetch', owner.address, 'stream', '-o', 'stream-copy', ...owner.key);
 	delete env.TMPDIR;
 	assert.equal(sha(readFileSync(file('stream-copy'))), sha(bytes));

@@ -6,7 +6,9 @@ use super::{
 	abandoned::{abandon, forget_taken},
 	choice::Choice,
 	place_note::{note, noted_place},
-	settled, Done, Stored, Upload,
+	settled,
+	stored::{finalized_record, streamed_before},
+	Done, Stored, Upload,
 };
 use crate::{
 	client::Client,
@@ -35,7 +37,7 @@ pub const READ_AT_ONCE: u64 = 8 << 20;
 
 impl Upload<'_> {
 	/// Stores what `source` has, from its start to its end, as an object at a location. Returns when its entry is on the
-	/// chain. Without a length, the source may be a stream.
+	/// chain. Without a length, the source may be a stream: if the record is complete, the stream is compared with it.
 	///
 	/// Resumes an interrupted upload of this machine's user under the same key, at the leaf where it began. Objects of one
 	/// owner in one dataset are sent one after the other, because each is encrypted for a leaf that it takes at its end.
@@ -48,12 +50,13 @@ impl Upload<'_> {
 	///
 	/// Returns [`Error::Cost`] before anything is sent if the account cannot pay for the entry, or the client's budget forbids
 	/// it; [`Error::Sending`] if the object cannot be sent, or the value was changed since an interrupted upload;
+	/// [`UploadError::AlreadyStored`] if the record is complete, and no stream that has the same;
 	/// [`UploadError::PlaceGone`] if the object's leaf was taken, or its epoch ended, while it was sent; and the errors of
 	/// [`Client::send`](crate::Client::send).
 	pub async fn run_object(
 		mut self,
 		location: &objects::Location,
-		source: impl Read + Send + 'static,
+		mut source: impl Read + Send + 'static,
 		length: Option<u64>,
 		progress: &mut impl Progress,
 	) -> Result<Stored, Error> {
@@ -62,7 +65,17 @@ impl Upload<'_> {
 		let _alone = self.lock().await;
 		settled(client, owner.account.id()).await?;
 		let journal = &journal_of(client, owner.id(), &self.choice.place.key)?;
-		let (place, is_noted) = self.object_place(journal).await?;
+		let (place, is_noted) = match self.object_place(journal).await {
+			// Nothing of the stream was read yet, and it cannot be read again.
+			Err(Error::Upload(UploadError::AlreadyStored(key))) if length.is_none() => {
+				let stored = streamed_before(client, owner, key, &mut source, progress).await?;
+				if self.finalized {
+					finalized_record(client, owner.id(), key).await?;
+				}
+				return Ok(stored);
+			}
+			place => place?,
+		};
 		self.choice.place = place;
 		client
 			.check_secret(owner, place.dataset, place.epoch)

@@ -14,7 +14,7 @@ use crate::{
 	wait::Wait,
 };
 use isthmus_light::storage;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 
 /// A value that is stored.
 #[derive(Clone, Debug)]
@@ -103,6 +103,41 @@ pub(crate) async fn records(
 		records.push(state.record(owner, *key).await?);
 	}
 	Ok(records)
+}
+
+/// Compares a stream, of which nothing was read yet, with the complete record under its key.
+///
+/// # Errors
+///
+/// Returns [`UploadError::AlreadyStored`] if they differ.
+pub(super) async fn streamed_before(
+	client: &Client,
+	owner: &Identity,
+	key: RecordKey,
+	stream: &mut (impl Read + Send),
+	progress: &mut impl Progress,
+) -> Result<Stored, Error> {
+	let reading = Reading::open(client, owner, owner.id(), key).await?;
+	let (mut stream, length) = (AtStart(stream), reading.length());
+	stored_before(client, owner, key, &mut stream, length, progress).await
+}
+
+/// A stream of which nothing was read: it is at its start.
+struct AtStart<R>(R);
+
+impl<R: Read> Read for AtStart<R> {
+	fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+		self.0.read(space)
+	}
+}
+
+impl<R> Seek for AtStart<R> {
+	fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+		match to {
+			SeekFrom::Start(0) => Ok(0),
+			_ => Err(ErrorKind::Unsupported.into()),
+		}
+	}
 }
 
 /// Compares a value with the complete record under its key.
