@@ -108,7 +108,8 @@ fn network_key(path: &Path) -> String {
 		"a verifier's node (`--validator`) needs a network key that stays the same, so that other nodes find it, \
 		 and there is none at {}. Create it once, and start the node again:\n  isthmus-node key \
 		 generate-node-key --chain CHAIN --base-path DIR\nwith the same `--chain` and `--base-path` (without \
-		 the latter: `--default-base-path`)",
+		 the latter: `--default-base-path`). A node that is only tried out, as with `--tmp`, makes a new one at each start \
+		 with `--unsafe-force-node-key-generation`",
 		path.display()
 	)
 }

@@ -28,6 +28,9 @@ pub(crate) fn account(text: &str) -> Result<AccountId, String> {
 		false if is_like_an_address(text) => {
 			format!("{error}; a character of this one is missing or wrong")
 		}
+		false if is_like_a_public_key(text) => format!(
+			"{error}; if these are the digits of a public key, `isthmus-node key inspect --public` shows its address"
+		),
 		false => error.to_string(),
 	})
 }
@@ -35,6 +38,12 @@ pub(crate) fn account(text: &str) -> Result<AccountId, String> {
 /// Returns whether a text may be an address that was copied with a mistake.
 fn is_like_an_address(text: &str) -> bool {
 	(44..=52).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// Returns whether a text may be a public key, as other programs show it.
+fn is_like_a_public_key(text: &str) -> bool {
+	let digits = text.strip_prefix("0x").unwrap_or(text);
+	digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// What people call a record: a name, which its key may hide, or the key itself.
@@ -482,6 +491,10 @@ mod tests {
 			assert!(refused.ends_with("is missing or wrong"), "{refused}");
 		}
 		let file = tempfile::NamedTempFile::new().unwrap();
+		for prefix in ["", "0x"] {
+			let refused = account(&format!("{prefix}{}", "8e".repeat(32))).unwrap_err();
+			assert!(refused.contains("key inspect --public"), "{refused}");
+		}
 		let refused = account(&file.path().display().to_string()).unwrap_err();
 		assert!(refused.contains("isthmus key inspect"), "{refused}");
 		for text in ["", "Bob", "0x8eaf04151687736326c9fea17e25fc5287613693"] {

@@ -222,6 +222,8 @@ fn an_error_is_a_sentence_without_the_names_of_types() {
 		missing.contains("/data/network/secret_ed25519"),
 		"{missing}"
 	);
+	// What is in a temporary folder is gone at the next start.
+	assert!(missing.contains("as with `--tmp`"), "{missing}");
 	let input = explain(&Error::Input("no such chain".into()));
 	assert_eq!(input, "no such chain");
 }
