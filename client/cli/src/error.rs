@@ -130,9 +130,8 @@ impl Error {
 	/// Makes an error of a file or a folder that cannot be read or written.
 	pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
 		let failed = Self::failed(format!("{}: {}", path.display(), os(error)));
-		let absent = error.kind() == ErrorKind::NotFound;
-		let absent = absent.then(|| home_hint(path).or_else(|| link_hint(path)));
-		match absent.flatten().or_else(|| disk_hint(error)) {
+		let home = home_hint(path).filter(|_| error.kind() == ErrorKind::NotFound);
+		match home.or_else(|| disk_hint(error)) {
 			Some(hint) => failed.hint(hint),
 			None => failed,
 		}
@@ -315,11 +314,14 @@ impl From<&clap::Error> for Error {
 }
 
 /// Returns a hint for a path with a `~` that no shell has replaced: they do that only at the beginning of a word without quotes,
-/// and service managers and files of variables not at all.
+/// and service managers and files of variables not at all. Also returns one for a link that leads to nothing.
 pub(crate) fn home_hint(path: &Path) -> Option<&'static str> {
-	path.starts_with("~").then_some(
-		"~ is the name of a folder here, because no shell has replaced it: write the whole path",
-	)
+	match path.starts_with("~") {
+		true => Some(
+			"~ is the name of a folder here, because no shell has replaced it: write the whole path",
+		),
+		false => link_hint(path),
+	}
 }
 
 /// Returns a hint for a link that is there, although what it leads to is not.
