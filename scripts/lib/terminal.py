@@ -34,8 +34,9 @@ def word(screen):
 
 def begin():
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    # A program that was started in the background ignores Ctrl-C, and so do those that it starts.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # A program that was started in the background ignores Ctrl-C, and one of nohup a hangup, and so do those that it starts.
+    for ignored in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_DFL)
 
 
 def main():

@@ -826,6 +826,12 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		typed: [ask, ['', '\u0003']],
 		code: INTERRUPTED,
 	},
+	...['\u0003', '@SIGTERM', '@SIGHUP'].map((signal) => ({
+		name: `a service whose passphrase was typed finishes what is in hand: ${JSON.stringify(signal)}`,
+		script: 'exec isthmus gateway --listen 127.0.0.1:0 --key $KEY',
+		typed: [ask, ['listening at', signal, true]],
+		screen: /ending/,
+	})),
 	...['TERM', 'INT', 'QUIT', 'HUP'].map((signal) => ({
 		name: `SIG${signal} at the prompt ends the command, and the terminal shows again what is typed`,
 		script: `(while stty -a < /dev/tty | grep -q ' echo '; do sleep 0.05; done; kill -${signal} $$) &\n`

@@ -130,12 +130,8 @@ impl Error {
 	/// Makes an error of a file or a folder that cannot be read or written.
 	pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
 		let failed = Self::failed(format!("{}: {}", path.display(), os(error)));
-		let missing = (error.kind() == ErrorKind::NotFound).then(|| {
-			home_hint(path)
-				.or_else(|| deleted_hint(path))
-				.or_else(|| link_hint(path))
-		});
-		match missing.flatten().or_else(|| disk_hint(error)) {
+		let missing = missing_hint(path).filter(|_| error.kind() == ErrorKind::NotFound);
+		match missing.or_else(|| disk_hint(error)) {
 			Some(hint) => failed.hint(hint),
 			None => failed,
 		}
@@ -333,17 +329,17 @@ impl From<&clap::Error> for Error {
 	}
 }
 
-/// Returns a hint for a path with a `~` that no shell has replaced: they do that only at the beginning of a word without quotes,
-/// and service managers and files of variables not at all.
-pub(crate) fn home_hint(path: &Path) -> Option<&'static str> {
-	path.starts_with("~").then_some(
-		"~ is the name of a folder here, because no shell has replaced it: write the whole path",
-	)
-}
-
-/// Returns a hint for a path from the current folder, if that was deleted.
-fn deleted_hint(path: &Path) -> Option<&'static str> {
-	(path.is_relative() && is_deleted(Path::new("."))).then_some(DELETED)
+/// Returns a hint for a path that leads to nothing: one with a `~` that no shell has replaced, which they do only at the beginning
+/// of a word without quotes, and service managers and files of variables not at all; one from a current folder that was
+/// deleted; and a link.
+pub(crate) fn missing_hint(path: &Path) -> Option<&'static str> {
+	if path.starts_with("~") {
+		return Some(
+			"~ is the name of a folder here, because no shell has replaced it: write the whole path",
+		);
+	}
+	let is_gone = path.is_relative() && is_deleted(Path::new("."));
+	is_gone.then_some(DELETED).or_else(|| link_hint(path))
 }
 
 /// Returns a hint for a link that is there, although what it leads to is not.

@@ -2,7 +2,7 @@
 //! Where `isthmus fetch` writes a record. What is there is looked at before anything is fetched.
 
 use crate::{
-	error::{home_hint, os, Error},
+	error::{missing_hint, os, Error},
 	secret::is_key_file,
 	stderr::tell,
 	tip::{quoted_path, Tip},
@@ -251,7 +251,7 @@ pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
 		}
 		Err(error) if error.kind() == ErrorKind::NotFound => {
 			let missing = Error::failed(format!("the folder {} does not exist", folder.display()));
-			return Err(match home_hint(folder) {
+			return Err(match missing_hint(folder) {
 				Some(hint) => missing.hint(hint),
 				None => missing.hint(format!("create it: {}", Tip::new("mkdir -p").path(folder))),
 			});

@@ -188,10 +188,13 @@ pub(crate) fn doubt() -> Option<String> {
 		.map(|value| format!("the passphrase is that of ${VARIABLE}{}", oddity(&value)))
 }
 
+pub(crate) use terminal::leave_to_service;
+
 /// Asks on the terminal without showing what is typed. Meanwhile, the keys and signals that end or suspend a program do
 /// so, and leave the terminal as it was.
 mod terminal {
 	use crate::passphrase::read_line;
+	use isthmus_streams::minds_hangup;
 	use rustix::termios::{
 		tcflush, tcgetattr, tcsetattr, LocalModes, OptionalActions, QueueSelector, Termios,
 	};
@@ -216,10 +219,34 @@ mod terminal {
 
 	/// Whether signals act at once, as they do before the first prompt and except during prompts.
 	static AT_ONCE: AtomicBool = AtomicBool::new(true);
+	/// The same of the signals that ask a program to end, which a service acts on itself.
+	static ENDS_AT_ONCE: AtomicBool = AtomicBool::new(true);
+	/// Whether a service acts on them.
+	static SERVES: AtomicBool = AtomicBool::new(false);
+
+	/// Leaves the signals that ask a program to end to a service, for good: without this, those that a prompt has caught would
+	/// end it at once.
+	pub(crate) fn leave_to_service() {
+		SERVES.store(true, Ordering::SeqCst);
+		ENDS_AT_ONCE.store(false, Ordering::SeqCst);
+	}
+
+	fn set_at_once(at_once: bool) {
+		AT_ONCE.store(at_once, Ordering::SeqCst);
+		let ends = at_once && !SERVES.load(Ordering::SeqCst);
+		ENDS_AT_ONCE.store(ends, Ordering::SeqCst);
+	}
 
 	/// Asks, and returns the line that was typed, with its end.
 	pub(super) fn ask(text: &str) -> io::Result<Zeroizing<String>> {
-		for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP] {
+		// One that this program was started to ignore, as by nohup, stays so.
+		if minds_hangup() {
+			flag::register_conditional_default(SIGHUP, &ENDS_AT_ONCE)?;
+		}
+		for signal in [SIGINT, SIGTERM] {
+			flag::register_conditional_default(signal, &ENDS_AT_ONCE)?;
+		}
+		for signal in [SIGQUIT, SIGTSTP] {
 			flag::register_conditional_default(signal, &AT_ONCE)?;
 		}
 		let prompt = Prompt::show(text)?;
@@ -282,7 +309,7 @@ mod terminal {
 			};
 			let signals = tokio::spawn(act_on(Signals::new()?, terminal.clone()));
 			let prompt = Self { terminal, signals };
-			AT_ONCE.store(false, Ordering::SeqCst);
+			set_at_once(false);
 			prompt.terminal.show()?;
 			Ok(prompt)
 		}
@@ -292,13 +319,14 @@ mod terminal {
 		fn drop(&mut self) {
 			self.signals.abort();
 			self.terminal.restore();
-			AT_ONCE.store(true, Ordering::SeqCst);
+			set_at_once(true);
 		}
 	}
 
 	/// The signals that a prompt acts on.
 	struct Signals {
-		hangup: Signal,
+		/// `None` if this process was started to ignore that.
+		hangup: Option<Signal>,
 		interrupt: Signal,
 		quit: Signal,
 		terminate: Signal,
@@ -308,7 +336,9 @@ mod terminal {
 	impl Signals {
 		fn new() -> io::Result<Self> {
 			Ok(Self {
-				hangup: signal(SignalKind::hangup())?,
+				hangup: minds_hangup()
+					.then(|| signal(SignalKind::hangup()))
+					.transpose()?,
 				interrupt: signal(SignalKind::interrupt())?,
 				quit: signal(SignalKind::quit())?,
 				terminate: signal(SignalKind::terminate())?,
@@ -318,8 +348,14 @@ mod terminal {
 
 		/// Waits for a signal, and returns its number.
 		async fn next(&mut self) -> i32 {
+			let hangup = async {
+				match &mut self.hangup {
+					Some(hangup) => hangup.recv().await,
+					None => std::future::pending().await,
+				}
+			};
 			tokio::select! {
-				_ = self.hangup.recv() => SIGHUP,
+				_ = hangup => SIGHUP,
 				_ = self.interrupt.recv() => SIGINT,
 				_ = self.quit.recv() => SIGQUIT,
 				_ = self.terminate.recv() => SIGTERM,

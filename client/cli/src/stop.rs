@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How services end: on SIGINT, SIGTERM or SIGHUP they begin nothing new, finish what is in hand, and end with success.
 
-use crate::{error::Error, stderr::tell};
+use crate::{error::Error, passphrase::leave_to_service, stderr::tell};
 use std::{future::Future, io, pin::pin};
 use tokio::sync::watch;
 
@@ -75,13 +75,15 @@ impl Signals {
 	/// Catches the signals from now on.
 	fn listen() -> io::Result<Self> {
 		use tokio::signal::unix::{signal, SignalKind};
-		Ok(Self {
+		let signals = Self {
 			interrupt: signal(SignalKind::interrupt())?,
 			terminate: signal(SignalKind::terminate())?,
 			hangup: isthmus_streams::minds_hangup()
 				.then(|| signal(SignalKind::hangup()))
 				.transpose()?,
-		})
+		};
+		leave_to_service();
+		Ok(signals)
 	}
 
 	/// Waits for a signal. Returns whether it ends a service that was asked to end before.
