@@ -80,8 +80,12 @@ impl Client {
 		let mut anchor = at.block();
 		if anchor.number >= best && best > 0 {
 			let number = best.saturating_sub(1);
-			let hash = self.hash_at(number).await?;
-			anchor = BlockId { number, hash };
+			match self.hash_at(number).await {
+				Ok(hash) => anchor = BlockId { number, hash },
+				// A node that begins with its best block, by warp sync, has none below it.
+				Err(Error::NoSuchBlock(_)) => {}
+				Err(error) => return Err(error),
+			}
 		}
 		Ok((at, anchor))
 	}

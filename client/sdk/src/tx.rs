@@ -9,7 +9,7 @@ use crate::{
 	error::{CostError, Error, Rejection},
 	note::Notes,
 	outcome::{BlockEvents, Included},
-	refusal::Refusal,
+	refusal::{PalletError, Refusal},
 	state::State,
 	text::to_hex,
 	turn::Turn,
@@ -242,7 +242,11 @@ impl Client {
 		};
 		// The transaction was valid (0), and its call failed (1).
 		match &answer[..] {
-			[0, 1, error @ ..] => Err(Error::Refused(Refusal::read(error, at)?)),
+			[0, 1, error @ ..] => match Refusal::read(error, at)? {
+				// By the time of the best block, which may be long ago: the transaction's block is later.
+				refusal if refusal.error == PalletError::ObservedInFuture => Ok(()),
+				refusal => Err(Error::Refused(refusal)),
+			},
 			_ => Ok(()),
 		}
 	}
