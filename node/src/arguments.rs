@@ -96,6 +96,9 @@ const FOREIGN: [(&str, &str); 15] = [
 	),
 ];
 const FLAG: &str = "an option such as `--mine` has no value: write it alone, or leave it out";
+/// What `--node-key` is.
+const NODE_KEY: &str = "The secret network key, in 64 hexadecimal digits. For tests only: others on this machine see it. Otherwise \
+	keep it in a file, which `--node-key-file` names";
 const TELEMETRY: &str =
 	"a server for telemetry is written as 'wss://HOST/submit/ 0', with the verbosity behind a space";
 const NO_FILE: &str = "the node has no configuration file: all options are on the command line";
@@ -125,8 +128,12 @@ pub fn command() -> Command {
 		.mut_arg("trie_cache_size", |size| {
 			size.default_value(TRIE_CACHE_SIZE)
 		})
-		// The framework passes over the file.
-		.mut_arg("node_key", |key| key.conflicts_with("node_key_file"))
+		// The framework passes over the file, and its text says so.
+		.mut_arg("node_key", |key| {
+			key.conflicts_with("node_key_file")
+				.help(NODE_KEY)
+				.long_help(NODE_KEY)
+		})
 		.mut_subcommand("key", |key| {
 			key.mut_subcommand("insert", |insert| {
 				insert.mut_arg("key_type", |arg| {

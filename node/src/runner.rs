@@ -64,8 +64,9 @@ impl Runner {
 		V: DefaultConfigurationValues,
 	{
 		let runtime = sc_cli::build_runtime()?;
-		remember_signals()?;
+		// It listens first, so that no signal is only remembered.
 		let mut signals = runtime.block_on(async { Signals::listen() })?;
+		remember_signals()?;
 		let guard = runtime.spawn(async move { signals.next().await.end_process() });
 		files::check_home(|| command.base_path())?;
 		let config = command

@@ -288,12 +288,16 @@ test('a taken port is reported before the node opens its database', { timeout },
 	const address = `127.0.0.1:${taken.address().port}`;
 	for (const option of ['--miners-listen', '--stratum-listen']) {
 		const folder = mkdtempSync(join(tmpdir(), 'isthmus-port-'));
-		const { code, stderr } = await runToEnd(['--dev', '--base-path', folder, option, address]);
+		// Another node on this machine may have the other services' usual ports.
+		const others = ['--no-prometheus', '--port', '0', '--rpc-port', '0'];
+		const { code, stderr } = await runToEnd(['--dev', '--base-path', folder, ...others, option, address]);
 		assert.notEqual(code, 0);
 		const service = option === '--miners-listen' ? 'getWork' : 'Stratum';
 		const taken = `cannot listen for ${service} at ${address}: Address already in use. Perhaps another node is running; give this one`;
 		assert.ok(stderr.includes(`${taken} another address with \`${option}\``), stderr);
-		assert.equal(existsSync(join(folder, 'chains/dev/db')), false);
+		const database = join(folder, 'chains/isthmus_dev/paritydb/full');
+		assert.ok(existsSync(database));
+		assert.equal(existsSync(join(database, 'metadata')), false);
 		rmSync(folder, { recursive: true });
 	}
 	taken.close();

@@ -90,6 +90,8 @@ pub(crate) struct Shelf {
 	files: Arc<Mutex<BTreeMap<String, Opened<Memory>>>>,
 	/// Why nothing is read, if so.
 	refusal: Arc<Mutex<Option<Refusal>>>,
+	/// Other datasets.
+	others: Arc<Mutex<Vec<Dataset>>>,
 }
 
 impl Shelf {
@@ -107,7 +109,7 @@ impl Source for Shelf {
 			dataset: 4,
 			..PLACE
 		};
-		Ok(vec![
+		let mut datasets = vec![
 			Dataset {
 				place: PLACE,
 				name: name.clone(),
@@ -118,7 +120,9 @@ impl Source for Shelf {
 				name,
 				is_open: false,
 			},
-		])
+		];
+		datasets.extend(self.others.lock().unwrap().iter().cloned());
+		Ok(datasets)
 	}
 
 	async fn files(&self, _: Place) -> Result<Arc<Vec<File>>, Refusal> {
@@ -152,6 +156,7 @@ pub(crate) struct Stand {
 	pub(crate) log: Log,
 	pub(crate) files: Arc<Mutex<BTreeMap<String, Opened<Memory>>>>,
 	pub(crate) refusal: Arc<Mutex<Option<Refusal>>>,
+	pub(crate) others: Arc<Mutex<Vec<Dataset>>>,
 }
 
 pub(crate) const TOKEN: &str = "a-token-of-twenty-letters";
@@ -184,10 +189,12 @@ impl Stand {
 			.into_iter()
 			.map(|opened| (opened.file.path.clone(), opened));
 		let refusal = Arc::new(Mutex::new(None));
+		let others = Arc::<Mutex<Vec<Dataset>>>::default();
 		let files = Arc::new(Mutex::new(files.collect()));
 		let shelf = Shelf {
 			files: Arc::clone(&files),
 			refusal: refusal.clone(),
+			others: others.clone(),
 		};
 		let secret = "a-secret-of-twenty-letters".to_owned();
 		let credentials = Credentials::new("KEY".into(), secret, TOKEN.into()).unwrap();
@@ -203,6 +210,7 @@ impl Stand {
 			log,
 			files,
 			refusal,
+			others,
 		}
 	}
 

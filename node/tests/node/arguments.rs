@@ -81,6 +81,8 @@ fn a_node_has_one_network_key() {
 	assert!(read(&key).is_ok() && read(&file).is_ok());
 	let error = refused(&[key, file].concat());
 	assert!(error.contains("cannot be used with"), "{error}");
+	let help = refused(&["--help"]);
+	assert!(!help.contains("takes precedence over"), "{help}");
 }
 
 #[test]

@@ -212,6 +212,38 @@ async fn buckets_and_objects_are_listed() {
 }
 
 #[tokio::test]
+async fn buckets_come_in_pages() {
+	here(async {
+		let stand = Stand::new();
+		let other = |dataset| Dataset {
+			place: Place { dataset, ..PLACE },
+			name: "more".to_owned(),
+			is_open: true,
+		};
+		stand.others.lock().unwrap().extend([7, 5].map(other));
+		let page = async |query: &[(&str, &str)]| {
+			let (status, _, xml) = stand.s3("GET", "/", query).await;
+			assert_eq!(status, 200, "{xml}");
+			let value = |rest: &str| rest.split('<').next().unwrap_or_default().to_owned();
+			let names: Vec<String> = xml.split("<Name>").skip(1).map(value).collect();
+			let next = xml.split("<ContinuationToken>").nth(1).map(value);
+			(names, next)
+		};
+		let (first, next) = page(&[("max-buckets", "2")]).await;
+		let next = next.unwrap();
+		let rest = [("max-buckets", "2"), ("continuation-token", next.as_str())];
+		let (second, end) = page(&rest).await;
+		let expected = ["-3", "-5", "-7"].map(|end| BUCKET.replace("-3", end));
+		assert_eq!(
+			(first.len(), [first, second].concat()),
+			(2, expected.to_vec())
+		);
+		assert_eq!(end, None);
+	})
+	.await;
+}
+
+#[tokio::test]
 async fn what_the_gateway_does_not_do_is_refused_with_a_sentence() {
 	here(async {
 		let stand = Stand::new();
