@@ -1738,6 +1738,14 @@ describe('an object whose upload was interrupted does not keep its name', () => 
 		stdout: /^(24\.0 MB already stored as object-9, .*\n){2}(2 files \(24\.0 MB\) in \d packs? already stored as object-10\n){2}$/,
 	},
 	{
+		name: 'what is left of a stream that another machine has finished is given up, too',
+		script: `${INTERRUPTED_OBJECT}mkdir other; head -c 40000000 /dev/zero > value; stream() { isthmus store - --name object-11 --object < value; }
+			(ulimit -f 20000; stream 2> err); [ $? = 0 ] && exit 9; ls $STORE/*.unfinished > /dev/null || exit 8
+			(HOME=$PWD/other; stream > out) || exit 7; stream; ls $STORE/*.unfinished 2> /dev/null && exit 5
+			isthmus fetch //Packer object-11 -o - | cmp - value`,
+		stdout: /^40\.0 MB already stored as object-11, .*\n$/,
+	},
+	{
 		name: 'a record with the same name that is public stays',
 		script: `${INTERRUPTED_OBJECT}echo x > object-3; isthmus store object-3 --public-name > out; begin object-3
 			isthmus store object-3 --object 2> err; $(hinted) --yes && isthmus fetch //Packer object-3 -o -`,

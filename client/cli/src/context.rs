@@ -41,7 +41,8 @@ impl Context {
 		if trust.node {
 			tell("the node is trusted without proofs (--trust-node)");
 		}
-		let client = Client::connect_with(&options.urls()?, options.silence(), trust).await?;
+		let urls = options.urls()?;
+		let client = Client::connect_with(&urls, options.silence(), trust).await?;
 		client.on_wait(|waiting| tell(waiting));
 		client.on_notice(|notice| tell(notice));
 		let sent = options.sent.clone();
@@ -53,8 +54,8 @@ impl Context {
 		client.set_budget(options.budget());
 		match client.is_syncing().await {
 			Ok(true) => tell(SYNCING),
-			Err(error) if error.is_connection() => return Err(error.into()),
-			// If the node does not say, what the command asks for shows what is wrong with it.
+			Err(error) if error.is_connection() && urls.len() == 1 => return Err(error.into()),
+			// If the node does not say, what the command asks for shows what is wrong with it, or another node is asked.
 			Ok(false) | Err(_) => {}
 		}
 		// Who sends funds or grants access to such an account does so to everyone.

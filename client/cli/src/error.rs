@@ -40,6 +40,8 @@ pub(crate) struct Error {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Hint {
 	Words(Cow<'static, str>),
+	/// Words with what is known in them: what looks like a placeholder is a part of that.
+	Known(String),
 	/// To remove a record.
 	Remove {
 		/// What to do, up to the command.
@@ -55,6 +57,7 @@ impl fmt::Display for Hint {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		match self {
 			Self::Words(words) => f.write_str(words),
+			Self::Known(words) => f.write_str(words),
 			Self::Remove {
 				before,
 				record,
@@ -171,6 +174,12 @@ impl Error {
 		self
 	}
 
+	/// Adds to the hint words that have no placeholders.
+	pub(crate) fn also_known(mut self, more: impl fmt::Display) -> Self {
+		self.hints.push(Hint::Known(more.to_string()));
+		self
+	}
+
 	/// Says of an error of the connection how much arrived before, if anything did.
 	pub(crate) fn interrupted(self, arrived: Option<String>) -> Self {
 		match arrived {
@@ -181,11 +190,14 @@ impl Error {
 		}
 	}
 
-	/// Writes what is known in place of the placeholders of the hints, such as OWNER.
+	/// Writes what is known in place of the placeholders of the hints, such as OWNER. All that is known of a hint is written
+	/// at once: a path, or a name, that has such a word in it stays as it is.
 	pub(crate) fn knowing(mut self, known: &[(&str, String)]) -> Self {
 		for hint in &mut self.hints {
-			if let Hint::Words(words) = hint {
-				*hint = Hint::Words(filled(words, known).into());
+			let Hint::Words(words) = hint else { continue };
+			let text = filled(words, known);
+			if text != *words {
+				*hint = Hint::Known(text);
 			}
 		}
 		self

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The folder that a command stores, and what is left out of it.
 
-use crate::{
-	error::Error,
-	options::Options,
-	stderr::tell,
-	tip::{quoted_path, Tip},
-};
+use crate::{error::Error, options::Options, stderr::tell, tip::Tip};
 use isthmus_sdk::{Exclude, LocalFolder};
 use std::path::{Path, PathBuf};
 
@@ -71,8 +66,7 @@ impl Excludes {
 		let opened = LocalFolder::open_noting(path, &own, &self.patterns, &mut unused);
 		opened.map_err(|error| {
 			let noted = unused.iter().map(|unused| not_matched(unused, path));
-			let error = Error::from(error).knowing(&[("FOLDER", quoted_path(path))]);
-			noted.fold(error, Error::also)
+			noted.fold(Error::from(error), Error::also_known)
 		})
 	}
 }

@@ -17,7 +17,7 @@ use crate::{
 	progress::Bar,
 	stderr::tell,
 	text::{called, count, Called, Key},
-	tip::Tip,
+	tip::{quoted_path, Tip},
 };
 use isthmus_sdk::{
 	object::{delete_objects, object_of, Locations},
@@ -81,7 +81,11 @@ pub(crate) struct Opts {
 /// Finds the files of the folder whose upload was not finished.
 fn folder_of(opts: &Opts, options: &Options) -> Result<Option<LocalFolder>, Error> {
 	match &opts.unfinished {
-		Some(folder) => opts.excludes.open_quietly(folder, options).map(Some),
+		Some(folder) => {
+			let opened = opts.excludes.open_quietly(folder, options);
+			let opened = opened.map_err(|error| error.knowing(&[("FOLDER", quoted_path(folder))]));
+			opened.map(Some)
+		}
 		None if opts.excludes.is_empty() => Ok(None),
 		None => Err(Error::usage(
 			"--exclude is for a folder: --unfinished FOLDER",

@@ -194,7 +194,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> 
 	}
 	let source = Source::open(&opts.path, &opts.excludes, &options);
 	let name = quoted(called.shown().to_string());
-	let source = source.map_err(|error| error.knowing(&[("NAME", name.clone())]))?;
+	let known = [("FOLDER", quoted_path(&opts.path)), ("NAME", name)];
+	let source = source.map_err(|error| error.knowing(&known))?;
 	let is_folder = matches!(source, Source::Ready(Ready::Folder(_)));
 	if is_folder && opts.when.is_some() {
 		return Err(Error::usage(
@@ -211,7 +212,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> 
 			"--compress is for one record: a folder is stored as several",
 		)
 		.hint("store an archive of it instead: tar c FOLDER | isthmus store - --compress --name NAME")
-		.knowing(&[("FOLDER", quoted_path(&opts.path)), ("NAME", name)]));
+		.knowing(&known));
 	}
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;

@@ -9,7 +9,7 @@ use crate::{
 	packed::{self, Synced},
 	store,
 	text::{called, Called},
-	tip::quoted,
+	tip::{quoted, quoted_path},
 };
 use isthmus_sdk::{DatasetId, SyncFolder};
 use std::path::PathBuf;
@@ -68,7 +68,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Synced, Error> {
 	let called = store::name_of(opts.name, &opts.path)?;
 	let folder = opts.excludes.open(&opts.path, &options);
 	let name = quoted(called.shown().to_string());
-	let folder = folder.map_err(|error| error.knowing(&[("NAME", name)]))?;
+	let known = [("FOLDER", quoted_path(&opts.path)), ("NAME", name)];
+	let folder = folder.map_err(|error| error.knowing(&known))?;
 	let context = &Context::connect(options).await?;
 	let identity = &context.identity().await?;
 	let dataset = store::dataset_of(opts.dataset, context, identity).await?;

@@ -119,11 +119,16 @@ pub(crate) fn filled(hint: &str, known: &[(&str, String)]) -> String {
 		let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
 		let value = known
 			.iter()
-			.find(|(name, value)| *name == word && !value.starts_with('-'));
+			.find(|(name, value)| *name == word && !begins_with_dash(value));
 		text += value.map_or(word, |(_, value)| value.as_str());
 		rest = after;
 	}
 	text
+}
+
+/// Returns whether a word, as it is quoted, begins like an option.
+fn begins_with_dash(quoted: &str) -> bool {
+	quoted.trim_start_matches(['$', '\'']).starts_with('-')
 }
 
 /// Returns bytes as a shell reads them in `$'…'`.
@@ -251,7 +256,9 @@ mod tests {
 		] {
 			assert_eq!(filled(hint, &known), expected);
 		}
-		assert_eq!(filled("NAME", &[("NAME", "-y".to_owned())]), "NAME");
+		for option in ["-y", "-my photos", "-\n"] {
+			assert_eq!(filled("NAME", &[("NAME", quoted(option))]), "NAME");
+		}
 	}
 
 	#[test]

@@ -101,6 +101,22 @@ fn hints_have_what_the_error_knows() {
 }
 
 #[test]
+fn what_was_written_in_place_of_a_placeholder_is_none() {
+	let folder = || ("FOLDER", "'my NAME'".to_owned());
+	let name = || ("NAME", "x".to_owned());
+	let error = Error::failed("no").hint("tar c FOLDER | isthmus store - --name NAME");
+	let error = error.also_known("nothing matches --exclude NAME");
+	let both = error.knowing(&[folder(), name()]);
+	let expected = "tar c 'my NAME' | isthmus store - --name x; nothing matches --exclude NAME";
+	assert_eq!(both.shown_hint().as_deref(), Some(expected));
+	let again = Error::failed("no").hint("FOLDER").knowing(&[folder()]);
+	assert_eq!(
+		again.knowing(&[name()]).shown_hint().as_deref(),
+		Some("'my NAME'")
+	);
+}
+
+#[test]
 fn hints_name_what_the_user_named() {
 	let key = record_key("my marks.csv").unwrap();
 	let error =

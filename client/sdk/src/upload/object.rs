@@ -5,6 +5,7 @@
 use super::{
 	abandoned::{abandon, forget_taken},
 	choice::Choice,
+	given_up::{give_up_alone, unfinished},
 	place_note::{note, noted_place},
 	settled,
 	stored::{finalized_record, streamed_before},
@@ -71,6 +72,12 @@ impl Upload<'_> {
 				let stored = streamed_before(client, owner, key, &mut source, progress).await?;
 				if self.finalized {
 					finalized_record(client, owner.id(), key).await?;
+				}
+				if !client.is_dry_run() {
+					// Another machine has finished the upload. What is not given up now is given up by the next run.
+					if let Ok(Some(left)) = unfinished(client, owner.id(), &key) {
+						let _ = give_up_alone(client, owner, left, (false, true)).await;
+					}
 				}
 				return Ok(stored);
 			}

@@ -91,7 +91,11 @@ impl LocalFolder {
 		while let Some(at) = folders.pop() {
 			folders.extend(found.look(at));
 		}
-		*unused = found.unused();
+		// Of a folder that is not there, or that cannot be read, nothing is known.
+		let is_seen = |(at, _): &(PathBuf, io::Error)| at.as_path() != folder;
+		if found.unreadable.first().is_none_or(is_seen) {
+			*unused = found.unused();
+		}
 		found.end()
 	}
 

@@ -232,4 +232,9 @@ fn what_matches_a_pattern_is_left_out_whatever_it_is() {
 	let refused = LocalFolder::open_noting(folder.path(), &[], &excludes[2..], &mut unused);
 	assert!(matches!(refused, Err(UploadFolderError::Names(_))));
 	assert_eq!(unused, &excludes[4..]);
+	// But not of a folder that is not there.
+	unused.clear();
+	let absent = LocalFolder::open_noting(&folder.path().join("x"), &[], &excludes, &mut unused);
+	assert!(matches!(absent, Err(UploadFolderError::Unreadable(_))));
+	assert!(unused.is_empty());
 }
