@@ -251,7 +251,7 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 			return Err(Refusal::NoFile(format!("{path} was stored again")).into());
 		}
 		let length = opened.file.length;
-		let tag = format!("\"{}\"", hex::encode(opened.file.hash));
+		let tag = opened.file.tag();
 		let (status, part) = match condition(asked_by, &tag, opened.file.date)? {
 			Condition::Same => (StatusCode::NOT_MODIFIED, 0..0),
 			Condition::All => (StatusCode::OK, 0..length),

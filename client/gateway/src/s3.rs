@@ -9,7 +9,7 @@ use crate::{
 	page::{page, Page, Wanted, MOST},
 	question::Question,
 	signature::{self, Signed, PATH},
-	source::{File, Place, Source},
+	source::{Place, Source},
 	token,
 	watch::Watch,
 	xml::Xml,
@@ -398,21 +398,14 @@ fn listed(
 			}
 		}
 	}
-	for File {
-		path,
-		length,
-		hash,
-		date: at,
-		..
-	} in &page.files
-	{
+	for file in &page.files {
 		xml.group(
 			"Contents",
 			&[
-				("Key", name(path)),
-				("LastModified", date(*at, DATE)),
-				("ETag", format!("\"{}\"", hex::encode(hash))),
-				("Size", length.to_string()),
+				("Key", name(&file.path)),
+				("LastModified", date(file.date, DATE)),
+				("ETag", file.tag()),
+				("Size", file.length.to_string()),
 				("StorageClass", "STANDARD".to_owned()),
 			],
 		);

@@ -56,6 +56,14 @@ pub struct File {
 	pub pack: Option<Pack>,
 }
 
+impl File {
+	/// Returns its entity tag: its hash in 64 digits and `-1`. As that of an object that came in parts, it has a dash, so that no
+	/// client takes it for an MD5.
+	pub(crate) fn tag(&self) -> String {
+		format!("\"{}-1\"", hex::encode(self.hash))
+	}
+}
+
 /// A place in a pack of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pack {
