@@ -8,7 +8,7 @@ use crate::{
 	explain::named,
 	files::NewFile,
 	genesis, output, ports,
-	runner::Runner,
+	runner::{say_database, Runner},
 	service,
 };
 use polkadot_sdk::*;
@@ -139,9 +139,12 @@ fn run_command(cli: &Cli, command: Command) -> sc_cli::Result<()> {
 		Command::ImportBlocks(cmd) => {
 			output::check_file_size()?;
 			blocks::check_import(&cmd)?;
-			prepare(cli, &cmd)?.with_chain(|client, queue| async move {
-				blocks::import(&cmd, client, queue).await
-			})
+			let runner = prepare(cli, &cmd)?;
+			// A base path that is not the one that is meant gets a database of its own.
+			say_database(runner.config());
+			runner.with_chain(
+				|client, queue| async move { blocks::import(&cmd, client, queue).await },
+			)
 		}
 		Command::CheckState(cmd) => {
 			let runner = prepare(cli, &cmd)?;

@@ -63,8 +63,13 @@ const QUIET: [&str; 11] = [
 	"rustls::common_state=off",
 	"rustls::conn=off",
 ];
-/// The targets of errors about tasks that have ended.
-const ENDS: [&str; 2] = ["grandpa", "sc_service::task_manager"];
+/// The targets of errors about tasks that have ended: of GRANDPA, of requests, of blocks that are kept in memory, and of all others.
+const ENDS: [&str; 4] = [
+	"grandpa",
+	"jsonrpsee-server",
+	"sc_service::client::client",
+	"sc_service::task_manager",
+];
 /// Whether this process ends its tasks.
 static STOPPING: AtomicBool = AtomicBool::new(false);
 /// How often the number of lines that were held back is written.

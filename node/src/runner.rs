@@ -170,13 +170,18 @@ impl Runner {
 
 /// Says in the log which node starts.
 fn introduce(config: &Configuration) {
-	let path = config.database.path();
 	log::info!("{}", Cli::impl_name());
 	log::info!("✌️  version {}", Cli::impl_version());
 	log::info!("❤️  by {}", Cli::author());
 	log::info!("📋 Chain specification: {}", config.chain_spec.name());
 	log::info!("🏷  Node name: {}", config.network.node_name);
 	log::info!("👤 Role: {}", config.display_role());
+	say_database(config);
+}
+
+/// Says in the log where the database is.
+pub(crate) fn say_database(config: &Configuration) {
+	let path = config.database.path();
 	log::info!(
 		"💾 Database: {} at {}",
 		config.database,

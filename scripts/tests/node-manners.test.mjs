@@ -553,7 +553,7 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 	await refuses(['import-blocks', basePath, ...at], /the blocks cannot be read from .*: is a directory/);
 	await refuses(['export-blocks', '--from', '0', '--to', '0', ...at], /`--to` needs 1 or more: every node has the genesis block/);
 	await refuses(['import-blocks', '/dev/null', ...at], /there are no blocks in \/dev\/null: it is empty, as after an export that failed/);
-	await refuses(['import-blocks', node.logPath, ...at], /the blocks cannot be imported \(.*node\.log\): /);
+	await refuses(['import-blocks', node.logPath, ...at], /Database: ParityDb at .*[^]*the blocks cannot be imported \(.*node\.log\): /);
 	// A file in the other form.
 	await refuses(['import-blocks', '--binary', blocks, ...at], /the blocks cannot be imported \(.*blocks\): its blocks are written as JSON: leave out `--binary`/);
 	const binary = join(basePath, 'binary');

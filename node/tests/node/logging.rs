@@ -71,7 +71,12 @@ fn the_targets_of_what_peers_cause_are_bounded() {
 
 #[test]
 fn the_ends_of_tasks_are_no_news_while_the_node_stops() {
-	for target in ["sc_service::task_manager", "grandpa"] {
+	for target in [
+		"sc_service::task_manager",
+		"sc_service::client::client",
+		"jsonrpsee-server",
+		"grandpa",
+	] {
 		assert!(is_end_of_task(Level::ERROR, target), "{target}");
 		assert!(!is_end_of_task(Level::WARN, target), "{target}");
 	}
