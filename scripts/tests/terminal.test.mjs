@@ -1544,6 +1544,16 @@ describe('secrets in the wrong place are refused, and not shown', () => cases([
 		stderr: /^(error: \S+school\.key already exists\nhint: it is a key file, which is never replaced\. It is used as it is: --key FILE,.*\n){4}$/,
 	},
 	{
+		name: 'the file of a secret in the place of the new key file leads to the form that reads it',
+		script: 'export ISTHMUS_PASSPHRASE=$PASSPHRASE; isthmus key words $KEY > words; printf 0x%064d 7 > "a seed"\n'
+			+ `isthmus key restore words; isthmus key import "a seed"; isthmus key inspect "a seed"; code=$?\n`
+			+ 'isthmus key restore NEW.key < words 2> /dev/null && isthmus key import OTHER.key < "a seed" 2> /dev/null || exit 9; exit $code',
+		code: NOT_AUTHENTIC,
+		stderr: new RegExp('^error: words already exists\nhint: the argument names the key file to make, .*: isthmus key restore NEW\\.key < words\n'
+			+ "error: a seed already exists\nhint: .*: isthmus key import NEW\\.key < 'a seed'\n"
+			+ "error: a seed: not a key file: .*`isthmus key import NEW\\.key < 'a seed'` makes a key file\n$"),
+	},
+	{
 		name: 'a secret for another command leads to it',
 		script: 'export ISTHMUS_PASSPHRASE=$PASSPHRASE; isthmus key words $KEY | isthmus key join new; isthmus key words $KEY | sed "s/ /, /g" | isthmus key import new\n'
 			+ 'isthmus key split $KEY --of 3 --need 2 > shares; isthmus key restore new < shares; isthmus key import new < shares\n'

@@ -6,7 +6,7 @@ use crate::{
 	error::{Error, Kind},
 	input, output, passphrase, secret,
 	stderr::tell,
-	tip::Tip,
+	tip::{filled, quoted_path, Tip},
 };
 use isthmus_sdk::{
 	envelope::{
@@ -178,7 +178,9 @@ fn exists(path: &Path) -> Error {
 		true => error.hint(
 			"it is a key file, which is never replaced. It is used as it is: --key FILE, and `isthmus key passphrase FILE` changes its passphrase. To make another one, choose another name",
 		),
-		false => error.hint("a key file is never replaced: choose another name"),
+		false => error.hint(
+			"the argument names the key file to make, and nothing that exists is replaced: choose another name",
+		),
 	}
 }
 
@@ -196,7 +198,12 @@ fn failed(path: &Path, error: KeyFileError) -> Error {
 		KeyFileError::Random(_) | KeyFileError::SecretTooLong => Kind::Failed,
 		_ => Kind::NotAuthentic,
 	};
-	Error::new(kind, format!("{}: {error}", path.display()))
+	let mut what = error.to_string();
+	// The advice on what else the file may be has a placeholder for it.
+	if matches!(error, KeyFileError::Other(_)) && !output::is_stdin(path) {
+		what = filled(&what, &[("FILE", quoted_path(path))]);
+	}
+	Error::new(kind, format!("{}: {what}", path.display()))
 }
 
 #[cfg(test)]
@@ -212,6 +219,19 @@ mod tests {
 		assert_eq!(kind(KeyFileError::Cost { got: 21 }), Kind::NotAuthentic);
 		let denied = std::io::Error::from(ErrorKind::PermissionDenied);
 		assert_eq!(kind(denied.into()), Kind::Failed);
+	}
+
+	#[test]
+	fn a_file_of_a_secret_leads_to_the_command_that_takes_it() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("my secret.hex");
+		fs::write(&path, "0f".repeat(32)).unwrap();
+		let refused = read(&path).unwrap_err();
+		let command = Tip::new("isthmus key import NEW.key <").path(&path);
+		let expected = format!("`{command}` makes a key file");
+		assert!(refused.message().contains(&expected), "{refused:?}");
+		let stdin = failed(Path::new("-"), KeyFileError::Other("it is in FILE"));
+		assert_eq!(stdin.message(), "-: not a key file: it is in FILE");
 	}
 
 	#[test]

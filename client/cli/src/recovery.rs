@@ -6,6 +6,7 @@ use crate::{
 	key_file::{self, Shown},
 	passphrase,
 	report::Lines,
+	secret::is_key_file,
 	stderr::tell,
 	tip::Tip,
 };
@@ -116,7 +117,7 @@ pub(crate) fn words(file: &Path) -> Result<Words, Error> {
 /// Writes a new key file for an account that exists, with a new seed. The words of a seed of ours are a wallet's phrase, too,
 /// and make another account there: they cannot be told apart, so both accounts are named.
 pub(crate) fn import(file: &Path) -> Result<Shown, Error> {
-	key_file::check_new(file)?;
+	check_new(file, "the secret is", IMPORT)?;
 	let secret = own_secret()?;
 	if let Ok(seed) = Seed::from_words(&secret) {
 		tell(both_accounts(&secret, &seed)?);
@@ -150,6 +151,17 @@ const IMPORT: &str = "isthmus key import";
 const RESTORE: &str = "isthmus key restore";
 const JOIN: &str = "isthmus key join";
 
+/// Checks that a new key file can be written. What is there may be the file of the secret, as other programs take it.
+fn check_new(file: &Path, what: &str, command: &str) -> Result<(), Error> {
+	key_file::check_new(file).map_err(|error| match file.is_file() && !is_key_file(file) {
+		true => error.also_known(format!(
+			"{what} read from stdin: {}",
+			Tip::new(format_args!("{command} NEW.key <")).path(file)
+		)),
+		false => error,
+	})
+}
+
 /// Returns the error of a secret that a command does not take, with the command that takes it.
 fn misplaced(error: impl fmt::Display, secret: &str, command: &str) -> Error {
 	let error = Error::usage(error);
@@ -176,7 +188,7 @@ fn taken_by(secret: &str) -> Option<&'static str> {
 
 /// Writes a new key file for the seed of which the words are typed.
 pub(crate) fn restore(file: &Path, imported: bool) -> Result<Shown, Error> {
-	key_file::check_new(file)?;
+	check_new(file, "the words are", RESTORE)?;
 	let words = typed_words()?;
 	let seed = Seed::from_words(&words).map_err(|error| misplaced(error, &words, RESTORE))?;
 	bring_back(file, seed, imported)
@@ -223,7 +235,7 @@ fn words_of(line: &str) -> impl Iterator<Item = &str> {
 
 /// Writes a new key file for the seed of which shares are typed.
 pub(crate) fn join(file: &Path, imported: bool) -> Result<Shown, Error> {
-	key_file::check_new(file)?;
+	check_new(file, "the shares are", JOIN)?;
 	let mut read: Vec<Share> = Vec::new();
 	let mut few = None;
 	loop {
@@ -329,6 +341,30 @@ mod tests {
 		let shown = |command: &str| format!("{:?}", misplaced("no", &share, command));
 		assert!(shown(RESTORE).contains("`isthmus key join` takes this"));
 		assert!(!shown(JOIN).contains("takes this"));
+	}
+
+	#[test]
+	fn the_file_of_a_secret_is_read_from_stdin() {
+		let folder = tempfile::tempdir().unwrap();
+		let file = folder.path().join("my words.txt");
+		assert!(check_new(&file, "the words are", RESTORE).is_ok());
+		std::fs::write(&file, "abandon ability").unwrap();
+		let refused = check_new(&file, "the words are", RESTORE).unwrap_err();
+		let hint = refused.shown_hint().unwrap();
+		let command = Tip::new("isthmus key restore NEW.key <").path(&file);
+		assert!(
+			hint.starts_with("the argument names the key file to make"),
+			"{hint}"
+		);
+		assert!(hint.ends_with(&format!(": {command}")), "{hint}");
+		// A key file, or a folder, has no words.
+		let key = folder.path().join("school.key");
+		key_file::create(&key, &Secrets::generate().unwrap(), "three plain words").unwrap();
+		for other in [key.as_path(), folder.path()] {
+			let refused = check_new(other, "the words are", RESTORE).unwrap_err();
+			let hint = refused.shown_hint().unwrap();
+			assert!(!hint.contains("stdin"), "{hint}");
+		}
 	}
 
 	#[test]

@@ -462,19 +462,19 @@ fn what_else(text: &[u8]) -> Option<&'static str> {
 			"it is a file of age"
 		}
 		_ if is_of(&[shares::PREFIX]) => {
-			"it has shares of a seed, of which `isthmus key join` makes a key file"
+			"it has shares of a seed, of which `isthmus key join NEW.key < FILE` makes a key file"
 		}
 		_ if text.starts_with('{') && text.contains("\"encoding\"") => {
-			"it is an account that a wallet exported: `isthmus key import` takes the account's phrase"
+			"it is an account that a wallet exported: `isthmus key import NEW.key` takes the account's phrase"
 		}
 		_ if text.starts_with('{') && text.to_ascii_lowercase().contains("\"crypto\"") => {
 			"it is an account of Ethereum"
 		}
 		_ if is_hex(first.strip_prefix("0x").unwrap_or(first)) && first.len() >= 64 => {
-			"it is a seed in hexadecimal digits, which `isthmus key import` takes"
+			"it is a seed in hexadecimal digits, of which `isthmus key import NEW.key < FILE` makes a key file"
 		}
 		_ if is_phrase => {
-			"it has words, of which `isthmus key restore` makes a key file, or `isthmus key import` if they are those of a wallet"
+			"it has words, of which `isthmus key restore NEW.key < FILE` makes a key file, or `isthmus key import NEW.key < FILE` if they are those of a wallet"
 		}
 		_ => return None,
 	})
