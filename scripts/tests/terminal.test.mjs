@@ -1282,6 +1282,16 @@ describe('disks may be full, read-only or gone', () => cases([
 		mount: true,
 	},
 	{
+		name: 'a packed folder: the files that fit on the disk stay there, and the same command fetches the others',
+		script: 'mkdir disk d; mount -t tmpfs -o size=3m none disk; for i in 1 2 3 4 5; do head -c 1000000 /dev/urandom > d/$i; done\n'
+			+ 'export ISTHMUS_KEY=//Packer; isthmus sync d --name in-40 && fetch="isthmus fetch //Packer in-40 --folder -o disk/out" || exit 9\n'
+			+ '$fetch; [ $? = 1 ] || exit 8; ls -A disk/out; for i in 1 2 3; do cmp d/$i disk/out/$i || exit 7; done\n'
+			+ 'mount -o remount,size=9m disk && $fetch && diff -r d disk/out',
+		stdout: /^1\n2\n3\n/m,
+		stderr: /error: disk\/out\/4: No space left on device\nhint: free some space, and run the same command again\n/,
+		mount: true,
+	},
+	{
 		name: 'a file in a read-only folder is noticed before it is to be replaced',
 		script: `mkdir disk; mount -t tmpfs none disk; echo old > disk/got; mount -o remount,ro disk; ${OFFLINE} isthmus fetch //Bob small -o disk/got --force`,
 		code: FAILED,
@@ -1590,6 +1600,14 @@ describe('folders for locks and settings may be missing or closed', () => cases(
 		name: 'if no folder takes lock files, this is said once',
 		script: `${NO_LOCKS} isthmus store ../docs --name lock-1 2> err; code=$?; cat err >&2; [ $(grep -c 'do not take turns' err) = 1 ] && exit $code`,
 		stderr: /^warning: no folder takes the lock file isthmus-5\w+\.lock, so programs with the same account or output do not take turns\. .*\$HOME\/\.local\/state\/isthmus/m,
+	},
+	{
+		name: 'if the disk of the lock files is full, this is the cause that is said',
+		script: 'mkdir home; mount -t tmpfs -o size=64k none home; mkdir -p home/.local/state/isthmus; cat /dev/zero > home/ballast 2> /dev/null\n'
+			+ 'HOME=$PWD/home isthmus transfer //Alice 1 --key //Charlie',
+		stderr: /^warning: isthmus-5\w+\.lock cannot be written \(No space left on device\), .* or free some space on that disk$/m,
+		not: { stderr: /on a disk with locks/ },
+		mount: true,
 	},
 	{
 		name: 'a lock file that is a link is none, in any folder',

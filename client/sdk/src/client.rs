@@ -12,7 +12,7 @@ use crate::{
 	outcome::BlockEvents,
 	recent::Recent,
 	state::State,
-	text::{bytes_from_hex, to_hex},
+	text::{bytes_from_hex, io_words, to_hex},
 	trust::{is_local, Chosen, Memory, Notice, TellNotice, Trust, Unproven},
 	types::{AccountId, Balance, BlockNumber, DatasetId, Epoch, GrantId, Seconds, PALLET},
 	wait::{report, Tell, Wait, Waiting, ASKING, SHORT_SILENCE, SILENCE},
@@ -24,6 +24,7 @@ use serde::de::DeserializeOwned;
 use std::{
 	collections::{BTreeMap, BTreeSet},
 	future::Future,
+	io,
 	path::Path,
 	sync::{
 		atomic::{AtomicBool, Ordering},
@@ -376,8 +377,22 @@ impl Client {
 
 	/// Tells the user, once, why programs do not take turns.
 	pub(crate) fn tell_no_turns(&self, reason: String) {
+		self.tell_no_turns_once(reason, false);
+	}
+
+	/// Tells the user, once, that programs do not take turns because a lock file cannot be written.
+	pub(crate) fn tell_not_written(&self, lock: &str, error: &io::Error) {
+		let is_full = matches!(
+			error.kind(),
+			io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+		);
+		let reason = format!("{lock} cannot be written ({})", io_words(error));
+		self.tell_no_turns_once(reason, is_full);
+	}
+
+	fn tell_no_turns_once(&self, reason: String, is_full: bool) {
 		if !self.0.told_no_turns.swap(true, Ordering::Relaxed) {
-			self.tell(&Notice::NoTurns(reason));
+			self.tell(&Notice::NoTurns { reason, is_full });
 		}
 	}
 

@@ -165,8 +165,13 @@ pub enum Notice {
 	},
 	/// An upload that was interrupted is not resumed, because the machine was started again since: what was noted last may be lost.
 	BeginsAgain,
-	/// Programs of this user that use the same account, or fetch to the same output, do not take turns, and why.
-	NoTurns(String),
+	/// Programs of this user that use the same account, or fetch to the same output, do not take turns.
+	NoTurns {
+		/// Why.
+		reason: String,
+		/// Whether the disk of the lock files is full.
+		is_full: bool,
+	},
 }
 
 impl Notice {
@@ -209,10 +214,16 @@ impl fmt::Display for Notice {
 			Self::BeginsAgain => f.write_str(
 				"the machine was restarted after this upload was interrupted, and its disk may lack what was noted last: the upload begins again, and what arrived before is deleted",
 			),
-			Self::NoTurns(reason) => write!(
-				f,
-				"warning: {reason}, so programs with the same account or output do not take turns. Run one after the other, or let this user write to $HOME/.local/state/isthmus on a disk with locks"
-			),
+			Self::NoTurns { reason, is_full } => {
+				let remedy = match is_full {
+					true => "free some space on that disk",
+					false => "let this user write to $HOME/.local/state/isthmus on a disk with locks",
+				};
+				write!(
+					f,
+					"warning: {reason}, so programs with the same account or output do not take turns. Run one after the other, or {remedy}"
+				)
+			}
 		}
 	}
 }
@@ -461,6 +472,17 @@ mod tests {
 		] {
 			assert_eq!(is_local(url), expected, "{url}");
 		}
+	}
+
+	#[test]
+	fn what_helps_programs_to_take_turns_fits_the_cause() {
+		let told = |is_full| {
+			let reason = "a.lock cannot be written".into();
+			Notice::NoTurns { reason, is_full }.to_string()
+		};
+		assert!(told(false).ends_with("on a disk with locks"));
+		assert!(told(true).starts_with("warning: a.lock cannot be written, so"));
+		assert!(told(true).ends_with("or free some space on that disk"));
 	}
 
 	#[test]

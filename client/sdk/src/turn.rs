@@ -22,7 +22,6 @@ use crate::{
 	lock,
 	note::{Note, Notes},
 	state::State,
-	text::io_words,
 	types::AccountId,
 	wait::Wait,
 };
@@ -143,10 +142,8 @@ impl<'a> Turn<'a> {
 	fn write(&mut self) {
 		if let Some(Err(error)) = self.file.as_mut().map(|file| write(file, &self.notes.all)) {
 			let account = self.account;
-			self.client.tell_no_turns(format!(
-				"isthmus-{account}.lock cannot be written ({})",
-				io_words(&error)
-			));
+			self.client
+				.tell_not_written(&format!("isthmus-{account}.lock"), &error);
 		}
 		self.memory.insert(self.account, self.notes.all.clone());
 	}

@@ -604,25 +604,32 @@ impl Parts {
 	}
 
 	/// Writes the files of a span, and gives them their names when they are on the disk. Notes those that are not what the list
-	/// says, or cannot be written.
+	/// says, or cannot be written. If nothing more can be written, as on a full disk, the files before that get their names.
 	fn write(
 		&self,
 		span: &Span<'_>,
 		bytes: &[u8],
 		failures: &mut Failures,
 	) -> Result<(), FetchError> {
-		let mut whole = Vec::new();
+		let (mut whole, mut ended) = (Vec::new(), Ok(()));
 		for (number, wanted) in span.files.iter().enumerate() {
 			let written = self.write_checked(number, wanted, (span.start, bytes));
-			if failures.of(wanted.file, written)?.is_some() {
-				whole.push((number, wanted));
+			match failures.of(wanted.file, written) {
+				Ok(Some(())) => whole.push((number, wanted)),
+				Ok(None) => {}
+				Err(error) => {
+					ended = Err(error);
+					break;
+				}
 			}
 		}
-		self.sync()?;
+		if let Err(error) = self.sync() {
+			return ended.and(Err(error));
+		}
 		for (number, wanted) in whole {
 			failures.of(wanted.file, self.rename(number, wanted))?;
 		}
-		Ok(())
+		ended
 	}
 
 	/// Writes a file out of the bytes that begin at `start` of its pack, if they are what the list says.
