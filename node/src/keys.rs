@@ -20,6 +20,8 @@ use std::{
 
 /// The file of a node's network key, in the folder of its chain, as the framework reads it.
 const NODE_KEY: &str = "network/secret_ed25519";
+/// The folder of a node's keystore, in the folder of its chain, as the framework names it.
+const KEYSTORE: &str = "keystore";
 /// The longest network key that is read, in bytes: 64 digits, with white space around them.
 const LONGEST_NODE_KEY: u64 = 1024;
 /// The length of a network key in bytes.
@@ -93,10 +95,48 @@ impl KeyCommand {
 			Self::InspectNodeKey(cmd) => cmd.run(),
 			Self::Insert(cmd) => {
 				check_home(|| cmd.shared_params.base_path())?;
-				cmd.run(cli)
+				insert(cmd.clone(), cli)
 			}
 		}
 	}
+}
+
+/// Inserts a key, and says where it is.
+fn insert<C: SubstrateCli>(mut cmd: InsertKeyCmd, cli: &C) -> sc_cli::Result<()> {
+	let keystore = keystore_of(&cmd, cli)?;
+	// The specification may be a pipe, which is read once. A keystore that is named needs none.
+	cmd.shared_params.chain = Some("dev".into());
+	cmd.keystore_params.keystore_path = Some(keystore.clone());
+	cmd.run(cli)?;
+	// The key is there, whether this can be written or not.
+	let _ = writeln!(
+		io::stderr(),
+		"the key is in the keystore {}. A node that runs votes with a vote key from its next round on: restart it if no \
+		 round ends without that vote, or for another key",
+		keystore.display()
+	);
+	Ok(())
+}
+
+/// Returns the folder of the keystore that a key is inserted into.
+fn keystore_of<C: SubstrateCli>(cmd: &InsertKeyCmd, cli: &C) -> sc_cli::Result<PathBuf> {
+	let shared = &cmd.shared_params;
+	let spec = cli.load_spec(&shared.chain_id(shared.is_dev()))?;
+	if let Some(path) = &cmd.keystore_params.keystore_path {
+		return Ok(path.clone());
+	}
+	let base = match &shared.base_path {
+		Some(path) => BasePath::new(path),
+		None if shared.is_dev() => {
+			return Err(Error::Input(
+				"with `--dev` alone, the keystore would be in a new folder that no node uses: give the node's folder with \
+				 `--base-path`"
+					.into(),
+			))
+		}
+		None => BasePath::from_project("", "", &C::executable_name()),
+	};
+	Ok(base.config_dir(spec.id()).join(KEYSTORE))
 }
 
 /// The subcommand `key inspect-node-key`.

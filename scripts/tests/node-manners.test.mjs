@@ -279,13 +279,20 @@ test('keeps network keys secret, and never replaces one', { timeout }, async (t)
 		make $at && exit 9
 		isthmus-node key insert $at --key-type gran --scheme ed25519 --suri //Alice
 		stat -c %a base/chains/isthmus_local/keystore/*
+		isthmus-node export-chain-spec --chain local > spec.json
+		isthmus-node key insert --chain <(cat spec.json) --base-path piped --key-type gran --scheme ed25519 --suri //Alice
 		make --bin | wc -c
 	`);
 	assert.equal(code, 0, stderr);
 	assert.deepEqual(stdout.trim().split('\n'), ['600', 'kept', 'readable', '600', '600', '32']);
 	assert.equal(stderr.match(/there is a file at (key|link|dangling|base\S*secret_ed25519) already/g)?.length, 4, stderr);
+	for (const base of ['base', 'piped']) {
+		assert.match(stderr, new RegExp(`^the key is in the keystore ${base}/chains/isthmus_local/keystore\\. .*restart it`, 'm'));
+	}
 
 	const insert = ['key', 'insert', '--dev', '--base-path', folder(t), '--key-type', 'gran', '--scheme', 'ed25519'];
+	const nowhere = ['key', 'insert', '--dev', '--key-type', 'gran', '--scheme', 'ed25519', '--suri', '//Alice'];
+	await refuses(nowhere, /a new folder that no node uses: give the node's folder with `--base-path`/);
 	await refuses([...insert, '--suri', 'no-such-file'], /the secret key is not valid: `--suri` .* is neither a file/);
 	for (const [file, reason] of [['no-such-file', 'No such file'], ['/dev/zero', 'file too large'], ['/dev/null', 'failed to parse'], ['.', 'is a directory']]) {
 		await refuses(['key', 'inspect-node-key', '--file', file], new RegExp(`the network key cannot be read from ${file}: ${reason}.*64 hexadecimal`, 'i'));
