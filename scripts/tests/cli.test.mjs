@@ -1289,7 +1289,7 @@ describe('a folder of thirteen files', () => {
 		const other = ['store', 'parts', '--name', 'given-up', ...owner.key];
 		await killed(other, (method) => method === 'transactionWatch_v1_submitAndWatch' && ++sent === 5);
 		const unknown = await refused(REFUSED, 'remove', 'given-up', ...owner.key);
-		assert.match(unknown.error, /UnknownRecord/);
+		assert.match(unknown.error, /no record is stored as given-up/);
 		assert.match(unknown.hint, /isthmus remove --unfinished FOLDER given-up$/);
 		const [{ files }] = await ok('remove', 'given-up', '--unfinished', 'parts', ...owner.key);
 		assert.ok(files >= 4 && files < 14, `${files} files`);

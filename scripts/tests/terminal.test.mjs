@@ -923,6 +923,14 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		screen: /removed rm-1/,
 	},
 	{
+		name: 'a removal of what is not there asks nothing',
+		script: 'isthmus remove not-there',
+		typed: [],
+		code: REFUSED,
+		screen: /error: no record is stored as not-there\r?\nhint: list your records: isthmus list records; if the upload of a folder/,
+		not: { screen: /\[y\/N\]/ },
+	},
+	{
 		name: 'a removal that is not confirmed does nothing',
 		script: 'isthmus remove docs; code=$?; isthmus fetch //Bob docs --folder -o out && exit $code',
 		typed: [['Remove docs with 2 files? [y/N] ', '\r', true]],

@@ -71,10 +71,8 @@ impl Synced {
 		{
 			let (location, gone) = (shown(location), count(*gone as u64, "object"));
 			match failure.as_ref().map(shown) {
-				None => write!(f, "\n  {location}: deleted {gone}")?,
-				Some(failure) => {
-					write!(f, "\n  {location}: deleted {gone}, and not all: {failure}")?
-				}
+				None => write!(f, "\n  {location}: {gone} gone")?,
+				Some(failure) => write!(f, "\n  {location}: {gone} gone, and not all: {failure}")?,
 			}
 		}
 		Ok(())

@@ -119,6 +119,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		Some(folder) => unfinished(&opts, client, &identity, folder).await?,
 		None => whole(&opts, client, &identity, key).await?,
 	};
+	if removal.files().is_none() {
+		let best = client.best().await?;
+		if best.record(identity.id(), removal.key()).await?.is_none() {
+			return Err(missing(&opts, name));
+		}
+	}
 	let erasure = match opts.erase {
 		true => Some(Erasure::of(client, &identity, &removal).await?),
 		false => None,
@@ -144,10 +150,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	}
 	let removed = run_removal(context, &identity, removal).await;
 	let (last, counts) = removed.map_err(|error| match error.refusal() {
-		Some(PalletError::UnknownRecord) => Error::from(error).also(format!(
-			"if the upload of a folder was not finished: {}",
-			Tip::new("isthmus remove --unfinished FOLDER").operand(&name.to_string())
-		)),
+		Some(PalletError::UnknownRecord) => Error::from(error).also(if_unfinished(name)),
 		_ => error.into(),
 	})?;
 	if let Some(dataset) = stays {
@@ -173,6 +176,22 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	};
 	let left = removed.left_behind().filter(|_| opts.objects);
 	context.with_error(removed, left)
+}
+
+/// Says that there is nothing to remove.
+fn missing(opts: &Opts, name: Key) -> Error {
+	let error = Error::refused(format!("no record is stored as {name}"))
+		.hint("list your records: isthmus list records");
+	match opts.objects {
+		true => error,
+		false => error.also(if_unfinished(name)),
+	}
+}
+
+/// Says what removes the files of a folder that has no record yet.
+fn if_unfinished(name: Key) -> String {
+	let tip = Tip::new("isthmus remove --unfinished FOLDER").operand(&name.to_string());
+	format!("if the upload of a folder was not finished: {tip}")
 }
 
 /// Finds what a record and the files of a folder consist of.
@@ -228,11 +247,6 @@ async fn located(
 	name: Key,
 ) -> Result<(Vec<Object>, Locations), Error> {
 	let (client, owner) = (&context.client, identity.id());
-	let best = client.best().await?;
-	if best.record(owner, removal.key()).await?.is_none() {
-		return Err(Error::refused(format!("no record is stored as {name}"))
-			.hint("list your records: isthmus list records"));
-	}
 	let (mut objects, mut dataset) = (Vec::new(), None);
 	for key in removal.keys() {
 		if let Some((object, record)) = object_of(client, owner, key).await? {

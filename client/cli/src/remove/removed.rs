@@ -82,9 +82,9 @@ impl fmt::Display for Removed {
 				(None, Some(failure)) => {
 					write!(f, "\n  {location}: what had arrived stays there: {failure}")?
 				}
-				(Some(_), None) => write!(f, "\n  {location}: deleted {gone}")?,
+				(Some(_), None) => write!(f, "\n  {location}: {gone} gone")?,
 				(Some(_), Some(failure)) => {
-					write!(f, "\n  {location}: deleted {gone}, and not all: {failure}")?
+					write!(f, "\n  {location}: {gone} gone, and not all: {failure}")?
 				}
 			}
 		}
@@ -165,7 +165,18 @@ mod tests {
 		};
 		let line = "block 7: removed photos with 5 files in 1 pack";
 		assert_eq!(removed.to_string(), line);
-		let json = serde_json::to_value(&removed).unwrap();
+		// It may have been gone before.
+		let deleted = Removed {
+			objects: vec![Deleted {
+				location: "file:///srv".into(),
+				gone: 1,
+				failure: None,
+			}],
+			..removed
+		};
+		let shown = deleted.to_string();
+		assert_eq!(shown, format!("{line}\n  file:///srv: 1 object gone"));
+		let json = serde_json::to_value(&deleted).unwrap();
 		assert_eq!((&json["files"], &json["packs"]), (&5.into(), &1.into()));
 	}
 
