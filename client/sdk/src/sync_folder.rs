@@ -182,7 +182,7 @@ impl<'a> SyncFolder<'a> {
 		loop {
 			let mut run = match Running::start(self, folder, &files).await {
 				Err(UploadFolderError::Client(error)) if error.is_connection() => {
-					tries.next(error, false).await?;
+					tries.next(client, error, false).await?;
 					continue;
 				}
 				started => started?.after(so_far),
@@ -191,7 +191,7 @@ impl<'a> SyncFolder<'a> {
 			match run.go(progress).await {
 				Err(UploadFolderError::Client(error)) if may_go_on(&error) => {
 					so_far = run.so_far;
-					tries.next(error, left < before).await?;
+					tries.next(client, error, left < before).await?;
 					before = left;
 				}
 				done => return done,
