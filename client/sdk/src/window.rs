@@ -55,7 +55,11 @@ impl<Tag> Window<Tag> {
 	where
 		Submitted: Future<Output = Result<(Pending, Extra), Error>>,
 	{
-		while self.0.front_mut().is_some_and(|sent| sent.pending.is_in_block()) {
+		while self
+			.0
+			.front_mut()
+			.is_some_and(|sent| sent.pending.is_in_block())
+		{
 			if let Some(mut sent) = self.0.pop_front() {
 				done(sent.tag, sent.pending.included().await)?;
 			}
