@@ -180,8 +180,14 @@ impl Error {
 		self
 	}
 
-	/// Says of an error of the connection how much arrived before, if anything did.
-	pub(crate) fn interrupted(self, arrived: Option<String>) -> Self {
+	/// Says of an error of the connection how much arrived before, if anything did. This is for commands that can always be
+	/// run again: nothing has to be checked before.
+	pub(crate) fn interrupted(mut self, arrived: Option<String>) -> Self {
+		for hint in &mut self.hints {
+			if matches!(hint, Hint::Words(words) if *words == sdk::LOOK) {
+				*hint = Hint::Words(sdk::RESUME.into());
+			}
+		}
 		match arrived {
 			Some(arrived) if self.kind == Kind::Unreachable => self.also(format!(
 				"{arrived} arrived, and the same command goes on from there"

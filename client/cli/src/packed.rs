@@ -10,8 +10,8 @@ use crate::{
 	text::{bytes, count, shown, Called, Key},
 };
 use isthmus_sdk::{
-	sharing::readers, BlockNumber, DatasetId, Epoch, Identity, Leaf, LocalFolder, RecordKey,
-	SyncFolder, SyncedFolder, UploadFolderError,
+	sharing::readers, BlockNumber, DatasetId, Epoch, Identity, Leaf, LocalFolder, PaidFor,
+	RecordKey, SyncFolder, SyncedFolder, UploadFolderError,
 };
 use serde::Serialize;
 use std::fmt;
@@ -30,6 +30,8 @@ pub(crate) struct Synced {
 	deleted: Vec<Deleted>,
 	epoch: Epoch,
 	files: usize,
+	/// The packs that are not used any more, and stay.
+	kept: Vec<Kept>,
 	key: Key,
 	leaf: Leaf,
 	location: String,
@@ -47,6 +49,43 @@ pub(crate) struct Synced {
 	transactions: u32,
 }
 
+/// A pack that is not used any more, and stays: a reader has paid for it.
+#[derive(Serialize)]
+pub(crate) struct Kept {
+	epoch: Epoch,
+	key: Key,
+	leaf: Leaf,
+	/// The block at which the term is over; `None` if it is not known.
+	until: Option<BlockNumber>,
+}
+
+impl From<&PaidFor> for Kept {
+	fn from(paid: &PaidFor) -> Self {
+		Self {
+			epoch: paid.epoch,
+			key: Key(paid.key),
+			leaf: paid.leaf,
+			until: paid.until,
+		}
+	}
+}
+
+impl fmt::Display for Kept {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			epoch,
+			key,
+			leaf,
+			until,
+		} = self;
+		write!(f, "{key}, at leaf {leaf} of epoch {epoch}")?;
+		match until {
+			Some(until) => write!(f, ", is paid for until block {until}"),
+			None => Ok(()),
+		}
+	}
+}
+
 /// What became of objects at a location.
 #[derive(Serialize)]
 struct Deleted {
@@ -62,6 +101,16 @@ impl Synced {
 		if self.removed_packs > 0 {
 			let unused = count(self.removed_packs as u64, "unused pack");
 			write!(f, "\n  removed {unused}")?;
+		}
+		if !self.kept.is_empty() {
+			let unused = count(self.kept.len() as u64, "unused pack");
+			write!(
+				f,
+				"\n  left {unused} for which a reader may have paid, until a later isthmus sync"
+			)?;
+		}
+		for kept in &self.kept {
+			write!(f, "\n    {kept}")?;
 		}
 		for Deleted {
 			location,
@@ -168,6 +217,7 @@ pub(crate) async fn store(
 			.collect(),
 		epoch: place.epoch,
 		files: synced.files,
+		kept: synced.kept.iter().map(Kept::from).collect(),
 		key: Key(key),
 		leaf: place.leaf,
 		location: synced.location,

@@ -14,18 +14,19 @@ use crate::{
 	error::{Error, Kind},
 	exclude::Excludes,
 	options::Options,
+	packed::Kept,
 	progress::Bar,
 	stderr::tell,
-	text::{called, count, Called, Key},
+	text::{called, count, shown, Called, Key},
 	tip::{quoted_path, Tip},
 };
 use isthmus_sdk::{
 	object::{delete_objects, object_of, Locations},
 	objects::Object,
-	Client, DatasetId, Erasure, Error as SdkError, Identity, Included, LocalFolder, Names,
-	PalletError, Payload, RecordKey, Removal, Removed as Outcome,
+	sync_folder, Client, DatasetId, Erasure, Error as SdkError, Identity, Included, LocalFolder,
+	Names, PaidFor, PalletError, Payload, RecordKey, Removal, Removed as Outcome,
 };
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -144,12 +145,21 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		(false, false) => dataset_of_object(client, &identity, key).await?,
 		_ => None,
 	};
+	let kept = packs_that_stay(client, &identity, &removal).await;
 	let left = give_up::forget(client, &identity, key).await?;
 	if let (Some(erasure), false) = (&erasure, client.is_dry_run()) {
 		erasure.intend(client, &identity)?;
 	}
-	let removed = run_removal(context, &identity, removal).await;
+	let removed = run_removal(context, &identity, removal.clone()).await;
+	let paid = match &removed {
+		Err(error) if error.refusal() == Some(&PalletError::RecordPaidFor) => {
+			let found = removal.paid_for(client, identity.id()).await;
+			found.ok().flatten()
+		}
+		_ => None,
+	};
 	let (last, counts) = removed.map_err(|error| match error.refusal() {
+		Some(PalletError::RecordPaidFor) => of_paid(error.into(), paid.as_ref()),
 		Some(PalletError::UnknownRecord) => Error::from(error).also(if_unfinished(name)),
 		_ => error.into(),
 	})?;
@@ -157,6 +167,13 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		tell(format_args!(
 			"without --objects, what is at the locations of the dataset stays there: a day later, `isthmus check {} {dataset} --unused` lists it",
 			identity.id()
+		));
+	}
+	for pack in &kept {
+		let key = Key(pack.key);
+		tell(format_args!(
+			"a pack that the folder did not use any more stays: {}. To remove it then: isthmus remove {key} --alone --objects",
+			Kept::from(pack)
 		));
 	}
 	let erased = erasure.map(|erasure| erasure.run(client, &identity));
@@ -192,6 +209,32 @@ fn missing(opts: &Opts, name: Key) -> Error {
 fn if_unfinished(name: Key) -> String {
 	let tip = Tip::new("isthmus remove --unfinished FOLDER").operand(&name.to_string());
 	format!("if the upload of a folder was not finished: {tip}")
+}
+
+/// Adds to the refusal of a removal which record was paid for, if it is known.
+fn of_paid(error: Error, paid: Option<&PaidFor>) -> Error {
+	let Some(paid) = paid else { return error };
+	let (dataset, kept) = (paid.dataset, Kept::from(paid));
+	let what = match &paid.path {
+		Some(path) => format!("the file {}, ", shown(path)),
+		None => String::new(),
+	};
+	error.also_known(format!(
+		"the first such record: {what}{kept} (dataset {dataset})"
+	))
+}
+
+/// Returns the packs that a packed folder does not use any more, and that stay on the chain, as far as they are known here.
+async fn packs_that_stay(client: &Client, identity: &Identity, removal: &Removal) -> Vec<PaidFor> {
+	if removal.packs().is_none() {
+		return Vec::new();
+	}
+	// What is not known does not keep the folder from being removed.
+	let kept = sync_folder::kept(client, identity.id(), &removal.key()).await;
+	let removed: BTreeSet<RecordKey> = removal.keys().collect();
+	let mut kept = kept.unwrap_or_default();
+	kept.retain(|pack| !removed.contains(&pack.key));
+	kept
 }
 
 /// Finds what a record and the files of a folder consist of.

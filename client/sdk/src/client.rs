@@ -27,7 +27,7 @@ use std::{
 	io,
 	path::Path,
 	sync::{
-		atomic::{AtomicBool, Ordering},
+		atomic::{AtomicBool, AtomicUsize, Ordering},
 		Arc, OnceLock, PoisonError,
 	},
 	time::Duration,
@@ -105,6 +105,8 @@ pub(crate) struct Inner {
 	pub(crate) told_age: AtomicBool,
 	/// Whether the user was told that programs do not take turns.
 	told_no_turns: AtomicBool,
+	/// The number of the last connection of which the user was told that it was lost.
+	told_lost: AtomicUsize,
 	/// The locations of which the user was told that nothing is there.
 	told_empty: std::sync::Mutex<BTreeSet<String>>,
 	/// The locations that did not work a short while ago.
@@ -217,6 +219,7 @@ impl Client {
 			stalled: std::sync::Mutex::default(),
 			told_age: AtomicBool::default(),
 			told_no_turns: AtomicBool::default(),
+			told_lost: AtomicUsize::default(),
 			told_empty: std::sync::Mutex::default(),
 			broken: Broken::default(),
 			on_notice: OnceLock::new(),
@@ -513,11 +516,21 @@ impl Client {
 	{
 		for attempt in 0..RECONNECTIONS {
 			match ask().await {
-				Err(error) if error.is_connection() => sleep(reconnect_after(attempt)).await,
+				Err(error) if error.is_connection() => self.reconnect(attempt, &error).await,
 				done => return done,
 			}
 		}
 		ask().await
+	}
+
+	/// Waits before an operation goes on over a new connection. Says so, once for each connection that was lost: many
+	/// operations may use it.
+	pub(crate) async fn reconnect(&self, attempt: u32, error: &Error) {
+		let lost = self.0.line.made();
+		if self.0.told_lost.swap(lost, Ordering::Relaxed) != lost {
+			self.tell(&Notice::Reconnecting(error.to_string()));
+		}
+		sleep(reconnect_after(attempt)).await;
 	}
 
 	/// Returns how many nodes there are besides the one that is asked.

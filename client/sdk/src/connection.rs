@@ -87,6 +87,8 @@ pub(crate) struct Line {
 	current: tokio::sync::Mutex<Current>,
 	/// The number of the current address.
 	at: AtomicUsize,
+	/// How many connections were made.
+	made: AtomicUsize,
 	/// The hash of the chain's first block. A node of another chain is not connected to again.
 	genesis: [u8; 32],
 	requests: Requests,
@@ -113,6 +115,11 @@ impl Line {
 	/// Returns the address of the current node, without a password.
 	pub(crate) fn url(&self) -> String {
 		shown(&self.urls[self.at.load(Ordering::Relaxed)])
+	}
+
+	/// Returns how many connections were made so far.
+	pub(crate) fn made(&self) -> usize {
+		self.made.load(Ordering::Relaxed)
 	}
 
 	/// Returns how many other nodes there are.
@@ -164,6 +171,7 @@ impl Line {
 				.await
 				.map_err(|errors| subxt::rpcs::Error::Client(Box::new(none_now(errors))))?;
 			self.at.store(at, Ordering::Relaxed);
+			self.made.fetch_add(1, Ordering::Relaxed);
 			*current = Current {
 				connection,
 				is_left: false,
@@ -258,6 +266,7 @@ pub(crate) async fn connect(
 		silence,
 		current: current.into(),
 		at: at.into(),
+		made: 1.into(),
 		genesis,
 		requests: Requests::default(),
 	}))

@@ -7,12 +7,13 @@ use crate::{
 	error::Error,
 	folder::{self, packed},
 	object::is_compressed,
+	paid::{PaidFor, Sales},
 	progress::Progress,
 	reading::Reading,
 	sharing::epoch_id,
 	sync_folder::pack_key,
 	tx::Pending,
-	types::RecordKey,
+	types::{AccountId, RecordKey},
 	upload::{complete, records, settled},
 	upload_folder::{stored_of, LocalFolder},
 };
@@ -34,6 +35,8 @@ pub struct Removal {
 struct Parts {
 	/// Their keys.
 	keys: Vec<RecordKey>,
+	/// The paths of the files in them, in the same order; empty if they are packs, or the paths are not known.
+	paths: Vec<String>,
 	/// How many files are in them, if they are packs; else each is a file.
 	packed: Option<usize>,
 }
@@ -96,7 +99,7 @@ impl Removal {
 		}
 		// A value could be crafted to look like a folder that lists other records. Their keys would not match.
 		let root = |epoch| owner.epoch_keys(&epoch_id(client, owner.id(), record.dataset, epoch));
-		let mut in_packs = None;
+		let (mut in_packs, mut paths) = (None, Vec::new());
 		let own: Vec<(RecordKey, RecordKey)> = if let Ok(list) = packed::from_bytes(&list.0) {
 			let mut own = Vec::new();
 			for pack in &list.packs {
@@ -108,6 +111,7 @@ impl Removal {
 		} else if let Ok(files) = folder::from_bytes(&list.0) {
 			let root = root(record.epoch)?;
 			let files = files.iter().filter(|file| !file.folder);
+			paths = files.clone().map(|file| file.path.clone()).collect();
 			files
 				.map(|file| (file.key, root.file_key(&key.0, &file.path).into()))
 				.collect()
@@ -124,6 +128,7 @@ impl Removal {
 			key,
 			parts: Some(Parts {
 				keys: own.into_iter().map(|(listed, _)| listed).collect(),
+				paths,
 				packed: in_packs,
 			}),
 		})
@@ -150,6 +155,7 @@ impl Removal {
 			key,
 			parts: Some(Parts {
 				keys: files,
+				paths: Vec::new(),
 				packed: None,
 			}),
 		}))
@@ -176,6 +182,41 @@ impl Removal {
 	pub fn packs(&self) -> Option<usize> {
 		let parts = self.parts.as_ref()?;
 		parts.counts(parts.keys.len()).1
+	}
+
+	/// Returns the first of the records that a reader has paid for: it keeps the removal from going on. `None` if there is none.
+	///
+	/// # Errors
+	///
+	/// Returns connection errors.
+	pub async fn paid_for(
+		&self,
+		client: &Client,
+		owner: &AccountId,
+	) -> Result<Option<PaidFor>, Error> {
+		let best = client.best().await?;
+		let mut sales = Sales::new(&best, owner);
+		let keys: Vec<RecordKey> = self.keys().collect();
+		let paths = self.parts.iter().flat_map(|parts| &parts.paths);
+		let mut paths = paths.cloned();
+		for keys in keys.chunks(TOGETHER) {
+			let found = records(client, &best, owner, keys).await?;
+			for (key, record) in keys.iter().zip(found) {
+				let path = paths.next();
+				let Some(record) = record else { continue };
+				if let Some(until) = sales.until(&record).await? {
+					return Ok(Some(PaidFor {
+						key: *key,
+						dataset: record.dataset,
+						epoch: record.epoch,
+						leaf: record.leaf,
+						path,
+						until: Some(until),
+					}));
+				}
+			}
+		}
+		Ok(None)
 	}
 
 	/// Removes the files' records first and then the record, so that an interrupted removal can be run again.
@@ -249,6 +290,7 @@ mod tests {
 			key,
 			parts: Some(Parts {
 				keys: vec![[1; 32].into(), [2; 32].into()],
+				paths: Vec::new(),
 				packed,
 			}),
 		};

@@ -52,6 +52,20 @@ pub struct State {
 	known: Arc<Mutex<Entries>>,
 }
 
+/// What readers have paid for on one epoch of a dataset.
+#[derive(Clone, Copy, Debug, DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub(crate) struct Sold {
+	/// The first of the leaves.
+	pub(crate) from: u64,
+	/// One past the last of them.
+	pub(crate) to: u64,
+	/// The block of the latest payment.
+	pub(crate) paid: BlockNumber,
+	/// The block at which the last of the terms is over.
+	pub(crate) until: BlockNumber,
+}
+
 /// An account's funds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Funds {
@@ -278,6 +292,16 @@ impl State {
 		}
 		datasets.sort_by_key(|(owner, dataset)| (owner.0, *dataset));
 		Ok(datasets)
+	}
+
+	/// Returns what readers have paid for on an epoch of an owner's dataset; `None` if nothing.
+	pub(crate) async fn sold(
+		&self,
+		owner: &AccountId,
+		(dataset, epoch): (DatasetId, Epoch),
+	) -> Result<Option<Sold>, Error> {
+		self.get(PALLET, "SoldRanges", (*owner, dataset, epoch))
+			.await
 	}
 
 	/// Returns where a dataset's objects are, as its owner published; empty if it did not.

@@ -22,9 +22,11 @@ use crate::{
 	error::{Error, UploadError},
 	folder::packed::{self, List},
 	object::Deleted,
+	paid::{PaidFor, Sales},
 	progress::Progress,
 	refusal::PalletError,
 	sharing::epoch_id,
+	state::State,
 	types::*,
 	upload::{check_before_folder, location_to_write, lock_objects, record_lock, settled, Stored},
 	upload_folder::{is_over, LocalFolder, Tries, UploadFolderError},
@@ -32,8 +34,8 @@ use crate::{
 };
 use isthmus_envelope::EpochKeys;
 use isthmus_objects as objects;
-use journal::{Journal, Noted, Sent};
-use left::sort_out;
+use journal::{Journal, Noted, Sent, Unused};
+use left::{object_in, sort_out};
 use plan::{Local, Plan};
 use source::hash_all;
 use std::collections::{BTreeSet, HashMap};
@@ -68,6 +70,8 @@ pub struct SyncedFolder {
 	pub sent_bytes: u64,
 	/// How many records of packs that are not needed any more were removed.
 	pub removed_packs: usize,
+	/// The packs that are not needed any more, and stay: a reader has paid for them. A later run on this machine removes them.
+	pub kept: Vec<PaidFor>,
 	/// What became of the objects of those packs and of the old list, by location; empty if none were to be deleted.
 	pub deleted: Vec<Deleted>,
 }
@@ -182,7 +186,7 @@ impl<'a> SyncFolder<'a> {
 		loop {
 			let mut run = match Running::start(self, folder, &files).await {
 				Err(UploadFolderError::Client(error)) if error.is_connection() => {
-					tries.next(error, false).await?;
+					tries.next(client, error, false).await?;
 					continue;
 				}
 				started => started?.after(so_far),
@@ -191,13 +195,57 @@ impl<'a> SyncFolder<'a> {
 			match run.go(progress).await {
 				Err(UploadFolderError::Client(error)) if may_go_on(&error) => {
 					so_far = run.so_far;
-					tries.next(error, left < before).await?;
+					tries.next(client, error, left < before).await?;
 					before = left;
 				}
 				done => return done,
 			}
 		}
 	}
+}
+
+/// Returns the packs that a folder does not need any more, by what this machine has noted, and that are still on the chain: a
+/// reader has paid for them, or the run that would have removed them was interrupted. To remove the folder does not remove
+/// them.
+///
+/// # Errors
+///
+/// Returns the errors of the note, and of the connection.
+pub async fn kept(
+	client: &Client,
+	owner: &AccountId,
+	key: &RecordKey,
+) -> Result<Vec<PaidFor>, Error> {
+	let noted = Journal::of(&client.genesis(), owner, key)?.read()?;
+	let best = client.best().await?;
+	let unused = noted.unused.iter().filter(|unused| unused.key != *key);
+	of_unused(&best, owner, unused).await
+}
+
+/// Returns those of these records that are on the chain, and until which block each is paid for.
+async fn of_unused(
+	best: &State,
+	owner: &AccountId,
+	unused: impl Iterator<Item = &Unused>,
+) -> Result<Vec<PaidFor>, Error> {
+	let mut sales = Sales::new(best, owner);
+	let mut kept = Vec::new();
+	for Unused { key, object } in unused {
+		let Some(record) = best.record(owner, *key).await? else {
+			continue;
+		};
+		if object_in(&record) == Some(object) {
+			kept.push(PaidFor {
+				key: *key,
+				dataset: record.dataset,
+				epoch: record.epoch,
+				leaf: record.leaf,
+				path: None,
+				until: sales.until(&record).await?,
+			});
+		}
+	}
+	Ok(kept)
 }
 
 /// Returns whether this machine's user began to store packs of a folder and did not finish.

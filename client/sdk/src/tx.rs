@@ -16,7 +16,8 @@ use crate::{
 	types::{AccountId, Balance, BlockNumber, Cost},
 	wait::Wait,
 };
-use std::{future::Future, time::Duration};
+use futures::FutureExt;
+use std::{collections::VecDeque, future::Future, time::Duration};
 use subxt::{
 	config::{DefaultExtrinsicParamsBuilder, SubstrateConfig},
 	rpcs::{
@@ -50,6 +51,8 @@ pub struct Pending {
 	last: BlockNumber,
 	/// The block of the best chain that the node last reported it in.
 	block: Option<H256>,
+	/// Reports that came before they were waited for.
+	early: VecDeque<Result<TransactionStatus<H256>, Error>>,
 }
 
 impl std::fmt::Debug for Pending {
@@ -267,6 +270,7 @@ impl Client {
 			nonce: signed.nonce,
 			last: signed.last,
 			block: None,
+			early: VecDeque::new(),
 		};
 		match pending.next().await? {
 			TransactionStatus::Error { error }
@@ -436,7 +440,24 @@ impl Pending {
 		self.last
 	}
 
+	/// Returns whether the node has reported the transaction in a block already. Waits for nothing.
+	pub(crate) fn is_in_block(&mut self) -> bool {
+		use TransactionStatus::{BestChainBlockIncluded, Finalized};
+		while let Some(Some(report)) = self.states.next().now_or_never() {
+			self.early.push_back(report.map_err(Error::from));
+		}
+		self.early.iter().any(|report| {
+			matches!(
+				report,
+				Ok(BestChainBlockIncluded { block: Some(_) } | Finalized { .. })
+			)
+		})
+	}
+
 	async fn next(&mut self) -> Result<TransactionStatus<H256>, Error> {
+		if let Some(report) = self.early.pop_front() {
+			return report;
+		}
 		match self.states.next().await {
 			Some(state) => Ok(state?),
 			None => Err(Error::Connection(

@@ -38,7 +38,7 @@ use crate::{
 	account::Identity,
 	call::Call,
 	client::{Client, Nodes},
-	connection::{reconnect_after, RECONNECTIONS},
+	connection::RECONNECTIONS,
 	cost::{self, Prices},
 	error::{Error, Rejection, UploadError},
 	lock,
@@ -238,12 +238,13 @@ impl<'a> Upload<'a> {
 		length: u64,
 		progress: &mut impl Progress,
 	) -> Result<Stored, Error> {
-		let (mut attempts, mut connections) = (0, 0);
+		let (mut attempts, mut connections, mut furthest) = (0, 0, 0);
 		let mut nodes = Nodes::of(self.client);
 		loop {
 			nodes.begin();
 			let mut progressed = Progressed {
 				progress,
+				furthest: &mut furthest,
 				any: false,
 			};
 			let error = match self.attempt(source, length, &mut progressed).await {
@@ -264,7 +265,7 @@ impl<'a> Upload<'a> {
 				if connections == RECONNECTIONS {
 					return Err(error);
 				}
-				tokio::time::sleep(reconnect_after(connections)).await;
+				self.client.reconnect(connections, &error).await;
 				connections += 1;
 			}
 			if attempts == ATTEMPTS {
@@ -479,6 +480,9 @@ impl<'a> Upload<'a> {
 		progress: &mut impl Progress,
 	) -> Result<Option<Included>, Error> {
 		let (size, length) = (manifest.header.chunk_size(), chunks.length);
+		if first > 0 {
+			progress.at(Stage::Sending, plaintext(first, size, length), length);
+		}
 		let mut included = |arrived: &mut Arrived, one: Result<Included, Error>| {
 			arrived.last = Some(one?);
 			arrived.chunks += 1;
@@ -575,15 +579,20 @@ impl<'a> Upload<'a> {
 	}
 }
 
-/// Passes progress on, and remembers whether anything was sent.
+/// Passes progress on, and remembers whether more was sent than ever before.
 struct Progressed<'a, P> {
 	progress: &'a mut P,
+	/// How much was sent at most.
+	furthest: &'a mut u64,
 	any: bool,
 }
 
 impl<P: Progress> Progress for Progressed<'_, P> {
 	fn at(&mut self, stage: Stage, done: u64, total: u64) {
-		self.any |= stage == Stage::Sending;
+		if stage == Stage::Sending {
+			self.any |= done > *self.furthest;
+			*self.furthest = done.max(*self.furthest);
+		}
 		self.progress.at(stage, done, total);
 	}
 

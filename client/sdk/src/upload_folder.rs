@@ -17,7 +17,7 @@ pub use local::LocalFolder;
 use crate::{
 	account::Identity,
 	client::Client,
-	connection::{reconnect_after, RECONNECTIONS},
+	connection::RECONNECTIONS,
 	cost::{self, Prices},
 	error::{Error, Rejection, UploadError},
 	folder::File as Entry,
@@ -224,7 +224,8 @@ impl<'a> UploadFolder<'a> {
 			upload.tell(Stage::Sending, progress);
 			if let Some(error) = one_of(again) {
 				let is_dropped = matches!(error, Error::NotIncluded(_));
-				tries.next(error, missing.len() < count).await?;
+				let progressed = missing.len() < count;
+				tries.next(self.client, error, progressed).await?;
 				if is_dropped {
 					// If this fails, so does the next try.
 					let _ = self.client.later_best().await;
@@ -299,7 +300,12 @@ pub(crate) struct Tries {
 impl Tries {
 	/// Counts a try that failed, after which fewer files may be missing. Waits before the next one if the
 	/// connection was lost; returns the error if it was the last try.
-	pub(crate) async fn next(&mut self, error: Error, progressed: bool) -> Result<(), Error> {
+	pub(crate) async fn next(
+		&mut self,
+		client: &Client,
+		error: Error,
+		progressed: bool,
+	) -> Result<(), Error> {
 		let is_cut = error.is_connection();
 		if is_cut && progressed {
 			self.outages = 0;
@@ -313,7 +319,7 @@ impl Tries {
 		}
 		*count += 1;
 		if is_cut {
-			tokio::time::sleep(reconnect_after(*count - 1)).await;
+			client.reconnect(*count - 1, &error).await;
 		}
 		Ok(())
 	}

@@ -43,7 +43,7 @@ impl<Tag> Window<Tag> {
 	}
 
 	/// Submits a transaction with a chunk or a value of this length. While the window or the node's pool is full, waits for
-	/// the oldest transaction and passes its outcome to `done`.
+	/// the oldest transaction and passes its outcome to `done`. Does so at once for those that are in blocks already.
 	///
 	/// Returns what `submit` returned with the transaction.
 	pub(crate) async fn send<Submitted, Extra>(
@@ -55,6 +55,15 @@ impl<Tag> Window<Tag> {
 	where
 		Submitted: Future<Output = Result<(Pending, Extra), Error>>,
 	{
+		while self
+			.0
+			.front_mut()
+			.is_some_and(|sent| sent.pending.is_in_block())
+		{
+			if let Some(mut sent) = self.0.pop_front() {
+				done(sent.tag, sent.pending.included().await)?;
+			}
+		}
 		loop {
 			if has_room(self.0.iter().map(|sent| sent.length), length) {
 				match submit().await {

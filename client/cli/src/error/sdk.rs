@@ -399,11 +399,11 @@ const REJECTED: &str = "the chain may just have changed to another branch or ano
 /// The hint if the node that answered before does not any more.
 pub(super) const WENT_AWAY: &str = "the node went away: start it again, or give the address of another node of the same chain (--url ws://HOST:PORT), and run the same command again";
 
-/// The hint after a connection was lost.
-const RESUME: &str = "run the same command again to resume";
+/// The hint after a connection was lost, and after what can always be run again.
+pub(super) const RESUME: &str = "run the same command again to resume";
 
 /// The hint if a transaction was sent and may still be included.
-const LOOK: &str = "the transaction may still be included: check whether it took effect, for example with `isthmus balance`, before you run this again (`isthmus store` can always be run again)";
+pub(super) const LOOK: &str = "the transaction may still be included: check whether it took effect, for example with `isthmus balance`, before you run this again";
 
 /// The hint if another program uses the same account.
 const SHARED: &str = "another program seems to use the same account: run the same command again";

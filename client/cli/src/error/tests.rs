@@ -378,6 +378,18 @@ fn a_node_that_went_away_is_no_node_that_was_never_there() {
 		gone().interrupted(None).shown_hint().as_deref(),
 		Some(WENT_AWAY)
 	);
+	// Who stores looks at nothing before the same command is run again.
+	let lost = || {
+		Error::from(SdkError::Unconfirmed {
+			hash: [7; 32].into(),
+			last: 9,
+		})
+	};
+	assert!(lost().shown_hint().unwrap().contains("isthmus balance"));
+	assert_eq!(
+		lost().interrupted(arrived.clone()).shown_hint().as_deref(),
+		Some("run the same command again to resume; 2 of 5 files arrived, and the same command goes on from there")
+	);
 	let never = Error::from(SdkError::Unreachable { url, reason });
 	assert!(never.shown_hint().unwrap().contains("isthmus-node --dev"));
 	let refused = Error::refused("no").interrupted(arrived);

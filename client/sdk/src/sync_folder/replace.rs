@@ -113,6 +113,7 @@ impl Running<'_> {
 		};
 		let mut report = self.report(&self.old, list, (place, Done::Now(included)));
 		report.removed_packs = self.count_removed(&spare, &stay);
+		report.kept = self.kept(&stay).await?;
 		self.give_up_left(list).await;
 		report.deleted = self.tidy(&spare, stay).await?;
 		Ok(report)
@@ -187,6 +188,7 @@ impl Running<'_> {
 			sent_packs: self.so_far.sent_packs,
 			sent_bytes: self.so_far.sent_bytes,
 			removed_packs: 0,
+			kept: Vec::new(),
 			deleted: Vec::new(),
 		}
 	}

@@ -6,13 +6,14 @@
 use super::{
 	journal::{Noted, Sent, Unused},
 	left::{object_at, object_in},
-	Running, Spare, SyncFolder, SyncedFolder, BATCH,
+	of_unused, Running, Spare, SyncFolder, SyncedFolder, BATCH,
 };
 use crate::{
 	client::Client,
 	error::{Error, UploadError},
 	folder::packed::List,
 	object::{delete_objects, of_entry, Deleted, Locations},
+	paid::PaidFor,
 	proven::Proven,
 	types::*,
 	upload::{
@@ -37,6 +38,7 @@ impl Running<'_> {
 		}
 		let stay = self.remove(&spare).await?;
 		let removed = self.count_removed(&spare, &stay);
+		let kept = self.kept(&stay).await?;
 		// A list that was sent before this one may still come into a block: its packs and its journal stay for the next run.
 		let deleted = match self.asked.client.is_dry_run() || self.may_be_replaced().await? {
 			true => Vec::new(),
@@ -48,7 +50,7 @@ impl Running<'_> {
 		let done = Done::Before(self.asked.client.best().await?.block());
 		let first = self.so_far.first.as_ref().unwrap_or(&self.old);
 		let mut report = self.report(first, list, (place, done));
-		(report.removed_packs, report.deleted) = (removed, deleted);
+		(report.removed_packs, report.kept, report.deleted) = (removed, kept, deleted);
 		Ok(report)
 	}
 
@@ -184,6 +186,12 @@ impl Running<'_> {
 			}
 		}
 		self.remaining(spare).await
+	}
+
+	/// Returns what is known of the packs that are not needed any more, and stay.
+	pub(super) async fn kept(&self, stay: &[Unused]) -> Result<Vec<PaidFor>, Error> {
+		let best = self.asked.client.best().await?;
+		of_unused(&best, self.asked.owner.id(), stay.iter()).await
 	}
 
 	/// Returns how many packs of those that are not needed any more are not on the chain any more.
