@@ -11,9 +11,10 @@ use crate::{
 };
 use isthmus_sdk::{
 	envelope::object::CHUNK,
-	object::{objects_in, salts_at, unused, Locations},
+	object::{objects_in, salts_at, unused, Locations, ObjectsAt},
 	objects::{check, Location, Object},
-	AccountId, Client, DatasetId, Error as SdkError, Progress, RecordKey, Seconds, Stage,
+	AccountId, BlockNumber, Client, DatasetId, Error as SdkError, Progress, RecordKey, Seconds,
+	Stage,
 };
 use serde::Serialize;
 use std::{
@@ -25,7 +26,8 @@ use std::{
 #[derive(clap::Args)]
 #[command(after_help = "\
 Every MiB of every object is read at every location and compared with the chain. No key is needed.
-The command fails if a location lacks an object or has a wrong one, or cannot be asked.
+The command fails if a location lacks an object or has a wrong one, or cannot be asked. The objects are
+those of a finalized block, which is named. If some were stored or removed since, it waits until that is final.
 
 Records that are removed without --objects leave their objects at the locations, and so may uploads
 that were interrupted. --unused lists what no record on this chain names, unless it changed within a
@@ -55,6 +57,8 @@ pub(crate) struct Opts {
 /// What the locations have.
 #[derive(Serialize)]
 pub(crate) struct Report {
+	/// The finalized block whose state has the objects.
+	block: BlockNumber,
 	dataset: DatasetId,
 	objects: usize,
 	locations: Vec<AtLocation>,
@@ -118,7 +122,11 @@ struct Fault {
 impl fmt::Display for Report {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		let objects = count(self.objects as u64, "object");
-		write!(f, "dataset {}: {objects}", self.dataset)?;
+		let Self { block, dataset, .. } = self;
+		write!(
+			f,
+			"dataset {dataset}: {objects} at the finalized block {block}"
+		)?;
 		for AtLocation {
 			location,
 			right,
@@ -177,9 +185,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 		quick,
 		..
 	} = opts;
+	let ObjectsAt { block, objects } = objects_in(&context.client, &owner, dataset).await?;
 	let proven = context.client.proven().await?;
 	let urls = proven.locations(&owner, dataset).await?;
-	let objects = objects_in(&proven, &owner, dataset).await?;
 	let Locations { usable, unusable } = Locations::open(urls);
 	if usable.is_empty() {
 		if let Some(left) = unusable.first() {
@@ -193,6 +201,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 		)));
 	}
 	let mut report = Report {
+		block,
 		dataset,
 		objects: objects.len(),
 		locations: Vec::new(),

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Objects of records: their entries on the chain, and the locations where their owner keeps them.
 
-use crate::{client::Client, error::Error, proven::Proven, types::*};
+use crate::{
+	client::Client, error::Error, proven::Proven, state::State, types::*, upload::records,
+};
 use isthmus_envelope::{header, Form, ObjectHeader};
 use isthmus_light::storage;
 use isthmus_objects::{Failure, Left, Location, LocationError, Marked};
 use std::{
 	collections::BTreeSet,
+	sync::atomic::{AtomicU32, Ordering},
 	time::{Duration, SystemTime},
 };
 
 /// How long nothing may have changed in an object that is taken for unused: until then, it may be of an upload that is not finished.
 const UNUSED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many places of a dataset's list are asked for together.
+const TOGETHER: u32 = 256;
 
 /// The locations of a dataset that this program can use, and those that it cannot.
 #[derive(Debug, Default)]
@@ -199,19 +205,71 @@ pub(crate) fn salt_of(object: &Object) -> [u8; 32] {
 	header::field(&object.header, header::SALT_AT)
 }
 
-/// Returns the objects of a dataset, in the order of the chain's list, and the keys of their records.
+/// The objects of a dataset, in the order of the chain's list.
+pub struct ObjectsAt {
+	/// The finalized block in whose state they are.
+	pub block: BlockNumber,
+	/// The keys of their records, and the objects.
+	pub objects: Vec<(RecordKey, isthmus_objects::Object)>,
+}
+
+/// Returns the objects of a dataset, as finalized. If the best block has others, waits until that is final: who has just stored
+/// or removed an object means the dataset as it is now.
 ///
 /// # Errors
 ///
 /// Returns [`Error::Malformed`] if an entry is not that of an object, and the errors of [`Proven::objects`].
 pub async fn objects_in(
-	proven: &Proven,
+	client: &Client,
 	owner: &AccountId,
 	dataset: DatasetId,
-) -> Result<Vec<(RecordKey, isthmus_objects::Object)>, Error> {
-	let entries = entries(proven, owner, dataset).await?;
+) -> Result<ObjectsAt, Error> {
+	let best = client.best().await?;
+	let said = entries_at(client, &best, owner, dataset).await?;
+	let block = AtomicU32::new(0);
+	let look = async |proven: &Proven| {
+		block.store(proven.block().number, Ordering::Relaxed);
+		entries(proven, owner, dataset).await
+	};
+	let entries = client.confirmed(&best, &said, look).await?;
 	let object = |(key, entry)| Ok((key, of_entry(key, &entry)?));
-	entries.into_iter().map(object).collect()
+	let objects = entries.into_iter().map(object);
+	Ok(ObjectsAt {
+		block: block.into_inner(),
+		objects: objects.collect::<Result<_, Error>>()?,
+	})
+}
+
+/// Returns what the node shows of a dataset's objects in a state, like [`entries`].
+async fn entries_at(
+	client: &Client,
+	state: &State,
+	owner: &AccountId,
+	dataset: DatasetId,
+) -> Result<Vec<(RecordKey, Object)>, Error> {
+	let count = state.object_count(owner, dataset).await?;
+	let mut shown = Vec::new();
+	// A part at a time: the node may say that there are more than there are.
+	for first in (0..count).step_by(TOGETHER as usize) {
+		let part = first..count.min(first.saturating_add(TOGETHER));
+		let places = part.clone();
+		let places = places.map(|ordinal| storage::object(&owner.0, dataset, ordinal));
+		client.load(state, &places.collect::<Vec<_>>()).await?;
+		let mut keys = Vec::new();
+		for ordinal in part {
+			match state.object_key(owner, dataset, ordinal).await? {
+				Some(key) => keys.push(key),
+				None => return Ok(shown),
+			}
+		}
+		let found = records(client, state, owner, &keys).await?;
+		for (key, record) in keys.into_iter().zip(found) {
+			if let Some(Payload::Object { object, .. }) = record.map(|record| record.payload) {
+				shown.push((key, object));
+			}
+		}
+	}
+	Ok(shown)
 }
 
 /// Returns what the chain has of a dataset's objects, and the keys of their records. Asks for all of them together.

@@ -294,6 +294,28 @@ impl State {
 		Ok(datasets)
 	}
 
+	/// Returns how many objects a dataset has.
+	pub(crate) async fn object_count(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+	) -> Result<u32, Error> {
+		let place = (*owner, dataset);
+		let objects: Option<ObjectCount> = self.get(PALLET, "ObjectCounts", place).await?;
+		Ok(objects.map_or(0, |objects| objects.count))
+	}
+
+	/// Returns the key of the record at a place in the list of a dataset's objects.
+	pub(crate) async fn object_key(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+		ordinal: u32,
+	) -> Result<Option<RecordKey>, Error> {
+		self.get(PALLET, "Objects", (*owner, dataset, ordinal))
+			.await
+	}
+
 	/// Returns what readers have paid for on an epoch of an owner's dataset; `None` if nothing.
 	pub(crate) async fn sold(
 		&self,
