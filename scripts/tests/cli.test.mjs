@@ -1011,7 +1011,7 @@ test('a value is stored as an object in two folders, and a wrong byte in one is 
 	await ok('remove', 'anew', '--objects', ...owner.key);
 	const none = await run(['check', owner.address, '0']);
 	assert.equal(none.code, DONE, none.stderr);
-	assert.match(none.stdout, /^dataset 0: 0 objects at the finalized block \d+\n/);
+	assert.match(none.stdout, /^dataset 0: 0 objects at block \d+\n/);
 });
 
 test('a compressed object is shorter, and is read as it was', { timeout }, async () => {
