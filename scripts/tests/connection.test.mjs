@@ -437,15 +437,22 @@ test('an upload whose node is gone says how much arrived, and what to do', { tim
 	random('gone', 20_000_000);
 	mkdirSync(path('gone-folder'));
 	for (let i = 0; i < 8; i += 1) random(`gone-folder/${i}`, i === 0 ? 1000 : 3_000_000);
+	random('gone-slow', 20_000_000);
 	// The command has at most 14 transactions in flight, so it has heard of the first chunk before it sends the 15th. The
 	// files have three chunks each, and are sent one after the other, so two are stored before the seventh chunk.
-	// Both wait half a minute for the node.
+	// Where each chunk is in a block before the next one is sent, it has heard of the first long before that. All wait half
+	// a minute for the node, and say so.
 	await Promise.all([
 		['//Gone', 'gone', 15, /; \d+\.\d MB of 20\.0 MB arrived, and the same command goes on from there$/],
 		['//GoneFolder', 'gone-folder', 7, /; 3 of 8 files arrived, and the same command goes on from there$/],
+		['//GoneSlow', 'gone-slow', 7, /; \d\.\d MB of 20\.0 MB arrived, and the same command goes on from there$/],
 	].map(async ([uri, name, chunk, expected]) => {
-		const { key } = await producer(uri);
+		const { address, key } = await producer(uri);
 		const doomed = await goneAtChunk(chunk);
+		if (name === 'gone-slow') {
+			const isSubmission = (method) => method === 'transactionWatch_v1_submitAndWatch';
+			doomed.setHold((method) => (isSubmission(method) ? settled(address) : undefined));
+		}
 		const storing = start(['store', name, ...key], doomed.url);
 		const said = [];
 		storing.lines.on('line', (line) => said.push(line));
@@ -457,6 +464,7 @@ test('an upload whose node is gone says how much arrived, and what to do', { tim
 		assert.match(hint, /^hint: the node went away: start it again, or give the address of another node of the same chain \(--url \S+\), and run the same command again;/);
 		assert.match(hint, expected);
 		assert.doesNotMatch(hint, /--dev/);
+		assert.equal(said.filter((line) => /; reconnecting$/.test(line)).length, 1, said.join('\n'));
 		await ends(DONE, ['store', name, ...key], node.url);
 	}));
 });

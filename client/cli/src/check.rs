@@ -123,10 +123,7 @@ impl fmt::Display for Report {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		let objects = count(self.objects as u64, "object");
 		let Self { block, dataset, .. } = self;
-		write!(
-			f,
-			"dataset {dataset}: {objects} at the finalized block {block}"
-		)?;
+		write!(f, "dataset {dataset}: {objects} at block {block}")?;
 		for AtLocation {
 			location,
 			right,

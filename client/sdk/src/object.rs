@@ -206,6 +206,7 @@ pub(crate) fn salt_of(object: &Object) -> [u8; 32] {
 }
 
 /// The objects of a dataset, in the order of the chain's list.
+#[derive(Clone, Debug)]
 pub struct ObjectsAt {
 	/// The finalized block in whose state they are.
 	pub block: BlockNumber,

@@ -223,10 +223,10 @@ pub async fn kept(
 }
 
 /// Returns those of these records that are on the chain, and until which block each is paid for.
-async fn of_unused(
+async fn of_unused<'a>(
 	best: &State,
 	owner: &AccountId,
-	unused: impl Iterator<Item = &Unused>,
+	unused: impl Iterator<Item = &'a Unused>,
 ) -> Result<Vec<PaidFor>, Error> {
 	let mut sales = Sales::new(best, owner);
 	let mut kept = Vec::new();
