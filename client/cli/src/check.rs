@@ -27,8 +27,8 @@ use std::{
 #[command(after_help = "\
 Every MiB of every object is read at every location and compared with the chain. No key is needed.
 The command fails if a location lacks an object or has a wrong one, or cannot be asked. The objects
-are those of a finalized block, which is named. If some were stored or removed since, it waits until
-that is final.
+are those of a finalized block, which is named. If some were stored or removed since, it waits
+until that is final.
 
 Records that are removed without --objects leave their objects at the locations, and so may uploads
 that were interrupted. --unused lists what no record on this chain names, unless it changed within a
