@@ -316,7 +316,7 @@ fn give(queue: &mut DefaultImportQueue<Block>, signed: Signed) {
 		.import_blocks(BlockOrigin::File, vec![block]);
 }
 
-/// Waits until so many blocks are done, or one is refused.
+/// Waits until that number of blocks is done, or one is refused.
 async fn wait(
 	queue: &mut DefaultImportQueue<Block>,
 	counter: &Counter,

@@ -247,7 +247,7 @@ pub async fn answer(body: &[u8], methods: &Methods) -> Option<String> {
 	Some(answer)
 }
 
-/// Refuses a request. The words are for whoever tries the port with another program.
+/// Refuses a request. The words are for anyone who tries the port with another program.
 fn refuse(status: StatusCode, words: &'static str) -> Response<Full<Bytes>> {
 	let mut response = Response::new(Full::from(format!("{words}\n")));
 	*response.status_mut() = status;

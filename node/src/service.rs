@@ -103,10 +103,7 @@ pub(crate) fn new_full(
 	}
 	warn_of_no_peers(&config);
 	if mining.is_some() && nothing_mines {
-		log::warn!(
-			"`--threads 0`: nothing mines unless another program calls `eth_getWork` over the RPC. For ethminer and \
-			 the like add `--miners-listen`, `--stratum-listen` or `--mine-notify`"
-		);
+		warn_of_no_miner();
 	}
 	let Parts {
 		core,
@@ -166,6 +163,14 @@ pub(crate) fn new_full(
 		.spawn("watch", None, watch.run());
 	finality::start(finality, &core, network, &task_manager)?;
 	Ok(task_manager)
+}
+
+/// Warns of a node on which nothing mines.
+fn warn_of_no_miner() {
+	log::warn!(
+		"`--threads 0`: nothing mines unless another program calls `eth_getWork` over the RPC. For ethminer and \
+		 the like add `--miners-listen`, `--stratum-listen` or `--mine-notify`"
+	);
 }
 
 /// Warns of a node that accepts reserved nodes only, and has none.

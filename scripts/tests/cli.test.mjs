@@ -1004,11 +1004,11 @@ test('a value is stored as an object in two folders, and a wrong byte in one is 
 	assert.deepEqual(readdirSync(folders[0]), []);
 	// What was just stored counts, and what was just removed does not.
 	await ok('dataset', 'locate', '0', urls[0], '--finalized', ...owner.key);
-	const [anew] = await ok('store', 'object', '--object', '--name', 'anew', ...owner.key);
+	const [latest] = await ok('store', 'object', '--object', '--name', 'latest', ...owner.key);
 	const [now] = await ok('check', owner.address, '0');
 	assert.deepEqual([now.objects, now.locations[0].right], [1, 1]);
-	assert.ok(now.block >= anew.block);
-	await ok('remove', 'anew', '--objects', ...owner.key);
+	assert.ok(now.block >= latest.block);
+	await ok('remove', 'latest', '--objects', ...owner.key);
 	const none = await run(['check', owner.address, '0']);
 	assert.equal(none.code, DONE, none.stderr);
 	assert.match(none.stdout, /^dataset 0: 0 objects at block \d+\n/);

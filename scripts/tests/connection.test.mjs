@@ -188,7 +188,7 @@ test('what would fail is not sent, also while the best block is final', { timeou
 		await ends(DONE, ['transfer', '//Bob', '1', '--finalized', '--key', '//Alice'], own.url);
 		// The last block is both the best one and the finalized one now, until another transaction comes.
 		for (const more of [['--dry-run'], []]) {
-			const [error] = await ends(REFUSED, ['transfer', '//Nobody', '0.0001', '--key', '//Alice', ...more], own.url);
+			const [error] = await ends(REFUSED, ['transfer', '//Pauper', '0.0001', '--key', '//Alice', ...more], own.url);
 			assert.match(error, /^error: Token\.BelowMinimum: .* 0\.001 IST/);
 		}
 		const sent = await call(`http://127.0.0.1:${own.port}`, 'system_accountNextIndex', client.account('//Alice').address);

@@ -25,7 +25,7 @@ const AGAIN: Duration = Duration::from_secs(30);
 
 /// What a node lacks looks as if the chain did not have it.
 const SYNCING: &str = "warning: the node is still syncing: later blocks are not seen, so funds and records may seem to be missing, \
-	and what you send may never be included. `isthmus status` shows how far it is; or ask another node: --url";
+	and what you send may never be included. `isthmus status` shows its progress; or ask another node: --url";
 
 /// A connection, with the options of the command.
 pub(crate) struct Context {
@@ -55,7 +55,7 @@ impl Context {
 		match client.is_syncing().await {
 			Ok(true) => tell(SYNCING),
 			Err(error) if error.is_connection() && urls.len() == 1 => return Err(error.into()),
-			// If the node does not say, what the command asks for shows what is wrong with it, or another node is asked.
+			// If the node does not answer that, what the command asks for shows what is wrong with it, or another node is asked.
 			Ok(false) | Err(_) => {}
 		}
 		// Who sends funds or grants access to such an account does so to everyone.

@@ -180,22 +180,6 @@ impl Error {
 		self
 	}
 
-	/// Says of an error of the connection how much arrived before, if anything did. This is for commands that can always be
-	/// run again: nothing has to be checked before.
-	pub(crate) fn interrupted(mut self, arrived: Option<String>) -> Self {
-		for hint in &mut self.hints {
-			if matches!(hint, Hint::Words(words) if *words == sdk::LOOK) {
-				*hint = Hint::Words(sdk::RESUME.into());
-			}
-		}
-		match arrived {
-			Some(arrived) if self.kind == Kind::Unreachable => self.also(format!(
-				"{arrived} arrived, and the same command goes on from there"
-			)),
-			_ => self,
-		}
-	}
-
 	/// Writes what is known in place of the placeholders of the hints, such as OWNER. All that is known of a hint is written
 	/// at once: a path, or a name, that has such a word in it stays as it is.
 	pub(crate) fn knowing(mut self, known: &[(&str, String)]) -> Self {

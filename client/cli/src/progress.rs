@@ -130,7 +130,7 @@ impl Bar {
 		self.bar.set_position(done);
 	}
 
-	/// Goes on with the bar of a stream, whose length is what was sent of it so far. Returns whether the task is one.
+	/// Continues the bar of a stream, whose length is what was sent of it so far. Returns whether the task is one.
 	fn grows(&mut self, task: (Option<Stage>, u64), done: u64) -> bool {
 		let (stage, total) = task;
 		let grows = self.task.is_some_and(|(before, length)| {

@@ -150,19 +150,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	if let (Some(erasure), false) = (&erasure, client.is_dry_run()) {
 		erasure.intend(client, &identity)?;
 	}
-	let removed = run_removal(context, &identity, removal.clone()).await;
-	let paid = match &removed {
-		Err(error) if error.refusal() == Some(&PalletError::RecordPaidFor) => {
-			let found = removal.paid_for(client, identity.id()).await;
-			found.ok().flatten()
-		}
-		_ => None,
-	};
-	let (last, counts) = removed.map_err(|error| match error.refusal() {
-		Some(PalletError::RecordPaidFor) => of_paid(error.into(), paid.as_ref()),
-		Some(PalletError::UnknownRecord) => Error::from(error).also(if_unfinished(name)),
-		_ => error.into(),
-	})?;
+	let (last, counts) = removed(context, &identity, &removal, name).await?;
 	if let Some(dataset) = stays {
 		tell(format_args!(
 			"without --objects, what is at the locations of the dataset stays there: a day later, `isthmus check {} {dataset} --unused` lists it",
@@ -170,11 +158,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		));
 	}
 	for pack in &kept {
-		let key = Key(pack.key);
-		tell(format_args!(
-			"a pack that the folder did not use any more stays: {}. To remove it then: isthmus remove {key} --alone --objects",
-			Kept::from(pack)
-		));
+		tell_kept(pack);
 	}
 	let erased = erasure.map(|erasure| erasure.run(client, &identity));
 	let objects = match objects {
@@ -193,6 +177,41 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	};
 	let left = removed.left_behind().filter(|_| opts.objects);
 	context.with_error(removed, left)
+}
+
+/// Removes the records, and returns the same as [`run_removal`]. A refusal says which record was paid for, or what else may be
+/// meant.
+async fn removed(
+	context: &Context,
+	identity: &Identity,
+	removal: &Removal,
+	name: Key,
+) -> Result<(Included, Counts), Error> {
+	let removed = run_removal(context, identity, removal.clone()).await;
+	let paid = match &removed {
+		Err(error) if error.refusal() == Some(&PalletError::RecordPaidFor) => {
+			let found = removal.paid_for(&context.client, identity.id()).await;
+			found.ok().flatten()
+		}
+		_ => None,
+	};
+	removed.map_err(|error| match error.refusal() {
+		Some(PalletError::RecordPaidFor) => of_paid(error.into(), paid.as_ref()),
+		Some(PalletError::UnknownRecord) => Error::from(error).also(if_unfinished(name)),
+		_ => error.into(),
+	})
+}
+
+/// Says of a pack that the folder did not use any more that it stays. Without a term, an interrupted run has left it.
+fn tell_kept(pack: &PaidFor) {
+	let (key, kept) = (Key(pack.key), Kept::from(pack));
+	let then = match pack.until {
+		Some(_) => "To remove it then",
+		None => "To remove it",
+	};
+	tell(format_args!(
+		"a pack that the folder did not use any more stays: {kept}. {then}: isthmus remove {key} --alone --objects"
+	));
 }
 
 /// Says that there is nothing to remove.

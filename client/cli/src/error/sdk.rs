@@ -23,6 +23,24 @@ const WITHOUT_CONFIRMATIONS: &str = "leave --confirmations out; or reject it, an
 /// What to do if the chain has a newer runtime than the program knows.
 const NEW_RELEASE: &str = "install the program's release for this chain";
 
+impl Error {
+	/// Says of an error of the connection how much arrived before, if anything did. This is for commands that can always be
+	/// run again: nothing has to be checked before.
+	pub(crate) fn interrupted(mut self, arrived: Option<String>) -> Self {
+		for hint in &mut self.hints {
+			if matches!(hint, Hint::Words(words) if *words == LOOK) {
+				*hint = Hint::Words(RESUME.into());
+			}
+		}
+		match arrived {
+			Some(arrived) if self.kind == Kind::Unreachable => self.also(format!(
+				"{arrived} arrived, and the same command goes on from there"
+			)),
+			_ => self,
+		}
+	}
+}
+
 impl From<SdkError> for Error {
 	fn from(error: SdkError) -> Self {
 		let (kind, words) = match &error {
@@ -400,10 +418,10 @@ const REJECTED: &str = "the chain may just have changed to another branch or ano
 pub(super) const WENT_AWAY: &str = "the node went away: start it again, or give the address of another node of the same chain (--url ws://HOST:PORT), and run the same command again";
 
 /// The hint after a connection was lost, and after what can always be run again.
-pub(super) const RESUME: &str = "run the same command again to resume";
+const RESUME: &str = "run the same command again to resume";
 
 /// The hint if a transaction was sent and may still be included.
-pub(super) const LOOK: &str = "the transaction may still be included: check whether it took effect, for example with `isthmus balance`, before you run this again";
+const LOOK: &str = "the transaction may still be included: check whether it took effect, for example with `isthmus balance`, before you run this again";
 
 /// The hint if another program uses the same account.
 const SHARED: &str = "another program seems to use the same account: run the same command again";

@@ -200,7 +200,7 @@ impl Running<'_> {
 		packs.count().saturating_sub(stay.len())
 	}
 
-	/// Gives up the uploads of packs and lists that interrupted runs have begun, and another machine has finished.
+	/// Gives up the uploads of packs and lists that interrupted runs have started, and another machine has finished.
 	/// What is not given up now is given up by a later run.
 	pub(super) async fn give_up_left(&self, list: &List) {
 		let (client, owner, key) = (self.asked.client, self.asked.owner, self.asked.key);
