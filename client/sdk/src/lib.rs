@@ -146,6 +146,7 @@ pub mod query;
 pub mod reading;
 pub mod receipt;
 mod recent;
+mod records;
 pub mod refusal;
 pub mod removal;
 mod reserved;

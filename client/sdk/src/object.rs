@@ -2,7 +2,7 @@
 //! Objects of records: their entries on the chain, and the locations where their owner keeps them.
 
 use crate::{
-	client::Client, error::Error, proven::Proven, state::State, types::*, upload::records,
+	client::Client, error::Error, proven::Proven, records::records, state::State, types::*,
 };
 use isthmus_envelope::{header, Form, ObjectHeader};
 use isthmus_light::storage;

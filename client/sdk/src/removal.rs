@@ -10,11 +10,12 @@ use crate::{
 	paid::{PaidFor, Sales},
 	progress::Progress,
 	reading::Reading,
+	records::records,
 	sharing::epoch_id,
 	sync_folder::pack_key,
 	tx::Pending,
 	types::{AccountId, RecordKey},
-	upload::{complete, records, settled},
+	upload::{complete, settled},
 	upload_folder::{stored_of, LocalFolder},
 };
 use std::io;

@@ -32,7 +32,7 @@ pub(crate) use object::{
 	own_locations,
 };
 pub(crate) use place_note::{note, noted_place};
-pub(crate) use stored::{complete, records};
+pub(crate) use stored::complete;
 
 use crate::{
 	account::Identity,

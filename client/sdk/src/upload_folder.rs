@@ -23,11 +23,12 @@ use crate::{
 	folder::File as Entry,
 	outcome::Included,
 	progress::{Progress, Stage},
+	records::records,
 	refusal::PalletError,
 	sharing::epoch_id,
 	state::{every, State},
 	types::*,
-	upload::{complete, next_leaf, read_whole, records, settled, Stored, Upload, MAX_WHOLE},
+	upload::{complete, next_leaf, read_whole, settled, Stored, Upload, MAX_WHOLE},
 	window::Window,
 };
 use isthmus_envelope::EpochKeys;

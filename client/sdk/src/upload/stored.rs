@@ -13,7 +13,6 @@ use crate::{
 	types::*,
 	wait::Wait,
 };
-use isthmus_light::storage;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 
 /// A value that is stored.
@@ -84,25 +83,6 @@ pub(crate) async fn complete(
 ) -> Result<Option<Record>, Error> {
 	let record = state.record(owner, key).await?;
 	Ok(record.filter(|record| record.payload.is_complete()))
-}
-
-/// Returns an owner's records under these keys, in their order, complete or not. Asks for all of them together.
-pub(crate) async fn records(
-	client: &Client,
-	state: &State,
-	owner: &AccountId,
-	keys: &[RecordKey],
-) -> Result<Vec<Option<Record>>, Error> {
-	let entries: Vec<_> = keys
-		.iter()
-		.map(|key| storage::record(&owner.0, *key))
-		.collect();
-	client.load(state, &entries).await?;
-	let mut records = Vec::new();
-	for key in keys {
-		records.push(state.record(owner, *key).await?);
-	}
-	Ok(records)
 }
 
 /// Compares a stream, of which nothing was read yet, with the complete record under its key.
