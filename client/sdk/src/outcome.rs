@@ -71,7 +71,7 @@ impl BlockEvents {
 				Phase::ApplyExtrinsic(index) => Some(index),
 				Phase::Initialization | Phase::Finalization => None,
 			};
-			let refusal = |error: &[u8]| Refusal::read(error, state);
+			let refusal = |error: &[u8]| state.refusal(error);
 			let happened = match (event.pallet_name(), event.event_name()) {
 				("System", "ExtrinsicFailed") => {
 					Some(Happened::Refused(refusal(event.field_bytes())?))

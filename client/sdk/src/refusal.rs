@@ -2,8 +2,6 @@
 //! Explains why the chain refused a call: the error, and its documentation in the chain's metadata.
 
 use crate::{
-	error::Error,
-	state::State,
 	text::ist,
 	types::{Balance, FACTS, PALLET},
 };
@@ -216,18 +214,8 @@ impl From<DispatchError> for Refusal {
 }
 
 impl Refusal {
-	/// Reads why a call failed, by the metadata of the state in which it did.
-	pub(crate) fn read(error: &[u8], state: &State) -> Result<Self, Error> {
-		let error = DispatchError::decode_from(error, state.inner().metadata())?;
-		let refusal = Self::from(error);
-		Ok(match state.constant_of("Balances", "ExistentialDeposit") {
-			Ok(least) => refusal.naming(least),
-			Err(_) => refusal,
-		})
-	}
-
 	/// Says what the smallest amount is that an account must keep, if that is why the call failed.
-	fn naming(mut self, least: Balance) -> Self {
+	pub(crate) fn naming(mut self, least: Balance) -> Self {
 		let named = format!("{LEAST}, {}", ist(least));
 		self.docs = self.docs.replace(LEAST, &named);
 		self

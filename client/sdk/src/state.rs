@@ -2,7 +2,7 @@
 //! Reads the chain's state after a block: its stored entries, its lists, and what a caller may know about a
 //! record.
 
-use crate::{block::BlockId, error::Error, types::*};
+use crate::{block::BlockId, error::Error, refusal::Refusal, types::*};
 use isthmus_envelope::PublicKey;
 use std::{
 	collections::BTreeMap,
@@ -12,6 +12,7 @@ use subxt::{
 	client::OnlineClientAtBlock,
 	config::SubstrateConfig,
 	dynamic,
+	error::DispatchError,
 	ext::{
 		frame_decode::{
 			runtime_apis::IntoEncodableValues as Arguments,
@@ -130,6 +131,16 @@ impl State {
 	/// Returns [`Error::Incompatible`] if the pallet has no such constant with this type.
 	pub fn constant<Value: DecodeAsType>(&self, name: &str) -> Result<Value, Error> {
 		self.constant_of(PALLET, name)
+	}
+
+	/// Reads why a call failed in this state, by its metadata.
+	pub(crate) fn refusal(&self, error: &[u8]) -> Result<Refusal, Error> {
+		let error = DispatchError::decode_from(error, self.inner().metadata())?;
+		let refusal = Refusal::from(error);
+		Ok(match self.constant_of("Balances", "ExistentialDeposit") {
+			Ok(least) => refusal.naming(least),
+			Err(_) => refusal,
+		})
 	}
 
 	/// Returns a constant of a pallet.

@@ -9,7 +9,7 @@ use crate::{
 	error::{CostError, Error, Rejection},
 	note::Notes,
 	outcome::{BlockEvents, Included},
-	refusal::{PalletError, Refusal},
+	refusal::PalletError,
 	state::State,
 	text::to_hex,
 	turn::Turn,
@@ -245,7 +245,7 @@ impl Client {
 		};
 		// The transaction was valid (0), and its call failed (1).
 		match &answer[..] {
-			[0, 1, error @ ..] => match Refusal::read(error, at)? {
+			[0, 1, error @ ..] => match at.refusal(error)? {
 				// By the time of the best block, which may be long ago: the transaction's block is later.
 				refusal if refusal.error == PalletError::ObservedInFuture => Ok(()),
 				refusal => Err(Error::Refused(refusal)),
