@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is wrong with the arguments, in words that say what to do.
 
-use crate::{secret, text, tip, Isthmus};
+use crate::{secret, text, tip};
 use clap::{
 	error::{ContextKind, ContextValue, ErrorKind},
 	CommandFactory,
@@ -11,11 +11,11 @@ use std::{
 	num::{IntErrorKind, ParseFloatError, ParseIntError},
 };
 
-/// Says what is wrong with the arguments, where the words of `clap` do not say what to do.
-pub(crate) fn in_words(error: clap::Error) -> clap::Error {
+/// Says what is wrong with the arguments of a program, where the words of `clap` do not say what to do.
+pub(crate) fn in_words<Program: CommandFactory>(error: clap::Error) -> clap::Error {
 	let error = with_visible_values(with_own_tip(error));
 	let arguments: Vec<_> = std::env::args_os().collect();
-	with_named_bytes(with_number_in_words(error), &arguments)
+	with_named_bytes::<Program>(with_number_in_words(error), &arguments)
 }
 
 /// Lets negative numbers be values, so that errors are about the values, and flags be repeated, as where an alias has one
@@ -127,13 +127,16 @@ fn shorten(visible: &mut String) {
 const ANY_BYTE: &str = "in a pattern, ? stands for a byte that is not UTF-8";
 
 /// Says which argument is not UTF-8, which `clap` does not. Other errors are returned unchanged.
-fn with_named_bytes(error: clap::Error, arguments: &[OsString]) -> clap::Error {
+fn with_named_bytes<Program: CommandFactory>(
+	error: clap::Error,
+	arguments: &[OsString],
+) -> clap::Error {
 	let found = match error.kind() {
-		ErrorKind::InvalidUtf8 => wrong_bytes(arguments),
+		ErrorKind::InvalidUtf8 => wrong_bytes::<Program>(arguments),
 		_ => None,
 	};
 	let Some(at) = found else { return error };
-	let (argument, option) = (&arguments[at], option_before(arguments, at));
+	let (argument, option) = (&arguments[at], option_before::<Program>(arguments, at));
 	let (text, given) = (argument.to_string_lossy(), option.unwrap_or_default());
 	let is_of = |name: &str| given == name || text.starts_with(&format!("{name}="));
 	let private = ["--url", "--key"].into_iter().find(|name| is_of(name));
@@ -162,7 +165,7 @@ fn with_named_bytes(error: clap::Error, arguments: &[OsString]) -> clap::Error {
 }
 
 /// Finds the first argument that should be UTF-8 and is not. Paths need not be.
-fn wrong_bytes(arguments: &[OsString]) -> Option<usize> {
+fn wrong_bytes<Program: CommandFactory>(arguments: &[OsString]) -> Option<usize> {
 	let is_text = |at: &usize| arguments[*at].to_str().is_some();
 	(0..arguments.len()).filter(|at| !is_text(at)).find(|at| {
 		// The others are no reason then.
@@ -173,17 +176,17 @@ fn wrong_bytes(arguments: &[OsString]) -> Option<usize> {
 				true => argument.clone(),
 				false => OsString::from(argument.to_string_lossy().into_owned()),
 			});
-		let read = as_people_write(Isthmus::command()).try_get_matches_from(alone);
+		let read = as_people_write(Program::command()).try_get_matches_from(alone);
 		read.is_err_and(|error| error.kind() == ErrorKind::InvalidUtf8)
 	})
 }
 
 /// Returns the option whose value an argument is, if it follows one that takes values.
-fn option_before(arguments: &[OsString], at: usize) -> Option<&str> {
+fn option_before<Program: CommandFactory>(arguments: &[OsString], at: usize) -> Option<&str> {
 	let before = &arguments[..at];
 	let option = before.last()?.to_str()?;
 	let is_value = before.iter().any(|argument| argument == "--");
-	(!is_value && takes_value(&Isthmus::command(), before, option)).then_some(option)
+	(!is_value && takes_value(&Program::command(), before, option)).then_some(option)
 }
 
 /// Returns whether an option of a command, or of the one below it that is called, takes a value.
@@ -235,6 +238,7 @@ fn with_number_in_words(error: clap::Error) -> clap::Error {
 #[cfg(all(test, unix))]
 mod tests {
 	use super::*;
+	use crate::Isthmus;
 
 	#[test]
 	fn a_phrase_of_any_language_in_place_of_a_path_is_not_shown() {
@@ -255,7 +259,7 @@ mod tests {
 			let arguments: Vec<_> = arguments.collect();
 			let command = as_people_write(Isthmus::command());
 			let error = command.try_get_matches_from(&arguments).unwrap_err();
-			with_named_bytes(error, &arguments).to_string()
+			with_named_bytes::<Isthmus>(error, &arguments).to_string()
 		};
 		let exclude = said(&[b"sync", b"pictures\xfe", b"--exclude", b"\xff*"]);
 		let begin = r"error: the value of --exclude is not UTF-8: $'\xff*'";

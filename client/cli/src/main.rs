@@ -302,7 +302,7 @@ fn main() -> ExitCode {
 fn parse() -> Result<Isthmus, clap::Error> {
 	let matches = as_people_write(Isthmus::command())
 		.try_get_matches()
-		.map_err(arguments::in_words)?;
+		.map_err(arguments::in_words::<Isthmus>)?;
 	let mut parsed = Isthmus::from_arg_matches(&matches)?;
 	parsed.options.development = development_accounts(&matches);
 	Ok(parsed)

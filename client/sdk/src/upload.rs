@@ -12,6 +12,7 @@ mod chunks;
 mod given_up;
 mod interrupted;
 mod kept;
+mod known;
 mod object;
 mod place_note;
 mod stored;
@@ -58,7 +59,6 @@ use choice::Choice;
 use chunks::{plaintext, Chunks};
 use isthmus_envelope::{encrypt_named, encrypt_value};
 use std::io::{Read, Seek, SeekFrom};
-use stored::{finalized_record, stored_before};
 
 /// How many times in a row an upload goes on after it was overtaken or lost its connection, without any
 /// progress.
@@ -291,38 +291,6 @@ impl<'a> Upload<'a> {
 				_ => false,
 			},
 			error => error.is_connection() || error.rejection() == Some(Rejection::Overtaken),
-		}
-	}
-
-	/// Stores a value like [`run`](Self::run), but sends nothing if the record is complete and already
-	/// contains this value.
-	///
-	/// # Errors
-	///
-	/// Returns [`UploadError::AlreadyStored`] if the record contains another value, and the errors of
-	/// [`run`](Self::run).
-	pub async fn ensure(
-		self,
-		source: &mut (impl Read + Seek),
-		length: u64,
-		progress: &mut impl Progress,
-	) -> Result<Stored, Error> {
-		let (client, owner, key) = (self.client, self.owner, self.choice.place.key);
-		let finalized = self.finalized;
-		match self.run(source, length, progress).await {
-			Err(Error::Upload(UploadError::AlreadyStored(_))) => {
-				let stored = stored_before(client, owner, key, source, length, progress).await?;
-				if finalized {
-					finalized_record(client, owner.id(), key).await?;
-				}
-				if !client.is_dry_run() {
-					// Another machine has finished the upload, so that of this one is not resumed. What is not given
-					// up now is given up by the next run of the command.
-					let _ = give_up(client, owner, &key, false).await;
-				}
-				Ok(stored)
-			}
-			stored => stored,
 		}
 	}
 

@@ -5,11 +5,8 @@
 use super::{
 	abandoned::{abandon, forget_taken},
 	choice::Choice,
-	given_up::{give_up_alone, unfinished},
 	place_note::{note, noted_place},
-	settled,
-	stored::{finalized_record, streamed_before},
-	Done, Stored, Upload,
+	settled, Done, Stored, Upload,
 };
 use crate::{
 	client::Client,
@@ -69,17 +66,7 @@ impl Upload<'_> {
 		let (place, is_noted) = match self.object_place(journal).await {
 			// Nothing of the stream was read yet, and it cannot be read again.
 			Err(Error::Upload(UploadError::AlreadyStored(key))) if length.is_none() => {
-				let stored = streamed_before(client, owner, key, &mut source, progress).await?;
-				if self.finalized {
-					finalized_record(client, owner.id(), key).await?;
-				}
-				if !client.is_dry_run() {
-					// Another machine has finished the upload. What is not given up now is given up by the next run.
-					if let Ok(Some(left)) = unfinished(client, owner.id(), &key) {
-						let _ = give_up_alone(client, owner, left, (false, true)).await;
-					}
-				}
-				return Ok(stored);
+				return self.known_stream(key, &mut source, progress).await;
 			}
 			place => place?,
 		};
