@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is stored already, by another machine or an earlier run: a value is compared with it, and what this machine has begun
+//! What is stored already, by another machine or an earlier run: a value is compared with it, and what this machine has started
 //! of it is given up. What is not given up now is given up by the next run of the command.
 
 use super::{
