@@ -12,7 +12,7 @@ use sc_network::config::{
 };
 use sc_service::BasePath;
 use std::{
-	fs::{self, File},
+	fs::{self, File, OpenOptions},
 	io::{self, Write},
 	os::unix::fs::OpenOptionsExt,
 	path::{Path, PathBuf},
@@ -88,7 +88,7 @@ impl KeyCommand {
 	///
 	/// Returns the subcommand's error.
 	pub(crate) fn run<C: SubstrateCli>(&self, cli: &C) -> sc_cli::Result<()> {
-		match self {
+		let done = match self {
 			Self::GenerateNodeKey(cmd) => cmd.run(cli),
 			Self::Generate(cmd) => cmd.run(),
 			Self::Inspect(cmd) => cmd.run(),
@@ -97,8 +97,25 @@ impl KeyCommand {
 				check_home(|| cmd.shared_params.base_path())?;
 				insert(cmd.clone(), cli)
 			}
-		}
+		};
+		done.map_err(|error| match no_terminal(&error) {
+			true => Error::Input(NO_TERMINAL.into()),
+			false => error,
+		})
 	}
+}
+
+/// What is said if a secret or a password is not given, and cannot be asked for.
+const NO_TERMINAL: &str = "cannot ask for the secret or the password: there is no terminal. Give the secret, or the path of a \
+	file with it, with `--suri` to `key insert`, and as the argument of `key inspect`; and a password with `--password-filename`";
+
+/// Returns whether a subcommand failed because it could not ask for something. The framework has only the system's words for it.
+fn no_terminal(error: &Error) -> bool {
+	let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty");
+	let Err(none) = terminal else { return false };
+	let (words, none) = (error.to_string(), none.to_string());
+	let none = none.split(" (os error").next();
+	none.is_some_and(|none| words.contains(none))
 }
 
 /// Inserts a key, and says where it is.

@@ -173,7 +173,8 @@ test('a node that answers pings and not the requests is left for the next one', 
 		let unanswered = 0;
 		silent.setSilence((method) => method === 'state_getReadProof' && (unanswered += 1) > 0);
 		const fetch = ['fetch', address, 'unanswered', '-o', 'unanswered.out', '--timeout', `${SHORT_SILENCE}`, ...key];
-		await ends(DONE, fetch, `${silent.url} ${wire.url}`);
+		const said = await ends(DONE, fetch, `${silent.url} ${wire.url}`);
+		assert.deepEqual(said.filter((line) => /has not answered for 20 s$/.test(line)).length, 1, said.join('\n'));
 		assert.equal(unanswered, 1, 'it is asked again');
 		assert.ok(readFileSync(path('unanswered.out')).equals(bytes));
 	} finally {

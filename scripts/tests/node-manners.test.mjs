@@ -297,6 +297,15 @@ test('keeps network keys secret, and never replaces one', { timeout }, async (t)
 	for (const [file, reason] of [['no-such-file', 'No such file'], ['/dev/zero', 'file too large'], ['/dev/null', 'failed to parse'], ['.', 'is a directory']]) {
 		await refuses(['key', 'inspect-node-key', '--file', file], new RegExp(`the network key cannot be read from ${file}: ${reason}.*64 hexadecimal`, 'i'));
 	}
+	// Where nothing can be asked, it says what to give.
+	const mute = await shell(t, `
+		for command in 'insert --dev --base-path base --key-type gran --scheme ed25519' inspect 'inspect --password-interactive //Alice'; do
+			setsid -w isthmus-node key $command < /dev/null && exit 9
+		done
+		true
+	`);
+	assert.equal(mute.code, 0, mute.stderr);
+	assert.equal(mute.stderr.match(/there is no terminal\. Give the secret/g)?.length, 3, mute.stderr);
 	const endless = await shell(t, 'isthmus-node key inspect-node-key < /dev/zero');
 	assert.match(endless.stderr, /cannot be read from standard input .*file too large/);
 });

@@ -369,7 +369,11 @@ impl Client {
 	/// Sets the function that receives what the user should know: about the trust in the node, and if programs do not take
 	/// turns. Only the first call has an effect.
 	pub fn on_notice(&self, tell: impl Fn(&Notice) + Send + Sync + 'static) {
-		let _ = self.0.on_notice.set(Box::new(tell));
+		let tell = Arc::new(tell);
+		let silent = tell.clone();
+		let told = move |since| silent(&Notice::NoAnswer(since));
+		self.0.line.on_silence(told);
+		let _ = self.0.on_notice.set(Box::new(move |notice| tell(notice)));
 	}
 
 	pub(crate) fn tell(&self, notice: &Notice) {

@@ -4,16 +4,18 @@
 
 mod halves;
 
-use crate::{error::Error, text::io_words};
+use crate::{error::Error, text::io_words, wait};
 use base64::{engine::general_purpose::STANDARD, Engine};
 use isthmus_objects::{sent_no_tls, CertificateFault};
 use std::{
 	collections::BTreeMap,
 	error::Error as StdError,
+	future::Future,
 	io::{self, ErrorKind},
+	pin::pin,
 	sync::{
 		atomic::{AtomicUsize, Ordering},
-		Arc, Mutex, PoisonError,
+		Arc, Mutex, OnceLock, PoisonError,
 	},
 	time::Duration,
 };
@@ -92,7 +94,14 @@ pub(crate) struct Line {
 	/// The hash of the chain's first block. A node of another chain is not connected to again.
 	genesis: [u8; 32],
 	requests: Requests,
+	/// Tells the user that the node does not answer.
+	on_silence: OnceLock<TellSilence>,
+	/// The number of the last connection over which it did not.
+	silent: AtomicUsize,
 }
+
+/// Tells the user that a node has not answered for this time.
+type TellSilence = Box<dyn Fn(Duration) + Send + Sync>;
 
 /// The present connection.
 struct Current {
@@ -120,6 +129,27 @@ impl Line {
 	/// Returns how many connections were made so far.
 	pub(crate) fn made(&self) -> usize {
 		self.made.load(Ordering::Relaxed)
+	}
+
+	/// Sets the function that tells the user of a node that does not answer. Only the first call has an effect.
+	pub(crate) fn on_silence(&self, tell: impl Fn(Duration) + Send + Sync + 'static) {
+		let _ = self.on_silence.set(Box::new(tell));
+	}
+
+	/// Waits for an answer of the node. If that takes long, tells the user, once for each connection.
+	async fn answered<T>(&self, answer: impl Future<Output = T>) -> T {
+		let Some(tell) = self.on_silence.get() else {
+			return answer.await;
+		};
+		let mut answer = pin!(answer);
+		if let Ok(done) = timeout(wait::SILENCE, &mut answer).await {
+			return done;
+		}
+		let made = self.made();
+		if self.silent.swap(made, Ordering::Relaxed) != made {
+			tell(wait::SILENCE);
+		}
+		answer.await
 	}
 
 	/// Returns how many other nodes there are.
@@ -202,7 +232,7 @@ impl RpcClientT for Line {
 			self.requests.count(method);
 			let connection = self.connection().await?;
 			let url = self.url();
-			let answer = connection.request_raw(method, params).await;
+			let answer = self.answered(connection.request_raw(method, params)).await;
 			self.noted(&connection, &url, answer).await
 		})
 	}
@@ -217,7 +247,8 @@ impl RpcClientT for Line {
 			self.requests.count(sub);
 			let connection = self.connection().await?;
 			let url = self.url();
-			let answer = connection.subscribe_raw(sub, params, unsub).await;
+			let subscribed = connection.subscribe_raw(sub, params, unsub);
+			let answer = self.answered(subscribed).await;
 			self.noted(&connection, &url, answer).await
 		})
 	}
@@ -269,6 +300,8 @@ pub(crate) async fn connect(
 		made: 1.into(),
 		genesis,
 		requests: Requests::default(),
+		on_silence: OnceLock::new(),
+		silent: AtomicUsize::default(),
 	}))
 }
 

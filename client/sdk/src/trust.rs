@@ -156,6 +156,8 @@ pub enum Notice {
 		/// The address.
 		url: String,
 	},
+	/// The node has not answered a request for this time.
+	NoAnswer(Duration),
 	/// The connection was lost, and why. What was asked goes on over a new one.
 	Reconnecting(String),
 	/// The folder that objects go to has nothing in it, and the dataset has objects: a disk may not be mounted.
@@ -213,6 +215,9 @@ impl fmt::Display for Notice {
 				f,
 				"warning: there is nothing at {url}, although the dataset has objects ({objects}): is its disk mounted?"
 			),
+			Self::NoAnswer(since) => {
+				write!(f, "the node has not answered for {} s", since.as_secs())
+			}
 			Self::Reconnecting(reason) => write!(f, "{reason}; reconnecting"),
 			Self::BeginsAgain => f.write_str(
 				"the machine was restarted after this upload was interrupted, and its disk may lack what was noted last: the upload begins again, and what arrived before is deleted",
