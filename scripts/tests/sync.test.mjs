@@ -336,45 +336,6 @@ test('what is not used any more is packed again, and its objects are deleted', {
 	assert.equal((await isthmus.ok(...sync))[0].block, null);
 });
 
-test('a pack and a file that a reader has paid for are named as long as they stay', { timeout }, async () => {
-	const owner = await producer('//SoldOwner', 'sold-store');
-	const reader = await account('//SoldReader');
-	await isthmus.ok('key', 'publish', ...reader.key);
-	const sell = async (dataset, leaf) => {
-		const range = ['--dataset', dataset, '--leaves', `${leaf}..${leaf + 1}`];
-		const ask = ['request', owner.address, ...range, '--purpose', 'a study', '--term', '1000', '--offer', '2'];
-		const [{ request }] = await isthmus.ok(...ask, ...reader.key);
-		await isthmus.ok('authorize', String(request), '--yes', ...owner.key);
-	};
-	// Each file fills a pack of its own.
-	mkdirSync(file('sold'));
-	for (const name of ['a', 'b', 'c']) writeFileSync(file(`sold/${name}`), name.repeat(12 * 2 ** 20));
-	const [stored] = await isthmus.ok('store', 'sold', '--object', '--finalized', ...owner.key);
-	assert.ok(stored.packs >= 3);
-	await sell('0', 1);
-	const record = (await isthmus.ok('list', 'records', ...owner.key)).find(({ leaf }) => leaf === 1);
-	for (const name of ['a', 'b', 'c']) writeFileSync(file(`sold/${name}`), `new ${name}`);
-	const [synced] = await isthmus.ok('sync', 'sold', '--objects', ...owner.key);
-	assert.deepEqual(synced.kept.map(({ epoch, key, leaf }) => [epoch, key, leaf]), [[0, record.key, 1]]);
-	assert.ok(synced.kept[0].until > synced.block);
-	const again = await isthmus.run(['sync', 'sold', '--objects', ...owner.key]);
-	const words = `${record.key}, at leaf 1 of epoch 0, is paid for until block ${synced.kept[0].until}`;
-	assert.ok(again.stdout.includes('left 1 unused pack for which a reader may have paid'), again.stdout);
-	assert.ok(again.stdout.includes(words), again.stdout);
-	const gone = await isthmus.run(['remove', 'sold', '--objects', '--yes', ...owner.key]);
-	assert.equal(gone.code, 0, gone.stderr);
-	assert.ok(gone.stderr.includes(`${words}. To remove it then: isthmus remove ${record.key} --alone --objects`), gone.stderr);
-	// Of a folder in blocks, the refusal names the file.
-	await isthmus.ok('dataset', 'create', 'blocks', ...owner.key);
-	mkdirSync(file('sold-files'));
-	for (const name of ['a', 'b', 'c']) writeFileSync(file(`sold-files/${name}`), name);
-	await isthmus.ok('store', 'sold-files', '--dataset', '1', '--finalized', ...owner.key);
-	await sell('1', 1);
-	const { error, hint } = await isthmus.refused(REFUSED, 'remove', 'sold-files', '--yes', ...owner.key);
-	assert.match(error, /RecordPaidFor/);
-	assert.match(hint, /the first such record: the file [abc], 0x[0-9a-f]{64}, at leaf 1 of epoch 0, is paid for until block \d+ \(dataset 1\)$/);
-});
-
 test('two that sync at once wait for each other, and a folder in blocks is not packed', { timeout }, async () => {
 	const owner = await producer('//TwiceOwner', 'twice');
 	mkdirSync(file('twice-folder'));
@@ -514,4 +475,44 @@ test('notes of a newer release stop a command, and stay as they are', { timeout 
 	assert.equal(readFileSync(notes, 'utf8'), newer);
 	rmSync(notes);
 	await isthmus.ok('transfer', owner.address, '1', ...owner.key);
+});
+
+// It is the last one, because a note of the pack stays.
+test('a pack and a file that a reader has paid for are named as long as they stay', { timeout }, async () => {
+	const owner = await producer('//SoldOwner', 'sold-store');
+	const reader = await account('//SoldReader');
+	await isthmus.ok('key', 'publish', ...reader.key);
+	const sell = async (dataset, leaf) => {
+		const range = ['--dataset', dataset, '--leaves', `${leaf}..${leaf + 1}`];
+		const ask = ['request', owner.address, ...range, '--purpose', 'a study', '--term', '1000', '--offer', '2'];
+		const [{ request }] = await isthmus.ok(...ask, ...reader.key);
+		await isthmus.ok('authorize', String(request), '--yes', ...owner.key);
+	};
+	// Each file fills a pack of its own.
+	mkdirSync(file('sold'));
+	for (const name of ['a', 'b', 'c']) writeFileSync(file(`sold/${name}`), name.repeat(12 * 2 ** 20));
+	const [stored] = await isthmus.ok('store', 'sold', '--object', '--finalized', ...owner.key);
+	assert.ok(stored.packs >= 3);
+	await sell('0', 1);
+	const record = (await isthmus.ok('list', 'records', ...owner.key)).find(({ leaf }) => leaf === 1);
+	for (const name of ['a', 'b', 'c']) writeFileSync(file(`sold/${name}`), `new ${name}`);
+	const [synced] = await isthmus.ok('sync', 'sold', '--objects', ...owner.key);
+	assert.deepEqual(synced.kept.map(({ epoch, key, leaf }) => [epoch, key, leaf]), [[0, record.key, 1]]);
+	assert.ok(synced.kept[0].until > synced.block);
+	const again = await isthmus.run(['sync', 'sold', '--objects', ...owner.key]);
+	const words = `${record.key}, at leaf 1 of epoch 0, is paid for until block ${synced.kept[0].until}`;
+	assert.ok(again.stdout.includes('left 1 unused pack for which a reader may have paid'), again.stdout);
+	assert.ok(again.stdout.includes(words), again.stdout);
+	const gone = await isthmus.run(['remove', 'sold', '--objects', '--yes', ...owner.key]);
+	assert.equal(gone.code, 0, gone.stderr);
+	assert.ok(gone.stderr.includes(`${words}. To remove it then: isthmus remove ${record.key} --alone --objects`), gone.stderr);
+	// Of a folder in blocks, the refusal names the file.
+	await isthmus.ok('dataset', 'create', 'blocks', ...owner.key);
+	mkdirSync(file('sold-files'));
+	for (const name of ['a', 'b', 'c']) writeFileSync(file(`sold-files/${name}`), name);
+	await isthmus.ok('store', 'sold-files', '--dataset', '1', '--finalized', ...owner.key);
+	await sell('1', 1);
+	const { error, hint } = await isthmus.refused(REFUSED, 'remove', 'sold-files', '--yes', ...owner.key);
+	assert.match(error, /RecordPaidFor/);
+	assert.match(hint, /the first such record: the file [abc], 0x[0-9a-f]{64}, at leaf 1 of epoch 0, is paid for until block \d+ \(dataset 1\)$/);
 });
