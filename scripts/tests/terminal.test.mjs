@@ -1454,19 +1454,19 @@ describe('disks may be full, read-only or gone', () => cases([
 		name: 'the current folder is gone: a record',
 		script: `mkdir gone; cd gone; rmdir ../gone; ${OFFLINE} isthmus fetch //Bob big -o got`,
 		code: FAILED,
-		stderr: /error: got: (No such file or directory|Operation not permitted)/,
+		stderr: /error: \. is a folder that was deleted\nhint: the current folder was deleted/,
 	},
 	{
 		name: 'the current folder is gone: a key file',
 		script: 'mkdir gone; cd gone; rmdir ../gone; isthmus key generate key',
 		code: FAILED,
-		stderr: /error: key: (No such file or directory|Operation not permitted)/,
+		stderr: /error: \. is a folder that was deleted\nhint: the current folder was deleted/,
 	},
 	{
 		name: 'the current folder is gone: a file to store',
 		script: 'mkdir gone; cd gone; rmdir ../gone; isthmus store key',
 		code: FAILED,
-		stderr: /error: key: No such file or directory/,
+		stderr: /error: key: No such file or directory\nhint: the current folder was deleted/,
 	},
 ]));
 

@@ -413,6 +413,10 @@ fn a_file_in_utf16_is_told_from_one_that_is_no_key_file() {
 	}
 	for bytes in [&b"{"[..], b"{}", b"\0", b"\0\0", text.as_bytes()] {
 		std::fs::write(&path, bytes).unwrap();
-		assert!(matches!(KeyFile::read(&path), Err(KeyFileError::Json(_))));
+		let refused = KeyFile::read(&path);
+		assert!(matches!(
+			refused,
+			Err(KeyFileError::Json(_) | KeyFileError::Other(_))
+		));
 	}
 }
