@@ -281,20 +281,17 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		let written = credentials.write_profile(&reached(address), path);
 		written.map_err(|error| of_file(path, error))?;
 	}
-	context.output.print(&Listening {
+	let listening = Listening {
 		access_key: credentials.key().to_owned(),
 		credentials: file,
 		profile: opts.profile,
-		url: url.clone(),
-	})?;
+		url,
+	};
 	let open = datasets.into_iter().filter(|dataset| dataset.is_open);
 	let buckets: Vec<Bucket> = open.map(Bucket::from).collect();
-	if buckets.is_empty() {
-		tell("the account has no dataset, and no grant on one, yet");
-	}
-	context.output.print(&Lines(buckets))?;
+	let output = context.output;
 	let log = Log {
-		output: context.output,
+		output,
 		counts: Rc::default(),
 	};
 	let counts = log.counts.clone();
@@ -304,8 +301,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		cache: opts.cache << 20,
 	};
 	let gateway = Gateway::new(chain, log, settings);
-	service.is_ready(&format!("listening at {url}"));
 	let serving = on_signals(|stop| async move {
+		announce(output, &listening, buckets)?;
+		service.is_ready(&format!("listening at {}", listening.url));
 		tokio::select! {
 			() = gateway.serve(listener, stop.asked()) => {
 				service.ends();
@@ -316,6 +314,15 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		}
 	});
 	LocalSet::new().run_until(serving).await
+}
+
+/// Says where the gateway listens, and which buckets it has.
+fn announce(output: Output, listening: &Listening, buckets: Vec<Bucket>) -> Result<(), Error> {
+	output.print(listening)?;
+	if buckets.is_empty() {
+		tell("the account has no dataset, and no grant on one, yet");
+	}
+	output.print(&Lines(buckets))
 }
 
 /// Returns the address at which programs of this machine reach the gateway.
