@@ -24,7 +24,7 @@ use std::{
 
 /// How many blocks may wait in the queue. A block may have 8 MiB.
 const MOST_WAITING: u64 = 64;
-/// How often the log says how far the import is.
+/// How often the log reports the progress of an import.
 const REPORT_EVERY: Duration = Duration::from_secs(3);
 /// What decoders say of an input that ends too early.
 const ENDS: [&str; 3] = ["UnexpectedEof", "Not enough data", "EOF while parsing"];
@@ -130,7 +130,7 @@ impl<R: Read> Iterator for Blocks<R> {
 	}
 }
 
-/// How far an import is.
+/// The progress of an import.
 #[derive(Clone, Default)]
 struct Progress {
 	/// How many blocks are in the chain now. All after a refused one are left out.
@@ -176,7 +176,7 @@ impl Link<Block> for Counter {
 	}
 }
 
-/// Says in the log how far an import is.
+/// Reports the progress of an import in the log.
 struct Report<'a> {
 	client: &'a FullClient,
 	last: Instant,

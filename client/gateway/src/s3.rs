@@ -27,7 +27,7 @@ use percent_encoding::utf8_percent_encode;
 const XML: &str = "application/xml";
 /// The region that is told to those who ask. Signatures for any region are accepted.
 const REGION: &str = "us-east-1";
-/// The most buckets that a program may ask for at a time.
+/// The most buckets that a program may request together.
 const MOST_BUCKETS: usize = 10_000;
 /// What stands for the list of buckets in a token. No bucket is called so.
 const BUCKETS: &str = "";

@@ -250,7 +250,7 @@ async fn entries_at(
 ) -> Result<Vec<(RecordKey, Object)>, Error> {
 	let count = state.object_count(owner, dataset).await?;
 	let mut shown = Vec::new();
-	// A part at a time: the node may say that there are more than there are.
+	// In parts: the node may say that there are more than there are.
 	for first in (0..count).step_by(TOGETHER as usize) {
 		let part = first..count.min(first.saturating_add(TOGETHER));
 		let places = part.clone();

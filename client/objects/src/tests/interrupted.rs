@@ -389,7 +389,7 @@ async fn after_a_restart_of_the_machine_what_is_in_a_folder_is_deleted() {
 
 /// A program that ends just after a folder got the object's file has not noted that.
 #[tokio::test]
-async fn a_file_that_was_begun_and_not_noted_is_deleted() {
+async fn a_file_that_was_started_and_not_noted_is_deleted() {
 	for whole in [Whole::Deleted, Whole::Stays] {
 		let folder = tempfile::tempdir().unwrap();
 		let (at, journal) = (folder.path().join("store"), folder.path().join("journal"));
