@@ -8,7 +8,10 @@ use crate::{
 	secret,
 	text::{account, amount},
 };
-use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
+use clap::{
+	builder::{NonEmptyStringValueParser, TypedValueParser},
+	ArgMatches,
+};
 use isthmus_sdk::{
 	envelope::erasable::path_beside, from_hex, shown_address, trust, AccountId, Balance, Budget,
 	Trust,
@@ -132,6 +135,12 @@ impl Options {
 			}
 			false => error,
 		}
+	}
+
+	/// Takes the nodes' addresses that are given before the name of a command, and then those after it.
+	pub(crate) fn take_urls<'a>(&mut self, levels: impl Iterator<Item = &'a ArgMatches>) {
+		let given = levels.filter_map(|level| level.try_get_many::<String>("url").ok().flatten());
+		self.url = given.flatten().cloned().collect();
 	}
 
 	/// Returns the nodes' addresses, in the order in which they are tried.
