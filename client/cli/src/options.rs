@@ -13,8 +13,8 @@ use clap::{
 	ArgMatches,
 };
 use isthmus_sdk::{
-	envelope::erasable::path_beside, from_hex, shown_address, trust, AccountId, Balance, Budget,
-	Trust,
+	envelope::erasable::path_beside, from_typed_hex, shown_address, trust, AccountId, Balance,
+	Budget, Trust,
 };
 use std::{net::Ipv6Addr, path::PathBuf, time::Duration};
 use url::Url;
@@ -411,7 +411,7 @@ struct Genesis([u8; 32]);
 
 /// Reads the hash of a chain's first block.
 fn genesis(text: &str) -> Result<Genesis, &'static str> {
-	let genesis = from_hex(text).map(Genesis);
+	let genesis = from_typed_hex(text).map(Genesis);
 	genesis.ok_or("expected the hash of a block: 0x and 64 hexadecimal digits")
 }
 
