@@ -102,7 +102,7 @@ pub(crate) fn secret(text: &str) -> Result<Zeroizing<String>, Error> {
 	Ok(given)
 }
 
-/// Reads the rest of an object in JSON that begins on a line of stdin. It is no secret, but says on later lines what it is.
+/// Reads the rest of an object in JSON that begins on a line of stdin, by which [`secret::check_typed`] knows it.
 fn read_object(line: &mut String) -> io::Result<()> {
 	let is_whole = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
 	while without_mark(line).trim_start().starts_with('{') && !is_whole(without_mark(line)) {

@@ -48,11 +48,11 @@ pub enum Material {
 	Words,
 	/// A seed in hexadecimal digits.
 	Seed,
-	/// Hexadecimal digits, but not as many as a seed has.
+	/// Hexadecimal digits, but not the 64 of a seed.
 	Digits,
-	/// As many bytes as a seed has, which are not text.
+	/// The 32 bytes of a seed, as they are.
 	Bytes,
-	/// Text in base64, of as many bytes as keys have.
+	/// Text in base64, of the length of keys.
 	Base64,
 	/// An account that a wallet of this kind of chain exported.
 	Wallet,
@@ -171,7 +171,7 @@ impl Material {
 	}
 }
 
-/// Says what it is, as in "it is empty".
+/// Names the material, as in "it is empty".
 impl fmt::Display for Material {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		f.write_str(match self {
