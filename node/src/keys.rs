@@ -82,12 +82,25 @@ impl KeyCommand {
 		}
 	}
 
+	/// Returns whether the subcommand asks for a password.
+	fn asks_for_password(&self) -> bool {
+		match self {
+			Self::Generate(cmd) => cmd.keystore_params.password_interactive,
+			Self::Inspect(cmd) => cmd.keystore_params.password_interactive,
+			Self::Insert(cmd) => cmd.keystore_params.password_interactive,
+			Self::GenerateNodeKey(_) | Self::InspectNodeKey(_) => false,
+		}
+	}
+
 	/// Runs the subcommand.
 	///
 	/// # Errors
 	///
 	/// Returns the subcommand's error.
 	pub(crate) fn run<C: SubstrateCli>(&self, cli: &C) -> sc_cli::Result<()> {
+		if self.asks_for_password() && terminal().is_err() {
+			return Err(Error::Input(NO_TERMINAL.into()));
+		}
 		let done = match self {
 			Self::GenerateNodeKey(cmd) => cmd.run(cli),
 			Self::Generate(cmd) => cmd.run(),
@@ -109,13 +122,18 @@ impl KeyCommand {
 const NO_TERMINAL: &str = "cannot ask for the secret or the password: there is no terminal. Give the secret, or the path of a \
 	file with it, with `--suri` to `key insert`, and as the argument of `key inspect`; and a password with `--password-filename`";
 
-/// Returns whether a subcommand failed because it could not ask for something. The framework has only the system's words for it.
+/// Opens the terminal on which the framework asks for secrets and passwords.
+fn terminal() -> io::Result<File> {
+	OpenOptions::new().read(true).write(true).open("/dev/tty")
+}
+
+/// Returns whether a subcommand failed because it could not ask for a secret: the framework does not tell before whether one
+/// is given.
 fn no_terminal(error: &Error) -> bool {
-	let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty");
-	let Err(none) = terminal else { return false };
-	let (words, none) = (error.to_string(), none.to_string());
-	let none = none.split(" (os error").next();
-	none.is_some_and(|none| words.contains(none))
+	match (error, terminal()) {
+		(Error::Io(failed), Err(none)) => failed.raw_os_error() == none.raw_os_error(),
+		_ => false,
+	}
 }
 
 /// Inserts a key, and says where it is.
@@ -264,7 +282,8 @@ fn node_key_of(mut content: Vec<u8>) -> io::Result<SecretKey> {
 fn from_digits(text: &[u8]) -> Result<Vec<u8>, hex::FromHexError> {
 	let digits = String::from_utf8_lossy(text);
 	let digits = digits.trim();
-	hex::decode(digits.strip_prefix("0x").unwrap_or(digits))
+	let small = digits.strip_prefix("0x");
+	hex::decode(small.or(digits.strip_prefix("0X")).unwrap_or(digits))
 }
 
 /// Writes a secret to a new file that only its owner can read. What exists stays, also behind a link.
@@ -304,6 +323,7 @@ mod tests {
 			("", "\n"),
 			("", "\r\n"),
 			("0x", "\n"),
+			(" 0X", "\n"),
 			(" ", "  \n\n"),
 		] {
 			let text = format!("{before}{digits}{after}");

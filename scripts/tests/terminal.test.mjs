@@ -1554,7 +1554,36 @@ describe('secrets in the wrong place are refused, and not shown', () => cases([
 		name: 'a key file, or its path, where words, a share or a secret belong',
 		script: 'export ISTHMUS_PASSPHRASE=$PASSPHRASE; for command in restore import join; do\n'
 			+ 'isthmus key $command new < $KEY; [ $? = 2 ] || exit 9; isthmus key $command new <<< $KEY; [ $? = 2 ] || exit 8; done; [ ! -e new ]',
-		stderr: /^(error: this is a key file, and not the secret, the words or a share\nhint: a key file is used as it is: --key FILE\..*\n){6}$/,
+		stderr: /^(error: this is not the secret, the words or a share: it is a key file\nhint: a key file is used as it is: --key FILE\..*\n){6}$/,
+	},
+	{
+		name: 'what other programs keep secrets in, where words, a share or a secret belong, and as a key file',
+		script: `echo '{"encoded":"SECRET","encoding":{"type":["scrypt"]},"address":"5F"}' > wallet; printf '{\n  "version": 3,\n  "crypto": {}\n}\n' > geth; echo '{}' > empty\n`
+			+ 'printf -- "-----BEGIN PRIVATE KEY-----\nSECRET\n-----END PRIVATE KEY-----\n" > pem; echo "# created: 2026-01-01" > age; printf 0x%0128d 7 > long\n'
+			+ 'head -c 32 /dev/zero | tr "\\0" a | base64 > base64\n'
+			+ 'for file in wallet geth empty pem age long base64; do for command in import restore join; do isthmus key $command new < $file; [ $? = 2 ] || exit 9; done\n'
+			+ 'isthmus key inspect $file; [ $? = 5 ] || exit 8; done; [ ! -e new ]',
+		stderr: new RegExp('^'
+			+ [['an account that a wallet exported', 'hint: only the wallet decrypts it\\. .*`isthmus key import NEW\\.key` takes the account\'s phrase', 'it is an account that a wallet exported: only'],
+				['an account of Ethereum', 'hint: .*isthmus key generate', 'it is an account of Ethereum: '],
+				['data in JSON or TOML', 'hint: expected a phrase of words', 'missing field'],
+				['in PEM, as keys of SSH and of TLS are', 'hint: .*isthmus key generate', 'it is in PEM'],
+				['a file of age, with its keys', 'hint: .*isthmus key generate', 'it is a file of age'],
+				['it has hexadecimal digits, but not the 64 of a seed', 'hint: .*takes the seed of 32 bytes', 'not the 64 of a seed'],
+				['in base64', 'hint: .*base64 -d FILE \\| xxd -p -c 64 \\| isthmus key import', 'it is in base64'],
+			].map(([what, hint, file]) => `(error: this is not the secret, the words or a share: .*${what}\n${hint}.*\n){3}error: \\w+: not a key file: .*${file}.*\n`).join('') + '$'),
+		not: { stderr: /SECRET/ },
+	},
+	{
+		name: 'bytes that are not text, where a secret belongs, and the digits of them',
+		script: 'export ISTHMUS_PASSPHRASE=$PASSPHRASE; head -c 32 /dev/zero | tr "\\0" "\\376" > raw; for command in import restore join; do isthmus key $command new < raw; [ $? = 2 ] || exit 9; done\n'
+			+ '[ ! -e new ] || exit 8; echo "  0X$(printf "FE%.0s" {1..32}) " | isthmus key import new 2> /dev/null',
+		stderr: /^(error: stdin: it is not text in UTF-8\nhint: .*xxd -p -c 64 FILE \| isthmus key import NEW\.key`\n){3}$/,
+	},
+	{
+		name: 'an option on both sides of the name of a command',
+		script: 'for option in --key=//Bob --max-cost=1 --timeout=5 --tip=1; do isthmus $option balance $option; [ $? = 2 ] || exit 9; done; isthmus key --for //Bob rotate --for //Eve; [ $? = 2 ]',
+		stderr: /^(error: the argument '--\S+ <\w+>' cannot be used multiple times\n\nUsage: isthmus .*\n\nFor more information, try '--help'\.\n){5}$/,
 	},
 	{
 		name: 'a key file that should be made is there',

@@ -4,7 +4,8 @@
 use crate::{secret, text, tip};
 use clap::{
 	error::{ContextKind, ContextValue, ErrorKind},
-	CommandFactory,
+	parser::ValueSource,
+	Arg, ArgAction, ArgMatches, Command, CommandFactory,
 };
 use std::{
 	ffi::OsString,
@@ -30,6 +31,79 @@ pub(crate) fn as_people_write(command: clap::Command) -> clap::Command {
 		}
 	};
 	command.mut_args(taken).mut_subcommands(as_people_write)
+}
+
+/// Reads a command line: what the command is given, and what each name in the line is given alone, as [`levels`] returns it.
+///
+/// An option of all commands stands before the name of the command or after it. If it stands on both sides, `clap` drops the
+/// first value without a word. Here this is the error that it is on one side.
+pub(crate) fn read(
+	command: Command,
+	line: impl IntoIterator<Item = OsString> + Clone,
+) -> Result<(ArgMatches, ArgMatches), clap::Error> {
+	let mut command = as_people_write(command);
+	let read = command.try_get_matches_from_mut(line.clone())?;
+	command.build();
+	let apart = apart(command.clone()).try_get_matches_from(line)?;
+	let (mut called, mut given) = (&command, Vec::<&Arg>::new());
+	for level in levels(&apart) {
+		let is_given = |arg: &&Arg| {
+			arg.is_global_set()
+				&& level.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
+		};
+		let here: Vec<&Arg> = called.get_arguments().filter(is_given).collect();
+		for arg in &here {
+			if let Some(before) = given.iter().find(|before| excludes(&command, arg, before)) {
+				return Err(conflict(called, arg, before));
+			}
+		}
+		given.extend(here);
+		let next = level.subcommand_name();
+		match next.and_then(|name| called.find_subcommand(name)) {
+			Some(next) => called = next,
+			None => break,
+		}
+	}
+	Ok((read, apart))
+}
+
+/// Makes the options of all commands options of each one: what is given for one is then not copied to those below it.
+fn apart(command: Command) -> Command {
+	let own = |arg: Arg| arg.global(false);
+	command.mut_args(own).mut_subcommands(apart)
+}
+
+/// Returns what each name in a command line is given, from the program to the command that is called.
+pub(crate) fn levels(matches: &ArgMatches) -> impl Iterator<Item = &ArgMatches> {
+	std::iter::successors(Some(matches), |matches| {
+		matches.subcommand().map(|(_, below)| below)
+	})
+}
+
+/// Returns whether an option of all commands cannot stand together with one before the command's name.
+fn excludes(program: &Command, arg: &Arg, before: &Arg) -> bool {
+	if arg.get_id() == before.get_id() {
+		return matches!(arg.get_action(), ArgAction::Set);
+	}
+	let names = |arg: &Arg, other: &Arg| {
+		let mut named = program.get_arg_conflicts_with(arg).into_iter();
+		named.any(|named| named.get_id() == other.get_id())
+	};
+	names(arg, before) || names(before, arg)
+}
+
+/// Returns the error of `clap` about two arguments that cannot stand together, or about one that is repeated.
+fn conflict(called: &Command, arg: &Arg, before: &Arg) -> clap::Error {
+	let mut error: clap::Error = clap::Error::new(ErrorKind::ArgumentConflict).with_cmd(called);
+	for (kind, arg) in [
+		(ContextKind::InvalidArg, arg),
+		(ContextKind::PriorArg, before),
+	] {
+		error.insert(kind, ContextValue::String(arg.to_string()));
+	}
+	let usage = called.clone().render_usage();
+	error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
+	error
 }
 
 /// How to write a value that begins with a dash.
@@ -239,6 +313,96 @@ fn with_number_in_words(error: clap::Error) -> clap::Error {
 mod tests {
 	use super::*;
 	use crate::Isthmus;
+
+	/// Reads a command line as the program does.
+	fn said(words: &[&str]) -> Result<ArgMatches, clap::Error> {
+		let line: Vec<OsString> = words.iter().map(OsString::from).collect();
+		read(Isthmus::command(), line).map(|(_, apart)| apart)
+	}
+
+	/// Tries an option of the commands below one on both sides of a name.
+	fn try_both_sides(before: &[&str], below: &[&str], arg: &Arg) {
+		let name = format!("--{}", arg.get_long().unwrap_or_default());
+		let hash = format!("0x{}", "0f".repeat(32));
+		let values = ["1", "//Bob", "ws://127.0.0.1:1", &hash];
+		let with = |value: &str| match arg.get_action().takes_values() {
+			true => format!("{name}={value}"),
+			false => name.clone(),
+		};
+		let alone = |option: &String| said(&[before, &[option.as_str()], below].concat()).is_ok();
+		let option = values.map(with).into_iter().find(alone);
+		let option = option.unwrap_or_else(|| panic!("{name}: add a value of this kind"));
+		let option = option.as_str();
+		let both = said(&[before, &[option], below, &[option]].concat());
+		match arg.get_action() {
+			ArgAction::Set => {
+				let refused = both.expect_err(&name);
+				assert_eq!(refused.kind(), ErrorKind::ArgumentConflict, "{name}");
+				let refused = refused.to_string();
+				let begin = format!("error: the argument '{name} <");
+				assert!(refused.starts_with(&begin), "{refused}");
+				let end = "' cannot be used multiple times\n";
+				assert!(refused.contains(end), "{refused}");
+				assert!(refused.contains("Usage: isthmus "), "{refused}");
+			}
+			ArgAction::SetTrue => assert!(both.is_ok(), "{name}"),
+			// `Options::take_urls` puts those of both sides together.
+			_ => assert_eq!(name, "--url", "the values of both sides have to be used"),
+		}
+	}
+
+	#[test]
+	fn no_option_of_all_commands_is_dropped_if_it_is_before_and_after_a_name() {
+		let program = Isthmus::command();
+		let is_global = |arg: &&Arg| arg.is_global_set();
+		let mut count = 0;
+		for arg in program.get_arguments().filter(is_global) {
+			try_both_sides(&["isthmus"], &["balance"], arg);
+			try_both_sides(&["isthmus"], &["dataset", "list"], arg);
+			try_both_sides(&["isthmus", "dataset"], &["list"], arg);
+			count += 1;
+		}
+		assert!(count > 10, "{count}");
+		for below in program.get_subcommands() {
+			for arg in below.get_arguments().filter(is_global) {
+				assert_eq!(below.get_name(), "trace", "add a line for this command");
+				let record = ["record", "//Alice", "marks.csv"];
+				try_both_sides(&["isthmus", "trace"], &record, arg);
+			}
+		}
+	}
+
+	#[test]
+	fn options_that_exclude_each_other_do_so_on_two_sides_of_a_name() {
+		let hash = format!("0x{}", "0f".repeat(32));
+		let options = [["--genesis", hash.as_str()], ["--chain-spec", "a.json"]];
+		for [first, second] in [[0, 1], [1, 0]] {
+			let line = [
+				&["isthmus"][..],
+				&options[first],
+				&["status"],
+				&options[second],
+			];
+			let refused = said(&line.concat()).unwrap_err();
+			assert_eq!(refused.kind(), ErrorKind::ArgumentConflict);
+			let refused = refused.to_string();
+			assert!(refused.contains("cannot be used with"), "{refused}");
+		}
+	}
+
+	#[test]
+	fn the_addresses_on_both_sides_of_a_name_are_put_together() {
+		let line = "isthmus --url ws://a:1 --url ws://b:1 balance --url ws://c:1";
+		let line = line.split(' ').map(OsString::from).collect::<Vec<_>>();
+		let parsed = crate::parse_from(line).unwrap();
+		assert_eq!(
+			parsed.options.urls().unwrap(),
+			["ws://a:1", "ws://b:1", "ws://c:1"]
+		);
+		let one = ["isthmus", "--url", "ws://a:1", "balance"].map(OsString::from);
+		let parsed = crate::parse_from(one).unwrap();
+		assert_eq!(parsed.options.urls().unwrap(), ["ws://a:1"]);
+	}
 
 	#[test]
 	fn a_phrase_of_any_language_in_place_of_a_path_is_not_shown() {

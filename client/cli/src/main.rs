@@ -82,7 +82,6 @@ mod transfer;
 mod verify;
 mod watch;
 
-use arguments::as_people_write;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use cost::Planned;
 use error::Error;
@@ -90,6 +89,7 @@ use isthmus_sdk::{AccountId, Budget};
 use options::Options;
 use report::{Output, Report};
 use std::{
+	ffi::OsString,
 	io::{self, Write},
 	process::ExitCode,
 	time::Duration,
@@ -263,9 +263,10 @@ type Answer = Option<Box<dyn Report>>;
 const LAST_READS: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-	let Isthmus { options, command } = match parse() {
+	let line: Vec<OsString> = std::env::args_os().collect();
+	let Isthmus { options, command } = match parse_from(line) {
 		Ok(parsed) => parsed,
-		Err(error) => return explain(&error),
+		Err(error) => return explain(&arguments::in_words::<Isthmus>(error)),
 	};
 	let output = options.output();
 	let sent = options.sent.clone();
@@ -298,12 +299,11 @@ fn main() -> ExitCode {
 	code
 }
 
-/// Reads the arguments.
-fn parse() -> Result<Isthmus, clap::Error> {
-	let matches = as_people_write(Isthmus::command())
-		.try_get_matches()
-		.map_err(arguments::in_words::<Isthmus>)?;
+/// Reads a command line.
+fn parse_from(line: impl IntoIterator<Item = OsString> + Clone) -> Result<Isthmus, clap::Error> {
+	let (matches, apart) = arguments::read(Isthmus::command(), line)?;
 	let mut parsed = Isthmus::from_arg_matches(&matches)?;
+	parsed.options.take_urls(arguments::levels(&apart));
 	parsed.options.development = development_accounts(&matches);
 	Ok(parsed)
 }
@@ -396,6 +396,7 @@ fn nothing((): ()) -> Answer {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use arguments::as_people_write;
 
 	/// Reads a command line as the program does.
 	fn read(line: &str) -> Result<ArgMatches, clap::Error> {

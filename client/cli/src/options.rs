@@ -8,10 +8,13 @@ use crate::{
 	secret,
 	text::{account, amount},
 };
-use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
+use clap::{
+	builder::{NonEmptyStringValueParser, TypedValueParser},
+	ArgMatches,
+};
 use isthmus_sdk::{
-	envelope::erasable::path_beside, from_hex, shown_address, trust, AccountId, Balance, Budget,
-	Trust,
+	envelope::erasable::path_beside, from_typed_hex, shown_address, trust, AccountId, Balance,
+	Budget, Trust,
 };
 use std::{net::Ipv6Addr, path::PathBuf, time::Duration};
 use url::Url;
@@ -132,6 +135,12 @@ impl Options {
 			}
 			false => error,
 		}
+	}
+
+	/// Takes the nodes' addresses that are given before the name of a command, and then those after it.
+	pub(crate) fn take_urls<'a>(&mut self, levels: impl Iterator<Item = &'a ArgMatches>) {
+		let given = levels.filter_map(|level| level.try_get_many::<String>("url").ok().flatten());
+		self.url = given.flatten().cloned().collect();
 	}
 
 	/// Returns the nodes' addresses, in the order in which they are tried.
@@ -402,7 +411,7 @@ struct Genesis([u8; 32]);
 
 /// Reads the hash of a chain's first block.
 fn genesis(text: &str) -> Result<Genesis, &'static str> {
-	let genesis = from_hex(text).map(Genesis);
+	let genesis = from_typed_hex(text).map(Genesis);
 	genesis.ok_or("expected the hash of a block: 0x and 64 hexadecimal digits")
 }
 

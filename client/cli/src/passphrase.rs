@@ -12,6 +12,7 @@ use isthmus_sdk::{
 	envelope::key_file::{is_utf16, MIN_PASSPHRASE},
 	Shown,
 };
+use serde::de::IgnoredAny;
 use std::{
 	io::{self, ErrorKind, IsTerminal, Read},
 	path::Path,
@@ -87,8 +88,10 @@ pub(crate) fn secret(text: &str) -> Result<Zeroizing<String>, Error> {
 		let stdin = Patient(io::stdin().lock().take(LONGEST + 1));
 		// Without a buffer of its own: the next secret is on the next line.
 		let read = waited.and_then(|()| read_line(stdin, &mut line));
-		read.map_err(|error| Error::file(Path::new("stdin"), &error))?;
+		read.map_err(|error| failed_stdin(&error))?;
+		read_object(&mut line).map_err(|error| failed_stdin(&error))?;
 		if line.len() as u64 > LONGEST {
+			secret::check_typed(&line)?;
 			return Err(Error::usage(format!(
 				"the secret is longer than {LONGEST} bytes"
 			)));
@@ -97,6 +100,30 @@ pub(crate) fn secret(text: &str) -> Result<Zeroizing<String>, Error> {
 	let given = secret_of(&line)?;
 	secret::check_typed(&given)?;
 	Ok(given)
+}
+
+/// Reads the rest of an object in JSON that begins on a line of stdin, by which [`secret::check_typed`] knows it.
+fn read_object(line: &mut String) -> io::Result<()> {
+	let is_whole = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
+	while without_mark(line).trim_start().starts_with('{') && !is_whole(without_mark(line)) {
+		let (before, left) = (line.len(), (LONGEST + 1).saturating_sub(line.len() as u64));
+		read_line(Patient(io::stdin().lock().take(left)), line)?;
+		if line.len() == before {
+			break;
+		}
+	}
+	Ok(())
+}
+
+/// Returns the error of a stdin from which no secret is read.
+fn failed_stdin(error: &io::Error) -> Error {
+	match error.kind() {
+		ErrorKind::InvalidData => Error::usage(format!("stdin: {error}")).hint(format!(
+			"{}. Of 32 bytes as they are: `xxd -p -c 64 FILE | isthmus key import NEW.key`",
+			secret::EXPECTED
+		)),
+		_ => Error::file(Path::new("stdin"), error),
+	}
 }
 
 /// Reads until the end of a line, or of the stream.
@@ -115,7 +142,7 @@ fn read_line(mut from: impl Read, line: &mut String) -> io::Result<()> {
 	if is_utf16(&bytes) {
 		return Err(wrong("it is in UTF-16, so save it as UTF-8"));
 	}
-	let text = std::str::from_utf8(&bytes).map_err(|_| wrong("what was typed is not UTF-8"))?;
+	let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it is not text in UTF-8"))?;
 	line.push_str(text);
 	Ok(())
 }
@@ -153,7 +180,7 @@ pub(crate) fn prompt(text: &str) -> Result<Zeroizing<String>, Error> {
 fn prompt_or(text: &str, name: &str) -> Result<Zeroizing<String>, Error> {
 	let line = terminal::ask(text).map_err(|error| match error.kind() {
 		ErrorKind::UnexpectedEof => Error::usage("nothing was typed"),
-		ErrorKind::InvalidData => Error::usage(error),
+		ErrorKind::InvalidData => Error::usage(format!("what was typed cannot be read: {error}")),
 		_ => Error::usage("cannot ask for the passphrase: there is no terminal").hint(in_script(
 			name,
 			std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()),
@@ -409,6 +436,18 @@ mod tests {
 			let error = read_line(text, &mut String::new()).unwrap_err();
 			assert!(error.to_string().contains("UTF-16"), "{error}");
 		}
+	}
+
+	#[test]
+	fn bytes_that_are_not_text_are_said_to_be_none() {
+		let error = read_line(&[0xfe; 32][..], &mut String::new()).unwrap_err();
+		let refused = failed_stdin(&error);
+		assert_eq!(refused.message(), "stdin: it is not text in UTF-8");
+		let hint = refused.shown_hint().unwrap();
+		assert!(
+			hint.contains("xxd -p -c 64 FILE | isthmus key import"),
+			"{hint}"
+		);
 	}
 
 	#[test]

@@ -8,16 +8,16 @@ use crate::{
 	report::Lines,
 	secret::is_key_file,
 	stderr::tell,
-	tip::Tip,
+	tip::{filled, quoted_path, Tip},
 };
 use isthmus_sdk::{
 	envelope::{
 		random_bytes,
 		seed::WORDS,
 		shares::{self, Share},
-		Secrets, Seed,
+		KeyFile, KeyFileError, Secrets, Seed,
 	},
-	Account,
+	secret_uri, Account,
 };
 use serde::Serialize;
 use std::{fmt, path::Path};
@@ -143,7 +143,7 @@ fn both_accounts(words: &str, seed: &Seed) -> Result<String, Error> {
 fn own_secret() -> Result<Zeroizing<String>, Error> {
 	let secret = passphrase::account()?;
 	Account::from_uri(&secret).map_err(|error| misplaced(error, &secret, IMPORT))?;
-	Ok(secret)
+	Ok(secret_uri(&secret))
 }
 
 /// The commands that take secrets.
@@ -153,12 +153,23 @@ const JOIN: &str = "isthmus key join";
 
 /// Checks that a new key file can be written. What is there may be the file of the secret, as other programs take it.
 fn check_new(file: &Path, what: &str, command: &str) -> Result<(), Error> {
-	key_file::check_new(file).map_err(|error| match file.is_file() && !is_key_file(file) {
-		true => error.also_known(format!(
-			"{what} read from stdin: {}",
-			Tip::new(format_args!("{command} NEW.key <")).path(file)
-		)),
-		false => error,
+	key_file::check_new(file).map_err(|error| {
+		if !file.is_file() || is_key_file(file) {
+			return error;
+		}
+		match KeyFile::read(file) {
+			Err(KeyFileError::Other(found)) if !found.is_secret() => match found.advice() {
+				Some(advice) => error.also_known(filled(
+					&format!("{found}: {advice}"),
+					&[("FILE", quoted_path(file))],
+				)),
+				None => error,
+			},
+			_ => error.also_known(format!(
+				"{what} read from stdin: {}",
+				Tip::new(format_args!("{command} NEW.key <")).path(file)
+			)),
+		}
 	})
 }
 
@@ -357,6 +368,14 @@ mod tests {
 			"{hint}"
 		);
 		assert!(hint.ends_with(&format!(": {command}")), "{hint}");
+		let pem = folder.path().join("ed.pem");
+		std::fs::write(&pem, "-----BEGIN PRIVATE KEY-----").unwrap();
+		let hint = check_new(&pem, "the secret is", IMPORT).unwrap_err();
+		let hint = hint.shown_hint().unwrap();
+		assert!(
+			hint.contains("it is in PEM") && !hint.contains('<'),
+			"{hint}"
+		);
 		// A key file, or a folder, has no words.
 		let key = folder.path().join("school.key");
 		key_file::create(&key, &Secrets::generate().unwrap(), "three plain words").unwrap();

@@ -7,6 +7,7 @@ use clap::builder::{PathBufValueParser, TypedValueParser};
 use isthmus_sdk::{
 	envelope::{
 		key_file::{KeyFile, KeyFileError},
+		material::Material,
 		seed, shares,
 	},
 	shown_address,
@@ -32,7 +33,8 @@ pub(crate) fn is_likely(text: &str) -> bool {
 /// Returns whether a text is a seed or a longer key in hexadecimal digits, with or without derivations after it.
 fn is_digits(text: &str) -> bool {
 	let digits = text.trim().split('/').next().unwrap_or_default();
-	let digits = digits.strip_prefix("0x").unwrap_or(digits);
+	let small = digits.strip_prefix("0x");
+	let digits = small.or(digits.strip_prefix("0X")).unwrap_or(digits);
 	matches!(digits.len(), 64 | 128) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
@@ -114,15 +116,23 @@ fn is_no_path(text: &str) -> bool {
 	(is_secret || is_long || is_json) && !Path::new(text).exists()
 }
 
-/// Checks that what was typed or piped as a secret is not a key file, nor the path of one.
+/// What the commands take that ask for a secret.
+pub(crate) const EXPECTED: &str =
+	"expected a phrase of words, a seed in hexadecimal digits, or a share, as text";
+
+/// Checks that what was typed or piped as a secret may be one: that it is not a key file, nor the path of one, and nothing that
+/// other programs keep their secrets in.
 pub(crate) fn check_typed(text: &str) -> Result<(), Error> {
-	match text.trim_start().starts_with('{') || is_key_file(Path::new(text.trim())) {
-		true => Err(
-			Error::usage("this is a key file, and not the secret, the words or a share").hint(
-				"a key file is used as it is: --key FILE. Its passphrase is changed with `isthmus key passphrase FILE`, and `isthmus key words FILE` shows its words",
-			),
-		),
-		false => Ok(()),
+	let found = match is_key_file(Path::new(text.trim())) {
+		true => Some(Material::KeyFile),
+		false => Material::of(text.as_bytes()),
+	};
+	match found.filter(|found| !found.is_secret()) {
+		Some(found) => Err(Error::usage(format!(
+			"this is not the secret, the words or a share: {found}"
+		))
+		.hint(found.advice().unwrap_or(EXPECTED))),
+		None => Ok(()),
 	}
 }
 
@@ -250,15 +260,40 @@ mod tests {
 		let typed = path.display().to_string();
 		for text in [
 			file.to_string(),
-			"{".into(),
+			"{\"isthmusKey\": 2,".into(),
 			typed.clone(),
 			format!("{typed} "),
 		] {
 			let refused = check_typed(&text).unwrap_err();
-			assert!(refused.message().starts_with("this is a key file"));
+			let end = "share: it is a key file";
+			assert!(refused.message().ends_with(end), "{text}: {refused:?}");
+			assert!(refused
+				.shown_hint()
+				.is_some_and(|hint| hint.contains("--key FILE")));
 		}
 		for text in [TWELVE, "//Alice", "none", folder.path().to_str().unwrap()] {
 			check_typed(text).unwrap();
 		}
+	}
+
+	#[test]
+	fn what_is_no_secret_is_said_to_be_what_it_is() {
+		let long = "0f".repeat(64);
+		for (text, what) in [
+			("{}", "it is data in JSON"),
+			("{\"encoded\":\"a\",\"encoding\":{}}", "a wallet exported"),
+			("{\"crypto\":{}}", "an account of Ethereum"),
+			("-----BEGIN PRIVATE KEY-----", "in PEM"),
+			("AGE-SECRET-KEY-1QQ", "a file of age"),
+			(long.as_str(), "not the 64 of a seed"),
+		] {
+			let refused = check_typed(text).unwrap_err();
+			assert!(refused.message().contains(what), "{text}: {refused:?}");
+			let hint = refused.shown_hint().unwrap();
+			assert!(!hint.contains("--key"), "{text}: {hint}");
+			assert!(!refused.message().contains(text), "{refused:?}");
+		}
+		let upper = format!("0X{}", "0F".repeat(32));
+		assert!(check_typed(&upper).is_ok() && is_likely(&upper));
 	}
 }

@@ -42,7 +42,8 @@ fn is_like_an_address(text: &str) -> bool {
 
 /// Returns whether a text may be a public key, as other programs show it.
 fn is_like_a_public_key(text: &str) -> bool {
-	let digits = text.strip_prefix("0x").unwrap_or(text);
+	let small = text.strip_prefix("0x");
+	let digits = small.or(text.strip_prefix("0X")).unwrap_or(text);
 	digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
@@ -91,7 +92,7 @@ impl Called {
 
 /// Reads what a record is called: a name of at most 32 bytes, or 0x and 64 hexadecimal digits.
 pub(crate) fn called(text: &str) -> Result<Called, String> {
-	if let Some(key) = isthmus_sdk::from_hex(text) {
+	if let Some(key) = isthmus_sdk::from_typed_hex(text) {
 		return Ok(Called::Key(key.into()));
 	}
 	isthmus_sdk::record_key(text)
@@ -338,10 +339,11 @@ pub(crate) fn short_digest(digest: &str) -> &str {
 
 /// Reads the beginning of a digest: its hexadecimal digits.
 pub(crate) fn digest_start(text: &str) -> Result<String, String> {
-	let digits = text.strip_prefix("0x").unwrap_or(text).to_lowercase();
+	let digits = text.trim().to_lowercase();
+	let digits = digits.strip_prefix("0x").unwrap_or(&digits);
 	let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
 	match is_hex && (DIGEST_DIGITS..=64).contains(&digits.len()) {
-		true => Ok(digits),
+		true => Ok(digits.to_owned()),
 		false => Err(format!(
 			"expected {DIGEST_DIGITS} to 64 hexadecimal digits, as isthmus requests prints them"
 		)),

@@ -29,9 +29,9 @@
 use crate::{
 	derive::{random_bytes, RandomError},
 	input::{at_most_a_minute, Input},
+	material::{version_in, Material, KEY_FILE_VERSION},
 	on_disk,
-	seed::{self, Seed},
-	shares,
+	seed::Seed,
 };
 use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM};
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 /// The version of this format, which is the only one that can be read.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = KEY_FILE_VERSION;
 /// Binary logarithm of scrypt's cost in new files. 2^17 rounds over 128 MiB take about half a second.
 pub const LOG_N: u8 = 17;
 /// Binary logarithm of the maximum cost that is accepted, which takes 1 GiB of memory.
@@ -54,10 +54,6 @@ pub const MAX_LOG_N: u8 = 20;
 pub const MIN_PASSPHRASE: usize = 8;
 /// Maximum length of a key file in bytes: room for every secret of an account, and an end to a file that has none.
 pub const MAX_LENGTH: u64 = 1 << 18;
-/// What files of erasable keys begin with.
-const ERASABLE: &[u8] = b"isthmus/erasable/";
-/// The least number of words of a phrase.
-const LEAST_WORDS: usize = 12;
 /// Maximum length of an imported account's secret, in bytes.
 const MAX_SECRET: usize = u16::MAX as usize;
 /// scrypt's block size (RFC 7914).
@@ -73,8 +69,8 @@ pub enum KeyFileError {
 	#[error("not a key file: {}", in_words(.0))]
 	Json(#[from] serde_json::Error),
 	/// The file is something else, which people take for a key file.
-	#[error("not a key file: {0}")]
-	Other(&'static str),
+	#[error("not a key file: {}", explained(*.0))]
+	Other(Material),
 	/// The file is longer than a key file can be.
 	#[error("not a key file: it is longer than {MAX_LENGTH} bytes")]
 	TooLong,
@@ -219,12 +215,6 @@ pub struct KeyFile {
 	salt: String,
 	/// The encrypted secrets in hexadecimal.
 	secrets: String,
-}
-
-/// Returns the version that a key file of any format names.
-fn version_in(text: &[u8]) -> Option<u32> {
-	let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(text).ok()?;
-	fields.get("isthmusKey")?.as_u64()?.try_into().ok()
 }
 
 /// Says what to do about a file of a newer release.
@@ -438,46 +428,18 @@ impl fmt::Display for KeyFile {
 	}
 }
 
-/// Returns what a file is that people take for a key file; `None` if it is none of these. What it says is not repeated, as it may
-/// be a secret.
-fn what_else(text: &[u8]) -> Option<&'static str> {
-	if !text.is_empty() && text.iter().all(|byte| *byte == 0) {
-		return Some("it has nothing but zeros, as a file may after a crash: bring a copy back, or make it again from the words");
+/// Returns what a file is that people take for a key file. Of other JSON, its error says what is missing.
+fn what_else(text: &[u8]) -> Option<Material> {
+	use Material::{Data, KeyFile, NewerKeyFile};
+	Material::of(text).filter(|found| !matches!(found, Data | KeyFile | NewerKeyFile))
+}
+
+/// Says what is not a key file, and what to do with it.
+fn explained(found: Material) -> String {
+	match found.advice() {
+		Some(advice) => format!("{found}: {advice}"),
+		None => found.to_string(),
 	}
-	if text.starts_with(ERASABLE) {
-		return Some("it has erasable keys, which are used with the key file that they lie beside");
-	}
-	let text = std::str::from_utf8(text).ok()?.trim_start();
-	let is_of = |starts: &[&str]| starts.iter().any(|start| text.starts_with(start));
-	let is_hex = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-	let mut words = text.split_whitespace();
-	let Some(first) = words.next() else {
-		return Some("it is empty");
-	};
-	let is_phrase = seed::is_word(&first.to_lowercase()) && words.count() + 1 >= LEAST_WORDS;
-	Some(match text {
-		_ if is_of(&["-----BEGIN "]) => "it is in PEM, as keys of SSH and of TLS are",
-		_ if is_of(&["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"]) => "it is a public key of SSH",
-		_ if is_of(&["AGE-SECRET-KEY-", "age1", "age-encryption.org/", "# created: "]) => {
-			"it is a file of age"
-		}
-		_ if is_of(&[shares::PREFIX]) => {
-			"it has shares of a seed, of which `isthmus key join NEW.key < FILE` makes a key file"
-		}
-		_ if text.starts_with('{') && text.contains("\"encoding\"") => {
-			"it is an account that a wallet exported: `isthmus key import NEW.key` takes the account's phrase"
-		}
-		_ if text.starts_with('{') && text.to_ascii_lowercase().contains("\"crypto\"") => {
-			"it is an account of Ethereum"
-		}
-		_ if is_hex(first.strip_prefix("0x").unwrap_or(first)) && first.len() >= 64 => {
-			"it is a seed in hexadecimal digits, of which `isthmus key import NEW.key < FILE` makes a key file"
-		}
-		_ if is_phrase => {
-			"it has words, of which `isthmus key restore NEW.key < FILE` makes a key file, or `isthmus key import NEW.key < FILE` if they are those of a wallet"
-		}
-		_ => return None,
-	})
 }
 
 /// Says what is wrong with JSON. The library's own words are about the text, and not about the file.

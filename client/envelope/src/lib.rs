@@ -41,7 +41,8 @@
 //!
 //! All secrets of an account are derived from one seed, which can be written down as 24 words ([`seed`]) and split
 //! among several people ([`shares`]). It is kept in a file that is encrypted under a passphrase ([`key_file`]).
-//! [`on_disk`] replaces such files, [`input`] opens them, and [`newer`] tells those of a newer release. The keys of
+//! [`material`] tells what else people take for one. [`on_disk`] replaces such files, [`input`] opens them, and [`newer`] tells
+//! those of a newer release. The keys of
 //! epochs whose records can be erased do not come from the seed, and are in a file of their own ([`erasable`]).
 //!
 //! The keys, the tree and the grants are those of `isthmus-keys`, which the chain's runtime uses, too.
@@ -66,6 +67,7 @@ pub mod compressed;
 pub mod erasable;
 pub mod input;
 pub mod key_file;
+pub mod material;
 pub mod name;
 pub mod newer;
 pub mod object;

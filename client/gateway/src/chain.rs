@@ -8,10 +8,10 @@ use crate::{
 };
 use futures::{stream, StreamExt};
 use isthmus_sdk::{
-	envelope::tree::TreeError, every, exact_name, from_hex, is_folder, is_packed_folder, key_name,
-	listed, now, objects::ReadError, parse_key, reading::stored_hash, to_hex, BlockNumber, Client,
-	Error, FetchError, GrantEntry, GrantState, Identity, Listed, Names, QueryRefusal, Reading,
-	RecordEntry, RecordKey, Seconds, State, H256,
+	envelope::tree::TreeError, every, exact_name, from_hex, from_typed_hex, is_folder,
+	is_packed_folder, key_name, listed, now, objects::ReadError, parse_key, reading::stored_hash,
+	to_hex, BlockNumber, Client, Error, FetchError, GrantEntry, GrantState, Identity, Listed,
+	Names, QueryRefusal, Reading, RecordEntry, RecordKey, Seconds, State, H256,
 };
 use std::{
 	collections::{BTreeMap, HashMap},
@@ -329,7 +329,7 @@ impl Chain {
 			_ => return Err(none()),
 		};
 		// A folder is not a file. Its list is asked for by the list's key.
-		if from_hex(path).is_none()
+		if from_typed_hex(path).is_none()
 			&& (is_folder(&reading).await? || is_packed_folder(&reading).await?)
 		{
 			return Err(none());

@@ -9,7 +9,7 @@ use crate::{
 	told::Told,
 };
 use isthmus_sdk::{
-	envelope::key_file::KeyFile, every, from_hex, key_name, names, parse_account, to_hex,
+	envelope::key_file::KeyFile, every, from_typed_hex, key_name, names, parse_account, to_hex,
 	AccountId, Balance, Budget, Call, Client, Error, Identity, Included, Names, Pending,
 	RecordEntry, RecordKey, Trust,
 };
@@ -307,7 +307,7 @@ pub(crate) fn account(text: &str) -> PyResult<AccountId> {
 /// Reads the hash of a block.
 pub(crate) fn block_hash(text: &str) -> PyResult<[u8; 32]> {
 	let expected = "expected the hash of a block: 0x and 64 hexadecimal digits";
-	from_hex(text).ok_or_else(|| PyValueError::new_err(expected))
+	from_typed_hex(text).ok_or_else(|| PyValueError::new_err(expected))
 }
 
 /// Calls a function with a sentence. While Python ends, no function is called.

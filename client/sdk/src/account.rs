@@ -64,7 +64,7 @@ impl Account {
 	///
 	/// Returns [`Error::InvalidSecret`] if the text is not such a secret.
 	pub fn from_uri(uri: &str) -> Result<Self, Error> {
-		let uri = in_our_form(uri);
+		let uri = secret_uri(uri);
 		let uri = SecretUri::from_str(&uri).map_err(|_| Error::InvalidSecret)?;
 		let pair = Keypair::from_uri(&uri).map_err(|_| Error::InvalidSecret)?;
 		Ok(Self::new(pair))
@@ -129,18 +129,21 @@ pub fn parse_account(text: &str) -> Result<AccountId, Error> {
 /// The least number of words in a phrase.
 const LEAST_WORDS: usize = 12;
 
-/// Returns a secret in the form in which wallets of this kind of chain write it: other programs write a seed without `0x` or a
-/// phrase with capitals, and some editors write a byte order mark first.
-fn in_our_form(secret: &str) -> Zeroizing<String> {
+/// Returns a secret in the form in which wallets of this kind of chain write it: other programs write a seed without `0x`, with
+/// `0X` or with spaces around it, or a phrase with capitals, and some editors write a byte order mark first.
+pub fn secret_uri(secret: &str) -> Zeroizing<String> {
 	let secret = secret.strip_prefix('\u{feff}').unwrap_or(secret);
-	let seed = secret.trim();
+	let (seed, path) = secret.split_at(secret.find('/').unwrap_or(secret.len()));
+	let seed = seed.trim();
+	let small = seed.strip_prefix("0x");
+	let seed = small.or(seed.strip_prefix("0X")).unwrap_or(seed);
 	let is_seed = seed.len() == 64 && seed.bytes().all(|digit| digit.is_ascii_hexdigit());
 	let is_phrase = secret.split_whitespace().count() >= LEAST_WORDS
 		&& secret
 			.chars()
 			.all(|letter| letter.is_ascii_alphabetic() || letter.is_whitespace());
 	Zeroizing::new(match (is_seed, is_phrase) {
-		(true, _) => format!("0x{seed}"),
+		(true, _) => format!("0x{seed}{path}"),
 		(_, true) => secret.to_ascii_lowercase(),
 		_ => secret.to_owned(),
 	})
@@ -382,9 +385,15 @@ mod tests {
 			&upper,
 			&format!(" {seed}\n"),
 			&format!("\u{feff}0x{seed}"),
+			&format!("  0X{upper} \r\n"),
+			&format!(" 0x{seed} "),
 		] {
 			assert_eq!(id(same).unwrap(), expected, "{same:?}");
+			assert_eq!(secret_uri(same).to_lowercase(), format!("0x{seed}"));
 		}
+		let derived = id(&format!("0x{seed}//hard///pass word ")).unwrap();
+		let other = format!(" 0X{upper}//hard///pass word ");
+		assert_eq!(id(&other).unwrap(), derived);
 		let phrase = "bottom drive obey lake curtain smoke basket hold race lonely fit walk";
 		let expected = id(phrase).unwrap();
 		for same in [

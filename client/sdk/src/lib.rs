@@ -168,7 +168,7 @@ pub mod upload_folder;
 mod wait;
 mod window;
 
-pub use account::{parse_account, Account, Identity};
+pub use account::{parse_account, secret_uri, Account, Identity};
 pub use block::BlockId;
 pub use budget::Budget;
 pub use call::Call;
@@ -210,7 +210,8 @@ pub use state::{every, Cursor, Funds, State};
 pub use subxt::{rpcs::rpc_params, utils::H256};
 pub use sync_folder::{SyncFolder, SyncedFolder};
 pub use text::{
-	exact_name, from_hex, io_words, ist, key_name, parse_key, record_key, to_hex, NameError,
+	exact_name, from_hex, from_typed_hex, io_words, ist, key_name, parse_key, record_key, to_hex,
+	NameError,
 };
 pub use trust::{Notice, Trust, Unproven};
 pub use tx::Pending;

@@ -55,7 +55,7 @@ pub fn record_key(name: &str) -> Result<RecordKey, NameError> {
 ///
 /// Returns [`NameError`] if the text is neither a name nor such a number.
 pub fn parse_key(text: &str) -> Result<RecordKey, NameError> {
-	match from_hex(text) {
+	match from_typed_hex(text) {
 		Some(key) => Ok(key.into()),
 		None => record_key(text),
 	}
@@ -66,6 +66,16 @@ pub fn from_hex(text: &str) -> Option<[u8; 32]> {
 	let mut bytes = [0; 32];
 	hex::decode_to_slice(text.strip_prefix("0x")?, &mut bytes).ok()?;
 	Some(bytes)
+}
+
+/// Reads 32 bytes as people write them: `0x` or `0X`, and 64 hexadecimal digits, with white space around them or without. Returns
+/// `None` for other text. No name of a record is as long as such a text.
+pub fn from_typed_hex(text: &str) -> Option<[u8; 32]> {
+	let text = text.trim();
+	match text.strip_prefix("0X") {
+		Some(digits) => from_hex(&format!("0x{digits}")),
+		None => from_hex(text),
+	}
 }
 
 /// Reads bytes that a node sent in hexadecimal digits, with or without `0x`. Returns `None` for other text.
@@ -137,6 +147,26 @@ mod tests {
 		assert_eq!(ist(2 * UNIT), "2 IST");
 		assert_eq!(ist(12 * UNIT + UNIT / 4), "12.25 IST");
 		assert_eq!(ist(1), "0.000000000001 IST");
+	}
+
+	#[test]
+	fn digits_are_read_as_people_write_them() {
+		let digits = "0F".repeat(32);
+		for text in [
+			format!("0x{digits}"),
+			format!("0X{}", digits.to_lowercase()),
+			format!(" 0X{digits} \r\n"),
+		] {
+			assert_eq!(from_typed_hex(&text), Some([0x0f; 32]), "{text:?}");
+			assert_eq!(parse_key(&text).unwrap().0, [0x0f; 32], "{text:?}");
+		}
+		for text in [
+			digits.clone(),
+			format!("0x0X{digits}"),
+			format!("0x{digits}0f"),
+		] {
+			assert_eq!(from_typed_hex(&text), None, "{text:?}");
+		}
 	}
 
 	#[test]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 use super::*;
+use crate::shares;
 use serde_json::Value;
 
 /// The binary logarithm of scrypt's minimum cost, which keeps the tests quick.
@@ -354,8 +355,9 @@ fn what_people_take_for_a_key_file_is_named_and_not_repeated() {
 		(prefixed.as_str(), "isthmus key import"),
 		(
 			"{\"encoded\":\"x\",\"encoding\":{},\"address\":\"5F\"}",
-			"wallet exported",
+			"wallet exported: only the wallet",
 		),
+		(digits.repeat(2).as_str(), "not the 64 of a seed"),
 		("{\"version\":3,\"crypto\":{}}", "account of Ethereum"),
 		("isthmus/erasable/v1\0", "erasable keys"),
 	] {
