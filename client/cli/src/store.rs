@@ -17,6 +17,7 @@ use crate::{
 	text::{bytes, called, condition, count, shown, Called, Key},
 	tip::{quoted, quoted_path, Tip},
 };
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
 	every,
 	objects::Location,
@@ -762,10 +763,12 @@ impl Source {
 			return Ok(Self::Stream(path.to_owned()));
 		}
 		if there.is_dir() {
-			return Ok(Self::Ready(Ready::Folder(excludes.open(path, options)?)));
+			return Ok(Self::Ready(Ready::Folder(
+				excludes.open(path, options, false)?,
+			)));
 		}
 		if !there.is_file() {
-			let (path, kind) = (path.display(), kind(there.file_type()));
+			let (path, kind) = (path.shown(), kind(there.file_type()));
 			return Err(Error::failed(format!("{path} is a {kind}"))
 				.hint("to store what can be read from it, pipe it: isthmus store - --name NAME"));
 		}
@@ -808,7 +811,7 @@ fn stdin() -> Result<impl Read + Send, Error> {
 fn read_stream(from: impl Read, path: &Path) -> Result<Ready, Error> {
 	let ready = read_to_end(from, path)?;
 	if matches!(ready, Ready::One(_, 0, _)) {
-		let path = path.display();
+		let path = path.shown();
 		tell(format_args!(
 			"warning: nothing came from {path}, so the record is empty: did the program that writes to it fail?"
 		));
@@ -821,7 +824,7 @@ fn read_to_end(from: impl Read, path: &Path) -> Result<Ready, Error> {
 	let (kept, length) = keep(from).map_err(|error| match error {
 		KeepError::Read(error) => Error::file(path, &error),
 		KeepError::Write { folder, source } => {
-			let (path, folder) = (path.display(), folder.display());
+			let (path, folder) = (path.shown(), folder.shown());
 			Error::failed(format!("cannot keep {path} in {folder}: {}", os(&source)))
 				.hint("set $TMPDIR to a folder with enough space")
 		}
