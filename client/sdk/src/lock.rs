@@ -78,6 +78,14 @@ pub(crate) fn way_out() -> String {
 	}
 }
 
+/// Says how a file that this user may not use becomes the user's; `None` for another error.
+pub(crate) fn if_denied(path: &Path, error: &io::Error) -> Option<String> {
+	let folder = path.parent().unwrap_or(path).shown();
+	(error.kind() == io::ErrorKind::PermissionDenied).then(|| {
+		format!("let this user own it and its folder, {folder}: a run as another user, as with sudo, may have made them")
+	})
+}
+
 /// Says why programs cannot take turns: a lock file with this name has no folder, or cannot be locked where it is.
 pub(crate) fn why_not(name: &str, path: Option<&Path>) -> String {
 	match path {

@@ -270,18 +270,12 @@ fn is_damaged(error: &Error) -> bool {
 }
 
 fn named(path: &Path, error: io::Error) -> io::Error {
-	let words = "this file says which leaves data frames have: let this user read and write it";
-	let folder = path.parent().unwrap_or(Path::new("."));
-	let folder = match error.kind() {
-		io::ErrorKind::PermissionDenied => format!(
-			", and own its folder, {}: a run as another user, as with sudo, may have made that",
-			folder.shown()
-		),
-		_ => " in its folder".to_owned(),
-	};
+	let way_out = lock::if_denied(path, &error)
+		.unwrap_or_else(|| "let this user read and write it in its folder".to_owned());
+	let words = "this file says which leaves data frames have";
 	io::Error::new(
 		error.kind(),
-		format!("{}: {error}: {words}{folder}", path.shown()),
+		format!("{}: {error}: {words}: {way_out}", path.shown()),
 	)
 }
 
@@ -385,6 +379,12 @@ mod tests {
 		fs::create_dir(folder.path().join("frames")).unwrap();
 		let refused = read(&folder.path().join("frames")).unwrap_err();
 		assert!(refused.to_string().contains("let this user read"));
+		let denied = named(&file, io::ErrorKind::PermissionDenied.into()).to_string();
+		let words = format!(
+			"let this user own it and its folder, {}: ",
+			folder.path().shown()
+		);
+		assert!(denied.contains(&words), "{denied}");
 		assert_eq!(read(&folder.path().join("none/frames")).unwrap(), []);
 	}
 
