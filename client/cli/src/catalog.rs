@@ -21,6 +21,7 @@ use crate::{
 };
 use found::Found;
 use indicatif::ProgressStyle;
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
 	facts::response_hash,
 	object::Locations,
@@ -270,7 +271,7 @@ impl Cards {
 		for path in paths {
 			let failed = |error: io::Error| Error::file(path, &error);
 			if !fs::metadata(path).map_err(failed)?.is_dir() {
-				cards.add(path.display(), read_at_most(path, LONGEST, "a card")?);
+				cards.add(path.shown(), read_at_most(path, LONGEST, "a card")?);
 				continue;
 			}
 			let listed: io::Result<Vec<_>> = fs::read_dir(path).map_err(failed)?.collect();
@@ -281,7 +282,7 @@ impl Cards {
 				}
 				// One that cannot be read keeps no one from reading the others.
 				match read_at_most(&path, LONGEST, "a card") {
-					Ok(text) => cards.add(path.display(), text),
+					Ok(text) => cards.add(path.shown(), text),
 					Err(error) => tell(error.message()),
 				}
 			}

@@ -13,6 +13,7 @@ use crate::{
 	text::{account, bytes, count, date},
 	tip::Tip,
 };
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
 	card_place,
 	conditions::Value,
@@ -206,7 +207,7 @@ fn read(path: &Path, owner: &AccountId, dataset: DatasetId) -> Result<(Vec<u8>, 
 	let text = read_at_most(path, LONGEST, "a card")?;
 	let read = card::read(&text, &owner.to_string(), dataset);
 	let said = read.map_err(|error| {
-		Error::usage(format!("{}: {error}", path.display()))
+		Error::usage(format!("{}: {error}", path.shown()))
 			.hint("make a card of your dataset with --guess FILE")
 	})?;
 	Ok((text, said))
@@ -223,7 +224,7 @@ async fn confirmed(
 	let checked = context.client.check_card(owner, dataset, &text).await;
 	let card = checked.map_err(|error| match error {
 		SdkError::Card(CardError::Differs { .. }) => {
-			Error::refused(format!("{}: {error}", path.display()))
+			Error::refused(format!("{}: {error}", path.shown()))
 				.hint("ask the owner for the one of now: each character counts")
 		}
 		error => error.into(),
@@ -315,7 +316,7 @@ async fn make(context: &Context, identity: &Identity, opts: Opts) -> Result<Made
 	written.map_err(|error| Error::file(&opts.card, &error))?;
 	Ok(Made {
 		bytes: text.len() as u64,
-		card: opts.card.display().to_string(),
+		card: opts.card.shown().to_string(),
 		columns,
 		dataset: opts.dataset,
 	})
@@ -374,7 +375,7 @@ async fn publish(context: &Context, identity: &Identity, opts: Opts) -> Result<P
 		.number();
 	Ok(Published {
 		block,
-		card: opts.card.display().to_string(),
+		card: opts.card.shown().to_string(),
 		dataset: opts.dataset,
 		hash: to_hex(&hash),
 		source: source.to_string(),
@@ -388,7 +389,7 @@ async fn check(context: &Context, identity: &Identity, opts: Opts) -> Result<Che
 	let (_, published) = confirmed(context, &opts.card, &owner, dataset).await?;
 	Ok(Checked {
 		by: published.by,
-		card: opts.card.display().to_string(),
+		card: opts.card.shown().to_string(),
 		dataset,
 		hash: to_hex(&published.hash),
 		owner,
@@ -431,7 +432,7 @@ fn tables(paths: &[PathBuf]) -> Result<Vec<Files>, Error> {
 
 /// Returns the media type and the columns of a file.
 fn columns(path: &Path) -> Result<(&'static str, Vec<Column>), Error> {
-	let bad = |why: &dyn fmt::Display| Error::usage(format!("{}: {why}", path.display()));
+	let bad = |why: &dyn fmt::Display| Error::usage(format!("{}: {why}", path.shown()));
 	let failed = |error: io::Error| Error::file(path, &error);
 	let end = path.extension().unwrap_or_default().to_string_lossy();
 	if end.eq_ignore_ascii_case("csv") {

@@ -10,11 +10,13 @@ use crate::{
 	text::{visible_json, Called, Key},
 	tip::{filled, Tip},
 };
+use isthmus_sdk::envelope::paths::ShowPath;
 pub(crate) use isthmus_sdk::io_words as os;
-use isthmus_sdk::{envelope::on_disk::is_deleted, key_name, Cost, RecordKey};
+use isthmus_sdk::{envelope::on_disk::is_deleted, key_name, Cost, Listing, RecordKey};
 use serde::Serialize;
 use std::{
 	borrow::Cow,
+	collections::BTreeSet,
 	fmt,
 	io::{self, ErrorKind},
 	path::Path,
@@ -27,8 +29,10 @@ use std::{
 pub(crate) struct Error {
 	kind: Kind,
 	message: String,
-	/// What the message is about, one a line.
+	/// All that the message is about.
 	listed: Vec<String>,
+	/// Whether the message names what is listed. Otherwise the text lists it, one a line.
+	names_all: bool,
 	hints: Vec<Hint>,
 	/// What it would cost, if this is only the end of a dry run.
 	cost: Option<Box<Cost>>,
@@ -114,6 +118,7 @@ impl Error {
 			kind,
 			message: os(&message),
 			listed: Vec::new(),
+			names_all: false,
 			hints: Vec::new(),
 			cost: None,
 			no_effect: false,
@@ -132,7 +137,7 @@ impl Error {
 
 	/// Makes an error of a file or a folder that cannot be read or written.
 	pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
-		let failed = Self::failed(format!("{}: {}", path.display(), os(error)));
+		let failed = Self::failed(format!("{}: {}", path.shown(), os(error)));
 		let missing = missing_hint(path).filter(|_| error.kind() == ErrorKind::NotFound);
 		match missing.or_else(|| disk_hint(error)) {
 			Some(hint) => failed.hint(hint),
@@ -142,7 +147,7 @@ impl Error {
 
 	/// Makes the error of a folder that was deleted, and is there only for the programs that are in it.
 	pub(crate) fn deleted(folder: &Path) -> Self {
-		let folder = folder.display();
+		let folder = folder.shown();
 		Self::failed(format!("{folder} is a folder that was deleted")).hint(DELETED)
 	}
 
@@ -159,6 +164,18 @@ impl Error {
 	/// Lists what the message is about, one a line.
 	pub(crate) fn listing(mut self, lines: Vec<String>) -> Self {
 		self.listed = lines;
+		self
+	}
+
+	/// Lists all that an error of the SDK lists. Its message names a few; many are one a line in place of that.
+	fn listing_all(mut self, listing: Option<Listing>) -> Self {
+		if let Some(Listing { words, items }) = listing {
+			self.names_all = items.len() <= MOST_NAMED;
+			if !self.names_all {
+				self.message = os(&words);
+			}
+			self.listed = items;
+		}
 		self
 	}
 
@@ -225,15 +242,31 @@ impl Error {
 		self.hints.iter().any(is_remove)
 	}
 
-	/// Returns the hint as it is shown; `None` if there is none.
+	/// Returns the hint as it is shown; `None` if there is none. What several hints advise, also as one of several ways, is
+	/// said once.
 	pub(crate) fn shown_hint(&self) -> Option<String> {
-		let hints = self.hints.iter().map(Hint::to_string);
-		(!self.hints.is_empty()).then(|| hints.collect::<Vec<_>>().join("; "))
+		let (mut said, mut shown) = (BTreeSet::new(), Vec::new());
+		for hint in &self.hints {
+			let text = hint.to_string();
+			let ways: Vec<&str> = match hint {
+				Hint::Words(_) => text.split(OR).collect(),
+				// A name in it may have any words.
+				Hint::Known(_) | Hint::Remove { .. } => vec![text.as_str()],
+			};
+			let new = ways
+				.into_iter()
+				.filter(|way| said.insert((*way).to_owned()));
+			let new = new.collect::<Vec<_>>().join(OR);
+			if !new.is_empty() {
+				shown.push(new);
+			}
+		}
+		(!shown.is_empty()).then(|| shown.join("; "))
 	}
 
 	/// Names the file that an error is about, if it is one of this machine's and does not name it yet.
 	pub(crate) fn about(mut self, path: &Path) -> Self {
-		let path = path.display().to_string();
+		let path = path.shown().to_string();
 		if self.kind == Kind::Failed && !self.message.contains(&path) {
 			self.message = format!("{path}: {}", self.message);
 		}
@@ -267,9 +300,13 @@ impl Error {
 	/// Returns the lines of the text.
 	fn lines(&self) -> Vec<String> {
 		let mut lines = vec![format!("error: {}", self.message)];
-		let shown = self.listed.iter().take(MOST_LISTED);
+		let listed: &[String] = match self.names_all {
+			true => &[],
+			false => &self.listed[..],
+		};
+		let shown = listed.iter().take(MOST_LISTED);
 		lines.extend(shown.map(|line| format!("  {line}")));
-		let more = self.listed.len().saturating_sub(MOST_LISTED);
+		let more = listed.len().saturating_sub(MOST_LISTED);
 		if more > 0 {
 			lines.push(format!("  and {more} more"));
 		}
@@ -363,6 +400,12 @@ fn disk_hint(error: &io::Error) -> Option<&'static str> {
 
 /// How many of the lines that an error lists are shown as text. In JSON all of them are.
 const MOST_LISTED: usize = 20;
+
+/// How many of what an error lists its message names.
+const MOST_NAMED: usize = 4;
+
+/// What is between the ways that a hint names.
+const OR: &str = ", or ";
 
 /// The hint for a file that may not become longer.
 const TOO_LARGE: &str =

@@ -2,6 +2,7 @@
 //! The folder that a command stores, and what is left out of it.
 
 use crate::{error::Error, options::Options, stderr::tell, tip::Tip};
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{Exclude, LocalFolder};
 use std::path::{Path, PathBuf};
 
@@ -33,19 +34,31 @@ impl Excludes {
 	///
 	/// # Errors
 	///
-	/// Returns the errors of [`LocalFolder::open`].
-	pub(crate) fn open(&self, path: &Path, options: &Options) -> Result<LocalFolder, Error> {
+	/// Returns the errors of [`LocalFolder::open`], and one if all files are left out, unless `may_be_empty`.
+	pub(crate) fn open(
+		&self,
+		path: &Path,
+		options: &Options,
+		may_be_empty: bool,
+	) -> Result<LocalFolder, Error> {
 		let folder = self.open_quietly(path, options)?;
+		if folder.is_all_excluded() && !may_be_empty {
+			let path = path.shown();
+			return Err(
+				Error::failed(format!("--exclude leaves out all files of {path}"))
+					.hint("change the patterns: what matches one of them is left out"),
+			);
+		}
 		let not_files = folder.skipped().iter();
 		let not_files = not_files.map(|path| (path, "it is not a file"));
 		let own = folder.own().iter();
 		let own = own.map(|path| (path, OWN));
 		for (path, why) in not_files.chain(own) {
-			let path = path.display();
+			let path = path.shown();
 			tell(format_args!("skipped, because {why}: {path}"));
 		}
 		for unused in folder.unused() {
-			tell(not_matched(unused, path));
+			tell(self.not_matched(unused, path, folder.unused().len()));
 		}
 		Ok(folder)
 	}
@@ -65,14 +78,22 @@ impl Excludes {
 		let mut unused = Vec::new();
 		let opened = LocalFolder::open_noting(path, &own, &self.patterns, &mut unused);
 		opened.map_err(|error| {
-			let noted = unused.iter().map(|unused| not_matched(unused, path));
+			let noted = unused.iter();
+			let noted = noted.map(|one| self.not_matched(one, path, unused.len()));
 			noted.fold(Error::from(error), Error::also_known)
 		})
 	}
-}
 
-/// Says that nothing in a folder matches a pattern.
-fn not_matched(unused: &Exclude, path: &Path) -> String {
-	let path = path.display();
-	format!("nothing matches --exclude {unused}: names are compared, or paths from {path} on")
+	/// Says that nothing in a folder matches a pattern, as one of `unused`. If another one matches, it may have left out what this
+	/// one is for.
+	fn not_matched(&self, pattern: &Exclude, path: &Path, unused: usize) -> String {
+		let path = path.shown();
+		let words = format!(
+			"nothing matches --exclude {pattern}: names are compared, or paths from {path} on"
+		);
+		match self.patterns.len() > unused {
+			true => words + "; what is in a folder that is left out is not looked at",
+			false => words,
+		}
+	}
 }

@@ -14,6 +14,7 @@ use crate::{
 	text::{account, bytes, called, count, file_name, path_in_folder, shown, Called},
 	tip::quoted,
 };
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
 	fetch_file_of, fetch_folder, is_folder, is_packed_folder, names, write_file_of, AccountId,
 	Client, DatasetId, Error as SdkError, FetchError, FetchFile, Identity, QueryRefusal, Reading,
@@ -270,7 +271,7 @@ async fn write(
 	Ok(Some(Fetched {
 		bytes,
 		files,
-		output: output.display().to_string(),
+		output: output.shown().to_string(),
 	}))
 }
 
@@ -325,8 +326,8 @@ fn target(opts: &Opts) -> Result<Target, Error> {
 	})
 }
 
-/// Writes a record, or one file of a folder, to something that stays. It is not an error if the program at the other end of a pipe has
-/// stopped reading, also while nothing comes that could be written.
+/// Writes a record, or one file of a folder, to something that stays. It is an error if the program at the other end of a pipe stops
+/// reading before it has all, also while nothing comes that could be written: no shell tells of the one in `>(…)`.
 async fn through(
 	opts: &Opts,
 	(client, identity): (&Client, &Identity),
@@ -350,15 +351,22 @@ async fn through(
 		}
 	};
 	let done = tokio::select! {
+		biased;
 		done = writing => done,
-		() = closed => return Ok(()),
+		() = closed => return Err(failed(not_read())),
 	};
 	match done {
 		Err(FetchError::Client(SdkError::Io(error))) if error.kind() == ErrorKind::BrokenPipe => {
-			Ok(())
+			Err(failed(not_read()))
 		}
 		Err(FetchError::Client(SdkError::Io(error))) => Err(failed(error)),
 		// What has arrived cannot be resumed there.
 		done => done.map_err(|error| of_object(error, (&opts.owner, reading), None)),
 	}
+}
+
+/// Returns the error of a pipe whose other end is gone.
+fn not_read() -> io::Error {
+	let words = "the program that reads it has ended before all was written";
+	io::Error::new(ErrorKind::BrokenPipe, words)
 }

@@ -17,6 +17,7 @@ use isthmus_gateway::{
 	bucket, Chain, Credentials, CredentialsError, Dataset, Event, Gateway, Read, Refused, Settings,
 	Source, Totals, Watch,
 };
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{now, to_hex, AccountId, DatasetId, Seconds};
 use serde::Serialize;
 use std::{
@@ -153,7 +154,7 @@ impl fmt::Display for Listening {
 		};
 		write!(f, "listening at {url}, access key {access_key}, {place}")?;
 		match profile {
-			Some(path) => write!(f, "; profile for Delta Sharing in {}", path.display()),
+			Some(path) => write!(f, "; profile for Delta Sharing in {}", path.shown()),
 			None => Ok(()),
 		}
 	}
@@ -373,7 +374,7 @@ fn credentials(file: Option<PathBuf>) -> Result<(Credentials, Option<PathBuf>), 
 fn of_file(path: &Path, error: CredentialsError) -> Error {
 	match error {
 		CredentialsError::Io(error) => Error::file(path, &error),
-		error => Error::failed(format!("{}: {error}", path.display())),
+		error => Error::failed(format!("{}: {error}", path.shown())),
 	}
 }
 

@@ -3,6 +3,7 @@
 
 use crate::{error::Error, output::is_stdin, stderr::tell};
 use isthmus_sdk::envelope::input::{Input, Waited};
+use isthmus_sdk::envelope::paths::ShowPath;
 use std::{
 	fs::File,
 	io::{self, IsTerminal, Read},
@@ -27,7 +28,7 @@ pub(crate) fn read_at_most(path: &Path, limit: u64, what: &str) -> Result<Vec<u8
 	};
 	result.map_err(|error| Error::file(path, &error))?;
 	if bytes.len() as u64 > limit {
-		let (path, limit) = (path.display(), crate::text::bytes(limit));
+		let (path, limit) = (path.shown(), crate::text::bytes(limit));
 		return Err(Error::usage(format!(
 			"{path} is longer than {limit}, so it is not {what}"
 		)));
@@ -86,7 +87,7 @@ fn told_once(path: &Path) -> Told {
 		if !is_said {
 			tell(format_args!(
 				"waiting for {}, which is a {kind} from which nothing comes, for {} s",
-				path.display(),
+				path.shown(),
 				time.as_secs()
 			));
 		}

@@ -11,6 +11,7 @@ use crate::{
 	secret,
 	text::count,
 };
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
 	envelope::Secrets, sharing, AccountId, BlockNumber, GrantState, Identity, OpeningGrant,
 };
@@ -309,7 +310,7 @@ async fn verify(file: &Path, options: Options) -> Result<Verified, Error> {
 		};
 		return Err(Error::new(
 			Kind::NotAuthentic,
-			format!("{} does not open {what}", file.display()),
+			format!("{} does not open {what}", file.shown()),
 		)
 		.hint("it belongs to another seed: use the words, the shares or a copy of the file that the account uses"));
 	}

@@ -8,6 +8,7 @@ use crate::{
 	stderr::tell,
 	tip::{filled, quoted_path, Tip},
 };
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
 	envelope::{
 		key_file::{self, FolderLock, KeyFile, KeyFileError, Secrets},
@@ -79,7 +80,7 @@ pub(crate) fn change_passphrase(path: &Path) -> Result<KeyFile, Error> {
 	let file = seal(path, &secrets, &passphrase::another()?)?;
 	file.replace(path).map_err(|error| failed(path, error))?;
 	if other_names {
-		let path = path.display();
+		let path = path.shown();
 		tell(format_args!("warning: {path} had another name (a hard link), which keeps the old passphrase: link it again"));
 	}
 	Ok(file)
@@ -92,7 +93,7 @@ fn lock(path: &Path) -> Result<FolderLock, Error> {
 		if !lock.is_held() {
 			tell(format_args!(
 				"warning: the folder of {} cannot be locked: let no other program change the file now",
-				path.display()
+				path.shown()
 			));
 		}
 		return Ok(lock);
@@ -104,7 +105,7 @@ fn lock(path: &Path) -> Result<FolderLock, Error> {
 	};
 	tell(format_args!(
 		"waiting for another program that changes a key file in the folder of {}{held_by}",
-		path.display()
+		path.shown()
 	));
 	key_file::lock(path).map_err(failed)
 }
@@ -122,7 +123,7 @@ pub(crate) fn unlock(path: &Path) -> Result<(Secrets, zeroize::Zeroizing<String>
 	let file = read(path)?;
 	if is_open_to_others(path) {
 		let close = Tip::new("chmod 600").path(path);
-		let path = path.display();
+		let path = path.shown();
 		tell(format_args!(
 			"warning: others can read {path}, and guess at its passphrase: {close}"
 		));
@@ -173,7 +174,7 @@ fn seal(path: &Path, secrets: &Secrets, passphrase: &str) -> Result<KeyFile, Err
 }
 
 fn exists(path: &Path) -> Error {
-	let error = Error::failed(format!("{} already exists", path.display()));
+	let error = Error::failed(format!("{} already exists", path.shown()));
 	match secret::is_key_file(path) {
 		true => error.hint(
 			"it is a key file, which is never replaced. It is used as it is: --key FILE, and `isthmus key passphrase FILE` changes its passphrase. To make another one, choose another name",
@@ -191,7 +192,7 @@ fn failed(path: &Path, error: KeyFileError) -> Error {
 		KeyFileError::DoesNotOpen => {
 			return Error::new(
 				Kind::NotAuthentic,
-				format!("the passphrase does not open {}", path.display()),
+				format!("the passphrase does not open {}", path.shown()),
 			)
 			.hint("check the passphrase; if it is right, the file was changed")
 		}
@@ -203,7 +204,7 @@ fn failed(path: &Path, error: KeyFileError) -> Error {
 	if matches!(error, KeyFileError::Other(_)) && !output::is_stdin(path) {
 		what = filled(&what, &[("FILE", quoted_path(path))]);
 	}
-	Error::new(kind, format!("{}: {what}", path.display()))
+	Error::new(kind, format!("{}: {what}", path.shown()))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! Files of metrics in the text format of Prometheus, version 0.0.4, for the textfile collector of its node exporter.
 
 use crate::{error::Error, output::check_folder, stderr::tell};
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
 	envelope::{input, on_disk},
 	file, io_words, now, AccountId,
@@ -64,7 +65,7 @@ impl MetricsFile {
 		let Some(found) = replaceable(&path, command).map_err(failed)? else {
 			return Err(Error::usage(format!(
 				"{} is not a file of metrics of `isthmus {command}`, and is not replaced",
-				path.display()
+				path.shown()
 			))
 			.hint("give --metrics a new file"));
 		};
@@ -94,7 +95,7 @@ impl MetricsFile {
 		let written = file::publish(&self.path, self.text(metrics).as_bytes());
 		if let Err(error) = &written {
 			if !self.is_lost {
-				let path = self.path.display();
+				let path = self.path.shown();
 				tell(format_args!("warning: {path}: {}", io_words(error)));
 			}
 		}

@@ -12,6 +12,7 @@ use clap::{
 	builder::{NonEmptyStringValueParser, TypedValueParser},
 	ArgMatches,
 };
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
 	envelope::erasable::path_beside, from_typed_hex, shown_address, trust, AccountId, Balance,
 	Budget, Trust,
@@ -176,7 +177,7 @@ impl Options {
 			(None, Some(path)) => {
 				let spec = read_at_most(path, LONGEST_SPEC, "a chain specification")?;
 				Some(trust::genesis_of(&spec).map_err(|error| {
-					Error::usage(format!("{}: {error}", path.display()))
+					Error::usage(format!("{}: {error}", path.shown()))
 						.hint("make a raw one with `isthmus-node export-chain-spec --raw`")
 				})?)
 			}

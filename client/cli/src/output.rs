@@ -7,6 +7,7 @@ use crate::{
 	stderr::tell,
 	tip::{quoted_path, Tip},
 };
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
 	envelope::{
 		erasable::{has_keys, LABEL},
@@ -60,7 +61,7 @@ impl Output {
 			));
 		}
 		if open_file(&path).is_some_and(is_input) {
-			let shown = path.display();
+			let shown = path.shown();
 			return Err(
 				Error::failed(format!("{shown} is open for reading only")).hint(
 					"open it for writing in the shell, as by 3> FILE, or choose another --output",
@@ -70,7 +71,7 @@ impl Output {
 		let there = match fs::metadata(&path) {
 			Ok(there) => there.file_type(),
 			Err(error) if error.kind() == ErrorKind::NotFound && is_open_file(&path) => {
-				let shown = path.display();
+				let shown = path.shown();
 				return Err(Error::failed(format!("{shown} is not open"))
 					.hint("open it in the shell, as by 3> FILE, or choose another --output"));
 			}
@@ -80,7 +81,7 @@ impl Output {
 		if is_through(&path, there) {
 			return Ok(Self::Through(path));
 		}
-		let shown = path.display();
+		let shown = path.shown();
 		match there.is_file() {
 			true if replace && (is_key_file(&path) || has_erasable_keys(&path)) => {
 				Err(Error::failed(format!("{shown} is a key file"))
@@ -106,7 +107,7 @@ impl Output {
 	/// Returns the path of a file that does not exist.
 	fn new(path: PathBuf) -> Result<Self, Error> {
 		if fs::symlink_metadata(&path).is_ok() {
-			let path = path.display();
+			let path = path.shown();
 			return Err(
 				Error::failed(format!("{path} is a link that leads to nothing"))
 					.hint("remove the link, or choose another --output"),
@@ -209,7 +210,7 @@ fn open_with_reader(path: &Path, options: &mut OpenOptions) -> io::Result<File> 
 		if start.elapsed() >= PATIENCE {
 			tell(format_args!(
 				"waiting for a program that reads from {}, which is a FIFO, for {} s",
-				path.display(),
+				path.shown(),
 				start.elapsed().as_secs()
 			));
 			return options.open(path);
@@ -244,13 +245,10 @@ pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
 	match fs::metadata(folder) {
 		Ok(_) if on_disk::is_deleted(folder) => return Err(Error::deleted(folder)),
 		Ok(there) if !there.is_dir() => {
-			return Err(Error::failed(format!(
-				"{} is not a folder",
-				folder.display()
-			)))
+			return Err(Error::failed(format!("{} is not a folder", folder.shown())))
 		}
 		Err(error) if error.kind() == ErrorKind::NotFound => {
-			let missing = Error::failed(format!("the folder {} does not exist", folder.display()));
+			let missing = Error::failed(format!("the folder {} does not exist", folder.shown()));
 			return Err(match missing_hint(folder) {
 				Some(hint) => missing.hint(hint),
 				None => missing.hint(format!("create it: {}", Tip::new("mkdir -p").path(folder))),
@@ -272,7 +270,7 @@ fn check_replaceable(path: &Path) -> Result<(), Error> {
 	);
 	let target = on_disk::target(path).map_err(|error| Error::file(path, &error))?;
 	if is_mounted(&target) {
-		let shown = path.display();
+		let shown = path.shown();
 		return Err(Error::failed(format!(
 			"{shown} is mounted alone, so it cannot be replaced"
 		))
@@ -281,7 +279,7 @@ fn check_replaceable(path: &Path) -> Result<(), Error> {
 	let folder = folder(&target);
 	match tempfile::tempfile_in(folder) {
 		Err(error) if is_read_only(&error) => {
-			let (shown, folder) = (path.display(), folder.display());
+			let (shown, folder) = (path.shown(), folder.shown());
 			let reason = os(&error);
 			Err(Error::failed(format!(
 				"{shown} cannot be replaced, because no file can be created in {folder}: {reason}"

@@ -6,9 +6,10 @@ use crate::{
 	error::Error,
 	fetch::with_check,
 	progress::Bar,
-	remove::left_behind,
+	remove::{left_behind, with_left},
 	text::{bytes, count, shown, Called, Key},
 };
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
 	sharing::readers, BlockNumber, DatasetId, Epoch, Identity, Leaf, LocalFolder, PaidFor,
 	RecordKey, SyncFolder, SyncedFolder, UploadFolderError,
@@ -92,6 +93,9 @@ struct Deleted {
 	/// Why one was not deleted there; `None` if all are gone.
 	failure: Option<String>,
 	gone: usize,
+	/// The names of those that are left there.
+	#[serde(skip_serializing_if = "Vec::is_empty")]
+	left: Vec<String>,
 	location: String,
 }
 
@@ -116,10 +120,14 @@ impl Synced {
 			location,
 			gone,
 			failure,
+			left,
 		} in &self.deleted
 		{
 			let (location, gone) = (shown(location), count(*gone as u64, "object"));
-			match failure.as_ref().map(shown) {
+			let failure = failure
+				.as_ref()
+				.map(|failure| shown(with_left(failure, left)));
+			match failure {
 				None => write!(f, "\n  {location}: {gone} gone")?,
 				Some(failure) => write!(f, "\n  {location}: {gone} gone, and not all: {failure}")?,
 			}
@@ -174,7 +182,7 @@ impl fmt::Display for Synced {
 /// Returns the paths of what was left out of a folder.
 pub(crate) fn skipped_in(folder: &LocalFolder) -> Vec<String> {
 	let paths = folder.skipped().iter().chain(folder.own());
-	paths.map(|path| path.display().to_string()).collect()
+	paths.map(|path| path.shown().to_string()).collect()
 }
 
 /// Stores a folder in packs.
@@ -213,6 +221,7 @@ pub(crate) async fn store(
 				location: deleted.location,
 				gone: deleted.gone,
 				failure: deleted.failure,
+				left: deleted.left,
 			})
 			.collect(),
 		epoch: place.epoch,
@@ -235,7 +244,7 @@ pub(crate) async fn store(
 	let deleted = synced.deleted.iter();
 	let left = left_behind(
 		"the folder is stored, and not all objects that it does not use any more are deleted",
-		deleted.map(|at| (at.location.as_str(), at.failure.as_deref())),
+		deleted.map(|at| (at.location.as_str(), at.failure.as_deref(), &at.left[..])),
 	);
 	context.with_error(synced, left)
 }

@@ -6,12 +6,9 @@ use crate::{
 	input::wait_for_stdin,
 	options::{oddity, variable},
 	report::Patient,
-	secret,
+	secret, text,
 };
-use isthmus_sdk::{
-	envelope::key_file::{is_utf16, MIN_PASSPHRASE},
-	Shown,
-};
+use isthmus_sdk::envelope::key_file::{is_utf16, MIN_PASSPHRASE};
 use serde::de::IgnoredAny;
 use std::{
 	io::{self, ErrorKind, IsTerminal, Read},
@@ -35,8 +32,7 @@ pub(crate) fn is_given() -> bool {
 
 /// Asks for the passphrase of a key file, unless $ISTHMUS_PASSPHRASE holds it.
 pub(crate) fn of(path: &Path) -> Result<Zeroizing<String>, Error> {
-	let path = path.to_string_lossy();
-	ask(&format!("Passphrase of {}: ", Shown(&path)), VARIABLE)
+	ask(&format!("Passphrase of {}: ", text::path(path)), VARIABLE)
 }
 
 /// Asks twice for a new passphrase, unless $ISTHMUS_PASSPHRASE holds it.

@@ -10,6 +10,7 @@ use crate::{
 	output::{self, open_through, Output},
 	report,
 };
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::file as files;
 use isthmus_security::{Confidence, Interval};
 use plotters::{
@@ -98,7 +99,7 @@ const LONGEST_MEASURED: u64 = 64 << 20;
 
 /// Reads a file of measurements, with one JSON object per line.
 pub(crate) fn read_measured(file: &Path, confidence: Confidence) -> Result<Vec<Measured>, Error> {
-	let name = file.display();
+	let name = file.shown();
 	let text = read_at_most(file, LONGEST_MEASURED, "a file of measurements")?;
 	let text = String::from_utf8(text)
 		.map_err(|_| Error::failed(format!("{name}: a file of measurements is UTF-8")))?;
@@ -150,7 +151,7 @@ pub(crate) fn draw(file: &Path, curves: &[Curve], measured: &[Measured]) -> Resu
 	register_font("sans-serif", FontStyle::Normal, FONT)
 		.map_err(|_| Error::failed("cannot read the font of the plot"))?;
 	let picture = Picture { curves, measured };
-	let name = file.display();
+	let name = file.shown();
 	let is_stdout = output::is_stdout(file);
 	let bytes = match file.extension().and_then(|extension| extension.to_str()) {
 		Some("png") => picture.png(),

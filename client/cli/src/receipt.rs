@@ -12,6 +12,7 @@ use crate::{
 	text::{account, bytes, count, shown},
 	trace::text,
 };
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
 	file,
 	history::{history, ProvenEvent},
@@ -123,7 +124,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Written>,
 				false => file::publish_new(&path, &made.receipt),
 			};
 			written.map_err(|error| Error::file(&path, &error))?;
-			path.display().to_string()
+			path.shown().to_string()
 		}
 	};
 	Ok(Some(Written {
@@ -212,7 +213,7 @@ fn write(path: &Path, bytes: &[u8], file: io::Result<File>) -> Result<String, Er
 		file.flush()
 	});
 	written.map_err(|error| Error::file(path, &error))?;
-	Ok(path.display().to_string())
+	Ok(path.shown().to_string())
 }
 
 /// Returns the event with this number, or the only one.

@@ -5,7 +5,7 @@ mod give_up;
 mod removed;
 
 pub(crate) use give_up::way_out;
-pub(crate) use removed::{left_behind, Removed};
+pub(crate) use removed::{left_behind, with_left, Removed};
 use removed::{with_files, Counts};
 
 use crate::{

@@ -17,6 +17,7 @@ use crate::{
 	stop::{on_signals, Stop},
 	text::{amount, count, Amount, Range},
 };
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
 	envelope::on_disk,
 	every,
@@ -179,10 +180,10 @@ fn of_memory(path: &Path, error: MemoryError) -> Error {
 	match error {
 		MemoryError::Io(error) => Error::file(path, &error),
 		MemoryError::Newer(newer) => Error::failed(newer),
-		error @ MemoryError::Malformed => Error::usage(format!("{}: {error}", path.display())).hint(
+		error @ MemoryError::Malformed => Error::usage(format!("{}: {error}", path.shown())).hint(
 			"name another file; if it is damaged, bring a copy back, or remove it: then the limits count from the beginning, and refused answers are tried again",
 		),
-		error => Error::usage(format!("{}: {error}", path.display())).hint(
+		error => Error::usage(format!("{}: {error}", path.shown())).hint(
 			"each account on each chain needs a memory of its own, for one command at a time",
 		),
 	}

@@ -66,7 +66,7 @@ pub(crate) struct Opts {
 /// Runs the command. Errors in its arguments are reported before it connects.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Synced, Error> {
 	let called = store::name_of(opts.name, &opts.path)?;
-	let folder = opts.excludes.open(&opts.path, &options);
+	let folder = opts.excludes.open(&opts.path, &options, opts.allow_empty);
 	let name = quoted(called.shown().to_string());
 	let known = [("FOLDER", quoted_path(&opts.path)), ("NAME", name)];
 	let folder = folder.map_err(|error| error.knowing(&known))?;

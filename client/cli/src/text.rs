@@ -6,6 +6,7 @@
 //! `invalid value 'x' for '--price <IST>': expected …`.
 
 use crate::tip::quoted;
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
 	conditions::{Expected, Time, LATEST},
 	names, AccountId, Balance, BlockNumber, Client, Condition, Error as SdkError, Identity,
@@ -139,7 +140,7 @@ pub(crate) fn shown(text: impl fmt::Display) -> String {
 
 /// Returns a path as [`shown`] does.
 pub(crate) fn path(path: &Path) -> String {
-	shown(path.display())
+	shown(path.shown())
 }
 
 /// Writes a path in JSON, also one that is not UTF-8: the report of what was done must not fail because of that.
@@ -147,7 +148,7 @@ pub(crate) fn json_path<S: Serializer>(
 	path: &Option<PathBuf>,
 	serializer: S,
 ) -> Result<S::Ok, S::Error> {
-	let text = path.as_ref().map(|path| path.to_string_lossy());
+	let text = path.as_ref().map(|path| path.shown().to_string());
 	text.serialize(serializer)
 }
 
@@ -425,7 +426,7 @@ mod tests {
 		struct At(#[serde(serialize_with = "json_path")] Option<PathBuf>);
 		let path = Path::new(std::ffi::OsStr::from_bytes(b"a\xff/key"));
 		let json = |path: Option<&Path>| serde_json::to_string(&At(path.map(Into::into)));
-		assert_eq!(json(Some(path)).unwrap(), "\"a\u{fffd}/key\"");
+		assert_eq!(json(Some(path)).unwrap(), r#""a\\xff/key""#);
 		assert_eq!(json(None).unwrap(), "null");
 	}
 

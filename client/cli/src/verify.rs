@@ -10,6 +10,7 @@ use crate::{
 	text::{count, date},
 	trace::text,
 };
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
 	receipt::{
 		kept, uncounted, Content, EventProof, KeeperEntry, KeeperProof, KeeperReceipt, PlacedEvent,
@@ -165,7 +166,7 @@ fn verify<C: Content>(
 	show: fn(&Proved<C::Proves>) -> Result<Shown, Error>,
 ) -> Result<Verified, Error> {
 	let wrong = |error: ReceiptError| {
-		let words = format!("{}: {error}", opts.file.display());
+		let words = format!("{}: {error}", opts.file.shown());
 		Error::new(Kind::NotAuthentic, words)
 	};
 	let receipt = Receipt::<C>::read(bytes).map_err(wrong)?;

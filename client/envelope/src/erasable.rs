@@ -9,6 +9,7 @@
 //! The file is encrypted under a key that is derived from the master secret. After each change it is written again, as a
 //! whole.
 
+use crate::paths::ShowPath;
 use crate::{
 	derive::{self, random_bytes, redacted_debug, RandomError, Secret},
 	input, key_file,
@@ -45,7 +46,7 @@ const SALT_LEN: usize = 32;
 #[non_exhaustive]
 pub enum ErasableError {
 	/// The file is not one of this format, or belongs to another identity, or was changed.
-	#[error("{} does not hold this identity's erasable keys, or was changed", .path.display())]
+	#[error("{} does not hold this identity's erasable keys, or was changed", .path.shown())]
 	DoesNotOpen {
 		/// The file.
 		path: PathBuf,
@@ -54,7 +55,7 @@ pub enum ErasableError {
 	#[error(transparent)]
 	Newer(#[from] NewerFile),
 	/// The file says that the epoch is erasable, and lacks its keys.
-	#[error("the keys of epoch {epoch} of dataset {dataset} are not in {}: it is an old copy, or the epoch was started with another one, or without it", .path.display())]
+	#[error("the keys of epoch {epoch} of dataset {dataset} are not in {}: it is an old copy, or the epoch was started with another one, or without it", .path.shown())]
 	Missing {
 		/// The dataset.
 		dataset: u32,
@@ -72,13 +73,13 @@ pub enum ErasableError {
 		epoch: u32,
 	},
 	/// The file would be longer than it may be.
-	#[error("{} would be longer than {MAX_LENGTH} bytes: start a new epoch for what is still to be erased", .path.display())]
+	#[error("{} would be longer than {MAX_LENGTH} bytes: start a new epoch for what is still to be erased", .path.shown())]
 	Full {
 		/// The file.
 		path: PathBuf,
 	},
 	/// The folder cannot be locked, so that two programs could overwrite what the other one has written.
-	#[error("the folder of {} cannot be locked, and keys could be lost: keep the key file on a disk of this machine", .path.display())]
+	#[error("the folder of {} cannot be locked, and keys could be lost: keep the key file on a disk of this machine", .path.shown())]
 	NoLock {
 		/// The file.
 		path: PathBuf,
@@ -90,7 +91,7 @@ pub enum ErasableError {
 	#[error(transparent)]
 	Random(#[from] RandomError),
 	/// The file cannot be read or written.
-	#[error("{}: {error}", .path.display())]
+	#[error("{}: {error}", .path.shown())]
 	Io {
 		/// The file.
 		path: PathBuf,

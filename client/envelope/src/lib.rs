@@ -41,9 +41,9 @@
 //!
 //! All secrets of an account are derived from one seed, which can be written down as 24 words ([`seed`]) and split
 //! among several people ([`shares`]). It is kept in a file that is encrypted under a passphrase ([`key_file`]).
-//! [`material`] tells what else people take for one. [`on_disk`] replaces such files, [`input`] opens them, and [`newer`] tells
-//! those of a newer release. The keys of
-//! epochs whose records can be erased do not come from the seed, and are in a file of their own ([`erasable`]).
+//! [`material`] tells what else people take for one. [`on_disk`] replaces such files, [`input`] opens them, [`paths`] shows
+//! where they are, and [`newer`] tells those of a newer release. The keys of epochs whose records can be erased do not
+//! come from the seed, and are in a file of their own ([`erasable`]).
 //!
 //! The keys, the tree and the grants are those of `isthmus-keys`, which the chain's runtime uses, too.
 //!
@@ -72,6 +72,7 @@ pub mod name;
 pub mod newer;
 pub mod object;
 pub mod on_disk;
+pub mod paths;
 pub mod record;
 pub mod seed;
 pub mod shares;

@@ -3,6 +3,7 @@
 //! know. Such a file is neither ignored nor replaced: what it says still holds. It is not a damaged one, which the
 //! program may get over.
 
+use crate::paths::ShowPath;
 use std::{
 	io::{self, ErrorKind},
 	path::{Path, PathBuf},
@@ -10,7 +11,7 @@ use std::{
 
 /// Says that a newer release wrote a file, in an error of kind [`ErrorKind::Unsupported`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{} was written by a newer release of this program, in a format that this one does not know: use that release. If you move the file away, {lost}", path.display())]
+#[error("{} was written by a newer release of this program, in a format that this one does not know: use that release. If you move the file away, {lost}", path.shown())]
 pub struct NewerFile {
 	/// The file.
 	pub path: PathBuf,

@@ -4,6 +4,7 @@
 //! used as far as they go.
 
 use crate::input;
+use crate::paths::ShowPath;
 use std::{
 	fs::{self, File, Metadata},
 	io::{self, ErrorKind, Write},
@@ -45,7 +46,7 @@ pub fn check_absent(path: &Path) -> io::Result<()> {
 			ErrorKind::InvalidInput,
 			format!(
 				"a link to {}, which is not there, so nothing was written. Mount its disk, or remove the link",
-				to.display()
+				to.shown()
 			),
 		)),
 		Err(_) => Ok(()),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Why a location cannot be used, in words that say what to do.
 
+use isthmus_envelope::paths::ShowPath;
 use std::path::PathBuf;
 
 /// Why a location cannot be used.
@@ -40,13 +41,13 @@ pub enum LocationError {
 		name: String,
 	},
 	/// A file of profiles cannot be read.
-	#[error("{} cannot be read, or is not a file of AWS profiles: correct it, or name another one in AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE", path.display())]
+	#[error("{} cannot be read, or is not a file of AWS profiles: correct it, or name another one in AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE", path.shown())]
 	ProfileFile {
 		/// The file.
 		path: PathBuf,
 	},
 	/// The file of certificates in `AWS_CA_BUNDLE` cannot be read.
-	#[error("{} cannot be read, or has no certificates: correct AWS_CA_BUNDLE", path.display())]
+	#[error("{} cannot be read, or has no certificates: correct AWS_CA_BUNDLE", path.shown())]
 	Authorities {
 		/// The file.
 		path: PathBuf,

@@ -13,6 +13,7 @@ use crate::{
 	tree::{self, Value},
 };
 use bytes::Bytes;
+use isthmus_envelope::paths::ShowPath;
 use isthmus_envelope::{
 	compressed::{self, CompressedError},
 	object::{CHUNK, MARK_LEN, MAX_LENGTH, SEALED_CHUNK},
@@ -54,7 +55,7 @@ pub enum UploadError {
 	#[error("the value cannot be read: {0}")]
 	Read(io::Error),
 	/// The journal cannot be read or written.
-	#[error("{}: {source}", path.display())]
+	#[error("{}: {source}", path.shown())]
 	Journal {
 		/// The journal's file.
 		path: PathBuf,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The SDK's errors as Python's: the kind that a Python program expects, with the SDK's sentence.
 
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
 	envelope::key_file::KeyFileError, io_words, objects, upload::KeepError, CardError, Error,
 	FrameError, LeavesError, PalletError, QueryRefusal, UploadError, UploadFolderError,
@@ -108,7 +109,7 @@ fn refused_query(refusal: QueryRefusal, words: String) -> PyErr {
 
 /// Makes the exception for a key file that cannot be read or opened.
 pub(crate) fn raised_by_file(at: &Path, error: KeyFileError) -> PyErr {
-	let path = at.display();
+	let path = at.shown();
 	match error {
 		KeyFileError::Io(error) => raised_by_io(at, &error),
 		KeyFileError::DoesNotOpen => {
@@ -183,6 +184,6 @@ impl From<KeepError> for Raised {
 
 /// Makes the exception for a file that cannot be read or written.
 pub(crate) fn raised_by_io(path: &Path, error: &io::Error) -> PyErr {
-	let words = format!("{}: {}", path.display(), io_words(error));
+	let words = format!("{}: {}", path.shown(), io_words(error));
 	io::Error::new(error.kind(), words).into()
 }

@@ -7,6 +7,7 @@ use crate::{
 	error::{raised_by_io, Raised},
 	told::Told,
 };
+use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
 	authorize as answering,
 	conditions::Time,
@@ -414,7 +415,7 @@ fn read_card(path: &Path) -> PyResult<Vec<u8>> {
 		true => Ok(text),
 		false => Err(PyValueError::new_err(format!(
 			"{} is too long to be a card",
-			path.display()
+			path.shown()
 		))),
 	}
 }

@@ -21,7 +21,7 @@ use crate::{
 	lock::{named, Holder},
 	overlap::Overlap,
 	refusal::{PalletError, Refusal},
-	text::{ist, key_name, NameError},
+	text::{ist, key_name, Listing, NameError},
 	trust::Unproven,
 	types::{
 		AccountId, Balance, BlockNumber, DatasetId, Epoch, GrantId, Leaf, QueryRefusal, RecordKey,
@@ -30,7 +30,7 @@ use crate::{
 };
 use isthmus_envelope::{
 	keys::KeyError, tree::TreeError, ErasableError, GrantError, NewerFile, PartlyErased,
-	RandomError, RecordError,
+	RandomError, Range, RecordError,
 };
 use isthmus_light::ReceiptError;
 use isthmus_objects::CertificateFault;
@@ -504,6 +504,45 @@ impl Error {
 }
 
 /// Returns which leaves were left out, for a sentence about the others.
+impl Error {
+	/// Returns all that the error lists; `None` if it lists nothing.
+	pub fn listing(&self) -> Option<Listing> {
+		match self {
+			Self::Leaves(error) => error.listing(),
+			Self::Operator(error) => error.listing(),
+			Self::NothingWrong {
+				grant,
+				records,
+				left_out,
+			} => {
+				let leaves = left_out.iter().map(|leaf| format!("leaf {leaf}"));
+				let words = |count: usize| {
+					format!("grant {grant} opens all {records} records that are in its range, except at {count} leaves, whose bytes the node lacks: a dispute would be lost, and everyone could open the grant")
+				};
+				Some(Listing::new(leaves.collect(), words))
+			}
+			Self::PartlyErased(cut) => {
+				let ranges = |ranges: &[Range], state: &str| -> Vec<String> {
+					let one = |range: &Range| {
+						format!("leaves {}..{} {state}", range.start(), range.end())
+					};
+					ranges.iter().map(one).collect()
+				};
+				let all = [
+					ranges(&cut.erased, "were erased"),
+					ranges(&cut.left, "are left"),
+				]
+				.concat();
+				let words = |count: usize| {
+					format!("these leaves are {count} ranges, of which some were erased: a grant cannot leave leaves out, so each range that is left takes a grant of its own")
+				};
+				Some(Listing::new(all, words))
+			}
+			_ => None,
+		}
+	}
+}
+
 fn except(left_out: &[Leaf]) -> String {
 	if left_out.is_empty() {
 		return String::new();

@@ -15,6 +15,7 @@ use crate::{
 	types::{Payload, QueryRefusal},
 	wait::Wait,
 };
+use isthmus_envelope::paths::ShowPath;
 use isthmus_envelope::{input, on_disk};
 use isthmus_objects::{Left, ReadError};
 use std::{
@@ -30,25 +31,25 @@ use std::{
 #[non_exhaustive]
 pub enum FetchError {
 	/// The file to be written already exists.
-	#[error("{} already exists", .0.display())]
+	#[error("{} already exists", .0.shown())]
 	Exists(PathBuf),
 	/// A file of a folder exists and differs from its record.
-	#[error("{} already exists and differs", .0.display())]
+	#[error("{} already exists and differs", .0.shown())]
 	Differs(PathBuf),
 	/// The partial file is not a regular file of this user.
-	#[error("{} is a link, or belongs to another user: nothing is written to it", .0.display())]
+	#[error("{} is a link, or belongs to another user: nothing is written to it", .0.shown())]
 	Foreign(PathBuf),
 	/// A file of a folder has a name that this system cannot have.
 	#[error("{0:?} is not a path on this system")]
 	Name(String),
 	/// Something other than a regular file is where the output needs one.
-	#[error("{} is not a regular file", .0.display())]
+	#[error("{} is not a regular file", .0.shown())]
 	NotAFile(PathBuf),
 	/// A path where the output needs a folder is not a folder.
-	#[error("{} is not a folder", .0.display())]
+	#[error("{} is not a folder", .0.shown())]
 	NotAFolder(PathBuf),
 	/// Reading or writing a local file failed.
-	#[error("{}: {source}", path.display())]
+	#[error("{}: {source}", path.shown())]
 	Io {
 		/// The file.
 		path: PathBuf,
@@ -65,7 +66,7 @@ pub enum FetchError {
 	#[error("{0:?} is a folder of the folder, not a file")]
 	IsAFolder(String),
 	/// A file's record does not have the contents in the folder's list: another file was stored under its key.
-	#[error("{} is not the file that the folder's list names", .0.display())]
+	#[error("{} is not the file that the folder's list names", .0.shown())]
 	NotListed(PathBuf),
 	/// A file's record does not have the length in the folder's list.
 	#[error("the length of {0} differs from the one in the folder's list")]
@@ -74,7 +75,7 @@ pub enum FetchError {
 	#[error("{0} is in a compressed record, which a folder's files are not")]
 	CompressedFile(String),
 	/// The record is compressed, and there is no space for its value.
-	#[error("{} does not fit: the value has {length} more bytes, and {free} are free", path.display())]
+	#[error("{} does not fit: the value has {length} more bytes, and {free} are free", path.shown())]
 	NoSpace {
 		/// The file to be written.
 		path: PathBuf,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Files that are replaced in one step, so that neither a crash nor another program sees a part of one.
 
+use isthmus_envelope::paths::ShowPath;
 use isthmus_envelope::{input, on_disk};
 use std::{
 	io::{self, ErrorKind, Read, Write},
@@ -77,7 +78,7 @@ fn filled(path: &Path, bytes: &[u8], builder: &tempfile::Builder) -> io::Result<
 /// Names a file in an error about it, if it is not named yet.
 pub(crate) fn named(path: &Path) -> impl Fn(io::Error) -> io::Error + '_ {
 	move |error| {
-		let (at, words) = (path.display().to_string(), error.to_string());
+		let (at, words) = (path.shown().to_string(), error.to_string());
 		match words.starts_with(&at) {
 			true => error,
 			false => io::Error::new(error.kind(), format!("{at}: {words}")),

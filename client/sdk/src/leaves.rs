@@ -4,7 +4,7 @@
 //! [`Client::scope`](crate::Client::scope) finds the leaves. Names and dates are those of a dataset's card, which calls
 //! leaves by names, or else names of records.
 
-use crate::types::*;
+use crate::{text::Listing, types::*};
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 /// Leaves that are asked for.
@@ -202,6 +202,19 @@ pub enum LeavesError {
 		/// Its epoch.
 		epoch: Epoch,
 	},
+}
+
+impl LeavesError {
+	/// Returns all that the error lists; `None` if it lists nothing.
+	pub fn listing(&self) -> Option<Listing> {
+		let Self::OthersBetween { from, to, others } = self else {
+			return None;
+		};
+		let words = |count: usize| {
+			format!("the leaves from {} to {} also have {count} other records: ask for them by their numbers, or say that you mean all between", Shown(from), Shown(to))
+		};
+		Some(Listing::new(others.clone(), words))
+	}
 }
 
 /// How many records an error names.

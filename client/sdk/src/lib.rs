@@ -211,7 +211,7 @@ pub use subxt::{rpcs::rpc_params, utils::H256};
 pub use sync_folder::{SyncFolder, SyncedFolder};
 pub use text::{
 	exact_name, from_hex, from_typed_hex, io_words, ist, key_name, parse_key, record_key, to_hex,
-	NameError,
+	Listing, NameError,
 };
 pub use trust::{Notice, Trust, Unproven};
 pub use tx::Pending;

@@ -6,6 +6,7 @@
 //! lock when its program ends, however it ends. It also knows which program holds a lock, so nothing about that is written
 //! into the files, and nothing there can be out of date.
 
+use isthmus_envelope::paths::ShowPath;
 use std::{
 	fmt,
 	fs::{self, File, TryLockError},
@@ -59,15 +60,36 @@ pub(crate) fn lasting() -> Option<PathBuf> {
 pub(crate) fn needed(name: &str) -> io::Result<PathBuf> {
 	path(name).ok_or_else(|| {
 		io::Error::other(format!(
-			"no folder takes {name}, which is needed to resume: let this user write to $HOME/.local/state/isthmus"
+			"no folder takes {name}, which is needed to resume: {}",
+			way_out()
 		))
+	})
+}
+
+/// Says what lets this program keep its files, with the path of the folder that they belong in.
+pub(crate) fn way_out() -> String {
+	let words = "let this user write to $HOME/.local/state/isthmus";
+	match lasting() {
+		Some(folder) => format!(
+			"{words}, here {}, and own it: a run as another user, as with sudo, may have made it",
+			folder.shown()
+		),
+		None => words.to_owned(),
+	}
+}
+
+/// Says how a file that this user may not use becomes the user's; `None` for another error.
+pub(crate) fn if_denied(path: &Path, error: &io::Error) -> Option<String> {
+	let folder = path.parent().unwrap_or(path).shown();
+	(error.kind() == io::ErrorKind::PermissionDenied).then(|| {
+		format!("let this user own it and its folder, {folder}: a run as another user, as with sudo, may have made them")
 	})
 }
 
 /// Says why programs cannot take turns: a lock file with this name has no folder, or cannot be locked where it is.
 pub(crate) fn why_not(name: &str, path: Option<&Path>) -> String {
 	match path {
-		Some(path) => format!("{} cannot be locked", path.display()),
+		Some(path) => format!("{} cannot be locked", path.shown()),
 		None => format!("no folder takes the lock file {name}"),
 	}
 }

@@ -68,6 +68,8 @@ pub struct Deleted {
 	pub gone: usize,
 	/// Why one was not deleted; `None` if all are gone.
 	pub failure: Option<String>,
+	/// The names of those that are left there; empty where they cannot be deleted at all.
+	pub left: Vec<String>,
 }
 
 /// Deletes objects at all locations that can be used. Goes on after a failure, but does not ask a location that does not work for
@@ -93,6 +95,7 @@ pub async fn delete_objects(
 		location: left.url,
 		gone: 0,
 		failure: Some(left.failure.to_string()),
+		left: Vec::new(),
 	}));
 	deleted
 }
@@ -135,23 +138,12 @@ impl Deletion {
 		Deleted {
 			location: location.url().to_owned(),
 			gone,
-			failure: failure.map(|failure| match location.takes_objects() {
-				true => format!("{failure}; left there: {}", some_of(&left)),
-				false => failure.to_string(),
-			}),
+			failure: failure.map(|failure| failure.to_string()),
+			left: match location.takes_objects() {
+				true => left,
+				false => Vec::new(),
+			},
 		}
-	}
-}
-
-/// The most names of objects that a text lists.
-const MOST_NAMES: usize = 20;
-
-/// Returns the first names of a list, and how many more there are.
-fn some_of(names: &[String]) -> String {
-	let first: Vec<_> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
-	match names.len() - first.len() {
-		0 => first.join(", "),
-		more => format!("{}, and {more} more", first.join(", ")),
 	}
 }
 

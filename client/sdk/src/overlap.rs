@@ -8,6 +8,7 @@
 //! Folders are compared by what the system calls them, and not by their paths: links, `..` and mounts may give one
 //! folder several. Links inside a folder that is stored are not followed, and so what they lead to is not in it.
 
+use isthmus_envelope::paths::ShowPath;
 use isthmus_objects::Location;
 use std::{
 	collections::BTreeSet,
@@ -20,7 +21,7 @@ use std::{
 #[non_exhaustive]
 pub enum Overlap {
 	/// A folder that is to be stored contains a location of the dataset.
-	#[error("{} contains the location {location}, so each run would store the objects of the runs before, too", folder.display())]
+	#[error("{} contains the location {location}, so each run would store the objects of the runs before, too", folder.shown())]
 	LocationInFolder {
 		/// The folder.
 		folder: PathBuf,
@@ -28,7 +29,7 @@ pub enum Overlap {
 		location: String,
 	},
 	/// A folder that is to be stored is in a location of the dataset.
-	#[error("{} is in the location {location}, whose files are for everyone who reads objects there: those in the folder are not encrypted", folder.display())]
+	#[error("{} is in the location {location}, whose files are for everyone who reads objects there: those in the folder are not encrypted", folder.shown())]
 	FolderInLocation {
 		/// The folder.
 		folder: PathBuf,
@@ -36,7 +37,7 @@ pub enum Overlap {
 		location: String,
 	},
 	/// What is fetched would be written into a location of the dataset.
-	#[error("{} is in the location {location}, whose files are for everyone who reads objects there: what is fetched is not encrypted", output.display())]
+	#[error("{} is in the location {location}, whose files are for everyone who reads objects there: what is fetched is not encrypted", output.shown())]
 	OutputInLocation {
 		/// Where it would be written.
 		output: PathBuf,
@@ -44,7 +45,7 @@ pub enum Overlap {
 		location: String,
 	},
 	/// A folder that is to be stored is one where programs keep their own files, or is in one.
-	#[error("{} is in {}, where this program keeps files of its own, which change while it runs and are of no use elsewhere", folder.display(), own.display())]
+	#[error("{} is in {}, where this program keeps files of its own, which change while it runs and are of no use elsewhere", folder.shown(), own.shown())]
 	OwnFolder {
 		/// The folder.
 		folder: PathBuf,

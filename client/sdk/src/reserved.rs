@@ -13,6 +13,7 @@ use crate::{
 	types::*,
 	wait::Wait,
 };
+use isthmus_envelope::paths::ShowPath;
 use isthmus_envelope::{
 	input,
 	newer::{is_other_form, NewerFile},
@@ -224,8 +225,11 @@ fn no_home() -> Error {
 /// Returns the error of a lock that has to be held and cannot be.
 pub(crate) fn unlocked(name: &str) -> Error {
 	let why = lock::why_not(name, lock::path(name).as_deref());
-	let words = "so another program may change the same data frame: let this user write to $HOME/.local/state/isthmus";
-	io::Error::other(format!("{why}, {words}")).into()
+	let way_out = lock::way_out();
+	io::Error::other(format!(
+		"{why}, so another program may change the same data frame: {way_out}"
+	))
+	.into()
 }
 
 /// Returns the path of the file with the notes. `None` if the user has no home of its own: then none is ever written.
@@ -266,10 +270,12 @@ fn is_damaged(error: &Error) -> bool {
 }
 
 fn named(path: &Path, error: io::Error) -> io::Error {
-	let words = "this file says which leaves data frames have: let this user read and write it in its folder";
+	let way_out = lock::if_denied(path, &error)
+		.unwrap_or_else(|| "let this user read and write it in its folder".to_owned());
+	let words = "this file says which leaves data frames have";
 	io::Error::new(
 		error.kind(),
-		format!("{}: {error}: {words}", path.display()),
+		format!("{}: {error}: {words}: {way_out}", path.shown()),
 	)
 }
 
@@ -286,7 +292,7 @@ fn read(path: &Path) -> io::Result<Vec<Reserved>> {
 			return NewerFile::new(path, LOST).into();
 		}
 		let words = "does not say which leaves frames have: give the frames up that frames_left shows, and remove the file";
-		io::Error::new(io::ErrorKind::InvalidData, format!("{} {words}", path.display()))
+		io::Error::new(io::ErrorKind::InvalidData, format!("{} {words}", path.shown()))
 	})
 }
 
@@ -373,6 +379,12 @@ mod tests {
 		fs::create_dir(folder.path().join("frames")).unwrap();
 		let refused = read(&folder.path().join("frames")).unwrap_err();
 		assert!(refused.to_string().contains("let this user read"));
+		let denied = named(&file, io::ErrorKind::PermissionDenied.into()).to_string();
+		let words = format!(
+			"let this user own it and its folder, {}: ",
+			folder.path().shown()
+		);
+		assert!(denied.contains(&words), "{denied}");
 		assert_eq!(read(&folder.path().join("none/frames")).unwrap(), []);
 	}
 

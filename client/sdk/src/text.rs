@@ -113,6 +113,35 @@ pub fn ist(amount: Balance) -> String {
 	Ist(amount).to_string()
 }
 
+/// What an error lists. Its text names only the first of many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+	/// The error's text with a number in place of the list.
+	pub words: String,
+	/// All that it lists, each with its reason if there is one.
+	pub items: Vec<String>,
+}
+
+impl Listing {
+	/// Lists items. `words` says what they are, from their number.
+	pub(crate) fn new(items: Vec<String>, words: impl FnOnce(usize) -> String) -> Self {
+		Self {
+			words: words(items.len()),
+			items,
+		}
+	}
+}
+
+/// Returns the first texts of a list, and how many more there are.
+pub(crate) fn first_of(texts: &[String], most: usize) -> String {
+	let (shown, rest) = texts.split_at(most.min(texts.len()));
+	let shown = shown.join(", ");
+	match rest.len() {
+		0 => shown,
+		more => format!("{shown} and {more} more"),
+	}
+}
+
 /// Returns an error in the system's words, without the system's number for it, and without the path of a temporary file
 /// that `tempfile` adds. Nothing else is left out.
 pub fn io_words(error: &impl std::fmt::Display) -> String {

@@ -10,6 +10,7 @@ use crate::{
 	layout::Difference,
 	text::{from_hex, io_words, to_hex},
 };
+use isthmus_envelope::paths::ShowPath;
 use isthmus_envelope::{
 	input,
 	newer::{is_newer, NewerFile},
@@ -321,7 +322,7 @@ impl Memory {
 		let malformed = |error: FinalityError| {
 			io::Error::other(format!(
 				"{} is damaged, or a newer release wrote it: {error}. Use that release, or remove it to begin again at the chain's first block",
-				path.display()
+				path.shown()
 			))
 		};
 		Finality::restore(genesis, &bytes)
@@ -363,7 +364,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 		// There may be a chain in it, and another one must not take its place without a word.
 		Err(error) if error.kind() == PermissionDenied => Err(io::Error::other(format!(
 			"this user may not enter a folder above {}: permit that, or name another folder for settings with $XDG_CONFIG_HOME",
-			path.display()
+			path.shown()
 		))),
 		Err(error) => Err(unusable(path, &error)),
 	}
@@ -373,7 +374,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 fn unusable(path: &Path, reason: &impl fmt::Display) -> io::Error {
 	io::Error::other(format!(
 		"{}: {}. Mend or remove it, or name another folder with $XDG_CONFIG_HOME",
-		path.display(),
+		path.shown(),
 		io_words(reason)
 	))
 }

@@ -13,7 +13,8 @@ use std::{
 
 impl From<UploadFolderError> for Error {
 	fn from(error: UploadFolderError) -> Self {
-		match error {
+		let listing = error.listing();
+		let error = match error {
 			UploadFolderError::Client(error) => error.into(),
 			// It was there when the folder was looked at.
 			UploadFolderError::Io { path, source } if source.kind() == ErrorKind::NotFound => {
@@ -29,6 +30,9 @@ impl From<UploadFolderError> for Error {
 			UploadFolderError::Names(_) => Self::failed(error).hint(OTHER_NAMES),
 			UploadFolderError::Unreadable(ref files) if files.iter().any(is_denied) => {
 				Self::failed(error).hint(ONLY_READABLE)
+			}
+			UploadFolderError::Unreadable(ref files) if !files.iter().all(is_missing) => {
+				Self::failed(error).hint(THE_OTHERS)
 			}
 			UploadFolderError::NotAFolder(_) => {
 				Self::failed(error).hint("one file, or a stream, is stored with `isthmus store`")
@@ -47,7 +51,8 @@ impl From<UploadFolderError> for Error {
 				Self::refused(error).hint(format!("name it: --dataset {dataset}"))
 			}
 			error => Self::failed(error),
-		}
+		};
+		error.listing_all(listing)
 	}
 }
 
@@ -72,7 +77,7 @@ impl From<FetchError> for Error {
 				Self::failed(error).hint("choose another --output")
 			}
 			FetchError::Foreign(_) => {
-				Self::failed(error).hint("remove it, or choose another --output")
+				Self::failed(error).hint("remove what is in the way, or choose another --output")
 			}
 			FetchError::List(FolderError::NotAFolder) => {
 				Self::usage(error).hint("fetch it to a file, without --folder and --file")
@@ -144,6 +149,11 @@ fn is_denied((_, error): &(PathBuf, io::Error)) -> bool {
 	error.kind() == ErrorKind::PermissionDenied
 }
 
+/// Returns whether a file is gone, or never was there.
+fn is_missing((_, error): &(PathBuf, io::Error)) -> bool {
+	error.kind() == ErrorKind::NotFound
+}
+
 /// Returns whether a file system may not have such a name.
 fn is_of_name(error: &io::Error) -> bool {
 	matches!(
@@ -169,6 +179,10 @@ const OTHER_NAMES: &str =
 
 /// The hint for files of a folder that this user may not read.
 const ONLY_READABLE: &str = "let this user read them, or leave them out with --exclude";
+
+/// The hint for files of a folder that the disk does not give.
+const THE_OTHERS: &str =
+	"see whether the disk is faulty; to store the others, leave these out with --exclude";
 
 /// The hint for a name that a file system does not take.
 const OTHER_DISK: &str =

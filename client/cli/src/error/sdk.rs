@@ -67,6 +67,7 @@ impl From<SdkError> for Error {
 			no_effect: has_no_effect(&error),
 			..Self::new(kind, message)
 		}
+		.listing_all(error.listing())
 		.knowing(&known_in(&error))
 	}
 }

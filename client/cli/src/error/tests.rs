@@ -10,9 +10,9 @@ use isthmus_sdk::{
 	objects::{CertificateFault, Failure, Left, ReadError, UploadError as SendError},
 	record_key,
 	trust::FinalityError,
-	AccountId, CostError, Error as SdkError, FetchError, NotFetched, OperatorError, Overlap,
-	PalletError, QueryRefusal, Refusal, Scope, Unproven, UploadError, UploadFolderError, H256,
-	UNIT,
+	AccountId, CostError, Error as SdkError, FetchError, LeavesError, NotFetched, OperatorError,
+	Overlap, PalletError, QueryRefusal, Refusal, Scope, Unproven, UploadError, UploadFolderError,
+	H256, UNIT,
 };
 
 #[cfg(unix)]
@@ -614,6 +614,10 @@ fn a_folder_that_cannot_be_stored_has_a_way_out() {
 			unreadable(ErrorKind::PermissionDenied),
 			"let this user read them, or leave",
 		),
+		(
+			unreadable(ErrorKind::Other),
+			"see whether the disk is faulty; to store the others, leave these out with --exclude",
+		),
 	] {
 		let error = Error::from(error);
 		assert_eq!(error.kind, Kind::Failed);
@@ -623,6 +627,74 @@ fn a_folder_that_cannot_be_stored_has_a_way_out() {
 	// An archive would lack it, too.
 	let missing = Error::from(unreadable(ErrorKind::NotFound));
 	assert_eq!(missing.shown_hint(), None);
+}
+
+#[test]
+fn programs_get_all_that_an_error_lists() {
+	let names = |count: usize| (0..count).map(|number| format!("d/{number}:"));
+	let of_paths = |count| UploadFolderError::Names(names(count).map(Into::into).collect());
+	let few = Error::from(of_paths(2));
+	assert_eq!(few.listed, ["d/0:", "d/1:"]);
+	let lines = few.lines();
+	assert_eq!(lines.len(), 2, "{lines:?}");
+	let words = "error: these names cannot be in a folder: d/0:, d/1:. A name is";
+	assert!(lines[0].starts_with(words), "{lines:?}");
+	let unreadable = |count| {
+		let files = names(count).map(|name| (name.into(), ErrorKind::PermissionDenied.into()));
+		UploadFolderError::Unreadable(files.collect())
+	};
+	let (from, to, others) = ("a".into(), "b".into(), names(25).collect());
+	let between = LeavesError::OthersBetween { from, to, others };
+	for (many, words, first) in [
+		(
+			Error::from(of_paths(25)),
+			"error: 25 names cannot be in a folder. A name is",
+			"  d/0:",
+		),
+		(
+			Error::from(unreadable(25)),
+			"error: 25 files or folders cannot be read",
+			"  d/0:: permission denied",
+		),
+		(
+			Error::from(SdkError::from(between)),
+			"error: the leaves from a to b also have 25 other records: ask",
+			"  d/0:",
+		),
+	] {
+		assert_eq!(many.listed.len(), 25);
+		let lines = many.lines();
+		assert!(lines[0].starts_with(words), "{lines:?}");
+		assert_eq!(
+			(lines[1].as_str(), lines[21].as_str()),
+			(first, "  and 5 more")
+		);
+		assert_eq!(lines.len(), 23, "{lines:?}");
+	}
+}
+
+#[test]
+fn what_several_hints_advise_is_said_once() {
+	let failed = [
+		FetchError::Differs("out/a".into()),
+		FetchError::NotAFile("out/b".into()),
+		FetchError::Foreign("out/c".into()),
+	];
+	let failed = failed.map(|error| NotFetched {
+		paths: vec!["a".into()],
+		error,
+	});
+	let failed = failed.into();
+	let hint = Error::from(FetchError::Incomplete { failed, files: 3 }).shown_hint();
+	let expected =
+		"choose another --output, or replace such files with --force; remove what is in the way; \
+		the same command again fetches only what is missing";
+	assert_eq!(hint.as_deref(), Some(expected));
+	// A name may have any words.
+	let known = Error::failed("no")
+		.also_known("x, or y")
+		.also_known("z, or y");
+	assert_eq!(known.shown_hint().as_deref(), Some("x, or y; z, or y"));
 }
 
 /// Someone who starts a chain of their own again, from the same specification, is told what to remove.

@@ -3,6 +3,7 @@
 
 use crate::{error::Error, input::read_at_most};
 use isthmus_sdk::conditions::{Age, Name, MAX_SCALE};
+use isthmus_sdk::envelope::paths::ShowPath;
 use serde::{de, Deserialize, Deserializer};
 use std::{
 	collections::BTreeSet,
@@ -143,9 +144,9 @@ impl Config {
 	pub(super) fn read(path: &Path) -> Result<Self, Error> {
 		let text = read_at_most(path, LONGEST, "a configuration")?;
 		let text = String::from_utf8(text)
-			.map_err(|_| Error::usage(format!("{}: a configuration is UTF-8", path.display())))?;
+			.map_err(|_| Error::usage(format!("{}: a configuration is UTF-8", path.shown())))?;
 		let mut config = Self::parse(&text)
-			.map_err(|reason| Error::usage(format!("{}: {reason}", path.display())))?;
+			.map_err(|reason| Error::usage(format!("{}: {reason}", path.shown())))?;
 		let folder = path.parent().unwrap_or(Path::new(""));
 		config.ca = config.ca.map(|ca| folder.join(ca));
 		Ok(config)

@@ -10,6 +10,7 @@ use hyper::{
 	header, Request, Response,
 };
 use hyper_util::rt::TokioIo;
+use isthmus_sdk::envelope::paths::ShowPath;
 use std::{
 	io,
 	net::{IpAddr, SocketAddr},
@@ -371,7 +372,7 @@ const LONGEST_ROOTS: u64 = 16 << 20;
 
 /// Returns the authorities in a file.
 fn named_roots(path: &Path) -> Result<RootCertStore, Error> {
-	let shown = path.display();
+	let shown = path.shown();
 	let pem = read_at_most(path, LONGEST_ROOTS, "a file of certificates")?;
 	let mut roots = RootCertStore::empty();
 	for certificate in CertificateDer::pem_slice_iter(&pem) {

@@ -107,6 +107,7 @@ fn deleted(given_up: GivenUp) -> Deleted {
 			let object = given_up.object;
 			format!("{failure}; the same command tries it again; its name there is {object}")
 		}),
+		left: Vec::new(),
 	}
 }
 

@@ -61,6 +61,9 @@ pub(super) struct Deleted {
 	pub(super) gone: usize,
 	/// Why one was not deleted there; `None` if all are gone.
 	pub(super) failure: Option<String>,
+	/// The names of those that are left there.
+	#[serde(skip_serializing_if = "Vec::is_empty")]
+	pub(super) left: Vec<String>,
 }
 
 impl fmt::Display for Removed {
@@ -74,10 +77,14 @@ impl fmt::Display for Removed {
 			location,
 			gone,
 			failure,
+			left,
 		} in &self.objects
 		{
 			let (location, gone) = (shown(location), count(*gone as u64, "object"));
-			match (self.block, failure.as_ref().map(shown)) {
+			let failure = failure
+				.as_ref()
+				.map(|failure| shown(with_left(failure, left)));
+			match (self.block, failure) {
 				(None, None) => write!(f, "\n  {location}: deleted what had arrived")?,
 				(None, Some(failure)) => {
 					write!(f, "\n  {location}: what had arrived stays there: {failure}")?
@@ -101,7 +108,7 @@ impl Removed {
 		let objects = self.objects.iter();
 		left_behind(
 			"the record is removed, and not all of its objects are deleted",
-			objects.map(|at| (at.location.as_str(), at.failure.as_deref())),
+			objects.map(|at| (at.location.as_str(), at.failure.as_deref(), &at.left[..])),
 		)
 	}
 }
@@ -110,20 +117,37 @@ impl Removed {
 /// read keeps what it has.
 pub(crate) fn left_behind<'a>(
 	what: &str,
-	deleted: impl Iterator<Item = (&'a str, Option<&'a str>)>,
+	deleted: impl Iterator<Item = (&'a str, Option<&'a str>, &'a [String])>,
 ) -> Option<Error> {
 	let is_writable =
 		|url: &str| Location::open(url).is_ok_and(|location| location.takes_objects());
-	let left: Vec<String> = deleted
-		.filter_map(|(url, failure)| Some((url, failure?)))
-		.filter(|(url, _)| is_writable(url))
-		.map(|(url, failure)| format!("{url}: {failure}"))
-		.collect();
-	(!left.is_empty()).then(|| {
+	let mut lines = Vec::new();
+	for (url, failure, left) in deleted {
+		let Some(failure) = failure.filter(|_| is_writable(url)) else {
+			continue;
+		};
+		lines.push(format!("{url}: {}", with_left(failure, left)));
+		if left.len() > MOST_IN_LINE {
+			lines.extend(left.iter().map(|name| format!("{url}: left there: {name}")));
+		}
+	}
+	(!lines.is_empty()).then(|| {
 		Error::failed(format!("{what}:"))
-			.listing(left)
+			.listing(lines)
 			.hint("delete them there yourself: the chain does not name them any more")
 	})
+}
+
+/// The most names of objects in one line.
+const MOST_IN_LINE: usize = 20;
+
+/// Adds to the failure of a location the names of the objects that are left there; of many, their number.
+pub(crate) fn with_left(failure: &str, left: &[String]) -> String {
+	match left.len() {
+		0 => failure.to_owned(),
+		1..=MOST_IN_LINE => format!("{failure}; left there: {}", left.join(", ")),
+		many => format!("{failure}; left there: {many} objects"),
+	}
 }
 
 impl From<object::Deleted> for Deleted {
@@ -132,11 +156,13 @@ impl From<object::Deleted> for Deleted {
 			location,
 			gone,
 			failure,
+			left,
 		} = deleted;
 		Self {
 			location,
 			gone,
 			failure,
+			left,
 		}
 	}
 }
@@ -171,6 +197,7 @@ mod tests {
 				location: "file:///srv".into(),
 				gone: 1,
 				failure: None,
+				left: Vec::new(),
 			}],
 			..removed
 		};
@@ -182,11 +209,23 @@ mod tests {
 
 	#[test]
 	fn objects_that_are_left_are_an_error_unless_the_location_is_only_read() {
-		let left = |location, failure| left_behind("removed", [(location, failure)].into_iter());
-		let error = left("file:///srv/records", Some("denied; left there: 0f")).unwrap();
+		let names = |count: usize| vec!["0f".to_owned(); count];
+		let of = |location, failure, names: &[String]| {
+			left_behind("removed", [(location, failure, names)].into_iter())
+		};
+		let left = |location, failure| of(location, failure, &[]);
+		let error = of("file:///srv/records", Some("denied"), &names(1)).unwrap();
 		assert_eq!(error.kind(), crate::error::Kind::Failed);
 		let shown = format!("{error:?}");
 		assert!(shown.contains("file:///srv/records: denied; left there: 0f"));
+		// Programs get the names of all.
+		let error = of("file:///srv/records", Some("denied"), &names(30)).unwrap();
+		let shown = format!("{error:?}");
+		assert!(shown.contains("file:///srv/records: denied; left there: 30 objects"));
+		assert_eq!(
+			shown.matches("file:///srv/records: left there: 0f").count(),
+			30
+		);
 		for (location, failure) in [
 			("file:///srv/records", None),
 			(

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Why an account cannot answer requests for an owner.
 
-use crate::{text::ist, types::*};
+use crate::{
+	text::{first_of, ist, Listing},
+	types::*,
+};
 use std::fmt;
 
 /// How many ranges an error names.
@@ -93,33 +96,54 @@ impl fmt::Display for Leaves<'_> {
 	}
 }
 
-/// Names what an operator has.
-fn named(held: &[Held]) -> String {
-	if held.is_empty() {
-		return "no grant".to_owned();
-	}
-	let one = |held: &Held| {
-		let Held {
+impl fmt::Display for Held {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
 			grant,
 			scope: Scope {
 				epoch, from, to, ..
 			},
 			state,
-		} = held;
+		} = self;
 		let state = match state {
 			GrantState::Active => "",
 			GrantState::Revoked => ", revoked",
 			GrantState::Expired => ", expired",
 			GrantState::Suspended => ", suspended",
 		};
-		format!("leaves {from}..{to} of epoch {epoch} (grant {grant}{state})")
-	};
-	let some: Vec<_> = held.iter().take(MOST_NAMED).map(one).collect();
-	let more = match held.len().saturating_sub(MOST_NAMED) {
-		0 => String::new(),
-		more => format!(" and {more} more"),
-	};
-	some.join(", ") + &more
+		write!(
+			f,
+			"leaves {from}..{to} of epoch {epoch} (grant {grant}{state})"
+		)
+	}
+}
+
+/// Names what an operator has.
+fn named(held: &[Held]) -> String {
+	let held: Vec<String> = held.iter().map(ToString::to_string).collect();
+	match held.is_empty() {
+		true => "no grant".to_owned(),
+		false => first_of(&held, MOST_NAMED),
+	}
+}
+
+impl OperatorError {
+	/// Returns all that the error lists; `None` if it lists nothing.
+	pub fn listing(&self) -> Option<Listing> {
+		let Self::OutsideGrants {
+			operator,
+			scope,
+			held,
+		} = self
+		else {
+			return None;
+		};
+		let held = held.iter().map(ToString::to_string).collect();
+		Some(Listing::new(held, |count: usize| {
+			let scope = Leaves(scope);
+			format!("OutsideGrants: {operator} has no active grant that covers {scope}; of this epoch it has {count} grants")
+		}))
+	}
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::{
 	stamp::Stamp,
 	upload_folder::{is_executable, length_of, LocalFile, UploadFolderError},
 };
+use isthmus_envelope::paths::ShowPath;
 use isthmus_envelope::threads;
 use ring::digest::{Context, SHA256};
 use std::{
@@ -102,7 +103,7 @@ fn hash(file: &LocalFile, done: &AtomicU64) -> Result<Local, UploadFolderError> 
 
 /// Says that a file of a pack is not what it was when it was hashed.
 #[derive(Debug, thiserror::Error)]
-#[error("{} changed while it was read", .0.display())]
+#[error("{} changed while it was read", .0.shown())]
 pub(super) struct FileChanged(pub(super) PathBuf);
 
 /// Reads the files of a pack, one after the other. Fails if one has not the bytes that were hashed.
@@ -133,7 +134,7 @@ impl Open {
 		let named = |error: io::Error| match error.kind() {
 			// It was there when it was hashed.
 			ErrorKind::NotFound | ErrorKind::NotADirectory => changed(&local),
-			kind => io::Error::new(kind, format!("{}: {error}", local.at.display())),
+			kind => io::Error::new(kind, format!("{}: {error}", local.at.shown())),
 		};
 		let (file, _) = Stamp::open(&local.at).map_err(named)?;
 		Ok(Self {

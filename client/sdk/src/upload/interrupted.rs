@@ -135,10 +135,12 @@ fn named(path: &Path, error: io::Error) -> io::Error {
 	if NewerFile::in_error(&error).is_some() {
 		return error;
 	}
-	let words = "it says for which leaf an interrupted upload has stored something, and must not be planned: let this user read \
-		it or, if it is damaged, begin a new epoch of the dataset, and then remove it";
+	let words = "it says for which leaf an interrupted upload has stored something, and must not be planned";
+	let way_out = lock::if_denied(path, &error).unwrap_or_else(|| {
+		"let this user read it or, if it is damaged, begin a new epoch of the dataset, and then remove it".to_owned()
+	});
 	let error = file::named(path)(error);
-	io::Error::new(error.kind(), format!("{error}: {words}"))
+	io::Error::new(error.kind(), format!("{error}: {words}: {way_out}"))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use super::{MAX_LENGTH, MAX_WHOLE};
 use crate::{error::UploadError, lock};
+use isthmus_envelope::paths::ShowPath;
 use std::{
 	io::{self, ErrorKind, Read, Seek, Write},
 	path::PathBuf,
@@ -20,7 +21,7 @@ pub enum KeepError {
 	#[error(transparent)]
 	Read(io::Error),
 	/// The folder for temporary files does not take it.
-	#[error("cannot keep what is read in {}: {source}", folder.display())]
+	#[error("cannot keep what is read in {}: {source}", folder.shown())]
 	Write {
 		/// The folder.
 		folder: PathBuf,

@@ -4,9 +4,10 @@
 use crate::{
 	error::{Error, UploadError},
 	folder::{FolderError, MAX_DEPTH, MAX_PATH},
-	text::io_words,
+	text::{first_of, io_words, Listing},
 	types::{DatasetId, RecordKey},
 };
+use isthmus_envelope::paths::ShowPath;
 use std::path::{Path, PathBuf};
 
 /// Why a folder cannot be stored.
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum UploadFolderError {
 	/// A file or folder cannot be read.
-	#[error("{}: {source}", path.display())]
+	#[error("{}: {source}", path.shown())]
 	Io {
 		/// Its path.
 		path: PathBuf,
@@ -22,25 +23,25 @@ pub enum UploadFolderError {
 		source: std::io::Error,
 	},
 	/// What should be a folder is none.
-	#[error("{} is not a folder", .0.display())]
+	#[error("{} is not a folder", .0.shown())]
 	NotAFolder(PathBuf),
 	/// The folder was deleted, and is there only for the programs that are in it.
-	#[error("{} is a folder that was deleted", .0.display())]
+	#[error("{} is a folder that was deleted", .0.shown())]
 	Deleted(PathBuf),
 	/// Files or folders have names, or paths, that cannot be in a folder's list.
-	#[error("these names cannot be in a folder: {}. A name is UTF-8 without \\, : and control or invisible characters, and a path has at most {MAX_DEPTH} names and {MAX_PATH} bytes", listed(.0))]
+	#[error("these names cannot be in a folder: {}. {}", first_of(&names(.0), SHOWN), rule())]
 	Names(Vec<PathBuf>),
 	/// Files or folders cannot be read. Nothing was sent.
-	#[error("{}", reasons(.0))]
+	#[error("{}", first_of(&reasons(.0), SHOWN))]
 	Unreadable(Vec<(PathBuf, std::io::Error)>),
 	/// A folder's list cannot contain the files' paths.
 	#[error(transparent)]
 	List(#[from] FolderError),
 	/// A file changed while it was read. Nothing of it was sent.
-	#[error("{} changed while it was read", .0.display())]
+	#[error("{} changed while it was read", .0.shown())]
 	ChangedWhileRead(PathBuf),
 	/// A file differs from its record.
-	#[error("{} changed since it was stored", path.display())]
+	#[error("{} changed since it was stored", path.shown())]
 	Changed {
 		/// The file.
 		path: PathBuf,
@@ -78,30 +79,43 @@ pub enum UploadFolderError {
 /// How many names an error shows.
 const SHOWN: usize = 20;
 
-/// Returns the first paths, and how many more there are.
-fn listed(paths: &[PathBuf]) -> String {
-	first(paths.iter().map(|path| path.display().to_string()))
+/// Says which names a folder's list can contain.
+fn rule() -> String {
+	format!("A name is UTF-8 without \\, : and control or invisible characters, and a path has at most {MAX_DEPTH} names and {MAX_PATH} bytes")
 }
 
-/// Returns the first paths and why they cannot be read, and how many more there are.
-fn reasons(paths: &[(PathBuf, std::io::Error)]) -> String {
+/// Returns the texts of paths.
+fn names(paths: &[PathBuf]) -> Vec<String> {
+	let paths = paths.iter();
+	paths.map(|path| path.shown().to_string()).collect()
+}
+
+/// Returns paths, and why they cannot be read.
+fn reasons(paths: &[(PathBuf, std::io::Error)]) -> Vec<String> {
 	let reason = |(path, error): &(PathBuf, std::io::Error)| {
-		format!("{}: {}", path.display(), io_words(error))
+		format!("{}: {}", path.shown(), io_words(error))
 	};
-	first(paths.iter().map(reason))
-}
-
-/// Returns the first texts, and how many more there are.
-fn first(texts: impl ExactSizeIterator<Item = String>) -> String {
-	let more = texts.len().saturating_sub(SHOWN);
-	let shown = texts.take(SHOWN).collect::<Vec<_>>().join(", ");
-	match more {
-		0 => shown,
-		more => format!("{shown} and {more} more"),
-	}
+	paths.iter().map(reason).collect()
 }
 
 impl UploadFolderError {
+	/// Returns all that the error lists; `None` if it lists nothing.
+	pub fn listing(&self) -> Option<Listing> {
+		let words: fn(usize) -> String;
+		let items = match self {
+			Self::Names(paths) => {
+				words = |count| format!("{count} names cannot be in a folder. {}", rule());
+				names(paths)
+			}
+			Self::Unreadable(paths) => {
+				words = |count| format!("{count} files or folders cannot be read");
+				reasons(paths)
+			}
+			_ => return None,
+		};
+		Some(Listing::new(items, words))
+	}
+
 	pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
 		move |source| Self::Io {
 			path: path.to_owned(),

@@ -29,6 +29,8 @@ pub struct LocalFolder {
 	skipped: Vec<PathBuf>,
 	own: Vec<PathBuf>,
 	unused: Vec<Exclude>,
+	/// Whether a pattern left something out.
+	excluded: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -131,6 +133,11 @@ impl LocalFolder {
 		self.files.is_empty()
 	}
 
+	/// Returns whether no files are left of what is in the folder, because patterns leave them out.
+	pub fn is_all_excluded(&self) -> bool {
+		self.excluded && self.is_empty()
+	}
+
 	/// Returns the paths of the empty folders inside it, with `/` between the names.
 	pub fn empty_folders(&self) -> impl Iterator<Item = &str> {
 		self.empty.iter().map(String::as_str)
@@ -147,7 +154,7 @@ impl LocalFolder {
 		&self.own
 	}
 
-	/// Returns the patterns that nothing in the folder matches.
+	/// Returns the patterns that nothing in the folder matches, outside of the folders that are left out: those are not opened.
 	pub fn unused(&self) -> &[Exclude] {
 		&self.unused
 	}
@@ -180,6 +187,7 @@ impl<'a> Found<'a> {
 				skipped: Vec::new(),
 				own: Vec::new(),
 				unused: Vec::new(),
+				excluded: false,
 			},
 			refused: Vec::new(),
 			unreadable: Vec::new(),
@@ -219,6 +227,7 @@ impl<'a> Found<'a> {
 		let is_folder = kind.is_dir();
 		let inside = at.strip_prefix(self.folder).unwrap_or(&at).to_owned();
 		if self.is_excluded(&inside, is_folder) {
+			self.local.excluded = true;
 			return None;
 		}
 		if !is_folder && !kind.is_file() {

@@ -227,6 +227,12 @@ fn what_matches_a_pattern_is_left_out_whatever_it_is() {
 	assert_eq!(paths, ["a/build/deep/file", "c/file"]);
 	assert!(opened.skipped().is_empty() && opened.empty_folders().next().is_none());
 	assert_eq!(opened.unused(), &excludes[4..]);
+	assert!(!opened.is_all_excluded());
+	let all = ["*".parse::<Exclude>().unwrap()];
+	let none = LocalFolder::open_without(folder.path(), &[], &all).unwrap();
+	assert!(none.is_all_excluded());
+	let empty = LocalFolder::open_without(tempfile::tempdir().unwrap().path(), &[], &all).unwrap();
+	assert!(!empty.is_all_excluded());
 	// They are also known where the folder is refused.
 	let mut unused = Vec::new();
 	let refused = LocalFolder::open_noting(folder.path(), &[], &excludes[2..], &mut unused);
