@@ -994,7 +994,7 @@ test('a value is stored as an object in two folders, and a wrong byte in one is 
 	assert.match(unmounted.stdout, /first: 0 right \(0 B\)\n {2}the others were not looked at: the whole folder is not there: .*\n.*second: 1 right/);
 	// A file is in its place.
 	writeFileSync(folders[0], '');
-	const inTheWay = /first is a file, and no folder: move it away, or correct the location$/;
+	const inTheWay = /first is a file, not a folder: move it away, or correct the location$/;
 	assert.match((await refused(FAILED, 'store', 'object', '--object', '--name', 'other', ...owner.key)).error, inTheWay);
 	assert.match((await refused(FAILED, 'dataset', 'locate', '0', `${urls[0]}/below`, ...owner.key)).error, inTheWay);
 	rmSync(folders[0]);

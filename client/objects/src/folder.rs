@@ -16,9 +16,9 @@ pub enum FolderFault {
 	#[error("the whole folder is not there: is its disk mounted on this machine?")]
 	Absent,
 	/// Something else is in its place, or in that of a folder above it.
-	#[error("{} is a {kind}, and no folder: move it away, or correct the location", path.display())]
+	#[error("{} is a {kind}, not a folder: move it away, or correct the location", path.display())]
 	NoFolder {
-		/// What is no folder.
+		/// What is there instead.
 		path: PathBuf,
 		/// A word for it, such as `file`.
 		kind: &'static str,
@@ -63,7 +63,7 @@ fn fault_at(folder: &Path) -> Option<FolderFault> {
 	})
 }
 
-/// Returns a word for what is there and is no folder.
+/// Returns a word for what is there instead of a folder.
 fn kind_of(path: &Path) -> &'static str {
 	let there = fs::metadata(path).ok();
 	let kind = there.and_then(|there| input::kind(there.file_type()));
