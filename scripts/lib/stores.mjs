@@ -187,6 +187,7 @@ export class FileServer {
 				response.writeHead(200, { 'content-length': size });
 				return request.method === 'HEAD' ? response.end() : createReadStream(path).pipe(response);
 			}
+			if (Number(from) >= size) return response.writeHead(416, { 'content-range': `bytes */${size}` }).end();
 			files.ranges += 1;
 			const [start, end] = [Number(from), Math.min(Number(to), size - 1)];
 			response.writeHead(206, { 'content-length': end - start + 1, 'content-range': `bytes ${start}-${end}/${size}` });

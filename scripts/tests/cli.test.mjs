@@ -986,11 +986,27 @@ test('a value is stored as an object in two folders, and a wrong byte in one is 
 	const absent = await refused(FAILED, 'store', 'object', '--object', '--name', 'other', ...owner.key);
 	assert.match(absent.error, /^the folder of file:.*first is not there, although the dataset has objects \(1\): is its disk mounted\?$/);
 	assert.ok(!existsSync(folders[0]));
+	const elsewhere = await run(['fetch', owner.address, stored.key, '-o', 'elsewhere', ...consumer.key]);
+	assert.equal(elsewhere.code, DONE, elsewhere.stderr);
+	assert.match(elsewhere.stderr, /left for another location: .*first: the whole folder is not there: is its disk mounted/);
+	const unmounted = await run(['check', owner.address, '0', '--quick', '--unused']);
+	assert.equal(unmounted.code, FAILED);
+	assert.match(unmounted.stdout, /first: 0 right \(0 B\)\n {2}the others were not looked at: the whole folder is not there: .*\n.*second: 1 right/);
+	// A file is in its place.
+	writeFileSync(folders[0], '');
+	const inTheWay = /first is a file, not a folder: move it away, or correct the location$/;
+	assert.match((await refused(FAILED, 'store', 'object', '--object', '--name', 'other', ...owner.key)).error, inTheWay);
+	assert.match((await refused(FAILED, 'dataset', 'locate', '0', `${urls[0]}/below`, ...owner.key)).error, inTheWay);
+	rmSync(folders[0]);
+	// There is no other location to leave it for.
+	renameSync(folders[1], file('second-away'));
+	const neither = await run(['fetch', owner.address, stored.key, '-o', 'none', ...consumer.key]);
+	assert.equal(neither.code, FAILED);
+	assert.match(neither.stderr, /^error: the object cannot be read; .*first: the whole folder is not there: .*second: the whole folder is not there: /);
 	renameSync(file('unmounted'), folders[0]);
-	rmSync(folders[1], { recursive: true });
 	const { error, hint } = await refused(FAILED, 'fetch', owner.address, stored.key, '-o', 'none', ...consumer.key);
 	assert.match(error, /no location has the object whole and right/);
-	assert.match(hint, /isthmus check \S+ 0$/);
+	assert.match(hint, /tell the owner what the locations lack: isthmus check \S+ 0$/);
 	assert.ok(!existsSync(file('none')));
 	// Into a pipe, it is the same.
 	const piped = await run(['--json', 'fetch', owner.address, stored.key, '-o', '-', ...consumer.key]);
@@ -1067,7 +1083,7 @@ test('a compressed object is shorter, and is read as it was', { timeout }, async
 	assert.equal(contents('lines-part'), sha(lines));
 	// It is not a folder, so it is removed even if nothing is left of it.
 	rmSync(file('compressed'), { recursive: true });
-	assert.match((await refused(FAILED, ...fetch, 'none')).error, /no location has the object/);
+	assert.match((await refused(FAILED, ...fetch, 'none')).error, /^the object cannot be read; file:.*: the whole folder is not there: is its disk mounted/);
 	await ok('remove', stored.key, ...owner.key);
 });
 

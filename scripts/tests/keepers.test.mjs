@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -268,6 +269,30 @@ test('a keeper whose source is wrong copies what is right, and takes no place', 
 	assert.deepEqual(copied.map(({ did, key }) => [did, key]), [['copied', fourth.key]]);
 	assert.match(stderr, new RegExp(`${third.key}.*no location has the object whole and right; .*wrong: MiB 0 of it is wrong there`));
 	assert.deepEqual(await keepers(owner), []);
+});
+
+test('a source that takes no one is not asked for each object', { timeout }, async (t) => {
+	const [owner, keeper] = [await account('//DeadOwner'), await account('//LivingKeeper')];
+	const [from, to] = ['living', 'kept'].map((name) => (mkdirSync(join(folder, name)), join(folder, name)));
+	await ok('register', 'A producer with mirrors', '--kind', 'school', ...owner.key);
+	await ok('dataset', 'create', 'mirrored', ...owner.key);
+	await ok('dataset', 'locate', '0', `file://${from}`, '--finalized', ...owner.key);
+	const stored = [];
+	for (let number = 0; number < 12; number += 1) stored.push((await store(owner, `object-${number}`, 2000)).key);
+	const asked = new Set();
+	const dead = createServer(({ url }, response) => {
+		asked.add(url);
+		response.writeHead(401).end();
+	});
+	dead.listen(0, '127.0.0.1');
+	await once(dead, 'listening');
+	t.after(() => dead.close());
+	await ok('dataset', 'locate', '0', `http://127.0.0.1:${dead.address().port}/x`, `file://${from}`, '--finalized', ...owner.key);
+	const kept = await ok('keep', owner.address, '0', '--at', `file://${to}`, '--once', ...keeper.key);
+	const copied = kept.filter(({ did }) => did === 'copied').map(({ key }) => key);
+	assert.deepEqual(copied.sort(), stored.sort());
+	// Eight objects are copied at a time: those that began before it was known.
+	assert.ok(asked.size > 0 && asked.size <= 8, `${asked.size} of ${stored.length}`);
 });
 
 /** A compact integer of up to 14 bits. */

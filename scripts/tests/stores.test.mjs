@@ -23,7 +23,7 @@ import { FileServer, Moto, settingsOf, StoreProxy } from '../lib/stores.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 600_000;
-const [FAILED, REFUSED] = [1, 4];
+const [FAILED, REFUSED, NOT_AUTHENTIC] = [1, 4, 5];
 const BUCKET = 'grades';
 /** The length of a value of five parts, of 8 MiB each. */
 const SIZE = 35_000_000;
@@ -150,6 +150,25 @@ test('a large value goes to a bucket, and is read from a mirror when the bucket 
 	assert.ok(web.ranges > 4);
 	await ok('authorize', '--to', consumer.address, '--leaves', '0..1', '--finalized', ...owner.key);
 	const fetch = ['fetch', owner.address, stored.key, ...consumer.key, '-o'];
+	// What is cut short at both is not taken for a fault of the network.
+	const [list, object] = [true, false].map((isList) => names.find((name) => name.endsWith('.b3') === isList));
+	for (const [name, size, said] of [
+		[object, 4_000_000, 'it has 4000000 bytes there, instead of \\d+'],
+		[object, 0, 'it has 0 bytes there, instead of \\d+'],
+		[list, 33, 'its list of checksums there is wrong'],
+		[list, 0, 'its list of checksums there is wrong'],
+	]) {
+		const whole = await moto.fetch(`/${BUCKET}/${name}`);
+		const put = async (body) => {
+			await moto.fetch(`/${BUCKET}/${name}`, { method: 'PUT', body });
+			writeFileSync(file(`web/mirror/${name.split('/').at(-1)}`), body);
+		};
+		await put(whole.subarray(0, size));
+		const { error } = await refused(NOT_AUTHENTIC, [...fetch, 'none']);
+		assert.match(error, new RegExp(`no location has the object whole and right; s3:[^;]*: ${said}; https:[^;]*: ${said}$`));
+		assert.ok(!existsSync(file('none')));
+		await put(whole);
+	}
 	let reads = 0;
 	proxy.fault = ({ method, url }) => (method === 'GET' && !url.includes('.b3') && (reads += 1) > 3 ? 'flip' : undefined);
 	const fetched = await isthmus.run([...fetch, 'copy'], env);

@@ -270,8 +270,9 @@ test('a pack that is missing or damaged does not stop the files of others', { ti
 	// One that is cut short keeps back only files in it.
 	truncateSync(file(`lossy/${packs[0]}`), 2 ** 20);
 	rmSync(file('packed-copy'), { recursive: true });
-	const cut = await isthmus.refused(FAILED, ...fetch);
+	const cut = await isthmus.refused(NOT_AUTHENTIC, ...fetch);
 	assert.ok(cut.listed.length > 0 && cut.listed.every((line) => missing.includes(line[0])), cut.listed.join());
+	for (const line of cut.listed) assert.match(line, /: it has 1048576 bytes there, instead of \d+$/);
 	const rest = [...contents('packed')].filter(([name]) => !cut.listed.some((line) => line[0] === name));
 	assert.deepEqual([...contents('packed-copy')], rest);
 });

@@ -172,7 +172,7 @@ impl fmt::Display for Report {
 }
 
 /// What to do about an object that is damaged or missing.
-const MEND: &str = "copy the object, and its file with .b3 after the name, from a location or a keeper (isthmus list keepers) that has them right; if none has, remove the record (isthmus remove KEY --alone --objects), and store it again, or run isthmus sync for a packed folder";
+const MEND: &str = "copy the object, and its file with .b3 after the name, from a location or a keeper (isthmus list keepers) that has them right; if none has, remove the record (isthmus remove KEY --alone --objects), and store it again, or run isthmus sync for a packed folder. If the dataset is not yours, tell its owner";
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
@@ -219,7 +219,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 	}
 	drop(bar);
 	if opts.unused {
-		for (at, location) in report.locations.iter_mut().zip(&usable) {
+		let asked = report.locations.iter_mut().zip(&usable);
+		// One that does not work would be waited for again, and a folder that is not there has nothing to list.
+		for (at, location) in asked.filter(|(at, _)| at.failure.is_none()) {
 			at.unused = list_unused(&context.client, &owner, location).await?;
 		}
 	}

@@ -25,7 +25,9 @@ use crate::{
 };
 use changed::Changed;
 use isthmus_sdk::{
-	sharing::Readers, AccountId, BlockNumber, DatasetId, Epoch, Identity, Leaves, Location,
+	objects::{self, FolderFault},
+	sharing::Readers,
+	AccountId, BlockNumber, DatasetId, Epoch, Identity, Leaves, Location,
 };
 use policy::PolicyOpts;
 use serde::Serialize;
@@ -309,6 +311,17 @@ impl fmt::Display for Located {
 	}
 }
 
+/// Checks that no file is in the place of a folder of this machine. One that is not there yet is made by the first object.
+fn check_folder(url: &str) -> Result<(), Error> {
+	let fault = objects::Location::open(url)
+		.ok()
+		.and_then(|location| location.fault());
+	match fault {
+		Some(fault @ FolderFault::NoFolder { .. }) => Err(Error::failed(format!("{url}: {fault}"))),
+		_ => Ok(()),
+	}
+}
+
 async fn locate(
 	context: &Context,
 	identity: &Identity,
@@ -317,6 +330,7 @@ async fn locate(
 ) -> Result<Located, Error> {
 	let best = context.client.best().await?;
 	own(&best, identity.id(), dataset).await?;
+	locations.iter().try_for_each(|url| check_folder(url))?;
 	let call = context.client.set_locations(dataset, &locations).await?;
 	let block = context.send(identity, &call).await?.number();
 	Ok(Located {

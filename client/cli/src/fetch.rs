@@ -208,10 +208,17 @@ pub(crate) fn of_object(
 ) -> Error {
 	let is_of_object = error.is_of_object();
 	let error = Error::from(error).interrupted(arrived);
-	with_check(error, is_of_object, (owner, reading.answer().dataset))
+	let dataset = reading.answer().dataset;
+	match is_of_object && !reading.is_own() {
+		// Only the owner can mend it.
+		true => error.also(format!(
+			"tell the owner what the locations lack: isthmus check {owner} {dataset}"
+		)),
+		false => with_check(error, is_of_object, (owner, dataset)),
+	}
 }
 
-/// Adds to an error how to see what the locations of a dataset lack, if it is about that.
+/// Adds to an owner's error how to see what the locations of a dataset lack, if it is about that.
 pub(crate) fn with_check(
 	error: Error,
 	is_of_object: bool,

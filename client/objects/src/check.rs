@@ -48,11 +48,11 @@ pub async fn check(
 	progress: &mut impl FnMut(u32),
 ) -> Checked {
 	if let Err(failure) = source::is_there(location, object, SILENCE).await {
-		return Checked::failed(failure);
+		return Checked::failed(location.why(failure).await);
 	}
 	let values = match source::list(location, object, SILENCE).await {
 		Ok(values) => Arc::new(values),
-		Err(failure) => return Checked::failed(failure),
+		Err(failure) => return Checked::failed(location.why(failure).await),
 	};
 	let mut checked = Checked {
 		wrong: Vec::new(),
@@ -79,7 +79,7 @@ pub async fn check(
 			}
 			// A store that fails at one group would fail at the next ones, too.
 			Err(failure) => {
-				checked.failure = Some(failure);
+				checked.failure = Some(location.why(failure).await);
 				return checked;
 			}
 		}

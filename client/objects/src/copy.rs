@@ -49,20 +49,24 @@ impl fmt::Display for Listed<'_> {
 
 /// Copies an object from the first of these locations that has it, MiB by MiB, to another location. What it has already
 /// stays, if its length and its list are right. A location that fails, or has wrong bytes, is left for the next one.
-/// Returns whether anything was copied.
+/// Returns the locations that were left; `None` if there was nothing to copy.
 ///
 /// # Errors
 ///
 /// Returns [`CopyError::NoneLeft`] if no location has the whole object, and [`CopyError::Target`] if the copy cannot be
 /// written.
-pub async fn copy(object: &Object, from: &[Location], to: &Location) -> Result<bool, CopyError> {
+pub async fn copy(
+	object: &Object,
+	from: &[Location],
+	to: &Location,
+) -> Result<Option<Vec<Left>>, CopyError> {
 	if check(to, object, false, &mut |_| {}).await.is_right() {
-		return Ok(false);
+		return Ok(None);
 	}
-	copy_again(object, from, to).await.map(|()| true)
+	copy_again(object, from, to).await.map(Some)
 }
 
-/// Copies an object whatever the other location has of it: for a copy that is damaged.
+/// Copies an object whatever the other location has of it: for a copy that is damaged. Returns the locations that were left.
 ///
 /// # Errors
 ///
@@ -71,7 +75,7 @@ pub async fn copy_again(
 	object: &Object,
 	from: &[Location],
 	to: &Location,
-) -> Result<(), CopyError> {
+) -> Result<Vec<Left>, CopyError> {
 	let sources = Arc::new(Sources {
 		object: object.clone(),
 		turns: Turns::new(from.to_vec()),
@@ -98,7 +102,7 @@ pub async fn copy_again(
 		let written = put(to, &to.list_path(&name), list).await;
 		written.map_err(at_target)?;
 	}
-	Ok(())
+	Ok(sources.turns.left())
 }
 
 /// Copies an object in parts into an upload that has started, and completes it.
@@ -149,6 +153,13 @@ fn part_of(object: &Object) -> u32 {
 ///
 /// Returns what is wrong there. [`Failure::Missing`] if the object has no such piece.
 pub async fn prove(location: &Location, object: &Object, piece: u64) -> Result<Proof, Failure> {
+	match proven(location, object, piece).await {
+		Ok(proof) => Ok(proof),
+		Err(failure) => Err(location.why(failure).await),
+	}
+}
+
+async fn proven(location: &Location, object: &Object, piece: u64) -> Result<Proof, Failure> {
 	let chunk = group_of(piece).filter(|chunk| *chunk < object.chunks());
 	let chunk = chunk.ok_or(Failure::Missing)?;
 	let values = source::list(location, object, SILENCE).await?;

@@ -2,7 +2,10 @@
 //! Why a store did not do what it was asked, in words that say what to do. A store's own words are not repeated: they may
 //! contain parts of a signed request.
 
-use crate::certificate::{sent_no_tls, CertificateFault};
+use crate::{
+	certificate::{sent_no_tls, CertificateFault},
+	folder::FolderFault,
+};
 use isthmus_envelope::input::NoRegularFile;
 use std::{error::Error as StdError, io, time::Duration};
 
@@ -128,6 +131,9 @@ pub enum Failure {
 	/// There is something else than a file.
 	#[error("what is there is a {0}, and no file: remove it")]
 	NoFile(&'static str),
+	/// The location's folder of this machine cannot be used at all.
+	#[error("{0}")]
+	Folder(FolderFault),
 	/// The file system refused it.
 	#[error("{0}")]
 	File(io::ErrorKind),
@@ -191,7 +197,7 @@ impl Failure {
 			Expired | NoCredentials | Unauthenticated | Region | Clock | Plain | Denied
 			| NoBucket => true,
 			NoTls | Proxy | Redirected | Certificate(_) => true,
-			Full | ReadOnly | Unusable(_) => true,
+			Full | ReadOnly | Folder(_) | Unusable(_) => true,
 			failure => failure.is_passing() && *failure != Dropped,
 		}
 	}

@@ -3,9 +3,10 @@
 
 use crate::{
 	failure::Failure,
+	folder::{self, FolderFault},
 	location_error::LocationError,
 	object::Object,
-	parts::{LocalParts, Parts},
+	parts::{blocking, LocalParts, Parts},
 	patience::patiently,
 	settings::Settings,
 	stores::{self, Store},
@@ -117,7 +118,11 @@ impl Location {
 	/// Returns why nothing can be written there.
 	pub async fn check_writable(&self) -> Result<(), Failure> {
 		let parts = self.parts()?;
-		patiently(0, parts.check(&self.folder)).await
+		match self.looked_at().await {
+			// It is made for the first object.
+			None | Some(FolderFault::Absent) => patiently(0, parts.check(&self.folder)).await,
+			Some(fault) => Err(Failure::Folder(fault)),
+		}
 	}
 
 	/// Returns whether objects can be written there, as far as this is known without asking.
@@ -125,10 +130,35 @@ impl Location {
 		self.parts.is_some()
 	}
 
+	/// Returns what is wrong with the whole of the location, if it is a folder of this machine; `None` if this program can look into
+	/// it, and for any other location.
+	pub fn fault(&self) -> Option<FolderFault> {
+		match self.is_folder() {
+			true => folder::fault(&self.folder_path()),
+			false => None,
+		}
+	}
+
+	/// Does the same as [`fault`](Self::fault) on a thread for what waits for a disk.
+	async fn looked_at(&self) -> Option<FolderFault> {
+		let location = self.clone();
+		let looked = blocking(move || Ok(location.fault()));
+		looked.await.ok().flatten()
+	}
+
+	/// Returns why something failed here: what is wrong with the whole of the location, if that may be the reason.
+	pub(crate) async fn why(&self, failure: Failure) -> Failure {
+		use Failure::*;
+		if !matches!(failure, Missing | NoList | DeniedFile | File(_)) {
+			return failure;
+		}
+		self.looked_at().await.map_or(failure, Folder)
+	}
+
 	/// Returns whether it is a folder of this machine that is not there, as that of a disk that is not mounted. To write an object there
 	/// would create it.
 	pub fn is_absent(&self) -> bool {
-		self.is_folder() && !self.folder_path().is_dir()
+		self.fault() == Some(FolderFault::Absent)
 	}
 
 	/// Makes the folder, if it is one of this machine, so that it is known later whether it has vanished.
@@ -199,9 +229,13 @@ impl Location {
 	///
 	/// # Errors
 	///
-	/// Returns why the store did not delete it.
+	/// Returns why the store did not delete it. What is in a folder that is not there, as that of a disk that is not mounted, is not
+	/// deleted.
 	pub async fn delete(&self, object: &Object) -> Result<bool, Failure> {
-		self.delete_named(&object.name()).await
+		match self.looked_at().await {
+			Some(fault) => Err(Failure::Folder(fault)),
+			None => self.delete_named(&object.name()).await,
+		}
 	}
 
 	/// Deletes the object with this name and its list, and in a folder what an interrupted program has left of it. Returns whether the

@@ -90,6 +90,25 @@ async fn within<T>(silence: Duration, asked: impl Future<Output = T>) -> Result<
 		.map_err(|_| Failure::Stalled(silence))
 }
 
+/// Returns why a file was not read that must have `expected` bytes: the store may have another number of them.
+async fn why_not(
+	location: &Location,
+	path: &Path,
+	expected: u64,
+	failure: Failure,
+	silence: Duration,
+) -> Failure {
+	// A web server may send a file without bytes as if it knew no ranges.
+	if !matches!(failure, Failure::CutShort | Failure::NoRanges) {
+		return failure;
+	}
+	match within(silence, location.length(path)).await {
+		Ok(Ok(got)) if got != expected => Failure::Length { expected, got },
+		// The connection broke off, or the store does not say.
+		_ => failure,
+	}
+}
+
 /// Reads a file of at most `longest` bytes that lies beside the objects of a location, such as a dataset's card. Nothing
 /// is checked but its length: the caller knows its hash.
 ///
@@ -121,8 +140,15 @@ pub(crate) async fn list(
 	let path = location.list_path(&object.name());
 	let length = u64::from(object.chunks()) * 32;
 	let bytes = match read(location, &path, 0..length, silence).await {
+		Ok(bytes) => bytes,
 		Err(Failure::Missing) => return Err(Failure::NoList),
-		bytes => bytes?,
+		Err(failure) => {
+			let failure = why_not(location, &path, length, failure, silence).await;
+			return Err(match failure {
+				Failure::Length { .. } => Failure::WrongList,
+				failure => failure,
+			});
+		}
 	};
 	let (chunks, root) = (object.chunks(), *object.root());
 	let values = blocking(move || Ok(tree::read_list(&bytes, chunks, &root)));
@@ -139,7 +165,14 @@ pub(crate) async fn chunks(
 ) -> Result<Vec<u8>, Failure> {
 	let path = location.path(&object.name());
 	let end = offset(first + count).min(object.length());
-	read(location, &path, offset(first)..end, silence).await
+	let range = offset(first)..end;
+	match read(location, &path, range, silence).await {
+		Ok(bytes) => Ok(bytes),
+		Err(failure) => {
+			let length = object.length();
+			Err(why_not(location, &path, length, failure, silence).await)
+		}
+	}
 }
 
 /// Returns the numbers of those of these chunks that are wrong.

@@ -82,6 +82,7 @@ impl Turns {
 			match ask(location.clone()).await {
 				Ok(answer) => return Ok(answer),
 				Err(failure) => {
+					let failure = location.why(failure).await;
 					self.failures()[at].get_or_insert(failure);
 				}
 			}

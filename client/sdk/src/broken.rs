@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Locations that did not work a short while ago. Those who read other objects ask them last: otherwise each would wait for them.
+//! Locations that did not work a short while ago. Those who read or copy other objects ask them last: otherwise each would
+//! wait for them.
 
 use isthmus_objects::{Left, Location};
 use std::{

@@ -73,6 +73,8 @@ enum Body {
 	/// A value outside the chain.
 	Object {
 		reader: ValueReader,
+		/// How many locations this program can use.
+		usable: usize,
 		/// The locations that this program cannot use.
 		unusable: Vec<Left>,
 	},
@@ -195,13 +197,19 @@ impl Reading {
 					unusable,
 				} = Locations::open(urls);
 				client.0.broken.put_last(&mut usable, Instant::now());
+				let count = usable.len();
 				let object = object::of_entry(key, object)?;
 				let opened = async {
 					ValueReader::open(Reader::new(&leaf, &context, object, usable)?).await
 				};
 				let reader = opened.await.map_err(|error| also_left(error, &unusable))?;
 				// The chain has an object's header, which has no room for a name.
-				(None, Body::Object { reader, unusable })
+				let body = Body::Object {
+					reader,
+					usable: count,
+					unusable,
+				};
+				(None, body)
 			}
 		};
 		Ok(Self {
@@ -242,6 +250,12 @@ impl Reading {
 			answer,
 			leaf: self.leaf.clone(),
 		}
+	}
+
+	/// Returns whether the record's owner reads it.
+	pub fn is_own(&self) -> bool {
+		let reader = self.reader.as_ref();
+		reader.is_some_and(|reader| *reader.account.id() == self.owner)
 	}
 
 	/// Returns the record's owner.
@@ -287,12 +301,20 @@ impl Reading {
 		stored_hash(&self.answer.payload)
 	}
 
-	/// Returns the locations of the object that were left for another one so far, and why; none if the record's bytes are
-	/// on the chain.
+	/// Returns the locations of the object that were left for another one so far, and why; none if there is no other one, and if the
+	/// record's bytes are on the chain.
 	pub fn left(&self) -> Vec<Left> {
 		match &self.body {
 			Body::Whole(_) | Body::Chunks(_) => Vec::new(),
-			Body::Object { reader, unusable } => [&unusable[..], &reader.left()].concat(),
+			Body::Object {
+				reader,
+				usable,
+				unusable,
+			} => match reader.left() {
+				left if left.len() < *usable => [&unusable[..], &left].concat(),
+				// The error names them all.
+				_ => Vec::new(),
+			},
 		}
 	}
 

@@ -211,6 +211,7 @@ fn rejected_hint(status: u16) -> &'static str {
 
 /// Returns whether every location of an object has other bytes than it must have, or those that it must have do not decompress.
 fn is_wrong(error: &ReadError) -> bool {
+	use Failure::{Length, Wrong, WrongList};
 	let left = match error {
 		ReadError::Compressed(_) => return true,
 		ReadError::NoneLeft(left) => left,
@@ -218,7 +219,7 @@ fn is_wrong(error: &ReadError) -> bool {
 	};
 	let mut failures = left.iter().map(|left| &left.failure);
 	!left.is_empty()
-		&& failures.all(|failure| matches!(failure, Failure::Wrong(_) | Failure::WrongList))
+		&& failures.all(|failure| matches!(failure, Wrong(_) | WrongList | Length { .. }))
 }
 
 /// Returns whether an error refuses something by what is on the chain, in a sentence that says all.

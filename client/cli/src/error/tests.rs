@@ -181,8 +181,12 @@ fn bytes_that_are_wrong_everywhere_are_not_authentic() {
 		});
 		Error::from(SdkError::Object(ReadError::NoneLeft(left.collect()))).kind
 	};
-	let wrong = [Failure::Wrong(3), Failure::WrongList];
+	let (expected, got) = (5_000_080, 4_000_000);
+	let cut = Failure::Length { expected, got };
+	assert_eq!(kind(std::slice::from_ref(&cut)), Kind::NotAuthentic);
+	let wrong = [Failure::Wrong(3), Failure::WrongList, cut];
 	assert_eq!(kind(&wrong), Kind::NotAuthentic);
+	assert_eq!(kind(&[Failure::CutShort]), Kind::Failed);
 	assert_eq!(kind(&[]), Kind::Failed);
 	// The right ones may be where nothing is known of them.
 	assert_eq!(

@@ -5,9 +5,9 @@ use super::{
 	store::{Fault, Store},
 	*,
 };
-use crate::{check, Failure, ReadError};
+use crate::{check, prove, Failure, FolderFault, ReadError};
 use proptest::prelude::*;
-use std::{sync::Arc, time::Duration};
+use std::{fs, slice, sync::Arc, time::Duration};
 
 /// What a store in memory has, it sends at once.
 const SILENCE: Duration = Duration::from_millis(1);
@@ -146,6 +146,77 @@ async fn a_check_names_what_is_wrong() {
 	assert_eq!(all(&mirror).await.failure, failure);
 	mirror.delete(&object).await.unwrap();
 	assert_eq!(all(&mirror).await.failure, Some(Failure::Missing));
+}
+
+/// Returns why an object cannot be read from a location.
+async fn why(object: &Object, location: &Location) -> Failure {
+	let alone = reader(object, slice::from_ref(location));
+	let read = alone.write_to(&mut Vec::new(), 0, &mut |_| {}).await;
+	match read {
+		Err(ReadError::NoneLeft(left)) => left[0].failure.clone(),
+		read => panic!("{read:?}"),
+	}
+}
+
+#[tokio::test]
+async fn an_object_that_is_cut_short_is_wrong_and_one_that_is_too_long_is_read() {
+	let value = value(3 * CHUNK + 7);
+	let folder = tempfile::tempdir().unwrap();
+	let location = Location::open(&folder_url(folder.path())).unwrap();
+	let object = sent(&location, &value).await;
+	let file = folder.path().join(object.name());
+	let list = folder.path().join(format!("{}.b3", object.name()));
+	let expected = object.length();
+	let cut = |got| (&file, got, Failure::Length { expected, got });
+	for (path, length, failure) in [
+		cut(0),
+		cut(9),
+		cut(CHUNK as u64),
+		cut(expected - 1),
+		(&list, 0, Failure::WrongList),
+		(&list, 33, Failure::WrongList),
+	] {
+		let whole = fs::read(path).unwrap();
+		fs::write(path, &whole[..length as usize]).unwrap();
+		assert_eq!(why(&object, &location).await, failure, "{length}");
+		let checked = check(&location, &object, true, &mut |_| {}).await;
+		assert_eq!(checked.failure, Some(failure), "{length}");
+		fs::write(path, [&whole[..], b"more"].concat()).unwrap();
+		let read = read_all(&reader(&object, slice::from_ref(&location))).await;
+		assert!(read == value, "{}", path.display());
+		fs::write(path, whole).unwrap();
+	}
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_told_from_an_object_that_is_not() {
+	let folder = tempfile::tempdir().unwrap();
+	let path = folder.path().join("disk");
+	let location = Location::open(&folder_url(&path)).unwrap();
+	let object = sent(&location, &value(CHUNK + 7)).await;
+	fs::rename(&path, folder.path().join("unmounted")).unwrap();
+	let file = FolderFault::NoFolder {
+		path: path.clone(),
+		kind: "file",
+	};
+	for fault in [FolderFault::Absent, file] {
+		let is_absent = fault == FolderFault::Absent;
+		if !is_absent {
+			fs::write(&path, "").unwrap();
+		}
+		let failure = Failure::Folder(fault);
+		assert_eq!(why(&object, &location).await, failure);
+		let checked = check(&location, &object, false, &mut |_| {}).await;
+		assert_eq!(checked.failure, Some(failure.clone()));
+		let proof = prove(&location, &object, 0).await;
+		assert_eq!(proof.err(), Some(failure.clone()));
+		assert_eq!(location.delete(&object).await, Err(failure));
+		assert_eq!(location.is_absent(), is_absent);
+	}
+	fs::remove_file(&path).unwrap();
+	fs::create_dir(&path).unwrap();
+	assert_eq!(why(&object, &location).await, Failure::NoList);
+	assert_eq!(location.delete(&object).await, Ok(false));
 }
 
 #[tokio::test]

@@ -2,11 +2,11 @@
 //! A location is looked at before anything is read for it, and nothing of that stays.
 
 use super::store::{Kill, Store};
-use crate::{CertificateFault, Failure, Location, Parts};
+use crate::{CertificateFault, Failure, FolderFault, Location, Parts};
 use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::path::Path;
-use std::{fs, io::ErrorKind, sync::Arc};
+use std::{fs, sync::Arc};
 
 #[tokio::test]
 async fn a_folder_that_can_be_written_to_stays_as_it_is() {
@@ -29,16 +29,15 @@ async fn what_is_in_the_place_of_a_folder_is_noticed() {
 		let url = format!("file://{}/{name}", folder.path().display());
 		let location = Location::open(&url).unwrap();
 		let refused = location.check_writable().await;
-		assert_eq!(
-			refused,
-			Err(Failure::File(ErrorKind::NotADirectory)),
-			"{name}"
-		);
+		let (path, kind) = (folder.path().join("file"), "file");
+		let fault = FolderFault::NoFolder { path, kind };
+		assert_eq!(refused, Err(Failure::Folder(fault)), "{name}");
 	}
 	if cfg!(unix) {
 		let url = format!("file://{}/link", folder.path().display());
 		let refused = Location::open(&url).unwrap().check_writable().await;
-		assert_eq!(refused, Err(Failure::File(ErrorKind::NotFound)));
+		let fault = FolderFault::Link(folder.path().join("link"));
+		assert_eq!(refused, Err(Failure::Folder(fault)));
 	}
 	let web = Location::open("https://example.org/data").unwrap();
 	assert_eq!(web.check_writable().await, Err(Failure::ReadOnly));

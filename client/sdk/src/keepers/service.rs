@@ -22,14 +22,15 @@ use crate::{
 use copying::{Copied, Copying};
 use isthmus_light::storage;
 use isthmus_objects::{
-	check, copy, copy_again, CopyError, Failure, Location as Store, LocationError as StoreError,
+	check, copy, copy_again, CopyError, Failure, Left, Location as Store,
+	LocationError as StoreError,
 };
 use isthmus_storage_proof::periods::{first_drawn_after, Period};
 use std::{
 	collections::{BTreeMap, BTreeSet, VecDeque},
 	future::{pending, Future},
 	pin::pin,
-	time::{SystemTime, UNIX_EPOCH},
+	time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// What to keep, and where.
@@ -579,11 +580,13 @@ impl<W: Watch> Service<'_, W> {
 			}
 			self.waiting.pop_front();
 			let (object, damaged) = (known.object.clone(), known.damaged);
-			let (sources, at) = (self.sources.clone(), self.keeping.at.clone());
+			let (mut sources, at) = (self.sources.clone(), self.keeping.at.clone());
+			let broken = &self.client.0.broken;
+			broken.put_last(&mut sources, Instant::now());
 			self.copying.begin(key, length, async move {
 				match damaged {
-					true if check(&at, &object, true, &mut |_| {}).await.is_right() => Ok(false),
-					true => copy_again(&object, &sources, &at).await.map(|()| true),
+					true if check(&at, &object, true, &mut |_| {}).await.is_right() => Ok(None),
+					true => copy_again(&object, &sources, &at).await.map(Some),
 					false => copy(&object, &sources, &at).await,
 				}
 			});
@@ -600,11 +603,18 @@ impl<W: Watch> Service<'_, W> {
 		let Some(copied) = copied else {
 			return;
 		};
+		let left: &[Left] = match &copied {
+			Ok(left) => left.as_deref().unwrap_or_default(),
+			Err(CopyError::NoneLeft(left)) => left,
+			Err(_) => &[],
+		};
+		// The other objects are copied from the others first.
+		self.client.0.broken.note(left, Instant::now());
 		match copied {
-			Ok(written) => {
+			Ok(left) => {
 				let again = known.damaged;
 				(known.here, known.damaged) = (true, false);
-				if written {
+				if left.is_some() {
 					let length = known.object.length();
 					self.watch.did(Step::Copied { key, length, again });
 				}

@@ -22,7 +22,7 @@ use crate::{
 	upload_folder::LocalFolder,
 	wait::Wait,
 };
-use isthmus_objects as objects;
+use isthmus_objects::{self as objects, Failure, FolderFault};
 use std::{
 	io::Read,
 	path::{Path, PathBuf},
@@ -254,8 +254,8 @@ pub(crate) fn journal_of(
 /// # Errors
 ///
 /// Returns [`Error::NoLocation`] if the owner published none, [`Error::NotWritable`] if none of them takes objects,
-/// [`Error::LocationAbsent`] if it is a folder that is not there, although the dataset has objects, and the errors of
-/// [`Client::proven`](Client::proven).
+/// [`Error::LocationAbsent`] if it is a folder that is not there, although the dataset has objects, [`Error::Sending`] if something
+/// else is in its place, and the errors of [`Client::proven`](Client::proven).
 pub async fn location_to_write(
 	client: &Client,
 	owner: &AccountId,
@@ -296,10 +296,12 @@ async fn check_mounted(
 	dataset: DatasetId,
 	location: &objects::Location,
 ) -> Result<(), Error> {
-	let is_absent = location.is_absent();
-	if !is_absent && !location.is_empty() {
-		return Ok(());
-	}
+	let is_absent = match location.fault() {
+		None if location.is_empty() => false,
+		None => return Ok(()),
+		Some(FolderFault::Absent) => true,
+		Some(fault) => return Err(not_writable(location, Failure::Folder(fault))),
+	};
 	let objects = client.proven().await?.object_count(owner, dataset).await?;
 	if objects == 0 {
 		return Ok(());
@@ -322,10 +324,12 @@ pub async fn check_location(client: &Client, location: &objects::Location) -> Re
 		return Ok(());
 	}
 	let checked = location.check_writable().await;
-	checked.map_err(|failure| {
-		let url = location.url().to_owned();
-		objects::UploadError::Store { url, failure }.into()
-	})
+	checked.map_err(|failure| not_writable(location, failure))
+}
+
+fn not_writable(location: &objects::Location, failure: Failure) -> Error {
+	let url = location.url().to_owned();
+	objects::UploadError::Store { url, failure }.into()
 }
 
 /// Checks, before any of a folder's files is read, that its objects can be sent to the dataset's location, and that

@@ -2,7 +2,7 @@
 //! The objects that a keeper is copying: how many at a time, and what came of each.
 
 use crate::types::*;
-use isthmus_objects::CopyError;
+use isthmus_objects::{CopyError, Left};
 use std::{
 	collections::{BTreeMap, HashMap},
 	future::Future,
@@ -14,13 +14,15 @@ const COPIES: usize = 8;
 /// How many bytes of objects are being copied at a time, at most, unless it is one object alone. A copy takes no more memory
 /// than its object has bytes.
 const COPIED_AT_ONCE: u64 = 64 << 20;
-/// What came of copying an object: whether anything was copied. `None` if the task failed, which is a fault of this program.
-pub(super) type Copied = Option<Result<bool, CopyError>>;
+/// What came of copying an object: the locations that were left for another one, or `None` if there was nothing to copy.
+pub(super) type Outcome = Result<Option<Vec<Left>>, CopyError>;
+/// The same; `None` if the task failed, which is a fault of this program.
+pub(super) type Copied = Option<Outcome>;
 
 /// The objects that are being copied. The tasks end when this value is dropped.
 #[derive(Default)]
 pub(super) struct Copying {
-	tasks: JoinSet<Result<bool, CopyError>>,
+	tasks: JoinSet<Outcome>,
 	/// The object of each task.
 	keys: HashMap<task::Id, RecordKey>,
 	/// The lengths of the objects.
@@ -38,7 +40,7 @@ impl Copying {
 		&mut self,
 		key: RecordKey,
 		length: u64,
-		copy: impl Future<Output = Result<bool, CopyError>> + Send + 'static,
+		copy: impl Future<Output = Outcome> + Send + 'static,
 	) {
 		let task = self.tasks.spawn(copy);
 		self.keys.insert(task.id(), key);
@@ -106,9 +108,9 @@ mod tests {
 		assert!(!copying.has(&key(1)) && may_begin(&copying.in_flight, 1 << 40));
 		assert!(copying.is_empty() && copying.keys.is_empty());
 		// It can be copied again.
-		copying.begin(key(1), 1, async { Ok(true) });
+		copying.begin(key(1), 1, async { Ok(None) });
 		let copied = copying.next().await;
-		assert!(matches!(copied, Some((of, Some(Ok(true)))) if of == key(1)));
+		assert!(matches!(copied, Some((of, Some(Ok(None)))) if of == key(1)));
 		assert!(copying.next().await.is_none());
 	}
 }
