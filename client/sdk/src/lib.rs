@@ -212,7 +212,7 @@ pub use sync_folder::{SyncFolder, SyncedFolder};
 pub use text::{
 	exact_name, from_hex, io_words, ist, key_name, parse_key, record_key, to_hex, NameError,
 };
-pub use trust::{Notice, Trust, Unproven};
+pub use trust::{Notice, OtherChain, Trust, Unproven};
 pub use tx::Pending;
 pub use types::*;
 pub use upload::{Done, Stored, Upload};
