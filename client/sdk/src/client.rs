@@ -451,6 +451,11 @@ impl Client {
 				Some((best, self.finalized_number().await.ok()?))
 			};
 			let blocks = timeout(ASKING, blocks).await.ok().flatten();
+			// An unanswered request may have said so just now.
+			let is_told = blocks.is_none() && !self.0.line.is_new_silence();
+			if is_told && since < SILENCE.saturating_mul(2) {
+				return;
+			}
 			// What is waited for may hold the lock.
 			let seen = self.0.best.try_lock().ok();
 			let seen = seen.and_then(|best| Some(best.as_ref()?.1.block().number));

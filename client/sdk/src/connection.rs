@@ -182,11 +182,16 @@ impl Line {
 		if let Ok(done) = timeout(wait::SILENCE, &mut answer).await {
 			return done;
 		}
-		let made = self.made();
-		if self.silent.swap(made, Ordering::Relaxed) != made {
+		if self.is_new_silence() {
 			self.tell(&Notice::NoAnswer(wait::SILENCE));
 		}
 		answer.await
+	}
+
+	/// Returns whether the user was not told yet that the node does not answer over this connection. Who asks tells.
+	pub(crate) fn is_new_silence(&self) -> bool {
+		let made = self.made();
+		self.silent.swap(made, Ordering::Relaxed) != made
 	}
 
 	/// Returns how many other nodes there are.
