@@ -2,22 +2,23 @@
 //! The transport that a client uses: JSON-RPC over a WebSocket, with a count of the requests sent. A
 //! connection that was lost is noticed, and made again for the next request.
 
+mod address;
 mod halves;
+mod no_node;
+
+pub use address::shown;
 
 use crate::{
 	error::Error,
-	text::io_words,
 	trust::{check_chain, Chosen, Notice, TellNotice, Unproven},
 	wait,
 };
-use base64::{engine::general_purpose::STANDARD, Engine};
-use isthmus_objects::{sent_no_tls, CertificateFault};
+use address::credentials;
+use no_node::{may_speak_tls, not_connected, speaks_tls};
 use std::{
 	collections::BTreeMap,
-	error::Error as StdError,
 	fmt::Write,
 	future::Future,
-	io::{self, ErrorKind},
 	pin::pin,
 	sync::{
 		atomic::{AtomicUsize, Ordering},
@@ -27,7 +28,7 @@ use std::{
 };
 use subxt::{
 	ext::jsonrpsee::{
-		client_transport::ws::{self, HeaderMap, HeaderValue, WsHandshakeError},
+		client_transport::ws::{self, HeaderMap},
 		core::client::{async_client::PingConfig, Client as RpcConnection, Error as RpcError},
 	},
 	rpcs::{
@@ -47,8 +48,6 @@ const MAX_REQUEST: u32 = 8 << 20;
 pub(crate) const SILENCE: Duration = Duration::from_secs(60);
 /// The longest time to wait for a connection.
 const CONNECTING: Duration = Duration::from_secs(20);
-/// The longest time to find out whether a server speaks TLS.
-const LOOKING: Duration = Duration::from_secs(3);
 /// How many times to ask for a sign of the node while it may be silent.
 const PINGS: u32 = 4;
 /// How many times the longest silence an answer may take. Large answers come one after another, so the last one of
@@ -519,181 +518,14 @@ async fn dial(url: &str, silence: Duration) -> Result<Arc<RpcConnection>, Error>
 	Ok(Arc::new(connection.build_with_tokio(sender, receiver)))
 }
 
-/// Returns whether a server that does not answer as one of WebSockets does may speak TLS, although its address says that it
-/// does not.
-fn may_speak_tls(address: &ws::Url, error: &WsHandshakeError) -> bool {
-	let is_odd = matches!(
-		error,
-		WsHandshakeError::Transport(_) | WsHandshakeError::Rejected { status_code: 400 }
-	);
-	address.scheme() == "ws" && is_odd
-}
-
-/// Returns whether the server at an address speaks TLS there. It gets no password.
-async fn speaks_tls(address: &ws::Url, limit: Duration) -> bool {
-	let mut secure = address.clone();
-	let is_made = secure.set_scheme("wss").is_ok()
-		&& secure.set_port(address.port_or_known_default()).is_ok()
-		&& secure.set_username("").is_ok()
-		&& secure.set_password(None).is_ok();
-	if !is_made {
-		return false;
-	}
-	let builder = ws::WsTransportClientBuilder::default().max_redirections(1);
-	match timeout(limit.min(LOOKING), builder.build(secure)).await {
-		// What it sent is TLS, although there may be something wrong with it.
-		Ok(Err(WsHandshakeError::Io(error))) => {
-			error.kind() == ErrorKind::InvalidData && !sent_no_tls(&error.to_string())
-		}
-		Ok(
-			Ok(_)
-			| Err(
-				WsHandshakeError::Transport(_)
-				| WsHandshakeError::Rejected { .. }
-				| WsHandshakeError::Redirected { .. }
-				| WsHandshakeError::NoAddressFound(_),
-			),
-		) => true,
-		_ => false,
-	}
-}
-
-/// Returns the header with the name and the password in an address, if there are any. What is escaped there is not here, as
-/// in the programs of others.
-fn credentials(address: &ws::Url) -> Option<HeaderValue> {
-	let (name, password) = (address.username(), address.password()?);
-	let plain = [unescaped(name), b":".to_vec(), unescaped(password)].concat();
-	let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(plain))).ok()?;
-	value.set_sensitive(true);
-	Some(value)
-}
-
-/// Returns the bytes that a part of an address stands for: `%40` for `@`.
-fn unescaped(text: &str) -> Vec<u8> {
-	let mut bytes = Vec::with_capacity(text.len());
-	let mut rest = text.as_bytes();
-	while let [first, after @ ..] = rest {
-		let mut escaped = [0];
-		let digits = after.get(..2).filter(|_| *first == b'%');
-		let is_escape =
-			digits.is_some_and(|digits| hex::decode_to_slice(digits, &mut escaped).is_ok());
-		bytes.push(if is_escape { escaped[0] } else { *first });
-		rest = &after[if is_escape { 2 } else { 0 }..];
-	}
-	bytes
-}
-
-/// Returns the error of a connection that was not opened.
-fn not_connected(url: &str, error: WsHandshakeError) -> Error {
-	let unreachable = |reason: String| Error::Unreachable {
-		url: shown(url),
-		reason,
-	};
-	match error {
-		WsHandshakeError::Rejected { status_code } => Error::Rejected {
-			url: shown(url),
-			status: status_code,
-		},
-		// What is wrong with TLS.
-		WsHandshakeError::Io(error) if error.kind() == ErrorKind::InvalidData => {
-			let words = error.to_string();
-			match CertificateFault::in_words(&words) {
-				Some(fault) => Error::Certificate {
-					url: shown(url),
-					fault,
-				},
-				None if sent_no_tls(&words) => unreachable(
-					"the server does not speak TLS: without it, the address begins with ws://"
-						.into(),
-				),
-				None => unreachable(format!("no connection with TLS: {}", io_words(&words))),
-			}
-		}
-		WsHandshakeError::Io(error) if is_closing(&error) => unreachable(CLOSES.into()),
-		WsHandshakeError::Io(error) | WsHandshakeError::ResolutionFailed(error) => {
-			unreachable(io_words(&error))
-		}
-		WsHandshakeError::Url(words) if words.contains("`http") => unreachable(
-			"the server redirects to an address that is not one of a WebSocket: if it speaks TLS, the address begins with wss://"
-				.into(),
-		),
-		// What has no address fails before.
-		WsHandshakeError::NoAddressFound(_) => {
-			unreachable("the server redirects: give the address to which it does".into())
-		}
-		WsHandshakeError::Transport(error) => unreachable(no_websocket(&error)),
-		error => unreachable(io_words(&error)),
-	}
-}
-
-/// What is said of a server that accepts a connection and closes it. A node does so at its port for peers.
-const CLOSES: &str = "the server closes the connection; the port may be one for peers (30333): a node's RPC is usually at 9944";
-
-/// Returns whether the other side has closed a connection.
-fn is_closing(error: &io::Error) -> bool {
-	use ErrorKind::*;
-	matches!(
-		error.kind(),
-		UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe
-	)
-}
-
-/// Says what a server does that opens no WebSocket.
-fn no_websocket(error: &(dyn StdError + 'static)) -> String {
-	let cause = error.source();
-	match cause.and_then(|cause| cause.downcast_ref::<io::Error>()) {
-		Some(error) if is_closing(error) => CLOSES.into(),
-		Some(error) => io_words(error),
-		None if error.to_string().contains("invalid HTTP version") => {
-			"the server does not speak HTTP: a node's RPC is usually at port 9944".into()
-		}
-		None => format!("the server speaks HTTP, but no WebSocket: {error}"),
-	}
-}
-
-/// Returns an address without the name, the password and the query that it may contain: a query may be a secret, too. A
-/// password may contain `/`, `?` and `#`, although it should not: what may be a part of one is not shown, either.
-pub fn shown(url: &str) -> String {
-	let (scheme, rest) = match url.split_once("://") {
-		Some((scheme, rest)) => (format!("{scheme}://"), rest),
-		None => (String::new(), url),
-	};
-	let is_end = |letter| matches!(letter, '/' | '?' | '#');
-	let (host, after) = rest.split_at(rest.find(is_end).unwrap_or(rest.len()));
-	let host = host.rsplit('@').next().unwrap_or_default();
-	match after.rsplit_once('@') {
-		None => {
-			let path = after.split(['?', '#']).next().unwrap_or_default();
-			format!("{scheme}{host}{path}")
-		}
-		Some(_) if is_host(host) => format!("{scheme}{host}"),
-		Some((_, last)) => {
-			let host = last.split(is_end).next().unwrap_or_default();
-			format!("{scheme}{host}")
-		}
-	}
-}
-
-/// Returns whether a text is surely a host, with or without a port, and not the beginning of a name and a password.
-fn is_host(text: &str) -> bool {
-	let (host, port) = match text.rsplit_once(':') {
-		Some((host, port)) if !port.ends_with(']') => (host, port),
-		_ => (text, "1"),
-	};
-	let is_name = host == "localhost" || host.contains('.') || host.starts_with('[');
-	is_name && port.parse::<u16>().is_ok()
-}
-
 #[cfg(test)]
 mod tests {
 	use super::*;
 	use crate::text::to_hex;
 	use futures::{SinkExt, StreamExt};
+	use isthmus_objects::CertificateFault;
 	use serde_json::{json, Value};
-	use tokio::{
-		io::{AsyncReadExt, AsyncWriteExt},
-		net::{TcpListener, TcpStream},
-	};
+	use tokio::net::{TcpListener, TcpStream};
 	use tokio_tungstenite::{accept_async, tungstenite::Message};
 
 	#[test]
@@ -762,10 +594,13 @@ mod tests {
 		let told: Arc<Mutex<Vec<String>>> = Arc::default();
 		let tell = told.clone();
 		line.on_notice(move |notice| tell.lock().unwrap().push(notice.to_string()));
+		// Of each connection, one place says that the node does not answer.
+		assert!(line.is_new_silence() && !line.is_new_silence());
 		// It is tried again when the right one is left.
 		line.leave(&right).await;
 		line.connection().await.unwrap();
 		assert_eq!(line.url(), right);
+		assert!(line.is_new_silence());
 		let told = told.lock().unwrap().clone();
 		assert_eq!(told.len(), 1, "{told:?}");
 		let begins = format!(
@@ -813,57 +648,6 @@ mod tests {
 		assert!(matches!(error, Error::Incompatible(_)), "{error}");
 	}
 
-	#[test]
-	fn what_is_wrong_with_tls_is_told_apart() {
-		let failed = |url: &str, words: &str| {
-			let error = std::io::Error::new(ErrorKind::InvalidData, words.to_owned());
-			not_connected(url, WsHandshakeError::Io(error))
-		};
-		let words = |words: &str| failed("wss://user:secret@a", words).to_string();
-		let plain = words("received corrupt message of type InvalidContentType");
-		assert_eq!(
-			plain,
-			"no node answers at wss://a: the server does not speak TLS: without it, the address begins with ws://"
-		);
-		assert_eq!(
-			words("received fatal alert: ProtocolVersion"),
-			"no node answers at wss://a: no connection with TLS: received fatal alert: ProtocolVersion"
-		);
-		let untrusted = failed(
-			"wss://user:secret@a",
-			"invalid peer certificate: UnknownIssuer",
-		);
-		let fault = CertificateFault::Untrusted;
-		assert!(untrusted.is_connection());
-		assert_eq!(
-			untrusted.to_string(),
-			format!("no connection to wss://a: {fault}")
-		);
-	}
-
-	#[test]
-	fn a_server_that_redirects_to_a_web_page_says_so() {
-		let redirected =
-			WsHandshakeError::Url("`https` not supported, expects 'ws' or 'wss'".into());
-		let words = not_connected("ws://a", redirected).to_string();
-		assert!(words.ends_with("the address begins with wss://"), "{words}");
-	}
-
-	/// Starts a server that answers whatever it is asked with these bytes, and then closes the connection.
-	async fn server(answer: &'static [u8]) -> String {
-		let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-		let address = listener.local_addr().unwrap();
-		tokio::spawn(async move {
-			while let Ok((mut stream, _)) = listener.accept().await {
-				let _ = stream.read(&mut [0; 4096]).await;
-				let _ = stream.write_all(answer).await;
-				let _ = stream.shutdown().await;
-				let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
-			}
-		});
-		format!("ws://{address}")
-	}
-
 	/// Starts a server that answers each request with this hash, as a node does if it is asked for its first block.
 	async fn node_of(genesis: [u8; 32]) -> String {
 		let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -886,84 +670,6 @@ mod tests {
 			let asked: Value = serde_json::from_str(&asked).unwrap();
 			let answer = json!({ "jsonrpc": "2.0", "id": asked["id"], "result": text });
 			let _ = socket.send(answer.to_string().into()).await;
-		}
-	}
-
-	#[tokio::test]
-	async fn what_a_server_speaks_that_is_no_node_is_said() {
-		let tls = "the server speaks TLS: the address begins with wss://";
-		for (answer, expected) in [
-			(
-				b"HTTP/1.0 404 Not Found\r\n\r\n".as_slice(),
-				"the server speaks HTTP, but no WebSocket: http version was not 1.1",
-			),
-			(b"", CLOSES),
-			(
-				b"SSH-2.0-OpenSSH_9.2\r\n",
-				"the server does not speak HTTP: a node's RPC is usually at port 9944",
-			),
-			// An alert.
-			(b"\x15\x03\x03\0\x02\x02\x28", tls),
-		] {
-			let url = server(answer).await;
-			let Err(error) = dial(&url, SILENCE).await else {
-				panic!("{answer:?}");
-			};
-			let expected = format!("no node answers at {url}: {expected}");
-			assert_eq!(error.to_string(), expected);
-			assert!(error.is_connection());
-		}
-		// Over TLS, a server that closes the connection is told in the same way.
-		let url = server(b"").await.replace("ws:", "wss:");
-		let Err(error) = dial(&url, SILENCE).await else {
-			panic!("it is no node");
-		};
-		assert!(error.to_string().ends_with(CLOSES), "{error}");
-	}
-
-	#[test]
-	fn a_password_in_an_address_is_sent_as_it_is() {
-		for (url, plain) in [
-			("wss://ada:pass@node.org/rpc", Some("ada:pass")),
-			(
-				"wss://ada%40uni.org:p%3Ass%25@node.org",
-				Some("ada@uni.org:p:ss%"),
-			),
-			("wss://ada:100%@node.org", Some("ada:100%")),
-			("wss://:token@node.org", Some(":token")),
-			("wss://node.org/rpc", None),
-		] {
-			let sent = credentials(&ws::Url::parse(url).unwrap());
-			let sent = sent.map(|sent| sent.to_str().unwrap().to_owned());
-			let expected = plain.map(|plain| format!("Basic {}", STANDARD.encode(plain)));
-			assert_eq!(sent, expected, "{url}");
-		}
-	}
-
-	#[test]
-	fn a_password_in_an_address_is_not_shown() {
-		for (url, expected) in [
-			("ws://127.0.0.1:9944", "ws://127.0.0.1:9944"),
-			("wss://user:p@ss@node.org/rpc", "wss://node.org/rpc"),
-			("ws://node.org/a@b", "ws://node.org"),
-			("ws://[::1]/a@b", "ws://[::1]"),
-			("ws://[::1]:9944?a@b", "ws://[::1]:9944"),
-			("wss://node.org:443/rpc?user@secret", "wss://node.org:443"),
-			("wss://user:pass@node.org?token=se@cret", "wss://node.org"),
-			("wss://node.org/rpc?token=secret", "wss://node.org/rpc"),
-			("wss://node.org?user@secret", "wss://node.org"),
-			("node", "node"),
-			("user:pass@node.org:9944", "node.org:9944"),
-			("node.org:9944?token=secret", "node.org:9944"),
-			// Passwords with what should not be in them.
-			("ws://u:pa/ss@h", "ws://h"),
-			("ws://u:pa?ss@h:1/rpc", "ws://h:1"),
-			("ws://u:pa#ss@h?token=secret", "ws://h"),
-			("ws://u:p@s/s@h", "ws://h"),
-			("ws://u:12/34@h", "ws://h"),
-			("ada@uni.org:pa/ss@h", "h"),
-		] {
-			assert_eq!(shown(url), expected);
 		}
 	}
 }
