@@ -189,6 +189,26 @@ test('a node that answers pings and not the requests is left for the next one', 
 	}
 });
 
+test('that a node does not answer is said once, although the command waits for something of it', { timeout }, async () => {
+	const { address, key } = await producer('//SaidOnce');
+	random('once', 1000);
+	await ok(['store', 'once', '--finalized', ...key]);
+	const silent = await LyingNode.start(node.url);
+	try {
+		let isSilent = false;
+		silent.setSilence((method) => (isSilent ||= method === 'state_getReadProof'));
+		const fetch = ['fetch', address, 'once', '-o', 'once.out', '--timeout', `${SHORT_SILENCE}`, ...key];
+		const { lines, ended } = start(fetch, `${silent.url} ${wire.url}`);
+		const said = [];
+		lines.on('line', (line) => said.push(line));
+		assert.equal(await ended, DONE, said.join('\n'));
+		const ofSilence = said.filter((line) => / does not answer$| has not answered for /.test(line));
+		assert.equal(ofSilence.length, 1, said.join('\n'));
+	} finally {
+		await silent.stop();
+	}
+});
+
 test('what would fail is not sent, also while the best block is final', { timeout }, async () => {
 	// Only transactions make blocks.
 	const own = await LocalNode.start({ args: ['--dev', '--heartbeat', '3600'] });
