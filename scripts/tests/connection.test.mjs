@@ -19,6 +19,7 @@ import { call } from '../lib/get-work.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { Client, ConnectionLost, hex, recordKey } from '../lib/sharing.mjs';
+import { identities, writeSpec } from '../lib/spec.mjs';
 import { Wire } from '../lib/wire.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
@@ -158,7 +159,13 @@ test('a node that lies, or has another chain, is left for the next one', { timeo
 		lying.setLie(lieAbout('chain_getBlockHash', (params, result) => (params[0] === 0 ? flipped(params, result) : result)));
 		const [error] = await ends(NOT_AUTHENTIC, [...fetch, ...genesis], lying.url);
 		assert.match(error, /WrongGenesis/);
-		await ends(DONE, [...fetch, ...genesis], `${lying.url} ${wire.url}`);
+		for (const json of [[], ['--json']]) {
+			const said = await ends(DONE, [...fetch, ...genesis, ...json], `${lying.url} ${wire.url}`);
+			assert.equal(said.filter((line) => line.startsWith('warning: another node is asked: ')).length, 1, said);
+			assert.ok(said.some((line) => line.includes(`the chain at ${lying.url} begins with block 0x`)), said);
+		}
+		const [both] = await ends(NOT_AUTHENTIC, [...fetch, ...genesis], `${lying.url} ws://127.0.0.1:1`);
+		assert.match(both, /^error: WrongGenesis: .*; no node answers at ws:\/\/127\.0\.0\.1:1: /);
 	} finally {
 		await lying.stop();
 	}
@@ -177,6 +184,26 @@ test('a node that answers pings and not the requests is left for the next one', 
 		assert.deepEqual(said.filter((line) => /has not answered for 20 s$/.test(line)).length, 1, said.join('\n'));
 		assert.equal(unanswered, 1, 'it is asked again');
 		assert.ok(readFileSync(path('unanswered.out')).equals(bytes));
+	} finally {
+		await silent.stop();
+	}
+});
+
+test('that a node does not answer is said once, although the command waits for something of it', { timeout }, async () => {
+	const { address, key } = await producer('//SaidOnce');
+	random('once', 1000);
+	await ok(['store', 'once', '--finalized', ...key]);
+	const silent = await LyingNode.start(node.url);
+	try {
+		let isSilent = false;
+		silent.setSilence((method) => (isSilent ||= method === 'state_getReadProof'));
+		const fetch = ['fetch', address, 'once', '-o', 'once.out', '--timeout', `${SHORT_SILENCE}`, ...key];
+		const { lines, ended } = start(fetch, `${silent.url} ${wire.url}`);
+		const said = [];
+		lines.on('line', (line) => said.push(line));
+		assert.equal(await ended, DONE, said.join('\n'));
+		const ofSilence = said.filter((line) => / does not answer$| has not answered for /.test(line));
+		assert.equal(ofSilence.length, 1, said.join('\n'));
 	} finally {
 		await silent.stop();
 	}
@@ -305,7 +332,8 @@ test('an outage is waited out, although another address leads to another chain',
 		await said(serving.lines, /^no dataset of this account has a policy/);
 		const trouble = said(serving.lines, /^no node answers any more at .*; reconnecting$|; trying again$/);
 		wire.silence();
-		assert.match(await trouble, new RegExp(`: no answer within ${SILENCE} s; reconnecting$`));
+		const wrong = `the chain at ${other.url} begins with block 0x1212\\w+, but the one that was reached first begins with 0x\\w+`;
+		assert.match(await trouble, new RegExp(`: no answer within ${SILENCE} s; WrongGenesis: ${wrong}; reconnecting$`));
 	} finally {
 		serving.child.kill();
 		await serving.ended;
@@ -332,8 +360,41 @@ test('without a named chain, all addresses have to lead to the one that was used
 		assert.ok(two.startsWith(`error: WrongGenesis: ${down} led to the chain that begins with block ${wrong}, and ${wire.url} to`), two);
 		assert.match(hint, /^hint: give only addresses of one chain/);
 		assert.equal(await settled(client.account('//Bob').address), before);
+		// Of several, one at which the chain was changed is passed over with a warning; alone, it is refused.
+		const changed = await LyingNode.start(node.url);
+		try {
+			remember(`${changed.url} ${right}`);
+			changed.setLie((method, params, result) => (method === 'chain_getBlockHash' && params[0] === 0 ? wrong : result));
+			const [alone] = await ends(NOT_AUTHENTIC, ['status'], changed.url);
+			assert.ok(alone.startsWith(`error: WrongGenesis: the chain at ${changed.url} begins with block ${wrong}, `), alone);
+			const said = await ends(DONE, ['status'], `${changed.url} ${wire.url}`);
+			assert.equal(said.length, 1, said);
+			const begins = `the chain at ${changed.url} begins with block ${wrong}, but the one that was used before begins with ${right}`;
+			assert.ok(said[0].startsWith(`warning: another node is asked: ${begins}. `), said);
+		} finally {
+			await changed.stop();
+		}
 	} finally {
 		rmSync(chains, { recursive: true });
+	}
+});
+
+test('each command says at the first use which chain an address leads to, and remembers it', { timeout }, async () => {
+	const chain = await writeSpec(path('first'), { verifiers: identities(7).slice(6) });
+	const own = await LocalNode.start({ args: ['--chain', chain, '--no-mdns'] });
+	try {
+		const genesis = await call(`http://127.0.0.1:${own.port}`, 'chain_getBlockHash', 0);
+		const { address } = client.account('//Bob');
+		for (const args of [['status'], ['--json', 'status'], ['balance', address], ['list', 'datasets', '--owner', address]]) {
+			const config = mkdtempSync(path('first-'));
+			const run = () => ends(DONE, args, own.url, { XDG_CONFIG_HOME: config });
+			const first = (await run()).filter((line) => line.startsWith(`${own.url} leads to the chain that begins with block ${genesis}. `));
+			assert.equal(first.length, 1, args.join(' '));
+			assert.equal(readFileSync(join(config, 'isthmus', 'known-chains'), 'utf8'), `${own.url} ${genesis}\n`);
+			assert.ok((await run()).every((line) => !line.includes(' leads to the chain ')), args.join(' '));
+		}
+	} finally {
+		await own.stop();
 	}
 });
 

@@ -52,11 +52,16 @@ impl Context {
 		}
 		client.set_tip(options.tip);
 		client.set_budget(options.budget());
+		let is_lost = |error: &SdkError| error.is_connection() && urls.len() == 1;
+		// If the node does not answer one of these, what the command asks for shows what is wrong with it, or another node is
+		// asked.
 		match client.is_syncing().await {
 			Ok(true) => tell(SYNCING),
-			Err(error) if error.is_connection() && urls.len() == 1 => return Err(error.into()),
-			// If the node does not answer that, what the command asks for shows what is wrong with it, or another node is asked.
+			Err(error) if is_lost(&error) => return Err(error.into()),
 			Ok(false) | Err(_) => {}
+		}
+		if let Some(error) = client.know_chain().await.err().filter(is_lost) {
+			return Err(error.into());
 		}
 		// Who sends funds or grants access to such an account does so to everyone.
 		if let Some(account) = options.development.first() {

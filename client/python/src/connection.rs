@@ -295,6 +295,8 @@ impl Connection {
 			client.post_quantum_only();
 		}
 		client.set_budget(self.budget);
+		// If the node does not prove it now, what is read with proofs says why.
+		let _ = client.know_chain().await;
 		Ok(self.clients.keep(client.clone()).cloned().unwrap_or(client))
 	}
 }

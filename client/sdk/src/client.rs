@@ -13,7 +13,7 @@ use crate::{
 	recent::Recent,
 	state::State,
 	text::{bytes_from_hex, io_words, to_hex},
-	trust::{is_local, Chosen, Memory, Notice, TellNotice, Trust, Unproven},
+	trust::{is_local, Chosen, Memory, Notice, Trust, Unproven},
 	types::{AccountId, Balance, BlockNumber, DatasetId, Epoch, GrantId, Seconds, PALLET},
 	wait::{report, Tell, Wait, Waiting, ASKING, SHORT_SILENCE, SILENCE},
 };
@@ -111,8 +111,6 @@ pub(crate) struct Inner {
 	told_empty: std::sync::Mutex<BTreeSet<String>>,
 	/// The locations that did not work a short while ago.
 	pub(crate) broken: Broken,
-	/// Receives what the user should know.
-	on_notice: OnceLock<TellNotice>,
 	/// What each transaction pays to the miner of its block.
 	pub(crate) tip: std::sync::Mutex<Balance>,
 	/// What may be spent, and what was.
@@ -177,11 +175,12 @@ impl Client {
 	/// must be long enough for 4 MiB of data to arrive.
 	///
 	/// If the connection is lost, or the node lies or is behind what was proven before, the client asks the
-	/// next one. If an earlier use of one of the addresses chose the chain, all of them have to lead to it.
+	/// next one. If an earlier use of one of the addresses chose the chain, all of them have to lead to it: one that
+	/// does not is passed over with a [notice](Notice::OtherChain).
 	///
 	/// # Errors
 	///
-	/// Returns the errors of [`connect`](Self::connect), and [`Error::Unproven`] if the node that answers has another
+	/// Returns the errors of [`connect`](Self::connect), and [`Error::Unproven`] if the nodes that answer have another
 	/// chain than the one that was chosen, or if the addresses led to different chains before.
 	pub async fn connect_with(
 		urls: &[String],
@@ -193,8 +192,7 @@ impl Client {
 		}
 		let memory = trust.memory.as_deref().map(Memory::in_folder);
 		let chosen = chosen_chain(urls, trust.genesis, memory.as_ref())?;
-		let expect = |url: &str, found: &[u8; 32]| check_chain(url, found, chosen);
-		let line = connection::connect(urls, silence, &expect).await?;
+		let line = connection::connect(urls, silence, chosen).await?;
 		let rpc = RpcClient::new(Shared(line.clone()));
 		// This uses plain calls and subscriptions, because `chainHead` stops working when the best block is
 		// far ahead of the finalized one.
@@ -222,7 +220,6 @@ impl Client {
 			told_lost: AtomicUsize::default(),
 			told_empty: std::sync::Mutex::default(),
 			broken: Broken::default(),
-			on_notice: OnceLock::new(),
 			tip: std::sync::Mutex::default(),
 			purse: std::sync::Mutex::default(),
 			anchor: Mutex::default(),
@@ -369,17 +366,11 @@ impl Client {
 	/// Sets the function that receives what the user should know: about the trust in the node, and if programs do not take
 	/// turns. Only the first call has an effect.
 	pub fn on_notice(&self, tell: impl Fn(&Notice) + Send + Sync + 'static) {
-		let tell = Arc::new(tell);
-		let silent = tell.clone();
-		let told = move |since| silent(&Notice::NoAnswer(since));
-		self.0.line.on_silence(told);
-		let _ = self.0.on_notice.set(Box::new(move |notice| tell(notice)));
+		self.0.line.on_notice(tell);
 	}
 
 	pub(crate) fn tell(&self, notice: &Notice) {
-		if let Some(tell) = self.0.on_notice.get() {
-			tell(notice);
-		}
+		self.0.line.tell(notice);
 	}
 
 	/// Tells the user, once, why programs do not take turns.
@@ -460,6 +451,11 @@ impl Client {
 				Some((best, self.finalized_number().await.ok()?))
 			};
 			let blocks = timeout(ASKING, blocks).await.ok().flatten();
+			// An unanswered request may have said so just now.
+			let is_told = blocks.is_none() && !self.0.line.is_new_silence();
+			if is_told && since < SILENCE.saturating_mul(2) {
+				return;
+			}
 			// What is waited for may hold the lock.
 			let seen = self.0.best.try_lock().ok();
 			let seen = seen.and_then(|best| Some(best.as_ref()?.1.block().number));
@@ -648,24 +644,6 @@ fn chosen_chain(
 	Ok(first.map(|(_, genesis)| (Chosen::Remembered, genesis)))
 }
 
-/// Checks that a node has the chain that was chosen.
-fn check_chain(
-	url: &str,
-	found: &[u8; 32],
-	chosen: Option<(Chosen, [u8; 32])>,
-) -> Result<(), Error> {
-	match chosen {
-		Some((chosen, expected)) if expected != *found => Err(Unproven::WrongGenesis {
-			url: url.to_owned(),
-			chosen,
-			expected,
-			found: *found,
-		}
-		.into()),
-		_ => Ok(()),
-	}
-}
-
 /// A subscription to the headers of blocks that become best, or final.
 pub struct Heads(subxt::rpcs::client::RpcSubscription<Header>);
 
@@ -688,6 +666,7 @@ impl Heads {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::trust::check_chain;
 
 	#[test]
 	fn all_addresses_have_to_lead_to_the_chain_that_one_of_them_led_to() {

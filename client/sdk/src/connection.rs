@@ -2,16 +2,23 @@
 //! The transport that a client uses: JSON-RPC over a WebSocket, with a count of the requests sent. A
 //! connection that was lost is noticed, and made again for the next request.
 
+mod address;
 mod halves;
+mod no_node;
 
-use crate::{error::Error, text::io_words, wait};
-use base64::{engine::general_purpose::STANDARD, Engine};
-use isthmus_objects::{sent_no_tls, CertificateFault};
+pub use address::shown;
+
+use crate::{
+	error::Error,
+	trust::{check_chain, Chosen, Notice, TellNotice, Unproven},
+	wait,
+};
+use address::credentials;
+use no_node::{may_speak_tls, not_connected, speaks_tls};
 use std::{
 	collections::BTreeMap,
-	error::Error as StdError,
+	fmt::Write,
 	future::Future,
-	io::{self, ErrorKind},
 	pin::pin,
 	sync::{
 		atomic::{AtomicUsize, Ordering},
@@ -21,7 +28,7 @@ use std::{
 };
 use subxt::{
 	ext::jsonrpsee::{
-		client_transport::ws::{self, HeaderMap, HeaderValue, WsHandshakeError},
+		client_transport::ws::{self, HeaderMap},
 		core::client::{async_client::PingConfig, Client as RpcConnection, Error as RpcError},
 	},
 	rpcs::{
@@ -41,8 +48,6 @@ const MAX_REQUEST: u32 = 8 << 20;
 pub(crate) const SILENCE: Duration = Duration::from_secs(60);
 /// The longest time to wait for a connection.
 const CONNECTING: Duration = Duration::from_secs(20);
-/// The longest time to find out whether a server speaks TLS.
-const LOOKING: Duration = Duration::from_secs(3);
 /// How many times to ask for a sign of the node while it may be silent.
 const PINGS: u32 = 4;
 /// How many times the longest silence an answer may take. Large answers come one after another, so the last one of
@@ -91,17 +96,16 @@ pub(crate) struct Line {
 	at: AtomicUsize,
 	/// How many connections were made.
 	made: AtomicUsize,
-	/// The hash of the chain's first block. A node of another chain is not connected to again.
-	genesis: [u8; 32],
+	/// How the chain was chosen, and the hash of its first block. A node of another chain is not connected to again.
+	chain: (Chosen, [u8; 32]),
 	requests: Requests,
-	/// Tells the user that the node does not answer.
-	on_silence: OnceLock<TellSilence>,
-	/// The number of the last connection over which it did not.
+	/// Receives what the user should know.
+	on_notice: OnceLock<TellNotice>,
+	/// The number of the last connection over which the node did not answer.
 	silent: AtomicUsize,
+	/// What there is to tell of each address that was passed over because its node has another chain.
+	passed: Mutex<BTreeMap<String, Notice>>,
 }
-
-/// Tells the user that a node has not answered for this time.
-type TellSilence = Box<dyn Fn(Duration) + Send + Sync>;
 
 /// The present connection.
 struct Current {
@@ -113,7 +117,7 @@ struct Current {
 impl Line {
 	/// Returns the hash of the chain's first block.
 	pub(crate) fn genesis(&self) -> [u8; 32] {
-		self.genesis
+		self.chain.1
 	}
 
 	/// Returns the counter of the requests.
@@ -131,25 +135,62 @@ impl Line {
 		self.made.load(Ordering::Relaxed)
 	}
 
-	/// Sets the function that tells the user of a node that does not answer. Only the first call has an effect.
-	pub(crate) fn on_silence(&self, tell: impl Fn(Duration) + Send + Sync + 'static) {
-		let _ = self.on_silence.set(Box::new(tell));
+	/// Sets the function that receives what the user should know, and tells it of the addresses that were passed over before.
+	/// Only the first call has an effect.
+	pub(crate) fn on_notice(&self, tell: impl Fn(&Notice) + Send + Sync + 'static) {
+		if self.on_notice.set(Box::new(tell)).is_err() {
+			return;
+		}
+		let passed = self.passed.lock();
+		let passed = passed.unwrap_or_else(PoisonError::into_inner).clone();
+		for notice in passed.values() {
+			self.tell(notice);
+		}
+	}
+
+	/// Tells the user something.
+	pub(crate) fn tell(&self, notice: &Notice) {
+		if let Some(tell) = self.on_notice.get() {
+			tell(notice);
+		}
+	}
+
+	/// Tells the user, once for each address, that one is passed over because its node has another chain.
+	fn tell_passed(&self, errors: Vec<Error>) {
+		for error in errors {
+			let Error::Unproven(Unproven::WrongGenesis { node, .. }) = error else {
+				continue;
+			};
+			let (url, notice) = (node.url.clone(), Notice::OtherChain(*node));
+			let passed = self.passed.lock();
+			let told = passed
+				.unwrap_or_else(PoisonError::into_inner)
+				.insert(url, notice.clone());
+			if told.is_none() {
+				self.tell(&notice);
+			}
+		}
 	}
 
 	/// Waits for an answer of the node. If that takes long, tells the user, once for each connection.
 	async fn answered<T>(&self, answer: impl Future<Output = T>) -> T {
-		let Some(tell) = self.on_silence.get() else {
+		if self.on_notice.get().is_none() {
 			return answer.await;
-		};
+		}
 		let mut answer = pin!(answer);
 		if let Ok(done) = timeout(wait::SILENCE, &mut answer).await {
 			return done;
 		}
-		let made = self.made();
-		if self.silent.swap(made, Ordering::Relaxed) != made {
-			tell(wait::SILENCE);
+		if self.is_new_silence() {
+			self.tell(&Notice::NoAnswer(wait::SILENCE));
 		}
 		answer.await
+	}
+
+	/// Returns whether the user was not told yet that the node does not answer over this connection. Who asks tells.
+	pub(crate) fn is_new_silence(&self) -> bool {
+		let made = self.made();
+		self.silent.swap(made, Ordering::Relaxed) != made
 	}
 
 	/// Returns how many other nodes there are.
@@ -189,25 +230,24 @@ impl Line {
 	/// Returns the connection, or a new one if it was lost or its node is left: to the next node that answers.
 	async fn connection(&self) -> Result<Arc<RpcConnection>, subxt::rpcs::Error> {
 		let mut current = self.current.lock().await;
+		let mut passed = Vec::new();
 		if current.is_left || !current.connection.is_connected() {
 			let next = self.at.load(Ordering::Relaxed) + 1;
-			let expect = |_: &str, genesis: &[u8; 32]| match *genesis == self.genesis {
-				true => Ok(()),
-				false => Err(Error::Incompatible(
-					"the node has changed to another chain".into(),
-				)),
-			};
-			let (at, connection, _) = first_of(&self.urls, next, self.silence, &expect)
-				.await
-				.map_err(|errors| subxt::rpcs::Error::Client(Box::new(none_now(errors))))?;
-			self.at.store(at, Ordering::Relaxed);
+			let first = first_of(&self.urls, next, self.silence, Some(self.chain)).await;
+			let first =
+				first.map_err(|errors| subxt::rpcs::Error::Client(Box::new(none_now(errors))))?;
+			self.at.store(first.at, Ordering::Relaxed);
 			self.made.fetch_add(1, Ordering::Relaxed);
 			*current = Current {
-				connection,
+				connection: first.connection,
 				is_left: false,
 			};
+			passed = first.passed;
 		}
-		Ok(current.connection.clone())
+		let connection = current.connection.clone();
+		drop(current);
+		self.tell_passed(passed);
+		Ok(connection)
 	}
 
 	/// Names the node in an error of the connection, if there are several.
@@ -276,97 +316,126 @@ impl<T: RpcClientT> RpcClientT for Shared<T> {
 	}
 }
 
-/// What a client expects of the chain of the node at an address, by the hash of its first block.
-type Expect<'a> = dyn Fn(&str, &[u8; 32]) -> Result<(), Error> + Sync + 'a;
-
-/// Connects to the first of these WebSocket addresses at which a node of the expected chain answers. The connection is
-/// lost when the node is silent for `silence`.
+/// Connects to the first of these WebSocket addresses at which a node of the chosen chain answers, or of any chain if none
+/// was chosen. The connection is lost when the node is silent for `silence`.
 pub(crate) async fn connect(
 	urls: &[String],
 	silence: Duration,
-	expect: &Expect<'_>,
+	chosen: Option<(Chosen, [u8; 32])>,
 ) -> Result<Arc<Line>, Error> {
-	let first = first_of(urls, 0, silence, expect).await;
-	let (at, connection, genesis) = first.map_err(none_of)?;
+	let first = first_of(urls, 0, silence, chosen).await.map_err(none_of)?;
 	let current = Current {
-		connection,
+		connection: first.connection,
 		is_left: false,
 	};
-	Ok(Arc::new(Line {
+	let line = Line {
 		urls: urls.to_vec(),
 		silence,
 		current: current.into(),
-		at: at.into(),
+		at: first.at.into(),
 		made: 1.into(),
-		genesis,
+		chain: chosen.unwrap_or((Chosen::Reached, first.genesis)),
 		requests: Requests::default(),
-		on_silence: OnceLock::new(),
+		on_notice: OnceLock::new(),
 		silent: AtomicUsize::default(),
-	}))
+		passed: Mutex::default(),
+	};
+	line.tell_passed(first.passed);
+	Ok(Arc::new(line))
 }
 
-/// Connects to the first address, from number `first` on and around, at which a node of the expected chain answers.
-/// Returns its number, the connection and the hash of the chain's first block, or the errors of all addresses.
+/// The first address at which a node of the chain answers.
+struct First {
+	/// Its number.
+	at: usize,
+	connection: Arc<RpcConnection>,
+	/// The hash of the chain's first block.
+	genesis: [u8; 32],
+	/// What is wrong with those that were tried before.
+	passed: Vec<Error>,
+}
+
+/// Connects to the first address, from number `first` on and around, at which a node of the chosen chain answers. Returns
+/// the errors of all addresses if there is none.
 async fn first_of(
 	urls: &[String],
 	first: usize,
 	silence: Duration,
-	expect: &Expect<'_>,
-) -> Result<(usize, Arc<RpcConnection>, [u8; 32]), Vec<Error>> {
-	let mut errors = Vec::new();
+	chosen: Option<(Chosen, [u8; 32])>,
+) -> Result<First, Vec<Error>> {
+	let mut passed = Vec::new();
 	for at in (first..).map(|at| at % urls.len().max(1)).take(urls.len()) {
 		let opened = open(&urls[at], silence)
 			.await
 			.and_then(|(connection, genesis)| {
-				expect(&shown(&urls[at]), &genesis)?;
-				Ok((at, connection, genesis))
+				check_chain(&shown(&urls[at]), &genesis, chosen)?;
+				Ok((connection, genesis))
 			});
 		match opened {
-			Ok(opened) => return Ok(opened),
-			Err(error) => errors.push(error),
+			Ok((connection, genesis)) => {
+				return Ok(First {
+					at,
+					connection,
+					genesis,
+					passed,
+				})
+			}
+			Err(error) => passed.push(error),
 		}
 	}
-	Err(errors)
+	Err(passed)
 }
 
-/// Returns the error if no address leads to a node of the chain: why the first node that answers is not one, or why
-/// none answers.
-fn none_of(errors: Vec<Error>) -> Error {
-	let (mut unreachable, mut others): (Vec<_>, Vec<_>) =
-		errors.into_iter().partition(Error::is_connection);
-	if !others.is_empty() {
-		return others.swap_remove(0);
+/// Returns the error if no address leads to a node of the chain: why a node that answers is not one, or why none answers,
+/// and what is wrong with the other addresses.
+fn none_of(mut errors: Vec<Error>) -> Error {
+	// Of these errors, two can name the others.
+	let rank = |error: &Error| match error {
+		Error::Unproven(Unproven::WrongGenesis { .. }) => 0,
+		Error::Unreachable { .. } => 2,
+		error if error.is_connection() => 3,
+		_ => 1,
+	};
+	let Some(at) = (0..errors.len()).min_by_key(|at| rank(&errors[*at])) else {
+		return Error::Unreachable {
+			url: String::new(),
+			reason: "no address is given".into(),
+		};
+	};
+	let mut error = errors.remove(at);
+	match &mut error {
+		Error::Unreachable { reason: words, .. }
+		| Error::Unproven(Unproven::WrongGenesis { others: words, .. }) => words.push_str(&also(&errors)),
+		_ => {}
 	}
-	// Of these errors, one can name the others.
-	let is_list = |error: &Error| matches!(error, Error::Unreachable { .. });
-	if let Some(at) = unreachable.iter().position(is_list) {
-		unreachable[..=at].rotate_right(1);
-	}
-	let mut unreachable = unreachable.into_iter();
-	let error = unreachable.next().unwrap_or(Error::Unreachable {
-		url: String::new(),
-		reason: "no address is given".into(),
-	});
-	match error {
-		Error::Unreachable { url, reason } => {
-			let rest = unreachable.map(|error| format!("; {error}"));
-			let reason = std::iter::once(reason).chain(rest).collect();
-			Error::Unreachable { url, reason }
-		}
-		error => error,
-	}
+	error
 }
 
-/// Returns the error if no address leads to a node of the chain now, although one did before. One that cannot be reached
-/// may be the right one, and come back.
+/// Returns the words of errors that are named after another one.
+fn also(errors: &[Error]) -> String {
+	errors.iter().fold(String::new(), |mut words, error| {
+		let _ = write!(words, "; {error}");
+		words
+	})
+}
+
+/// Returns the error if no address leads to a node of the chain now, although one did before: what is wrong with each. One
+/// that cannot be reached may be the right one, and come back.
 fn none_now(mut errors: Vec<Error>) -> Error {
-	if errors.iter().any(Error::is_connection) {
-		errors.retain(Error::is_connection);
-	}
-	match none_of(errors) {
-		Error::Unreachable { url, reason } => Error::Gone { url, reason },
-		error => error,
-	}
+	let Some(at) = errors.iter().position(Error::is_connection) else {
+		return none_of(errors);
+	};
+	let error = errors.remove(at);
+	let (url, reason) = match error {
+		Error::Unreachable { url, reason } => (url, reason),
+		// Alone, they say more.
+		error if errors.is_empty() => return error,
+		Error::Rejected { url, status } => (url, format!("HTTP status {status}")),
+		Error::Certificate { url, fault } => (url, fault.to_string()),
+		error => return error,
+	};
+	let reason = reason + &also(&errors);
+	Error::Gone { url, reason }
 }
 
 /// Returns whether a request was not answered in time.
@@ -449,178 +518,15 @@ async fn dial(url: &str, silence: Duration) -> Result<Arc<RpcConnection>, Error>
 	Ok(Arc::new(connection.build_with_tokio(sender, receiver)))
 }
 
-/// Returns whether a server that does not answer as one of WebSockets does may speak TLS, although its address says that it
-/// does not.
-fn may_speak_tls(address: &ws::Url, error: &WsHandshakeError) -> bool {
-	let is_odd = matches!(
-		error,
-		WsHandshakeError::Transport(_) | WsHandshakeError::Rejected { status_code: 400 }
-	);
-	address.scheme() == "ws" && is_odd
-}
-
-/// Returns whether the server at an address speaks TLS there. It gets no password.
-async fn speaks_tls(address: &ws::Url, limit: Duration) -> bool {
-	let mut secure = address.clone();
-	let is_made = secure.set_scheme("wss").is_ok()
-		&& secure.set_port(address.port_or_known_default()).is_ok()
-		&& secure.set_username("").is_ok()
-		&& secure.set_password(None).is_ok();
-	if !is_made {
-		return false;
-	}
-	let builder = ws::WsTransportClientBuilder::default().max_redirections(1);
-	match timeout(limit.min(LOOKING), builder.build(secure)).await {
-		// What it sent is TLS, although there may be something wrong with it.
-		Ok(Err(WsHandshakeError::Io(error))) => {
-			error.kind() == ErrorKind::InvalidData && !sent_no_tls(&error.to_string())
-		}
-		Ok(
-			Ok(_)
-			| Err(
-				WsHandshakeError::Transport(_)
-				| WsHandshakeError::Rejected { .. }
-				| WsHandshakeError::Redirected { .. }
-				| WsHandshakeError::NoAddressFound(_),
-			),
-		) => true,
-		_ => false,
-	}
-}
-
-/// Returns the header with the name and the password in an address, if there are any. What is escaped there is not here, as
-/// in the programs of others.
-fn credentials(address: &ws::Url) -> Option<HeaderValue> {
-	let (name, password) = (address.username(), address.password()?);
-	let plain = [unescaped(name), b":".to_vec(), unescaped(password)].concat();
-	let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(plain))).ok()?;
-	value.set_sensitive(true);
-	Some(value)
-}
-
-/// Returns the bytes that a part of an address stands for: `%40` for `@`.
-fn unescaped(text: &str) -> Vec<u8> {
-	let mut bytes = Vec::with_capacity(text.len());
-	let mut rest = text.as_bytes();
-	while let [first, after @ ..] = rest {
-		let mut escaped = [0];
-		let digits = after.get(..2).filter(|_| *first == b'%');
-		let is_escape =
-			digits.is_some_and(|digits| hex::decode_to_slice(digits, &mut escaped).is_ok());
-		bytes.push(if is_escape { escaped[0] } else { *first });
-		rest = &after[if is_escape { 2 } else { 0 }..];
-	}
-	bytes
-}
-
-/// Returns the error of a connection that was not opened.
-fn not_connected(url: &str, error: WsHandshakeError) -> Error {
-	let unreachable = |reason: String| Error::Unreachable {
-		url: shown(url),
-		reason,
-	};
-	match error {
-		WsHandshakeError::Rejected { status_code } => Error::Rejected {
-			url: shown(url),
-			status: status_code,
-		},
-		// What is wrong with TLS.
-		WsHandshakeError::Io(error) if error.kind() == ErrorKind::InvalidData => {
-			let words = error.to_string();
-			match CertificateFault::in_words(&words) {
-				Some(fault) => Error::Certificate {
-					url: shown(url),
-					fault,
-				},
-				None if sent_no_tls(&words) => unreachable(
-					"the server does not speak TLS: without it, the address begins with ws://"
-						.into(),
-				),
-				None => unreachable(format!("no connection with TLS: {}", io_words(&words))),
-			}
-		}
-		WsHandshakeError::Io(error) if is_closing(&error) => unreachable(CLOSES.into()),
-		WsHandshakeError::Io(error) | WsHandshakeError::ResolutionFailed(error) => {
-			unreachable(io_words(&error))
-		}
-		WsHandshakeError::Url(words) if words.contains("`http") => unreachable(
-			"the server redirects to an address that is not one of a WebSocket: if it speaks TLS, the address begins with wss://"
-				.into(),
-		),
-		// What has no address fails before.
-		WsHandshakeError::NoAddressFound(_) => {
-			unreachable("the server redirects: give the address to which it does".into())
-		}
-		WsHandshakeError::Transport(error) => unreachable(no_websocket(&error)),
-		error => unreachable(io_words(&error)),
-	}
-}
-
-/// What is said of a server that accepts a connection and closes it. A node does so at its port for peers.
-const CLOSES: &str = "the server closes the connection; the port may be one for peers (30333): a node's RPC is usually at 9944";
-
-/// Returns whether the other side has closed a connection.
-fn is_closing(error: &io::Error) -> bool {
-	use ErrorKind::*;
-	matches!(
-		error.kind(),
-		UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe
-	)
-}
-
-/// Says what a server does that opens no WebSocket.
-fn no_websocket(error: &(dyn StdError + 'static)) -> String {
-	let cause = error.source();
-	match cause.and_then(|cause| cause.downcast_ref::<io::Error>()) {
-		Some(error) if is_closing(error) => CLOSES.into(),
-		Some(error) => io_words(error),
-		None if error.to_string().contains("invalid HTTP version") => {
-			"the server does not speak HTTP: a node's RPC is usually at port 9944".into()
-		}
-		None => format!("the server speaks HTTP, but no WebSocket: {error}"),
-	}
-}
-
-/// Returns an address without the name, the password and the query that it may contain: a query may be a secret, too. A
-/// password may contain `/`, `?` and `#`, although it should not: what may be a part of one is not shown, either.
-pub fn shown(url: &str) -> String {
-	let (scheme, rest) = match url.split_once("://") {
-		Some((scheme, rest)) => (format!("{scheme}://"), rest),
-		None => (String::new(), url),
-	};
-	let is_end = |letter| matches!(letter, '/' | '?' | '#');
-	let (host, after) = rest.split_at(rest.find(is_end).unwrap_or(rest.len()));
-	let host = host.rsplit('@').next().unwrap_or_default();
-	match after.rsplit_once('@') {
-		None => {
-			let path = after.split(['?', '#']).next().unwrap_or_default();
-			format!("{scheme}{host}{path}")
-		}
-		Some(_) if is_host(host) => format!("{scheme}{host}"),
-		Some((_, last)) => {
-			let host = last.split(is_end).next().unwrap_or_default();
-			format!("{scheme}{host}")
-		}
-	}
-}
-
-/// Returns whether a text is surely a host, with or without a port, and not the beginning of a name and a password.
-fn is_host(text: &str) -> bool {
-	let (host, port) = match text.rsplit_once(':') {
-		Some((host, port)) if !port.ends_with(']') => (host, port),
-		_ => (text, "1"),
-	};
-	let is_name = host == "localhost" || host.contains('.') || host.starts_with('[');
-	is_name && port.parse::<u16>().is_ok()
-}
-
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use tokio::{
-		io::{AsyncReadExt, AsyncWriteExt},
-		net::TcpListener,
-	};
+	use crate::text::to_hex;
+	use futures::{SinkExt, StreamExt};
+	use isthmus_objects::CertificateFault;
+	use serde_json::{json, Value};
+	use tokio::net::{TcpListener, TcpStream};
+	use tokio_tungstenite::{accept_async, tungstenite::Message};
 
 	#[test]
 	fn if_no_node_can_be_used_all_addresses_are_named_or_the_reason_that_counts() {
@@ -654,6 +560,61 @@ mod tests {
 		assert!(matches!(error, Error::Incompatible(_)), "{error}");
 	}
 
+	/// Returns the error of a node that has another chain than the one that was named.
+	fn wrong(url: &str, found: u8) -> Error {
+		let named = Some((Chosen::Named, [9; 32]));
+		check_chain(url, &[found; 32], named).unwrap_err().into()
+	}
+
+	#[test]
+	fn if_all_nodes_have_another_chain_or_do_not_answer_each_is_named() {
+		let refused = || Error::Unreachable {
+			url: "ws://b".into(),
+			reason: "refused".into(),
+		};
+		let error = none_of(vec![refused(), wrong("ws://a", 1), wrong("ws://c", 2)]);
+		let is_wrong = matches!(error, Error::Unproven(Unproven::WrongGenesis { .. }));
+		let text = error.to_string();
+		assert!(is_wrong, "{text}");
+		let [a, c] = [wrong("ws://a", 1), wrong("ws://c", 2)].map(|error| error.to_string());
+		assert_eq!(text, format!("{a}; {}; {c}", refused()));
+		// As the transport passes it on when the last node has changed to another chain.
+		let passed = subxt::rpcs::Error::Client(Box::new(none_now(vec![wrong("ws://a", 1)])));
+		assert_eq!(Error::from(passed).to_string(), a);
+	}
+
+	#[tokio::test]
+	async fn a_node_of_another_chain_is_told_of_once_although_it_was_passed_over_before() {
+		let node = |genesis: u8| node_of([genesis; 32]);
+		let (other, right) = (node(1).await, node(9).await);
+		let urls = [other.clone(), right.clone()];
+		let named = Some((Chosen::Named, [9; 32]));
+		let line = connect(&urls, SILENCE, named).await.unwrap();
+		assert_eq!(line.url(), right);
+		let told: Arc<Mutex<Vec<String>>> = Arc::default();
+		let tell = told.clone();
+		line.on_notice(move |notice| tell.lock().unwrap().push(notice.to_string()));
+		// Of each connection, one place says that the node does not answer.
+		assert!(line.is_new_silence() && !line.is_new_silence());
+		// It is tried again when the right one is left.
+		line.leave(&right).await;
+		line.connection().await.unwrap();
+		assert_eq!(line.url(), right);
+		assert!(line.is_new_silence());
+		let told = told.lock().unwrap().clone();
+		assert_eq!(told.len(), 1, "{told:?}");
+		let begins = format!(
+			"warning: another node is asked: the chain at {other} begins with block 0x0101"
+		);
+		assert!(told[0].starts_with(&begins), "{told:?}");
+		assert!(
+			told[0].contains("the one that was named begins with 0x0909"),
+			"{told:?}"
+		);
+		let wrong = connect(&urls[..1], SILENCE, named).await.err().unwrap();
+		assert!(wrong.to_string().starts_with("WrongGenesis: "), "{wrong}");
+	}
+
 	#[test]
 	fn a_lost_connection_stays_lost_although_another_address_leads_to_another_chain() {
 		let other = || Error::Incompatible("another chain".into());
@@ -661,12 +622,25 @@ mod tests {
 			url: "ws://a".into(),
 			reason: "refused".into(),
 		};
-		let error = none_now(vec![other(), lost]);
+		let error = none_now(vec![wrong("ws://b", 1), lost]);
 		assert!(error.is_connection(), "{error}");
-		assert_eq!(
-			error.to_string(),
-			"no node answers any more at ws://a: refused"
+		let expected = format!(
+			"no node answers any more at ws://a: refused; {}",
+			wrong("ws://b", 1)
 		);
+		assert_eq!(error.to_string(), expected);
+		let rejected = |url: &str| Error::Rejected {
+			url: url.into(),
+			status: 502,
+		};
+		let both = none_now(vec![rejected("ws://a"), wrong("ws://b", 1)]).to_string();
+		let expected = format!(
+			"no node answers any more at ws://a: HTTP status 502; {}",
+			wrong("ws://b", 1)
+		);
+		assert_eq!(both, expected);
+		let alone = none_now(vec![rejected("ws://a")]);
+		assert!(matches!(alone, Error::Rejected { .. }), "{alone}");
 		// As the transport passes it on.
 		let passed = subxt::rpcs::Error::Client(Box::new(error));
 		assert!(matches!(Error::from(passed), Error::Gone { .. }));
@@ -674,132 +648,28 @@ mod tests {
 		assert!(matches!(error, Error::Incompatible(_)), "{error}");
 	}
 
-	#[test]
-	fn what_is_wrong_with_tls_is_told_apart() {
-		let failed = |url: &str, words: &str| {
-			let error = std::io::Error::new(ErrorKind::InvalidData, words.to_owned());
-			not_connected(url, WsHandshakeError::Io(error))
-		};
-		let words = |words: &str| failed("wss://user:secret@a", words).to_string();
-		let plain = words("received corrupt message of type InvalidContentType");
-		assert_eq!(
-			plain,
-			"no node answers at wss://a: the server does not speak TLS: without it, the address begins with ws://"
-		);
-		assert_eq!(
-			words("received fatal alert: ProtocolVersion"),
-			"no node answers at wss://a: no connection with TLS: received fatal alert: ProtocolVersion"
-		);
-		let untrusted = failed(
-			"wss://user:secret@a",
-			"invalid peer certificate: UnknownIssuer",
-		);
-		let fault = CertificateFault::Untrusted;
-		assert!(untrusted.is_connection());
-		assert_eq!(
-			untrusted.to_string(),
-			format!("no connection to wss://a: {fault}")
-		);
-	}
-
-	#[test]
-	fn a_server_that_redirects_to_a_web_page_says_so() {
-		let redirected =
-			WsHandshakeError::Url("`https` not supported, expects 'ws' or 'wss'".into());
-		let words = not_connected("ws://a", redirected).to_string();
-		assert!(words.ends_with("the address begins with wss://"), "{words}");
-	}
-
-	/// Starts a server that answers whatever it is asked with these bytes, and then closes the connection.
-	async fn server(answer: &'static [u8]) -> String {
+	/// Starts a server that answers each request with this hash, as a node does if it is asked for its first block.
+	async fn node_of(genesis: [u8; 32]) -> String {
 		let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
 		let address = listener.local_addr().unwrap();
 		tokio::spawn(async move {
-			while let Ok((mut stream, _)) = listener.accept().await {
-				let _ = stream.read(&mut [0; 4096]).await;
-				let _ = stream.write_all(answer).await;
-				let _ = stream.shutdown().await;
-				let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+			while let Ok((stream, _)) = listener.accept().await {
+				tokio::spawn(answer_with(stream, to_hex(&genesis)));
 			}
 		});
 		format!("ws://{address}")
 	}
 
-	#[tokio::test]
-	async fn what_a_server_speaks_that_is_no_node_is_said() {
-		let tls = "the server speaks TLS: the address begins with wss://";
-		for (answer, expected) in [
-			(
-				b"HTTP/1.0 404 Not Found\r\n\r\n".as_slice(),
-				"the server speaks HTTP, but no WebSocket: http version was not 1.1",
-			),
-			(b"", CLOSES),
-			(
-				b"SSH-2.0-OpenSSH_9.2\r\n",
-				"the server does not speak HTTP: a node's RPC is usually at port 9944",
-			),
-			// An alert.
-			(b"\x15\x03\x03\0\x02\x02\x28", tls),
-		] {
-			let url = server(answer).await;
-			let Err(error) = dial(&url, SILENCE).await else {
-				panic!("{answer:?}");
+	/// Answers each request of a client with this text.
+	async fn answer_with(stream: TcpStream, text: String) {
+		let mut socket = accept_async(stream).await.unwrap();
+		while let Some(Ok(message)) = socket.next().await {
+			let Message::Text(asked) = message else {
+				continue;
 			};
-			let expected = format!("no node answers at {url}: {expected}");
-			assert_eq!(error.to_string(), expected);
-			assert!(error.is_connection());
-		}
-		// Over TLS, a server that closes the connection is told in the same way.
-		let url = server(b"").await.replace("ws:", "wss:");
-		let Err(error) = dial(&url, SILENCE).await else {
-			panic!("it is no node");
-		};
-		assert!(error.to_string().ends_with(CLOSES), "{error}");
-	}
-
-	#[test]
-	fn a_password_in_an_address_is_sent_as_it_is() {
-		for (url, plain) in [
-			("wss://ada:pass@node.org/rpc", Some("ada:pass")),
-			(
-				"wss://ada%40uni.org:p%3Ass%25@node.org",
-				Some("ada@uni.org:p:ss%"),
-			),
-			("wss://ada:100%@node.org", Some("ada:100%")),
-			("wss://:token@node.org", Some(":token")),
-			("wss://node.org/rpc", None),
-		] {
-			let sent = credentials(&ws::Url::parse(url).unwrap());
-			let sent = sent.map(|sent| sent.to_str().unwrap().to_owned());
-			let expected = plain.map(|plain| format!("Basic {}", STANDARD.encode(plain)));
-			assert_eq!(sent, expected, "{url}");
-		}
-	}
-
-	#[test]
-	fn a_password_in_an_address_is_not_shown() {
-		for (url, expected) in [
-			("ws://127.0.0.1:9944", "ws://127.0.0.1:9944"),
-			("wss://user:p@ss@node.org/rpc", "wss://node.org/rpc"),
-			("ws://node.org/a@b", "ws://node.org"),
-			("ws://[::1]/a@b", "ws://[::1]"),
-			("ws://[::1]:9944?a@b", "ws://[::1]:9944"),
-			("wss://node.org:443/rpc?user@secret", "wss://node.org:443"),
-			("wss://user:pass@node.org?token=se@cret", "wss://node.org"),
-			("wss://node.org/rpc?token=secret", "wss://node.org/rpc"),
-			("wss://node.org?user@secret", "wss://node.org"),
-			("node", "node"),
-			("user:pass@node.org:9944", "node.org:9944"),
-			("node.org:9944?token=secret", "node.org:9944"),
-			// Passwords with what should not be in them.
-			("ws://u:pa/ss@h", "ws://h"),
-			("ws://u:pa?ss@h:1/rpc", "ws://h:1"),
-			("ws://u:pa#ss@h?token=secret", "ws://h"),
-			("ws://u:p@s/s@h", "ws://h"),
-			("ws://u:12/34@h", "ws://h"),
-			("ada@uni.org:pa/ss@h", "h"),
-		] {
-			assert_eq!(shown(url), expected);
+			let asked: Value = serde_json::from_str(&asked).unwrap();
+			let answer = json!({ "jsonrpc": "2.0", "id": asked["id"], "result": text });
+			let _ = socket.send(answer.to_string().into()).await;
 		}
 	}
 }

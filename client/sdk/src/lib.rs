@@ -213,7 +213,7 @@ pub use text::{
 	exact_name, from_hex, from_typed_hex, io_words, ist, key_name, parse_key, record_key, to_hex,
 	Listing, NameError,
 };
-pub use trust::{Notice, Trust, Unproven};
+pub use trust::{Notice, OtherChain, Trust, Unproven};
 pub use tx::Pending;
 pub use types::*;
 pub use upload::{Done, Stored, Upload};

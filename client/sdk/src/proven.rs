@@ -84,6 +84,20 @@ impl Client {
 		Ok(Proven::at(self, block, state_root))
 	}
 
+	/// Remembers which chain the node's address leads to, and tells the user, if the address is used for the first time. Reads
+	/// with proofs do so, too; a program that only shows what the node says calls this before.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Unproven`] if the node's proof of the first voters is wrong, and the node's error if it has none.
+	pub async fn know_chain(&self) -> Result<(), Error> {
+		let mut known = self.0.finality.lock().await;
+		if known.is_none() && !self.0.trust.node {
+			*known = Some(self.known_finality().await?);
+		}
+		Ok(())
+	}
+
 	/// Returns the newest block that is proven or, by choice, believed, and its state root.
 	async fn proven_block(&self) -> Result<(BlockId, H256), Error> {
 		match self.0.trust.node {

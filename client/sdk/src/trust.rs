@@ -63,17 +63,13 @@ impl Trust {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unproven {
-	/// The node has another chain than the one that was chosen.
-	#[error("WrongGenesis: the chain at {url} begins with block {}, but the one that was {chosen} begins with {}", to_hex(.found), to_hex(.expected))]
+	/// The node has another chain than the one that was chosen, and no other address leads to a node of the right one.
+	#[error("WrongGenesis: {node}{others}")]
 	WrongGenesis {
-		/// The node's address.
-		url: String,
-		/// How the chain was chosen.
-		chosen: Chosen,
-		/// The hash of the chosen chain's first block.
-		expected: [u8; 32],
-		/// The hash of the node's first block.
-		found: [u8; 32],
+		/// The node.
+		node: Box<OtherChain>,
+		/// What is wrong with each of the other addresses, after `; `. Empty if there are none.
+		others: String,
 	},
 	/// Two addresses led to different chains before: each address, and the hash of its chain's first block.
 	#[error("WrongGenesis: {} led to the chain that begins with block {}, and {} to the one that begins with {}", .0[0].0, to_hex(&.0[0].1), .0[1].0, to_hex(&.0[1].1))]
@@ -107,6 +103,32 @@ pub enum Unproven {
 	NotLocal,
 }
 
+/// A node that has another chain than the one that was chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherChain {
+	/// The node's address.
+	pub url: String,
+	/// How the chain was chosen.
+	pub chosen: Chosen,
+	/// The hash of the chosen chain's first block.
+	pub expected: [u8; 32],
+	/// The hash of the node's first block.
+	pub found: [u8; 32],
+}
+
+impl fmt::Display for OtherChain {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(
+			f,
+			"the chain at {} begins with block {}, but the one that was {} begins with {}",
+			self.url,
+			to_hex(&self.found),
+			self.chosen,
+			to_hex(&self.expected)
+		)
+	}
+}
+
 /// How a chain was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chosen {
@@ -114,6 +136,8 @@ pub enum Chosen {
 	Named,
 	/// By the first use of this address, or of another one that was given with it.
 	Remembered,
+	/// By the first node that answered.
+	Reached,
 }
 
 impl fmt::Display for Chosen {
@@ -121,6 +145,7 @@ impl fmt::Display for Chosen {
 		f.write_str(match self {
 			Self::Named => "named",
 			Self::Remembered => "used before",
+			Self::Reached => "reached first",
 		})
 	}
 }
@@ -150,6 +175,8 @@ pub enum Notice {
 		/// What is wrong with what it says.
 		reason: String,
 	},
+	/// A node has another chain than the one that was chosen, and another node is asked instead.
+	OtherChain(OtherChain),
 	/// What was learned about the chain cannot be kept on the disk, and why.
 	NotRemembered(String),
 	/// Only development accounts vote on the chain, and the node is not on this machine.
@@ -204,6 +231,10 @@ impl fmt::Display for Notice {
 			Self::Left { url, reason } => {
 				write!(f, "warning: {url} is left for another node: {reason}")
 			}
+			Self::OtherChain(node) => write!(
+				f,
+				"warning: another node is asked: {node}. Leave that address out or, if its chain is the right one, name that chain by the hash of its first block"
+			),
 			Self::NotRemembered(reason) => write!(
 				f,
 				"warning: the chain cannot be remembered, so the next command believes the node again: {reason}"
@@ -234,6 +265,29 @@ impl fmt::Display for Notice {
 				)
 			}
 		}
+	}
+}
+
+/// Checks that the node at an address has the chain that was chosen, if one was.
+pub(crate) fn check_chain(
+	url: &str,
+	found: &[u8; 32],
+	chosen: Option<(Chosen, [u8; 32])>,
+) -> Result<(), Unproven> {
+	match chosen {
+		Some((chosen, expected)) if expected != *found => {
+			let node = OtherChain {
+				url: url.to_owned(),
+				chosen,
+				expected,
+				found: *found,
+			};
+			Err(Unproven::WrongGenesis {
+				node: Box::new(node),
+				others: String::new(),
+			})
+		}
+		_ => Ok(()),
 	}
 }
 

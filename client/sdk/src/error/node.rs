@@ -121,6 +121,7 @@ impl From<&subxt::rpcs::Error> for Error {
 		// The connection was lost before, and could not be made again.
 		match of_client.downcast_ref() {
 			Some(Error::Incompatible(reason)) => return Error::Incompatible(reason.clone()),
+			Some(Error::Unproven(unproven)) => return Error::Unproven(unproven.clone()),
 			Some(Error::Connection(reason)) => return Error::Connection(reason.clone()),
 			Some(Error::Unreachable { url, reason }) => {
 				let (url, reason) = (url.clone(), reason.clone());
