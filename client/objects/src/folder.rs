@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is wrong with the folder of a location as a whole, and not with an object in it.
 
-use isthmus_envelope::input;
+use isthmus_envelope::{input, paths::ShowPath};
 use std::{
 	fs,
 	io::ErrorKind,
@@ -16,7 +16,7 @@ pub enum FolderFault {
 	#[error("the whole folder is not there: is its disk mounted on this machine?")]
 	Absent,
 	/// Something else is in its place, or in that of a folder above it.
-	#[error("{} is a {kind}, not a folder: move it away, or correct the location", path.display())]
+	#[error("{} is a {kind}, not a folder: move it away, or correct the location", path.shown())]
 	NoFolder {
 		/// What is there instead.
 		path: PathBuf,
@@ -24,13 +24,13 @@ pub enum FolderFault {
 		kind: &'static str,
 	},
 	/// A link that leads to nothing is in its place, or in that of a folder above it.
-	#[error("{} is a link that leads to nothing: mount the disk that it leads to, or correct the link", .0.display())]
+	#[error("{} is a link that leads to nothing: mount the disk that it leads to, or correct the link", .0.shown())]
 	Link(PathBuf),
 	/// The user may not look into it, or into a folder above it.
-	#[error("this user may not look into {}: check the owner and the permissions of that folder", .0.display())]
+	#[error("this user may not look into {}: check the owner and the permissions of that folder", .0.shown())]
 	Denied(PathBuf),
 	/// The system does not say what is there.
-	#[error("{} cannot be looked into: {kind}", path.display())]
+	#[error("{} cannot be looked into: {kind}", path.shown())]
 	Other {
 		/// What the system was asked about.
 		path: PathBuf,
