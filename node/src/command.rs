@@ -142,9 +142,10 @@ fn run_command(cli: &Cli, command: Command) -> sc_cli::Result<()> {
 			let runner = prepare(cli, &cmd)?;
 			// A base path that is not the one that is meant gets a database of its own.
 			say_database(runner.config());
-			runner.with_chain(
-				|client, queue| async move { blocks::import(&cmd, client, queue).await },
-			)
+			let database = runner.config().database.clone();
+			runner.with_chain(|client, queue| async move {
+				blocks::import(&cmd, client, queue, &database).await
+			})
 		}
 		Command::CheckState(cmd) => {
 			let runner = prepare(cli, &cmd)?;
