@@ -5,12 +5,15 @@
 use crate::files::{announce, check_home, read_at_most, take_at_most};
 use clap::{Args, Subcommand};
 use polkadot_sdk::*;
-use sc_cli::{Error, GenerateCmd, InsertKeyCmd, InspectKeyCmd, SubstrateCli};
-use sc_network::config::{
-	ed25519::{Keypair, SecretKey},
-	NodeKeyConfig, Secret,
+use sc_cli::{Error, GenerateCmd, InsertKeyCmd, InspectKeyCmd, NetworkParams, SubstrateCli};
+use sc_network::{
+	config::{
+		ed25519::{Keypair, SecretKey},
+		NodeKeyConfig, Secret,
+	},
+	Multiaddr,
 };
-use sc_service::BasePath;
+use sc_service::{BasePath, Configuration};
 use std::{
 	fs::{self, File, OpenOptions},
 	io::{self, Write},
@@ -68,6 +71,48 @@ pub struct GenerateNodeKeyCmd {
 	/// Write the key to the chain's folder in the default base path.
 	#[arg(long, requires = "chain", conflicts_with_all = ["base_path", "file"])]
 	default_base_path: bool,
+}
+
+/// The options of a node's network key, held back from the framework: it would read or make the key before anything else is
+/// checked, wait for a device for ever, and refuse digits with a line end.
+pub(crate) struct NodeKeyOptions {
+	file: Option<PathBuf>,
+	/// Whether a verifier's node may make a key, too.
+	may_make: bool,
+	/// The framework adds the key's certificate to some of these addresses.
+	public: Vec<Multiaddr>,
+}
+
+impl NodeKeyOptions {
+	/// Takes the options from a command line, and leaves a key there that is used for nothing. Returns `None` if the command line
+	/// has the key itself.
+	pub(crate) fn take(params: &mut NetworkParams, is_dev: bool) -> Option<Self> {
+		let key = &mut params.node_key_params;
+		if key.node_key.is_some() {
+			return None;
+		}
+		key.node_key = Some(hex::encode([1; NODE_KEY_LENGTH]));
+		Some(Self {
+			file: key.node_key_file.take(),
+			may_make: is_dev || key.unsafe_force_node_key_generation,
+			public: params.public_addr.clone(),
+		})
+	}
+
+	/// Puts the key's file into the configuration that was made meanwhile.
+	///
+	/// # Errors
+	///
+	/// Returns an error if a verifier's node has no key.
+	pub(crate) fn put_back(self, config: &mut Configuration) -> sc_cli::Result<()> {
+		let path = self.file.unwrap_or_else(|| config.data_path.join(NODE_KEY));
+		if config.role.is_authority() && !self.may_make && !path.exists() {
+			return Err(Error::NetworkKeyNotFound(path));
+		}
+		config.network.node_key = NodeKeyConfig::Ed25519(Secret::File(path));
+		config.network.public_addresses = self.public;
+		Ok(())
+	}
 }
 
 impl KeyCommand {
