@@ -47,7 +47,7 @@ use metrics::ChainMetrics;
 use polkadot_sdk::*;
 use sc_client_api::{Backend as _, BlockBackend as _, StorageProvider as _};
 use sc_network::config::{
-	NetworkConfiguration, NodeKeyConfig, NonReservedPeerMode, Secret, SyncMode,
+	NetworkBackendType, NetworkConfiguration, NodeKeyConfig, NonReservedPeerMode, Secret, SyncMode,
 };
 use sc_service::{
 	error::Error as ServiceError, BlocksPruning, ChainType, Configuration, DatabaseSource,
@@ -477,6 +477,11 @@ fn check_options(config: &Configuration, development: bool) -> Result<(), Servic
 		return Err(ServiceError::Other(
 			"`--sync warp` needs peers that prove what is final, and a development chain has none"
 				.into(),
+		));
+	}
+	if matches!(config.network.network_backend, NetworkBackendType::Libp2p) {
+		return Err(ServiceError::Other(
+			"only `--network-backend litep2p` is supported: leave the option out".into(),
 		));
 	}
 	if config.transaction_pool.use_all_block_notifications() {
