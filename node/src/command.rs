@@ -8,7 +8,7 @@ use crate::{
 	explain::named,
 	files::NewFile,
 	genesis,
-	keys::NodeKeyOptions,
+	keys::{self, NodeKeyOptions},
 	output, ports,
 	runner::{say_database, Runner},
 	service,
@@ -66,6 +66,7 @@ pub fn run() -> sc_cli::Result<()> {
 		arguments::parse(std::env::args_os()).unwrap_or_else(|error| output::exit(&error));
 	let Some(mut command) = cli.subcommand.take() else {
 		output::check_file_size()?;
+		keys::read_password(&mut cli.run.keystore_params)?;
 		let is_dev = cli.run.shared_params.is_dev();
 		let key = NodeKeyOptions::take(&mut cli.run.network_params, is_dev);
 		let runner = Runner::new(&cli, &cli.run)?;
@@ -88,6 +89,9 @@ pub fn run() -> sc_cli::Result<()> {
 	use_standard_streams(&mut command);
 	if prints(&command) {
 		output::check_open()?;
+	}
+	if let Command::Key(cmd) = &mut command {
+		cmd.read_password()?;
 	}
 	run_command(&cli, command)?;
 	output::flush()
