@@ -115,7 +115,7 @@ const DISTURB: [(&str, &str); 7] = [
 	("telemetry_endpoints", "no_telemetry"),
 ];
 
-/// The limits of the RPC with which nobody could call it if they were 0.
+/// The limits of the RPC with which no one could call it if they were 0.
 const LIMITS: [&str; 4] = [
 	"rpc_max_connections",
 	"rpc_max_request_size",
