@@ -189,7 +189,7 @@ test('what is wrong with a store, or with its settings, is said', { timeout }, a
 	}
 	proxy.fault = () => undefined;
 	const profile = await refused(REFUSED, store, { ...keys, AWS_PROFILE: 'absent' });
-	assert.match(profile.error, /the profile absent has no access key/);
+	assert.match(profile.error, /there is no profile absent in .* correct AWS_PROFILE/);
 	const { code, stderr } = await isthmus.run(store, { ...env, ...keys, AWS_PROFILE: 'school' });
 	assert.equal(code, 0, stderr);
 	const [left] = await moto.list(BUCKET);
