@@ -7,7 +7,7 @@ use crate::{
 	database,
 	explain::named,
 	files::NewFile,
-	genesis, output, ports,
+	genesis, logging, output, ports,
 	runner::{say_database, Runner},
 	service,
 };
@@ -169,6 +169,7 @@ fn export_spec(cli: &Cli, cmd: &ExportChainSpecCmd) -> sc_cli::Result<()> {
 	if cmd.raw {
 		// If nothing can be written, the command still does its work.
 		let _ = writeln!(stderr(), "{}", genesis::BUILDING);
+		logging::init_for_errors().map_err(application)?;
 	}
 	let json = spec.as_json(cmd.raw).map_err(|error| {
 		let error = sp_blockchain::Error::Storage(error).into();
