@@ -95,7 +95,7 @@ pub enum SpecError {
 	},
 	/// What is named as an account or a vote key is none. The runtime would not say which.
 	#[error(
-		"the chain specification {path} names {named:?} in `{field}`, which is no address: it was mistyped or cut off, or is \
+		"the chain specification {path} names {named:?} in `{field}`, which is not an address: it was mistyped or cut off, or is \
 		 in another form. Compare it with the one that its owner gave"
 	)]
 	Address {
@@ -144,7 +144,7 @@ pub enum SpecError {
 /// # Errors
 ///
 /// Returns an error if the name is empty, if the node was built without its Wasm runtime, if the file
-/// cannot be read, if it names no verifier or too many of them, if an account in it is no address, if a change of its rules is
+/// cannot be read, if it names no verifier or too many of them, if an account in it is not an address, if a change of its rules is
 /// faulty, or if it is a real chain with a superuser.
 pub fn load(id: &str) -> Result<ChainSpec, SpecError> {
 	match id {

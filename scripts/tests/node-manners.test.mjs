@@ -143,7 +143,7 @@ test('says what is wrong with the file of a chain specification', { timeout }, a
 	const account = alice[0];
 	const mistyped = account.replace(/.$/, (last) => (last === 'x' ? 'y' : 'x'));
 	const noAddress = (named, field) =>
-		new RegExp(`names "${named}" in \`${field}\`, which is no address: it was mistyped or cut off`);
+		new RegExp(`names "${named}" in \`${field}\`, which is not an address: it was mistyped or cut off`);
 	for (const [edit, sentence] of [
 		[({ balances }) => balances.balances.push([mistyped, 1]), noAddress(mistyped, 'balances\\.balances')],
 		[({ balances }) => balances.balances.push([`0x${'ab'.repeat(32)}`, 1]), noAddress('0x(ab)+', 'balances\\.balances')],
