@@ -514,8 +514,8 @@ fn check_superuser(
 	}
 }
 
-/// Checks the accounts of a plain specification that have funds or are the superuser: the runtime says neither which of them is
-/// no address, nor which is named twice.
+/// Checks the accounts of a plain specification that have funds or are the superuser: the runtime does not say which of them is
+/// mistyped, nor which is named twice.
 fn check_accounts(path: &str, Outline { genesis, .. }: &Outline) -> Result<(), SpecError> {
 	let Some(config) = genesis.config() else {
 		return Ok(());
