@@ -5,9 +5,9 @@
 
 use crate::cli::Cli;
 use clap::{
-	builder::{Resettable, StyledStr},
+	builder::{RangedU64ValueParser, Resettable, StyledStr},
 	error::{ContextKind, ContextValue, ErrorKind},
-	ArgMatches, Command, CommandFactory, Error, FromArgMatches, ValueEnum,
+	Arg, ArgMatches, Command, CommandFactory, Error, FromArgMatches, ValueEnum,
 };
 use polkadot_sdk::*;
 use sc_cli::{CryptoScheme, SubstrateCli};
@@ -26,6 +26,9 @@ const KEY_TYPES: [(&str, CryptoScheme); 2] = [
 	("gran", CryptoScheme::Ed25519),
 	("prod", CryptoScheme::Sr25519),
 ];
+
+/// The maximum number of instances of the runtime that the framework takes. With none, no block could be executed.
+const MAX_INSTANCES: u64 = 32;
 
 /// The default size of the cache of the state's trie, in bytes. The framework's is 1 GiB, which is all the memory that a
 /// full sync should take.
@@ -128,6 +131,12 @@ pub fn command() -> Command {
 		.mut_arg("trie_cache_size", |size| {
 			size.default_value(TRIE_CACHE_SIZE)
 		})
+		.mut_arg("rpc_max_connections", at_least_one)
+		.mut_arg("rpc_max_request_size", at_least_one)
+		.mut_arg("rpc_max_response_size", at_least_one)
+		.mut_arg("max_runtime_instances", |count| {
+			count.value_parser(RangedU64ValueParser::<usize>::new().range(1..=MAX_INSTANCES))
+		})
 		// The framework passes over the file, and its text says so.
 		.mut_arg("node_key", |key| {
 			key.conflicts_with("node_key_file")
@@ -147,6 +156,11 @@ pub fn command() -> Command {
 				arg.required(true).default_value(Resettable::Reset)
 			})
 		})
+}
+
+/// Refuses a limit of 0. To other nodes it means none; here the node would answer no one.
+fn at_least_one(limit: Arg) -> Arg {
+	limit.value_parser(clap::value_parser!(u32).range(1..))
 }
 
 /// Says in the help of a command and its subcommands what `--chain` names.
