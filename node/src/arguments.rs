@@ -5,7 +5,7 @@
 
 use crate::cli::Cli;
 use clap::{
-	builder::{Resettable, StyledStr},
+	builder::{RangedU64ValueParser, Resettable, StyledStr},
 	error::{ContextKind, ContextValue, ErrorKind},
 	value_parser, ArgMatches, Command, CommandFactory, Error, FromArgMatches, ValueEnum,
 };
@@ -26,6 +26,9 @@ const KEY_TYPES: [(&str, CryptoScheme); 2] = [
 	("gran", CryptoScheme::Ed25519),
 	("prod", CryptoScheme::Sr25519),
 ];
+
+/// The maximum number of instances of the runtime that the framework takes. With none, no block could be executed.
+const MAX_INSTANCES: u64 = 32;
 
 /// The default size of the cache of the state's trie, in bytes. The framework's is 1 GiB, which is all the memory that a
 /// full sync should take.
@@ -165,6 +168,9 @@ pub fn command() -> Command {
 	checked
 		.mut_arg("trie_cache_size", |size| {
 			size.default_value(TRIE_CACHE_SIZE)
+		})
+		.mut_arg("max_runtime_instances", |count| {
+			count.value_parser(RangedU64ValueParser::<usize>::new().range(1..=MAX_INSTANCES))
 		})
 		// The framework passes over the file, and its text says so.
 		.mut_arg("node_key", |key| {

@@ -175,6 +175,23 @@ fn a_key_has_the_scheme_that_its_type_needs() {
 }
 
 #[test]
+fn a_limit_with_which_the_node_would_answer_no_one_is_refused() {
+	for option in [
+		"--rpc-max-connections",
+		"--rpc-max-request-size",
+		"--rpc-max-response-size",
+		"--max-runtime-instances",
+	] {
+		let error = refused(&["--dev", option, "0"]);
+		assert!(
+			error.contains(option) && error.contains("0 is not in 1..="),
+			"{error}"
+		);
+		assert!(read(&["--dev", option, "1"]).is_ok(), "{option}");
+	}
+}
+
+#[test]
 fn the_hint_about_a_number_is_about_what_is_wrong_with_it() {
 	let digits = "decimal digits only";
 	assert!(refused(&["--dev", "--threads", "1e3"]).contains(digits));
