@@ -147,10 +147,12 @@ describe('what is read need not be a regular file', () => cases([
 			isthmus register Carded --kind school; isthmus dataset create marks; isthmus key publish --key //CardReader
 			isthmus dataset describe 0 --card card --guess a.csv --leaf 2=March --leaf 2=May; [ $? = 2 ] || exit 9
 			isthmus dataset describe 0 --card card --guess a.csv --leaf 2=March
+			isthmus dataset describe 0 --card card --guess a.csv; [ $? = 1 ] || exit 9
 			isthmus dataset describe 0 --card card --finalized
 			isthmus authorize --to //CardReader --leaves March..March --card <(cat card) || exit 9
 			unset ISTHMUS_KEY; isthmus dataset describe 0 --card <(cat card) --check --owner //Carded`,
 		stdout: /grant \d+ opens .*leaves 2\.\.3.*\n.* is the card that \w+ published of dataset 0/,
+		stderr: [/--leaf is given twice for leaf 2/, /card already exists\nhint: choose another --card/],
 	},
 	{
 		name: 'a list without leaves reads no cards',

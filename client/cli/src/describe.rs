@@ -328,7 +328,14 @@ async fn make(context: &Context, identity: &Identity, opts: Opts) -> Result<Made
 	};
 	let text = format!("{:#}\n", card.json());
 	let written = file::publish_new(&opts.card, text.as_bytes());
-	written.map_err(|error| Error::file(&opts.card, &error))?;
+	written.map_err(|error| match error.kind() {
+		io::ErrorKind::AlreadyExists => Error::failed(format!(
+			"{} already exists",
+			opts.card.shown()
+		))
+		.hint("choose another --card; to put the hash of this one on the chain, leave --guess out"),
+		_ => Error::file(&opts.card, &error),
+	})?;
 	Ok(Made {
 		bytes: text.len() as u64,
 		card: opts.card.shown().to_string(),
