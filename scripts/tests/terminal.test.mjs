@@ -145,10 +145,14 @@ describe('what is read need not be a regular file', () => cases([
 		script: `export ISTHMUS_KEY=//Carded; printf 'name,mark\\nAda,97\\n' > a.csv
 			isthmus transfer //Carded 1000 --key //Alice; isthmus transfer //CardReader 1000 --key //Alice
 			isthmus register Carded --kind school; isthmus dataset create marks; isthmus key publish --key //CardReader
+			isthmus dataset describe 0 --card card --guess a.csv --leaf 2=March --leaf 2=May; [ $? = 2 ] || exit 9
 			isthmus dataset describe 0 --card card --guess a.csv --leaf 2=March
+			isthmus dataset describe 0 --card card --guess a.csv; [ $? = 1 ] || exit 9
 			isthmus dataset describe 0 --card card --finalized
-			isthmus authorize --to //CardReader --leaves March..March --card <(cat card)`,
-		stdout: /grant \d+ opens .*leaves 2\.\.3/,
+			isthmus authorize --to //CardReader --leaves March..March --card <(cat card) || exit 9
+			unset ISTHMUS_KEY; isthmus dataset describe 0 --card <(cat card) --check --owner //Carded`,
+		stdout: /grant \d+ opens .*leaves 2\.\.3.*\n.* is the card that \w+ published of dataset 0/,
+		stderr: [/--leaf is given twice for leaf 2/, /card already exists\nhint: choose another --card/],
 	},
 	{
 		name: 'a list without leaves reads no cards',
@@ -290,6 +294,11 @@ describe('what is read need not be a regular file', () => cases([
 		script: `mkdir d; touch d/12:30; ${OFFLINE} isthmus store d --name none --exclude d/12:30 --exclude '12?31'`,
 		code: FAILED,
 		stderr: /^error: these names cannot be .*\nhint: .*; nothing matches --exclude d\/12:30: names are compared, or paths from d on; nothing matches --exclude 12\?31: .*\n$/,
+	},
+	{
+		name: 'a pattern that nothing matches is also said by remove --unfinished',
+		script: `mkdir d; touch d/a; ${OFFLINE} isthmus remove none --unfinished d --exclude b; [ $? = 3 ]`,
+		stderr: /^nothing matches --exclude b: names are compared, or paths from d on\n/,
 	},
 	{
 		// IN_OPEN of inotify.
@@ -1069,6 +1078,20 @@ describe('streams that are closed, full or not ready, and folders for settings t
 		stderr: /stdin is closed/,
 	},
 	{
+		name: 'every command that reads a stdin says that it is closed',
+		script: `for command in 'key import new.key' 'key restore new.key' 'key join new.key' 'key inspect -' 'key inspect /dev/stdin' \\
+				'key words -' 'balance --key -' 'dataset describe 0 --card - --check --owner //Bob'; do
+			isthmus $command <&-; [ $? = 1 ] || { echo "$command"; exit 9; }; done`,
+		stderr: /^(error: (-|stdin|\/dev\/stdin): it is closed, so nothing can be read from it\n){8}$/,
+	},
+	{
+		name: 'stdin is one file, whatever it is named for',
+		script: `isthmus-node export-chain-spec --chain dev --raw > spec.json 2> /dev/null
+			for command in 'balance --chain-spec - --key -' 'balance --chain-spec /dev/stdin --key /dev/stdin' \\
+				'store - --name twice --chain-spec -'; do cat spec.json | isthmus $command; [ $? = 1 ] || { echo "$command"; exit 9; }; done`,
+		stderr: /^(error: (-|stdin|\/dev\/stdin): stdin was read already, for another file: give one of them by its path\n){3}$/,
+	},
+	{
 		name: 'nothing is written to a stdout that is closed',
 		script: `${OFFLINE} isthmus fetch //Bob small -o - >&-`,
 		code: FAILED,
@@ -1209,8 +1232,8 @@ describe('secrets may be behind links', () => cases([
 	},
 	{
 		name: 'a key file that others can read is warned about',
-		script: 'cp $KEY key; chmod 644 key; ISTHMUS_PASSPHRASE=$PASSPHRASE isthmus balance --key key',
-		stderr: /warning: others can read key.*chmod 600 key/,
+		script: 'cp $KEY key; chmod 644 key; ISTHMUS_PASSPHRASE=$PASSPHRASE isthmus balance --key key && isthmus key inspect key',
+		stderr: /^(warning: others can read key.*chmod 600 key\n){2}$/,
 	},
 	{
 		name: 'a key file that is private is not',

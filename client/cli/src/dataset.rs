@@ -191,8 +191,14 @@ Examples:
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
 	let context = &Context::connect(options).await?;
+	let command = match opts.command {
+		Command::Describe(opts) if opts.is_for_anyone() => {
+			return describe::check(context, None, opts).await;
+		}
+		command => command,
+	};
 	let identity = &context.identity().await?;
-	Ok(match opts.command {
+	Ok(match command {
 		Command::List => Box::new(list(context, identity.id()).await?),
 		Command::Create { name, erasable } => {
 			Box::new(epoch::create(context, identity, &name, erasable).await?)

@@ -28,6 +28,7 @@ use isthmus_tables::{
 };
 use serde::Serialize;
 use std::{
+	collections::BTreeMap,
 	fmt,
 	io::{self, Read, Seek, SeekFrom},
 	path::{Path, PathBuf},
@@ -37,7 +38,8 @@ pub(crate) const HELP: &str = "\
 A card says what is in a dataset: columns, a licence, and what leaves are called. It is a file of
 JSON-LD, Croissant 1.1, which programs that search for data read. With --guess it is made, from the
 columns of files, for you to look over. Without, its hash is put on the chain. With --check, anyone
-who got it compares it with the hash. A card is public, and so are the names in it.
+who got it compares it with the hash, without a key if --owner is given. A card is public, and so
+are the names in it.
 
 The hash is a fact: the source xDIGITS/cards, with the first 32 digits of your public key, reports
 on dataset-NUMBER. A deposit is held for each. Of a dataset that you took over, publish a card of
@@ -47,7 +49,7 @@ xDIGITS/NUMBER, with the owner's digits.
 Examples:
   isthmus dataset describe 0 --card marks.jsonld --guess 3.parquet --leaf 2=March --key school.key
   isthmus dataset describe 0 --card marks.jsonld --key school.key
-  isthmus dataset describe 0 --card marks.jsonld --check --owner 5FHneW46... --key company.key";
+  isthmus dataset describe 0 --card marks.jsonld --check --owner 5FHneW46...";
 
 /// The longest card, in bytes.
 pub(crate) const LONGEST: u64 = 256 << 10;
@@ -103,6 +105,11 @@ impl Opts {
 	/// Returns whether the command sends a transaction.
 	pub(crate) fn spends(&self) -> bool {
 		self.guess.is_empty() && !self.check
+	}
+
+	/// Returns whether the command needs no account: it only compares the card of an owner who is named.
+	pub(crate) fn is_for_anyone(&self) -> bool {
+		self.owner.is_some()
 	}
 }
 
@@ -196,7 +203,7 @@ pub(crate) async fn run(
 	opts: Opts,
 ) -> Result<Box<dyn Report>, Error> {
 	Ok(match (opts.check, opts.guess.is_empty()) {
-		(true, _) => Box::new(check(context, identity, opts).await?),
+		(true, _) => check(context, Some(identity), opts).await?,
 		(false, true) => Box::new(publish(context, identity, opts).await?),
 		(false, false) => Box::new(make(context, identity, opts).await?),
 	})
@@ -295,6 +302,14 @@ async fn make(context: &Context, identity: &Identity, opts: Opts) -> Result<Made
 	if epoch > entry.epoch {
 		return Err(no_epoch(opts.dataset, epoch, entry.epoch));
 	}
+	let mut leaves = BTreeMap::new();
+	for (number, name) in opts.leaf {
+		if leaves.insert(number, name).is_some() {
+			return Err(Error::usage(format!(
+				"--leaf is given twice for leaf {number}"
+			)));
+		}
+	}
 	let tables = tables(&opts.guess)?;
 	let columns = tables.iter().map(|files| files.columns.len()).sum();
 	let name = entry.name.to_string();
@@ -308,12 +323,19 @@ async fn make(context: &Context, identity: &Identity, opts: Opts) -> Result<Made
 		date: date(now() / 86_400 * 86_400),
 		keywords: opts.keyword,
 		epoch,
-		leaves: opts.leaf.into_iter().collect(),
+		leaves,
 		tables,
 	};
 	let text = format!("{:#}\n", card.json());
 	let written = file::publish_new(&opts.card, text.as_bytes());
-	written.map_err(|error| Error::file(&opts.card, &error))?;
+	written.map_err(|error| match error.kind() {
+		io::ErrorKind::AlreadyExists => Error::failed(format!(
+			"{} already exists",
+			opts.card.shown()
+		))
+		.hint("choose another --card; to put the hash of this one on the chain, leave --guess out"),
+		_ => Error::file(&opts.card, &error),
+	})?;
 	Ok(Made {
 		bytes: text.len() as u64,
 		card: opts.card.shown().to_string(),
@@ -383,18 +405,24 @@ async fn publish(context: &Context, identity: &Identity, opts: Opts) -> Result<P
 	})
 }
 
-async fn check(context: &Context, identity: &Identity, opts: Opts) -> Result<Checked, Error> {
+/// Compares a card with the hash of the dataset's card. Without an owner, the dataset is the account's own.
+pub(crate) async fn check(
+	context: &Context,
+	identity: Option<&Identity>,
+	opts: Opts,
+) -> Result<Box<dyn Report>, Error> {
 	let dataset = opts.dataset;
-	let owner = opts.owner.unwrap_or(*identity.id());
+	let owner = opts.owner.or(identity.map(|identity| *identity.id()));
+	let owner = owner.ok_or_else(|| Error::usage("missing --owner"))?;
 	let (_, published) = confirmed(context, &opts.card, &owner, dataset).await?;
-	Ok(Checked {
+	Ok(Box::new(Checked {
 		by: published.by,
 		card: opts.card.shown().to_string(),
 		dataset,
 		hash: to_hex(&published.hash),
 		owner,
 		published: published.published,
-	})
+	}))
 }
 
 /// Returns the columns of files. Those of the same kind with the same columns come together.

@@ -41,7 +41,7 @@ impl Excludes {
 		options: &Options,
 		may_be_empty: bool,
 	) -> Result<LocalFolder, Error> {
-		let folder = self.open_quietly(path, options)?;
+		let folder = self.open_stored(path, options)?;
 		if folder.is_all_excluded() && !may_be_empty {
 			let path = path.shown();
 			return Err(
@@ -57,31 +57,28 @@ impl Excludes {
 			let path = path.shown();
 			tell(format_args!("skipped, because {why}: {path}"));
 		}
-		for unused in folder.unused() {
-			tell(self.not_matched(unused, path, folder.unused().len()));
-		}
 		Ok(folder)
 	}
 
-	/// Does the same without a word.
+	/// Finds the files of a folder that was stored, and names only the patterns that match nothing.
 	///
 	/// # Errors
 	///
 	/// Returns the errors of [`LocalFolder::open`].
-	pub(crate) fn open_quietly(
-		&self,
-		path: &Path,
-		options: &Options,
-	) -> Result<LocalFolder, Error> {
+	pub(crate) fn open_stored(&self, path: &Path, options: &Options) -> Result<LocalFolder, Error> {
 		let own = options.own_files();
 		let own: Vec<&Path> = own.iter().map(PathBuf::as_path).collect();
 		let mut unused = Vec::new();
 		let opened = LocalFolder::open_noting(path, &own, &self.patterns, &mut unused);
-		opened.map_err(|error| {
+		let folder = opened.map_err(|error| {
 			let noted = unused.iter();
 			let noted = noted.map(|one| self.not_matched(one, path, unused.len()));
 			noted.fold(Error::from(error), Error::also_known)
-		})
+		})?;
+		for unused in folder.unused() {
+			tell(self.not_matched(unused, path, folder.unused().len()));
+		}
+		Ok(folder)
 	}
 
 	/// Says that nothing in a folder matches a pattern, as one of `unused`. If another one matches, it may have left out what this

@@ -4,11 +4,13 @@
 use crate::{error::Error, output::is_stdin, stderr::tell};
 use isthmus_sdk::envelope::input::{Input, Waited};
 use isthmus_sdk::envelope::paths::ShowPath;
+use isthmus_streams::Stream;
 use std::{
-	fs::File,
+	fs::{self, File},
 	io::{self, IsTerminal, Read},
 	os::fd::AsFd,
 	path::Path,
+	sync::atomic::{AtomicBool, Ordering},
 };
 
 /// Reads a file of at most `limit` bytes. `-` and `/dev/stdin` are stdin. `what` says what the file should be, as in
@@ -21,9 +23,9 @@ pub(crate) fn read_at_most(path: &Path, limit: u64, what: &str) -> Result<Vec<u8
 	let mut bytes = Vec::new();
 	let longest = limit.saturating_add(1);
 	let result = match is_stdin(path) {
-		true => {
-			wait_for_stdin().and_then(|()| io::stdin().lock().take(longest).read_to_end(&mut bytes))
-		}
+		true => take_stdin()
+			.and_then(|()| wait_for_stdin())
+			.and_then(|()| io::stdin().lock().take(longest).read_to_end(&mut bytes)),
 		false => open(path).and_then(|file| file.take(longest).read_to_end(&mut bytes)),
 	};
 	result.map_err(|error| Error::file(path, &error))?;
@@ -42,10 +44,17 @@ pub(crate) fn read_at_most(path: &Path, limit: u64, what: &str) -> Result<Vec<u8
 ///
 /// Returns the system's error.
 pub(crate) fn open(path: &Path) -> io::Result<impl Read + Send> {
-	match path.as_os_str() == "-" {
-		true => stdin(),
-		false => Input::open(path, told_once(path)),
+	if path.as_os_str() == "-" {
+		return stdin();
 	}
+	if is_stdin(path) {
+		// A regular file is opened again, and read from its beginning.
+		match fs::metadata(path).is_ok_and(|there| there.is_file()) {
+			true => check_stdin()?,
+			false => take_stdin()?,
+		}
+	}
+	Input::open(path, told_once(path))
 }
 
 /// Returns stdin. If nothing comes from it for some seconds, this is said, and that a terminal is read at once.
@@ -54,6 +63,7 @@ pub(crate) fn open(path: &Path) -> io::Result<impl Read + Send> {
 ///
 /// Returns the system's error.
 pub(crate) fn stdin() -> io::Result<Input<Told>> {
+	take_stdin()?;
 	match io::stdin().is_terminal() {
 		true => {
 			tell("reading from the terminal until Ctrl-D");
@@ -76,7 +86,32 @@ fn input_of_stdin() -> io::Result<Input<Told>> {
 }
 
 fn of_stdin(told: Told) -> io::Result<Input<Told>> {
+	check_stdin()?;
 	Input::of(File::from(io::stdin().as_fd().try_clone_to_owned()?), told)
+}
+
+/// Returns an error if stdin was closed when the program started: reading it would find the end at once, as if it were empty.
+fn check_stdin() -> io::Result<()> {
+	match Stream::Stdin.was_closed() {
+		true => Err(io::Error::other(
+			"it is closed, so nothing can be read from it",
+		)),
+		false => Ok(()),
+	}
+}
+
+/// Whether one of the files that the user names was stdin.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Takes stdin for a file that the user names. Nothing would be left for a second one, which would be taken for an empty file.
+fn take_stdin() -> io::Result<()> {
+	check_stdin()?;
+	match IS_TAKEN.swap(true, Ordering::Relaxed) {
+		true => Err(io::Error::other(
+			"stdin was read already, for another file: give one of them by its path",
+		)),
+		false => Ok(()),
+	}
 }
 
 /// Says once what is waited for.

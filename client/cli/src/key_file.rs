@@ -43,12 +43,20 @@ impl fmt::Display for Shown {
 	}
 }
 
-/// Reads a key file without opening it.
+/// Reads a key file without opening it. Warns if others can read it.
 pub(crate) fn read(path: &Path) -> Result<KeyFile, Error> {
 	let read = input::open(path)
 		.map_err(KeyFileError::from)
 		.and_then(KeyFile::read_from);
-	read.map_err(|error| failed(path, error))
+	let file = read.map_err(|error| failed(path, error))?;
+	if is_open_to_others(path) {
+		let close = Tip::new("chmod 600").path(path);
+		let path = path.shown();
+		tell(format_args!(
+			"warning: others can read {path}, and guess at its passphrase: {close}"
+		));
+	}
+	Ok(file)
 }
 
 /// Opens a key file and returns the identity in it.
@@ -121,13 +129,6 @@ pub(crate) fn check_new(path: &Path) -> Result<(), Error> {
 /// Opens a key file with its passphrase, and returns both the secrets and the passphrase.
 pub(crate) fn unlock(path: &Path) -> Result<(Secrets, zeroize::Zeroizing<String>), Error> {
 	let file = read(path)?;
-	if is_open_to_others(path) {
-		let close = Tip::new("chmod 600").path(path);
-		let path = path.shown();
-		tell(format_args!(
-			"warning: others can read {path}, and guess at its passphrase: {close}"
-		));
-	}
 	let passphrase = passphrase::of(path)?;
 	let secrets = file.open(&passphrase).map_err(|error| {
 		let doubt = match error {

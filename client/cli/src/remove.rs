@@ -83,7 +83,7 @@ pub(crate) struct Opts {
 fn folder_of(opts: &Opts, options: &Options) -> Result<Option<LocalFolder>, Error> {
 	match &opts.unfinished {
 		Some(folder) => {
-			let opened = opts.excludes.open_quietly(folder, options);
+			let opened = opts.excludes.open_stored(folder, options);
 			let opened = opened.map_err(|error| error.knowing(&[("FOLDER", quoted_path(folder))]));
 			opened.map(Some)
 		}
