@@ -95,6 +95,24 @@ const FOREIGN: [(&str, &str); 15] = [
 		"`--rpc-max-connections` counts HTTP and WebSocket together",
 	),
 ];
+/// The options that do nothing without another one, by the names of their fields.
+const NEED: [(&str, &str); 4] = [
+	("rpc_rate_limit_trust_proxy_headers", "rpc_rate_limit"),
+	("rpc_rate_limit_whitelisted_ips", "rpc_rate_limit"),
+	("stratum_difficulty", "stratum_listen"),
+	("tracing_receiver", "tracing_targets"),
+];
+
+/// The options that do nothing beside another one. The framework takes both.
+const DISTURB: [(&str, &str); 7] = [
+	("force_enable_webrtc", "listen_addr"),
+	("prometheus_external", "no_prometheus"),
+	("prometheus_port", "no_prometheus"),
+	("rpc_max_batch_request_len", "experimental_rpc_endpoint"),
+	("rpc_max_connections", "experimental_rpc_endpoint"),
+	("rpc_methods", "experimental_rpc_endpoint"),
+	("telemetry_endpoints", "no_telemetry"),
+];
 const FLAG: &str = "an option such as `--mine` has no value: write it alone, or leave it out";
 /// What `--node-key` is.
 const NODE_KEY: &str = "The secret network key, in 64 hexadecimal digits. For tests only: others on this machine see it. Otherwise \
@@ -124,7 +142,14 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
 
 /// Returns the description of the command line.
 pub fn command() -> Command {
-	with_chains(Cli::setup_command(Cli::command()))
+	let plain = with_chains(Cli::setup_command(Cli::command()));
+	let checked = NEED.iter().fold(plain, |command, (option, other)| {
+		command.mut_arg(option, |arg| arg.requires(*other))
+	});
+	let checked = DISTURB.iter().fold(checked, |command, (option, other)| {
+		command.mut_arg(option, |arg| arg.conflicts_with(*other))
+	});
+	checked
 		.mut_arg("trie_cache_size", |size| {
 			size.default_value(TRIE_CACHE_SIZE)
 		})

@@ -218,11 +218,13 @@ pub(crate) fn check_import(cmd: &ImportBlocksCmd) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// Returns an error that names the input if there are no blocks in it, or if it cannot be read or imported to its end.
+/// Returns an error that names the input if there are no blocks in it, or if it cannot be read or imported to its end, as when
+/// the disk of the database is full.
 pub(crate) async fn import(
 	cmd: &ImportBlocksCmd,
 	client: Arc<FullClient>,
 	queue: DefaultImportQueue<Block>,
+	database: &DatabaseSource,
 ) -> Result<(), Error> {
 	let from = cmd.input.as_deref().unwrap_or(Path::new("stdin"));
 	let failed = |error: Error| named("the blocks cannot be imported", from, &error);
@@ -238,7 +240,8 @@ pub(crate) async fn import(
 		return Err(BlocksError::Nothing(from.display().to_string()).into());
 	};
 	let blocks = Blocks::new(input, cmd.binary).map_err(|error| failed(error.into()))?;
-	let done = import::import(&client, queue, blocks).await;
+	let check_space = |wanted| database::check_space_left(database, wanted);
+	let done = import::import(&client, queue, blocks, check_space).await;
 	done.map_err(|error| failed(Error::Input(error.to_string())))
 }
 

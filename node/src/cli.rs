@@ -19,6 +19,9 @@ use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf, time::Duration};
 
 /// The gas limit to approach by default.
 pub(crate) const GAS_TARGET: u64 = 20_000_000;
+/// The maximum time between two blocks of a development chain by default, in seconds as the option has it, and as it is read.
+const HEARTBEAT_SECONDS: &str = "6";
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(6);
 
 /// A node of an Isthmus chain: proof of work, and data shared under authorization.
 #[derive(Debug, Parser)]
@@ -176,7 +179,7 @@ pub struct MiningArgs {
 	#[arg(long, value_name = "ADDRESS")]
 	pub stratum_listen: Option<SocketAddr>,
 
-	/// The difficulty of a Stratum worker's first shares, in hashes. It then follows the worker's speed, and is
+	/// With `--stratum-listen`: the difficulty of a worker's first shares, in hashes. It then follows the worker's speed, and is
 	/// never above the block's difficulty.
 	#[arg(long, value_name = "HASHES", default_value_t = START_DIFFICULTY, value_parser = clap::value_parser!(u64).range(1..))]
 	pub stratum_difficulty: u64,
@@ -205,7 +208,7 @@ pub struct MiningArgs {
 	pub gas_target: u64,
 
 	/// With `--dev`: the maximum time between two blocks while no transaction is waiting, in seconds.
-	#[arg(long, value_name = "SECONDS", default_value = "6", value_parser = parse_seconds)]
+	#[arg(long, value_name = "SECONDS", default_value = HEARTBEAT_SECONDS, value_parser = parse_seconds)]
 	pub heartbeat: Duration,
 }
 

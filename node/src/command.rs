@@ -7,7 +7,9 @@ use crate::{
 	database,
 	explain::named,
 	files::NewFile,
-	genesis, output, ports,
+	genesis,
+	keys::{self, NodeKeyOptions},
+	output, ports,
 	runner::{say_database, Runner},
 	service,
 };
@@ -64,21 +66,32 @@ pub fn run() -> sc_cli::Result<()> {
 		arguments::parse(std::env::args_os()).unwrap_or_else(|error| output::exit(&error));
 	let Some(mut command) = cli.subcommand.take() else {
 		output::check_file_size()?;
+		keys::read_password(&mut cli.run.keystore_params)?;
+		let is_dev = cli.run.shared_params.is_dev();
+		let key = NodeKeyOptions::take(&mut cli.run.network_params, is_dev);
 		let runner = Runner::new(&cli, &cli.run)?;
 		let options = service::Options {
 			mining: cli.mining.clone(),
 			sync: cli.sync.clone(),
 			producer: cli.producer.profile(),
 			pool: cli.pool_limits(),
-			development: cli.run.shared_params.is_dev(),
+			development: is_dev,
 			storage: cli.storage.clone(),
 			ports: ports::Given::new(&cli.run),
 		};
-		return runner.node(|config| service::new_full(config, options));
+		return runner.node(|mut config| {
+			if let Some(key) = key {
+				key.put_back(&mut config)?;
+			}
+			service::new_full(config, options).map_err(Into::into)
+		});
 	};
 	use_standard_streams(&mut command);
 	if prints(&command) {
 		output::check_open()?;
+	}
+	if let Command::Key(cmd) = &mut command {
+		cmd.read_password()?;
 	}
 	run_command(&cli, command)?;
 	output::flush()
@@ -142,9 +155,10 @@ fn run_command(cli: &Cli, command: Command) -> sc_cli::Result<()> {
 			let runner = prepare(cli, &cmd)?;
 			// A base path that is not the one that is meant gets a database of its own.
 			say_database(runner.config());
-			runner.with_chain(
-				|client, queue| async move { blocks::import(&cmd, client, queue).await },
-			)
+			let database = runner.config().database.clone();
+			runner.with_chain(|client, queue| async move {
+				blocks::import(&cmd, client, queue, &database).await
+			})
 		}
 		Command::CheckState(cmd) => {
 			let runner = prepare(cli, &cmd)?;

@@ -84,6 +84,16 @@ pub(crate) enum DatabaseError {
 		/// The space that has to be free, in bytes.
 		needed: u64,
 	},
+	/// The disk of a database that is being written is almost full.
+	#[error("{}", filled(.path, *.free, *.needed))]
+	Filled {
+		/// The database's folder.
+		path: PathBuf,
+		/// The free space, in bytes.
+		free: u64,
+		/// The space that has to stay free, in bytes.
+		needed: u64,
+	},
 	/// There is no database.
 	#[error("there is no database at {}: check `--chain` and `--base-path`", .0.display())]
 	Missing(PathBuf),
@@ -160,17 +170,34 @@ fn not_deleted(is_begun: bool) -> &'static str {
 
 /// Says that a disk is full.
 fn full(path: &Path, free: &u64, needed: &u64) -> String {
-	let option = match *needed > LEAST_SPACE {
-		true => ". `--db-storage-threshold` says how many MiB have to be free",
-		false => "",
-	};
 	format!(
 		"the disk of the database at {} has {} MiB of free space, and the node needs {} MiB to open it: make room, or give a \
-		 `--base-path` on another disk{option}",
+		 `--base-path` on another disk{}",
 		path.display(),
 		free >> 20,
-		needed >> 20
+		needed >> 20,
+		by_option(*needed)
 	)
+}
+
+/// Says that a disk has filled up.
+fn filled(path: &Path, free: u64, needed: u64) -> String {
+	format!(
+		"the disk of the database at {} is full: it has {} MiB of free space, and below {} MiB no more is written, so that the \
+		 database stays whole: make room, and run the command again{}",
+		path.display(),
+		free >> 20,
+		needed >> 20,
+		by_option(needed)
+	)
+}
+
+/// Names the option that says how much space is needed, if it does.
+fn by_option(needed: u64) -> &'static str {
+	match needed > LEAST_SPACE {
+		true => ". `--db-storage-threshold` says how many MiB have to be free",
+		false => "",
+	}
 }
 
 /// Checks that no running node uses this database.
@@ -245,24 +272,36 @@ fn check_access(path: &Path) -> Result<(), DatabaseError> {
 ///
 /// Returns [`DatabaseError::Full`] if it has less.
 pub(crate) fn check_space(database: &DatabaseSource, wanted: u64) -> Result<(), DatabaseError> {
-	let Some(path) = database.path() else {
-		return Ok(());
-	};
+	match lacks_space(database, wanted) {
+		Some((path, free, needed)) => Err(DatabaseError::Full { path, free, needed }),
+		None => Ok(()),
+	}
+}
+
+/// Does the same as [`check_space`] for a database that is open.
+///
+/// # Errors
+///
+/// Returns [`DatabaseError::Filled`].
+pub(crate) fn check_space_left(
+	database: &DatabaseSource,
+	wanted: u64,
+) -> Result<(), DatabaseError> {
+	match lacks_space(database, wanted) {
+		Some((path, free, needed)) => Err(DatabaseError::Filled { path, free, needed }),
+		None => Ok(()),
+	}
+}
+
+/// Returns the folder of a database whose disk has too little free space, that space, and how much is needed, in bytes.
+fn lacks_space(database: &DatabaseSource, wanted: u64) -> Option<(PathBuf, u64, u64)> {
+	let path = database.path()?;
 	// The last one of a relative path is empty.
 	let mut folders = path.ancestors().chain([Path::new(".")]);
-	let Some(system) = folders.find_map(|folder| rustix::fs::statvfs(folder).ok()) else {
-		return Ok(());
-	};
+	let system = folders.find_map(|folder| rustix::fs::statvfs(folder).ok())?;
 	let free = system.f_bavail.saturating_mul(system.f_frsize);
-	let needed = (wanted << 20).max(LEAST_SPACE);
-	match system.f_blocks > 0 && free < needed {
-		true => Err(DatabaseError::Full {
-			path: path.into(),
-			free,
-			needed,
-		}),
-		false => Ok(()),
-	}
+	let needed = wanted.saturating_mul(1 << 20).max(LEAST_SPACE);
+	(system.f_blocks > 0 && free < needed).then(|| (path.into(), free, needed))
 }
 
 /// Returns whether a file system does not say how large it is, as one in memory (ramfs): it seems to be full all the time.
@@ -534,6 +573,18 @@ mod tests {
 			);
 			assert!(!text.contains("purge-chain"), "{text}");
 		}
+	}
+
+	#[test]
+	fn a_disk_that_fills_up_is_named_with_what_has_to_stay_free() {
+		let base = tempfile::tempdir().unwrap();
+		let (path, source) = database(base.path());
+		assert!(check_space_left(&source, 0).is_ok() || check_space(&source, 0).is_err());
+		// No disk has so much.
+		let said = check_space_left(&source, u64::MAX).unwrap_err().to_string();
+		let named = format!("the disk of the database at {} is full", path.display());
+		assert!(said.starts_with(&named), "{said}");
+		assert!(said.contains("`--db-storage-threshold`"), "{said}");
 	}
 
 	#[test]

@@ -4,7 +4,7 @@
 //! The framework's function for this drops the blocks that it has read when the rest cannot be read, so that chance decides
 //! how many are imported, and its rate counts the blocks that the chain had before.
 
-use crate::client::FullClient;
+use crate::{client::FullClient, database::DatabaseError};
 use codec::{Decode, IoReader};
 use isthmus_primitives::{Block, BlockNumber, Hash, Header};
 use polkadot_sdk::*;
@@ -24,6 +24,8 @@ use std::{
 
 /// How many blocks may wait in the queue. A block may have 8 MiB.
 const MOST_WAITING: u64 = 64;
+/// The free space, in MiB, below which no block waits in the queue while another one is written.
+const ROOM: u64 = 1024;
 /// How often the log reports the progress of an import.
 const REPORT_EVERY: Duration = Duration::from_secs(3);
 /// What decoders say of an input that ends too early.
@@ -76,6 +78,14 @@ pub(crate) enum ImportError {
 		position: u64,
 		/// Why.
 		reason: String,
+		/// What is left of the import.
+		kept: String,
+	},
+	/// The disk is full. That a block is refused then says nothing against it.
+	#[error("{full}. {kept}")]
+	Full {
+		/// What is full.
+		full: DatabaseError,
 		/// What is left of the import.
 		kept: String,
 	},
@@ -202,16 +212,17 @@ impl Report<'_> {
 	}
 }
 
-/// Imports blocks.
+/// Imports blocks. `check_space` returns an error if the disk of the database has less than so many MiB.
 ///
 /// # Errors
 ///
-/// Returns an error if they are of another chain, and the first one that cannot be read or that is refused. All before it are
-/// imported then.
+/// Returns an error if they are of another chain or if the disk is full, and the first one that cannot be read or that is
+/// refused. All before it are imported then.
 pub(crate) async fn import<R: Read>(
 	client: &FullClient,
 	mut queue: DefaultImportQueue<Block>,
 	blocks: Blocks<R>,
+	check_space: impl Fn(u64) -> Result<(), DatabaseError>,
 ) -> Result<(), ImportError> {
 	let counter = Counter::default();
 	let mut report = Report {
@@ -221,6 +232,7 @@ pub(crate) async fn import<R: Read>(
 	};
 	let mut given: u64 = 0;
 	let mut unreadable = None;
+	let mut full = None;
 	for block in blocks {
 		let block = match block {
 			Ok(block) => block,
@@ -235,9 +247,17 @@ pub(crate) async fn import<R: Read>(
 				Ok(client.number(hash)?.is_some())
 			})?;
 		}
+		// The database maps its files into memory: to write there without room would end the process.
+		full = check_space(0).err();
+		if full.is_some() {
+			break;
+		}
 		give(&mut queue, block);
 		given += 1;
-		let enough = given.saturating_sub(MOST_WAITING);
+		let enough = match check_space(ROOM) {
+			Ok(()) => given.saturating_sub(MOST_WAITING),
+			Err(_) => given,
+		};
 		let progress = wait(&mut queue, &counter, enough, &mut report).await;
 		if progress.refused.is_some() {
 			break;
@@ -249,6 +269,13 @@ pub(crate) async fn import<R: Read>(
 		refused,
 	} = wait(&mut queue, &counter, given, &mut report).await;
 	let best = client.info().best_number;
+	if refused.is_some() {
+		full = full.or_else(|| check_space(0).err());
+	}
+	if let Some(full) = full {
+		let kept = kept_of_all(done, best);
+		return Err(ImportError::Full { full, kept });
+	}
 	if let Some((hash, reason)) = refused {
 		return Err(ImportError::Refused {
 			position: done + 1,
@@ -358,6 +385,17 @@ fn kept(blocks: u64, best: BlockNumber) -> String {
 	}
 }
 
+/// Says what is left of an import that ended early, and not for one of its blocks.
+fn kept_of_all(blocks: u64, best: BlockNumber) -> String {
+	match blocks {
+		0 => format!("No block of the input is imported; the best block is #{best}"),
+		blocks => format!(
+			"The first {blocks} of the input's blocks are imported; the best block is #{best}. Import the same input again, which \
+			 goes on from there"
+		),
+	}
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
@@ -460,5 +498,7 @@ mod tests {
 		assert_eq!(progress.refused, Some((hash, "a rule".into())));
 		assert!(kept(3, 9).starts_with("The 3 blocks before it are imported; the best block is #9"));
 		assert!(kept(0, 9).starts_with("No block"));
+		assert!(kept_of_all(3, 9).starts_with("The first 3 of the input's blocks are imported"));
+		assert!(kept_of_all(0, 9).starts_with("No block"));
 	}
 }

@@ -5,12 +5,18 @@
 use crate::files::{announce, check_home, read_at_most, take_at_most};
 use clap::{Args, Subcommand};
 use polkadot_sdk::*;
-use sc_cli::{Error, GenerateCmd, InsertKeyCmd, InspectKeyCmd, SubstrateCli};
-use sc_network::config::{
-	ed25519::{Keypair, SecretKey},
-	NodeKeyConfig, Secret,
+use sc_cli::{
+	Error, GenerateCmd, InsertKeyCmd, InspectKeyCmd, KeystoreParams, NetworkParams, SubstrateCli,
 };
-use sc_service::BasePath;
+use sc_network::{
+	config::{
+		ed25519::{Keypair, SecretKey},
+		NodeKeyConfig, Secret,
+	},
+	Multiaddr,
+};
+use sc_service::{BasePath, Configuration};
+use sp_core::crypto::SecretString;
 use std::{
 	fs::{self, File, OpenOptions},
 	io::{self, Write},
@@ -24,6 +30,8 @@ const NODE_KEY: &str = "network/secret_ed25519";
 const KEYSTORE: &str = "keystore";
 /// The longest network key that is read, in bytes: 64 digits, with white space around them.
 const LONGEST_NODE_KEY: u64 = 1024;
+/// The longest file of a password that is read, in bytes.
+const LONGEST_PASSWORD: u64 = 4096;
 /// The length of a network key in bytes.
 const NODE_KEY_LENGTH: usize = 32;
 
@@ -70,7 +78,96 @@ pub struct GenerateNodeKeyCmd {
 	default_base_path: bool,
 }
 
+/// The options of a node's network key, held back from the framework: it would read or make the key before anything else is
+/// checked, wait for a device for ever, and refuse digits with a line end.
+pub(crate) struct NodeKeyOptions {
+	file: Option<PathBuf>,
+	/// Whether a verifier's node may make a key, too.
+	may_make: bool,
+	/// The framework adds the key's certificate to some of these addresses.
+	public: Vec<Multiaddr>,
+}
+
+impl NodeKeyOptions {
+	/// Takes the options from a command line, and leaves a key there that is used for nothing. Returns `None` if the command line
+	/// has the key itself.
+	pub(crate) fn take(params: &mut NetworkParams, is_dev: bool) -> Option<Self> {
+		let key = &mut params.node_key_params;
+		if key.node_key.is_some() {
+			return None;
+		}
+		key.node_key = Some(hex::encode([1; NODE_KEY_LENGTH]));
+		Some(Self {
+			file: key.node_key_file.take(),
+			may_make: is_dev || key.unsafe_force_node_key_generation,
+			public: params.public_addr.clone(),
+		})
+	}
+
+	/// Puts the key's file into the configuration that was made meanwhile.
+	///
+	/// # Errors
+	///
+	/// Returns an error if a verifier's node has no key.
+	pub(crate) fn put_back(self, config: &mut Configuration) -> sc_cli::Result<()> {
+		let path = self.file.unwrap_or_else(|| config.data_path.join(NODE_KEY));
+		if config.role.is_authority() && !self.may_make && !path.exists() {
+			return Err(Error::NetworkKeyNotFound(path));
+		}
+		config.network.node_key = NodeKeyConfig::Ed25519(Secret::File(path));
+		config.network.public_addresses = self.public;
+		Ok(())
+	}
+}
+
+/// Reads the password of a keystore from the file that is named, and puts it into the options, as if it had been written there.
+/// The framework takes the line end for a part of it, names no file in its errors, and reads none to show or make a key.
+///
+/// # Errors
+///
+/// Returns an error that names the file.
+pub(crate) fn read_password(params: &mut KeystoreParams) -> sc_cli::Result<()> {
+	let Some(path) = params.password_filename.take() else {
+		return Ok(());
+	};
+	announce("the password", &path);
+	let password = read_at_most(&path, LONGEST_PASSWORD).and_then(password_of);
+	let password = password.map_err(|error| {
+		Error::Input(format!(
+			"the password cannot be read from `--password-filename {}`: {error}",
+			path.display()
+		))
+	})?;
+	params.password = Some(SecretString::new(password));
+	Ok(())
+}
+
+/// Returns the password in a file, without the line end that an editor or a shell writes.
+fn password_of(content: Vec<u8>) -> io::Result<String> {
+	let text = String::from_utf8(content)
+		.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))?;
+	let line = text.strip_suffix('\n').unwrap_or(&text);
+	match line.strip_suffix('\r').unwrap_or(line) {
+		"" => Err(io::Error::new(io::ErrorKind::InvalidData, "it is empty")),
+		password => Ok(password.to_owned()),
+	}
+}
+
 impl KeyCommand {
+	/// Reads the password, if a file of it is named.
+	///
+	/// # Errors
+	///
+	/// Returns the error of [`read_password`].
+	pub(crate) fn read_password(&mut self) -> sc_cli::Result<()> {
+		match self {
+			Self::Generate(cmd) => read_password(&mut cmd.keystore_params),
+			Self::Inspect(cmd) => read_password(&mut cmd.keystore_params),
+			Self::Insert(cmd) => read_password(&mut cmd.keystore_params),
+			Self::GenerateNodeKey(_) | Self::InspectNodeKey(_) => Ok(()),
+		}
+	}
+
 	/// Returns whether the subcommand serves only to print something.
 	pub(crate) fn prints(&self) -> bool {
 		match self {
@@ -311,6 +408,17 @@ fn unwritable(path: &Path, error: &io::Error) -> Error {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn the_line_end_is_no_part_of_a_password() {
+		let read = |content: &str| password_of(content.into()).ok();
+		for content in ["a b", "a b\n", "a b\r\n"] {
+			assert_eq!(read(content).as_deref(), Some("a b"), "{content:?}");
+		}
+		assert_eq!(read(" a\n\n").as_deref(), Some(" a\n"));
+		assert_eq!(read("\n"), None);
+		assert!(password_of(vec![0xff]).is_err());
+	}
 
 	#[test]
 	fn a_network_key_may_end_with_a_line_end() {

@@ -24,7 +24,7 @@ use std::{
 use tracing::{level_filters::LevelFilter, Event, Level, Subscriber};
 use tracing_log::{log_tracer::SetLoggerError, NormalizeEvent};
 use tracing_subscriber::{
-	filter::ParseError,
+	filter::{Directive, ParseError},
 	fmt::{format::FmtSpan, writer::MakeWriterExt},
 	layer::{Context, Layer, SubscriberExt},
 	EnvFilter, FmtSubscriber,
@@ -84,8 +84,14 @@ const BUGS: &str = "the page where the source of this program is hosted, as an i
 /// Why the log cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-	#[error("`--log` or RUST_LOG: {0}")]
-	Directive(#[from] ParseError),
+	#[error(
+		"`--log` or RUST_LOG: \"{directive}\" is neither a level (off, error, warn, info, debug or trace) nor TARGET=LEVEL, as \
+		 sync=debug: {error}"
+	)]
+	Directive {
+		directive: String,
+		error: ParseError,
+	},
 	#[error(transparent)]
 	Tracer(#[from] SetLoggerError),
 	#[error(transparent)]
@@ -172,13 +178,19 @@ fn is_plain(no_colour: Option<OsString>) -> bool {
 }
 
 /// Returns the filter for the framework's directives, RUST_LOG and `--log`, in this order.
-fn filter(directives: &str) -> Result<EnvFilter, ParseError> {
+fn filter(directives: &str) -> Result<EnvFilter, LogError> {
 	let environment = std::env::var("RUST_LOG").unwrap_or_default();
 	let given = environment.split(',').chain(directives.split(','));
 	let given = given.filter(|directive| !directive.is_empty());
 	let mut filter = EnvFilter::default();
 	for directive in QUIET.into_iter().chain(given) {
-		filter = filter.add_directive(directive.parse()?);
+		let parsed = directive
+			.parse::<Directive>()
+			.map_err(|error| LogError::Directive {
+				directive: directive.into(),
+				error,
+			})?;
+		filter = filter.add_directive(parsed);
 	}
 	Ok(filter)
 }

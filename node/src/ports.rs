@@ -4,6 +4,11 @@
 //! on without peers or metrics.
 
 use polkadot_sdk::*;
+use rustix::net::{
+	bind, listen, socket,
+	sockopt::{set_ipv6_v6only, set_socket_reuseaddr},
+	AddressFamily, SocketType,
+};
 use sc_cli::RunCmd;
 use sc_network::{multiaddr::Protocol, Multiaddr};
 use sc_service::Configuration;
@@ -11,6 +16,9 @@ use std::{
 	io, mem,
 	net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
 };
+
+/// How many connections may wait at a port that is only tried.
+const BACKLOG: i32 = 1;
 
 /// The option for the address of the metrics.
 const METRICS: &str = "--prometheus-port";
@@ -128,8 +136,8 @@ pub(crate) struct Wanted {
 	option: &'static str,
 	/// Whether the node does without it.
 	is_optional: bool,
-	/// Whether it may take the IPv4 addresses, too: most systems give `[::]` both.
-	may_take_ipv4: bool,
+	/// Whether an IPv6 address is taken without the IPv4 ones. By default most systems give `[::]` both.
+	is_ipv6_only: bool,
 }
 
 /// Checks the addresses for RPC, peers, metrics and miners, and forbids to replace a taken RPC port by a random one. Leaves out
@@ -189,7 +197,7 @@ impl Wanted {
 			address,
 			option,
 			is_optional: false,
-			may_take_ipv4: is_any_ipv6(address),
+			is_ipv6_only: false,
 		}
 	}
 
@@ -215,7 +223,7 @@ impl Wanted {
 	}
 
 	fn is_any_ipv6(&self) -> bool {
-		is_any_ipv6(self.address)
+		self.address.is_ipv6() && self.address.ip().is_unspecified()
 	}
 
 	/// Returns whether only one program can listen at these addresses. With port 0, the system chooses a free one.
@@ -232,16 +240,13 @@ impl Wanted {
 
 	/// Returns whether this address takes an IPv4 one, too. The system says it: one that is free is not free any more.
 	fn takes_ipv4_of(&self, other: &Self) -> bool {
-		self.may_take_ipv4
+		self.is_any_ipv6()
+			&& !self.is_ipv6_only
 			&& !self.is_optional
 			&& !other.is_optional
 			&& check_free(other).is_ok()
 			&& TcpListener::bind(self.address).is_ok_and(|_held| check_free(other).is_err())
 	}
-}
-
-fn is_any_ipv6(address: SocketAddr) -> bool {
-	address.is_ipv6() && address.ip().is_unspecified()
 }
 
 impl PortError {
@@ -276,11 +281,31 @@ fn check_distinct(all: &[&Wanted]) -> Result<(), PortError> {
 }
 
 fn check_free(wanted: &Wanted) -> Result<(), PortError> {
+	let address = wanted.address;
 	let listens = match wanted.transport {
-		Transport::Tcp => TcpListener::bind(wanted.address).map(drop),
-		Transport::Udp => UdpSocket::bind(wanted.address).map(drop),
+		_ if wanted.is_ipv6_only && address.is_ipv6() => {
+			listen_ipv6_only(wanted.transport, address)
+		}
+		Transport::Tcp => TcpListener::bind(address).map(drop),
+		Transport::Udp => UdpSocket::bind(address).map(drop),
 	};
 	listens.map_err(|error| wanted.refused(error))
+}
+
+/// Takes an IPv6 address for a moment as the network does, which leaves the IPv4 ones with the same port to other programs.
+fn listen_ipv6_only(transport: Transport, address: SocketAddr) -> io::Result<()> {
+	let kind = match transport {
+		Transport::Tcp => SocketType::STREAM,
+		Transport::Udp => SocketType::DGRAM,
+	};
+	let socket = socket(AddressFamily::INET6, kind, None)?;
+	set_ipv6_v6only(&socket, true)?;
+	if transport == Transport::Udp {
+		return bind(&socket, &address).map_err(Into::into);
+	}
+	set_socket_reuseaddr(&socket, true)?;
+	bind(&socket, &address)?;
+	listen(&socket, BACKLOG).map_err(Into::into)
 }
 
 /// Returns the port of an address for peers: `/ip4/…/tcp/…` or `/ip6/…/tcp/…`, also with `/ws` after it, or
@@ -307,8 +332,7 @@ fn for_peers(address: &Multiaddr, option: &'static str) -> Result<Wanted, PortEr
 	};
 	Ok(Wanted {
 		transport,
-		// The network takes IPv6 addresses only for IPv6.
-		may_take_ipv4: false,
+		is_ipv6_only: true,
 		..Wanted::tcp("peers", SocketAddr::new(ip, port), option)
 	})
 }
@@ -407,6 +431,33 @@ mod tests {
 			..six
 		};
 		assert_eq!(said(&four, &optional), "");
+	}
+
+	#[test]
+	fn peers_at_an_ipv6_address_leave_the_ipv4_ones_to_others() {
+		// On a machine without IPv6 there is nothing to take.
+		if TcpListener::bind("[::]:0").is_err() {
+			return;
+		}
+		let tcp = TcpListener::bind("0.0.0.0:0").unwrap();
+		let port = tcp.local_addr().unwrap().port();
+		for address in [
+			format!("/ip6/::/tcp/{port}"),
+			format!("/ip6/::/tcp/{port}/ws"),
+		] {
+			assert!(check_free(&peers(&address).unwrap()).is_ok(), "{address}");
+		}
+		let four = peers(&format!("/ip4/0.0.0.0/tcp/{port}")).unwrap();
+		assert!(check_free(&four).unwrap_err().is_taken());
+		let udp = UdpSocket::bind("0.0.0.0:0").unwrap();
+		let port = udp.local_addr().unwrap().port();
+		let browsers = peers(&format!("/ip6/::/udp/{port}/webrtc-direct")).unwrap();
+		assert!(check_free(&browsers).is_ok());
+		// What has both takes IPv6, too.
+		let both = TcpListener::bind("[::]:0").unwrap();
+		let port = both.local_addr().unwrap().port();
+		let six = peers(&format!("/ip6/::/tcp/{port}")).unwrap();
+		assert!(check_free(&six).unwrap_err().is_taken());
 	}
 
 	#[test]

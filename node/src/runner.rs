@@ -7,15 +7,16 @@
 use crate::{
 	cli::Cli,
 	client::FullClient,
+	database::{check_space_left, DatabaseError},
 	files, logging, output,
-	service::{Core, Parts},
+	service::{Core, Node, Parts},
 };
 use isthmus_primitives::Block;
 use isthmus_streams::minds_hangup;
 use polkadot_sdk::*;
 use sc_cli::{CliConfiguration, DefaultConfigurationValues, SubstrateCli};
 use sc_consensus::DefaultImportQueue;
-use sc_service::{error::Error as ServiceError, Configuration, TaskManager, TaskRegistry};
+use sc_service::{Configuration, DatabaseSource, TaskManager, TaskRegistry};
 use signal_hook::{
 	consts::{SIGHUP, SIGINT, SIGTERM},
 	flag,
@@ -43,6 +44,28 @@ use tokio::{
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often the log says what a node that stops waits for.
 const REPORT_EVERY: Duration = Duration::from_secs(3);
+
+/// Why a node has stopped without a signal. It is the last that the program says.
+#[derive(Debug, thiserror::Error)]
+enum StopError {
+	/// The disk is full.
+	#[error(transparent)]
+	Filled(DatabaseError),
+	/// Only the log says why.
+	#[error(
+		"the node has stopped, because one of its tasks has ended that it cannot do without: the errors in the log name the task, \
+		 and say why. Start the node again; if it stops again, report the log"
+	)]
+	Failed,
+}
+
+/// Returns why a task that a node needs has ended. On a full disk none can go on.
+fn why_failed(database: &DatabaseSource) -> StopError {
+	match check_space_left(database, 0) {
+		Err(full) => StopError::Filled(full),
+		Ok(()) => StopError::Failed,
+	}
+}
 
 /// The configuration of the node or of a command, and the threads that run its tasks.
 pub(crate) struct Runner {
@@ -87,14 +110,14 @@ impl Runner {
 		&self.config
 	}
 
-	/// Runs a node until a signal comes or a task that it needs fails.
+	/// Runs a node until a signal comes, its disk is full or a task that it needs ends.
 	///
 	/// # Errors
 	///
-	/// Returns why the node cannot start, or that a task failed.
+	/// Returns why the node cannot start, or why it has stopped without a signal.
 	pub(crate) fn node(
 		self,
-		start: impl FnOnce(Configuration) -> Result<TaskManager, ServiceError>,
+		start: impl FnOnce(Configuration) -> sc_cli::Result<Node>,
 	) -> sc_cli::Result<()> {
 		let Self {
 			config,
@@ -102,7 +125,11 @@ impl Runner {
 			guard,
 		} = self;
 		introduce(&config);
-		let mut tasks = runtime.block_on(async { start(config) })?;
+		let Node {
+			mut tasks,
+			database,
+			filled,
+		} = runtime.block_on(async { start(config) })?;
 		// The node listens before the guard ends, so that no signal is lost.
 		let mut signals = runtime.block_on(async { Signals::listen() })?;
 		guard.abort();
@@ -110,15 +137,19 @@ impl Runner {
 			tokio::select! {
 				signal = signals.next() => {
 					log::info!("{}: the node stops", signal.name());
-					logging::begin_to_stop();
-					end_at_interrupt();
 					Ok(())
 				}
-				ended = tasks.future() => ended,
+				full = filled => {
+					log::error!("the disk of the database is full: the node stops");
+					Err(StopError::Filled(full))
+				}
+				_ = tasks.future() => Err(why_failed(&database)),
 			}
 		});
+		logging::begin_to_stop();
+		end_at_interrupt();
 		stop(runtime, tasks);
-		ended.map_err(Into::into)
+		ended.map_err(|error| sc_cli::Error::Application(Box::new(error)))
 	}
 
 	/// Runs a command that needs only the configuration.

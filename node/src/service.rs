@@ -30,7 +30,7 @@ pub mod watch;
 use crate::{
 	chain_spec,
 	cli::{MiningArgs, SyncArgs},
-	database,
+	database::{self, DatabaseError},
 	history::History,
 	keys,
 	pool::Limits,
@@ -38,18 +38,25 @@ use crate::{
 	producer::{self, KeyError, Profile, Registration},
 	rpc,
 };
+use futures::{
+	future::{self, BoxFuture},
+	FutureExt,
+};
 use isthmus_primitives::AccountId;
 use metrics::ChainMetrics;
 use polkadot_sdk::*;
 use sc_client_api::{Backend as _, BlockBackend as _, StorageProvider as _};
-use sc_network::config::{NodeKeyConfig, NonReservedPeerMode, Secret, SyncMode};
-use sc_service::{
-	error::Error as ServiceError, BlocksPruning, ChainType, Configuration, PruningMode, TaskManager,
+use sc_network::config::{
+	NetworkBackendType, NetworkConfiguration, NodeKeyConfig, NonReservedPeerMode, Secret, SyncMode,
 };
-use sc_storage_monitor::{StorageMonitorParams, StorageMonitorService};
+use sc_service::{
+	error::Error as ServiceError, BlocksPruning, ChainType, Configuration, DatabaseSource,
+	PruningMode, TaskManager,
+};
+use sc_storage_monitor::StorageMonitorParams;
 use sp_blockchain::HeaderBackend;
 use sp_core::storage::StorageKey;
-use std::{fs, io, sync::Arc};
+use std::{fs, io, sync::Arc, time::Duration};
 
 use parts::application;
 pub(crate) use parts::check_chain;
@@ -80,27 +87,24 @@ pub(crate) struct Options {
 	pub(crate) ports: ports::Given,
 }
 
+/// A node that runs.
+pub(crate) struct Node {
+	/// Its tasks.
+	pub(crate) tasks: TaskManager,
+	/// Its database.
+	pub(crate) database: DatabaseSource,
+	/// Resolves when the disk of the database has too little space.
+	pub(crate) filled: BoxFuture<'static, DatabaseError>,
+}
+
 /// Starts a full node.
 ///
 /// # Errors
 ///
 /// Returns a message if an option is not supported, and otherwise the error of the stage that failed.
-pub(crate) fn new_full(
-	mut config: Configuration,
-	options: Options,
-) -> Result<TaskManager, ServiceError> {
-	check_options(&config, options.development)?;
+pub(crate) fn new_full(mut config: Configuration, options: Options) -> Result<Node, ServiceError> {
 	let nothing_mines = has_no_miner(&options.mining);
-	let mut mining = mining::request(&config, options.mining, options.development)?;
-	database::check_space(&config.database, options.storage.threshold).map_err(application)?;
-	database::check_writable(&config.database).map_err(application)?;
-	read_node_key(&mut config.network.node_key)?;
-	let for_miners = mining.as_ref().map(mining::Requested::wanted);
-	ports::check(&mut config, options.ports, for_miners.unwrap_or_default())
-		.map_err(application)?;
-	if let Some(mining) = &mut mining {
-		mining.open_ports().map_err(application)?;
-	}
+	let mining = claim(&mut config, &options)?;
 	warn_of_no_peers(&config);
 	if mining.is_some() && nothing_mines {
 		warn_of_no_miner();
@@ -119,7 +123,8 @@ pub(crate) fn new_full(
 		None => None,
 	};
 	watch::check_vote_keys(&config, &core.keystore).map_err(application)?;
-	watch_storage(&config, options.storage, &task_manager)?;
+	let filled = when_filled(&config, &options.storage);
+	let database = config.database.clone();
 	core.compile_runtime()?;
 
 	let history = start_history(&core, config.blocks_pruning, &task_manager)?;
@@ -162,7 +167,67 @@ pub(crate) fn new_full(
 		.spawn_handle()
 		.spawn("watch", None, watch.run());
 	finality::start(finality, &core, network, &task_manager)?;
-	Ok(task_manager)
+	Ok(Node {
+		tasks: task_manager,
+		database,
+		filled,
+	})
+}
+
+/// Checks all that needs no open database, takes the ports of other miners, and makes the folders and the network key last: a
+/// start that is refused leaves nothing behind. Returns the mining that is asked for.
+fn claim(
+	config: &mut Configuration,
+	options: &Options,
+) -> Result<Option<mining::Requested>, ServiceError> {
+	check_options(config, options.development)?;
+	let mut mining = mining::request(config, options.mining.clone(), options.development)?;
+	database::check_space(&config.database, options.storage.threshold).map_err(application)?;
+	database::check_unused(&config.database).map_err(application)?;
+	check_new_warp(config)?;
+	check_keystore(config, options.producer.as_ref())?;
+	read_node_key(&mut config.network, IfMissing::Wait)?;
+	let for_miners = mining.as_ref().map(mining::Requested::wanted);
+	ports::check(config, options.ports, for_miners.unwrap_or_default()).map_err(application)?;
+	if let Some(mining) = &mut mining {
+		mining.open_ports().map_err(application)?;
+	}
+	database::check_writable(&config.database).map_err(application)?;
+	read_node_key(&mut config.network, IfMissing::Make)?;
+	Ok(mining)
+}
+
+/// Checks that the keystore is a folder that can be read, or is not there yet, and that it has the key of the producer to
+/// register. A development account needs none.
+fn check_keystore(config: &Configuration, producer: Option<&Profile>) -> Result<(), ServiceError> {
+	let Some(folder) = config.keystore.path() else {
+		return Ok(());
+	};
+	let files = match fs::read_dir(folder) {
+		Ok(files) => Some(files),
+		Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+		Err(error) => return Err(sc_keystore::Error::from(error).into()),
+	};
+	let Some(profile) = producer else {
+		return Ok(());
+	};
+	let (name, missing) = match &profile.account {
+		Some(account) => {
+			let key: &[u8] = account.as_ref();
+			let name = hex::encode([&producer::identity::PRODUCER_KEY.0[..], key].concat());
+			(name, KeyError::NoneOf(account.clone()))
+		}
+		None if config.dev_key_seed.is_some() => return Ok(()),
+		None => (
+			hex::encode(producer::identity::PRODUCER_KEY.0),
+			KeyError::None,
+		),
+	};
+	let mut names = files.into_iter().flatten().flatten();
+	match names.any(|file| file.file_name().to_string_lossy().starts_with(&name)) {
+		true => Ok(()),
+		false => Err(ServiceError::Other(missing.to_string())),
+	}
 }
 
 /// Warns of a node on which nothing mines.
@@ -199,17 +264,32 @@ fn warn_of_leftovers(config: &Configuration, core: &Core) {
 	}
 }
 
-/// Reads the node's network key, and creates it if the node has none. From here on, the configuration has the key instead of its
-/// file: the framework would read the file several times, and refuses digits with a line end.
-fn read_node_key(config: &mut NodeKeyConfig) -> Result<(), ServiceError> {
-	let NodeKeyConfig::Ed25519(Secret::File(path)) = config else {
+/// What to do about a network key that is not there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum IfMissing {
+	/// Leave it so.
+	Wait,
+	/// Make one.
+	Make,
+}
+
+/// Reads the node's network key from its file. From here on, the configuration has the key instead of its file: the framework
+/// would read the file several times, and refuses digits with a line end.
+fn read_node_key(
+	network: &mut NetworkConfiguration,
+	if_missing: IfMissing,
+) -> Result<(), ServiceError> {
+	let NodeKeyConfig::Ed25519(Secret::File(path)) = &network.node_key else {
 		return Ok(());
 	};
-	let read = match fs::metadata(&*path) {
+	let read = match fs::metadata(path) {
 		Ok(found) if found.is_file() => keys::node_key(path),
 		Ok(_) => Err(io::Error::other("not a regular file")),
 		Err(error) if error.kind() == io::ErrorKind::NotFound => {
-			let made = NodeKeyConfig::Ed25519(Secret::File(path.clone())).into_keypair();
+			if if_missing == IfMissing::Wait {
+				return Ok(());
+			}
+			let made = network.node_key.clone().into_keypair();
 			made.map(|made| made.secret())
 		}
 		Err(error) => Err(error),
@@ -221,7 +301,9 @@ fn read_node_key(config: &mut NodeKeyConfig) -> Result<(), ServiceError> {
 			path.display()
 		)
 	})?;
-	*config = NodeKeyConfig::Ed25519(Secret::Input(secret));
+	network.node_key = NodeKeyConfig::Ed25519(Secret::Input(secret));
+	// The addresses of browsers name the key.
+	network.validate_and_complete_webrtc_addresses()?;
 	Ok(())
 }
 
@@ -233,24 +315,37 @@ fn has_no_miner(options: &MiningArgs) -> bool {
 		&& options.mine_notify.is_empty()
 }
 
-/// Stops the node before its database's disk is full, since a database that cannot write is lost.
-fn watch_storage(
+/// Resolves when the disk of the database has less space than the options ask for: the node stops before it is full, since a
+/// database that cannot write is lost.
+fn when_filled(
 	config: &Configuration,
-	options: StorageMonitorParams,
-	task_manager: &TaskManager,
-) -> Result<(), ServiceError> {
-	let Some(path) = config.database.path() else {
-		return Ok(());
+	options: &StorageMonitorParams,
+) -> BoxFuture<'static, DatabaseError> {
+	let threshold = options.threshold;
+	let is_watched = match config.database.path() {
+		Some(path) if threshold > 0 && database::has_no_length(path) => {
+			log::warn!(
+				"the file system of {} does not say how much of it is free: the node does not stop before it is full",
+				path.display()
+			);
+			false
+		}
+		path => path.is_some() && threshold > 0,
 	};
-	if database::has_no_length(path) {
-		log::warn!(
-			"the file system of {} does not say how much of it is free: the node does not stop before it is full",
-			path.display()
-		);
-		return Ok(());
+	if !is_watched {
+		return future::pending().boxed();
 	}
-	let spawner = task_manager.spawn_essential_handle();
-	StorageMonitorService::try_spawn(options, path.into(), &spawner).map_err(application)
+	let database = config.database.clone();
+	let period = Duration::from_secs(options.polling_period.into());
+	async move {
+		loop {
+			tokio::time::sleep(period).await;
+			if let Err(full) = database::check_space_left(&database, threshold) {
+				break full;
+			}
+		}
+	}
+	.boxed()
 }
 
 /// Returns the history of shared data, which lasts as long as the bodies of the blocks, and starts the task that
@@ -340,14 +435,33 @@ fn producer_deps(
 /// blocks, it does not warp any more.
 fn check_warp(config: &Configuration, core: &Core) -> Result<(), ServiceError> {
 	let is_new = core.client.info().best_number == 0;
-	if is_new && config.network.sync_mode.is_warp() && core.client.requires_full_sync() {
-		return Err(ServiceError::Other(
-			"`--sync warp` begins with a recent state, and this node is to keep all of them (`--state-pruning archive`): use \
-			 `--sync full`; or delete the database, which has no blocks yet, with `purge-chain`, and leave out the other option"
-				.into(),
-		));
+	match is_new && config.network.sync_mode.is_warp() && core.client.requires_full_sync() {
+		true => Err(warp_of_all_states()),
+		false => Ok(()),
 	}
-	Ok(())
+}
+
+/// Does the same before there is a database.
+fn check_new_warp(config: &Configuration) -> Result<(), ServiceError> {
+	let keeps_all = matches!(
+		config.state_pruning,
+		Some(PruningMode::ArchiveAll | PruningMode::ArchiveCanonical)
+	);
+	let found = database::check_present(&config.database);
+	let is_new = matches!(found, Err(DatabaseError::Missing(_)));
+	match is_new && keeps_all && config.network.sync_mode.is_warp() {
+		true => Err(warp_of_all_states()),
+		false => Ok(()),
+	}
+}
+
+fn warp_of_all_states() -> ServiceError {
+	ServiceError::Other(
+		"`--sync warp` begins with a recent state, and this node is to keep all of them (`--state-pruning archive`): use \
+		 `--sync full`; or leave out the other option, and delete a database that was made with it, and has no blocks yet, with \
+		 `purge-chain`"
+			.into(),
+	)
 }
 
 /// Rejects options that would skip the checks of blocks, or prune bodies and states that the uncle rules
@@ -363,6 +477,11 @@ fn check_options(config: &Configuration, development: bool) -> Result<(), Servic
 		return Err(ServiceError::Other(
 			"`--sync warp` needs peers that prove what is final, and a development chain has none"
 				.into(),
+		));
+	}
+	if matches!(config.network.network_backend, NetworkBackendType::Libp2p) {
+		return Err(ServiceError::Other(
+			"only `--network-backend litep2p` is supported: leave the option out".into(),
 		));
 	}
 	if config.transaction_pool.use_all_block_notifications() {

@@ -6,7 +6,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -743,6 +744,110 @@ test('names a full disk before it opens a database, instead of ending by SIGBUS'
 	const full = stderr.match(/error: the disk of the database at disk\/base\/\S+ has 0 MiB of free space, and the node needs 32 MiB to open it: make room/g);
 	assert.equal(full?.length, 5, stderr);
 	assert.match(stderr, /and the node needs 1024 MiB to open it: .*\. `--db-storage-threshold` says how many MiB have to be free/);
+});
+
+test('stops before its disk is full, and says that last', { timeout, skip: !canMount }, async (t) => {
+	const { code, stdout, stderr } = await shell(t, `
+		mkdir disk && mount -t tmpfs -o size=300m none disk || exit 9
+		mkfifo log
+		isthmus-node --dev --base-path disk/base --db-storage-threshold 64 --db-storage-polling-period 1 ${QUIET.join(' ')} 2> log &
+		while read -r line; do
+			echo "$line"
+			case $line in *'Imported #1 '*)
+				# More than 32 MiB stay: a database that is opened needs them.
+				free=$(df -k --output=avail disk | tail -n 1)
+				fallocate -l $((free - 48 * 1024))K disk/ballast || kill $! ;;
+			esac
+		done < log
+		wait $!
+		echo "exit code $?"
+	`, { mount: true });
+	assert.equal(code, 0, stderr);
+	assert.match(stdout, /the disk of the database is full: the node stops\n/);
+	assert.match(stdout, /\nerror: the disk of the database at disk\/base\/\S+ is full: it has \d+ MiB of free space, and below 64 MiB .*`--db-storage-threshold`[^\n]*\nexit code 1\n$/);
+	assert.doesNotMatch(stdout, /Essential task/);
+});
+
+test('an import says that the disk is full, and goes on when there is room', { timeout, skip: !canMount }, async (t) => {
+	const at = '--dev --base-path disk/base';
+	const { code, stdout, stderr } = await shell(t, `
+		mkdir disk && mount -t tmpfs -o size=300m none disk || exit 9
+		mkfifo log input
+		isthmus-node --dev --base-path base ${QUIET.join(' ')} 2> log &
+		while read -r line; do
+			case $line in *'Imported #3 '*) kill -TERM $! ;; esac
+		done < log
+		wait $!
+		isthmus-node export-blocks --dev --base-path base blocks || exit 8
+		isthmus-node import-blocks input ${at} 2> said &
+		# This waits until the database is open.
+		exec 3> input
+		free=$(df -k --output=avail disk | tail -n 1)
+		fallocate -l $((free - 16 * 1024))K disk/ballast || exit 6
+		cat blocks >&3
+		exec 3>&-
+		wait $!
+		echo "exit code $?"
+		cat said >&2
+		rm disk/ballast
+		isthmus-node import-blocks blocks ${at} 2>&1 | grep -o 'Imported [0-9]* blocks'
+	`, { mount: true });
+	assert.equal(code, 0, stderr);
+	assert.match(stdout, /exit code 1\nImported \d+ blocks\n$/, stderr);
+	assert.match(stderr, /error: the blocks cannot be imported \(input\): the disk of the database at disk\/base\/\S+ is full: .* 32 MiB .*of the input(?:'s blocks are| is) imported; the best block is #\d+/);
+	assert.doesNotMatch(stderr, /consensus error|Essential task/);
+});
+
+test('makes nothing on the disk if it is refused', { timeout }, async (t) => {
+	const at = folder(t);
+	const port = String(await freePort());
+	const held = createServer().listen({ port: Number(port), host: '127.0.0.1' });
+	t.after(() => held.close());
+	await once(held, 'listening');
+	const key = join(at, 'key');
+	writeFileSync(key, 'no key');
+	const account = identities(1)[0].account;
+	const silent = ['--no-prometheus', '--no-telemetry', '--port', '0'];
+	for (const [options, sentence] of [
+		[['--rpc-port', port, ...silent], /cannot listen for RPC at 127\.0\.0\.1/],
+		[['--mine', '--beneficiary', account, '--miners-listen', `127.0.0.1:${port}`, ...QUIET], /cannot listen for getWork at/],
+		[['--mine', ...QUIET], /`--mine` needs `--beneficiary ACCOUNT`/],
+		[['--mine', '--beneficiary', account, '--miners-secret-file', join(at, 'none'), '--miners-listen', '127.0.0.1:0', ...QUIET], /none`: No such file/],
+		[['--stratum-listen', '127.0.0.1:0', ...QUIET], /need `--mine`/],
+		[['--node-key', 'zz', ...QUIET], /Invalid node key/],
+		[['--node-key-file', key, ...QUIET], /the network key in .*key cannot be used: .*64 hexadecimal digits/],
+		[['--node-key-file', '/dev/zero', ...QUIET], /the network key in \/dev\/zero cannot be used: not a regular file/],
+		[['--validator', ...QUIET], /needs a network key .*none at/],
+		[['--keystore-path', key, ...QUIET], /the keystore cannot be opened: Not a directory/],
+		[['--producer-name', 'x', '--producer-kind', 'school', ...QUIET], /`--producer-name` needs the key of the producer's account/],
+		[['--producer-name', 'x', '--producer-kind', 'school', '--producer-account', account, ...QUIET], /the keystore has no `prod` key of/],
+		[['--password-filename', join(at, 'none'), ...QUIET], /the password cannot be read from `--password-filename .*none`: No such file/],
+		[['--sync', 'warp', '--state-pruning', 'archive', ...QUIET], /`--sync warp` begins with a recent state/],
+		[['--blocks-pruning', '3', ...QUIET], /must keep at least 64 blocks/],
+		[['--network-backend', 'libp2p', ...QUIET], /only `--network-backend litep2p` is supported/],
+		[['--stratum-difficulty', '5', ...QUIET], /--stratum-listen <ADDRESS>/],
+		[['--log', 'sync=loud', ...QUIET], /"sync=loud" is neither a level .* nor TARGET=LEVEL/],
+	]) {
+		const basePath = join(at, 'base');
+		await refuses(['--chain', 'local', '--base-path', basePath, ...options], sentence);
+		assert.ok(!existsSync(basePath), `made by ${options.join(' ')}`);
+	}
+});
+
+test('reads the password of a keystore from a file, without its line end', { timeout }, async (t) => {
+	const { code, stdout, stderr } = await shell(t, `
+		echo secret > password
+		inspect() { isthmus-node key inspect "$@" //Alice | grep SS58; }
+		inspect --password secret > given && inspect --password-filename password > read || exit 9
+		cmp given read && inspect | cmp -s - given && exit 8
+		insert() { isthmus-node key insert --chain local --base-path $1 --key-type gran --scheme ed25519 --suri //Alice "\${@:2}" && ls $1/chains/*/keystore; }
+		insert one --password secret && insert two --password-filename password
+		isthmus-node key generate --password-filename none
+	`);
+	assert.equal(code, 1, stderr);
+	const [one, two] = stdout.trim().split('\n');
+	assert.ok(one && one === two, stdout);
+	assert.match(stderr, /error: the password cannot be read from `--password-filename none`: No such file or directory\n$/);
 });
 
 test('explains folders and keys that it cannot use', { timeout }, async (t) => {

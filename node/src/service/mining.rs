@@ -6,7 +6,7 @@
 
 use super::parts::{application, Core};
 use crate::{
-	cli::{MiningArgs, GAS_TARGET},
+	cli::{MiningArgs, GAS_TARGET, HEARTBEAT},
 	client::FullSealer,
 	files::{announce, read_at_most},
 	miners,
@@ -25,7 +25,7 @@ use isthmus_engine::{
 };
 use isthmus_miners::{
 	stratum::{self, Config},
-	Secret, START_DIFFICULTY,
+	Secret,
 };
 use isthmus_primitives::Block;
 use jsonrpsee::Methods;
@@ -116,13 +116,7 @@ pub(super) fn request(
 
 /// Returns what to say of options that have no effect because another one is missing.
 fn without_effect(options: &MiningArgs, mines: bool) -> Option<String> {
-	let of_ports = [
-		("--miners-secret-file", options.miners_secret_file.is_some()),
-		(
-			"--stratum-difficulty",
-			options.stratum_difficulty != START_DIFFICULTY,
-		),
-	];
+	let of_ports = [("--miners-secret-file", options.miners_secret_file.is_some())];
 	let of_miners = [
 		("--threads", options.threads != 1),
 		("--hash-rate", options.hash_rate.is_some()),
@@ -130,6 +124,7 @@ fn without_effect(options: &MiningArgs, mines: bool) -> Option<String> {
 		("--beneficiary", options.beneficiary.is_some()),
 		("--extra-data", !options.extra_data.is_empty()),
 		("--gas-target", options.gas_target != GAS_TARGET),
+		("--heartbeat", options.heartbeat != HEARTBEAT),
 	];
 	let has_port = options.miners_listen.is_some() || options.stratum_listen.is_some();
 	let (given, why) = match (mines, has_port) {
@@ -246,6 +241,12 @@ pub(super) fn start(
 			heartbeat: requested.options.heartbeat,
 		}
 	} else {
+		if requested.options.heartbeat != HEARTBEAT {
+			log::warn!(
+				target: "miners",
+				"`--heartbeat`: without effect, because the miners of this chain never wait for transactions"
+			);
+		}
 		Pace::Continuous
 	};
 	let force = requested.force;

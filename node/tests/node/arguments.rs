@@ -22,6 +22,120 @@ fn the_command_line_is_well_formed() {
 	command().debug_assert();
 }
 
+/// The options that do something alone, or say that they do not when the node starts.
+const ALONE: &str = "alice allow-private-ip base-path beneficiary blocks-pruning bob bootnodes chain charlie database \
+	dave db-cache db-storage-polling-period db-storage-threshold detailed-log-output dev disable-log-color discover-local \
+	enable-log-reloading enable-offchain-indexing ethash-dir eve execution execution-block-construction \
+	execution-import-block execution-offchain-worker execution-other execution-syncing experimental-rpc-endpoint extra-data \
+	ferdie force-authoring gas-target hash-rate heartbeat help in-peers in-peers-light ipfs-server \
+	kademlia-disjoint-query-paths kademlia-replication-factor keystore-path listen-addr log max-blocks-per-request \
+	max-parallel-downloads max-runtime-instances mine mine-notify miners-listen miners-secret-file name network-backend \
+	no-grandpa no-mdns no-private-ip no-prometheus no-telemetry node-key node-key-file node-key-type offchain-worker one \
+	out-peers password password-filename password-interactive pool-best-blocks-only pool-kbytes pool-limit pool-type port \
+	public-addr reserved-nodes reserved-only rpc-cors rpc-disable-batch-requests rpc-external \
+	rpc-max-request-size rpc-max-response-size rpc-max-subscriptions-per-connection \
+	rpc-message-buffer-capacity-per-connection rpc-port rpc-rate-limit runtime-cache-size state-pruning stratum-listen sync \
+	sync-memory threads tmp tracing-targets trie-cache-size two tx-ban-seconds unsafe-force-node-key-generation \
+	unsafe-rpc-external validator version warm-up-trie-cache wasm-execution wasm-runtime-overrides \
+	wasmtime-instantiation-strategy";
+
+/// The options that are refused without another one, each with a value, and the other one with its value.
+const NEED: [[&[&str]; 2]; 8] = [
+	[
+		&[
+			"--ipfs-bootnodes",
+			"/ip4/127.0.0.1/tcp/1/p2p/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp",
+		],
+		&["--ipfs-server"],
+	],
+	[
+		&["--producer-account", ACCOUNT],
+		&["--producer-name", "n", "--producer-kind", "school"],
+	],
+	[&["--producer-kind", "school"], &["--producer-name", "n"]],
+	[&["--producer-name", "n"], &["--producer-kind", "school"]],
+	[
+		&["--rpc-rate-limit-trust-proxy-headers"],
+		&["--rpc-rate-limit", "9"],
+	],
+	[
+		&["--rpc-rate-limit-whitelisted-ips", "127.0.0.1/8"],
+		&["--rpc-rate-limit", "9"],
+	],
+	[
+		&["--stratum-difficulty", "5"],
+		&["--stratum-listen", "127.0.0.1:1"],
+	],
+	[&["--tracing-receiver", "log"], &["--tracing-targets", "x"]],
+];
+const ACCOUNT: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+
+/// The options that are refused beside another one, each with a value, and the other one with its value.
+const DISTURB: [[&[&str]; 2]; 7] = [
+	[
+		&["--force-enable-webrtc"],
+		&["--listen-addr", "/ip4/127.0.0.1/tcp/1"],
+	],
+	[&["--prometheus-external"], &["--no-prometheus"]],
+	[&["--prometheus-port", "1"], &["--no-prometheus"]],
+	[&["--rpc-max-batch-request-len", "9"], ENDPOINT],
+	[&["--rpc-max-connections", "9"], ENDPOINT],
+	[&["--rpc-methods", "safe"], ENDPOINT],
+	[
+		&["--telemetry-url", "wss://telemetry.example/submit/ 0"],
+		&["--no-telemetry"],
+	],
+];
+const ENDPOINT: &[&str] = &["--experimental-rpc-endpoint", "listen-addr=127.0.0.1:1"];
+
+#[test]
+fn no_option_does_nothing_without_a_word() {
+	let mut all: Vec<_> = command()
+		.get_arguments()
+		.filter_map(|arg| arg.get_long().map(str::to_owned))
+		.collect();
+	all.sort_unstable();
+	all.dedup();
+	let others = NEED
+		.iter()
+		.chain(&DISTURB)
+		.map(|[option, _]| &option[0][2..]);
+	let mut known: Vec<_> = ALONE.split_whitespace().chain(others).collect();
+	known.sort_unstable();
+	// A new option has to be put into one of the lists.
+	let unknown: Vec<_> = all
+		.iter()
+		.filter(|option| !known.contains(&option.as_str()))
+		.collect();
+	assert!(unknown.is_empty(), "{unknown:?}");
+	for option in known {
+		let is_there = all.iter().any(|there| there == option);
+		assert!(
+			is_there || ["help", "version"].contains(&option),
+			"{option}"
+		);
+	}
+	for [option, other] in NEED {
+		let error = refused(&[&["--dev"][..], option].concat());
+		assert!(error.contains(other[0]), "{error}");
+		assert!(
+			read(&[&["--dev"][..], option, other].concat()).is_ok(),
+			"{option:?}"
+		);
+	}
+	for [option, other] in DISTURB {
+		let error = refused(&[&["--dev"][..], option, other].concat());
+		assert!(
+			error.contains(option[0]) && error.contains(other[0]),
+			"{error}"
+		);
+		assert!(
+			read(&[&["--dev"][..], option].concat()).is_ok(),
+			"{option:?}"
+		);
+	}
+}
+
 #[test]
 fn a_key_has_the_scheme_that_its_type_needs() {
 	let insert = ["key", "insert", "--chain", "c", "--suri", "//A"];
