@@ -54,7 +54,7 @@ pub enum KeyCommand {
 	InspectNodeKey(InspectNodeKeyCmd),
 
 	/// Insert a key into the keystore of a node.
-	Insert(InsertKeyCmd),
+	Insert(InsertCmd),
 }
 
 /// The subcommand `key generate-node-key`.
@@ -166,7 +166,7 @@ impl KeyCommand {
 		match self {
 			Self::Generate(cmd) => read_password(&mut cmd.keystore_params),
 			Self::Inspect(cmd) => read_password(&mut cmd.framework.keystore_params),
-			Self::Insert(cmd) => read_password(&mut cmd.keystore_params),
+			Self::Insert(cmd) => read_password(&mut cmd.framework.keystore_params),
 			Self::GenerateNodeKey(_) | Self::InspectNodeKey(_) => Ok(()),
 		}
 	}
@@ -196,7 +196,7 @@ impl KeyCommand {
 		match self {
 			Self::Generate(cmd) => cmd.keystore_params.password_interactive,
 			Self::Inspect(cmd) => cmd.framework.keystore_params.password_interactive,
-			Self::Insert(cmd) => cmd.keystore_params.password_interactive,
+			Self::Insert(cmd) => cmd.framework.keystore_params.password_interactive,
 			Self::GenerateNodeKey(_) | Self::InspectNodeKey(_) => false,
 		}
 	}
@@ -216,8 +216,9 @@ impl KeyCommand {
 			Self::Inspect(cmd) => cmd.run(),
 			Self::InspectNodeKey(cmd) => cmd.run(),
 			Self::Insert(cmd) => {
-				check_home(|| cmd.shared_params.base_path())?;
-				insert(cmd.clone(), cli)
+				check_secret(cmd.suri.as_deref())?;
+				check_home(|| cmd.framework.shared_params.base_path())?;
+				insert(cmd.framework.clone(), cli)
 			}
 		};
 		done.map_err(|error| match no_terminal(&error) {
@@ -316,9 +317,54 @@ impl FromArgMatches for InspectCmd {
 	}
 }
 
+/// The subcommand `key insert`: the framework's, which takes a path where no file is for the derivation of a key that is public.
+#[derive(Clone, Debug)]
+pub struct InsertCmd {
+	framework: InsertKeyCmd,
+	suri: Option<String>,
+}
+
+impl Args for InsertCmd {
+	fn augment_args(command: clap::Command) -> clap::Command {
+		InsertKeyCmd::augment_args(command)
+	}
+
+	fn augment_args_for_update(command: clap::Command) -> clap::Command {
+		InsertKeyCmd::augment_args_for_update(command)
+	}
+}
+
+impl FromArgMatches for InsertCmd {
+	fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+		Ok(Self {
+			framework: InsertKeyCmd::from_arg_matches(matches)?,
+			suri: matches.get_one::<String>("suri").cloned(),
+		})
+	}
+
+	fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+		*self = Self::from_arg_matches(matches)?;
+		Ok(())
+	}
+}
+
+/// Refuses the path of a file that is not there. The framework takes it for a derivation from the phrase of the development
+/// accounts, which everyone knows.
+fn check_secret(uri: Option<&str>) -> sc_cli::Result<()> {
+	match uri {
+		Some(uri) if uri.starts_with('/') && !uri.starts_with("//") && !Path::new(uri).is_file() => {
+			Err(Error::Input(format!(
+				"there is no regular file at {uri}, from which a secret could be read. Name one, or give the secret itself"
+			)))
+		}
+		_ => Ok(()),
+	}
+}
+
 impl InspectCmd {
 	fn run(&self) -> sc_cli::Result<()> {
 		let cmd = &self.framework;
+		check_secret(self.uri.as_deref())?;
 		// Those are errors of the framework's, too.
 		if self.is_public || cmd.expect_public.is_some() {
 			return cmd.run();
@@ -338,7 +384,7 @@ impl InspectCmd {
 	}
 }
 
-/// What is said of a text that is no secret. It is not shown, as it may be one with a mistake.
+/// What is said of a text that is not a valid secret. It is not shown, as it may be one with a mistake.
 const NO_SECRET: &str = "the secret is not valid: expected a phrase of 12 to 24 words, 0x and 64 hexadecimal digits, a path like \
 	//Alice, which may follow the others, the path of a file with one of these, or an SS58 address. A public key in hexadecimal \
 	digits needs `--public`";
@@ -519,6 +565,14 @@ mod tests {
 			}
 		}
 		assert!(run(&["--public", "hello"]).is_err());
+		// Not a key that is derived from the phrase of the development accounts.
+		for absent in ["/no-such-folder/secret", "/dev/null"] {
+			let refused = run(&[absent]).unwrap_err().to_string();
+			assert!(
+				refused.contains("there is no regular file at /"),
+				"{refused}"
+			);
+		}
 	}
 
 	#[test]

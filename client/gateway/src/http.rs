@@ -125,7 +125,7 @@ async fn route<Files: Source, Log: Watch>(
 			asked.is_head(),
 		))
 	};
-	// The name of a dataset may contain a slash, which is then written as %2F: each part is decoded by itself.
+	// The name of a dataset may contain a slash, which is then written as %2F: each part is decoded on its own.
 	let decode = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
 	let raw = asked.raw.strip_prefix('/').unwrap_or(asked.raw);
 	if raw.is_empty() {
