@@ -216,7 +216,7 @@ impl KeyCommand {
 			Self::Inspect(cmd) => cmd.run(),
 			Self::InspectNodeKey(cmd) => cmd.run(),
 			Self::Insert(cmd) => {
-				check_secret(cmd.suri.as_deref())?;
+				check_secret(cmd.suri.as_ref())?;
 				check_home(|| cmd.framework.shared_params.base_path())?;
 				insert(cmd.framework.clone(), cli)
 			}
@@ -348,23 +348,29 @@ impl FromArgMatches for InsertCmd {
 	}
 }
 
-/// Refuses the path of a file that is not there. The framework takes it for a derivation from the phrase of the development
-/// accounts, which everyone knows.
-fn check_secret(uri: Option<&str>) -> sc_cli::Result<()> {
-	match uri {
-		Some(uri) if uri.starts_with('/') && !uri.starts_with("//") && !Path::new(uri).is_file() => {
-			Err(Error::Input(format!(
-				"there is no regular file at {uri}, from which a secret could be read. Name one, or give the secret itself"
-			)))
-		}
-		_ => Ok(()),
+/// Refuses the path of a file that is not there, and what is empty. The framework takes both for a derivation from the phrase of
+/// the development accounts, which everyone knows.
+fn check_secret(uri: Option<&String>) -> sc_cli::Result<()> {
+	let Some(uri) = uri else {
+		return Ok(());
+	};
+	if uri.starts_with('/') && !uri.starts_with("//") && !Path::new(uri).is_file() {
+		return Err(Error::Input(format!(
+			"there is no regular file at {uri}, from which a secret could be read. Name one, or give the secret itself"
+		)));
+	}
+	match read_uri(Some(uri))?.trim().is_empty() {
+		true => Err(Error::Input(
+			"the secret is empty: give a phrase, or the path of a file with one".into(),
+		)),
+		false => Ok(()),
 	}
 }
 
 impl InspectCmd {
 	fn run(&self) -> sc_cli::Result<()> {
 		let cmd = &self.framework;
-		check_secret(self.uri.as_deref())?;
+		check_secret(self.uri.as_ref())?;
 		// Those are errors of the framework's, too.
 		if self.is_public || cmd.expect_public.is_some() {
 			return cmd.run();
@@ -566,6 +572,8 @@ mod tests {
 		}
 		assert!(run(&["--public", "hello"]).is_err());
 		// Not a key that is derived from the phrase of the development accounts.
+		let empty = run(&[""]).unwrap_err().to_string();
+		assert!(empty.contains("the secret is empty"), "{empty}");
 		for absent in ["/no-such-folder/secret", "/dev/null"] {
 			let refused = run(&[absent]).unwrap_err().to_string();
 			assert!(
