@@ -355,8 +355,10 @@ fn check_secret(uri: Option<&String>) -> sc_cli::Result<()> {
 		return Ok(());
 	};
 	if uri.starts_with('/') && !uri.starts_with("//") && !Path::new(uri).is_file() {
+		// A password may follow three slashes.
+		let path = uri.split("///").next().unwrap_or_default();
 		return Err(Error::Input(format!(
-			"there is no regular file at {uri}, from which a secret could be read. Name one, or give the secret itself"
+			"there is no regular file at {path}, from which a secret could be read. Name one, or give the secret itself"
 		)));
 	}
 	match read_uri(Some(uri))?.trim().is_empty() {
