@@ -7,7 +7,7 @@ use crate::cli::Cli;
 use clap::{
 	builder::{Resettable, StyledStr},
 	error::{ContextKind, ContextValue, ErrorKind},
-	ArgMatches, Command, CommandFactory, Error, FromArgMatches, ValueEnum,
+	value_parser, ArgMatches, Command, CommandFactory, Error, FromArgMatches, ValueEnum,
 };
 use polkadot_sdk::*;
 use sc_cli::{CryptoScheme, SubstrateCli};
@@ -95,6 +95,7 @@ const FOREIGN: [(&str, &str); 15] = [
 		"`--rpc-max-connections` counts HTTP and WebSocket together",
 	),
 ];
+
 /// The options that do nothing without another one, by the names of their fields.
 const NEED: [(&str, &str); 4] = [
 	("rpc_rate_limit_trust_proxy_headers", "rpc_rate_limit"),
@@ -113,6 +114,15 @@ const DISTURB: [(&str, &str); 7] = [
 	("rpc_methods", "experimental_rpc_endpoint"),
 	("telemetry_endpoints", "no_telemetry"),
 ];
+
+/// The limits of the RPC with which no one could call it if they were 0.
+const LIMITS: [&str; 4] = [
+	"rpc_max_connections",
+	"rpc_max_request_size",
+	"rpc_max_response_size",
+	"rpc_message_buffer_capacity_per_connection",
+];
+
 const FLAG: &str = "an option such as `--mine` has no value: write it alone, or leave it out";
 /// What `--node-key` is.
 const NODE_KEY: &str = "The secret network key, in 64 hexadecimal digits. For tests only: others on this machine see it. Otherwise \
@@ -148,6 +158,9 @@ pub fn command() -> Command {
 	});
 	let checked = DISTURB.iter().fold(checked, |command, (option, other)| {
 		command.mut_arg(option, |arg| arg.conflicts_with(*other))
+	});
+	let checked = LIMITS.iter().fold(checked, |command, limit| {
+		command.mut_arg(limit, |arg| arg.value_parser(value_parser!(u32).range(1..)))
 	});
 	checked
 		.mut_arg("trie_cache_size", |size| {

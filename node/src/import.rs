@@ -212,7 +212,7 @@ impl Report<'_> {
 	}
 }
 
-/// Imports blocks. `check_space` returns an error if the disk of the database has less than so many MiB.
+/// Imports blocks. `check_space` returns an error if fewer MiB than that are free on the disk of the database.
 ///
 /// # Errors
 ///

@@ -99,7 +99,7 @@ impl NodeKeyOptions {
 		if key.node_key.is_some() {
 			return None;
 		}
-		key.node_key = Some(hex::encode([1; NODE_KEY_LENGTH]));
+		key.node_key = Some(hex::encode([1u8; NODE_KEY_LENGTH]));
 		Some(Self {
 			file: key.node_key_file.take(),
 			may_make: is_dev || key.unsafe_force_node_key_generation,

@@ -479,6 +479,13 @@ fn check_options(config: &Configuration, development: bool) -> Result<(), Servic
 				.into(),
 		));
 	}
+	let overrides = config.wasm_runtime_overrides.as_deref();
+	if let Some(folder) = overrides.filter(|folder| !folder.is_dir()) {
+		return Err(ServiceError::Other(format!(
+			"`--wasm-runtime-overrides {}`: expected a folder with runtimes",
+			folder.display()
+		)));
+	}
 	if matches!(config.network.network_backend, NetworkBackendType::Libp2p) {
 		return Err(ServiceError::Other(
 			"only `--network-backend litep2p` is supported: leave the option out".into(),

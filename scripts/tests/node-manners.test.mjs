@@ -830,6 +830,7 @@ test('makes nothing on the disk if it is refused', { timeout }, async (t) => {
 		[['--password-filename', join(at, 'none'), ...QUIET], /the password cannot be read from `--password-filename .*none`: No such file/],
 		[['--sync', 'warp', '--state-pruning', 'archive', ...QUIET], /`--sync warp` begins with a recent state/],
 		[['--blocks-pruning', '3', ...QUIET], /must keep at least 64 blocks/],
+		[['--wasm-runtime-overrides', join(at, 'none'), ...QUIET], /`--wasm-runtime-overrides .*none`: expected a folder/],
 		[['--network-backend', 'libp2p', ...QUIET], /only `--network-backend litep2p` is supported/],
 		[['--stratum-difficulty', '5', ...QUIET], /--stratum-listen <ADDRESS>/],
 		[['--log', 'sync=loud', ...QUIET], /"sync=loud" is neither a level .* nor TARGET=LEVEL/],

@@ -36,7 +36,7 @@ const ALONE: &str = "alice allow-private-ip base-path beneficiary blocks-pruning
 	rpc-max-request-size rpc-max-response-size rpc-max-subscriptions-per-connection \
 	rpc-message-buffer-capacity-per-connection rpc-port rpc-rate-limit runtime-cache-size state-pruning stratum-listen sync \
 	sync-memory threads tmp tracing-targets trie-cache-size two tx-ban-seconds unsafe-force-node-key-generation \
-	unsafe-rpc-external validator version warm-up-trie-cache wasm-execution wasm-runtime-overrides \
+	unsafe-rpc-external version warm-up-trie-cache wasm-execution wasm-runtime-overrides \
 	wasmtime-instantiation-strategy";
 
 /// The options that are refused without another one, each with a value, and the other one with its value.
@@ -101,6 +101,7 @@ fn no_option_does_nothing_without_a_word() {
 		.chain(&DISTURB)
 		.map(|[option, _]| &option[0][2..]);
 	let mut known: Vec<_> = ALONE.split_whitespace().chain(others).collect();
+	known.push(&"--validator"[2..]);
 	known.sort_unstable();
 	// A new option has to be put into one of the lists.
 	let unknown: Vec<_> = all
@@ -133,6 +134,20 @@ fn no_option_does_nothing_without_a_word() {
 			read(&[&["--dev"][..], option].concat()).is_ok(),
 			"{option:?}"
 		);
+	}
+}
+
+#[test]
+fn no_limit_of_the_rpc_shuts_out_everyone() {
+	for option in [
+		"--rpc-max-connections",
+		"--rpc-max-request-size",
+		"--rpc-max-response-size",
+		"--rpc-message-buffer-capacity-per-connection",
+	] {
+		let error = refused(&["--dev", option, "0"]);
+		assert!(error.contains("0 is not in 1.."), "{error}");
+		assert!(read(&["--dev", option, "1"]).is_ok(), "{option}");
 	}
 }
 
