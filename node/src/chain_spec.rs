@@ -6,6 +6,7 @@ use crate::{
 	changes::{self, Extensions, FaultyChanges},
 	files::{announce, read_at_most},
 };
+use isthmus_primitives::AccountId;
 use isthmus_runtime::{genesis::Leftover, MAX_VERIFIERS, WASM_BINARY};
 use polkadot_sdk::*;
 use sc_service::{ChainType, Properties};
@@ -14,6 +15,7 @@ use serde::{
 	Deserialize, Deserializer,
 };
 use serde_json::Value;
+use sp_core::crypto::Ss58Codec;
 use std::{
 	collections::{BTreeMap, BTreeSet},
 	fmt, io,
@@ -31,6 +33,11 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The same of UTF-16, in one of its two byte orders.
 const UTF_16: &[u8] = b"\xff\xfe";
+
+/// The fields of a plain genesis that name accounts.
+const BALANCES: &str = "balances.balances";
+const SESSION_KEYS: &str = "session.keys";
+const SUPERUSER: &str = "sudo.key";
 
 /// Why there is no chain specification to use.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +93,27 @@ pub enum SpecError {
 		/// The account or the vote key.
 		key: String,
 	},
+	/// What is named as an account or a vote key is none. The runtime would not say which.
+	#[error(
+		"the chain specification {path} names {named:?} in `{field}`, which is not an address: it was mistyped or cut off, or is \
+		 in another form. Compare it with the one that its owner gave"
+	)]
+	Address {
+		/// The file.
+		path: String,
+		/// The field that names it.
+		field: &'static str,
+		/// What is named.
+		named: String,
+	},
+	/// The same account has two amounts.
+	#[error("the chain specification {path} names the account {account} twice in `{BALANCES}`")]
+	RepeatedBalance {
+		/// The file.
+		path: String,
+		/// The account.
+		account: String,
+	},
 	/// A change of the rules by height is refused.
 	#[error("the chain specification {path}: {error}")]
 	Changes {
@@ -116,8 +144,8 @@ pub enum SpecError {
 /// # Errors
 ///
 /// Returns an error if the name is empty, if the node was built without its Wasm runtime, if the file
-/// cannot be read, if it names no verifier or too many of them, if a change of its rules is faulty, or if it is a real
-/// chain with a superuser.
+/// cannot be read, if it names no verifier or too many of them, if an account in it is not an address, if a change of its rules is
+/// faulty, or if it is a real chain with a superuser.
 pub fn load(id: &str) -> Result<ChainSpec, SpecError> {
 	match id {
 		"" => Err(SpecError::NotGiven),
@@ -219,6 +247,7 @@ struct RuntimeGenesis {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Config {
+	balances: Option<Balances>,
 	proof_of_work: Option<ProofOfWork>,
 	session: Option<Session>,
 	sudo: Option<Sudo>,
@@ -233,11 +262,33 @@ struct ProofOfWork {
 struct Parameters {
 	#[serde(default)]
 	changes: Vec<Value>,
+	#[serde(rename = "genesisDifficulty")]
+	_genesis_difficulty: Option<Hexadecimal>,
+	#[serde(rename = "minimumDifficulty")]
+	_minimum_difficulty: Option<Hexadecimal>,
+}
+
+/// A number that the runtime takes for a hexadecimal one, even if it is written as a decimal one.
+struct Hexadecimal;
+
+impl<'de> Deserialize<'de> for Hexadecimal {
+	fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+		let value = Value::deserialize(deserializer)?;
+		match changes::not_hexadecimal(&value) {
+			Some(fault) => Err(D::Error::custom(fault)),
+			None => Ok(Self),
+		}
+	}
+}
+
+#[derive(Deserialize)]
+struct Balances {
+	balances: Option<Vec<(String, IgnoredAny)>>,
 }
 
 #[derive(Deserialize)]
 struct Sudo {
-	key: Option<IgnoredAny>,
+	key: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -288,6 +339,7 @@ fn from_file(path: &str) -> Result<ChainSpec, SpecError> {
 	check_numbers(&text).map_err(malformed)?;
 	check_superuser(path, &outline)?;
 	check_changes(path, &outline)?;
+	check_accounts(path, &outline)?;
 	check_verifiers(path, outline)?;
 	ChainSpec::from_json_bytes(text).map_err(malformed)
 }
@@ -462,6 +514,42 @@ fn check_superuser(
 	}
 }
 
+/// Checks the accounts of a plain specification that have funds or are the superuser: the runtime does not say which of them is
+/// mistyped, nor which is named twice.
+fn check_accounts(path: &str, Outline { genesis, .. }: &Outline) -> Result<(), SpecError> {
+	let Some(config) = genesis.config() else {
+		return Ok(());
+	};
+	if let Some(key) = config.sudo.as_ref().and_then(|sudo| sudo.key.as_ref()) {
+		check_address(path, SUPERUSER, key)?;
+	}
+	let balances = config.balances.as_ref();
+	let funded = balances.and_then(|balances| balances.balances.as_ref());
+	let mut seen = BTreeSet::new();
+	for (account, _) in funded.into_iter().flatten() {
+		check_address(path, BALANCES, account)?;
+		if !seen.insert(account) {
+			return Err(SpecError::RepeatedBalance {
+				path: path.into(),
+				account: account.clone(),
+			});
+		}
+	}
+	Ok(())
+}
+
+/// Checks that a text is an address, of an account or a vote key.
+fn check_address(path: &str, field: &'static str, named: &str) -> Result<(), SpecError> {
+	match AccountId::from_ss58check(named) {
+		Ok(_) => Ok(()),
+		Err(_) => Err(SpecError::Address {
+			path: path.into(),
+			field,
+			named: named.into(),
+		}),
+	}
+}
+
 /// Checks the verifiers of a plain specification. Those of a raw one are checked when its chain is opened.
 fn check_verifiers(path: &str, outline: Outline) -> Result<(), SpecError> {
 	let genesis = outline.genesis.runtime_genesis;
@@ -481,6 +569,7 @@ fn check_verifiers(path: &str, outline: Outline) -> Result<(), SpecError> {
 		.into_iter()
 		.flat_map(|(account, _, keys)| [account, keys.grandpa]);
 	for key in named {
+		check_address(path, SESSION_KEYS, &key)?;
 		if let Some(key) = seen.replace(key) {
 			return Err(SpecError::RepeatedVerifier {
 				path: path.into(),

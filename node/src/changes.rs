@@ -64,9 +64,23 @@ pub enum FaultyChanges {
 	/// One is not in the form of a change.
 	#[error("a change of the rules cannot be read: {0}")]
 	Malformed(#[from] serde_json::Error),
+	/// Its difficulty is written as a decimal number.
+	#[error("`minimumDifficulty`: {0}")]
+	Difficulty(String),
 	/// One is refused by its content or its place.
 	#[error(transparent)]
 	Refused(#[from] ChangesError),
+}
+
+/// Returns what is wrong with a difficulty that is not written as a hexadecimal number. The runtime would take "131072" for 0x131072.
+pub(crate) fn not_hexadecimal(value: &Value) -> Option<String> {
+	match value {
+		Value::Null => None,
+		Value::String(digits) if digits.starts_with("0x") => None,
+		_ => Some(format!(
+			"expected a hexadecimal number in quotes, such as \"0x20000\", which is 131072, and found {value}"
+		)),
+	}
 }
 
 /// Reads changes, and checks each of them and their order.
@@ -76,6 +90,12 @@ fn read(values: &[Value]) -> Result<Vec<RuleChange>, FaultyChanges> {
 		if FIXED.contains(&name.as_str()) {
 			return Err(FaultyChanges::Fixed(name.clone()));
 		}
+	}
+	let mut difficulties = values
+		.iter()
+		.filter_map(|change| change.get("minimumDifficulty"));
+	if let Some(fault) = difficulties.find_map(not_hexadecimal) {
+		return Err(FaultyChanges::Difficulty(fault));
 	}
 	let changes = values
 		.iter()

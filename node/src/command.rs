@@ -9,7 +9,7 @@ use crate::{
 	files::NewFile,
 	genesis,
 	keys::{self, NodeKeyOptions},
-	output, ports,
+	logging, output, ports,
 	runner::{say_database, Runner},
 	service,
 };
@@ -184,6 +184,7 @@ fn export_spec(cli: &Cli, cmd: &ExportChainSpecCmd) -> sc_cli::Result<()> {
 	if cmd.raw {
 		// If nothing can be written, the command still does its work.
 		let _ = writeln!(stderr(), "{}", genesis::BUILDING);
+		logging::init_for_errors().map_err(application)?;
 	}
 	let json = spec.as_json(cmd.raw).map_err(|error| {
 		let error = sp_blockchain::Error::Storage(error).into();

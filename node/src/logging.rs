@@ -24,7 +24,7 @@ use std::{
 use tracing::{level_filters::LevelFilter, Event, Level, Subscriber};
 use tracing_log::{log_tracer::SetLoggerError, NormalizeEvent};
 use tracing_subscriber::{
-	filter::{Directive, ParseError},
+	filter::Directive,
 	fmt::{format::FmtSpan, writer::MakeWriterExt},
 	layer::{Context, Layer, SubscriberExt},
 	EnvFilter, FmtSubscriber,
@@ -85,13 +85,10 @@ const BUGS: &str = "the page where the source of this program is hosted, as an i
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
 	#[error(
-		"`--log` or RUST_LOG: \"{directive}\" is neither a level (off, error, warn, info, debug or trace) nor TARGET=LEVEL, as \
-		 sync=debug: {error}"
+		"`--log` or RUST_LOG: {0:?} cannot be read: expected a target and a level, such as sync=debug, or a level alone. The \
+		 levels are off, error, warn, info, debug and trace"
 	)]
-	Directive {
-		directive: String,
-		error: ParseError,
-	},
+	Directive(String),
 	#[error(transparent)]
 	Tracer(#[from] SetLoggerError),
 	#[error(transparent)]
@@ -124,6 +121,16 @@ where
 	.map_err(|error| sc_cli::Error::Application(Box::new(error)))?;
 	raise_open_files();
 	Ok(())
+}
+
+/// Starts a log of errors only, for a command without one of its own: when the runtime refuses a field of a specification, only
+/// the log says which.
+///
+/// # Errors
+///
+/// Returns an error if RUST_LOG is invalid.
+pub(crate) fn init_for_errors() -> Result<(), LogError> {
+	start("error", false, true)
 }
 
 /// Starts the log of this process.
@@ -184,15 +191,18 @@ fn filter(directives: &str) -> Result<EnvFilter, LogError> {
 	let given = given.filter(|directive| !directive.is_empty());
 	let mut filter = EnvFilter::default();
 	for directive in QUIET.into_iter().chain(given) {
-		let parsed = directive
-			.parse::<Directive>()
-			.map_err(|error| LogError::Directive {
-				directive: directive.into(),
-				error,
-			})?;
-		filter = filter.add_directive(parsed);
+		filter = filter.add_directive(parse_directive(directive)?);
 	}
 	Ok(filter)
+}
+
+/// Reads a directive. The library takes `sync:debug` for the name of a target, which nothing has.
+fn parse_directive(text: &str) -> Result<Directive, LogError> {
+	let fault = || LogError::Directive(text.into());
+	if !text.contains('[') && text.replace("::", "").contains(':') {
+		return Err(fault());
+	}
+	text.parse().map_err(|_| fault())
 }
 
 /// Writes once a minute how many lines were held back.
@@ -261,6 +271,26 @@ pub fn is_bounded(target: &str) -> bool {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn a_directive_that_cannot_be_read_is_named() {
+		for text in ["sync=dbug", "sync:debug", "sync=debug=trace"] {
+			let error = parse_directive(text).unwrap_err().to_string();
+			assert!(
+				error.contains(&format!("{text:?} cannot be read")),
+				"{error}"
+			);
+		}
+		for text in [
+			"sync=debug",
+			"sync",
+			"debug",
+			"off",
+			"libp2p_mdns::behaviour::iface=off",
+		] {
+			assert!(parse_directive(text).is_ok(), "{text}");
+		}
+	}
 
 	#[test]
 	fn no_color_asks_for_no_colours_unless_it_is_empty() {

@@ -4,14 +4,10 @@
 //! on without peers or metrics.
 
 use polkadot_sdk::*;
-use rustix::net::{
-	bind, listen, socket,
-	sockopt::{set_ipv6_v6only, set_socket_reuseaddr},
-	AddressFamily, SocketType,
-};
 use sc_cli::RunCmd;
 use sc_network::{multiaddr::Protocol, Multiaddr};
 use sc_service::Configuration;
+use socket2::{Domain, Socket, Type};
 use std::{
 	io, mem,
 	net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
@@ -295,17 +291,17 @@ fn check_free(wanted: &Wanted) -> Result<(), PortError> {
 /// Takes an IPv6 address for a moment as the network does, which leaves the IPv4 ones with the same port to other programs.
 fn listen_ipv6_only(transport: Transport, address: SocketAddr) -> io::Result<()> {
 	let kind = match transport {
-		Transport::Tcp => SocketType::STREAM,
-		Transport::Udp => SocketType::DGRAM,
+		Transport::Tcp => Type::STREAM,
+		Transport::Udp => Type::DGRAM,
 	};
-	let socket = socket(AddressFamily::INET6, kind, None)?;
-	set_ipv6_v6only(&socket, true)?;
+	let socket = Socket::new(Domain::IPV6, kind, None)?;
+	socket.set_only_v6(true)?;
 	if transport == Transport::Udp {
-		return bind(&socket, &address).map_err(Into::into);
+		return socket.bind(&address.into());
 	}
-	set_socket_reuseaddr(&socket, true)?;
-	bind(&socket, &address)?;
-	listen(&socket, BACKLOG).map_err(Into::into)
+	socket.set_reuse_address(true)?;
+	socket.bind(&address.into())?;
+	socket.listen(BACKLOG)
 }
 
 /// Returns the port of an address for peers: `/ip4/…/tcp/…` or `/ip6/…/tcp/…`, also with `/ws` after it, or

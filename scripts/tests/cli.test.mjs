@@ -1419,6 +1419,18 @@ test('serve grants what the policy allows, even after it is killed and restarted
 		const [asked] = await ok('request', address, ...terms, ...consumer.key);
 		return asked;
 	};
+	// The reader learns before anything is sent that no program would answer.
+	for (const [offer, code, words] of [
+		['0.5', 'health', /^warning: this request does not meet the dataset's policy \(offers less than the policy's price\), so only its owner/m],
+		['1', 'marketing', /^warning: .*\(the policy does not allow this purpose\)/m],
+		['1', 'health', undefined],
+	]) {
+		const terms = ['--leaves', '0..4', '--purpose', 'p', '--code', code, '--term', '500', '--offer', offer];
+		const planned = await run(['request', address, ...terms, '--dry-run', ...consumer.key]);
+		assert.equal(planned.code, DONE, planned.stderr);
+		if (words) assert.match(planned.stderr, words);
+		else assert.doesNotMatch(planned.stderr, /warning/);
+	}
 	const { request: cheap } = await ask('0..5', '0.5');
 	const { request: other } = await ask('0..6', '1', 'marketing');
 	const { request: first } = await ask('1..5', '1');

@@ -140,6 +140,21 @@ test('says what is wrong with the file of a chain specification', { timeout }, a
 		await refuses(['--chain', chain, '--tmp', ...QUIET], sentence);
 		await refuses(['export-chain-spec', '--chain', chain, '--raw'], sentence);
 	}
+	// The runtime would say only that some checksum is wrong, or that some account is there twice.
+	const account = alice[0];
+	const mistyped = account.replace(/.$/, (last) => (last === 'x' ? 'y' : 'x'));
+	const noAddress = (named, field) =>
+		new RegExp(`names "${named}" in \`${field}\`, which is not an address: it was mistyped or cut off`);
+	for (const [edit, sentence] of [
+		[({ balances }) => balances.balances.push([mistyped, 1]), noAddress(mistyped, 'balances\\.balances')],
+		[({ balances }) => balances.balances.push([`0x${'ab'.repeat(32)}`, 1]), noAddress('0x(ab)+', 'balances\\.balances')],
+		[({ session }) => { session.keys[0][2].grandpa = account.slice(1); }, noAddress(account.slice(1), 'session\\.keys')],
+		[({ balances }) => balances.balances.push(balances.balances[0]), /names the account \w+ twice in `balances\.balances`/],
+	]) {
+		const chain = edited('accounts.json', edit);
+		await refuses(['--chain', chain, '--tmp', ...QUIET], sentence);
+		await refuses(['export-chain-spec', '--chain', chain, '--raw'], sentence);
+	}
 	const change = { fromBlock: 5, minimumDifficulty: '0x400' };
 	for (const [changes, plannedChanges, sentence] of [
 		[[{ ...change, fromBlock: 0 }], [], /has `fromBlock` 0, but the genesis block's rules are the parameters themselves/],
@@ -189,7 +204,9 @@ test('says what is wrong with the file of a chain specification', { timeout }, a
 	const { stderr: refused } = await runToEnd(['export-chain-spec', '--chain', wrong, '--raw']);
 	assert.match(refused, /^error: there is no specification to write \(.*wrong\.json\): the genesis state cannot be built .*invalid type: string "ten", expected u32$/m);
 	const zero = edited('zero.json', (genesis) => Object.assign(genesis.verifiers, { sessionBlocks: 0 }));
-	await refuses(['--chain', zero, '--tmp', ...QUIET], /verifiers\.sessionBlocks is 0: a session has at least one block/);
+	const length = /verifiers\.sessionBlocks is 0: a session has at least one block/;
+	await refuses(['--chain', zero, '--tmp', ...QUIET], length);
+	await refuses(['export-chain-spec', '--chain', zero, '--raw'], length);
 	const { stderr } = await runToEnd(['--chain', zero, '--tmp', ...QUIET]);
 	assert.match(stderr, /error: the genesis state cannot be built from the chain specification: /);
 	assert.doesNotMatch(stderr, /error while executing at wasm backtrace/);
@@ -833,7 +850,7 @@ test('makes nothing on the disk if it is refused', { timeout }, async (t) => {
 		[['--wasm-runtime-overrides', join(at, 'none'), ...QUIET], /`--wasm-runtime-overrides .*none`: expected a folder/],
 		[['--network-backend', 'libp2p', ...QUIET], /only `--network-backend litep2p` is supported/],
 		[['--stratum-difficulty', '5', ...QUIET], /--stratum-listen <ADDRESS>/],
-		[['--log', 'sync=loud', ...QUIET], /"sync=loud" is neither a level .* nor TARGET=LEVEL/],
+		[['--log', 'sync=loud', ...QUIET], /"sync=loud" cannot be read: expected a target and a level, .* The levels are off, error/],
 	]) {
 		const basePath = join(at, 'base');
 		await refuses(['--chain', 'local', '--base-path', basePath, ...options], sentence);

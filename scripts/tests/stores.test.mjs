@@ -208,11 +208,20 @@ test('what is wrong with a store, or with its settings, is said', { timeout }, a
 	}
 	proxy.fault = () => undefined;
 	const profile = await refused(REFUSED, store, { ...keys, AWS_PROFILE: 'absent' });
-	assert.match(profile.error, /the profile absent has no access key/);
+	assert.match(profile.error, /there is no profile absent in .* correct AWS_PROFILE/);
 	const { code, stderr } = await isthmus.run(store, { ...env, ...keys, AWS_PROFILE: 'school' });
 	assert.equal(code, 0, stderr);
 	const [left] = await moto.list(BUCKET);
 	assert.equal((await moto.list(BUCKET)).length, 1);
+	// What cannot be read may be right: no record is to be removed because of it.
+	const check = () => refused(FAILED, ['check', owner.address, '0', '--quick']);
+	proxy.fault = () => [403, 'AccessDenied'];
+	const unread = await check();
+	assert.match(unread.hint, /^what could not be read may be right: .* check again/);
+	proxy.fault = () => [404, 'NoSuchKey'];
+	const missing = await check();
+	assert.match(missing.hint, /^copy the object, .* remove the record/);
+	assert.doesNotMatch(missing.hint, /may be right/);
 	// The record is gone, and its object is not.
 	proxy.fault = ({ method, url }) => (method === 'DELETE' || url.includes('?delete') ? [403, 'AccessDenied'] : undefined);
 	const kept = await refused(FAILED, ['remove', 'small', '--objects', ...owner.key]);

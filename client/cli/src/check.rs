@@ -118,6 +118,9 @@ struct Fault {
 	failure: String,
 	/// How many MiB of it are wrong, if it could be read.
 	wrong: usize,
+	/// Whether it is known to be damaged or missing.
+	#[serde(skip)]
+	is_content: bool,
 }
 
 impl fmt::Display for Report {
@@ -141,6 +144,7 @@ impl fmt::Display for Report {
 				object,
 				failure,
 				wrong,
+				..
 			} in faults
 			{
 				write!(f, "\n  {key}: {}", shown(failure))?;
@@ -235,13 +239,19 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 	}
 	context.output.print(&report)?;
 	let error = Error::failed("not every location has all of the objects");
-	Err(
-		match report.locations.iter().all(|at| at.faults.is_empty()) {
-			true => error,
-			false => error.hint(MEND),
-		},
-	)
+	let mut faults = report.locations.iter().flat_map(|at| &at.faults);
+	let error = match faults.clone().any(|fault| fault.is_content) {
+		true => error.hint(MEND),
+		false => error,
+	};
+	Err(match faults.all(|fault| fault.is_content) {
+		true => error,
+		false => error.also(UNREAD),
+	})
 }
+
+/// What to do about an object that could not be read: to remove its record would be wrong.
+const UNREAD: &str = "what could not be read may be right: correct what is said of it, and check again before you remove anything";
 
 /// Checks what a location has of these objects. One that does not work is not asked for the others: each would be waited for.
 /// `tell` gets the number of bytes that are done.
@@ -273,8 +283,9 @@ async fn check_at(
 			Some(failure) => at.faults.push(Fault {
 				key: Key(*key),
 				object: object.name(),
-				failure: failure.to_string(),
 				wrong: checked.wrong.len(),
+				is_content: failure.is_content(),
+				failure: failure.to_string(),
 			}),
 		}
 	}

@@ -9,7 +9,7 @@ use crate::{
 	error::Error,
 	metrics::MetricsFile,
 	options::Options,
-	retry::Retry,
+	retry::{Retry, Trouble},
 	service::Service,
 	stderr::tell,
 	stop::{on_signals, Stop},
@@ -270,6 +270,7 @@ async fn run_keeper(
 		context,
 		metrics,
 		service: &service,
+		trouble: Trouble::default(),
 		opts,
 		location: keeping.location().url().to_owned(),
 		silence: Silence::begin(Instant::now()),
@@ -325,6 +326,7 @@ async fn keep_for_ever(
 			Err(error) => retry.tell(&error.into()),
 		};
 		reporter.service.is_at(&error);
+		reporter.trouble.begins();
 		if let Some(metrics) = &mut reporter.metrics {
 			metrics.failed();
 		}
@@ -365,6 +367,7 @@ struct Reporter<'a> {
 	context: &'a Context,
 	metrics: Option<Metrics>,
 	service: &'a Service,
+	trouble: Trouble,
 	opts: &'a Opts,
 	/// Where the copy is.
 	location: String,
@@ -467,6 +470,7 @@ impl Watch for &mut Reporter<'_> {
 		} = look;
 		let status = format!("block {block}: {copied} of {objects} objects copied");
 		self.service.is_ready(&status);
+		self.trouble.ends(&status);
 		let now = Instant::now();
 		if copied == objects {
 			self.silence = Silence::begin(now);

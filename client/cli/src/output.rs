@@ -27,7 +27,7 @@ use std::{
 	io::{self, ErrorKind, IsTerminal, Read},
 	os::{
 		fd::OwnedFd,
-		unix::fs::{FileTypeExt, OpenOptionsExt},
+		unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
 	},
 	path::{Path, PathBuf},
 	thread,
@@ -287,8 +287,30 @@ fn check_replaceable(path: &Path) -> Result<(), Error> {
 			.hint(write_into))
 		}
 		Err(error) => Err(Error::file(path, &error)),
+		Ok(_) if is_for_owners(&target, folder) => {
+			let (shown, folder) = (path.display(), folder.display());
+			Err(Error::failed(format!(
+				"{shown} cannot be replaced: it belongs to another user, and {folder} lets only owners replace files"
+			))
+			.hint(write_into))
+		}
 		Ok(_) => Ok(()),
 	}
+}
+
+/// Returns whether this user may not replace a file of another one, because of what its folder is, such as `/tmp`.
+fn is_for_owners(file: &Path, folder: &Path) -> bool {
+	let (Ok(file), Ok(folder)) = (fs::metadata(file), fs::metadata(folder)) else {
+		return false;
+	};
+	let user = rustix::process::geteuid().as_raw();
+	is_kept(folder.mode(), [file.uid(), folder.uid()], user)
+}
+
+/// Returns whether a folder's mode keeps a file from all but the owners of the file and the folder, and the superuser.
+fn is_kept(mode: u32, owners: [u32; 2], user: u32) -> bool {
+	const STICKY: u32 = 0o1000;
+	mode & STICKY != 0 && user != 0 && !owners.contains(&user)
 }
 
 /// Returns whether a file is mounted itself, as one that a container is given.
@@ -421,6 +443,23 @@ mod tests {
 		// No one can create a file there.
 		#[cfg(target_os = "linux")]
 		assert!(check_replaceable(Path::new("/proc/self/comm")).is_err());
+	}
+
+	#[test]
+	fn in_a_folder_for_owners_others_replace_nothing() {
+		for (mode, owners, user, kept) in [
+			(0o41777, [0, 0], 1000, true),
+			(0o41777, [1000, 0], 1000, false),
+			(0o41777, [0, 1000], 1000, false),
+			(0o41777, [1000, 1000], 0, false),
+			(0o40777, [0, 0], 1000, false),
+		] {
+			assert_eq!(
+				is_kept(mode, owners, user),
+				kept,
+				"{mode:o} {owners:?} {user}"
+			);
+		}
 	}
 
 	#[tokio::test]

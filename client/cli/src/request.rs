@@ -9,6 +9,7 @@ use crate::{
 	options::Options,
 	paid::{self, Disputes},
 	report::Report,
+	requests::in_words,
 	stderr::tell,
 	text::{account, amount, condition},
 };
@@ -16,7 +17,7 @@ use isthmus_sdk::{
 	dispute,
 	sharing::{self, Ask},
 	AccountId, Balance, BlockNumber, Condition, DatasetId, Epoch, Error as SdkError, Event,
-	Identity, Included, Leaves, PurposeCode, RequestId,
+	Identity, Included, Leaves, PurposeCode, RequestId, State, Verdict,
 };
 use serde::Serialize;
 use std::{fmt, path::PathBuf};
@@ -239,6 +240,7 @@ async fn ask(
 		offer: opts.offer,
 		firm: opts.firm,
 	};
+	warn_of_policy(&best, identity.account.id(), &ask).await?;
 	let call = sharing::request(client, identity, &ask).await;
 	let call = call.map_err(|error| match error {
 		SdkError::AlreadyAsked(open) => Error::from(error).hint(format!(
@@ -275,6 +277,24 @@ async fn ask(
 		owner,
 	};
 	Ok((included, requested))
+}
+
+/// Warns if a request does not meet the dataset's policy: no program of the owner will grant it then.
+async fn warn_of_policy(best: &State, reader: &AccountId, ask: &Ask<'_>) -> Result<(), SdkError> {
+	let owner = &ask.owner;
+	let Some((policy, _)) = best.policy(owner, ask.scope.dataset).await? else {
+		return Ok(());
+	};
+	let kind = best.producer(reader).await?.map(|reader| reader.kind);
+	let verdict = policy.judge(kind, ask.code, &ask.scope, &ask.term, &ask.offer, ask.firm);
+	if verdict != Verdict::Meets {
+		tell(format_args!(
+			"warning: this request does not meet the dataset's policy ({}), so only its owner itself can grant it. To see the \
+			 policy: isthmus list datasets --owner {owner}",
+			in_words(verdict)
+		));
+	}
+	Ok(())
 }
 
 async fn cancel(

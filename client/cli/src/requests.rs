@@ -98,19 +98,24 @@ impl fmt::Display for Open {
 				"  not final yet: a reorganisation may give its number to another"
 			)?;
 		}
-		f.write_str(match self.verdict {
-			Verdict::NoPolicy => "  the dataset has no policy",
-			Verdict::Meets => "  meets the policy",
-			Verdict::ConsumerNotAllowed => "  the policy does not allow this kind of consumer",
-			Verdict::PurposeNotAllowed => "  the policy does not allow this purpose",
-			Verdict::RangeTooLong => "  asks for more leaves than the policy allows",
-			Verdict::TermTooLong => "  asks for a longer term than the policy allows",
-			Verdict::OfferTooLow => "  offers less than the policy's price",
-			Verdict::FirmNotOffered => "  asks for a firm term, which the policy does not offer",
-			Verdict::ConditionNotMet => {
-				"  does not meet the condition of the policy, or a fact is missing"
-			}
-		})
+		write!(f, "  {}", in_words(self.verdict))
+	}
+}
+
+/// Returns what a policy says of a request.
+pub(crate) fn in_words(verdict: Verdict) -> &'static str {
+	match verdict {
+		Verdict::NoPolicy => "the dataset has no policy",
+		Verdict::Meets => "meets the policy",
+		Verdict::ConsumerNotAllowed => "the policy does not allow this kind of consumer",
+		Verdict::PurposeNotAllowed => "the policy does not allow this purpose",
+		Verdict::RangeTooLong => "asks for more leaves than the policy allows",
+		Verdict::TermTooLong => "asks for a longer term than the policy allows",
+		Verdict::OfferTooLow => "offers less than the policy's price",
+		Verdict::FirmNotOffered => "asks for a firm term, which the policy does not offer",
+		Verdict::ConditionNotMet => {
+			"does not meet the condition of the policy, or a fact is missing"
+		}
 	}
 }
 

@@ -6,13 +6,38 @@ use crate::{
 	stderr::tell,
 	stop::Stop,
 };
-use std::time::{Duration, Instant};
+use std::{
+	mem::take,
+	time::{Duration, Instant},
+};
 use tokio::time::sleep;
 
 /// The wait before the first new attempt after an error.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between attempts. After an attempt that went well for longer, the waits begin with the first again.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Whether a service has said that an attempt failed, and not yet that it works again.
+#[derive(Default)]
+pub(crate) struct Trouble(bool);
+
+impl Trouble {
+	/// An attempt has failed, and that was said.
+	pub(crate) fn begins(&mut self) {
+		self.0 = true;
+	}
+
+	/// Says that the service works again, and what it saw. Says nothing if it worked before.
+	pub(crate) fn ends(&mut self, status: &str) {
+		if let Some(words) = self.words(status) {
+			tell(words);
+		}
+	}
+
+	fn words(&mut self, status: &str) -> Option<String> {
+		take(&mut self.0).then(|| format!("works again; {status}"))
+	}
+}
 
 /// The attempts of a service. The wait between two doubles with each attempt.
 pub(crate) struct Retry {
@@ -74,6 +99,19 @@ impl Retry {
 mod tests {
 	use super::*;
 	use isthmus_sdk::Error as SdkError;
+
+	#[test]
+	fn the_end_of_trouble_is_said_once() {
+		let mut trouble = Trouble::default();
+		assert_eq!(trouble.words("block 7"), None);
+		trouble.begins();
+		trouble.begins();
+		assert_eq!(
+			trouble.words("block 8").as_deref(),
+			Some("works again; block 8")
+		);
+		assert_eq!(trouble.words("block 9"), None);
+	}
 
 	#[test]
 	fn what_only_the_user_can_end_has_a_hint_once() {

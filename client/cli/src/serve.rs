@@ -11,7 +11,7 @@ use crate::{
 	metrics::MetricsFile,
 	options::Options,
 	output::check_folder,
-	retry::Retry,
+	retry::{Retry, Trouble},
 	service::Service,
 	stderr::tell,
 	stop::{on_signals, Stop},
@@ -158,6 +158,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		context,
 		metrics: metrics.map(|file| Metrics::new(file, identity.id())),
 		service,
+		trouble: Trouble::default(),
 	};
 	serve::check(&context.client, &identity).await?;
 	check_datasets(&context.client, identity.id(), limits.datasets.as_deref()).await?;
@@ -247,12 +248,14 @@ struct Reporter<'a> {
 	context: &'a Context,
 	metrics: Option<Metrics>,
 	service: &'a Service,
+	trouble: Trouble,
 }
 
 impl Reporter<'_> {
 	/// Counts an error that ended the serving for a while.
 	fn failed(&mut self, error: &str) {
 		self.service.is_at(error);
+		self.trouble.begins();
 		if let Some(metrics) = &mut self.metrics {
 			metrics.failed();
 		}
@@ -278,8 +281,9 @@ impl Watch for &mut Reporter<'_> {
 			count(*open as u64, "open request"),
 			count(*in_flight as u64, "answer"),
 		);
-		self.service
-			.is_ready(&format!("block {block}: {open}, {in_flight} in flight"));
+		let status = format!("block {block}: {open}, {in_flight} in flight");
+		self.service.is_ready(&status);
+		self.trouble.ends(&status);
 		if let Some(metrics) = &mut self.metrics {
 			metrics.looked(*look);
 		}

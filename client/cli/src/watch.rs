@@ -6,7 +6,7 @@ use crate::{
 	error::{Error, Kind},
 	options::Options,
 	paid::{look_within, Disputes, Found},
-	retry::Retry,
+	retry::{Retry, Trouble},
 	service::Service,
 	stderr::tell,
 	stop::{on_signals, Stop},
@@ -92,11 +92,14 @@ async fn watch_for_ever(
 	stop: &Stop,
 ) {
 	let (mut retry, mut looks) = (Retry::begin(), BTreeMap::new());
+	let mut trouble = Trouble::default();
 	loop {
-		let Err(error) = watch(context, identity, opts, &mut looks, (service, stop)).await else {
+		let seen = (&mut looks, &mut trouble);
+		let Err(error) = watch(context, identity, opts, seen, (service, stop)).await else {
 			return;
 		};
 		service.is_at(&retry.tell(&error));
+		trouble.begins();
 		if !retry.again(stop).await {
 			return;
 		}
@@ -137,7 +140,7 @@ async fn watch(
 	context: &Context,
 	identity: &Identity,
 	opts: &Opts,
-	looks: &mut Looks,
+	(looks, trouble): (&mut Looks, &mut Trouble),
 	(service, stop): (&Service, &Stop),
 ) -> Result<(), Error> {
 	let client = &context.client;
@@ -158,10 +161,12 @@ async fn watch(
 		// The one that can be disputed for the shortest time first.
 		open.sort_by_key(|(_, until)| *until);
 		looks.retain(|grant, _| open.iter().any(|(entry, _)| entry.id == *grant));
-		service.is_ready(&format!(
+		let status = format!(
 			"block {now}: {} can be disputed",
 			count(open.len() as u64, "payment")
-		));
+		);
+		service.is_ready(&status);
+		trouble.ends(&status);
 		for (entry, until) in open {
 			let last = until.saturating_sub(LEAST_TIME);
 			if stop.is_asked() {

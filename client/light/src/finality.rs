@@ -40,7 +40,7 @@ const DEVELOPMENT_VOTERS: [[u8; 32]; 6] = [
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FinalityError {
 	/// The first block is not the one that the chain was chosen by.
-	#[error("WrongGenesis: the node's chain begins with block {found}, not with {expected}")]
+	#[error("WrongGenesis: this is of the chain that begins with block {found:?}, not of the one that begins with {expected:?}")]
 	WrongGenesis {
 		/// The hash of the first block of the chain that was chosen.
 		expected: Hash,

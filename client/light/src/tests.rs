@@ -246,7 +246,15 @@ fn a_chain_begins_with_its_genesis_and_the_proven_voters() {
 	other.state_root = Hash::repeat_byte(9);
 	let wrong = begin(&other.encode(), honest.first_proof());
 	let (expected, found) = (genesis, other.hash());
-	assert_eq!(wrong, Err(FinalityError::WrongGenesis { expected, found }));
+	let refused = FinalityError::WrongGenesis { expected, found };
+	// A receipt is refused with these words, too, and no node has anything to do with it.
+	assert_eq!(
+		refused.to_string(),
+		format!(
+			"WrongGenesis: this is of the chain that begins with block {found:?}, not of the one that begins with {expected:?}"
+		)
+	);
+	assert_eq!(wrong, Err(refused));
 	let none = begin(&header, Vec::new());
 	assert_eq!(none, Err(FinalityError::Voters(ProofError::Incomplete)));
 	// A proof from another state is not one.

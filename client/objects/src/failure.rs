@@ -105,10 +105,13 @@ pub enum Failure {
 	#[error("the store sent too slowly: it was left after {} s", .0.as_secs())]
 	Slow(Duration),
 	/// The store cannot be reached, or broke off.
-	#[error("the store cannot be reached, or broke the connection off: check the address and the network")]
+	#[error("the store cannot be reached, or broke the connection off: check the address and the network{}", proxy(is_set))]
 	Unreachable,
 	/// The name of the store's host leads nowhere.
-	#[error("the name of the store's host is not found: check the address and the network")]
+	#[error(
+		"the name of the store's host is not found: check the address and the network{}",
+		proxy(is_set)
+	)]
 	Unresolved,
 	/// The store's server does not speak TLS.
 	#[error("the store's server does not speak TLS: check the port, and whether its endpoint begins with http://")]
@@ -300,6 +303,20 @@ impl From<io::Error> for Failure {
 			kind => Self::File(kind),
 		}
 	}
+}
+
+/// Returns what else to check where a proxy may be asked instead of the store: without TLS, nothing tells them apart.
+fn proxy(is_set: impl Fn(&str) -> bool) -> &'static str {
+	let variables = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+	match variables.into_iter().any(is_set) {
+		true => ", and the proxy that $HTTP_PROXY or $ALL_PROXY names",
+		false => "",
+	}
+}
+
+/// Returns whether a variable of the environment has a value.
+fn is_set(name: &str) -> bool {
+	std::env::var_os(name).is_some_and(|value| !value.is_empty())
 }
 
 /// Returns the error of a file that caused this one, if any.
@@ -534,6 +551,15 @@ mod tests {
 		let forbidden = || io::Error::from_raw_os_error(13);
 		assert_eq!(failed(NOT_SENT, forbidden()), Failure::Unreachable);
 		assert_eq!(failed("a file", forbidden()), Failure::DeniedFile);
+	}
+
+	#[test]
+	fn a_proxy_is_named_if_there_is_one() {
+		for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+			let named = proxy(|variable| variable == name);
+			assert!(named.contains("the proxy that $HTTP_PROXY"), "{name}");
+		}
+		assert_eq!(proxy(|variable| variable == "NO_PROXY"), "");
 	}
 
 	#[test]

@@ -40,6 +40,12 @@ pub enum LocationError {
 		/// The profile's name.
 		name: String,
 	},
+	/// There is no profile with the name in `AWS_PROFILE`.
+	#[error("there is no profile {name} in ~/.aws/credentials and ~/.aws/config, or the files that AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE name instead: correct AWS_PROFILE, or add it. In config, it begins with [profile {name}]")]
+	NoProfile {
+		/// The profile's name.
+		name: String,
+	},
 	/// A file of profiles cannot be read.
 	#[error("{} cannot be read, or is not a file of AWS profiles: correct it, or name another one in AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE", path.shown())]
 	ProfileFile {

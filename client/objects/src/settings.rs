@@ -140,30 +140,52 @@ impl Settings {
 		Ok(known)
 	}
 
-	/// Returns these settings with those of the profile that `AWS_PROFILE` names, or of the profile `default`. What the
-	/// environment says comes first, and keys are taken from one place only.
+	/// Checks that there are both keys of S3, or none.
 	///
 	/// # Errors
 	///
-	/// Returns [`LocationError::Profile`] if a profile was named and cannot be used.
+	/// Returns [`LocationError::Settings`] if one is missing and requests are signed.
+	pub(crate) fn check_keys(&self) -> Result<(), LocationError> {
+		let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+		match keys.map(|name| self.get(name).is_some()) {
+			[true, false] | [false, true] if !self.is_unsigned() => Err(LocationError::Settings(
+				"one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is missing: set both, or have both in one profile",
+			)),
+			_ => Ok(()),
+		}
+	}
+
+	/// Returns these settings with those of the profile that `AWS_PROFILE` or `AWS_DEFAULT_PROFILE` names, or of the profile
+	/// `default`. What the environment says comes first, and keys are taken from one place only.
+	///
+	/// # Errors
+	///
+	/// Returns [`LocationError::NoProfile`] or [`LocationError::Profile`] if a profile was named and cannot be used.
 	pub(crate) fn with_profile(&self) -> Result<Self, LocationError> {
-		let named = self.get("AWS_PROFILE");
+		let named = self
+			.get("AWS_PROFILE")
+			.or_else(|| self.get("AWS_DEFAULT_PROFILE"));
 		let name = named.unwrap_or("default");
-		let section = match name {
-			"default" => name.to_owned(),
-			name => format!("profile {name}"),
-		};
+		let with_prefix = format!("profile {name}");
 		let has_keys = PROFILE[..CREDENTIAL]
 			.iter()
 			.any(|(_, variable)| self.get(variable).is_some());
 		let needs_keys = !has_keys && !self.is_unsigned();
 		// A file that was not named, and whose keys are not needed, is no reason to refuse the location.
-		let read = |variable, file, section| match self.section(variable, file, section) {
-			Err(_) if named.is_none() && !needs_keys => Ok(BTreeMap::new()),
+		let read = |variable, file, section: &str| match self.section(variable, file, section) {
+			Err(_) if named.is_none() && !needs_keys => Ok(None),
 			section => section,
 		};
 		let credentials = read("AWS_SHARED_CREDENTIALS_FILE", "credentials", name)?;
-		let config = read("AWS_CONFIG_FILE", "config", &section)?;
+		let mut config = read("AWS_CONFIG_FILE", "config", &with_prefix)?;
+		if name == "default" {
+			config = read("AWS_CONFIG_FILE", "config", name)?.or(config);
+		}
+		if named.is_some() && needs_keys && credentials.is_none() && config.is_none() {
+			let name = name.to_owned();
+			return Err(LocationError::NoProfile { name });
+		}
+		let [credentials, config] = [credentials, config].map(Option::unwrap_or_default);
 		let profile = |key: &str| credentials.get(key).or_else(|| config.get(key)).cloned();
 		let mut all = self.clone();
 		if needs_keys {
@@ -198,24 +220,28 @@ impl Settings {
 		words.contains(&unsigned.to_ascii_lowercase().as_str())
 	}
 
-	/// Returns a section of a file of the AWS command, which `variable` may name; an empty one if there is none.
+	/// Returns a section of a file of the AWS command, which `variable` may name, if there is one.
 	fn section(
 		&self,
 		variable: &str,
 		file: &str,
 		section: &str,
-	) -> Result<BTreeMap<String, String>, LocationError> {
+	) -> Result<Option<BTreeMap<String, String>>, LocationError> {
 		let home = || Some(Path::new(self.get("HOME").or(self.get("USERPROFILE"))?));
 		let path = match self.get(variable) {
-			Some(path) => Some(PathBuf::from(path)),
+			// No shell has replaced it where a file names the variable.
+			Some(path) => match path.strip_prefix("~/").zip(home()) {
+				Some((path, home)) => Some(home.join(path)),
+				None => Some(PathBuf::from(path)),
+			},
 			None => home().map(|home| home.join(".aws").join(file)),
 		};
 		let Some(path) = path else {
-			return Ok(BTreeMap::new());
+			return Ok(None);
 		};
 		let opened = Input::open(&path, at_most_a_minute);
 		let text = match opened.and_then(io::read_to_string) {
-			Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+			Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
 			text => text,
 		};
 		let unreadable = || LocationError::ProfileFile { path: path.clone() };
@@ -223,10 +249,13 @@ impl Settings {
 		let mut ini = Ini::new_from_defaults(ini());
 		let sections = ini.read(text.map_err(|_| unreadable())?);
 		let sections = sections.map_err(|_| unreadable())?;
-		let values = sections.get(section).into_iter().flatten();
-		Ok(values
-			.filter_map(|(key, value)| Some((key.to_ascii_lowercase(), value.clone()?)))
-			.collect())
+		let Some(values) = sections.get(section) else {
+			return Ok(None);
+		};
+		let values = values
+			.iter()
+			.filter_map(|(key, value)| Some((key.to_ascii_lowercase(), value.clone()?)));
+		Ok(Some(values.collect()))
 	}
 }
 
@@ -347,13 +376,19 @@ mod tests {
 	fn a_profile_that_cannot_be_used_is_named() {
 		let folder = tempfile::tempdir().unwrap();
 		let (home, at) = home(folder.path());
-		for name in ["absent", "roles"] {
-			let refused = settings(&[(home, &at), ("AWS_PROFILE", name)]).with_profile();
-			let refused = refused.unwrap_err();
-			assert_eq!(refused, LocationError::Profile { name: name.into() });
-			assert!(refused
+		for variable in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"] {
+			let refused = |name: &str| {
+				let refused = settings(&[(home, &at), (variable, name)]).with_profile();
+				refused.unwrap_err()
+			};
+			let name = "roles".into();
+			assert_eq!(refused("roles"), LocationError::Profile { name });
+			assert!(refused("roles")
 				.to_string()
 				.contains("aws configure export-credentials"));
+			let name = "absent".into();
+			assert_eq!(refused("absent"), LocationError::NoProfile { name });
+			assert!(refused("absent").to_string().contains("[profile absent]"));
 		}
 		let path = folder.path().join(".aws/config");
 		fs::write(&path, "[profile x\n").unwrap();
@@ -371,6 +406,40 @@ mod tests {
 		// Without files, there is nothing to say.
 		let none = settings(&[("HOME", "/nowhere")]).with_profile().unwrap();
 		assert_eq!(value(&none, "AWS_ACCESS_KEY_ID"), "-");
+	}
+
+	#[test]
+	fn profiles_are_found_where_the_aws_command_finds_them() {
+		let folder = tempfile::tempdir().unwrap();
+		let (home, at) = home(folder.path());
+		let got = |variables: &[(&str, &str)]| {
+			let mut all = vec![(home, at.as_str())];
+			all.extend(variables);
+			let got = settings(&all).with_profile().unwrap();
+			["AWS_ACCESS_KEY_ID", "AWS_REGION"].map(|name| value(&got, name).to_owned())
+		};
+		assert_eq!(
+			got(&[("AWS_DEFAULT_PROFILE", "school")]),
+			["two", "eu-west-1"]
+		);
+		let both = [("AWS_DEFAULT_PROFILE", "absent"), ("AWS_PROFILE", "school")];
+		assert_eq!(got(&both), ["two", "eu-west-1"]);
+		// A file that a variable names may be in the home folder.
+		let other = "[profile default]\nregion = us-east-2\naws_access_key_id = three\n";
+		fs::write(folder.path().join("other"), other).unwrap();
+		let config = ("AWS_CONFIG_FILE", "~/other");
+		assert_eq!(got(&[config]), ["one", "us-east-2"]);
+		let none = ("AWS_SHARED_CREDENTIALS_FILE", "~/none");
+		assert_eq!(got(&[config, none]), ["three", "us-east-2"]);
+	}
+
+	#[test]
+	fn one_key_without_the_other_is_refused() {
+		let [id, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name, "a"));
+		let checked = |variables: &[(&str, &str)]| settings(variables).check_keys().is_ok();
+		assert!(checked(&[]) && checked(&[id, secret]));
+		assert!(!checked(&[id]) && !checked(&[secret]) && !checked(&[id, (secret.0, "")]));
+		assert!(checked(&[id, ("AWS_SKIP_SIGNATURE", "true")]));
 	}
 
 	#[test]

@@ -105,11 +105,12 @@ fn file(url: &Url) -> Result<Store, LocationError> {
 fn s3(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
 	let wrong = |_| {
 		LocationError::Settings(
-		"the settings of S3 are wrong: check the variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL",
+		"the settings of S3 are wrong: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL, or the profile",
 	)
 	};
 	let settings = settings.with_profile()?;
 	settings.check_endpoint()?;
+	settings.check_keys()?;
 	let authorities = settings.authorities()?.into_iter();
 	let options = authorities.fold(options(), ClientOptions::with_root_certificate);
 	let builder = AmazonS3Builder::new().with_client_options(options);

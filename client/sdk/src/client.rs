@@ -27,7 +27,7 @@ use std::{
 	io,
 	path::Path,
 	sync::{
-		atomic::{AtomicBool, AtomicUsize, Ordering},
+		atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
 		Arc, OnceLock, PoisonError,
 	},
 	time::Duration,
@@ -445,6 +445,10 @@ impl Client {
 		let Some(tell) = self.0.on_wait.get() else {
 			return done.await;
 		};
+		// What is waited for may look at each block itself, so what counts is what came since this began, or since the last report.
+		let seen = self.0.best.try_lock().ok();
+		let seen = seen.and_then(|best| Some(best.as_ref()?.1.block().number));
+		let seen = &AtomicU32::new(seen.unwrap_or(BlockNumber::MAX));
 		let told = move |since| async move {
 			let blocks = async {
 				let best = self.best_number().await.ok()?;
@@ -456,14 +460,11 @@ impl Client {
 			if is_told && since < SILENCE.saturating_mul(2) {
 				return;
 			}
-			// What is waited for may hold the lock.
-			let seen = self.0.best.try_lock().ok();
-			let seen = seen.and_then(|best| Some(best.as_ref()?.1.block().number));
 			tell(&Waiting {
 				what,
 				since,
 				blocks,
-				grows: matches!((seen, blocks), (Some(seen), Some((best, _))) if best > seen),
+				grows: blocks.is_some_and(|(best, _)| best > seen.swap(best, Ordering::Relaxed)),
 				holder: None,
 			});
 		};

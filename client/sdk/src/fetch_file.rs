@@ -519,8 +519,10 @@ pub async fn is_packed_folder(reading: &Reading) -> Result<bool, Error> {
 	Ok(start == label)
 }
 
-/// The maximum length of a file's name in bytes, on the usual file systems.
-const MAX_NAME: usize = 255;
+/// What follows the name of a part in that of a folder beside it.
+pub(crate) const PARTS: &str = ".parts";
+/// The maximum length of a part's name in bytes: with [`PARTS`] after it, the usual file systems still take it.
+const MAX_NAME: usize = 255 - PARTS.len();
 
 /// Returns the name of the part. It contains the value's hash, so that the download of another value is not
 /// resumed.

@@ -13,6 +13,7 @@ use crate::{
 use isthmus_envelope::paths::ShowPath;
 use isthmus_envelope::{
 	input,
+	key_file::is_utf16,
 	newer::{is_newer, NewerFile},
 };
 use isthmus_light::{genesis_hash, BlockNumber, Finality};
@@ -436,6 +437,9 @@ fn unusable(path: &Path, reason: &impl fmt::Display) -> io::Error {
 /// Why a file is not a specification that names a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
+	/// It is text, but in UTF-16, as a shell of Windows writes it.
+	#[error("this is UTF-16: save it as UTF-8")]
+	Utf16,
 	/// It is not a specification in JSON.
 	#[error("this is no chain specification")]
 	NoSpec,
@@ -452,6 +456,9 @@ pub enum SpecError {
 pub fn genesis_of(spec: &[u8]) -> Result<[u8; 32], SpecError> {
 	// Some editors write a mark first (RFC 8259, section 8.1).
 	let spec = spec.strip_prefix(b"\xef\xbb\xbf").unwrap_or(spec);
+	if is_utf16(spec) {
+		return Err(SpecError::Utf16);
+	}
 	let spec: serde_json::Value = serde_json::from_slice(spec).map_err(|_| SpecError::NoSpec)?;
 	let genesis = spec.get("genesis").ok_or(SpecError::NoSpec)?;
 	let raw = genesis.get("raw").ok_or(SpecError::NotRaw)?;
@@ -487,6 +494,17 @@ pub(crate) fn is_local(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn a_specification_in_utf_16_is_called_so() {
+		let text = r#"{"genesis":{"raw":{"top":{}}}}"#;
+		let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+		for spec in [[b"\xff\xfe", &wide[..]].concat(), wide] {
+			assert_eq!(genesis_of(&spec), Err(SpecError::Utf16));
+		}
+		assert!(genesis_of(text.as_bytes()).is_ok());
+		assert_eq!(genesis_of(b""), Err(SpecError::NoSpec));
+	}
 
 	#[cfg(unix)]
 	#[test]

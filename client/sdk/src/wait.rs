@@ -56,7 +56,7 @@ pub struct Waiting {
 	pub since: Duration,
 	/// The numbers of the best block and of the last finalized one; `None` if the node did not answer.
 	pub blocks: Option<(BlockNumber, BlockNumber)>,
-	/// Whether the best block is later than the one that this client last saw.
+	/// Whether the best block is later than when this wait began, or than in its last report.
 	pub grows: bool,
 	/// The program that is waited for, if it is known.
 	pub holder: Option<Holder>,

@@ -139,6 +139,27 @@ fn load_edited(edit: impl FnOnce(&mut Value)) -> Result<ChainSpec, SpecError> {
 	loaded
 }
 
+/// The runtime takes a difficulty without `0x` for a hexadecimal one, too.
+#[test]
+fn a_difficulty_in_decimal_digits_is_refused() {
+	for decimal in [json!("131072"), json!(131_072)] {
+		for field in ["genesisDifficulty", "minimumDifficulty"] {
+			let refused = load_edited(|spec| {
+				spec["genesis"]["runtimeGenesis"]["patch"]["proofOfWork"]["parameters"][field] =
+					decimal.clone();
+			});
+			let Err(SpecError::Malformed { reason, .. }) = refused.map(|_| ()) else {
+				panic!("{field} {decimal}");
+			};
+			let said = format!("such as \"0x20000\", which is 131072, and found {decimal}");
+			assert!(reason.contains(&said), "{reason}");
+		}
+		let change = json!({ "fromBlock": 9, "minimumDifficulty": decimal });
+		let error = changes::check(&[], &[change]).unwrap_err();
+		assert!(matches!(error, FaultyChanges::Difficulty(_)), "{error}");
+	}
+}
+
 /// A misspelt field would leave a rule out without a word.
 #[test]
 fn a_field_that_no_one_reads_is_refused() {

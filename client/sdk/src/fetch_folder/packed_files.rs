@@ -10,7 +10,7 @@ use crate::{
 	account::Identity,
 	client::Client,
 	error::Error,
-	fetch_file::{free_space, lock_part, part_name, FetchError, FetchFile},
+	fetch_file::{free_space, lock_part, part_name, FetchError, FetchFile, PARTS},
 	folder::{
 		self,
 		packed::{List, Packed},
@@ -588,7 +588,7 @@ impl Parts {
 	/// Creates the folder beside its lock file, for this user only.
 	fn create(lock: &Path) -> Result<Self, FetchError> {
 		let mut name = lock.file_name().unwrap_or_default().to_owned();
-		name.push(".parts");
+		name.push(PARTS);
 		let path = lock.with_file_name(name);
 		// This follows no link.
 		match fs::remove_dir_all(&path) {

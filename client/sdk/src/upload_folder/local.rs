@@ -287,12 +287,12 @@ impl<'a> Found<'a> {
 			own,
 			mut local,
 			mut refused,
-			mut unreadable,
+			unreadable,
+			folder,
 			..
 		} = self;
 		if !unreadable.is_empty() {
-			unreadable.sort_by(|a, b| a.0.cmp(&b.0));
-			return Err(UploadFolderError::Unreadable(unreadable));
+			return Err(not_read(folder, unreadable));
 		}
 		if !refused.is_empty() {
 			refused.sort();
@@ -304,6 +304,21 @@ impl<'a> Found<'a> {
 		local.list(local.files.iter().map(|file| entry(&file.path)))?;
 		Ok(local)
 	}
+}
+
+/// Returns the error for what cannot be read. What is gone, although it was there when its folder was listed, changed
+/// meanwhile.
+pub(super) fn not_read(folder: &Path, mut found: Vec<(PathBuf, io::Error)>) -> UploadFolderError {
+	let is_gone = |(at, error): &(PathBuf, io::Error)| {
+		error.kind() == io::ErrorKind::NotFound && at.as_path() != folder
+	};
+	if found.iter().all(is_gone) {
+		if let Some((path, source)) = found.pop() {
+			return UploadFolderError::Io { path, source };
+		}
+	}
+	found.sort_by(|a, b| a.0.cmp(&b.0));
+	UploadFolderError::Unreadable(found)
 }
 
 /// What programs keep for themselves, and what was found of that.

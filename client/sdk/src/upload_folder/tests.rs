@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Tests of local folders: what is stored can be fetched again.
 
-use super::{local::entry, *};
+use super::{
+	local::{entry, not_read},
+	*,
+};
 use crate::{
 	fetch_file::{lock_part, part_name},
 	fetch_folder::place::{make_folder, place},
@@ -70,6 +73,28 @@ fn all_names_that_cannot_be_listed_are_reported_at_once() {
 	let many = vec![folder.path().to_owned(); 25];
 	let shown = UploadFolderError::Names(many).to_string();
 	assert!(shown.contains(" and 5 more. A name is UTF-8"), "{shown}");
+}
+
+#[test]
+fn a_file_that_is_gone_since_its_folder_was_listed_is_told_from_an_absent_folder() {
+	use std::io::{Error, ErrorKind};
+	let folder = Path::new("folder");
+	let of = |found: &[(&str, ErrorKind)]| {
+		let found = found.iter();
+		let found = found.map(|(at, kind)| (at.into(), Error::from(*kind)));
+		not_read(folder, found.collect())
+	};
+	let gone = ("folder/a", ErrorKind::NotFound);
+	let denied = ("folder/b", ErrorKind::PermissionDenied);
+	assert!(matches!(of(&[gone]), UploadFolderError::Io { .. }));
+	for found in [&[("folder", ErrorKind::NotFound)][..], &[denied, gone]] {
+		let error = of(found);
+		let UploadFolderError::Unreadable(shown) = &error else {
+			panic!("{error}");
+		};
+		assert_eq!(shown.len(), found.len());
+		assert!(shown.is_sorted_by_key(|(at, _)| at.as_path()));
+	}
 }
 
 #[test]

@@ -101,6 +101,18 @@ fn copies_are_written_only_where_they_fit() {
 }
 
 #[test]
+fn a_file_with_the_longest_name_has_room_for_its_parts() {
+	let folder = tempfile::tempdir().unwrap();
+	for (letter, length) in [("x", 255), ("x", 230), ("ä", 127)] {
+		let output = folder.path().join(letter.repeat(length));
+		let lock = output.with_file_name(part_name(&output, &[7; 32]));
+		fs::write(&lock, "").unwrap();
+		drop(Parts::create(&lock).unwrap());
+		fs::write(&output, "").unwrap();
+	}
+}
+
+#[test]
 fn what_the_list_does_not_say_is_not_written() {
 	let folder = tempfile::tempdir().unwrap();
 	let at = |name: &str| folder.path().join(name);
