@@ -103,10 +103,11 @@ fn use_standard_streams(command: &mut Command) {
 		Command::ExportChainSpec(cmd) => &mut cmd.output,
 		Command::ExportBlocks(cmd) => &mut cmd.output,
 		Command::ImportBlocks(cmd) => &mut cmd.input,
-		Command::Key(_)
-		| Command::PurgeChain(_)
-		| Command::ChainInfo(_)
-		| Command::CheckState(_) => return,
+		Command::Key(cmd) => match cmd.file_mut() {
+			Some(file) => file,
+			None => return,
+		},
+		Command::PurgeChain(_) | Command::ChainInfo(_) | Command::CheckState(_) => return,
 	};
 	if file.as_deref() == Some(Path::new("-")) {
 		*file = None;
@@ -271,12 +272,15 @@ mod tests {
 				Command::ExportChainSpec(cmd) => cmd.output,
 				Command::ExportBlocks(cmd) => cmd.output,
 				Command::ImportBlocks(cmd) => cmd.input,
+				Command::Key(mut cmd) => cmd.file_mut().unwrap().clone(),
 				other => panic!("{other:?}"),
 			}
 		};
 		for args in [
 			&["export-blocks"][..],
 			&["import-blocks"],
+			&["key", "generate-node-key", "--file"],
+			&["key", "inspect-node-key", "--file"],
 			&["export-chain-spec", "--chain", "dev", "--output"],
 		] {
 			let named = |name| file(&[args, &[name]].concat());

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The subcommand `key`. The framework's commands serve, except those of network keys: the one that makes a key would
-//! replace any file, and let every user of the machine read the key, and the other would read a device for ever.
+//! replace any file, and let every user of the machine read the key, and the other would read a device for ever. The one that
+//! inspects a secret would succeed without one.
 
 use crate::files::{announce, check_home, read_at_most, take_at_most};
-use clap::{Args, Subcommand};
+use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 use polkadot_sdk::*;
 use sc_cli::{
-	Error, GenerateCmd, InsertKeyCmd, InspectKeyCmd, KeystoreParams, NetworkParams, SubstrateCli,
+	utils::{print_from_uri, read_uri},
+	with_crypto_scheme, Error, GenerateCmd, InsertKeyCmd, InspectKeyCmd, KeystoreParams,
+	NetworkParams, SubstrateCli,
 };
 use sc_network::{
 	config::{
@@ -16,7 +19,7 @@ use sc_network::{
 	Multiaddr,
 };
 use sc_service::{BasePath, Configuration};
-use sp_core::crypto::SecretString;
+use sp_core::crypto::{ExposeSecret, SecretString, Ss58Codec};
 use std::{
 	fs::{self, File, OpenOptions},
 	io::{self, Write},
@@ -45,13 +48,13 @@ pub enum KeyCommand {
 	Generate(GenerateCmd),
 
 	/// Print the public key and the SS58 address of a secret URI.
-	Inspect(InspectKeyCmd),
+	Inspect(InspectCmd),
 
 	/// Print the peer id of a network key, from a file or standard input.
 	InspectNodeKey(InspectNodeKeyCmd),
 
 	/// Insert a key into the keystore of a node.
-	Insert(InsertKeyCmd),
+	Insert(InsertCmd),
 }
 
 /// The subcommand `key generate-node-key`.
@@ -162,9 +165,18 @@ impl KeyCommand {
 	pub(crate) fn read_password(&mut self) -> sc_cli::Result<()> {
 		match self {
 			Self::Generate(cmd) => read_password(&mut cmd.keystore_params),
-			Self::Inspect(cmd) => read_password(&mut cmd.keystore_params),
-			Self::Insert(cmd) => read_password(&mut cmd.keystore_params),
+			Self::Inspect(cmd) => read_password(&mut cmd.framework.keystore_params),
+			Self::Insert(cmd) => read_password(&mut cmd.framework.keystore_params),
 			Self::GenerateNodeKey(_) | Self::InspectNodeKey(_) => Ok(()),
+		}
+	}
+
+	/// Returns the file that a network key is written to or read from, if it may be a standard stream.
+	pub(crate) fn file_mut(&mut self) -> Option<&mut Option<PathBuf>> {
+		match self {
+			Self::GenerateNodeKey(cmd) => Some(&mut cmd.file),
+			Self::InspectNodeKey(cmd) => Some(&mut cmd.file),
+			Self::Generate(_) | Self::Inspect(_) | Self::Insert(_) => None,
 		}
 	}
 
@@ -183,8 +195,8 @@ impl KeyCommand {
 	fn asks_for_password(&self) -> bool {
 		match self {
 			Self::Generate(cmd) => cmd.keystore_params.password_interactive,
-			Self::Inspect(cmd) => cmd.keystore_params.password_interactive,
-			Self::Insert(cmd) => cmd.keystore_params.password_interactive,
+			Self::Inspect(cmd) => cmd.framework.keystore_params.password_interactive,
+			Self::Insert(cmd) => cmd.framework.keystore_params.password_interactive,
 			Self::GenerateNodeKey(_) | Self::InspectNodeKey(_) => false,
 		}
 	}
@@ -204,8 +216,9 @@ impl KeyCommand {
 			Self::Inspect(cmd) => cmd.run(),
 			Self::InspectNodeKey(cmd) => cmd.run(),
 			Self::Insert(cmd) => {
-				check_home(|| cmd.shared_params.base_path())?;
-				insert(cmd.clone(), cli)
+				check_secret(cmd.suri.as_ref())?;
+				check_home(|| cmd.framework.shared_params.base_path())?;
+				insert(cmd.framework.clone(), cli)
 			}
 		};
 		done.map_err(|error| match no_terminal(&error) {
@@ -269,6 +282,126 @@ fn keystore_of<C: SubstrateCli>(cmd: &InsertKeyCmd, cli: &C) -> sc_cli::Result<P
 		None => BasePath::from_project("", "", &C::executable_name()),
 	};
 	Ok(base.config_dir(spec.id()).join(KEYSTORE))
+}
+
+/// The subcommand `key inspect`: the framework's, which prints that a secret is not valid as if it were a result.
+#[derive(Debug)]
+pub struct InspectCmd {
+	framework: InspectKeyCmd,
+	uri: Option<String>,
+	is_public: bool,
+}
+
+impl Args for InspectCmd {
+	fn augment_args(command: clap::Command) -> clap::Command {
+		InspectKeyCmd::augment_args(command)
+	}
+
+	fn augment_args_for_update(command: clap::Command) -> clap::Command {
+		InspectKeyCmd::augment_args_for_update(command)
+	}
+}
+
+impl FromArgMatches for InspectCmd {
+	fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+		Ok(Self {
+			framework: InspectKeyCmd::from_arg_matches(matches)?,
+			uri: matches.get_one::<String>("uri").cloned(),
+			is_public: matches.get_flag("public"),
+		})
+	}
+
+	fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+		*self = Self::from_arg_matches(matches)?;
+		Ok(())
+	}
+}
+
+/// The subcommand `key insert`: the framework's, which takes a path where no file is for the derivation of a key that is public.
+#[derive(Clone, Debug)]
+pub struct InsertCmd {
+	framework: InsertKeyCmd,
+	suri: Option<String>,
+}
+
+impl Args for InsertCmd {
+	fn augment_args(command: clap::Command) -> clap::Command {
+		InsertKeyCmd::augment_args(command)
+	}
+
+	fn augment_args_for_update(command: clap::Command) -> clap::Command {
+		InsertKeyCmd::augment_args_for_update(command)
+	}
+}
+
+impl FromArgMatches for InsertCmd {
+	fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+		Ok(Self {
+			framework: InsertKeyCmd::from_arg_matches(matches)?,
+			suri: matches.get_one::<String>("suri").cloned(),
+		})
+	}
+
+	fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+		*self = Self::from_arg_matches(matches)?;
+		Ok(())
+	}
+}
+
+/// Refuses the path of a file that is not there, and what is empty. The framework takes both for a derivation from the phrase of
+/// the development accounts, which everyone knows.
+fn check_secret(uri: Option<&String>) -> sc_cli::Result<()> {
+	let Some(uri) = uri else {
+		return Ok(());
+	};
+	if uri.starts_with('/') && !uri.starts_with("//") && !Path::new(uri).is_file() {
+		// A password may follow three slashes.
+		let path = uri.split("///").next().unwrap_or_default();
+		return Err(Error::Input(format!(
+			"there is no regular file at {path}, from which a secret could be read. Name one, or give the secret itself"
+		)));
+	}
+	match read_uri(Some(uri))?.trim().is_empty() {
+		true => Err(Error::Input(
+			"the secret is empty: give a phrase, or the path of a file with one".into(),
+		)),
+		false => Ok(()),
+	}
+}
+
+impl InspectCmd {
+	fn run(&self) -> sc_cli::Result<()> {
+		let cmd = &self.framework;
+		check_secret(self.uri.as_ref())?;
+		// Those are errors of the framework's, too.
+		if self.is_public || cmd.expect_public.is_some() {
+			return cmd.run();
+		}
+		let uri = read_uri(self.uri.as_ref())?;
+		let password = cmd.keystore_params.read_password()?;
+		let scheme = cmd.crypto_scheme.scheme;
+		let secret = password
+			.as_ref()
+			.map(|password| password.expose_secret().as_str());
+		if !with_crypto_scheme!(scheme, is_valid(&uri, secret)) {
+			return Err(Error::Input(NO_SECRET.into()));
+		}
+		let (network, output) = (cmd.network_scheme.network, cmd.output_scheme.output_type);
+		with_crypto_scheme!(scheme, print_from_uri(&uri, password, network, output));
+		Ok(())
+	}
+}
+
+/// What is said of a text that is not a valid secret. It is not shown, as it may be one with a mistake.
+const NO_SECRET: &str = "the secret is not valid: expected a phrase of 12 to 24 words, 0x and 64 hexadecimal digits, a path like \
+	//Alice, which may follow the others, the path of a file with one of these, or an SS58 address. A public key in hexadecimal \
+	digits needs `--public`";
+
+/// Returns whether the framework can print something of a text.
+fn is_valid<Pair: sp_core::Pair>(uri: &str, password: Option<&str>) -> bool {
+	Pair::from_phrase(uri, password).is_ok()
+		|| Pair::from_string_with_seed(uri, password).is_ok()
+		|| Pair::Public::from_string_with_version(uri).is_ok()
 }
 
 /// The subcommand `key inspect-node-key`.
@@ -418,6 +551,38 @@ mod tests {
 		assert_eq!(read(" a\n\n").as_deref(), Some(" a\n"));
 		assert_eq!(read("\n"), None);
 		assert!(password_of(vec![0xff]).is_err());
+	}
+
+	#[test]
+	fn what_is_no_secret_is_an_error() {
+		let run = |args: &[&str]| {
+			let command = InspectCmd::augment_args(clap::Command::new("inspect"));
+			let args = [&["inspect"][..], args].concat();
+			let matches = command.try_get_matches_from(args).unwrap();
+			InspectCmd::from_arg_matches(&matches).unwrap().run()
+		};
+		let address = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+		for valid in ["//Alice", address] {
+			assert!(run(&[valid]).is_ok(), "{valid}");
+		}
+		for scheme in ["sr25519", "ed25519", "ecdsa"] {
+			for wrong in ["-", "hello", "0x12"] {
+				let refused = run(&["--scheme", scheme, "--", wrong]).unwrap_err();
+				let refused = refused.to_string();
+				assert!(refused.ends_with(NO_SECRET), "{scheme} {wrong}: {refused}");
+			}
+		}
+		assert!(run(&["--public", "hello"]).is_err());
+		// Not a key that is derived from the phrase of the development accounts.
+		let empty = run(&[""]).unwrap_err().to_string();
+		assert!(empty.contains("the secret is empty"), "{empty}");
+		for absent in ["/no-such-folder/secret", "/dev/null"] {
+			let refused = run(&[absent]).unwrap_err().to_string();
+			assert!(
+				refused.contains("there is no regular file at /"),
+				"{refused}"
+			);
+		}
 	}
 
 	#[test]

@@ -311,6 +311,12 @@ test('keeps network keys secret, and never replaces one', { timeout }, async (t)
 	const insert = ['key', 'insert', '--dev', '--base-path', folder(t), '--key-type', 'gran', '--scheme', 'ed25519'];
 	const nowhere = ['key', 'insert', '--dev', '--key-type', 'gran', '--scheme', 'ed25519', '--suri', '//Alice'];
 	await refuses(nowhere, /a new folder that no node uses: give the node's folder with `--base-path`/);
+	await refuses(['key', 'inspect', 'no-such-file'], /the secret is not valid: expected a phrase .* the path of a file/);
+	const absent = join(folder(t), 'secret');
+	await refuses(['key', 'inspect', absent], /there is no regular file at .*secret, from which a secret could be read/);
+	const producer = ['key', 'insert', '--dev', '--base-path', folder(t), '--key-type', 'prod', '--scheme', 'sr25519', '--suri', absent];
+	await refuses(producer, /there is no regular file at .*secret, from which a secret could be read/);
+	await refuses([...insert, '--suri', ''], /the secret is empty: give a phrase/);
 	await refuses([...insert, '--suri', 'no-such-file'], /the secret key is not valid: `--suri` .* is neither a file/);
 	for (const [file, reason] of [['no-such-file', 'No such file'], ['/dev/zero', 'file too large'], ['/dev/null', 'failed to parse'], ['.', 'is a directory']]) {
 		await refuses(['key', 'inspect-node-key', '--file', file], new RegExp(`the network key cannot be read from ${file}: ${reason}.*64 hexadecimal`, 'i'));

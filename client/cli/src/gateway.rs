@@ -6,6 +6,7 @@ use crate::{
 	error::{os, Error},
 	metrics::{counter, Metric, MetricsFile},
 	options::{settings, variable, Options},
+	output::{check_folder, check_not_stdout},
 	report::{Lines, Output},
 	secret,
 	service::Service,
@@ -260,6 +261,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 			"listen at 127.0.0.1, with a proxy for TLS before it; or, in a network that you trust, pass --allow-remote",
 		));
 	}
+	check_files(&opts)?;
 	let metrics = opts.metrics.map(|path| MetricsFile::new(path, "gateway"));
 	let metrics = metrics.transpose()?;
 	let (credentials, file) = credentials(opts.credentials)?;
@@ -315,6 +317,17 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		}
 	});
 	LocalSet::new().run_until(serving).await
+}
+
+/// Checks the paths of files that are written once the node has answered.
+fn check_files(opts: &Opts) -> Result<(), Error> {
+	for file in [&opts.credentials, &opts.profile].into_iter().flatten() {
+		check_not_stdout(file)?;
+	}
+	match &opts.profile {
+		Some(profile) if !profile.exists() => check_folder(profile),
+		_ => Ok(()),
+	}
 }
 
 /// Says where the gateway listens, and which buckets it has.

@@ -328,7 +328,7 @@ fn is_mounted(_: &Path) -> bool {
 }
 
 /// Returns an error if a path is `-`, which stands for stdout elsewhere.
-fn check_not_stdout(path: &Path) -> Result<(), Error> {
+pub(crate) fn check_not_stdout(path: &Path) -> Result<(), Error> {
 	match path.as_os_str() == "-" {
 		true => Err(
 			Error::usage("this is not written to stdout, for which - stands")

@@ -13,6 +13,7 @@ use hyper::{
 	Method, StatusCode,
 };
 use isthmus_sdk::{AccountId, DatasetId};
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -124,8 +125,10 @@ async fn route<Files: Source, Log: Watch>(
 			asked.is_head(),
 		))
 	};
-	let path = asked.path.strip_prefix('/').unwrap_or(&asked.path);
-	if path.is_empty() {
+	// The name of a dataset may contain a slash, which is then written as %2F: each part is decoded on its own.
+	let decode = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
+	let raw = asked.raw.strip_prefix('/').unwrap_or(asked.raw);
+	if raw.is_empty() {
 		let datasets = gateway.datasets().await?.into_iter();
 		let open = datasets.filter(|(_, dataset)| dataset.is_open);
 		let shown = open.map(|(bucket, dataset)| ShownDataset {
@@ -136,9 +139,10 @@ async fn route<Files: Source, Log: Watch>(
 		});
 		return json(serde_json::to_string(&shown.collect::<Vec<_>>()));
 	}
-	let (owner, rest) = path.split_once('/').unwrap_or((path, ""));
+	let (owner, rest) = raw.split_once('/').unwrap_or((raw, ""));
 	let (dataset, path) = rest.split_once('/').unwrap_or((rest, ""));
-	let known = match isthmus_sdk::parse_account(owner) {
+	let (dataset, path) = (decode(dataset), decode(path));
+	let known = match isthmus_sdk::parse_account(&decode(owner)) {
 		Ok(owner) => {
 			let is_of = |known: &Dataset| known.place.owner == owner.0;
 			let by_number = |_: &str, known: &Dataset| {
@@ -158,12 +162,12 @@ async fn route<Files: Source, Log: Watch>(
 	})?;
 	if path.is_empty() || path.ends_with('/') {
 		let files = gateway.patiently(gateway.source().files(place)).await?;
-		let inside = files.iter().filter(|file| file.path.starts_with(path));
+		let inside = files.iter().filter(|file| file.path.starts_with(&path));
 		let shown = inside.map(|File { path, length, .. }| ShownFile {
 			path,
 			size: *length,
 		});
 		return json(serde_json::to_string(&shown.collect::<Vec<_>>()));
 	}
-	gateway.file(WHO, place, path, asked, None).await
+	gateway.file(WHO, place, &path, asked, None).await
 }

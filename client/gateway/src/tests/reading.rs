@@ -192,6 +192,19 @@ async fn lists_over_http_are_json() {
 		let files = json(&at("a%20b/")).await;
 		assert_eq!(files[0]["path"], "a b/1+2.csv");
 		assert_eq!(files[0]["size"], 10);
+		let other = Dataset {
+			place: Place {
+				dataset: 5,
+				..PLACE
+			},
+			name: "a/b c".to_owned(),
+			is_open: true,
+		};
+		stand.others.lock().unwrap().push(other);
+		for dataset in ["5", "a%2Fb%20c"] {
+			let files = json(&format!("/{}/{dataset}/", PLACE.owner())).await;
+			assert_eq!(files.as_array().unwrap().len(), 5, "{dataset}");
+		}
 	})
 	.await;
 }
