@@ -1121,6 +1121,8 @@ test('a trace searches the blocks that exist, and the status shows them', { time
 	const idle = await run(['trace', 'account', client.account('//Idle').address]);
 	assert.equal(idle.code, DONE);
 	assert.match(idle.stderr, /nothing found\n/);
+	const inJson = await run(['--json', 'trace', 'account', client.account('//Idle').address]);
+	assert.deepEqual([inJson.code, inJson.stdout, inJson.stderr], [DONE, '', 'nothing found\n']);
 	const trace = ['trace', 'account', address];
 	assert.match((await refused(REFUSED, ...trace, '--from', '1000000')).error, /no block 1000000 yet/);
 	assert.match((await refused(USAGE, ...trace, '--from', '5', '--to', '4')).error, /before --from/);

@@ -1138,6 +1138,12 @@ assert store.wait() == 0
 		stderr: /isthmus\/known-chains: it is not a regular file\. Mend or remove it/,
 	},
 	{
+		name: 'a folder for settings whose name is not UTF-8 is looked at',
+		script: "mkdir -p $'set\\xff/isthmus'; mkfifo $'set\\xff/isthmus/known-chains'; XDG_CONFIG_HOME=$PWD/$'set\\xff' isthmus status",
+		code: FAILED,
+		stderr: /isthmus\/known-chains\S*: it is not a regular file\. Mend or remove it/,
+	},
+	{
 		name: 'the bar is drawn while the data goes to stdout, which has the data alone',
 		script: 'for out in - /dev/stdout /dev/fd/1; do isthmus fetch //Bob big -o $out > got && cmp got $BIG || exit 9; done',
 		typed: [],

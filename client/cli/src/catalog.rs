@@ -19,6 +19,7 @@ use crate::{
 	stderr::tell,
 	text::{account, count, date, only_if, shown},
 };
+use clap::builder::NonEmptyStringValueParser;
 use found::Found;
 use indicatif::ProgressStyle;
 use isthmus_sdk::envelope::paths::ShowPath;
@@ -69,7 +70,7 @@ Examples:
   isthmus catalog --fetch --format dcat > catalog.jsonld")]
 pub(crate) struct Opts {
 	/// Show only datasets with all of these words in their names, their owners' names or their cards
-	#[arg(long, value_name = "WORDS", num_args = 1..)]
+	#[arg(long, value_name = "WORDS", num_args = 1.., value_parser = NonEmptyStringValueParser::new())]
 	search: Vec<String>,
 
 	/// Show only datasets with this account in their address

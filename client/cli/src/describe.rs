@@ -13,6 +13,7 @@ use crate::{
 	text::{account, bytes, count, date},
 	tip::Tip,
 };
+use clap::builder::NonEmptyStringValueParser;
 use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
 	card_place,
@@ -73,23 +74,46 @@ pub(crate) struct Opts {
 	guess: Vec<PathBuf>,
 
 	/// What is in the dataset [default: its name]
-	#[arg(long, value_name = "TEXT", requires = "guess")]
+	#[arg(
+		long,
+		value_name = "TEXT",
+		requires = "guess",
+		conflicts_with = "check"
+	)]
+	#[arg(value_parser = NonEmptyStringValueParser::new())]
 	description: Option<String>,
 
 	/// Licence: an address, or a name such as CC-BY-4.0
-	#[arg(long, value_name = "LICENCE", requires = "guess")]
+	#[arg(
+		long,
+		value_name = "LICENCE",
+		requires = "guess",
+		conflicts_with = "check"
+	)]
+	#[arg(value_parser = NonEmptyStringValueParser::new())]
 	license: Option<String>,
 
 	/// Word to find the dataset by; may be repeated
-	#[arg(long, value_name = "WORD", requires = "guess")]
+	#[arg(
+		long,
+		value_name = "WORD",
+		requires = "guess",
+		conflicts_with = "check"
+	)]
+	#[arg(value_parser = NonEmptyStringValueParser::new())]
 	keyword: Vec<String>,
 
 	/// What a leaf is called, such as 2=2025-03; may be repeated
-	#[arg(long, value_name = "LEAF=NAME", requires = "guess", value_parser = leaf)]
+	#[arg(long, value_name = "LEAF=NAME", requires = "guess", conflicts_with = "check", value_parser = leaf)]
 	leaf: Vec<(u64, String)>,
 
 	/// Epoch whose leaves have these names [default: the current one]
-	#[arg(long, value_name = "NUMBER", requires = "guess")]
+	#[arg(
+		long,
+		value_name = "NUMBER",
+		requires = "guess",
+		conflicts_with = "check"
+	)]
 	epoch: Option<Epoch>,
 
 	/// Compare the card with the hash on the chain
@@ -97,7 +121,7 @@ pub(crate) struct Opts {
 	check: bool,
 
 	/// Owner of the dataset [default: your own account]
-	#[arg(long, value_name = "ACCOUNT", requires = "check", value_parser = account)]
+	#[arg(long, value_name = "ACCOUNT", requires = "check", conflicts_with = "guess", value_parser = account)]
 	owner: Option<AccountId>,
 }
 

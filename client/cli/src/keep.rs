@@ -27,6 +27,9 @@ use std::{
 	time::{Duration, Instant},
 };
 
+/// What is done in place of keeping a copy.
+const IN_PLACE_OF_A_COPY: [&str; 3] = ["leave", "fund", "report"];
+
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -65,11 +68,11 @@ pub(crate) struct Opts {
 	at: Option<String>,
 
 	/// Copy everything, prove what is due, and end
-	#[arg(long, requires = "at")]
+	#[arg(long, requires = "at", conflicts_with_all = IN_PLACE_OF_A_COPY)]
 	once: bool,
 
 	/// Write metrics to this file, in the text format of Prometheus, at each block
-	#[arg(long, value_name = "FILE", requires = "at")]
+	#[arg(long, value_name = "FILE", requires = "at", conflicts_with_all = IN_PLACE_OF_A_COPY)]
 	metrics: Option<PathBuf>,
 
 	/// Give up the place among the keepers, and get the deposit back, less a part for each period missed in a row. The

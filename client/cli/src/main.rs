@@ -492,6 +492,14 @@ mod tests {
 			"isthmus dataset policy 0 --clear --longest-term 5",
 			"isthmus register School --leave",
 			"isthmus register --kind school --leave",
+			"isthmus receipt 14 --owner //Bob",
+			"isthmus receipt 14 --dataset 0",
+			"isthmus keep //Bob 0 --leave --once",
+			"isthmus keep //Bob 0 --fund 1 --metrics m",
+			"isthmus keep //Bob 0 --report //Eve --once",
+			"isthmus dataset describe 0 --card c --check --description d",
+			"isthmus dataset describe 0 --card c --check --epoch 1",
+			"isthmus dataset describe 0 --card c --guess a --owner //Bob",
 		] {
 			let refused = read(line).expect_err(line);
 			let kind = clap::error::ErrorKind::ArgumentConflict;
@@ -502,11 +510,31 @@ mod tests {
 			"isthmus request --cancel 3",
 			"isthmus dataset policy 0 --clear",
 			"isthmus register --leave",
+			"isthmus receipt --keeper //Bob --owner //Bob --dataset 0",
+			"isthmus keep //Bob 0 --at file:///k --once --metrics m",
+			"isthmus dataset describe 0 --card c --check --owner //Bob",
 			"isthmus risk --risk 0.1 --interval 5",
 		] {
 			read(line).expect(line);
 		}
 		assert!(read("isthmus risk --interval 5").is_err());
+	}
+
+	#[test]
+	fn an_empty_value_of_an_option_is_refused() {
+		for line in [
+			"catalog --search",
+			"reject 3 --reason",
+			"dataset describe 0 --card c --guess a --description",
+			"dataset describe 0 --card c --guess a --license",
+			"dataset describe 0 --card c --guess a --keyword",
+		] {
+			let line = ["isthmus"].into_iter().chain(line.split(' ')).chain([""]);
+			let read = as_people_write(Isthmus::command()).try_get_matches_from(line.clone());
+			assert!(read.is_err(), "{:?}", line.collect::<Vec<_>>());
+		}
+		read("isthmus catalog --search school marks").unwrap();
+		read("isthmus reject 3").unwrap();
 	}
 
 	#[test]

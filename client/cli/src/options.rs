@@ -419,7 +419,13 @@ fn genesis(text: &str) -> Result<Genesis, &'static str> {
 /// Returns the folder in which chains are remembered, and the gateway's credentials are; `None` if the user has no folder
 /// for settings.
 pub(crate) fn settings() -> Option<PathBuf> {
-	let settings = variable("XDG_CONFIG_HOME").map(PathBuf::from);
-	let settings = settings.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".config")));
+	let settings =
+		folder_in("XDG_CONFIG_HOME").or_else(|| Some(folder_in("HOME")?.join(".config")));
 	Some(settings?.join("isthmus"))
+}
+
+/// Returns the folder that a variable names, also if its name is not UTF-8; `None` if the variable is empty.
+fn folder_in(name: &str) -> Option<PathBuf> {
+	let folder = std::env::var_os(name)?;
+	(!folder.is_empty()).then(|| folder.into())
 }

@@ -56,11 +56,11 @@ pub(crate) struct Opts {
 	keeper: Option<AccountId>,
 
 	/// Owner of the dataset that it keeps [default: your own account]
-	#[arg(long, value_name = "ACCOUNT", value_parser = account, requires = "keeper")]
+	#[arg(long, value_name = "ACCOUNT", value_parser = account, requires = "keeper", conflicts_with = "block")]
 	owner: Option<AccountId>,
 
 	/// Number of the dataset that it keeps [default: the only one]
-	#[arg(long, requires = "keeper")]
+	#[arg(long, requires = "keeper", conflicts_with = "block")]
 	dataset: Option<DatasetId>,
 
 	/// File to write, an existing folder to write the file into, or - for stdout [default: BLOCK-EVENT.receipt, or

@@ -4,6 +4,7 @@
 use crate::{
 	authorize::as_seen, context::Context, error::Error, options::Options, text::digest_start,
 };
+use clap::builder::NonEmptyStringValueParser;
 use isthmus_sdk::{sharing, BlockNumber, RequestId};
 use serde::Serialize;
 use std::fmt;
@@ -28,8 +29,8 @@ pub(crate) struct Opts {
 	digest: Option<String>,
 
 	/// Reason, which is public
-	#[arg(long, default_value = "", hide_default_value = true)]
-	reason: String,
+	#[arg(long, value_parser = NonEmptyStringValueParser::new())]
+	reason: Option<String>,
 }
 
 /// A request that was rejected.
@@ -70,6 +71,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Rejected, Error>
 		// The chain says that there is none.
 		None => identity,
 	};
+	let reason = reason.unwrap_or_default();
 	let call = context.client.reject_request(request, &reason).await?;
 	let block = context.send(&identity, &call).await?.number();
 	Ok(Rejected { block, request })

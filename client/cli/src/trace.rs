@@ -225,7 +225,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Line>, Err
 				let print = |lines: &Lines<Line>| context.output.print(lines);
 				lines = with_keepers(lines, kept.map_err(Error::from), print)?;
 			}
-			if lines.is_empty() && context.output == Output::Text {
+			if lines.is_empty() {
 				tell("nothing found");
 			}
 			Ok(Lines(lines))

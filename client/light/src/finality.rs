@@ -44,7 +44,7 @@ pub enum FinalityError {
 	WrongGenesis {
 		/// The hash of the first block of the chain that was chosen.
 		expected: Hash,
-		/// The hash of the node's first block.
+		/// The hash of the first block of the node's or the receipt's chain.
 		found: Hash,
 	},
 	/// The proof of the first voters is wrong.
@@ -54,13 +54,13 @@ pub enum FinalityError {
 	#[error("NotFinal: the chain has no voters, so no block of it becomes final")]
 	NoVoters,
 	/// Bytes are not a proof of finality.
-	#[error("NotFinal: the node's proof of finality is malformed")]
+	#[error("NotFinal: the proof of finality is malformed")]
 	Malformed,
 	/// The votes are for another block.
-	#[error("NotFinal: the votes that the node sent for block {0} are for another block")]
+	#[error("NotFinal: the votes for block {0} are for another block")]
 	OtherBlock(BlockNumber),
 	/// The votes are too few, or a signature is wrong.
-	#[error("NotFinal: the node sent block {0} without the valid votes of more than two thirds of the verifiers")]
+	#[error("NotFinal: block {0} comes without the valid votes of more than two thirds of the verifiers")]
 	NotFinal(BlockNumber),
 	/// A block in the middle of a proof does not name the next voters.
 	#[error("NotFinal: block {0} does not name the voters of the blocks after it")]
