@@ -501,10 +501,7 @@ impl Error {
 				| Error::Unconfirmed { .. }
 		)
 	}
-}
 
-/// Returns which leaves were left out, for a sentence about the others.
-impl Error {
 	/// Returns all that the error lists; `None` if it lists nothing.
 	pub fn listing(&self) -> Option<Listing> {
 		match self {
@@ -543,6 +540,7 @@ impl Error {
 	}
 }
 
+/// Returns which leaves were left out, for a sentence about the others.
 fn except(left_out: &[Leaf]) -> String {
 	if left_out.is_empty() {
 		return String::new();

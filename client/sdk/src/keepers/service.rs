@@ -381,7 +381,7 @@ impl<W: Watch> Service<'_, W> {
 		let Keeping {
 			owner, dataset, at, ..
 		} = &*self.keeping;
-		if self.listed.is_some() || !at.is_absent() {
+		if self.listed.is_some() || at.fault().is_none() {
 			return Ok(());
 		}
 		let place = proven.keeper(owner, *dataset, self.keeper.account.id());
