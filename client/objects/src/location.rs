@@ -139,11 +139,12 @@ impl Location {
 		}
 	}
 
-	/// Does the same as [`fault`](Self::fault) on a thread for what waits for a disk.
+	/// Does the same as [`fault`](Self::fault) on a thread for what waits for a disk. Of a disk that does not answer, nothing is
+	/// known.
 	async fn looked_at(&self) -> Option<FolderFault> {
 		let location = self.clone();
 		let looked = blocking(move || Ok(location.fault()));
-		looked.await.ok().flatten()
+		patiently(0, looked).await.ok().flatten()
 	}
 
 	/// Returns why something failed here: what is wrong with the whole of the location, if that may be the reason.
