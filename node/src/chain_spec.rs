@@ -293,7 +293,7 @@ struct Sudo {
 
 #[derive(Deserialize)]
 struct Session {
-	keys: Option<Vec<(String, IgnoredAny, SessionKeys)>>,
+	keys: Option<Vec<(String, String, SessionKeys)>>,
 }
 
 /// The runtime would pass over other keys.
@@ -565,16 +565,17 @@ fn check_verifiers(path: &str, outline: Outline) -> Result<(), SpecError> {
 		});
 	}
 	let mut seen = BTreeSet::new();
-	let named = keys
-		.into_iter()
-		.flat_map(|(account, _, keys)| [account, keys.grandpa]);
-	for key in named {
-		check_address(path, SESSION_KEYS, &key)?;
-		if let Some(key) = seen.replace(key) {
-			return Err(SpecError::RepeatedVerifier {
-				path: path.into(),
-				key,
-			});
+	for (account, verifier, keys) in keys {
+		// Both are the same account.
+		check_address(path, SESSION_KEYS, &verifier)?;
+		for key in [account, keys.grandpa] {
+			check_address(path, SESSION_KEYS, &key)?;
+			if let Some(key) = seen.replace(key) {
+				return Err(SpecError::RepeatedVerifier {
+					path: path.into(),
+					key,
+				});
+			}
 		}
 	}
 	Ok(())

@@ -218,7 +218,7 @@ impl KeyCommand {
 			Self::Insert(cmd) => {
 				check_secret(cmd.suri.as_ref())?;
 				check_home(|| cmd.framework.shared_params.base_path())?;
-				insert(cmd.framework.clone(), cli)
+				insert(cmd, cli)
 			}
 		};
 		done.map_err(|error| match no_terminal(&error) {
@@ -247,8 +247,9 @@ fn no_terminal(error: &Error) -> bool {
 }
 
 /// Inserts a key, and says where it is.
-fn insert<C: SubstrateCli>(mut cmd: InsertKeyCmd, cli: &C) -> sc_cli::Result<()> {
-	let keystore = keystore_of(&cmd, cli)?;
+fn insert<C: SubstrateCli>(cmd: &InsertCmd, cli: &C) -> sc_cli::Result<()> {
+	let keystore = keystore_of(&cmd.framework, cli)?;
+	let mut cmd = cmd.with_secret()?;
 	// The specification may be a pipe, which is read once. A keystore that is named needs none.
 	cmd.shared_params.chain = Some("dev".into());
 	cmd.keystore_params.keystore_path = Some(keystore.clone());
@@ -348,6 +349,35 @@ impl FromArgMatches for InsertCmd {
 	}
 }
 
+impl InsertCmd {
+	/// Returns the framework's command with a secret, which is asked for if none is given. The framework would take any text that
+	/// is typed.
+	fn with_secret(&self) -> sc_cli::Result<InsertKeyCmd> {
+		let mut cmd = self.framework.clone();
+		if self.suri.is_some() {
+			return Ok(cmd);
+		}
+		let typed = ask_secret()?;
+		let options = InsertKeyCmd::augment_args_for_update(clap::Command::new("insert"));
+		let matches =
+			options.try_get_matches_from(["insert".to_owned(), format!("--suri={typed}")]);
+		let updated = matches.and_then(|matches| cmd.update_from_arg_matches(&matches));
+		// The error would show the secret.
+		updated.map_err(|_| Error::Input(NO_SECRET.into()))?;
+		// An update sets flags that are not given to false.
+		cmd.shared_params = self.framework.shared_params.clone();
+		cmd.keystore_params = self.framework.keystore_params.clone();
+		Ok(cmd)
+	}
+}
+
+/// Asks for a secret, or the path of a file with one.
+fn ask_secret() -> sc_cli::Result<String> {
+	let typed = read_uri(None)?;
+	check_secret(Some(&typed))?;
+	Ok(typed)
+}
+
 /// Refuses the path of a file that is not there, and what is empty. The framework takes both for a derivation from the phrase of
 /// the development accounts, which everyone knows.
 fn check_secret(uri: Option<&String>) -> sc_cli::Result<()> {
@@ -373,11 +403,21 @@ impl InspectCmd {
 	fn run(&self) -> sc_cli::Result<()> {
 		let cmd = &self.framework;
 		check_secret(self.uri.as_ref())?;
-		// Those are errors of the framework's, too.
+		// Those are errors of the framework's, too. One of them shows the secret.
 		if self.is_public || cmd.expect_public.is_some() {
-			return cmd.run();
+			return cmd.run().map_err(|error| {
+				let shows =
+					matches!(&error, Error::Input(text) if text.starts_with("Invalid secret uri"));
+				match shows {
+					true => Error::Input(NO_SECRET.into()),
+					false => error,
+				}
+			});
 		}
-		let uri = read_uri(self.uri.as_ref())?;
+		let uri = match &self.uri {
+			Some(uri) => read_uri(Some(uri))?,
+			None => read_uri(Some(&ask_secret()?))?,
+		};
 		let password = cmd.keystore_params.read_password()?;
 		let scheme = cmd.crypto_scheme.scheme;
 		let secret = password
@@ -573,6 +613,9 @@ mod tests {
 			}
 		}
 		assert!(run(&["--public", "hello"]).is_err());
+		let wrong = "0x12";
+		let refused = run(&["--expect-public", address, wrong]).unwrap_err();
+		assert!(refused.to_string().ends_with(NO_SECRET), "{refused}");
 		// Not a key that is derived from the phrase of the development accounts.
 		let empty = run(&[""]).unwrap_err().to_string();
 		assert!(empty.contains("the secret is empty"), "{empty}");

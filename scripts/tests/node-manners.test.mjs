@@ -149,6 +149,7 @@ test('says what is wrong with the file of a chain specification', { timeout }, a
 		[({ balances }) => balances.balances.push([mistyped, 1]), noAddress(mistyped, 'balances\\.balances')],
 		[({ balances }) => balances.balances.push([`0x${'ab'.repeat(32)}`, 1]), noAddress('0x(ab)+', 'balances\\.balances')],
 		[({ session }) => { session.keys[0][2].grandpa = account.slice(1); }, noAddress(account.slice(1), 'session\\.keys')],
+		[({ session }) => { session.keys[0][1] = mistyped; }, noAddress(mistyped, 'session\\.keys')],
 		[({ balances }) => balances.balances.push(balances.balances[0]), /names the account \w+ twice in `balances\.balances`/],
 	]) {
 		const chain = edited('accounts.json', edit);
@@ -321,6 +322,15 @@ test('keeps network keys secret, and never replaces one', { timeout }, async (t)
 	for (const [file, reason] of [['no-such-file', 'No such file'], ['/dev/zero', 'file too large'], ['/dev/null', 'failed to parse'], ['.', 'is a directory']]) {
 		await refuses(['key', 'inspect-node-key', '--file', file], new RegExp(`the network key cannot be read from ${file}: ${reason}.*64 hexadecimal`, 'i'));
 	}
+	// What is typed is checked in the same way.
+	const { screen } = await runInTerminal(`
+		isthmus-node key insert --dev --base-path base --key-type gran --scheme ed25519
+		isthmus-node key inspect
+		isthmus-node key insert --dev --base-path base --key-type gran --scheme ed25519 && ls base/chains/*/keystore
+	`, { cwd: folder(t), env: withProgram(), typed: [['URI: ', '\n'], ['URI: ', '/no/secret\n'], ['URI: ', '//Alice\n']] });
+	assert.match(screen, /the secret is empty: give a phrase/);
+	assert.match(screen, /there is no regular file at \/no\/secret/);
+	assert.match(screen, /the key is in the keystore base.*\s6772616e88dc3417d5058ec4/s);
 	// Where nothing can be asked, it says what to give.
 	const mute = await shell(t, `
 		for command in 'insert --dev --base-path base --key-type gran --scheme ed25519' inspect 'inspect --password-interactive //Alice'; do

@@ -1772,7 +1772,7 @@ describe('one file of a folder goes wherever a record goes', () => cases([
 		name: 'not if the record is not a folder',
 		script: 'isthmus fetch //Bob small --file a -o -',
 		code: USAGE,
-		stderr: /hint: fetch it to a file, without --folder and --file/,
+		stderr: /hint: fetch it as one file: isthmus fetch \S+ \S+ --output FILE/,
 	},
 ]));
 

@@ -288,7 +288,7 @@ fn check_replaceable(path: &Path) -> Result<(), Error> {
 		}
 		Err(error) => Err(Error::file(path, &error)),
 		Ok(_) if is_for_owners(&target, folder) => {
-			let (shown, folder) = (path.display(), folder.display());
+			let (shown, folder) = (path.shown(), folder.shown());
 			Err(Error::failed(format!(
 				"{shown} cannot be replaced: it belongs to another user, and {folder} lets only owners replace files"
 			))

@@ -14,7 +14,7 @@ use crate::{
 	text::{account, amount, condition},
 };
 use isthmus_sdk::{
-	dispute,
+	dispute, every,
 	sharing::{self, Ask},
 	AccountId, Balance, BlockNumber, Condition, DatasetId, Epoch, Error as SdkError, Event,
 	Identity, Included, Leaves, PurposeCode, RequestId, State, Verdict,
@@ -282,7 +282,11 @@ async fn ask(
 /// Warns if a request does not meet the dataset's policy: no program of the owner will grant it then.
 async fn warn_of_policy(best: &State, reader: &AccountId, ask: &Ask<'_>) -> Result<(), SdkError> {
 	let owner = &ask.owner;
-	let Some((policy, _)) = best.policy(owner, ask.scope.dataset).await? else {
+	let mut datasets = every(|after| best.datasets(owner, after))
+		.await?
+		.into_iter();
+	let asked = datasets.find(|entry| entry.id == ask.scope.dataset);
+	let Some(policy) = asked.and_then(|entry| entry.policy) else {
 		return Ok(());
 	};
 	let kind = best.producer(reader).await?.map(|reader| reader.kind);

@@ -79,14 +79,11 @@ impl From<FetchError> for Error {
 			FetchError::Foreign(_) => {
 				Self::failed(error).hint("remove what is in the way, or choose another --output")
 			}
-			FetchError::List(FolderError::NotAFolder) => {
-				Self::usage(error).hint("fetch it to a file, without --folder and --file")
-			}
+			FetchError::List(FolderError::NotAFolder) => Self::usage(error).hint(AS_A_FILE),
 			FetchError::IsAFolder(_) => Self::usage(error)
 				.hint("name one of its files, as --file FOLDER/FILE, or fetch all files with --folder"),
-			FetchError::ListTooLong => Self::new(Kind::NotAuthentic, error).hint(
-				"a record of this length is not a folder: fetch it to a file, without --folder and --file",
-			),
+			FetchError::ListTooLong => Self::new(Kind::NotAuthentic, error)
+				.hint(format!("a record of this length is not a folder: {AS_A_FILE}")),
 			FetchError::List(_) => Self::new(Kind::NotAuthentic, error)
 				.hint("fetch the record's bytes as they are with --raw"),
 			FetchError::TooManyCopies { .. } => Self::failed(error)
@@ -172,6 +169,9 @@ fn were(files: usize) -> String {
 
 /// How many hints are shown about files that were not fetched.
 const MOST_HINTS: usize = 3;
+
+/// The hint for a record that is no folder.
+const AS_A_FILE: &str = "fetch it as one file: isthmus fetch OWNER RECORD --output FILE";
 
 /// The hint for names that cannot be in a folder.
 const OTHER_NAMES: &str =
