@@ -45,7 +45,7 @@ def test_a_card_says_what_is_in_a_dataset(card: Path, shared: Shared) -> None:
     kinds = [[field.get("dataType") for field in rows["field"]] for rows in told["recordSet"]]
     assert kinds == [["cr:Int64", "sc:DateTime", None], ["sc:Text", "cr:Int64"]]
     # A file is not written over.
-    with pytest.raises(RuntimeError, match="File exists"):
+    with pytest.raises(RuntimeError, match="already exists"):
         shared.node.isthmus("dataset", "describe", "0", "--card", str(card), "--guess", str(card.with_name("list.csv")), key=SCHOOL)
 
 
