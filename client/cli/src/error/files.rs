@@ -170,7 +170,7 @@ fn were(files: usize) -> String {
 /// How many hints are shown about files that were not fetched.
 const MOST_HINTS: usize = 3;
 
-/// The hint for a record that is no folder.
+/// The hint for a record that is not a folder.
 const AS_A_FILE: &str = "fetch it as one file: isthmus fetch OWNER RECORD --output FILE";
 
 /// The hint for names that cannot be in a folder.
