@@ -156,9 +156,22 @@ impl Error {
 		Self::new(Kind::Refused, message)
 	}
 
-	/// Returns what is wrong, without what to do about it.
-	pub(crate) fn message(&self) -> &str {
-		&self.message
+	/// Returns what is wrong in one line, with the first of what it is about, and without what to do about it.
+	pub(crate) fn message(&self) -> Cow<'_, str> {
+		let listed: &[String] = match self.names_all {
+			true => &[],
+			false => &self.listed[..],
+		};
+		let first = listed.iter().take(MOST_NAMED).cloned();
+		let first = first.collect::<Vec<_>>().join(", ");
+		match listed.len() {
+			0 => Cow::Borrowed(&self.message),
+			count if count > MOST_NAMED => {
+				let more = count - MOST_NAMED;
+				Cow::Owned(format!("{}: {first} and {more} more", self.message))
+			}
+			_ => Cow::Owned(format!("{}: {first}", self.message)),
+		}
 	}
 
 	/// Lists what the message is about, one a line.

@@ -34,7 +34,7 @@ impl Excludes {
 	///
 	/// # Errors
 	///
-	/// Returns the errors of [`LocalFolder::open`], and one if all files are left out, unless `may_be_empty`.
+	/// Returns the errors of [`LocalFolder::open`], and one if nothing is left that could be stored, unless `may_be_empty`.
 	pub(crate) fn open(
 		&self,
 		path: &Path,
@@ -42,7 +42,8 @@ impl Excludes {
 		may_be_empty: bool,
 	) -> Result<LocalFolder, Error> {
 		let folder = self.open_stored(path, options)?;
-		if folder.is_all_excluded() && !may_be_empty {
+		let is_nothing_left = folder.is_all_excluded() && folder.empty_folders().next().is_none();
+		if is_nothing_left && !may_be_empty {
 			let path = path.shown();
 			return Err(
 				Error::failed(format!("--exclude leaves out all files of {path}"))

@@ -120,7 +120,7 @@ fn incomplete(failed: Vec<NotFetched>, files: usize) -> Error {
 			Kind::NotAuthentic => Some(Kind::NotAuthentic),
 			first => kind.or(Some(first)),
 		};
-		let line = |path: &String| format!("{path}: {}", error.message);
+		let line = |path: &String| format!("{path}: {}", error.message());
 		lines.extend(paths.iter().map(line));
 		for hint in error.hints {
 			if !hints.contains(&hint) && hints.len() < MOST_HINTS {

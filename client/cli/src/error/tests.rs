@@ -674,7 +674,12 @@ fn programs_get_all_that_an_error_lists() {
 			(first, "  and 5 more")
 		);
 		assert_eq!(lines.len(), 23, "{lines:?}");
+		// In one line, the first ones are named.
+		let message = many.message();
+		assert!(message.contains(first.trim_start()), "{message}");
+		assert!(message.ends_with(" and 21 more"), "{message}");
 	}
+	assert_eq!(few.message(), few.message);
 }
 
 #[test]
