@@ -156,7 +156,7 @@ impl Error {
 		Self::new(Kind::Refused, message)
 	}
 
-	/// Returns what is wrong in one line, with the first of what it is about, and without what to do about it.
+	/// Returns what is wrong in one line, with the first things that it is about, and without what to do about it.
 	pub(crate) fn message(&self) -> Cow<'_, str> {
 		let listed: &[String] = match self.names_all {
 			true => &[],
