@@ -1338,7 +1338,18 @@ describe('a folder of thirteen files', () => {
 		assert.equal((await ok(...again, '--finalized'))[0].epoch, 1);
 		assert.equal((await epochs()).filter((epoch) => epoch === 1).length, 14);
 		assert.equal((await epochs()).length, 14 + left);
-		await ok('remove', 'parts', '--unfinished', 'parts', ...key);
+		// What is complete stays, whatever folder is named.
+		const [{ files, stays }] = await ok('remove', 'parts', '--unfinished', 'parts', ...key);
+		assert.deepEqual([files, stays], [left, true]);
+		assert.deepEqual(await epochs(), Array(14).fill(1));
+		mkdirSync(file('other'));
+		writeFileSync(file('other/one'), 'one');
+		for (const folder of ['parts', 'other']) {
+			const whole = await refused(REFUSED, 'remove', 'parts', '--unfinished', folder, ...key);
+			assert.match(whole.error, /^parts is stored whole/);
+			assert.match(whole.hint, /isthmus remove parts$/);
+		}
+		await ok('remove', 'parts', ...key);
 		assert.deepEqual(await epochs(), []);
 	});
 

@@ -130,7 +130,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		true => Some(Erasure::of(client, &identity, &removal).await?),
 		false => None,
 	};
-	let what = format!("{name}{}", with_files(Counts::from(&removal)));
+	let is_left = removal.stays();
+	let what = with_files(&name.to_string(), Counts::from(&removal), is_left);
 	let question = match opts.erase {
 		true => format!("Remove {what}, and erase what opens it for ever?"),
 		false => format!("Remove {what}?"),
@@ -168,6 +169,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	let removed = Removed {
 		block: Some(last.number()),
 		counts,
+		stays: is_left,
 		key: Key(key),
 		name: name.to_string(),
 		objects: objects.into_iter().map(Into::into).chain(left).collect(),
@@ -332,12 +334,22 @@ async fn unfinished(
 	identity: &Identity,
 	folder: &LocalFolder,
 ) -> Result<Removal, Error> {
+	let mut is_whole = false;
+	let best = client.best().await?;
 	for key in opts.name.keys(&Names::new(client, identity)) {
 		if let Some(removal) = Removal::unfinished(client, identity, key, folder).await? {
 			return Ok(removal);
 		}
+		is_whole |= best.record(identity.id(), key).await?.is_some();
 	}
 	let name = opts.name.shown();
+	if is_whole {
+		let remove = Tip::new("isthmus remove").operand(&name.to_string());
+		return Err(Error::refused(format!(
+			"{name} is stored whole, and an unfinished upload of this folder has left nothing"
+		))
+		.hint(format!("to remove it with its files: {remove}")));
+	}
 	Err(
 		Error::refused(format!("nothing of this folder is stored under {name}"))
 			.hint("list your records: isthmus list records"),

@@ -16,7 +16,7 @@ use crate::{
 	tx::Pending,
 	types::{AccountId, RecordKey},
 	upload::{complete, settled},
-	upload_folder::{stored_of, LocalFolder},
+	upload_folder::{stored_outside, LocalFolder},
 };
 use std::io;
 
@@ -29,6 +29,8 @@ pub struct Removal {
 	key: RecordKey,
 	/// What is in it, if it is a folder.
 	parts: Option<Parts>,
+	/// Whether the record itself stays: it is complete, and the parts are what another upload has left.
+	stays: bool,
 }
 
 /// The records with the files of a folder.
@@ -66,7 +68,11 @@ pub struct Removed {
 impl Removal {
 	/// Prepares to remove one record and nothing else.
 	pub fn alone(key: RecordKey) -> Self {
-		Self { key, parts: None }
+		Self {
+			key,
+			parts: None,
+			stays: false,
+		}
 	}
 
 	/// Reads a record to find out whether it is a folder, and prepares to remove it with its files.
@@ -132,15 +138,18 @@ impl Removal {
 				paths,
 				packed: in_packs,
 			}),
+			stays: false,
 		})
 	}
 
 	/// Prepares to remove what an unfinished upload of a folder has stored under a name. The records of its files have
-	/// keys that follow from their paths, so the folder has to be the one that was stored.
+	/// keys that follow from their paths, so the folder has to be the one that was stored. A record under the name that is
+	/// complete stays, with its files: then only what uploads in other epochs have left is removed. Returns `None` if there is
+	/// nothing.
 	///
 	/// # Errors
 	///
-	/// Returns the errors of [`stored_of`].
+	/// Returns the errors of [`stored_of`](crate::stored_of).
 	pub async fn unfinished(
 		client: &Client,
 		owner: &Identity,
@@ -149,17 +158,27 @@ impl Removal {
 	) -> Result<Option<Self>, Error> {
 		// An earlier upload's transactions may still be in flight.
 		settled(client, owner.account.id()).await?;
-		let mut files = stored_of(client, owner, key, folder).await?;
-		let is_none = files.is_empty();
-		files.retain(|file| *file != key);
+		let best = client.best().await?;
+		let whole = complete(&best, owner.id(), key).await?;
+		let place = whole.as_ref().map(|record| (record.dataset, record.epoch));
+		let mut stored = stored_outside(client, owner, (key, folder), place).await?;
+		let stays = whole.is_some();
+		let is_none = stored.iter().all(|record| stays && *record == key);
+		stored.retain(|record| *record != key);
 		Ok((!is_none).then_some(Self {
 			key,
 			parts: Some(Parts {
-				keys: files,
+				keys: stored,
 				paths: Vec::new(),
 				packed: None,
 			}),
+			stays,
 		}))
+	}
+
+	/// Returns whether the record itself stays, and only what an unfinished upload has left is removed.
+	pub fn stays(&self) -> bool {
+		self.stays
 	}
 
 	/// Returns the record's key.
@@ -167,10 +186,11 @@ impl Removal {
 		self.key
 	}
 
-	/// Returns the keys of all records that are removed.
+	/// Returns the keys of all records that are removed, the record's own last.
 	pub fn keys(&self) -> impl Iterator<Item = RecordKey> + '_ {
 		let parts = self.parts.iter().flat_map(|parts| &parts.keys);
-		parts.copied().chain([self.key])
+		let own = (!self.stays).then_some(self.key);
+		parts.copied().chain(own)
 	}
 
 	/// Returns the number of files to remove with the record; `None` if it is not a folder.
@@ -246,8 +266,9 @@ impl Removal {
 			}
 		}
 		let counts = self.parts.as_ref().map(|parts| parts.counts(calls.len()));
-		// The files of an unfinished upload have no list yet.
-		if calls.is_empty() || best.record(owner.id(), self.key).await?.is_some() {
+		// The files of an unfinished upload have no list yet, or one of another upload.
+		let is_there = best.record(owner.id(), self.key).await?.is_some();
+		if !self.stays && (calls.is_empty() || is_there) {
 			calls.push(client.remove_record(self.key).await?);
 		}
 		match client.submit_all(&owner.account, &calls, progress).await? {
@@ -256,7 +277,7 @@ impl Removal {
 				files: counts.map(|(files, _)| files),
 				packs: counts.and_then(|(_, packs)| packs),
 			}),
-			// This does not happen: there is at least one call, which removes the record itself.
+			// Another program has just removed what was left. In any other case there is at least one call, for the record itself.
 			None => Err(Error::Incompatible("nothing was sent".into())),
 		}
 	}
@@ -294,6 +315,7 @@ mod tests {
 				paths: Vec::new(),
 				packed,
 			}),
+			stays: false,
 		};
 		let counts = |removal: &Removal| (removal.files(), removal.packs());
 		assert_eq!(counts(&Removal::alone(key)), (None, None));
@@ -301,5 +323,11 @@ mod tests {
 		let packed = removal(Some(1_000));
 		assert_eq!(counts(&packed), (Some(1_000), Some(2)));
 		assert_eq!(packed.keys().count(), 3);
+		// What another upload has left goes without the record.
+		let left = Removal {
+			stays: true,
+			..packed
+		};
+		assert!(left.keys().all(|removed| removed != key));
 	}
 }

@@ -63,6 +63,7 @@ pub(super) async fn instead_of_removal(
 	Ok(Some(Removed {
 		block: None,
 		counts: Counts::default(),
+		stays: false,
 		key: Key(key),
 		name: name.to_string(),
 		objects,

@@ -16,6 +16,9 @@ pub(crate) struct Removed {
 	pub(super) block: Option<BlockNumber>,
 	#[serde(flatten)]
 	pub(super) counts: Counts,
+	/// Whether the record itself stays, because only what an unfinished upload has left of its files was removed.
+	#[serde(skip_serializing_if = "std::ops::Not::not")]
+	pub(super) stays: bool,
 	pub(super) key: Key,
 	pub(super) name: String,
 	/// What became of the record's object, by location, and of another one that was sent under its key and is not deleted.
@@ -42,15 +45,16 @@ impl From<&Removal> for Counts {
 	}
 }
 
-/// Says how many files are removed with a folder, and in how many packs they are, after the folder's name.
-pub(super) fn with_files(Counts { files, packs }: Counts) -> String {
+/// Says what is removed: the name, and how many files go with a folder, and in how many packs they are.
+pub(super) fn with_files(name: &str, Counts { files, packs }: Counts, stays: bool) -> String {
 	let Some(files) = files else {
-		return String::new();
+		return name.to_owned();
 	};
 	let files = count(files as u64, "file");
 	match packs {
-		Some(packs) => format!(" with {files} in {}", count(packs as u64, "pack")),
-		None => format!(" with {files}"),
+		_ if stays => format!("{files} that an unfinished upload of {name} has left"),
+		Some(packs) => format!("{name} with {files} in {}", count(packs as u64, "pack")),
+		None => format!("{name} with {files}"),
 	}
 }
 
@@ -69,10 +73,10 @@ pub(super) struct Deleted {
 impl fmt::Display for Removed {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		match self.block {
-			Some(block) => write!(f, "block {block}: removed {}", self.name)?,
-			None => write!(f, "gave up the unfinished upload of {}", self.name)?,
+			Some(block) => write!(f, "block {block}: removed ")?,
+			None => write!(f, "gave up the unfinished upload of ")?,
 		}
-		f.write_str(&with_files(self.counts))?;
+		f.write_str(&with_files(&self.name, self.counts, self.stays))?;
 		for Deleted {
 			location,
 			gone,
@@ -173,17 +177,21 @@ mod tests {
 
 	#[test]
 	fn files_are_counted_and_packs_are_called_so() {
-		let with = |files, packs| with_files(Counts { files, packs });
-		assert_eq!(with(None, None), "");
-		assert_eq!(with(Some(1), None), " with 1 file");
-		assert_eq!(with(Some(1_000), Some(3)), " with 1000 files in 3 packs");
-		assert_eq!(with(Some(0), Some(0)), " with 0 files in 0 packs");
+		let with = |files, packs| with_files("a", Counts { files, packs }, false);
+		assert_eq!(with(None, None), "a");
+		assert_eq!(with(Some(1), None), "a with 1 file");
+		assert_eq!(with(Some(1_000), Some(3)), "a with 1000 files in 3 packs");
+		assert_eq!(with(Some(0), Some(0)), "a with 0 files in 0 packs");
+		let (files, packs) = (Some(2), None);
+		let left = with_files("a", Counts { files, packs }, true);
+		assert_eq!(left, "2 files that an unfinished upload of a has left");
 		let removed = Removed {
 			block: Some(7),
 			counts: Counts {
 				files: Some(5),
 				packs: Some(1),
 			},
+			stays: false,
 			key: Key([7; 32].into()),
 			name: "photos".into(),
 			objects: Vec::new(),
@@ -205,6 +213,7 @@ mod tests {
 		assert_eq!(shown, format!("{line}\n  file:///srv: 1 object gone"));
 		let json = serde_json::to_value(&deleted).unwrap();
 		assert_eq!((&json["files"], &json["packs"]), (&5.into(), &1.into()));
+		assert!(json["stays"].is_null());
 	}
 
 	#[test]

@@ -73,7 +73,7 @@ async fn a_source_with_wrong_bytes_is_left_for_the_next_one() {
 		url: wrong.url().to_owned(),
 		failure: Failure::Wrong(8),
 	};
-	assert_eq!(left, [expected.clone()]);
+	assert_eq!(left, std::slice::from_ref(&expected));
 	assert!(!to.join(object.name()).exists());
 	// A keeper whose copy is wrong notices it before it proves.
 	assert_eq!(
