@@ -130,8 +130,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		true => Some(Erasure::of(client, &identity, &removal).await?),
 		false => None,
 	};
-	let is_left = removal.stays();
-	let what = with_files(&name.to_string(), Counts::from(&removal), is_left);
+	let what = with_files(&name.to_string(), Counts::from(&removal), removal.stays());
 	let question = match opts.erase {
 		true => format!("Remove {what}, and erase what opens it for ever?"),
 		false => format!("Remove {what}?"),
@@ -169,7 +168,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	let removed = Removed {
 		block: Some(last.number()),
 		counts,
-		stays: is_left,
+		stays: removal.stays(),
 		key: Key(key),
 		name: name.to_string(),
 		objects: objects.into_iter().map(Into::into).chain(left).collect(),
