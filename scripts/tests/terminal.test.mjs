@@ -1766,7 +1766,7 @@ describe('one file of a folder goes wherever a record goes', () => cases([
 			isthmus fetch //Packer file-3 --file a -o link --force --key //Packer; code=$?; cat $STORE/theirs; rm $STORE/theirs; [ -L link ] && exit $code`,
 		code: FAILED,
 		stdout: /^theirs\n$/,
-		stderr: /theirs is in the location file:/,
+		stderr: /is in the location file:/,
 	},
 	{
 		name: 'not if the folder has no such file, and the hint can be pasted',

@@ -10,8 +10,8 @@ use std::{
 };
 use tempfile::NamedTempFile;
 
-/// Writes bytes to a file in place of what was there, behind links. Only this user may read it, whoever could read the old
-/// one.
+/// Writes bytes to a file in place of what was there, behind links. Only this user may read it, also if others could read
+/// the old one.
 ///
 /// # Errors
 ///
