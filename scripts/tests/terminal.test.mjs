@@ -1745,6 +1745,30 @@ describe('one file of a folder goes wherever a record goes', () => cases([
 		stdout: /^$/,
 	},
 	{
+		name: 'to the file behind links, in blocks, packed and in a pack of its own: the links and its permissions stay',
+		script: `mkdir d far; echo p > d/a; head -c 17000000 /dev/zero > d/long; isthmus sync d --name file-2 --key //Packer > out || exit 9
+			ln -s far/file to; ln -s to link
+			onto() { echo old > far/file; chmod 640 far/file; isthmus fetch "$@" -o link; [ $? = 1 ] && [ $(cat far/file) = old ] || exit 8
+				isthmus fetch "$@" -o link --force && [ -L link ] && [ -L to ] && [ "$(stat -c %a far/file) $(ls -A far)" = '640 file' ] || exit 7; }
+			onto //Bob docs --file a && [ $(cat far/file) = a ] && onto //Packer file-2 --file a --key //Packer && [ $(cat far/file) = p ] || exit 6
+			onto //Packer file-2 --file long --key //Packer && cmp d/long far/file`,
+		stderr: /^(error: link already exists\nhint: .*--force.*\n){3}$/,
+	},
+	{
+		name: 'not to what a link leads to that is not there, which is noticed before the work',
+		script: `ln -s none a; ${OFFLINE} isthmus fetch //Bob docs --file a -o a --force; code=$?; [ -L a ] && [ $(ls -A) = a ] && exit $code`,
+		code: FAILED,
+		stderr: /a is a link that leads to nothing/,
+	},
+	{
+		name: 'not through a link into a location of its objects',
+		script: `mkdir d; echo a > d/a; isthmus sync d --name file-3 --key //Packer > out && echo theirs > $STORE/theirs && ln -s $STORE/theirs link || exit 9
+			isthmus fetch //Packer file-3 --file a -o link --force --key //Packer; code=$?; cat $STORE/theirs; rm $STORE/theirs; [ -L link ] && exit $code`,
+		code: FAILED,
+		stdout: /^theirs\n$/,
+		stderr: /is in the location file:/,
+	},
+	{
 		name: 'not if the folder has no such file, and the hint can be pasted',
 		script: 'isthmus fetch //Bob docs --file c -o - 2> err; code=$?; cat err >&2; $(grep -o "isthmus list .*" err) && exit $code',
 		code: REFUSED,

@@ -58,10 +58,14 @@ pub fn check_absent(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// Returns the system's error, for example if the old file belongs to another user.
+/// Returns an error of kind [`ErrorKind::InvalidInput`] if the old one is not a regular file: the permissions of a link say
+/// nothing. Returns the system's error, for example if the old file belongs to another user.
 #[cfg(unix)]
 pub fn resemble(new: &File, old: &Metadata) -> io::Result<()> {
 	use std::os::unix::fs::{fchown, MetadataExt};
+	if !old.is_file() {
+		return Err(ErrorKind::InvalidInput.into());
+	}
 	let created = new.metadata()?;
 	if (created.uid(), created.gid()) != (old.uid(), old.gid()) {
 		fchown(new, Some(old.uid()), Some(old.gid()))?;
@@ -355,6 +359,25 @@ mod tests {
 		assert!(refused.to_string().contains("Mount its disk"), "{refused}");
 		fs::write(&file, "").unwrap();
 		assert_eq!(target(&link).unwrap(), fs::canonicalize(&file).unwrap());
+	}
+
+	#[test]
+	fn a_file_resembles_files_only() {
+		use std::os::unix::fs::PermissionsExt;
+		let folder = tempfile::tempdir().unwrap();
+		let [link, file] = ["link", "file"].map(|name| folder.path().join(name));
+		fs::write(&file, "").unwrap();
+		fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+		symlink(&file, &link).unwrap();
+		let new = NamedTempFile::new_in(&folder).unwrap();
+		let mode = || new.as_file().metadata().unwrap().permissions().mode() & 0o777;
+		for old in [link.as_path(), folder.path()].map(fs::symlink_metadata) {
+			let refused = resemble(new.as_file(), &old.unwrap()).unwrap_err();
+			assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+			assert_eq!(mode(), 0o600);
+		}
+		resemble(new.as_file(), &fs::metadata(&link).unwrap()).unwrap();
+		assert_eq!(mode(), 0o640);
 	}
 
 	/// Two file systems, if this machine has them: the system's error is the same as at a mount point.

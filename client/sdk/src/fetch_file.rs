@@ -342,7 +342,7 @@ impl<'a> FetchFile<'a> {
 	/// [`Reading::run`]. The first two come before anything is fetched, and so does [`Error::Overlap`] if the output is in
 	/// a location of the dataset's objects.
 	pub async fn run(self, progress: &mut impl Progress) -> Result<(), FetchError> {
-		let output = &self.target()?;
+		let output = &target(self.output, self.replace)?;
 		if self.folder.is_none() {
 			let locations = self.reading.locations();
 			overlap::check_file(output, &locations).map_err(Error::from)?;
@@ -371,20 +371,6 @@ impl<'a> FetchFile<'a> {
 		fetched.map_err(|error| error.of(output))
 	}
 
-	/// Returns the path to write, behind links if the file is replaced.
-	fn target(&self) -> Result<PathBuf, FetchError> {
-		if !self.replace {
-			return match fs::symlink_metadata(self.output) {
-				Ok(_) => Err(FetchError::Exists(self.output.to_owned())),
-				Err(_) => Ok(self.output.to_owned()),
-			};
-		}
-		on_disk::target(self.output).map_err(|error| match error.kind() {
-			ErrorKind::InvalidInput => FetchError::NotAFile(self.output.to_owned()),
-			_ => FetchError::io(self.output)(error),
-		})
-	}
-
 	/// Fetches the record into the part, and renames that.
 	async fn fetch(
 		&self,
@@ -394,7 +380,7 @@ impl<'a> FetchFile<'a> {
 		progress: &mut impl Progress,
 	) -> Result<(), FetchError> {
 		// Another download may have completed the output while this one waited for it.
-		self.target()?;
+		target(self.output, self.replace)?;
 		let intact = self.reading.check(file, progress).await?;
 		file.set_len(intact.bytes)
 			.and_then(|()| file.seek(SeekFrom::Start(intact.bytes)))
@@ -433,6 +419,25 @@ impl<'a> FetchFile<'a> {
 		})?;
 		on_disk::sync_name(output).map_err(FetchError::io(output))
 	}
+}
+
+/// Returns the path to write, behind links if the file is replaced.
+///
+/// # Errors
+///
+/// Returns [`FetchError::Exists`] if something is there and may not be replaced, and [`FetchError::NotAFile`] if it is not a
+/// regular file, or a link that leads to nothing.
+pub(crate) fn target(output: &Path, replace: bool) -> Result<PathBuf, FetchError> {
+	if !replace {
+		return match fs::symlink_metadata(output) {
+			Ok(_) => Err(FetchError::Exists(output.to_owned())),
+			Err(_) => Ok(output.to_owned()),
+		};
+	}
+	on_disk::target(output).map_err(|error| match error.kind() {
+		ErrorKind::InvalidInput => FetchError::NotAFile(output.to_owned()),
+		_ => FetchError::io(output)(error),
+	})
 }
 
 /// Checks that bytes fit into the free space, if the system says how much that is.
@@ -605,6 +610,31 @@ mod tests {
 		fs::set_permissions(&part, fs::Permissions::from_mode(0o666)).unwrap();
 		open(&part, false).unwrap();
 		assert_eq!(mode(), 0o600);
+	}
+
+	#[cfg(unix)]
+	#[test]
+	fn what_is_replaced_is_the_file_behind_links() {
+		use std::os::unix::fs::symlink;
+		let folder = tempfile::tempdir().unwrap();
+		let at = |name: &str| folder.path().join(name);
+		fs::create_dir(at("far")).unwrap();
+		symlink("far/file", at("to")).unwrap();
+		symlink("to", at("link")).unwrap();
+		let is_kept = |name| matches!(target(&at(name), false), Err(FetchError::Exists(_)));
+		let is_dangling = |name| matches!(target(&at(name), true), Err(FetchError::NotAFile(_)));
+		for name in ["to", "link"] {
+			assert!(is_kept(name) && is_dangling(name), "{name}");
+		}
+		fs::write(at("far/file"), "").unwrap();
+		let file = fs::canonicalize(at("far/file")).unwrap();
+		for name in ["to", "link", "far/file"] {
+			assert!(is_kept(name), "{name}");
+			assert_eq!(target(&at(name), true).unwrap(), file);
+		}
+		for replace in [false, true] {
+			assert_eq!(target(&at("new"), replace).unwrap(), at("new"));
+		}
 	}
 
 	#[cfg(target_os = "linux")]

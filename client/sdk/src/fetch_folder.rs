@@ -10,7 +10,7 @@ use crate::{
 	account::Identity,
 	client::Client,
 	error::Error,
-	fetch_file::{is_folder, is_packed_folder, FetchError},
+	fetch_file::{is_folder, is_packed_folder, target, FetchError},
 	folder::{self, packed},
 	overlap,
 	progress::Progress,
@@ -162,7 +162,8 @@ async fn file_in(
 }
 
 /// Fetches one file of a folder into a local file. `list` is the opened record that lists the folder's files. Of a pack,
-/// only the part with the file is fetched.
+/// only the part with the file is fetched. If `replace` is set, a file that is there is replaced as
+/// [`FetchFile::replace`](crate::FetchFile::replace) says.
 ///
 /// # Errors
 ///
@@ -177,6 +178,7 @@ pub async fn fetch_file_of(
 	replace: bool,
 	progress: &mut impl Progress,
 ) -> Result<FetchedFolder, FetchError> {
+	let output = &target(output, replace)?;
 	overlap::check_file(output, &list.locations()).map_err(Error::from)?;
 	let (file, offset) = file_in(list, path, progress).await?;
 	let fetch = Fetch::new(client, reader, owner, replace);

@@ -4,19 +4,23 @@
 use isthmus_envelope::paths::ShowPath;
 use isthmus_envelope::{input, on_disk};
 use std::{
+	fs,
 	io::{self, ErrorKind, Read, Write},
 	path::Path,
 };
 use tempfile::NamedTempFile;
 
-/// Writes bytes to a file in place of what was there. Only its owner may read it.
+/// Writes bytes to a file in place of what was there, behind links. Only this user may read it, also if others could read
+/// the old one.
 ///
 /// # Errors
 ///
 /// Returns an error of kind [`ErrorKind::InvalidInput`] if something is there that is not a regular file, and the error
 /// of the file or of its folder.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-	write(path, bytes, &tempfile::Builder::new())
+	let path = &on_disk::target(path)?;
+	filled(path, bytes, &tempfile::Builder::new())?.persist(path)?;
+	on_disk::sync_name(path)
 }
 
 /// Writes bytes to a new file. Only its owner may read it. A file of this name is there only when it is complete.
@@ -37,13 +41,21 @@ pub fn publish_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 	write_new(path, bytes, &readable())
 }
 
-/// Does the same as [`replace`] with a file that other users may read, as far as this process's mask allows.
+/// Does the same as [`replace`] with a file that other users may read, as far as this process's mask allows. One that is
+/// replaced keeps its owner and permissions.
 ///
 /// # Errors
 ///
 /// Returns the errors of [`replace`].
 pub fn publish(path: &Path, bytes: &[u8]) -> io::Result<()> {
-	write(path, bytes, &readable())
+	let path = &on_disk::target(path)?;
+	let new = filled(path, bytes, &readable())?;
+	if let Ok(old) = fs::metadata(path) {
+		// The file of another user is replaced by one of this user.
+		let _ = on_disk::resemble(new.as_file(), &old);
+	}
+	new.persist(path)?;
+	on_disk::sync_name(path)
 }
 
 /// Returns what makes files that other users may read.
@@ -52,13 +64,6 @@ fn readable() -> tempfile::Builder<'static, 'static> {
 	#[cfg(unix)]
 	builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
 	builder
-}
-
-/// Writes bytes to a new file, and gives it the name of the old one.
-fn write(path: &Path, bytes: &[u8], builder: &tempfile::Builder) -> io::Result<()> {
-	let path = &on_disk::target(path)?;
-	filled(path, bytes, builder)?.persist(path)?;
-	on_disk::sync_name(path)
 }
 
 /// Writes bytes to a new file, and gives it a name that no other one has.
@@ -110,10 +115,7 @@ pub(crate) fn read(path: &Path, longest: u64) -> io::Result<Option<Vec<u8>>> {
 #[cfg(all(test, unix))]
 mod tests {
 	use super::*;
-	use std::{
-		fs,
-		os::unix::fs::{symlink, PermissionsExt},
-	};
+	use std::os::unix::fs::{symlink, PermissionsExt};
 
 	#[test]
 	fn others_read_what_is_published_and_nothing_else() {
@@ -130,6 +132,14 @@ mod tests {
 		// The process's mask counts for what is published as for any other file.
 		assert_eq!(mode(&public), mode(&plain) & 0o644);
 		assert_eq!(fs::read(&public).unwrap(), b"2");
+		// What others may read keeps the permissions that someone gave it, and a secret does not.
+		for path in [&public, &private] {
+			fs::set_permissions(path, fs::Permissions::from_mode(0o640)).unwrap();
+		}
+		publish(&public, b"3").unwrap();
+		replace(&private, b"3").unwrap();
+		assert_eq!([mode(&public), mode(&private)], [0o640, 0o600]);
+		assert_eq!(fs::read(&public).unwrap(), b"3");
 	}
 
 	#[test]

@@ -9,7 +9,7 @@
 use crate::{
 	client::Client,
 	error::{Error, UploadError},
-	lock,
+	file, lock,
 	types::*,
 	wait::Wait,
 };
@@ -17,13 +17,13 @@ use isthmus_envelope::paths::ShowPath;
 use isthmus_envelope::{
 	input,
 	newer::{is_other_form, NewerFile},
-	on_disk::sync_name,
+	on_disk,
 };
 use isthmus_objects::Mark;
 use serde::{Deserialize, Serialize};
 use std::{
 	fs,
-	io::{self, Read, Write},
+	io::{self, Read},
 	path::{Path, PathBuf},
 };
 
@@ -283,7 +283,10 @@ fn read(path: &Path) -> io::Result<Vec<Reserved>> {
 	let mut bytes = Vec::new();
 	match input::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
 		Ok(_) => {}
-		Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+		Err(error) if error.kind() == io::ErrorKind::NotFound => {
+			on_disk::check_absent(path).map_err(file::named(path))?;
+			return Ok(Vec::new());
+		}
 		// The notes may be there all the same.
 		Err(error) => return Err(named(path, error)),
 	}
@@ -300,14 +303,9 @@ fn read(path: &Path) -> io::Result<Vec<Reserved>> {
 fn write(path: &Path, notes: &[Reserved]) -> io::Result<()> {
 	if notes.is_empty() {
 		fs::remove_file(path)?;
-		return sync_name(path);
+		return on_disk::sync_name(path);
 	}
-	let folder = path.parent().unwrap_or(Path::new("."));
-	let mut new = tempfile::NamedTempFile::new_in(folder)?;
-	new.write_all(&serde_json::to_vec(notes)?)?;
-	new.as_file().sync_all()?;
-	new.persist(path).map_err(|error| error.error)?;
-	sync_name(path)
+	file::replace(path, &serde_json::to_vec(notes)?)
 }
 
 #[cfg(test)]
@@ -410,6 +408,16 @@ mod tests {
 		assert!(is_damaged(&refused.into()));
 		write(&path, &[]).unwrap();
 		assert!(!path.exists());
+		#[cfg(unix)]
+		{
+			let there = folder.path().join("there");
+			std::os::unix::fs::symlink("there", &path).unwrap();
+			let refused = read(&path).unwrap_err();
+			assert!(refused.to_string().contains("Mount its disk"), "{refused}");
+			fs::write(&there, "[]").unwrap();
+			write(&path, &notes).unwrap();
+			assert_eq!(read(&there).unwrap(), notes);
+		}
 	}
 
 	#[test]

@@ -308,7 +308,7 @@ impl<'a> Fetch<'a> {
 		bytes.map_err(FetchError::of_file(&file.path))
 	}
 
-	/// Fetches one file into a local file. Of a pack with other files, only its part is fetched.
+	/// Fetches one file into a local file, which is no link. Of a pack with other files, only its part is fetched.
 	pub(super) async fn one(
 		&self,
 		file: &folder::File,

@@ -144,6 +144,37 @@ fn what_the_list_does_not_say_is_not_written() {
 	assert!(!at("lock.parts").exists());
 }
 
+#[cfg(unix)]
+#[test]
+fn permissions_are_those_of_a_file_and_never_those_of_a_link() {
+	use std::os::unix::fs::{symlink, PermissionsExt};
+	let folder = tempfile::tempdir().unwrap();
+	let at = |name: &str| folder.path().join(name);
+	let listed = file(1, b"new");
+	for path in ["old", "theirs"].map(at) {
+		fs::write(&path, "old").unwrap();
+		fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+	}
+	// As if another program put it there after the file was looked at.
+	symlink("theirs", at("link")).unwrap();
+	for (name, mode) in [("old", 0o640), ("link", 0o600)] {
+		let wanted = Wanted {
+			differs: true,
+			..wanted(&listed, 0, at(name))
+		};
+		let parts = Parts::create(&at("lock")).unwrap();
+		let mut failures = Failures::default();
+		parts
+			.write(&Span::of(vec![wanted]), b"new", &mut failures)
+			.unwrap();
+		assert!(failures.first().is_none());
+		let there = fs::symlink_metadata(at(name)).unwrap();
+		assert!(there.is_file(), "{name}");
+		assert_eq!(there.permissions().mode() & 0o777, mode, "{name}");
+	}
+	assert_eq!(fs::read(at("theirs")).unwrap(), b"old");
+}
+
 #[test]
 fn a_span_is_parted_near_its_middle_down_to_what_is_read_together() {
 	let of = |length: u64| folder::File {
