@@ -312,7 +312,7 @@ test('keeps network keys secret, and never replaces one', { timeout }, async (t)
 	const insert = ['key', 'insert', '--dev', '--base-path', folder(t), '--key-type', 'gran', '--scheme', 'ed25519'];
 	const nowhere = ['key', 'insert', '--dev', '--key-type', 'gran', '--scheme', 'ed25519', '--suri', '//Alice'];
 	await refuses(nowhere, /a new folder that no node uses: give the node's folder with `--base-path`/);
-	await refuses(['key', 'inspect', 'no-such-file'], /the secret is not valid: expected a phrase .* the path of a file/);
+	await refuses(['key', 'inspect', 'no-such-file'], /this is neither a file with a key, nor a phrase of 12 to 24 words/);
 	const absent = join(folder(t), 'secret');
 	await refuses(['key', 'inspect', absent], /there is no regular file at .*secret, from which a secret could be read/);
 	const producer = ['key', 'insert', '--dev', '--base-path', folder(t), '--key-type', 'prod', '--scheme', 'sr25519', '--suri', absent];
