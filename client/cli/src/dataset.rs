@@ -22,6 +22,7 @@ use crate::{
 	recount,
 	report::Report,
 	text::{account, shown},
+	uses::{Uses, DRY_RUN, LIMIT, NODE, OPENS, OWNER, SENDS_AND_ENDS},
 };
 use changed::Changed;
 use isthmus_sdk::{
@@ -45,13 +46,16 @@ pub(crate) struct Opts {
 }
 
 impl Opts {
-	/// Returns whether the command sends a transaction.
-	pub(crate) fn spends(&self) -> bool {
-		match &self.command {
-			Command::List => false,
-			Command::Describe(opts) => opts.spends(),
-			_ => true,
-		}
+	/// Returns what the command does.
+	pub(crate) fn uses(&self) -> Uses {
+		let sends = match &self.command {
+			Command::List => NODE,
+			// It has a dry run, and sends nothing.
+			Command::Erase { .. } => NODE | DRY_RUN | LIMIT,
+			Command::Describe(opts) if !opts.spends() => NODE,
+			_ => SENDS_AND_ENDS,
+		};
+		sends | OWNER | OPENS
 	}
 }
 

@@ -11,6 +11,7 @@ use crate::{
 	options::Options,
 	report::Report,
 	text::{account, amount, condition, date, time},
+	uses::{Uses, NODE, SENDS_AND_ENDS},
 };
 use isthmus_sdk::{
 	conditions::{Age, Condition, Name, SyntaxError, Value},
@@ -39,10 +40,13 @@ pub(crate) struct Opts {
 }
 
 impl Opts {
-	/// Returns whether the command sends a transaction.
-	pub(crate) fn spends(&self) -> bool {
+	/// Returns what the command does.
+	pub(crate) fn uses(&self) -> Uses {
 		use Command::{Credentials, Evaluate, List};
-		!matches!(self.command, List { .. } | Credentials { .. } | Evaluate(_))
+		match self.command {
+			List { .. } | Credentials { .. } | Evaluate(_) => NODE,
+			_ => SENDS_AND_ENDS,
+		}
 	}
 }
 

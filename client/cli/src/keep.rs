@@ -14,6 +14,7 @@ use crate::{
 	stderr::tell,
 	stop::{on_signals, Stop},
 	text::{account, amount, bytes, shown, Amount, Key},
+	uses::{Uses, NODE, SENDS, SENDS_AND_ENDS, WAITS},
 };
 use isthmus_sdk::{
 	keepers::{keep, keep_until, Keeping, Look, Period, Step, Watch},
@@ -90,9 +91,12 @@ pub(crate) struct Opts {
 }
 
 impl Opts {
-	/// Returns whether the command sends a transaction and then ends.
-	pub(crate) fn spends(&self) -> bool {
-		self.at.is_none()
+	/// Returns what the command does.
+	pub(crate) fn uses(&self) -> Uses {
+		match self.at {
+			Some(_) => NODE | SENDS | WAITS,
+			None => SENDS_AND_ENDS,
+		}
 	}
 }
 

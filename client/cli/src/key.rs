@@ -10,6 +10,7 @@ use crate::{
 	report::Report,
 	secret,
 	text::count,
+	uses::{Uses, NODE, OPENS, SENDS_AND_ENDS},
 };
 use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
@@ -139,10 +140,14 @@ enum Command {
 }
 
 impl Opts {
-	/// Returns whether the command sends a transaction.
-	pub(crate) fn spends(&self) -> bool {
-		use Command::{Publish, Rotate, Withdraw};
-		matches!(self.command, Publish | Withdraw | Rotate)
+	/// Returns what the command does.
+	pub(crate) fn uses(&self) -> Uses {
+		use Command::{Publish, Rotate, Verify, Withdraw};
+		match self.command {
+			Publish | Withdraw | Rotate => SENDS_AND_ENDS,
+			Verify { .. } => NODE | OPENS,
+			_ => 0,
+		}
 	}
 }
 

@@ -79,13 +79,14 @@ mod text;
 mod tip;
 mod trace;
 mod transfer;
+mod uses;
 mod verify;
 mod watch;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use cost::Planned;
 use error::Error;
-use isthmus_sdk::{AccountId, Budget};
+use isthmus_sdk::AccountId;
 use options::Options;
 use report::{Output, Report};
 use std::{
@@ -180,73 +181,6 @@ enum Command {
 	Man(man::Opts),
 }
 
-impl Command {
-	/// Returns whether the command sends transactions and then ends, so that its cost can be known before.
-	fn spends(&self) -> bool {
-		match self {
-			Self::Key(opts) => opts.spends(),
-			Self::Dataset(opts) => opts.spends(),
-			Self::Facts(opts) => opts.spends(),
-			Self::Operator(opts) => opts.spends(),
-			Self::Keep(opts) => opts.spends(),
-			Self::Register(_)
-			| Self::Store(_)
-			| Self::Sync(_)
-			| Self::Embargo(_)
-			| Self::Remove(_)
-			| Self::Request(_)
-			| Self::Authorize(_)
-			| Self::Reject(_)
-			| Self::Revoke(_)
-			| Self::Renounce(_)
-			| Self::Dispute(_)
-			| Self::Settle(_)
-			| Self::Transfer(_) => true,
-			_ => false,
-		}
-	}
-}
-
-/// Checks that a command for which a budget is set can keep to it.
-fn check_budget(command: &Command, options: &Options) -> Result<(), Error> {
-	let budget = options.budget();
-	// These dispute what does not open. A dispute that is won is free.
-	let disputes = matches!(command, Command::Fetch(_) | Command::Watch(_)) && !budget.dry_run;
-	if budget == Budget::default() || command.spends() || disputes {
-		return Ok(());
-	}
-	let error = Error::usage(
-		"--dry-run and --max-cost are for commands that send transactions and then end",
-	);
-	Err(match command {
-		Command::Serve(_) => error.hint("to keep funds back, use --reserve"),
-		_ => error,
-	})
-}
-
-/// Checks that a command for which an owner is named is one that acts as an owner.
-fn check_owner(command: &Command, options: &Options) -> Result<(), Error> {
-	use Command::*;
-	let acts =
-		matches!(
-			command,
-			Dataset(_)
-				| Store(_) | Sync(_)
-				| Embargo(_) | Remove(_)
-				| Requests(_)
-				| Authorize(_)
-				| Reject(_) | Revoke(_)
-				| Serve(_) | Fetch(_)
-				| List(_)
-		);
-	match options.acts_for.is_none() || acts {
-		true => Ok(()),
-		false => Err(Error::usage(
-			"--for is for commands of owners: dataset, store, sync, embargo, remove, requests, authorize, reject, revoke, serve, fetch and list",
-		)),
-	}
-}
-
 /// Checks that what a command prints can be printed, before it does anything: otherwise it might pay for something and then
 /// be run again.
 fn check_output(command: &Command) -> Result<(), Error> {
@@ -271,8 +205,7 @@ fn main() -> ExitCode {
 	let output = options.output();
 	let sent = options.sent.clone();
 	let checked = options::check_variables()
-		.and_then(|()| check_budget(&command, &options))
-		.and_then(|()| check_owner(&command, &options))
+		.and_then(|()| uses::check(&command, &options.given))
 		.and_then(|()| check_output(&command));
 	let (answered, runtime) = match checked.and_then(|()| runtime::start()) {
 		Ok(runtime) => (runtime.block_on(run(command, options)), Some(runtime)),
@@ -304,6 +237,7 @@ fn parse_from(line: impl IntoIterator<Item = OsString> + Clone) -> Result<Isthmu
 	let (matches, apart) = arguments::read(Isthmus::command(), line)?;
 	let mut parsed = Isthmus::from_arg_matches(&matches)?;
 	parsed.options.take_urls(arguments::levels(&apart));
+	parsed.options.given = uses::given(&apart);
 	parsed.options.development = development_accounts(&matches);
 	Ok(parsed)
 }

@@ -8,6 +8,7 @@ use crate::{
 	report::{Lines, Report},
 	stderr::tell,
 	text::{account, count, Amount, Range},
+	uses::{Uses, NODE, OPENS, SENDS_AND_ENDS},
 };
 use isthmus_sdk::{AccountId, BlockNumber, GrantEntry, GrantState, Proven, ProxyKind};
 use serde::Serialize;
@@ -34,9 +35,12 @@ pub(crate) struct Opts {
 }
 
 impl Opts {
-	/// Returns whether the command sends a transaction.
-	pub(crate) fn spends(&self) -> bool {
-		!matches!(self.command, Command::List { .. })
+	/// Returns what the command does.
+	pub(crate) fn uses(&self) -> Uses {
+		match self.command {
+			Command::List { .. } => NODE | OPENS,
+			_ => SENDS_AND_ENDS | OPENS,
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ use crate::{
 	report::{Output, Sent},
 	secret,
 	text::{account, amount},
+	uses::Shared,
 };
 use clap::{
 	builder::{NonEmptyStringValueParser, TypedValueParser},
@@ -90,6 +91,10 @@ pub(crate) struct Options {
 	/// What the command sends.
 	#[arg(skip)]
 	pub(crate) sent: Sent,
+
+	/// Those of these options that the command line names.
+	#[arg(skip)]
+	pub(crate) given: Vec<&'static Shared>,
 
 	/// The development accounts that arguments name, besides the one to act as.
 	#[arg(skip)]

@@ -11,6 +11,7 @@ use crate::{
 	output, plot,
 	progress::bar,
 	report::{Lines, Report},
+	uses::{Uses, NODE},
 };
 use indicatif::ProgressStyle;
 use isthmus_security::{
@@ -75,6 +76,16 @@ pub(crate) struct Opts {
 	/// and successes
 	#[arg(long, value_name = "FILE", requires = "plot")]
 	measured: Option<PathBuf>,
+}
+
+impl Opts {
+	/// Returns what the command does.
+	pub(crate) fn uses(&self) -> Uses {
+		match (self.risk.is_some(), &self.interval) {
+			(true, Interval::Chain) => NODE,
+			_ => 0,
+		}
+	}
 }
 
 /// Depths as an argument: a number, or a range that includes both ends.

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What each command does, and which of the options of all commands mean something to it. The others are refused: who gives one
+//! counts on its effect.
+
+use crate::{arguments, error::Error, Command};
+use clap::{parser::ValueSource, ArgMatches};
+
+/// What a command does: a sum of the constants below.
+pub(crate) type Uses = u8;
+
+/// It asks a node.
+pub(crate) const NODE: Uses = 1;
+/// It checks what a node has proved before.
+pub(crate) const PROOF: Uses = 1 << 1;
+/// It may act for another owner.
+pub(crate) const OWNER: Uses = 1 << 2;
+/// It seals keys, or may open what was sealed.
+pub(crate) const OPENS: Uses = 1 << 3;
+/// It may send transactions.
+pub(crate) const SENDS: Uses = 1 << 4;
+/// It waits for what it sends.
+pub(crate) const WAITS: Uses = 1 << 5;
+/// It can show what it would do.
+pub(crate) const DRY_RUN: Uses = 1 << 6;
+/// What it costs can be limited.
+pub(crate) const LIMIT: Uses = 1 << 7;
+/// It sends transactions and then ends.
+pub(crate) const SENDS_AND_ENDS: Uses = NODE | SENDS | WAITS | DRY_RUN | LIMIT;
+/// It disputes grants that do not open. A dispute that is won is free.
+const DISPUTES: Uses = NODE | SENDS | WAITS | LIMIT;
+
+impl Command {
+	/// Returns what the command does.
+	fn uses(&self) -> Uses {
+		match self {
+			Self::Key(opts) => opts.uses(),
+			Self::Dataset(opts) => opts.uses(),
+			Self::Operator(opts) => opts.uses(),
+			Self::Facts(opts) => opts.uses(),
+			Self::Keep(opts) => opts.uses(),
+			Self::Risk(opts) => opts.uses(),
+			Self::Store(_)
+			| Self::Sync(_)
+			| Self::Embargo(_)
+			| Self::Remove(_)
+			| Self::Authorize(_)
+			| Self::Revoke(_) => SENDS_AND_ENDS | OWNER | OPENS,
+			Self::Reject(_) => SENDS_AND_ENDS | OWNER,
+			Self::Request(_) | Self::Dispute(_) => SENDS_AND_ENDS | OPENS,
+			Self::Register(_) | Self::Renounce(_) | Self::Settle(_) | Self::Transfer(_) => {
+				SENDS_AND_ENDS
+			}
+			Self::Fetch(_) => DISPUTES | OWNER | OPENS,
+			Self::Watch(_) => DISPUTES | OPENS,
+			Self::Serve(_) => NODE | SENDS | OWNER | OPENS,
+			Self::Feed(_) => NODE | SENDS | WAITS,
+			Self::List(_) | Self::Requests(_) => NODE | OWNER | OPENS,
+			Self::Gateway(_) | Self::Trace(_) => NODE | OPENS,
+			Self::Check(_)
+			| Self::Catalog(_)
+			| Self::Receipt(_)
+			| Self::Balance(_)
+			| Self::Status(_) => NODE,
+			Self::Verify(_) => PROOF,
+			Self::Completions(_) | Self::Man(_) => 0,
+		}
+	}
+}
+
+/// An option of all commands that some have no use for.
+pub(crate) struct Shared {
+	/// Its name among the arguments.
+	id: &'static str,
+	/// What a command has to do, one of these, for the option to mean something.
+	needs: Uses,
+	/// What the option is for.
+	is_for: &'static str,
+}
+
+/// What --dry-run and --max-cost are for.
+const COSTS: &str = "--dry-run and --max-cost are for commands that send transactions and then end";
+
+/// The options of all commands but `--json`, in the order in which they are refused.
+static SHARED: [Shared; 12] = [
+	shared("dry_run", DRY_RUN, COSTS),
+	shared("max_cost", LIMIT, COSTS),
+	shared(
+		"acts_for",
+		OWNER,
+		"--for is for commands of owners: dataset, store, sync, embargo, remove, requests, authorize, reject, revoke, serve, fetch and list",
+	),
+	shared("tip", SENDS, "--tip is for commands that send transactions"),
+	shared(
+		"finalized",
+		WAITS,
+		"--finalized is for commands that send transactions and wait for them",
+	),
+	shared(
+		"pq_only",
+		OPENS,
+		"--pq-only is for commands that seal or open keys",
+	),
+	shared("url", NODE, "--url is for commands that ask a node"),
+	shared(
+		"key",
+		NODE,
+		"--key is for commands that act as an account on a chain",
+	),
+	shared("timeout", NODE, "--timeout is for commands that ask a node"),
+	shared(
+		"trust_node",
+		NODE,
+		"--trust-node is for commands that ask a node",
+	),
+	shared(
+		"genesis",
+		NODE | PROOF,
+		"--genesis is for commands that ask a node or check a receipt",
+	),
+	shared(
+		"chain_spec",
+		NODE | PROOF,
+		"--chain-spec is for commands that ask a node or check a receipt",
+	),
+];
+
+const fn shared(id: &'static str, needs: Uses, is_for: &'static str) -> Shared {
+	Shared { id, needs, is_for }
+}
+
+/// Returns which options of all commands a command line gives, before the name of the command or after it. What variables and
+/// defaults say is for all commands, and not looked at.
+pub(crate) fn given(apart: &ArgMatches) -> Vec<&'static Shared> {
+	let is_given = |shared: &&Shared| {
+		arguments::levels(apart).any(|level| {
+			matches!(level.try_contains_id(shared.id), Ok(true))
+				&& level.value_source(shared.id) == Some(ValueSource::CommandLine)
+		})
+	};
+	SHARED.iter().filter(is_given).collect()
+}
+
+/// Checks that a command has a use for the options of all commands that it is given.
+pub(crate) fn check(command: &Command, given: &[&Shared]) -> Result<(), Error> {
+	let uses = command.uses();
+	let Some(idle) = given.iter().find(|shared| shared.needs & uses == 0) else {
+		return Ok(());
+	};
+	let error = Error::usage(idle.is_for);
+	Err(match command {
+		Command::Serve(_) if idle.is_for == COSTS => {
+			error.hint("to keep funds back, use --reserve")
+		}
+		_ => error,
+	})
+}
+
+#[cfg(test)]
+mod tests;
