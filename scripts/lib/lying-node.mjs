@@ -51,7 +51,7 @@ export class LyingNode {
 	/**
 	 * Sets the function that replaces what subscriptions report.
 	 *
-	 * @param {(event: unknown) => unknown} lie
+	 * @param {(event: unknown) => unknown} lie If it returns `undefined`, nothing is reported.
 	 */
 	setLieOfEvent(lie) {
 		this.#lieOfEvent = lie;
@@ -123,6 +123,7 @@ export class LyingNode {
 			// Subscription notifications have no id.
 			if (answer.params) {
 				answer.params.result = this.#lieOfEvent(answer.params.result);
+				if (answer.params.result === undefined) return;
 			} else if (request) {
 				requests.delete(answer.id);
 				const lie = this.#lie(request.method, request.params, answer.result);

@@ -209,6 +209,31 @@ test('that a node does not answer is said once, although the command waits for s
 	}
 });
 
+test('a node that says nothing after it has taken a transaction is told of', { timeout }, async () => {
+	const { key } = await producer('//Unsaid');
+	random('unsaid', 1000);
+	const silent = await LyingNode.start(node.url);
+	try {
+		let isSent = false;
+		silent.setSilence((method) => {
+			const isOver = isSent;
+			isSent ||= method === 'transactionWatch_v1_submitAndWatch';
+			return isOver;
+		});
+		silent.setLieOfEvent((event) => (isSent ? undefined : event));
+		const { child, lines, ended } = start(['store', 'unsaid', ...key], silent.url);
+		for await (const line of lines) {
+			if (/ has not answered for 20 s$/.test(line)) break;
+			assert.doesNotMatch(line, /^error:/);
+		}
+		child.kill();
+		await ended;
+		assert.ok(isSent);
+	} finally {
+		await silent.stop();
+	}
+});
+
 test('what would fail is not sent, also while the best block is final', { timeout }, async () => {
 	// Only transactions make blocks.
 	const own = await LocalNode.start({ args: ['--dev', '--heartbeat', '3600'] });

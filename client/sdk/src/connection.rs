@@ -173,7 +173,7 @@ impl Line {
 	}
 
 	/// Waits for an answer of the node. If that takes long, tells the user, once for each connection.
-	async fn answered<T>(&self, answer: impl Future<Output = T>) -> T {
+	pub(crate) async fn answered<T>(&self, answer: impl Future<Output = T>) -> T {
 		if self.on_notice.get().is_none() {
 			return answer.await;
 		}

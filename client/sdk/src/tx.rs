@@ -272,7 +272,8 @@ impl Client {
 			block: None,
 			early: VecDeque::new(),
 		};
-		match pending.next().await? {
+		// The node validates it before it reports anything.
+		match self.0.line.answered(pending.next()).await? {
 			TransactionStatus::Error { error }
 			| TransactionStatus::Invalid { error }
 			| TransactionStatus::Dropped { error } => Err(Error::NotAccepted(error)),
