@@ -17,7 +17,7 @@ const LIMITS: [(&str, &str); 3] = [
 	("Cannot allocate memory", "ulimit -v unlimited"),
 ];
 
-/// What is said of a file that is not there. The framework does not say why it cannot write to the keystore.
+/// What is said of a file that is not there, or that the system refuses for that.
 const ABSENT: [&str; 3] = [
 	"No such file",
 	"there is no ",
@@ -69,9 +69,6 @@ fn sentence(error: &Error) -> String {
 			 file first",
 			path.display()
 		),
-		Error::KeystoreOperation | Error::KeyStorage(_) => "the key cannot be written to the keystore, which has to be a folder that this user may \
-			write to: `keystore` in the chain's folder below `--base-path`, or the folder of `--keystore-path`"
-			.into(),
 		// The framework's sentence for an invalid secret URI. This one must not repeat the URI, either.
 		Error::Input(text) if text.starts_with("Invalid phrase") => "the secret key is not valid: `--suri` (or what \
 			was typed) is neither a file with such a key, nor a phrase of 12 to 24 words, nor 0x and 64 hexadecimal \

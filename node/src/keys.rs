@@ -253,7 +253,8 @@ fn insert<C: SubstrateCli>(cmd: &InsertCmd, cli: &C) -> sc_cli::Result<()> {
 	// The specification may be a pipe, which is read once. A keystore that is named needs none.
 	cmd.shared_params.chain = Some("dev".into());
 	cmd.keystore_params.keystore_path = Some(keystore.clone());
-	cmd.run(cli)?;
+	cmd.run(cli)
+		.map_err(|error| not_inserted(&keystore, error))?;
 	// The key is there, whether this can be written or not.
 	let _ = writeln!(
 		io::stderr(),
@@ -262,6 +263,33 @@ fn insert<C: SubstrateCli>(cmd: &InsertCmd, cli: &C) -> sc_cli::Result<()> {
 		keystore.display()
 	);
 	Ok(())
+}
+
+/// Names the keystore in the error of one that cannot be written, and the system's reason, which the framework leaves out.
+fn not_inserted(keystore: &Path, error: Error) -> Error {
+	if !matches!(error, Error::KeystoreOperation | Error::KeyStorage(_)) {
+		return error;
+	}
+	let reason = match try_to_write(keystore) {
+		Err(reason) if reason.kind() == io::ErrorKind::AlreadyExists => "it is not a folder".into(),
+		Err(reason) => reason.to_string(),
+		Ok(()) => "the file of this key there cannot be replaced".into(),
+	};
+	Error::Input(format!(
+		"the key cannot be written to the keystore {}: {reason}. It has to be a folder that this user may write to: `keystore` \
+		 in the chain's folder below `--base-path`, or the folder of `--keystore-path`",
+		keystore.display()
+	))
+}
+
+/// Tries to write a file in a folder, which is made if there is none, to learn why none can be written.
+fn try_to_write(folder: &Path) -> io::Result<()> {
+	fs::create_dir_all(folder)?;
+	let path = folder.join(format!("try-{}", std::process::id()));
+	let mut file = File::create_new(&path)?;
+	let written = file.write_all(b"-").and_then(|()| file.sync_all());
+	fs::remove_file(&path)?;
+	written
 }
 
 /// Returns the folder of the keystore that a key is inserted into.

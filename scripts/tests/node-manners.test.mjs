@@ -317,6 +317,11 @@ test('keeps network keys secret, and never replaces one', { timeout }, async (t)
 	await refuses(['key', 'inspect', absent], /there is no regular file at .*secret, from which a secret could be read/);
 	const producer = ['key', 'insert', '--dev', '--base-path', folder(t), '--key-type', 'prod', '--scheme', 'sr25519', '--suri', absent];
 	await refuses(producer, /there is no regular file at .*secret, from which a secret could be read/);
+	// Nobody, the administrator included, can write a file into these.
+	for (const keystore of ['/dev/null', '/proc']) {
+		const unwritable = new RegExp(`the key cannot be written to the keystore ${keystore}: (it is not a folder|No such file|Permission denied).* It has to be`);
+		await refuses([...insert, '--suri', '//Alice', '--keystore-path', keystore], unwritable);
+	}
 	await refuses([...insert, '--suri', ''], /the secret is empty: give a phrase/);
 	await refuses([...insert, '--suri', 'no-such-file'], /the secret key is not valid: `--suri` .* is neither a file/);
 	for (const [file, reason] of [['no-such-file', 'No such file'], ['/dev/zero', 'file too large'], ['/dev/null', 'failed to parse'], ['.', 'is a directory']]) {
@@ -903,7 +908,7 @@ test('explains folders and keys that it cannot use', { timeout }, async (t) => {
 	await refuses(['--dev', '--tmp', '--miners-secret-file', '/dev/zero', ...QUIET], /`--miners-secret-file \/dev\/zero`: file too large/);
 	const insert = ['key', 'insert', '--chain', 'local', '--key-type', 'gran', '--scheme', 'ed25519', '--suri', '//Alice'];
 	for (const place of ['--base-path', '--keystore-path']) {
-		await refuses([...insert, place, plainFile], /^error: the key cannot be written to the keystore, which has to be a folder|^error: .*Not a directory/m);
+		await refuses([...insert, place, plainFile], /^error: the key cannot be written to the keystore \S+: (it is not a folder|Not a directory)\. It has to be|^error: .*Not a directory/m);
 	}
 	// A user who is not in the list of users, as in some containers.
 	if (canMount) {

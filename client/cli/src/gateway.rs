@@ -24,7 +24,7 @@ use serde::Serialize;
 use std::{
 	cell::RefCell,
 	convert::Infallible,
-	fmt,
+	fmt, io,
 	net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 	path::{Path, PathBuf},
 	rc::Rc,
@@ -272,8 +272,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let listener = TcpListener::bind(opts.listen).await;
 	let failed = |error| {
 		let listen = opts.listen;
-		Error::failed(format!("cannot listen at {listen}: {}", os(&error)))
-			.hint("choose another port with --listen, or port 0 for any that is free")
+		Error::failed(format!("cannot listen at {listen}: {}", os(&error))).hint(advice(&error))
 	};
 	let listener = listener.map_err(failed)?;
 	let address = listener.local_addr().map_err(failed)?;
@@ -317,6 +316,17 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		}
 	});
 	LocalSet::new().run_until(serving).await
+}
+
+/// Says what to do about an address that the system refuses.
+fn advice(error: &io::Error) -> &'static str {
+	match error.kind() {
+		io::ErrorKind::AddrNotAvailable => {
+			"this machine does not have this address: choose one that it has with --listen, such as 127.0.0.1, or \
+			 0.0.0.0 for all of them"
+		}
+		_ => "choose another port with --listen, or port 0 for any that is free",
+	}
 }
 
 /// Checks the paths of files that are written once the node has answered.
