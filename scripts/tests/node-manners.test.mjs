@@ -317,7 +317,7 @@ test('keeps network keys secret, and never replaces one', { timeout }, async (t)
 	await refuses(['key', 'inspect', absent], /there is no regular file at .*secret, from which a secret could be read/);
 	const producer = ['key', 'insert', '--dev', '--base-path', folder(t), '--key-type', 'prod', '--scheme', 'sr25519', '--suri', absent];
 	await refuses(producer, /there is no regular file at .*secret, from which a secret could be read/);
-	// Nobody, the administrator included, can write a file into these.
+	// No one can write a file into these, not even root.
 	for (const keystore of ['/dev/null', '/proc']) {
 		const unwritable = new RegExp(`the key cannot be written to the keystore ${keystore}: (it is not a folder|No such file|Permission denied).* It has to be`);
 		await refuses([...insert, '--suri', '//Alice', '--keystore-path', keystore], unwritable);

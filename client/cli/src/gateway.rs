@@ -540,6 +540,20 @@ mod tests {
 	use super::*;
 	use isthmus_gateway::Place;
 
+	#[test]
+	fn what_to_do_about_a_refused_address_is_about_what_is_refused() {
+		for (kind, expected) in [
+			(
+				io::ErrorKind::AddrNotAvailable,
+				"this machine does not have",
+			),
+			(io::ErrorKind::AddrInUse, "choose another port"),
+		] {
+			let said = advice(&kind.into());
+			assert!(said.starts_with(expected), "{kind}: {said}");
+		}
+	}
+
 	fn read(failed: Option<&str>) -> Read {
 		Read {
 			who: "ISTHKEY".into(),

@@ -86,7 +86,7 @@ mod watch;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use cost::Planned;
 use error::Error;
-use isthmus_sdk::AccountId;
+use isthmus_sdk::{AccountId, Budget};
 use options::Options;
 use report::{Output, Report};
 use std::{
@@ -95,6 +95,7 @@ use std::{
 	process::ExitCode,
 	time::Duration,
 };
+use uses::{Uses, DISPUTES, NODE, OPENS, OWNER, PROOF, SENDS, SENDS_AND_ENDS, WAITS};
 
 /// Store encrypted data on an Isthmus chain, and share it range by range
 #[derive(Parser)]
@@ -181,6 +182,55 @@ enum Command {
 	Man(man::Opts),
 }
 
+impl Command {
+	/// Returns what the command does.
+	fn uses(&self) -> Uses {
+		match self {
+			Self::Key(opts) => opts.uses(),
+			Self::Dataset(opts) => opts.uses(),
+			Self::Operator(opts) => opts.uses(),
+			Self::Facts(opts) => opts.uses(),
+			Self::Keep(opts) => opts.uses(),
+			Self::Risk(opts) => opts.uses(),
+			Self::Store(_)
+			| Self::Sync(_)
+			| Self::Embargo(_)
+			| Self::Remove(_)
+			| Self::Authorize(_)
+			| Self::Revoke(_) => SENDS_AND_ENDS | OWNER | OPENS,
+			Self::Reject(_) => SENDS_AND_ENDS | OWNER,
+			Self::Request(_) | Self::Dispute(_) => SENDS_AND_ENDS | OPENS,
+			Self::Register(_) | Self::Renounce(_) | Self::Settle(_) | Self::Transfer(_) => {
+				SENDS_AND_ENDS
+			}
+			Self::Fetch(_) => DISPUTES | OWNER | OPENS,
+			Self::Watch(_) => DISPUTES | OPENS,
+			Self::Serve(_) => NODE | SENDS | OWNER | OPENS,
+			Self::Feed(_) => NODE | SENDS | WAITS,
+			Self::List(_) | Self::Requests(_) => NODE | OWNER | OPENS,
+			Self::Gateway(_) | Self::Trace(_) => NODE | OPENS,
+			Self::Check(_)
+			| Self::Catalog(_)
+			| Self::Receipt(_)
+			| Self::Balance(_)
+			| Self::Status(_) => NODE,
+			Self::Verify(_) => PROOF,
+			Self::Completions(_) | Self::Man(_) => 0,
+		}
+	}
+}
+
+/// Checks that a command has a use for the options of all commands that it is given.
+fn check_options(command: &Command, options: &Options) -> Result<(), Error> {
+	let checked = uses::check(command.uses(), &options.given);
+	checked.map_err(|error| match command {
+		Command::Serve(_) if options.budget() != Budget::default() => {
+			error.hint("to keep funds back, use --reserve")
+		}
+		_ => error,
+	})
+}
+
 /// Checks that what a command prints can be printed, before it does anything: otherwise it might pay for something and then
 /// be run again.
 fn check_output(command: &Command) -> Result<(), Error> {
@@ -205,7 +255,7 @@ fn main() -> ExitCode {
 	let output = options.output();
 	let sent = options.sent.clone();
 	let checked = options::check_variables()
-		.and_then(|()| uses::check(&command, &options.given))
+		.and_then(|()| check_options(&command, &options))
 		.and_then(|()| check_output(&command));
 	let (answered, runtime) = match checked.and_then(|()| runtime::start()) {
 		Ok(runtime) => (runtime.block_on(run(command, options)), Some(runtime)),

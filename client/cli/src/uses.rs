@@ -2,7 +2,7 @@
 //! What each command does, and which of the options of all commands mean something to it. The others are refused: who gives one
 //! counts on its effect.
 
-use crate::{arguments, error::Error, Command};
+use crate::{arguments, error::Error};
 use clap::{parser::ValueSource, ArgMatches};
 
 /// What a command does: a sum of the constants below.
@@ -27,45 +27,7 @@ pub(crate) const LIMIT: Uses = 1 << 7;
 /// It sends transactions and then ends.
 pub(crate) const SENDS_AND_ENDS: Uses = NODE | SENDS | WAITS | DRY_RUN | LIMIT;
 /// It disputes grants that do not open. A dispute that is won is free.
-const DISPUTES: Uses = NODE | SENDS | WAITS | LIMIT;
-
-impl Command {
-	/// Returns what the command does.
-	fn uses(&self) -> Uses {
-		match self {
-			Self::Key(opts) => opts.uses(),
-			Self::Dataset(opts) => opts.uses(),
-			Self::Operator(opts) => opts.uses(),
-			Self::Facts(opts) => opts.uses(),
-			Self::Keep(opts) => opts.uses(),
-			Self::Risk(opts) => opts.uses(),
-			Self::Store(_)
-			| Self::Sync(_)
-			| Self::Embargo(_)
-			| Self::Remove(_)
-			| Self::Authorize(_)
-			| Self::Revoke(_) => SENDS_AND_ENDS | OWNER | OPENS,
-			Self::Reject(_) => SENDS_AND_ENDS | OWNER,
-			Self::Request(_) | Self::Dispute(_) => SENDS_AND_ENDS | OPENS,
-			Self::Register(_) | Self::Renounce(_) | Self::Settle(_) | Self::Transfer(_) => {
-				SENDS_AND_ENDS
-			}
-			Self::Fetch(_) => DISPUTES | OWNER | OPENS,
-			Self::Watch(_) => DISPUTES | OPENS,
-			Self::Serve(_) => NODE | SENDS | OWNER | OPENS,
-			Self::Feed(_) => NODE | SENDS | WAITS,
-			Self::List(_) | Self::Requests(_) => NODE | OWNER | OPENS,
-			Self::Gateway(_) | Self::Trace(_) => NODE | OPENS,
-			Self::Check(_)
-			| Self::Catalog(_)
-			| Self::Receipt(_)
-			| Self::Balance(_)
-			| Self::Status(_) => NODE,
-			Self::Verify(_) => PROOF,
-			Self::Completions(_) | Self::Man(_) => 0,
-		}
-	}
-}
+pub(crate) const DISPUTES: Uses = NODE | SENDS | WAITS | LIMIT;
 
 /// An option of all commands that some have no use for.
 pub(crate) struct Shared {
@@ -141,18 +103,11 @@ pub(crate) fn given(apart: &ArgMatches) -> Vec<&'static Shared> {
 }
 
 /// Checks that a command has a use for the options of all commands that it is given.
-pub(crate) fn check(command: &Command, given: &[&Shared]) -> Result<(), Error> {
-	let uses = command.uses();
-	let Some(idle) = given.iter().find(|shared| shared.needs & uses == 0) else {
-		return Ok(());
-	};
-	let error = Error::usage(idle.is_for);
-	Err(match command {
-		Command::Serve(_) if idle.is_for == COSTS => {
-			error.hint("to keep funds back, use --reserve")
-		}
-		_ => error,
-	})
+pub(crate) fn check(uses: Uses, given: &[&Shared]) -> Result<(), Error> {
+	match given.iter().find(|shared| shared.needs & uses == 0) {
+		Some(idle) => Err(Error::usage(idle.is_for)),
+		None => Ok(()),
+	}
 }
 
 #[cfg(test)]

@@ -75,8 +75,8 @@ class Node:
 
     def isthmus(self, *arguments: str, key: str) -> list[dict]:
         """Runs the command, and returns what it prints."""
-        environment = os.environ | {"ISTHMUS_URL": self.url, "HOME": str(self._folder)}
-        line = [self.command, "--json", *arguments, "--key", key]
+        environment = os.environ | {"ISTHMUS_URL": self.url, "ISTHMUS_KEY": key, "HOME": str(self._folder)}
+        line = [self.command, "--json", *arguments]
         done = subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"{' '.join(line)}: {done.stderr}")

@@ -195,7 +195,8 @@ fn said(line: &str, before: &str, after: &str) -> Result<(), String> {
 	let words = words.chain([after]).filter(|word| !word.is_empty());
 	let words: Vec<OsString> = words.map(OsString::from).collect();
 	let parsed = parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
-	check(&parsed.command, &parsed.options.given).map_err(|error| error.message().into_owned())
+	check(parsed.command.uses(), &parsed.options.given)
+		.map_err(|error| error.message().into_owned())
 }
 
 #[test]
