@@ -81,7 +81,7 @@ pub struct Client(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
 	pub(crate) online: OnlineClient<SubstrateConfig>,
 	pub(crate) rpc: RpcClient,
-	line: Arc<Line>,
+	pub(crate) line: Arc<Line>,
 	/// The transactions in flight. Locked while a transaction is sent, so that transactions are sent one at a
 	/// time.
 	pub(crate) notes: Mutex<BTreeMap<AccountId, Vec<Note>>>,
