@@ -59,7 +59,7 @@ const NEED: [[&[&str]; 2]; 8] = [
 		&["--rpc-rate-limit", "9"],
 	],
 	[
-		&["--rpc-rate-limit-whitelisted-ips", "127.0.0.1/8"],
+		&["--rpc-rate-limit-whitelisted-ips", "127.0.0.0/8"],
 		&["--rpc-rate-limit", "9"],
 	],
 	[
