@@ -231,8 +231,32 @@ struct Genesis {
 
 #[derive(Deserialize)]
 struct RawGenesis {
-	top: BTreeMap<String, IgnoredAny>,
+	/// The keys of the entries.
+	#[serde(deserialize_with = "raw_keys")]
+	top: BTreeSet<String>,
 }
+
+/// Reads the entries of a raw genesis, and returns their keys. The framework would add a digit that is missing, which makes
+/// another chain.
+fn raw_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<String>, D::Error> {
+	let entries = BTreeMap::<String, String>::deserialize(deserializer)?;
+	let is_whole = |text: &str| {
+		let digits = text.strip_prefix("0x");
+		digits.is_some_and(|digits| hex::decode(digits).is_ok())
+	};
+	for (key, value) in &entries {
+		if !is_whole(key) || !is_whole(value) {
+			return Err(D::Error::custom(format!(
+				"the entry {key} of `genesis.raw.top` is damaged: expected 0x and two hexadecimal digits for each byte. {AGAIN}"
+			)));
+		}
+	}
+	Ok(entries.into_keys().collect())
+}
+
+/// What to do about a raw specification that is damaged.
+const AGAIN: &str =
+	"Get the file again from who made it, or make it again with `export-chain-spec --raw`";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -283,7 +307,22 @@ impl<'de> Deserialize<'de> for Hexadecimal {
 
 #[derive(Deserialize)]
 struct Balances {
-	balances: Option<Vec<(String, IgnoredAny)>>,
+	balances: Option<Vec<(String, Amount)>>,
+}
+
+/// An amount, which the runtime takes only as a number. It would not say which one is in quotes.
+struct Amount;
+
+impl<'de> Deserialize<'de> for Amount {
+	fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+		let value = Value::deserialize(deserializer)?;
+		match value.is_number() {
+			true => Ok(Self),
+			false => Err(D::Error::custom(format!(
+				"expected an amount in digits without quotes, in the smallest unit, and found {value}"
+			))),
+		}
+	}
 }
 
 #[derive(Deserialize)]
@@ -336,6 +375,7 @@ fn from_file(path: &str) -> Result<ChainSpec, SpecError> {
 	let outline: Outline =
 		serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
 	check_forms(&outline).map_err(malformed)?;
+	check_code(&outline).map_err(malformed)?;
 	check_numbers(&text).map_err(malformed)?;
 	check_superuser(path, &outline)?;
 	check_changes(path, &outline)?;
@@ -369,6 +409,17 @@ fn check_forms(Outline { genesis, .. }: &Outline) -> Result<(), String> {
 	Err(format!(
 		"its genesis has both {forms}: leave one of them out"
 	))
+}
+
+/// Checks that a raw genesis has a runtime.
+fn check_code(Outline { genesis, .. }: &Outline) -> Result<(), String> {
+	let code = format!("0x{}", hex::encode(b":code"));
+	match &genesis.raw {
+		Some(raw) if !raw.top.contains(&code) => Err(format!(
+			"its genesis has no runtime, which is the entry {code} of `raw.top`. {AGAIN}"
+		)),
+		_ => Ok(()),
+	}
 }
 
 /// Checks that the numbers of a plain genesis are whole, as the runtime needs them. A program that takes every number for a
@@ -505,7 +556,7 @@ fn check_superuser(
 			"0x{}",
 			hex::encode(isthmus_runtime::genesis::superuser_key())
 		);
-		raw.top.keys().any(|other| other.eq_ignore_ascii_case(&key))
+		raw.top.iter().any(|other| other.eq_ignore_ascii_case(&key))
 	});
 	match chain_type {
 		// The type `Live` is the default of a specification that names none.

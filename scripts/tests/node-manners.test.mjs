@@ -150,6 +150,7 @@ test('says what is wrong with the file of a chain specification', { timeout }, a
 		[({ balances }) => balances.balances.push([`0x${'ab'.repeat(32)}`, 1]), noAddress('0x(ab)+', 'balances\\.balances')],
 		[({ session }) => { session.keys[0][2].grandpa = account.slice(1); }, noAddress(account.slice(1), 'session\\.keys')],
 		[({ session }) => { session.keys[0][1] = mistyped; }, noAddress(mistyped, 'session\\.keys')],
+		[({ balances }) => { balances.balances[0][1] = '1000'; }, /is not a chain specification: expected an amount in digits without quotes, .* found "1000" at line 1/],
 		[({ balances }) => balances.balances.push(balances.balances[0]), /names the account \w+ twice in `balances\.balances`/],
 	]) {
 		const chain = edited('accounts.json', edit);
@@ -494,6 +495,25 @@ test('refuses a real chain with a superuser, plain and raw', { timeout }, async 
 	const { code, stderr } = await convert();
 	assert.equal(code, 0, stderr);
 	assert.doesNotMatch(stderr, /warning/);
+});
+
+test('refuses a raw specification that is damaged', { timeout }, async (t) => {
+	const chain = join(folder(t), 'raw.json');
+	const { stdout } = await runToEnd(['export-chain-spec', '--chain', 'local', '--raw']);
+	const code = '0x3a636f6465';
+	const damages = [
+		// One digit less would be another chain.
+		[(top) => { top[code] = top[code].slice(0, -1); }, /the entry 0x3a636f6465 of `genesis\.raw\.top` is damaged: .* Get the file again/],
+		[(top) => { top['0x123'] = '0x00'; }, /the entry 0x123 of/],
+		[(top) => { top['0x12'] = '0x0g'; }, /the entry 0x12 of/],
+		[(top) => { delete top[code]; }, /its genesis has no runtime, which is the entry 0x3a636f6465 .* Get the file again/],
+	];
+	for (const [damage, sentence] of damages) {
+		const raw = JSON.parse(stdout);
+		damage(raw.genesis.raw.top);
+		writeFileSync(chain, JSON.stringify(raw));
+		await refuses(['--chain', chain, '--tmp', ...QUIET], new RegExp(`raw\\.json is not a chain specification: ${sentence.source}`));
+	}
 });
 
 test('refuses a raw specification without verifiers', { timeout }, async (t) => {
