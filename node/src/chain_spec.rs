@@ -247,7 +247,7 @@ fn raw_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<Strin
 	for (key, value) in &entries {
 		if !is_whole(key) || !is_whole(value) {
 			return Err(D::Error::custom(format!(
-				"the entry {key} of `genesis.raw.top` is damaged: expected 0x and two hexadecimal digits for each byte. {AGAIN}"
+				"it is damaged. {AGAIN}. Expected 0x and two hexadecimal digits for each byte in the entry {key} of `genesis.raw.top`"
 			)));
 		}
 	}
