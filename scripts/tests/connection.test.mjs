@@ -209,7 +209,7 @@ test('that a node does not answer is said once, although the command waits for s
 	}
 });
 
-test('a node that says nothing after it has taken a transaction is told of', { timeout }, async () => {
+test('a node that is silent after it has accepted a transaction is reported', { timeout }, async () => {
 	const { key } = await producer('//Unsaid');
 	random('unsaid', 1000);
 	const silent = await LyingNode.start(node.url);

@@ -291,7 +291,7 @@ test('a source that takes no one is not asked for each object', { timeout }, asy
 	const kept = await ok('keep', owner.address, '0', '--at', `file://${to}`, '--once', ...keeper.key);
 	const copied = kept.filter(({ did }) => did === 'copied').map(({ key }) => key);
 	assert.deepEqual(copied.sort(), stored.sort());
-	// Eight objects are copied at a time: those that began before it was known.
+	// Eight objects are copied concurrently: those that began before it was known.
 	assert.ok(asked.size > 0 && asked.size <= 8, `${asked.size} of ${stored.length}`);
 });
 
