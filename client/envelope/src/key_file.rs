@@ -29,6 +29,7 @@
 use crate::{
 	derive::{random_bytes, RandomError},
 	input::{at_most_a_minute, Input},
+	lock_file::LockFile,
 	material::{version_in, Material, KEY_FILE_VERSION},
 	on_disk,
 	seed::Seed,
@@ -458,7 +459,7 @@ fn zero_nonce() -> Nonce {
 
 /// A lock that keeps other programs from changing the key files in a folder until it is dropped.
 #[derive(Debug)]
-pub struct FolderLock(Option<fs::File>);
+pub struct FolderLock(Option<LockFile>);
 
 impl FolderLock {
 	/// Returns whether the folder is locked: the file system may have no locks.
@@ -477,7 +478,7 @@ impl FolderLock {
 /// Returns an error if the folder cannot be opened, or if the path leads to something that is not a regular
 /// file.
 pub fn lock(path: &Path) -> io::Result<FolderLock> {
-	let folder = on_disk::open_folder(&on_disk::target(path)?)?;
+	let folder = on_disk::open_folder(&on_disk::target(path)?)?.map(LockFile::from);
 	Ok(FolderLock(folder.filter(|folder| folder.lock().is_ok())))
 }
 
@@ -491,6 +492,7 @@ pub fn try_lock(path: &Path) -> io::Result<Option<FolderLock>> {
 	let Some(folder) = on_disk::open_folder(&on_disk::target(path)?)? else {
 		return Ok(Some(FolderLock(None)));
 	};
+	let folder = LockFile::from(folder);
 	Ok(match folder.try_lock() {
 		Ok(()) => Some(FolderLock(Some(folder))),
 		Err(fs::TryLockError::WouldBlock) => None,

@@ -67,6 +67,7 @@ pub mod compressed;
 pub mod erasable;
 pub mod input;
 pub mod key_file;
+pub mod lock_file;
 pub mod material;
 pub mod name;
 pub mod newer;

@@ -15,8 +15,7 @@ use crate::{
 	types::{Payload, QueryRefusal},
 	wait::Wait,
 };
-use isthmus_envelope::paths::ShowPath;
-use isthmus_envelope::{input, on_disk};
+use isthmus_envelope::{input, lock_file::LockFile, on_disk, paths::ShowPath};
 use isthmus_objects::{Left, ReadError};
 use std::{
 	ffi::OsString,
@@ -470,9 +469,9 @@ pub(crate) async fn lock_part(
 	path: &Path,
 	executable: bool,
 	unlocked: impl FnOnce(),
-) -> Result<File, FetchError> {
+) -> Result<LockFile, FetchError> {
 	loop {
-		let file = open(path, executable)?;
+		let file = LockFile::from(open(path, executable)?);
 		let is_locked = lock::take(&file, Duration::MAX).await;
 		// While this program waited, the other one may have renamed the part. A file system without locks
 		// does not stop a download.

@@ -6,7 +6,7 @@
 //! lock when its program ends, however it ends. It also knows which program holds a lock, so nothing about that is written
 //! into the files, and nothing there can be out of date.
 
-use isthmus_envelope::paths::ShowPath;
+use isthmus_envelope::{lock_file::LockFile, paths::ShowPath};
 use std::{
 	fmt,
 	fs::{self, File, TryLockError},
@@ -121,12 +121,12 @@ fn first_usable(folders: impl Iterator<Item = PathBuf>, name: &str) -> Option<Pa
 
 /// Opens a lock file, and creates it if it does not exist. Returns `None` if that fails, or if the file is a
 /// link or belongs to another user, who could keep it locked.
-pub(crate) fn open(path: &Path) -> Option<File> {
+pub(crate) fn open(path: &Path) -> Option<LockFile> {
 	// The program that holds the lock may remove the file at any time.
 	(0..TRIES).find_map(|_| open_now(path))
 }
 
-fn open_now(path: &Path) -> Option<File> {
+fn open_now(path: &Path) -> Option<LockFile> {
 	let mut options = File::options();
 	options.create(true).read(true).write(true).truncate(false);
 	#[cfg(unix)]
@@ -138,7 +138,7 @@ fn open_now(path: &Path) -> Option<File> {
 		options.custom_flags(flags.bits() as i32);
 	}
 	let file = options.open(path).ok()?;
-	is_own(&file, path).unwrap_or(false).then_some(file)
+	is_own(&file, path).unwrap_or(false).then(|| file.into())
 }
 
 /// Waits until the lock is taken. Returns `false` if it was not free for `longest`, or cannot be taken.
@@ -234,7 +234,7 @@ fn command_of(process: u32) -> Option<String> {
 #[derive(Debug)]
 pub(crate) struct Held {
 	path: PathBuf,
-	_file: File,
+	_file: LockFile,
 }
 
 impl Drop for Held {

@@ -25,7 +25,10 @@ use crate::{
 	types::AccountId,
 	wait::Wait,
 };
-use isthmus_envelope::newer::{is_other_form, NewerFile};
+use isthmus_envelope::{
+	lock_file::LockFile,
+	newer::{is_other_form, NewerFile},
+};
 use isthmus_light::storage;
 use std::{
 	collections::BTreeMap,
@@ -51,7 +54,7 @@ pub(crate) struct Turn<'a> {
 	memory: MutexGuard<'a, BTreeMap<AccountId, Vec<Note>>>,
 	account: AccountId,
 	/// The locked file.
-	file: Option<File>,
+	file: Option<LockFile>,
 	notes: Notes,
 }
 

@@ -12,6 +12,7 @@ use crate::{
 use codec::{Decode, DecodeAll, Encode};
 use isthmus_envelope::{
 	input,
+	lock_file::LockFile,
 	newer::{is_newer, NewerFile},
 	on_disk,
 };
@@ -59,7 +60,7 @@ struct Kept {
 	/// The file begins with this: [`MAGIC`], the chain and the owner.
 	start: [u8; 80],
 	/// Keeps other programs from using the file.
-	_lock: File,
+	_lock: LockFile,
 }
 
 /// What is remembered.
@@ -140,6 +141,7 @@ impl Memory {
 		let mut options = File::options();
 		options.create(true).truncate(false).write(true);
 		let lock = input::open_as(at, &mut options).map_err(file::named(at))?;
+		let lock = LockFile::from(lock);
 		lock.try_lock().map_err(|error| match error {
 			std::fs::TryLockError::WouldBlock => MemoryError::InUse(holder(at)),
 			std::fs::TryLockError::Error(error) => error.into(),
