@@ -9,6 +9,7 @@ use crate::{
 	report::{unreported, Output, Report},
 	secret::without_password,
 	stderr::tell,
+	stop::say_if_ended,
 };
 use isthmus_sdk::{Call, Client, Error as SdkError, Identity, Included, Pending, H256};
 use std::{
@@ -46,7 +47,10 @@ impl Context {
 		client.on_wait(|waiting| tell(waiting));
 		client.on_notice(|notice| tell(notice));
 		let sent = options.sent.clone();
-		client.on_sent(move |hash| sent.note(hash));
+		client.on_sent(move |hash| {
+			sent.note(hash);
+			say_if_ended(&sent);
+		});
 		if options.pq_only {
 			client.post_quantum_only();
 		}
