@@ -19,7 +19,7 @@ use sc_service::{ChainType, Configuration, DatabaseSource};
 use std::{
 	ffi::OsString,
 	fs,
-	io::{stderr, stdout, Write},
+	io::{stderr, Write},
 	path::Path,
 };
 
@@ -172,8 +172,16 @@ fn run_command(cli: &Cli, command: Command) -> sc_cli::Result<()> {
 		Command::ChainInfo(cmd) => prepare(cli, &cmd)?.with_config(|config| {
 			database::check_present(&config.database).map_err(application)?;
 			service::check_chain(&config)?;
-			cmd.run::<isthmus_primitives::Block>(&config)?;
-			writeln!(stdout()).map_err(Into::into)
+			let printed = cmd.run::<isthmus_primitives::Block>(&config);
+			printed.map_err(|error| {
+				// The framework does not say where it writes.
+				let unwritable = match &error {
+					sc_cli::Error::Input(said) => said.strip_prefix("Error writing JSON: "),
+					_ => None,
+				};
+				unwritable.map(output::unwritable).unwrap_or(error)
+			})?;
+			output::print("\n")
 		}),
 	}
 }
@@ -201,7 +209,7 @@ fn export_spec(cli: &Cli, cmd: &ExportChainSpecCmd) -> sc_cli::Result<()> {
 		}
 	}
 	let Some(path) = &cmd.output else {
-		return stdout().write_all(json.as_bytes()).map_err(Into::into);
+		return output::print(json);
 	};
 	let write = || match NewFile::for_path(path)? {
 		Some(new) => {
@@ -214,7 +222,7 @@ fn export_spec(cli: &Cli, cmd: &ExportChainSpecCmd) -> sc_cli::Result<()> {
 		let error: sc_cli::Error = error.into();
 		named("the chain specification cannot be written", path, &error)
 	})?;
-	writeln!(stdout(), "Exported chain spec to {}", path.display()).map_err(Into::into)
+	output::print(format!("Exported chain spec to {}\n", path.display()))
 }
 
 /// Deletes a database, if there is one and that is wanted.
@@ -236,7 +244,7 @@ fn purge(cmd: &PurgeChainCmd, database: &DatabaseSource) -> sc_cli::Result<()> {
 		database::confirm_purge(folder)?;
 	}
 	database::delete(database).map_err(application)?;
-	writeln!(stdout(), "{folder:?} removed.").map_err(Into::into)
+	output::print(format!("{folder:?} removed.\n"))
 }
 
 /// Wraps an error of this project's crates for the command line.

@@ -421,7 +421,8 @@ fn delete_folder(folder: &Path) -> io::Result<()> {
 /// Returns an error unless the answer begins with `y`.
 pub(crate) fn confirm_purge(folder: &Path) -> Result<(), sc_cli::Error> {
 	print!("Delete the database in {}? [y/N]: ", folder.display());
-	io::stdout().flush()?;
+	let asked = io::stdout().flush();
+	asked.map_err(|error| sc_cli::Error::Input(format!("failed printing to stdout: {error}")))?;
 	let mut answer = String::new();
 	io::stdin().read_line(&mut answer)?;
 	if answer.trim_start().starts_with(['y', 'Y']) {

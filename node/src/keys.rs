@@ -3,7 +3,10 @@
 //! replace any file, and let every user of the machine read the key, and the other would read a device for ever. The one that
 //! inspects a secret would succeed without one.
 
-use crate::files::{announce, check_home, read_at_most, take_at_most};
+use crate::{
+	files::{announce, check_home, read_at_most, take_at_most},
+	output,
+};
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 use polkadot_sdk::*;
 use sc_cli::{
@@ -511,7 +514,7 @@ impl InspectNodeKeyCmd {
 		}
 		let secret = SecretKey::try_from_bytes(key).map_err(|error| refused(&error))?;
 		let peer = Keypair::from(secret).public().to_peer_id();
-		writeln!(io::stdout(), "{peer}").map_err(Into::into)
+		output::print(format!("{peer}\n"))
 	}
 }
 
@@ -526,7 +529,7 @@ impl GenerateNodeKeyCmd {
 		};
 		match self.path(cli)? {
 			Some(path) => write_secret(&path, &text)?,
-			None => io::stdout().write_all(&text)?,
+			None => output::print(&text)?,
 		}
 		eprintln!("{}", key.public().to_peer_id());
 		Ok(())

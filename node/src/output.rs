@@ -111,13 +111,22 @@ pub(crate) fn check_open() -> sc_cli::Result<()> {
 	Ok(())
 }
 
+/// Writes to stdout.
+///
+/// # Errors
+///
+/// Returns an error that names it if it cannot be written.
+pub(crate) fn print(text: impl AsRef<[u8]>) -> sc_cli::Result<()> {
+	stdout().write_all(text.as_ref()).map_err(unwritable)
+}
+
 /// Writes what is left of the output.
 ///
 /// # Errors
 ///
 /// Returns an error if it cannot be written.
 pub(crate) fn flush() -> sc_cli::Result<()> {
-	stdout().flush().map_err(|error| unwritable(&error))
+	stdout().flush().map_err(unwritable)
 }
 
 /// Ends this process with the message of the command line's parser: an error, the help or the version. A closed pipe
@@ -129,13 +138,14 @@ pub(crate) fn exit(error: &clap::Error) -> ! {
 	let printed = error.print().and_then(|()| stdout().flush());
 	match printed {
 		Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-			end(&crate::explain(&unwritable(&error)))
+			end(&crate::explain(&unwritable(error)))
 		}
 		_ => process::exit(error.exit_code()),
 	}
 }
 
-fn unwritable(error: &io::Error) -> sc_cli::Error {
+/// Returns the error of a stdout that cannot be written.
+pub(crate) fn unwritable(error: impl ToString) -> sc_cli::Error {
 	sc_cli::Error::Input(format!("failed printing to stdout: {}", words(error)))
 }
 

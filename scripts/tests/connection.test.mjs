@@ -604,6 +604,25 @@ test('a command says what it waits for if no block comes', { timeout }, async ()
 	}
 });
 
+test('a command that a signal ends says what is known of its transaction', { timeout }, async () => {
+	const idle = await LocalNode.start({ args: ['--chain', 'dev'] });
+	try {
+		const signals = [['SIGINT', '//Alice'], ['SIGTERM', '//Bob'], ['SIGHUP', '//Charlie']];
+		await Promise.all(signals.map(async ([signal, key]) => {
+			const { child, lines } = start(['transfer', '//Dave', '1', '--key', key], idle.url);
+			const closed = once(child, 'close');
+			const waits = said(lines, /^waiting for a block with the transaction/);
+			const known = said(lines, /^interrupted: the transaction 0x[0-9a-f]{64} was sent, and is in a block or may still be included: check/);
+			await waits;
+			child.kill(signal);
+			await known;
+			assert.deepEqual(await closed, [null, signal]);
+		}));
+	} finally {
+		await idle.stop();
+	}
+});
+
 test('a forwarded port of another number is refused, with a hint', { timeout }, async () => {
 	const idle = await LocalNode.start({ args: ['--chain', 'dev'] });
 	try {

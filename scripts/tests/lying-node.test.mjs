@@ -188,6 +188,15 @@ test('a finalized block without its votes is refused by name', { timeout }, asyn
 	}
 });
 
+test('a wrong proof of the first voters is warned of by commands that read without proofs', { timeout }, async () => {
+	liar.setLie((asked, _params, result) => (asked === 'isthmus_genesisProof' ? { ...result, proof: [] } : result));
+	for (const args of [['status'], ['balance', school.address], ['list', 'records', '--owner', company.address]]) {
+		const shown = await run(args);
+		assert.equal(shown.code, DONE, shown.stderr);
+		assert.match(shown.stderr, /^warning: .*BadProof.*ask another one with --url$/m, args.join(' '));
+	}
+});
+
 test('nothing is sent or opened to an account of everyone on a chain that is not for development', { timeout }, async () => {
 	liar.setLie((method, _params, result) => (method === 'system_chainType' ? 'Live' : result));
 	for (const args of [['balance', '//Bob'], ['list', 'datasets', '--owner', '//Bob'], ['trace', 'reader', '//Bob']]) {

@@ -928,6 +928,13 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		stderr: /hint: \$ISTHMUS_PASSPHRASE is set, but empty[^]*hint: .*nothing reads \$ISTHMUS_PASSWORD, which is set/,
 	},
 	{
+		name: 'a new passphrase that a script has lost, or that is only white space, is said',
+		script: `export ISTHMUS_PASSPHRASE=$PASSPHRASE; cp $KEY key; ISTHMUS_NEW_PASSPHRASE= isthmus key passphrase key; [ $? = ${USAGE} ] || exit 9
+			ISTHMUS_NEW_PASSPHRASE='        ' isthmus key passphrase key; code=$?; cmp $KEY key && exit $code`,
+		code: USAGE,
+		stderr: /missing new passphrase\nhint: \$ISTHMUS_NEW_PASSPHRASE is set, but empty[^]*error: the passphrase is only white space\nhint: several/,
+	},
+	{
 		name: 'a wrong passphrase of a variable is said to be one, and quotes that are part of it',
 		script: 'ISTHMUS_PASSPHRASE="\\"$PASSPHRASE\\"" isthmus balance --key $KEY',
 		code: NOT_AUTHENTIC,
@@ -1467,21 +1474,21 @@ describe('disks may be full, read-only or gone', () => cases([
 		name: 'a read-only folder is noticed before the work: a record',
 		script: `mkdir disk; mount -t tmpfs -o ro none disk; ${OFFLINE} isthmus fetch //Bob big -o disk/got`,
 		code: FAILED,
-		stderr: /error: disk\/got: Read-only file system/,
+		stderr: /error: disk\/got: no file can be created in the folder disk: Read-only file system\nhint: choose a path/,
 		mount: true,
 	},
 	{
 		name: 'a read-only folder is noticed before the work: a folder',
 		script: `mkdir disk; mount -t tmpfs -o ro none disk; ${OFFLINE} isthmus fetch //Bob docs --folder -o disk/new/out`,
 		code: FAILED,
-		stderr: /error: disk\/new\/out: Read-only file system/,
+		stderr: /error: disk\/new\/out: no file can be created in the folder disk: Read-only file system\nhint: choose a path/,
 		mount: true,
 	},
 	{
 		name: 'a read-only folder is noticed before the prompt: a key file',
 		script: 'mkdir disk; mount -t tmpfs -o ro none disk; isthmus key generate disk/key',
 		code: FAILED,
-		stderr: /error: disk\/key: Read-only file system/,
+		stderr: /error: disk\/key: no file can be created in the folder disk: Read-only file system\nhint: choose a path/,
 		mount: true,
 	},
 	{
@@ -1489,7 +1496,7 @@ describe('disks may be full, read-only or gone', () => cases([
 		script: 'mkdir disk; mount -t tmpfs none disk; cp $KEY disk/key; mount -o remount,bind,ro disk\n'
 			+ 'isthmus key passphrase disk/key',
 		code: FAILED,
-		stderr: /error: .*disk\/key: Read-only file system/,
+		stderr: /error: disk\/key cannot be replaced, because no file can be created in \S+\/disk: Read-only file system\nhint: copy the key file to a folder of your own/,
 		mount: true,
 	},
 	{
@@ -1971,7 +1978,7 @@ describe('addresses and variables are taken as they are meant, or refused', () =
 		script: 'ISTHMUS_URL= ISTHMUS_GENESIS= isthmus status; [ $? = 2 ] || exit 9; ISTHMUS_GENESIS= isthmus status --genesis 0x12; [ $? = 2 ] || exit 8\n'
 			+ 'ISTHMUS_KEY= isthmus balance; [ $? = 2 ] || exit 7; ISTHMUS_PASSPHRASE= isthmus balance //Bob',
 		stdout: /free/,
-		stderr: /^error: invalid \$ISTHMUS_GENESIS: it is empty, and no check of the chain\nhint: set it to the hash of the chain's first block, or unset it\n[^]*needs a key/,
+		stderr: /^error: invalid \$ISTHMUS_GENESIS: it is empty, and no check of the chain\nhint: set it to the hash of the chain's first block, or unset it\n[^]*needs a key: pass --key or set \$ISTHMUS_KEY \(it is empty\)/,
 	},
 	...[
 		['127.0.0.1:9944', 'ws://127.0.0.1:9944'],
@@ -2215,6 +2222,16 @@ if how == "twice":
 else:
     open("got", "wb").write(got + answer.read())
 `;
+
+describe('a gateway is not taken for a node', () => cases([
+	{
+		name: 'whose name and password are missing',
+		script: `${started(['gateway --listen 127.0.0.1:0', 'listening at'])} url=$(grep -o -m 1 '127.0.0.1:[0-9]*' said)
+			isthmus status --url ws://$url; code=$?; kill $service; wait $service; exit $code`,
+		code: UNREACHABLE,
+		stderr: /^error: no node answers at ws:\S+: this is the port of `isthmus gateway`: a node's RPC is usually at port 9944$/m,
+	},
+]));
 
 describe('services end in order', () => cases([
 	...SERVICES.flatMap((service) => ['TERM', 'INT'].map((signal) => ({

@@ -9,6 +9,7 @@ use crate::{
 	report::{unreported, Output, Report},
 	secret::without_password,
 	stderr::tell,
+	stop::say_if_ended,
 };
 use isthmus_sdk::{Call, Client, Error as SdkError, Identity, Included, Pending, H256};
 use std::{
@@ -46,7 +47,10 @@ impl Context {
 		client.on_wait(|waiting| tell(waiting));
 		client.on_notice(|notice| tell(notice));
 		let sent = options.sent.clone();
-		client.on_sent(move |hash| sent.note(hash));
+		client.on_sent(move |hash| {
+			sent.note(hash);
+			say_if_ended(&sent);
+		});
 		if options.pq_only {
 			client.post_quantum_only();
 		}
@@ -60,8 +64,13 @@ impl Context {
 			Err(error) if is_lost(&error) => return Err(error.into()),
 			Ok(false) | Err(_) => {}
 		}
-		if let Some(error) = client.know_chain().await.err().filter(is_lost) {
-			return Err(error.into());
+		match client.know_chain().await {
+			Err(error) if is_lost(&error) => return Err(error.into()),
+			// What is read with proofs fails with the same error, but not all is.
+			Err(error @ SdkError::Unproven(_)) => tell(format_args!(
+				"warning: {error}. What the node says may be wrong, too: ask another one with --url"
+			)),
+			Ok(()) | Err(_) => {}
 		}
 		// Who sends funds or grants access to such an account does so to everyone.
 		if let Some(account) = options.development.first() {

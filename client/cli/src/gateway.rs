@@ -5,7 +5,7 @@ use crate::{
 	context::Context,
 	error::{os, Error},
 	metrics::{counter, Metric, MetricsFile},
-	options::{settings, variable, Options},
+	options::{if_empty, settings, variable, Options},
 	output::{check_folder, check_not_stdout},
 	report::{Lines, Output},
 	secret,
@@ -371,9 +371,9 @@ fn credentials(file: Option<PathBuf>) -> Result<(Credentials, Option<PathBuf>), 
 		}
 		(None, None, None) => {}
 		_ => {
-			let [key, secret, token] = VARIABLES;
+			let [key, secret, token] = VARIABLES.map(|name| format!("${name}{}", if_empty(name)));
 			return Err(Error::usage(format!(
-				"set all of ${key}, ${secret} and ${token} and no --credentials, or none of them"
+				"set all of {key}, {secret} and {token} and no --credentials, or none of them"
 			)));
 		}
 	}

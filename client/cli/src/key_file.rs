@@ -77,12 +77,15 @@ pub(crate) fn create(path: &Path, secrets: &Secrets, passphrase: &str) -> Result
 	Ok(file)
 }
 
+/// What to do about a key file that is replaced by a new one beside it, where there can be none.
+const ELSEWHERE: &str = "copy the key file to a folder of your own, and change the passphrase there; or run this as the user who may write to that folder";
+
 /// Asks for a new passphrase and rewrites the key file under it. Other programs cannot change the file meanwhile.
 pub(crate) fn change_passphrase(path: &Path) -> Result<KeyFile, Error> {
 	let _lock = lock(path)?;
-	let target = on_disk::target(path).map_err(|error| Error::file(path, &error))?;
 	// Before the passphrase prompt.
-	output::check_folder(&target)?;
+	output::check_can_replace(path, ELSEWHERE)?;
+	output::check_folder(&on_disk::target(path).map_err(|error| Error::file(path, &error))?)?;
 	let other_names = other_names(path);
 	let (secrets, _) = unlock(path)?;
 	let file = seal(path, &secrets, &passphrase::another()?)?;

@@ -108,11 +108,13 @@ impl Options {
 			(Some(key), _) => Ok(key.clone()),
 			(None, Some(key)) => secret::key(key)
 				.map_err(|reason| Error::usage(format!("invalid $ISTHMUS_KEY: {reason}"))),
-			(None, None) => Err(
-				Error::usage("this command needs a key: pass --key or set $ISTHMUS_KEY").hint(
-					"create one with `isthmus key generate FILE`; on a development chain, use --key //Alice",
-				),
-			),
+			(None, None) => Err(Error::usage(format!(
+				"this command needs a key: pass --key or set $ISTHMUS_KEY{}",
+				if_empty("ISTHMUS_KEY")
+			))
+			.hint(
+				"create one with `isthmus key generate FILE`; on a development chain, use --key //Alice",
+			)),
 		}
 	}
 
@@ -188,7 +190,7 @@ impl Options {
 			}
 			(None, None) => match variable("ISTHMUS_GENESIS") {
 				// It is a check that someone wants, and whose value a script has lost.
-				None if std::env::var_os("ISTHMUS_GENESIS").is_some() => {
+				None if is_empty("ISTHMUS_GENESIS") => {
 					return Err(Error::usage(
 						"invalid $ISTHMUS_GENESIS: it is empty, and no check of the chain",
 					)
@@ -309,6 +311,19 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 	let value = std::env::var(name).ok()?;
 	let value = value.trim_end_matches(['\r', '\n']);
 	(!value.is_empty()).then(|| value.to_owned())
+}
+
+/// Returns whether an environment variable is set, but empty: what it should be set from may have failed.
+pub(crate) fn is_empty(name: &str) -> bool {
+	std::env::var_os(name).is_some() && variable(name).is_none()
+}
+
+/// Returns what is said after the name of a variable that should be set, if it is set, but empty.
+pub(crate) fn if_empty(name: &str) -> &'static str {
+	match is_empty(name) {
+		true => " (it is empty)",
+		false => "",
+	}
 }
 
 /// Returns what of a variable's value the program that set it may have meant otherwise. Some keep quotes, as Docker does for

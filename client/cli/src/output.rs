@@ -258,23 +258,40 @@ pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
 	}
 	match tempfile::tempfile_in(folder) {
 		Ok(_) => Ok(()),
-		Err(error) => Err(Error::file(path, &error)),
+		Err(error) => Err(not_created(path, folder, &error)),
 	}
 }
 
-/// Returns an error unless a file can be replaced by a new one beside it.
+/// Returns the error of something new that cannot be in a folder. If this user may write nothing there, the folder is named.
+fn not_created(path: &Path, folder: &Path, error: &io::Error) -> Error {
+	if !is_read_only(error) {
+		return Error::file(path, error);
+	}
+	let (shown, folder, reason) = (path.shown(), folder.shown(), os(error));
+	Error::failed(format!(
+		"{shown}: no file can be created in the folder {folder}: {reason}"
+	))
+	.hint("choose a path in a folder that this user may write to")
+}
+
+/// Returns an error unless an output can be replaced by a new file beside it.
 fn check_replaceable(path: &Path) -> Result<(), Error> {
 	let write_into = format!(
 		"write into the file as it is: --output - > {}",
 		quoted_path(path)
 	);
+	check_can_replace(path, &write_into)
+}
+
+/// Returns an error with this hint unless a file can be replaced by a new one beside it.
+pub(crate) fn check_can_replace(path: &Path, hint: &str) -> Result<(), Error> {
 	let target = on_disk::target(path).map_err(|error| Error::file(path, &error))?;
 	if is_mounted(&target) {
 		let shown = path.shown();
 		return Err(Error::failed(format!(
 			"{shown} is mounted alone, so it cannot be replaced"
 		))
-		.hint(write_into));
+		.hint(hint));
 	}
 	let folder = folder(&target);
 	match tempfile::tempfile_in(folder) {
@@ -284,7 +301,7 @@ fn check_replaceable(path: &Path) -> Result<(), Error> {
 			Err(Error::failed(format!(
 				"{shown} cannot be replaced, because no file can be created in {folder}: {reason}"
 			))
-			.hint(write_into))
+			.hint(hint))
 		}
 		Err(error) => Err(Error::file(path, &error)),
 		Ok(_) if is_for_owners(&target, folder) => {
@@ -292,7 +309,7 @@ fn check_replaceable(path: &Path) -> Result<(), Error> {
 			Err(Error::failed(format!(
 				"{shown} cannot be replaced: it belongs to another user, and {folder} lets only owners replace files"
 			))
-			.hint(write_into))
+			.hint(hint))
 		}
 		Ok(_) => Ok(()),
 	}
@@ -360,7 +377,7 @@ pub(crate) fn check_is_folder(path: &Path) -> Result<(), Error> {
 		Ok(_) => Ok(()),
 		// Nothing has to be written if all is there.
 		Err(error) if existing == path && is_read_only(&error) => Ok(()),
-		Err(error) => Err(Error::file(path, &error)),
+		Err(error) => Err(not_created(path, existing, &error)),
 	}
 }
 
@@ -443,6 +460,20 @@ mod tests {
 		// No one can create a file there.
 		#[cfg(target_os = "linux")]
 		assert!(check_replaceable(Path::new("/proc/self/comm")).is_err());
+	}
+
+	#[test]
+	fn a_folder_that_takes_no_file_is_named() {
+		let (path, folder) = (Path::new("a/key"), Path::new("a"));
+		for kind in [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem] {
+			let refused = not_created(path, folder, &kind.into());
+			let begin = "a/key: no file can be created in the folder a: ";
+			assert!(refused.message().starts_with(begin), "{refused:?}");
+			assert!(refused.shown_hint().is_some());
+		}
+		let full = not_created(path, folder, &ErrorKind::StorageFull.into());
+		assert!(full.message().starts_with("a/key: "), "{full:?}");
+		assert!(!full.message().contains("folder"), "{full:?}");
 	}
 
 	#[test]

@@ -4,7 +4,7 @@
 use crate::{
 	error::Error,
 	input::wait_for_stdin,
-	options::{oddity, variable},
+	options::{is_empty, oddity, variable},
 	report::Patient,
 	secret, text,
 };
@@ -43,6 +43,9 @@ pub(crate) fn new() -> Result<Zeroizing<String>, Error> {
 /// Asks twice for the passphrase that replaces another, unless $ISTHMUS_NEW_PASSPHRASE holds it.
 pub(crate) fn another() -> Result<Zeroizing<String>, Error> {
 	match is_given() && variable(NEW_VARIABLE).is_none() {
+		true if is_empty(NEW_VARIABLE) => {
+			Err(Error::usage("missing new passphrase").hint(set_but_empty(NEW_VARIABLE)))
+		}
 		true => Err(Error::usage(
 			"missing new passphrase: set $ISTHMUS_NEW_PASSPHRASE, too",
 		)),
@@ -52,16 +55,24 @@ pub(crate) fn another() -> Result<Zeroizing<String>, Error> {
 
 fn new_from(name: &str) -> Result<Zeroizing<String>, Error> {
 	let first = ask("New passphrase: ", name)?;
-	if first.chars().count() < MIN_PASSPHRASE {
-		return Err(Error::usage(format!(
-			"passphrase too short: expected at least {MIN_PASSPHRASE} characters"
-		))
-		.hint("several unrelated words are better than one word with special characters"));
-	}
+	check_new(&first)?;
 	if variable(name).is_none() && *ask("Repeat the passphrase: ", name)? != *first {
 		return Err(Error::usage("the two passphrases differ"));
 	}
 	Ok(first)
+}
+
+/// Checks a new passphrase. Those of key files that exist may be shorter, or blank.
+fn check_new(passphrase: &str) -> Result<(), Error> {
+	let wrong = if passphrase.chars().count() < MIN_PASSPHRASE {
+		format!("passphrase too short: expected at least {MIN_PASSPHRASE} characters")
+	} else if passphrase.trim().is_empty() {
+		"the passphrase is only white space".to_owned()
+	} else {
+		return Ok(());
+	};
+	let better = "several unrelated words are better than one word with special characters";
+	Err(Error::usage(wrong).hint(better))
 }
 
 /// Asks for an account's secret on the terminal, or reads it from stdin.
@@ -191,9 +202,7 @@ fn prompt_or(text: &str, name: &str) -> Result<Zeroizing<String>, Error> {
 fn in_script(name: &str, set: impl Iterator<Item = String>) -> String {
 	let set: Vec<_> = set.filter(|name| name.starts_with("ISTHMUS_")).collect();
 	if set.iter().any(|set| set == name) {
-		return format!(
-			"${name} is set, but empty: did the command or the file that it comes from fail?"
-		);
+		return set_but_empty(name);
 	}
 	let known = [VARIABLE, NEW_VARIABLE];
 	let other = set
@@ -203,6 +212,11 @@ fn in_script(name: &str, set: impl Iterator<Item = String>) -> String {
 		Some(other) => format!("in a script, set ${name}: nothing reads ${other}, which is set"),
 		None => format!("in a script, set ${name}"),
 	}
+}
+
+/// Returns what is said of a variable without a value.
+fn set_but_empty(name: &str) -> String {
+	format!("${name} is set, but empty: did the command or the file that it comes from fail?")
 }
 
 /// Returns where a passphrase that does not open a file comes from, if it was not typed, and what may be wrong with it.
@@ -417,6 +431,22 @@ mod tests {
 			hint(&["ISTHMUS_PASSWORD"]).ends_with("nothing reads $ISTHMUS_PASSWORD, which is set")
 		);
 		assert!(hint(&[VARIABLE]).starts_with("$ISTHMUS_PASSPHRASE is set, but empty"));
+	}
+
+	#[test]
+	fn a_new_passphrase_is_long_and_not_blank() {
+		for (passphrase, words) in [
+			("", "too short"),
+			("seven  ", "too short"),
+			("        ", "only white space"),
+			(" \t\u{a0}\u{3000}     ", "only white space"),
+		] {
+			let refused = check_new(passphrase).unwrap_err();
+			assert!(refused.message().contains(words), "{passphrase:?}");
+		}
+		for passphrase in ["three plain words", "       x", "\u{e9}t\u{e9} 2026"] {
+			check_new(passphrase).unwrap();
+		}
 	}
 
 	#[test]

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How services end: on SIGINT, SIGTERM or SIGHUP they begin nothing new, finish what is in hand, and end with success.
+//! How services end: on SIGINT, SIGTERM or SIGHUP they begin nothing new, finish what is in hand, and end with success. Other
+//! commands end at once, and say what is known of a transaction that they have sent.
 
-use crate::{error::Error, passphrase::leave_to_service, stderr::tell};
-use std::{future::Future, io, pin::pin};
+use crate::{error::Error, passphrase::leave_to_service, report::Sent, stderr::tell};
+use std::{
+	future::Future,
+	io,
+	pin::pin,
+	sync::atomic::{AtomicBool, Ordering},
+};
 use tokio::sync::watch;
+
+/// Whether a service acts on signals.
+static SERVES: AtomicBool = AtomicBool::new(false);
 
 /// Tells a service that it was asked to end. Clones tell the same.
 #[derive(Clone)]
@@ -42,6 +51,7 @@ where
 {
 	// Before the service says that it has started.
 	let mut signals = Signals::listen().map_err(Error::failed)?;
+	SERVES.store(true, Ordering::SeqCst);
 	let (ask, asked) = watch::channel(false);
 	let mut service = pin!(serve(Stop(asked)));
 	loop {
@@ -59,6 +69,53 @@ where
 			}
 		}
 	}
+}
+
+/// Lets a signal that ends the command say what is known of the last transaction that it sent, from now on. A service acts on
+/// signals itself.
+#[cfg(unix)]
+pub(crate) fn say_if_ended(sent: &Sent) {
+	use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+	use std::sync::Once;
+	use tokio::signal::unix::{signal, SignalKind};
+	static FIRST: Once = Once::new();
+	FIRST.call_once(|| {
+		for number in [SIGHUP, SIGINT, SIGTERM] {
+			// Those that this program was started to ignore stay so. One that cannot be caught ends it without a word.
+			let caught = isthmus_streams::minds(number)
+				.then(|| signal(SignalKind::from_raw(number)).ok())
+				.flatten();
+			if let Some(mut caught) = caught {
+				let sent = sent.clone();
+				tokio::spawn(async move {
+					caught.recv().await;
+					end(number, &sent);
+				});
+				leave_to_service();
+			}
+		}
+	});
+}
+
+#[cfg(not(unix))]
+pub(crate) fn say_if_ended(_: &Sent) {}
+
+/// Says what is known of the last transaction, and ends this program as the signal would have.
+#[cfg(unix)]
+fn end(signal: i32, sent: &Sent) {
+	static ALWAYS: AtomicBool = AtomicBool::new(true);
+	if SERVES.load(Ordering::SeqCst) {
+		return;
+	}
+	// A second one does not wait for a stderr that no one reads.
+	let _ = signal_hook::flag::register_conditional_default(signal, &ALWAYS);
+	if let Some(hash) = sent.last() {
+		tell(format_args!(
+			"interrupted: the transaction {hash:?} was sent, and is in a block or may still be included: check whether it took \
+			 effect, for example with `isthmus balance`, before you run this again"
+		));
+	}
+	let _ = signal_hook::low_level::emulate_default_handler(signal);
 }
 
 /// The signals that ask a program to end.

@@ -14,7 +14,7 @@ use crate::{
 	wait,
 };
 use address::credentials;
-use no_node::{may_speak_tls, not_connected, speaks_tls};
+use no_node::{is_gateway, may_be_gateway, may_speak_tls, not_connected, speaks_tls, GATEWAY};
 use std::{
 	collections::BTreeMap,
 	fmt::Write,
@@ -500,11 +500,14 @@ async fn dial(url: &str, silence: Duration) -> Result<Arc<RpcConnection>, Error>
 	let (sender, receiver) = match connected {
 		Ok(halves) => halves,
 		Err(error) => {
-			let is_secure = may_speak_tls(&address, &error) && speaks_tls(&address, limit).await;
-			return Err(match is_secure {
-				true => unreachable("the server speaks TLS: the address begins with wss://".into()),
-				false => not_connected(url, error),
-			});
+			if may_speak_tls(&address, &error) && speaks_tls(&address, limit).await {
+				let reason = "the server speaks TLS: the address begins with wss://";
+				return Err(unreachable(reason.into()));
+			}
+			if may_be_gateway(&address, &error) && is_gateway(&address, limit).await {
+				return Err(unreachable(GATEWAY.into()));
+			}
+			return Err(not_connected(url, error));
 		}
 	};
 	let (sender, receiver) = halves::join(sender, receiver, silence);

@@ -31,12 +31,20 @@ impl Stream {
 /// Returns whether SIGHUP, as from a terminal that closes, should end this program: not if the program was started to ignore
 /// it, as by `nohup`. Returns `false` where that is not known, and leaves the signal to the system.
 pub fn minds_hangup() -> bool {
-	let status = std::fs::read_to_string("/proc/self/status");
-	status.is_ok_and(|status| ignored(&status).is_some_and(|signals| signals & HANGUP == 0))
+	minds(HANGUP)
 }
 
-/// The bit of SIGHUP in a set of signals.
-const HANGUP: u64 = 1;
+/// Returns whether a signal, of which this is the number, should act on this program: not if the program was started to ignore
+/// it, as a script's commands in the background ignore SIGINT. Returns `false` where that is not known.
+pub fn minds(signal: i32) -> bool {
+	let status = std::fs::read_to_string("/proc/self/status");
+	status.is_ok_and(|status| {
+		ignored(&status).is_some_and(|signals| (signals >> (signal - 1)) & 1 == 0)
+	})
+}
+
+/// The number of SIGHUP.
+const HANGUP: i32 = 1;
 
 /// Returns the set of signals that a process ignores, from what Linux says of it.
 fn ignored(status: &str) -> Option<u64> {

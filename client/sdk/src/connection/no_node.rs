@@ -10,10 +10,21 @@ use std::{
 	time::Duration,
 };
 use subxt::ext::jsonrpsee::client_transport::ws::{self, WsHandshakeError};
-use tokio::time::timeout;
+use tokio::{
+	io::{AsyncReadExt, AsyncWriteExt},
+	net::TcpStream,
+	time::timeout,
+};
 
-/// The longest time to find out whether a server speaks TLS.
+/// The longest time to find out whether a server speaks TLS, or is a gateway.
 const LOOKING: Duration = Duration::from_secs(3);
+/// What is said of the port of a gateway.
+pub(super) const GATEWAY: &str =
+	"this is the port of `isthmus gateway`: a node's RPC is usually at port 9944";
+/// The header with which a gateway says why it refuses something.
+const GATEWAY_REASON: &str = "\r\nx-isthmus-reason:";
+/// How much of the answer of what may be a gateway is read, in bytes.
+const GATEWAY_ANSWER: u64 = 4096;
 
 /// Returns whether a server that does not answer as one of WebSockets does may speak TLS, although its address says that it
 /// does not.
@@ -50,6 +61,41 @@ pub(super) async fn speaks_tls(address: &ws::Url, limit: Duration) -> bool {
 				| WsHandshakeError::NoAddressFound(_),
 			),
 		) => true,
+		_ => false,
+	}
+}
+
+/// Returns whether a server that refuses to open a WebSocket may be a gateway. It asks for its token, which looks like asking for
+/// a name and a password.
+pub(super) fn may_be_gateway(address: &ws::Url, error: &WsHandshakeError) -> bool {
+	let is_refusal = matches!(
+		error,
+		WsHandshakeError::Rejected {
+			status_code: 401 | 403
+		}
+	);
+	address.scheme() == "ws" && is_refusal
+}
+
+/// Returns whether the server at an address is a gateway, by the header with its reason. It gets no password.
+pub(super) async fn is_gateway(address: &ws::Url, limit: Duration) -> bool {
+	let (Some(host), Some(port)) = (address.host_str(), address.port_or_known_default()) else {
+		return false;
+	};
+	let at = format!("{host}:{port}");
+	let asked = async {
+		let mut stream = TcpStream::connect(&at).await?;
+		let request = format!("GET / HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n");
+		stream.write_all(request.as_bytes()).await?;
+		let mut answer = Vec::new();
+		stream.take(GATEWAY_ANSWER).read_to_end(&mut answer).await?;
+		Ok::<_, io::Error>(answer)
+	};
+	match timeout(limit.min(LOOKING), asked).await {
+		Ok(Ok(answer)) => {
+			let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+			answer.contains(GATEWAY_REASON)
+		}
 		_ => false,
 	}
 }
@@ -126,10 +172,7 @@ fn no_websocket(error: &(dyn StdError + 'static)) -> String {
 mod tests {
 	use super::*;
 	use crate::connection::{dial, SILENCE};
-	use tokio::{
-		io::{AsyncReadExt, AsyncWriteExt},
-		net::TcpListener,
-	};
+	use tokio::net::TcpListener;
 
 	#[test]
 	fn what_is_wrong_with_tls_is_told_apart() {
@@ -197,6 +240,10 @@ mod tests {
 			),
 			// An alert.
 			(b"\x15\x03\x03\0\x02\x02\x28", tls),
+			(
+				b"HTTP/1.1 401 Unauthorized\r\nX-Isthmus-Reason: no token\r\ncontent-length: 0\r\n\r\n",
+				GATEWAY,
+			),
 		] {
 			let url = server(answer).await;
 			let Err(error) = dial(&url, SILENCE).await else {
@@ -206,6 +253,13 @@ mod tests {
 			assert_eq!(error.to_string(), expected);
 			assert!(error.is_connection());
 		}
+		// Another server asks for a name and a password.
+		let url = server(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n").await;
+		let refused = dial(&url, SILENCE).await.err();
+		assert!(
+			matches!(refused, Some(Error::Rejected { status: 401, .. })),
+			"{refused:?}"
+		);
 		// Over TLS, a server that closes the connection is told in the same way.
 		let url = server(b"").await.replace("ws:", "wss:");
 		let Err(error) = dial(&url, SILENCE).await else {
