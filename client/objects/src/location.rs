@@ -150,16 +150,11 @@ impl Location {
 	/// Returns why something failed here: what is wrong with the whole of the location, if that may be the reason.
 	pub(crate) async fn why(&self, failure: Failure) -> Failure {
 		use Failure::*;
-		if !matches!(failure, Missing | NoList | DeniedFile | File(_)) {
+		// A folder that vanishes takes its unfinished objects along.
+		if !matches!(failure, Missing | NoList | Dropped | DeniedFile | File(_)) {
 			return failure;
 		}
 		self.looked_at().await.map_or(failure, Folder)
-	}
-
-	/// Returns whether it is a folder of this machine that is not there, as that of a disk that is not mounted. To write an object there
-	/// would create it.
-	pub fn is_absent(&self) -> bool {
-		self.fault() == Some(FolderFault::Absent)
 	}
 
 	/// Makes the folder, if it is one of this machine, so that it is known later whether it has vanished.
@@ -298,15 +293,15 @@ mod tests {
 		let at = folder.path().join("a b");
 		let url = Url::from_directory_path(&at).unwrap();
 		let location = Location::open(url.as_str()).unwrap();
-		let state = || (location.is_absent(), location.is_empty());
-		assert_eq!(state(), (true, false));
+		let state = || (location.fault(), location.is_empty());
+		assert_eq!(state(), (Some(FolderFault::Absent), false));
 		location.make_folder().unwrap();
-		assert_eq!(state(), (false, true));
+		assert_eq!(state(), (None, true));
 		std::fs::write(at.join("lost+found"), "").unwrap();
-		assert_eq!(state(), (false, false));
+		assert_eq!(state(), (None, false));
 		let web = Location::open("https://example.org/a").unwrap();
 		web.make_folder().unwrap();
-		assert!(!web.is_absent() && !web.is_empty());
+		assert_eq!((web.fault(), web.is_empty()), (None, false));
 	}
 
 	#[test]
