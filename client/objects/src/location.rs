@@ -10,6 +10,7 @@ use crate::{
 	patience::patiently,
 	settings::Settings,
 	stores::{self, Store},
+	trouble::{Answers, Trouble},
 };
 use object_store::{path::Path, GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use std::{path::PathBuf, sync::Arc};
@@ -22,6 +23,7 @@ pub struct Location {
 	store: Arc<dyn ObjectStore>,
 	parts: Option<Arc<dyn Parts>>,
 	folder: Path,
+	answers: Arc<Answers>,
 }
 
 impl std::fmt::Debug for Location {
@@ -63,8 +65,12 @@ impl Location {
 			store,
 			parts,
 			folder,
+			answers,
 		} = open(&parsed)?;
-		Ok(Self::of(url, store, parts, folder))
+		Ok(Self {
+			answers,
+			..Self::of(url, store, parts, folder)
+		})
 	}
 
 	/// Opens a location that anyone may have published: without credentials, in a store that the public reaches, and at no address
@@ -92,7 +98,14 @@ impl Location {
 			store,
 			parts,
 			folder,
+			answers: Arc::default(),
 		}
+	}
+
+	/// Sets the function that is called when the store has given no proper answer for a while, and is asked again. Only the
+	/// first call for a location and its clones has an effect.
+	pub fn on_trouble(&self, tell: impl Fn(Trouble) + Send + Sync + 'static) {
+		self.answers.on_trouble(tell);
 	}
 
 	/// Returns the location's URL. It contains no secrets.

@@ -19,6 +19,7 @@ use crate::{
 };
 use codec::Decode;
 use isthmus_light::{Finality, Proof};
+use isthmus_objects::Location;
 use isthmus_primitives::digest::{PreDigest, POW_ENGINE_ID};
 use serde::de::DeserializeOwned;
 use std::{
@@ -403,6 +404,15 @@ impl Client {
 		if is_new {
 			self.tell(&Notice::EmptyLocation { url, objects });
 		}
+	}
+
+	/// Tells the user when the store of a location is asked again for long: nothing else shows it.
+	pub(crate) fn watch(&self, location: &Location) {
+		let (line, url) = (self.0.line.clone(), location.url().to_owned());
+		location.on_trouble(move |trouble| {
+			let url = url.clone();
+			line.tell(&Notice::AskedAgain { url, trouble });
+		});
 	}
 
 	/// Remembers which chain the node's address leads to, if the address is used for the first time.
