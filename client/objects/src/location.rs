@@ -154,7 +154,7 @@ impl Location {
 
 	/// Does the same as [`fault`](Self::fault) on a thread for what waits for a disk. Of a disk that does not answer, nothing is
 	/// known.
-	async fn looked_at(&self) -> Option<FolderFault> {
+	pub(crate) async fn looked_at(&self) -> Option<FolderFault> {
 		let location = self.clone();
 		let looked = blocking(move || Ok(location.fault()));
 		patiently(0, looked).await.ok().flatten()
@@ -167,7 +167,12 @@ impl Location {
 		if !matches!(failure, Missing | NoList | Dropped | DeniedFile | File(_)) {
 			return failure;
 		}
-		self.looked_at().await.map_or(failure, Folder)
+		match (self.looked_at().await, failure) {
+			// It cannot be made for the first object.
+			(Some(FolderFault::Absent), failure @ (DeniedFile | File(_))) => failure,
+			(Some(fault), _) => Folder(fault),
+			(None, failure) => failure,
+		}
 	}
 
 	/// Makes the folder, if it is one of this machine, so that it is known later whether it has vanished.

@@ -2,19 +2,21 @@
 //! Folders that cannot be used, or vanish while an object is sent to them: what is wrong is said of the folder, and not of the object.
 
 use super::*;
-use crate::{copy, journal::Said, local::Local, CopyError, Failure, FolderFault, Parts};
+use crate::{
+	copy, give_up, journal::Said, local::Local, CopyError, Failure, FolderFault, Parts, Whole,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::path::Path as StorePath;
-use std::{fs, path::PathBuf, slice, sync::Arc};
+use std::{fs, io::ErrorKind, path::PathBuf, slice, sync::Arc};
 
-/// A folder that vanishes, as that of a disk that is not mounted any more, when it takes the first part.
-struct Vanishing(PathBuf);
+/// A folder that vanishes, as that of a disk that is not mounted any more, when it is sent the first part, and fails in this way.
+struct Vanishing(PathBuf, Failure);
 
 impl Vanishing {
-	fn at(folder: &Path) -> Location {
+	fn at(folder: &Path, failure: Failure) -> Location {
 		fs::create_dir_all(folder).unwrap();
-		let parts = Arc::new(Self(folder.to_owned()));
+		let parts = Arc::new(Self(folder.to_owned(), failure));
 		let path = StorePath::from_absolute_path(folder).unwrap();
 		Location::of(
 			&folder_url(folder),
@@ -41,7 +43,7 @@ impl Parts for Vanishing {
 	) -> Result<String, Failure> {
 		// Another part may have been the first.
 		let _ = fs::remove_dir_all(&self.0);
-		Err(Failure::Dropped)
+		Err(self.1.clone())
 	}
 
 	async fn complete(&self, _: &StorePath, _: &str, _: Vec<String>) -> Result<(), Failure> {
@@ -125,11 +127,35 @@ async fn a_disk_that_vanishes_is_not_taken_for_a_store_that_forgot_the_parts() {
 	let (length, journal) = (9 * CHUNK, at("journal"));
 	let object = sent(&from, &value(length)).await;
 	let absent = Failure::Folder(FolderFault::Absent);
-	let to = Vanishing::at(&at("copy"));
+	let to = Vanishing::at(&at("copy"), Failure::Dropped);
 	assert_eq!(not_copied(&object, &from, &to).await, absent);
-	let to = Vanishing::at(&at("upload"));
+	let to = Vanishing::at(&at("upload"), Failure::Dropped);
 	assert_eq!(refused(&to, &journal, length).await, absent);
 	// The upload is resumed when the disk is mounted again.
 	let said = Said::read(&journal).unwrap().unwrap();
 	assert_eq!(said.done.id.as_deref(), Some("file"));
+	// What it has is not called deleted before.
+	for _ in 0..2 {
+		let given_up = give_up(&journal, Some(&to), Whole::Deleted).await;
+		assert_eq!(given_up.unwrap().unwrap().failure, Some(absent.clone()));
+		assert!(journal.exists());
+	}
+	fs::create_dir(at("upload")).unwrap();
+	let given_up = give_up(&journal, Some(&to), Whole::Deleted).await;
+	assert_eq!(given_up.unwrap().unwrap().failure, None);
+	assert!(!journal.exists());
+}
+
+#[tokio::test]
+async fn why_a_folder_cannot_be_made_for_the_first_object_is_said() {
+	let folder = tempfile::tempdir().unwrap();
+	for failure in [
+		Failure::DeniedFile,
+		Failure::File(ErrorKind::ReadOnlyFilesystem),
+	] {
+		let to = Vanishing::at(&folder.path().join("new"), failure.clone());
+		let journal = folder.path().join("journal");
+		assert_eq!(refused(&to, &journal, 9 * CHUNK).await, failure);
+		forget(&journal).unwrap();
+	}
 }
