@@ -31,7 +31,7 @@ use std::{
 		atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
 		Arc, OnceLock, PoisonError,
 	},
-	time::Duration,
+	time::{Duration, Instant},
 };
 use subxt::{
 	backend::LegacyBackend,
@@ -110,6 +110,8 @@ pub(crate) struct Inner {
 	told_lost: AtomicUsize,
 	/// The locations of which the user was told that nothing is there.
 	told_empty: std::sync::Mutex<BTreeSet<String>>,
+	/// The locations of which the user was told a short while ago that they are asked again.
+	told_asked: Broken,
 	/// The locations that did not work a short while ago.
 	pub(crate) broken: Broken,
 	/// What each transaction pays to the miner of its block.
@@ -220,6 +222,7 @@ impl Client {
 			told_no_turns: AtomicBool::default(),
 			told_lost: AtomicUsize::default(),
 			told_empty: std::sync::Mutex::default(),
+			told_asked: Broken::default(),
 			broken: Broken::default(),
 			tip: std::sync::Mutex::default(),
 			purse: std::sync::Mutex::default(),
@@ -406,12 +409,14 @@ impl Client {
 		}
 	}
 
-	/// Tells the user when the store of a location is asked again for long: nothing else shows it.
+	/// Tells the user when the store of a location is asked again for long, once in a while: nothing else shows it.
 	pub(crate) fn watch(&self, location: &Location) {
-		let (line, url) = (self.0.line.clone(), location.url().to_owned());
+		let (client, url) = (self.clone(), location.url().to_owned());
 		location.on_trouble(move |trouble| {
-			let url = url.clone();
-			line.tell(&Notice::AskedAgain { url, trouble });
+			if client.0.told_asked.is_new(&url, Instant::now()) {
+				let url = url.clone();
+				client.tell(&Notice::AskedAgain { url, trouble });
+			}
 		});
 	}
 
