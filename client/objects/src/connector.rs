@@ -32,7 +32,8 @@ const METADATA: [&str; 3] = [
 	"metadata.google.internal",
 ];
 
-/// Makes the clients that another connector makes, whose errors say whether to repeat a request. How the store answers is noted.
+/// Makes the clients that another connector makes, whose errors say whether to repeat a request. How the store answers is
+/// noted.
 #[derive(Debug)]
 pub(crate) struct Decided<Connector>(pub(crate) Connector, pub(crate) Arc<Answers>);
 

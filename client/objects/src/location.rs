@@ -102,8 +102,8 @@ impl Location {
 		}
 	}
 
-	/// Sets the function that is called when the store has given no proper answer for a while, and is asked again. Only the
-	/// first call for a location and its clones has an effect.
+	/// Sets the function that is called when the store has given no proper answer for a while, and is asked again. Only
+	/// the first call for a location and its clones has an effect.
 	pub fn on_trouble(&self, tell: impl Fn(Trouble) + Send + Sync + 'static) {
 		self.answers.on_trouble(tell);
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Stores that are asked again. `object_store` does that, and says nothing of it for many seconds: the client of a store notes each
-//! answer here, so that who waits learns it.
+//! Stores that are asked again. `object_store` does that, and says nothing of it for many seconds: the client of a store notes
+//! each answer here, so that who waits learns it.
 
 use object_store::client::{HttpError, HttpErrorKind, HttpResponse};
 use std::{
@@ -67,7 +67,8 @@ impl fmt::Debug for Answers {
 }
 
 impl Answers {
-	/// Sets the function that is called when the store has given no proper answer for a while. Only the first call has an effect.
+	/// Sets the function that is called when the store has given no proper answer for a while. Only the first call has an
+	/// effect.
 	pub(crate) fn on_trouble(&self, tell: impl Fn(Trouble) + Send + Sync + 'static) {
 		let _ = self.tell.set(Box::new(tell));
 	}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Folders that cannot be used, or vanish while an object is sent to them: what is wrong is said of the folder, and not of the object.
+//! Folders that cannot be used, or vanish while an object is sent to them: what is wrong is said of the folder, and not of
+//! the object.
 
 use super::*;
 use crate::{
@@ -10,7 +11,8 @@ use bytes::Bytes;
 use object_store::path::Path as StorePath;
 use std::{fs, io::ErrorKind, path::PathBuf, slice, sync::Arc};
 
-/// A folder that vanishes, as that of a disk that is not mounted any more, when it is sent the first part, and fails in this way.
+/// A folder that vanishes, as that of a disk that is not mounted any more, when it is sent the first part, and fails in this
+/// way.
 struct Vanishing(PathBuf, Failure);
 
 impl Vanishing {
