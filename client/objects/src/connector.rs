@@ -6,6 +6,7 @@
 use crate::{
 	certificate::{sent_no_tls, CertificateFault},
 	failure::texts,
+	trouble::{Answers, Trouble},
 };
 use async_trait::async_trait;
 use object_store::{
@@ -17,6 +18,7 @@ use object_store::{
 use std::{
 	error::Error as StdError,
 	iter::successors,
+	sync::Arc,
 	time::{Duration, Instant},
 };
 
@@ -30,20 +32,21 @@ const METADATA: [&str; 3] = [
 	"metadata.google.internal",
 ];
 
-/// Makes the clients that another connector makes, whose errors say whether to repeat a request.
+/// Makes the clients that another connector makes, whose errors say whether to repeat a request. How the store answers is
+/// noted.
 #[derive(Debug)]
-pub(crate) struct Decided<Connector>(pub(crate) Connector);
+pub(crate) struct Decided<Connector>(pub(crate) Connector, pub(crate) Arc<Answers>);
 
 impl<Connector: HttpConnector> HttpConnector for Decided<Connector> {
 	fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
 		let client = self.0.connect(options)?;
-		Ok(HttpClient::new(Deciding(client)))
+		Ok(HttpClient::new(Deciding(client, self.1.clone())))
 	}
 }
 
 /// Such a client.
 #[derive(Debug)]
-struct Deciding(HttpClient);
+struct Deciding(HttpClient, Arc<Answers>);
 
 #[async_trait]
 impl HttpService for Deciding {
@@ -52,14 +55,16 @@ impl HttpService for Deciding {
 		let is_metadata = METADATA.contains(&host);
 		let began = Instant::now();
 		let answer = self.0.execute(request).await;
-		answer.map_err(|error| match is_metadata || is_lasting(&error) {
+		let answer = answer.map_err(|error| match is_metadata || is_lasting(&error) {
 			// What is unknown is not repeated.
 			true => HttpError::new(HttpErrorKind::Unknown, error),
 			false if is_late(error.kind(), began.elapsed()) => {
 				HttpError::new(error.kind(), BrokeOff(error))
 			}
 			false => error,
-		})
+		});
+		self.1.note(Trouble::in_answer(&answer), Instant::now());
+		answer
 	}
 }
 
@@ -111,7 +116,8 @@ mod tests {
 	}
 
 	async fn failure(words: &'static str, url: &'static str) -> HttpError {
-		let client = Decided(Failing(words)).connect(&ClientOptions::new());
+		let connector = Decided(Failing(words), Arc::default());
+		let client = connector.connect(&ClientOptions::new());
 		let mut request = HttpRequest::new(HttpRequestBody::empty());
 		*request.uri_mut() = url.parse().unwrap();
 		client.unwrap().execute(request).await.unwrap_err()

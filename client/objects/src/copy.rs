@@ -76,6 +76,17 @@ pub async fn copy_again(
 	from: &[Location],
 	to: &Location,
 ) -> Result<Vec<Left>, CopyError> {
+	match send(object, from, to).await {
+		Err(CopyError::Target(Left { failure, .. })) => {
+			let failure = to.why(failure).await;
+			Err(CopyError::Target(Left::new(to, failure)))
+		}
+		sent => sent,
+	}
+}
+
+/// Sends an object from the first of these locations that has it to another one. Returns the locations that were left.
+async fn send(object: &Object, from: &[Location], to: &Location) -> Result<Vec<Left>, CopyError> {
 	let sources = Arc::new(Sources {
 		object: object.clone(),
 		turns: Turns::new(from.to_vec()),

@@ -42,6 +42,7 @@ mod stores;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod trouble;
 mod turns;
 mod unfinished;
 mod upload;
@@ -61,6 +62,7 @@ pub use read::{ReadError, Reader};
 pub use settings::Settings;
 pub use source::{read_small, SILENCE};
 pub use tree::{Root, Value};
+pub use trouble::Trouble;
 pub use turns::Left;
 pub use unfinished::{
 	entering, forget, give_up, note_given_up, noted, unfinished, GivenUp, Noted, Unfinished, Whole,

@@ -10,6 +10,7 @@ use crate::{
 	patience::patiently,
 	settings::Settings,
 	stores::{self, Store},
+	trouble::{Answers, Trouble},
 };
 use object_store::{path::Path, GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use std::{path::PathBuf, sync::Arc};
@@ -22,6 +23,7 @@ pub struct Location {
 	store: Arc<dyn ObjectStore>,
 	parts: Option<Arc<dyn Parts>>,
 	folder: Path,
+	answers: Arc<Answers>,
 }
 
 impl std::fmt::Debug for Location {
@@ -63,8 +65,12 @@ impl Location {
 			store,
 			parts,
 			folder,
+			answers,
 		} = open(&parsed)?;
-		Ok(Self::of(url, store, parts, folder))
+		Ok(Self {
+			answers,
+			..Self::of(url, store, parts, folder)
+		})
 	}
 
 	/// Opens a location that anyone may have published: without credentials, in a store that the public reaches, and at no address
@@ -92,7 +98,14 @@ impl Location {
 			store,
 			parts,
 			folder,
+			answers: Arc::default(),
 		}
+	}
+
+	/// Sets the function that is called when the store has given no proper answer for a while, and is asked again. Only
+	/// the first call for a location and its clones has an effect.
+	pub fn on_trouble(&self, tell: impl Fn(Trouble) + Send + Sync + 'static) {
+		self.answers.on_trouble(tell);
 	}
 
 	/// Returns the location's URL. It contains no secrets.
@@ -141,7 +154,7 @@ impl Location {
 
 	/// Does the same as [`fault`](Self::fault) on a thread for what waits for a disk. Of a disk that does not answer, nothing is
 	/// known.
-	async fn looked_at(&self) -> Option<FolderFault> {
+	pub(crate) async fn looked_at(&self) -> Option<FolderFault> {
 		let location = self.clone();
 		let looked = blocking(move || Ok(location.fault()));
 		patiently(0, looked).await.ok().flatten()
@@ -150,16 +163,16 @@ impl Location {
 	/// Returns why something failed here: what is wrong with the whole of the location, if that may be the reason.
 	pub(crate) async fn why(&self, failure: Failure) -> Failure {
 		use Failure::*;
-		if !matches!(failure, Missing | NoList | DeniedFile | File(_)) {
+		// A folder that vanishes takes its unfinished objects along.
+		if !matches!(failure, Missing | NoList | Dropped | DeniedFile | File(_)) {
 			return failure;
 		}
-		self.looked_at().await.map_or(failure, Folder)
-	}
-
-	/// Returns whether it is a folder of this machine that is not there, as that of a disk that is not mounted. To write an object there
-	/// would create it.
-	pub fn is_absent(&self) -> bool {
-		self.fault() == Some(FolderFault::Absent)
+		match (self.looked_at().await, failure) {
+			// It cannot be made for the first object.
+			(Some(FolderFault::Absent), failure @ (DeniedFile | File(_))) => failure,
+			(Some(fault), _) => Folder(fault),
+			(None, failure) => failure,
+		}
 	}
 
 	/// Makes the folder, if it is one of this machine, so that it is known later whether it has vanished.
@@ -298,15 +311,15 @@ mod tests {
 		let at = folder.path().join("a b");
 		let url = Url::from_directory_path(&at).unwrap();
 		let location = Location::open(url.as_str()).unwrap();
-		let state = || (location.is_absent(), location.is_empty());
-		assert_eq!(state(), (true, false));
+		let state = || (location.fault(), location.is_empty());
+		assert_eq!(state(), (Some(FolderFault::Absent), false));
 		location.make_folder().unwrap();
-		assert_eq!(state(), (false, true));
+		assert_eq!(state(), (None, true));
 		std::fs::write(at.join("lost+found"), "").unwrap();
-		assert_eq!(state(), (false, false));
+		assert_eq!(state(), (None, false));
 		let web = Location::open("https://example.org/a").unwrap();
 		web.make_folder().unwrap();
-		assert!(!web.is_absent() && !web.is_empty());
+		assert_eq!((web.fault(), web.is_empty()), (None, false));
 	}
 
 	#[test]

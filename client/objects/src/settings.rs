@@ -156,7 +156,9 @@ impl Settings {
 	}
 
 	/// Returns these settings with those of the profile that `AWS_PROFILE` or `AWS_DEFAULT_PROFILE` names, or of the profile
-	/// `default`. What the environment says comes first, and keys are taken from one place only.
+	/// `default`. What the environment says comes first, and keys are taken from one place only. Of two
+	/// named profiles, that in `AWS_PROFILE` counts, as in version 2 of `aws`; version 1, and botocore in Python, take the other
+	/// one.
 	///
 	/// # Errors
 	///

@@ -7,6 +7,7 @@ use crate::{
 	location_error::LocationError,
 	parts::{LocalParts, Parts},
 	settings::Settings,
+	trouble::Answers,
 };
 use object_store::{
 	aws::AmazonS3Builder,
@@ -39,6 +40,8 @@ pub(crate) struct Store {
 	/// Takes the parts of large objects; `None` if the store is only read.
 	pub(crate) parts: Option<Arc<dyn Parts>>,
 	pub(crate) folder: Path,
+	/// Notes how the store answers.
+	pub(crate) answers: Arc<Answers>,
 }
 
 /// Opens the store of a location. Nothing is asked of it.
@@ -99,6 +102,7 @@ fn file(url: &Url) -> Result<Store, LocationError> {
 		store: Arc::new(Local::new()),
 		parts: Some(Arc::new(LocalParts)),
 		folder: Path::from_absolute_path(&folder).map_err(|_| not())?,
+		answers: Arc::default(),
 	})
 }
 
@@ -116,11 +120,12 @@ fn s3(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
 	let builder = AmazonS3Builder::new().with_client_options(options);
 	let known = |builder: AmazonS3Builder, (key, value)| builder.with_config(key, value);
 	let builder = settings.known("AWS_")?.into_iter().fold(builder, known);
+	let answers = Arc::<Answers>::default();
 	let builder = builder
 		.with_bucket_name(bucket(url)?)
-		.with_http_connector(Decided(ReqwestConnector::default()))
+		.with_http_connector(Decided(ReqwestConnector::default(), answers.clone()))
 		.with_retry(retry());
-	written(builder.build().map_err(wrong)?, url)
+	written(builder.build().map_err(wrong)?, url, answers)
 }
 
 fn gs(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
@@ -132,11 +137,12 @@ fn gs(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
 	let builder = GoogleCloudStorageBuilder::new().with_client_options(options());
 	let known = |builder: GoogleCloudStorageBuilder, (key, value)| builder.with_config(key, value);
 	let builder = settings.known("GOOGLE_")?.into_iter().fold(builder, known);
+	let answers = Arc::<Answers>::default();
 	let builder = builder
 		.with_bucket_name(bucket(url)?)
-		.with_http_connector(Decided(ReqwestConnector::default()))
+		.with_http_connector(Decided(ReqwestConnector::default(), answers.clone()))
 		.with_retry(retry());
-	written(builder.build().map_err(wrong)?, url)
+	written(builder.build().map_err(wrong)?, url, answers)
 }
 
 fn az(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
@@ -148,24 +154,27 @@ fn az(url: &Url, settings: &Settings) -> Result<Store, LocationError> {
 	let builder = MicrosoftAzureBuilder::new().with_client_options(options());
 	let known = |builder: MicrosoftAzureBuilder, (key, value)| builder.with_config(key, value);
 	let builder = settings.known("AZURE_")?.into_iter().fold(builder, known);
+	let answers = Arc::<Answers>::default();
 	let builder = builder
 		.with_container_name(bucket(url)?)
-		.with_http_connector(Decided(ReqwestConnector::default()))
+		.with_http_connector(Decided(ReqwestConnector::default(), answers.clone()))
 		.with_retry(retry());
-	written(builder.build().map_err(wrong)?, url)
+	written(builder.build().map_err(wrong)?, url, answers)
 }
 
 /// A web server is only read.
 fn web(url: &Url, web: Web) -> Result<Store, LocationError> {
 	let not = || LocationError::NotAUrl(url.to_string());
+	let answers = Arc::<Answers>::default();
 	let builder = HttpBuilder::new()
 		.with_url(&url[..url::Position::BeforePath])
-		.with_http_connector(Decided(web))
+		.with_http_connector(Decided(web, answers.clone()))
 		.with_retry(retry());
 	Ok(Store {
 		store: Arc::new(builder.build().map_err(|_| not())?),
 		parts: None,
 		folder: folder(url)?,
+		answers,
 	})
 }
 
@@ -234,12 +243,17 @@ impl Resolve for PublicNames {
 }
 
 /// Returns a store to which objects are written, too.
-fn written(store: impl ObjectStore + Parts, url: &Url) -> Result<Store, LocationError> {
+fn written(
+	store: impl ObjectStore + Parts,
+	url: &Url,
+	answers: Arc<Answers>,
+) -> Result<Store, LocationError> {
 	let store = Arc::new(store);
 	Ok(Store {
 		store: store.clone(),
 		parts: Some(store),
 		folder: folder(url)?,
+		answers,
 	})
 }
 

@@ -7,6 +7,7 @@ mod interrupted;
 mod marks;
 mod reading;
 mod store;
+mod unmounted;
 mod vectors;
 mod writable;
 

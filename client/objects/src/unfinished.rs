@@ -217,6 +217,11 @@ async fn delete(
 ) -> Result<(), Failure> {
 	let there = at(url, location)?;
 	let parts = there.parts()?;
+	let was_sent = done.whole || done.id.is_some() || !done.sent.is_empty();
+	// On a disk that is not mounted, what was sent stays.
+	if let Some(fault) = there.looked_at().await.filter(|_| was_sent) {
+		return Err(Failure::Folder(fault));
+	}
 	let abandoned = match (&done.id, done.whole) {
 		(Some(id), false) => match patiently(0, parts.abandon(&there.path(object), id)).await {
 			Err(Failure::Dropped) => Ok(()),

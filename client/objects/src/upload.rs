@@ -383,11 +383,14 @@ impl Sender {
 		noted.map_err(UploadError::journal(&self.file))
 	}
 
-	fn stored<T>(&self, stored: Result<T, Failure>) -> Result<T, UploadError> {
-		stored.map_err(|failure| UploadError::Store {
-			url: self.location.url().to_owned(),
-			failure,
-		})
+	async fn stored<T>(&self, stored: Result<T, Failure>) -> Result<T, UploadError> {
+		match stored {
+			Ok(stored) => Ok(stored),
+			Err(failure) => Err(UploadError::Store {
+				url: self.location.url().to_owned(),
+				failure: self.location.why(failure).await,
+			}),
+		}
 	}
 
 	/// Reads, encrypts and sends all parts.
@@ -474,7 +477,9 @@ impl Sender {
 			journal.done.id.is_some() || journal.done.whole
 		};
 		if !started {
-			let id = self.stored(patiently(0, self.parts.begin(&self.path)).await)?;
+			let id = self
+				.stored(patiently(0, self.parts.begin(&self.path)).await)
+				.await?;
 			self.noted(self.journal().started(id))?;
 		}
 		Ok(())
@@ -505,11 +510,11 @@ impl Sender {
 				Some(id) => {
 					let offset = object::offset(index as u32 * self.part);
 					let put = self.parts.put(&self.path, &id, index, offset, bytes);
-					self.stored(self.pace.ask(put).await)?
+					self.stored(self.pace.ask(put).await).await?
 				}
 				// The only part is the object.
 				None => {
-					self.stored(self.put(&self.path, bytes).await)?;
+					self.stored(self.put(&self.path, bytes).await).await?;
 					String::new()
 				}
 			};
@@ -566,12 +571,13 @@ impl Sender {
 			let completed = match patiently_joined(object.length(), complete).await {
 				// The program may have been interrupted after the store put the parts together.
 				Err(Failure::Dropped) if self.is_there(object).await => Ok(()),
+				Err(failure) => Err(self.location.why(failure).await),
 				completed => completed,
 			};
 			if completed == Err(Failure::Dropped) {
 				self.noted(self.journal().dropped())?;
 			}
-			self.stored(completed)?;
+			self.stored(completed).await?;
 		}
 		if !whole {
 			self.noted(self.journal().whole())?;
@@ -579,7 +585,7 @@ impl Sender {
 		if object.chunks() > 1 {
 			let list = tree::list_bytes(values).into();
 			let path = self.location.list_path(&object.name());
-			self.stored(self.put(&path, list).await)?;
+			self.stored(self.put(&path, list).await).await?;
 		}
 		Ok(())
 	}

@@ -28,6 +28,17 @@ impl Broken {
 			.extend(broken.map(|left| (left.url.clone(), now)));
 	}
 
+	/// Notes a location, unless it was noted a short while ago. Returns whether it was not.
+	pub(crate) fn is_new(&self, url: &str, now: Instant) -> bool {
+		let mut noted = self.lock();
+		let at = noted.get(url);
+		let is_new = at.is_none_or(|at| now.saturating_duration_since(*at) >= WHILE);
+		if is_new {
+			noted.insert(url.to_owned(), now);
+		}
+		is_new
+	}
+
 	/// Puts the locations that did not work last. The others keep their order.
 	pub(crate) fn put_last(&self, locations: &mut [Location], now: Instant) {
 		let broken = self.lock();
@@ -66,5 +77,14 @@ mod tests {
 		broken.note(&[left("file:///a", Failure::Unreachable)], now);
 		assert_eq!(order(now), ["file:///b", "file:///c", "file:///a"]);
 		assert_eq!(order(now + WHILE), urls);
+	}
+
+	#[test]
+	fn a_location_is_new_again_after_a_while() {
+		let (broken, now) = (Broken::default(), Instant::now());
+		let is_new = |url, at| broken.is_new(url, at);
+		assert!(is_new("file:///a", now) && is_new("file:///b", now));
+		assert!(!is_new("file:///a", now + WHILE / 2));
+		assert!(is_new("file:///a", now + WHILE) && !is_new("file:///a", now + WHILE));
 	}
 }

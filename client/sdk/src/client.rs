@@ -19,6 +19,7 @@ use crate::{
 };
 use codec::Decode;
 use isthmus_light::{Finality, Proof};
+use isthmus_objects::Location;
 use isthmus_primitives::digest::{PreDigest, POW_ENGINE_ID};
 use serde::de::DeserializeOwned;
 use std::{
@@ -30,7 +31,7 @@ use std::{
 		atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
 		Arc, OnceLock, PoisonError,
 	},
-	time::Duration,
+	time::{Duration, Instant},
 };
 use subxt::{
 	backend::LegacyBackend,
@@ -109,6 +110,8 @@ pub(crate) struct Inner {
 	told_lost: AtomicUsize,
 	/// The locations of which the user was told that nothing is there.
 	told_empty: std::sync::Mutex<BTreeSet<String>>,
+	/// The locations of which the user was told a short while ago that they are asked again.
+	told_asked: Broken,
 	/// The locations that did not work a short while ago.
 	pub(crate) broken: Broken,
 	/// What each transaction pays to the miner of its block.
@@ -219,6 +222,7 @@ impl Client {
 			told_no_turns: AtomicBool::default(),
 			told_lost: AtomicUsize::default(),
 			told_empty: std::sync::Mutex::default(),
+			told_asked: Broken::default(),
 			broken: Broken::default(),
 			tip: std::sync::Mutex::default(),
 			purse: std::sync::Mutex::default(),
@@ -403,6 +407,17 @@ impl Client {
 		if is_new {
 			self.tell(&Notice::EmptyLocation { url, objects });
 		}
+	}
+
+	/// Tells the user when the store of a location is asked again for long, once in a while: nothing else shows it.
+	pub(crate) fn watch(&self, location: &Location) {
+		let (client, url) = (self.clone(), location.url().to_owned());
+		location.on_trouble(move |trouble| {
+			if client.0.told_asked.is_new(&url, Instant::now()) {
+				let url = url.clone();
+				client.tell(&Notice::AskedAgain { url, trouble });
+			}
+		});
 	}
 
 	/// Remembers which chain the node's address leads to, if the address is used for the first time.

@@ -197,6 +197,9 @@ impl Reading {
 					unusable,
 				} = Locations::open(urls);
 				client.0.broken.put_last(&mut usable, Instant::now());
+				for location in &usable {
+					client.watch(location);
+				}
 				let count = usable.len();
 				let object = object::of_entry(key, object)?;
 				let opened = async {

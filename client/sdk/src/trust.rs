@@ -17,6 +17,7 @@ use isthmus_envelope::{
 	newer::{is_newer, NewerFile},
 };
 use isthmus_light::{genesis_hash, BlockNumber, Finality};
+use isthmus_objects::Trouble;
 
 pub use isthmus_light::{FinalityError, ProofError};
 use std::{
@@ -196,6 +197,13 @@ pub enum Notice {
 		/// How many objects the dataset has.
 		objects: u32,
 	},
+	/// The store of a location has not answered properly for a while, and is asked again.
+	AskedAgain {
+		/// The location's address.
+		url: String,
+		/// What is wrong with its answers.
+		trouble: Trouble,
+	},
 	/// An upload that was interrupted is not resumed, because the machine was started again since: what was noted last may be lost.
 	BeginsAgain,
 	/// Programs of this user that use the same account, or fetch to the same output, do not take turns.
@@ -248,6 +256,9 @@ impl fmt::Display for Notice {
 				f,
 				"warning: there is nothing at {url}, although the dataset has objects ({objects}): is its disk mounted?"
 			),
+			Self::AskedAgain { url, trouble } => {
+				write!(f, "{url} {trouble}: it is asked again")
+			}
 			Self::NoAnswer(since) => {
 				write!(f, "the node has not answered for {} s", since.as_secs())
 			}
@@ -564,6 +575,22 @@ mod tests {
 		assert!(told(false).ends_with("on a disk with locks"));
 		assert!(told(true).starts_with("warning: a.lock cannot be written, so"));
 		assert!(told(true).ends_with("or free some space on that disk"));
+	}
+
+	#[test]
+	fn a_store_that_is_asked_again_is_named_with_the_reason() {
+		let told = |trouble| {
+			let url = "s3://grades/2026".to_owned();
+			Notice::AskedAgain { url, trouble }.to_string()
+		};
+		assert_eq!(
+			told(Trouble::Unavailable(503)),
+			"s3://grades/2026 does not answer properly now (503): it is asked again"
+		);
+		assert_eq!(
+			told(Trouble::Unreachable),
+			"s3://grades/2026 cannot be reached now, or breaks the connection off: it is asked again"
+		);
 	}
 
 	#[test]

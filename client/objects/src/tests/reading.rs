@@ -200,18 +200,17 @@ async fn a_folder_that_is_not_there_is_told_from_an_object_that_is_not() {
 		kind: "file",
 	};
 	for fault in [FolderFault::Absent, file] {
-		let is_absent = fault == FolderFault::Absent;
-		if !is_absent {
+		if fault != FolderFault::Absent {
 			fs::write(&path, "").unwrap();
 		}
-		let failure = Failure::Folder(fault);
+		let failure = Failure::Folder(fault.clone());
 		assert_eq!(why(&object, &location).await, failure);
 		let checked = check(&location, &object, false, &mut |_| {}).await;
 		assert_eq!(checked.failure, Some(failure.clone()));
 		let proof = prove(&location, &object, 0).await;
 		assert_eq!(proof.err(), Some(failure.clone()));
 		assert_eq!(location.delete(&object).await, Err(failure));
-		assert_eq!(location.is_absent(), is_absent);
+		assert_eq!(location.fault(), Some(fault));
 	}
 	fs::remove_file(&path).unwrap();
 	fs::create_dir(&path).unwrap();

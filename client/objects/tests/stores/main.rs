@@ -380,6 +380,32 @@ async fn a_busy_store_is_asked_again() {
 	}
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_busy_store_is_told() {
+	let server = Server::start().await;
+	let proxy = Proxy::start(server.address).await;
+	let location = folder(proxy.address, "told");
+	let (tell, mut told) = tokio::sync::watch::channel(None);
+	location.on_trouble(move |trouble| {
+		tell.send_replace(Some(trouble));
+	});
+	proxy.fail(Method::PUT, 0, usize::MAX, Fault::Answer(503, "SlowDown"));
+	let state = tempfile::tempdir().unwrap();
+	let journal = state.path().join("journal");
+	let sending = async { while send(&location, &journal, 2000).await.is_err() {} };
+	let healing = async {
+		let told = told.wait_for(Option::is_some).await;
+		let trouble = *told.unwrap();
+		proxy.heal();
+		trouble
+	};
+	let both = async { tokio::join!(sending, healing) };
+	let ((), trouble) = tokio::time::timeout(Duration::from_secs(120), both)
+		.await
+		.unwrap();
+	assert_eq!(trouble, Some(Trouble::Unavailable(503)));
+}
+
 /// Reads a value from a store with a fault and from a mirror, and then from that store alone, which fails. Returns why
 /// the reader left the store.
 async fn left_for_a_mirror(
