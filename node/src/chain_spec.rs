@@ -236,6 +236,16 @@ struct RawGenesis {
 	top: BTreeSet<String>,
 }
 
+impl RawGenesis {
+	/// Returns whether there is an entry with a key, in digits of either case.
+	fn has(&self, key: impl AsRef<[u8]>) -> bool {
+		let key = format!("0x{}", hex::encode(key));
+		self.top
+			.iter()
+			.any(|other| other.eq_ignore_ascii_case(&key))
+	}
+}
+
 /// Reads the entries of a raw genesis, and returns their keys. The framework would add a digit that is missing, which makes
 /// another chain.
 fn raw_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<String>, D::Error> {
@@ -413,10 +423,11 @@ fn check_forms(Outline { genesis, .. }: &Outline) -> Result<(), String> {
 
 /// Checks that a raw genesis has a runtime.
 fn check_code(Outline { genesis, .. }: &Outline) -> Result<(), String> {
-	let code = format!("0x{}", hex::encode(b":code"));
+	const CODE: &[u8] = b":code";
 	match &genesis.raw {
-		Some(raw) if !raw.top.contains(&code) => Err(format!(
-			"its genesis has no runtime, which is the entry {code} of `raw.top`. {AGAIN}"
+		Some(raw) if !raw.has(CODE) => Err(format!(
+			"its genesis has no runtime, which is the entry 0x{} of `raw.top`. {AGAIN}",
+			hex::encode(CODE)
 		)),
 		_ => Ok(()),
 	}
@@ -551,13 +562,8 @@ fn check_superuser(
 ) -> Result<(), SpecError> {
 	let sudo = genesis.config().and_then(|config| config.sudo.as_ref());
 	let named = sudo.is_some_and(|sudo| sudo.key.is_some());
-	let stored = genesis.raw.as_ref().is_some_and(|raw| {
-		let key = format!(
-			"0x{}",
-			hex::encode(isthmus_runtime::genesis::superuser_key())
-		);
-		raw.top.iter().any(|other| other.eq_ignore_ascii_case(&key))
-	});
+	let raw = genesis.raw.as_ref();
+	let stored = raw.is_some_and(|raw| raw.has(isthmus_runtime::genesis::superuser_key()));
 	match chain_type {
 		// The type `Live` is the default of a specification that names none.
 		Some(ChainType::Live) | None if named || stored => Err(SpecError::Superuser(path.into())),

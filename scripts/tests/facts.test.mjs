@@ -150,7 +150,8 @@ describe('errors and hints', () => {
 			[['revoke', '//Bob', 'none'], /UnknownCredential/, /facts credentials/],
 			[['list', 'unknown'], /no source is called unknown/, /facts list/],
 		]) {
-			const refusal = await isthmus.refused(REFUSED, 'facts', ...args, '--key', '//Charlie');
+			const key = args[0] === 'list' ? [] : ['--key', '//Charlie'];
+			const refusal = await isthmus.refused(REFUSED, 'facts', ...args, ...key);
 			assert.match(refusal.error, error);
 			assert.match(refusal.hint, hint);
 		}

@@ -516,6 +516,13 @@ test('refuses a raw specification that is damaged', { timeout }, async (t) => {
 		writeFileSync(chain, JSON.stringify(raw));
 		await refuses(['--chain', chain, '--tmp', ...QUIET], new RegExp(`raw\\.json is not a chain specification: ${sentence.source}`));
 	}
+	// Digits of either case are the same key.
+	const raw = JSON.parse(stdout);
+	const { [code]: runtime, ...others } = raw.genesis.raw.top;
+	raw.genesis.raw.top = { ...others, '0x3A636F6465': runtime };
+	writeFileSync(chain, JSON.stringify(raw));
+	const taken = await runToEnd(['export-chain-spec', '--chain', chain, '--raw']);
+	assert.equal(taken.code, 0, taken.stderr);
 });
 
 test('refuses a raw specification without verifiers', { timeout }, async (t) => {

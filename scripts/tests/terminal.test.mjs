@@ -626,6 +626,12 @@ describe('what is written to need not be a regular file', () => cases([
 		script: 'touch far.svg; ln -s far.svg plot.svg; isthmus risk --depth 0..5 --plot plot.svg && [ -L plot.svg ] && [ -s far.svg ]',
 	},
 	{
+		name: 'a plot has the permissions of the file that it replaces, also if its owner cannot be the same',
+		script: `chown_less() { if [ $(id -u) = 0 ]; then setpriv --bounding-set=-chown "$@"; else "$@"; fi; }
+			touch plot.svg; chmod 600 plot.svg; [ $(id -u) != 0 ] || chown 1:1 plot.svg
+			chown_less isthmus risk --depth 0..5 --plot plot.svg && [ -s plot.svg ] && [ $(stat -c %a plot.svg) = 600 ]`,
+	},
+	{
 		name: 'the folder of a plot is looked for before the simulation',
 		script: 'isthmus risk --depth 0..5 --simulate 100000000000 --plot none/plot.svg',
 		code: FAILED,

@@ -22,7 +22,7 @@ use crate::{
 	recount,
 	report::Report,
 	text::{account, shown},
-	uses::{Uses, DRY_RUN, LIMIT, NODE, OPENS, OWNER, SENDS_AND_ENDS},
+	uses::{Uses, DRY_RUN, KEY, NODE, OPENS, OWNER, SENDS_AND_ENDS},
 };
 use changed::Changed;
 use isthmus_sdk::{
@@ -49,10 +49,10 @@ impl Opts {
 	/// Returns what the command does.
 	pub(crate) fn uses(&self) -> Uses {
 		let sends = match &self.command {
-			Command::List => NODE,
+			Command::List => return NODE | KEY | OWNER,
 			// It has a dry run, and sends nothing.
-			Command::Erase { .. } => NODE | DRY_RUN | LIMIT,
-			Command::Describe(opts) if !opts.spends() => NODE,
+			Command::Erase { .. } => NODE | KEY | DRY_RUN,
+			Command::Describe(opts) if !opts.spends() => NODE | KEY,
 			_ => SENDS_AND_ENDS,
 		};
 		sends | OWNER | OPENS

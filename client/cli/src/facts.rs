@@ -11,7 +11,7 @@ use crate::{
 	options::Options,
 	report::Report,
 	text::{account, amount, condition, date, time},
-	uses::{Uses, NODE, SENDS_AND_ENDS},
+	uses::{Uses, KEY, NODE, SENDS_AND_ENDS},
 };
 use isthmus_sdk::{
 	conditions::{Age, Condition, Name, SyntaxError, Value},
@@ -44,7 +44,8 @@ impl Opts {
 	pub(crate) fn uses(&self) -> Uses {
 		use Command::{Credentials, Evaluate, List};
 		match self.command {
-			List { .. } | Credentials { .. } | Evaluate(_) => NODE,
+			List { .. } | Evaluate(_) => NODE,
+			Credentials { .. } => NODE | KEY,
 			_ => SENDS_AND_ENDS,
 		}
 	}

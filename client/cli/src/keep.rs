@@ -14,7 +14,7 @@ use crate::{
 	stderr::tell,
 	stop::{on_signals, Stop},
 	text::{account, amount, bytes, shown, Amount, Key},
-	uses::{Uses, NODE, SENDS, SENDS_AND_ENDS, WAITS},
+	uses::{Uses, KEY, NODE, SENDS, SENDS_AND_ENDS},
 };
 use isthmus_sdk::{
 	keepers::{keep, keep_until, Keeping, Look, Period, Step, Watch},
@@ -94,7 +94,8 @@ impl Opts {
 	/// Returns what the command does.
 	pub(crate) fn uses(&self) -> Uses {
 		match self.at {
-			Some(_) => NODE | SENDS | WAITS,
+			// It waits for blocks, but never until they are final.
+			Some(_) => NODE | KEY | SENDS,
 			None => SENDS_AND_ENDS,
 		}
 	}

@@ -95,7 +95,7 @@ use std::{
 	process::ExitCode,
 	time::Duration,
 };
-use uses::{Uses, DISPUTES, NODE, OPENS, OWNER, PROOF, SENDS, SENDS_AND_ENDS, WAITS};
+use uses::{Uses, DISPUTES, KEY, NODE, OPENS, OWNER, PROOF, SENDS, SENDS_AND_ENDS, WAITS};
 
 /// Store encrypted data on an Isthmus chain, and share it range by range
 #[derive(Parser)]
@@ -205,15 +205,13 @@ impl Command {
 			}
 			Self::Fetch(_) => DISPUTES | OWNER | OPENS,
 			Self::Watch(_) => DISPUTES | OPENS,
-			Self::Serve(_) => NODE | SENDS | OWNER | OPENS,
-			Self::Feed(_) => NODE | SENDS | WAITS,
-			Self::List(_) | Self::Requests(_) => NODE | OWNER | OPENS,
-			Self::Gateway(_) | Self::Trace(_) => NODE | OPENS,
-			Self::Check(_)
-			| Self::Catalog(_)
-			| Self::Receipt(_)
-			| Self::Balance(_)
-			| Self::Status(_) => NODE,
+			Self::Serve(_) => NODE | KEY | SENDS | OWNER | OPENS,
+			Self::Feed(_) => NODE | KEY | SENDS | WAITS,
+			Self::List(_) => NODE | KEY | OWNER | OPENS,
+			Self::Requests(_) => NODE | KEY | OWNER,
+			Self::Gateway(_) | Self::Trace(_) => NODE | KEY | OPENS,
+			Self::Receipt(_) | Self::Balance(_) => NODE | KEY,
+			Self::Check(_) | Self::Catalog(_) | Self::Status(_) => NODE,
 			Self::Verify(_) => PROOF,
 			Self::Completions(_) | Self::Man(_) => 0,
 		}

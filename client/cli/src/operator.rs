@@ -8,7 +8,7 @@ use crate::{
 	report::{Lines, Report},
 	stderr::tell,
 	text::{account, count, Amount, Range},
-	uses::{Uses, NODE, OPENS, SENDS_AND_ENDS},
+	uses::{Uses, KEY, NODE, SENDS_AND_ENDS},
 };
 use isthmus_sdk::{AccountId, BlockNumber, GrantEntry, GrantState, Proven, ProxyKind};
 use serde::Serialize;
@@ -38,8 +38,8 @@ impl Opts {
 	/// Returns what the command does.
 	pub(crate) fn uses(&self) -> Uses {
 		match self.command {
-			Command::List { .. } => NODE | OPENS,
-			_ => SENDS_AND_ENDS | OPENS,
+			Command::List { .. } => NODE | KEY,
+			_ => SENDS_AND_ENDS,
 		}
 	}
 }

@@ -141,9 +141,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		true => Some(located(context, &identity, &removal, name).await?),
 		false => None,
 	};
-	let stays = match (opts.objects, client.is_dry_run()) {
-		(false, false) => dataset_of_object(client, &identity, key).await?,
-		_ => None,
+	let dataset = match opts.objects || removal.stays() || client.is_dry_run() {
+		false => dataset_of_object(client, &identity, key).await?,
+		true => None,
 	};
 	let kept = packs_that_stay(client, &identity, &removal).await;
 	let left = give_up::forget(client, &identity, key).await?;
@@ -151,7 +151,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		erasure.intend(client, &identity)?;
 	}
 	let (last, counts) = removed(context, &identity, &removal, name).await?;
-	if let Some(dataset) = stays {
+	if let Some(dataset) = dataset {
 		tell(format_args!(
 			"without --objects, what is at the locations of the dataset stays there: a day later, `isthmus check {} {dataset} --unused` lists it",
 			identity.id()
@@ -345,7 +345,7 @@ async fn unfinished(
 	if is_whole {
 		let remove = Tip::new("isthmus remove").operand(&name.to_string());
 		return Err(Error::refused(format!(
-			"{name} is stored whole, and an unfinished upload of this folder has left nothing"
+			"{name} is stored whole, and other uploads of this folder have left nothing"
 		))
 		.hint(format!("to remove it with its files: {remove}")));
 	}

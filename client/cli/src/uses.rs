@@ -6,7 +6,7 @@ use crate::{arguments, error::Error};
 use clap::{parser::ValueSource, ArgMatches};
 
 /// What a command does: a sum of the constants below.
-pub(crate) type Uses = u8;
+pub(crate) type Uses = u16;
 
 /// It asks a node.
 pub(crate) const NODE: Uses = 1;
@@ -24,10 +24,12 @@ pub(crate) const WAITS: Uses = 1 << 5;
 pub(crate) const DRY_RUN: Uses = 1 << 6;
 /// What it costs can be limited.
 pub(crate) const LIMIT: Uses = 1 << 7;
+/// It acts as an account, or may do so.
+pub(crate) const KEY: Uses = 1 << 8;
 /// It sends transactions and then ends.
-pub(crate) const SENDS_AND_ENDS: Uses = NODE | SENDS | WAITS | DRY_RUN | LIMIT;
+pub(crate) const SENDS_AND_ENDS: Uses = NODE | KEY | SENDS | WAITS | DRY_RUN | LIMIT;
 /// It disputes grants that do not open. A dispute that is won is free.
-pub(crate) const DISPUTES: Uses = NODE | SENDS | WAITS | LIMIT;
+pub(crate) const DISPUTES: Uses = NODE | KEY | SENDS | WAITS | LIMIT;
 
 /// An option of all commands that some have no use for.
 pub(crate) struct Shared {
@@ -39,13 +41,18 @@ pub(crate) struct Shared {
 	is_for: &'static str,
 }
 
-/// What --dry-run and --max-cost are for.
-const COSTS: &str = "--dry-run and --max-cost are for commands that send transactions and then end";
-
 /// The options of all commands but `--json`, in the order in which they are refused.
 static SHARED: [Shared; 12] = [
-	shared("dry_run", DRY_RUN, COSTS),
-	shared("max_cost", LIMIT, COSTS),
+	shared(
+		"dry_run",
+		DRY_RUN,
+		"--dry-run is for commands that send transactions and then end",
+	),
+	shared(
+		"max_cost",
+		LIMIT,
+		"--max-cost is for commands that send transactions and then end, and for fetch and watch",
+	),
 	shared(
 		"acts_for",
 		OWNER,
@@ -65,7 +72,7 @@ static SHARED: [Shared; 12] = [
 	shared("url", NODE, "--url is for commands that ask a node"),
 	shared(
 		"key",
-		NODE,
+		KEY,
 		"--key is for commands that act as an account on a chain",
 	),
 	shared("timeout", NODE, "--timeout is for commands that ask a node"),

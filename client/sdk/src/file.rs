@@ -4,7 +4,7 @@
 use isthmus_envelope::paths::ShowPath;
 use isthmus_envelope::{input, on_disk};
 use std::{
-	fs,
+	fs::{self, File, Metadata},
 	io::{self, ErrorKind, Read, Write},
 	path::Path,
 };
@@ -42,7 +42,7 @@ pub fn publish_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Does the same as [`replace`] with a file that other users may read, as far as this process's mask allows. One that is
-/// replaced keeps its owner and permissions.
+/// replaced keeps its permissions, and its owner if this user may give it to them.
 ///
 /// # Errors
 ///
@@ -51,11 +51,25 @@ pub fn publish(path: &Path, bytes: &[u8]) -> io::Result<()> {
 	let path = &on_disk::target(path)?;
 	let new = filled(path, bytes, &readable())?;
 	if let Ok(old) = fs::metadata(path) {
-		// The file of another user is replaced by one of this user.
-		let _ = on_disk::resemble(new.as_file(), &old);
+		resemble(new.as_file(), &old)?;
 	}
 	new.persist(path)?;
 	on_disk::sync_name(path)
+}
+
+/// Gives a new file the owner and the permissions of the one that it replaces. The file of another user is replaced by one of
+/// this user, with the same permissions.
+#[cfg(unix)]
+fn resemble(new: &File, old: &Metadata) -> io::Result<()> {
+	use std::os::unix::fs::MetadataExt;
+	let resembled = on_disk::resemble(new, old);
+	resembled.or_else(|_| on_disk::set_mode(new, old.mode() & 0o777))
+}
+
+/// Does nothing: this system has no such owners and permissions.
+#[cfg(not(unix))]
+fn resemble(_: &File, _: &Metadata) -> io::Result<()> {
+	Ok(())
 }
 
 /// Returns what makes files that other users may read.

@@ -16,9 +16,9 @@ use crate::{
 	tx::Pending,
 	types::{AccountId, RecordKey},
 	upload::{complete, settled},
-	upload_folder::{stored_outside, LocalFolder},
+	upload_folder::{stored_of, LocalFolder},
 };
-use std::io;
+use std::{collections::BTreeSet, io};
 
 /// How many records are looked up together.
 const TOGETHER: usize = 256;
@@ -144,12 +144,12 @@ impl Removal {
 
 	/// Prepares to remove what an unfinished upload of a folder has stored under a name. The records of its files have
 	/// keys that follow from their paths, so the folder has to be the one that was stored. A record under the name that is
-	/// complete stays, with its files: then only what uploads in other epochs have left is removed. Returns `None` if there is
-	/// nothing.
+	/// complete stays, with its files: then only what other uploads have left is removed. Returns `None` if there is nothing.
 	///
 	/// # Errors
 	///
-	/// Returns the errors of [`stored_of`](crate::stored_of).
+	/// Returns the errors of [`stored_of`] and, if the record is complete, those of [`find`](Self::find): which files are its
+	/// own has to be known.
 	pub async fn unfinished(
 		client: &Client,
 		owner: &Identity,
@@ -159,11 +159,17 @@ impl Removal {
 		// An earlier upload's transactions may still be in flight.
 		settled(client, owner.account.id()).await?;
 		let best = client.best().await?;
-		let whole = complete(&best, owner.id(), key).await?;
-		let place = whole.as_ref().map(|record| (record.dataset, record.epoch));
-		let mut stored = stored_outside(client, owner, (key, folder), place).await?;
-		let stays = whole.is_some();
-		let is_none = stored.iter().all(|record| stays && *record == key);
+		let stays = complete(&best, owner.id(), key).await?.is_some();
+		let own: BTreeSet<RecordKey> = match stays {
+			true => Self::find(client, owner, key, &mut ())
+				.await?
+				.keys()
+				.collect(),
+			false => BTreeSet::new(),
+		};
+		let mut stored = stored_of(client, owner, key, folder).await?;
+		stored.retain(|record| !own.contains(record));
+		let is_none = stored.is_empty();
 		stored.retain(|record| *record != key);
 		Ok((!is_none).then_some(Self {
 			key,

@@ -252,23 +252,12 @@ pub async fn stored_of(
 	key: RecordKey,
 	folder: &LocalFolder,
 ) -> Result<Vec<RecordKey>, Error> {
-	stored_outside(client, owner, (key, folder), None).await
-}
-
-/// Does the same, without what is in one epoch of a dataset.
-pub(crate) async fn stored_outside(
-	client: &Client,
-	owner: &Identity,
-	(key, folder): (RecordKey, &LocalFolder),
-	outside: Option<(DatasetId, Epoch)>,
-) -> Result<Vec<RecordKey>, Error> {
 	let best = client.best().await?;
 	let records = every(|after| best.records(owner.id(), after)).await?;
 	let keys: BTreeSet<[u8; 32]> = records.iter().map(|entry| entry.key.0).collect();
 	let epochs: BTreeSet<(DatasetId, Epoch)> = records
 		.iter()
 		.map(|entry| (entry.record.dataset, entry.record.epoch))
-		.filter(|epoch| Some(*epoch) != outside)
 		.collect();
 	let mut stored = Vec::new();
 	for (dataset, epoch) in epochs {

@@ -30,24 +30,41 @@ const COMMANDS: &[(&str, &[&str])] = &[
 		],
 	),
 	(
-		"url key timeout trust_node genesis chain_spec",
+		"url timeout trust_node genesis chain_spec",
 		&[
 			"facts list",
-			"facts credentials",
 			"facts evaluate before(2027-01-01)",
 			"check //Bob 0",
 			"catalog",
-			"receipt 14",
-			"balance",
 			"status",
 			"risk --risk 0.1 --interval chain",
 		],
 	),
 	(
-		"url key timeout trust_node genesis chain_spec pq_only",
+		"url timeout trust_node genesis chain_spec pq_only",
 		&[
 			"key verify a.key",
+		],
+	),
+	(
+		"url key timeout trust_node genesis chain_spec",
+		&[
+			"facts credentials",
+			"receipt 14",
+			"balance",
 			"operator list",
+		],
+	),
+	(
+		"url key timeout trust_node genesis chain_spec acts_for",
+		&[
+			"dataset list",
+			"requests",
+		],
+	),
+	(
+		"url key timeout trust_node genesis chain_spec pq_only",
+		&[
 			"gateway",
 			"trace record //Alice marks.csv",
 			"trace dataset //Alice 0",
@@ -58,9 +75,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
 	(
 		"url key timeout trust_node genesis chain_spec pq_only acts_for",
 		&[
-			"dataset list",
 			"dataset describe 0 --card c --check",
-			"requests",
 			"list datasets",
 			"list records",
 			"list given",
@@ -70,7 +85,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
 		],
 	),
 	(
-		"url key timeout trust_node genesis chain_spec pq_only acts_for dry_run max_cost",
+		"url key timeout trust_node genesis chain_spec pq_only acts_for dry_run",
 		&[
 			"dataset erase 0 --leaves 0..1",
 		],
@@ -93,6 +108,8 @@ const COMMANDS: &[(&str, &[&str])] = &[
 			"facts revoke //Bob teacher",
 			"keep //Bob 0 --leave",
 			"transfer //Bob 1",
+			"operator add //Bob",
+			"operator remove //Bob",
 		],
 	),
 	(
@@ -100,8 +117,6 @@ const COMMANDS: &[(&str, &[&str])] = &[
 		&[
 			"request //Bob --leaves 0..1 --purpose study",
 			"dispute 3",
-			"operator add //Bob",
-			"operator remove //Bob",
 		],
 	),
 	(
@@ -156,6 +171,11 @@ const COMMANDS: &[(&str, &[&str])] = &[
 		"url key timeout trust_node genesis chain_spec tip finalized",
 		&[
 			"feed a.toml",
+		],
+	),
+	(
+		"url key timeout trust_node genesis chain_spec tip",
+		&[
 			"keep //Bob 0 --at file:///k",
 		],
 	),
