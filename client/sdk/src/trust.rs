@@ -249,7 +249,11 @@ impl fmt::Display for Notice {
 				"warning: there is nothing at {url}, although the dataset has objects ({objects}): is its disk mounted?"
 			),
 			Self::NoAnswer(since) => {
-				write!(f, "the node has not answered for {} s", since.as_secs())
+				write!(
+					f,
+					"the node has not answered for {} s: it may be busy, or limit how often it is called (`--rpc-rate-limit`)",
+					since.as_secs()
+				)
 			}
 			Self::Reconnecting(reason) => write!(f, "{reason}; reconnecting"),
 			Self::BeginsAgain => f.write_str(
