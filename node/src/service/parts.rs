@@ -254,8 +254,8 @@ impl Opening {
 		if let Some(backend) = &backend {
 			database::check_genesis(backend, &config.database, genesis.clone())?;
 		}
-		let has_blocks = |backend: &Arc<FullBackend>| backend.blockchain().info().best_number > 0;
-		if !backend.as_ref().is_some_and(has_blocks) {
+		let is_empty = |backend: &Arc<FullBackend>| backend.blockchain().info().best_number == 0;
+		if backend.as_ref().is_none_or(is_empty) {
 			check_new(config, &genesis, &executor)?;
 		}
 		Ok(Self {
