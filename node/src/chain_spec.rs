@@ -9,6 +9,7 @@ use crate::{
 use isthmus_primitives::AccountId;
 use isthmus_runtime::{genesis::Leftover, MAX_VERIFIERS, WASM_BINARY};
 use polkadot_sdk::*;
+use sc_executor_common::runtime_blob::RuntimeBlob;
 use sc_service::{ChainType, Properties};
 use serde::{
 	de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
@@ -231,24 +232,25 @@ struct Genesis {
 
 #[derive(Deserialize)]
 struct RawGenesis {
-	/// The keys of the entries.
-	#[serde(deserialize_with = "raw_keys")]
-	top: BTreeSet<String>,
+	/// The entries.
+	#[serde(deserialize_with = "raw_entries")]
+	top: BTreeMap<String, String>,
 }
 
 impl RawGenesis {
-	/// Returns whether there is an entry with a key, in digits of either case.
-	fn has(&self, key: impl AsRef<[u8]>) -> bool {
+	/// Returns the value of an entry, whose key may have digits of either case.
+	fn entry(&self, key: impl AsRef<[u8]>) -> Option<&String> {
 		let key = format!("0x{}", hex::encode(key));
-		self.top
-			.iter()
-			.any(|other| other.eq_ignore_ascii_case(&key))
+		let mut entries = self.top.iter();
+		let found = entries.find(|(other, _)| other.eq_ignore_ascii_case(&key));
+		found.map(|(_, value)| value)
 	}
 }
 
-/// Reads the entries of a raw genesis, and returns their keys. The framework would add a digit that is missing, which makes
-/// another chain.
-fn raw_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<String>, D::Error> {
+/// Reads the entries of a raw genesis. The framework would add a digit that is missing, which makes another chain.
+fn raw_entries<'de, D: Deserializer<'de>>(
+	deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
 	let entries = BTreeMap::<String, String>::deserialize(deserializer)?;
 	let is_whole = |text: &str| {
 		let digits = text.strip_prefix("0x");
@@ -261,20 +263,19 @@ fn raw_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<Strin
 			)));
 		}
 	}
-	Ok(entries.into_keys().collect())
+	Ok(entries)
 }
 
-/// What to do about a raw specification that is damaged.
+/// What to do about a specification that is damaged.
 const AGAIN: &str =
-	"Get the file again from who made it, or make it again with `export-chain-spec --raw`";
+	"Get the file again from who made it, or make it again with `export-chain-spec`";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RuntimeGenesis {
 	patch: Option<Config>,
 	config: Option<Config>,
-	#[serde(rename = "code")]
-	_code: Option<IgnoredAny>,
+	code: Option<String>,
 }
 
 /// What the runtime makes a state of. It refuses what it does not know.
@@ -421,15 +422,34 @@ fn check_forms(Outline { genesis, .. }: &Outline) -> Result<(), String> {
 	))
 }
 
-/// Checks that a raw genesis has a runtime.
+/// Checks that a raw genesis has a runtime, and that the runtime can be read. The framework would name neither file nor field.
 fn check_code(Outline { genesis, .. }: &Outline) -> Result<(), String> {
 	const CODE: &[u8] = b":code";
-	match &genesis.raw {
-		Some(raw) if !raw.has(CODE) => Err(format!(
-			"its genesis has no runtime, which is the entry 0x{} of `raw.top`. {AGAIN}",
-			hex::encode(CODE)
+	let (code, place) = match (&genesis.raw, &genesis.runtime_genesis) {
+		(Some(raw), _) => {
+			let place = format!("the entry 0x{} of `raw.top`", hex::encode(CODE));
+			let Some(code) = raw.entry(CODE) else {
+				return Err(format!(
+					"its genesis has no runtime, which is {place}. {AGAIN}"
+				));
+			};
+			(code, place)
+		}
+		(
+			None,
+			Some(RuntimeGenesis {
+				code: Some(code), ..
+			}),
+		) => (code, "`runtimeGenesis.code`".into()),
+		_ => return Ok(()),
+	};
+	let digits = code.strip_prefix("0x").unwrap_or(code);
+	let is_runtime = |code: Vec<u8>| RuntimeBlob::uncompress_if_needed(&code).is_ok();
+	match hex::decode(digits).is_ok_and(is_runtime) {
+		true => Ok(()),
+		false => Err(format!(
+			"the runtime of its genesis, which is {place}, is damaged: it cannot be decompressed, or is not WebAssembly. {AGAIN}"
 		)),
-		_ => Ok(()),
 	}
 }
 
@@ -563,7 +583,8 @@ fn check_superuser(
 	let sudo = genesis.config().and_then(|config| config.sudo.as_ref());
 	let named = sudo.is_some_and(|sudo| sudo.key.is_some());
 	let raw = genesis.raw.as_ref();
-	let stored = raw.is_some_and(|raw| raw.has(isthmus_runtime::genesis::superuser_key()));
+	let superuser = isthmus_runtime::genesis::superuser_key();
+	let stored = raw.is_some_and(|raw| raw.entry(superuser).is_some());
 	match chain_type {
 		// The type `Live` is the default of a specification that names none.
 		Some(ChainType::Live) | None if named || stored => Err(SpecError::Superuser(path.into())),

@@ -114,6 +114,26 @@ pub fn build(spec: &dyn ChainSpec, executor: &Executor) -> Result<Storage, Strin
 	Ok(storage)
 }
 
+/// Returns what a function of the runtime that takes nothing returns on a genesis state.
+///
+/// # Errors
+///
+/// Returns an error if the runtime cannot be run, or if it returns something else.
+pub(crate) fn ask<T: codec::Decode>(
+	state: &Storage,
+	executor: &Executor,
+	method: &str,
+) -> Result<T, String> {
+	let code = state.top.get(CODE).ok_or("its genesis has no runtime")?;
+	let runtime = Runtime {
+		hash: blake2_256(code),
+		code: code.clone(),
+		executor,
+	};
+	let (value, _) = runtime.call(state.clone(), method, &[])?;
+	Ok(value)
+}
+
 /// A runtime that no block has yet.
 struct Runtime<'a> {
 	hash: [u8; 32],
@@ -128,9 +148,14 @@ impl FetchRuntimeCode for Runtime<'_> {
 }
 
 impl Runtime<'_> {
-	/// Calls a function of `GenesisBuilder`, and returns its result and the state that it made.
-	fn call<T: codec::Decode>(&self, method: &str, data: &[u8]) -> Result<(T, Storage), String> {
-		let mut state = BasicExternalities::new_empty();
+	/// Calls a function on a state, and returns its result and the state that it made.
+	fn call<T: codec::Decode>(
+		&self,
+		state: Storage,
+		method: &str,
+		data: &[u8],
+	) -> Result<(T, Storage), String> {
+		let mut state = BasicExternalities::new(state);
 		// The same name under which a block's state keeps it: the executor compiles it once.
 		let runtime = RuntimeCode {
 			code_fetcher: self,
@@ -150,6 +175,7 @@ impl Runtime<'_> {
 	fn defaults(&self) -> Result<Value, String> {
 		let preset = None::<String>;
 		let (json, _) = self.call::<Option<Vec<u8>>>(
+			Storage::default(),
 			"GenesisBuilder_get_preset",
 			&codec::Encode::encode(&preset),
 		)?;
@@ -161,8 +187,11 @@ impl Runtime<'_> {
 	/// Returns the state that the runtime makes of these values.
 	fn build_state(&self, config: &Value) -> Result<Storage, String> {
 		let json = codec::Encode::encode(&config.to_string());
-		let (built, storage) =
-			self.call::<Result<(), String>>("GenesisBuilder_build_state", &json)?;
+		let (built, storage) = self.call::<Result<(), String>>(
+			Storage::default(),
+			"GenesisBuilder_build_state",
+			&json,
+		)?;
 		built.map_err(|error| {
 			format!("the runtime refuses the values of the chain specification: {error}")
 		})?;

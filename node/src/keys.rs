@@ -219,7 +219,7 @@ impl KeyCommand {
 			Self::Inspect(cmd) => cmd.run(),
 			Self::InspectNodeKey(cmd) => cmd.run(),
 			Self::Insert(cmd) => {
-				check_secret(cmd.suri.as_ref())?;
+				check_secret(cmd.uri.as_ref())?;
 				check_home(|| cmd.framework.shared_params.base_path())?;
 				insert(cmd, cli)
 			}
@@ -317,60 +317,40 @@ fn keystore_of<C: SubstrateCli>(cmd: &InsertKeyCmd, cli: &C) -> sc_cli::Result<P
 }
 
 /// The subcommand `key inspect`: the framework's, which prints that a secret is not valid as if it were a result.
-#[derive(Debug)]
-pub struct InspectCmd {
-	framework: InspectKeyCmd,
+pub type InspectCmd = Wrapped<InspectKeyCmd>;
+
+/// The subcommand `key insert`: the framework's, which takes a path where no file is for the derivation of a key that is public.
+pub type InsertCmd = Wrapped<InsertKeyCmd>;
+
+/// A command of the framework's, with those of its options that it keeps to itself.
+#[derive(Clone, Debug)]
+pub struct Wrapped<T> {
+	framework: T,
+	/// The secret, or the file with it.
 	uri: Option<String>,
+	/// Whether this is a public key.
 	is_public: bool,
 }
 
-impl Args for InspectCmd {
+impl<T: Args> Args for Wrapped<T> {
 	fn augment_args(command: clap::Command) -> clap::Command {
-		InspectKeyCmd::augment_args(command)
+		T::augment_args(command)
 	}
 
 	fn augment_args_for_update(command: clap::Command) -> clap::Command {
-		InspectKeyCmd::augment_args_for_update(command)
+		T::augment_args_for_update(command)
 	}
 }
 
-impl FromArgMatches for InspectCmd {
+impl<T: FromArgMatches> FromArgMatches for Wrapped<T> {
 	fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+		// Neither command has all of these.
+		let text = |name| matches.try_get_one::<String>(name).ok().flatten();
+		let flag = matches.try_get_one::<bool>("public").ok().flatten();
 		Ok(Self {
-			framework: InspectKeyCmd::from_arg_matches(matches)?,
-			uri: matches.get_one::<String>("uri").cloned(),
-			is_public: matches.get_flag("public"),
-		})
-	}
-
-	fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-		*self = Self::from_arg_matches(matches)?;
-		Ok(())
-	}
-}
-
-/// The subcommand `key insert`: the framework's, which takes a path where no file is for the derivation of a key that is public.
-#[derive(Clone, Debug)]
-pub struct InsertCmd {
-	framework: InsertKeyCmd,
-	suri: Option<String>,
-}
-
-impl Args for InsertCmd {
-	fn augment_args(command: clap::Command) -> clap::Command {
-		InsertKeyCmd::augment_args(command)
-	}
-
-	fn augment_args_for_update(command: clap::Command) -> clap::Command {
-		InsertKeyCmd::augment_args_for_update(command)
-	}
-}
-
-impl FromArgMatches for InsertCmd {
-	fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-		Ok(Self {
-			framework: InsertKeyCmd::from_arg_matches(matches)?,
-			suri: matches.get_one::<String>("suri").cloned(),
+			framework: T::from_arg_matches(matches)?,
+			uri: text("uri").or(text("suri")).cloned(),
+			is_public: flag == Some(&true),
 		})
 	}
 
@@ -385,7 +365,7 @@ impl InsertCmd {
 	/// is typed.
 	fn with_secret(&self) -> sc_cli::Result<InsertKeyCmd> {
 		let mut cmd = self.framework.clone();
-		if self.suri.is_some() {
+		if self.uri.is_some() {
 			return Ok(cmd);
 		}
 		let typed = ask_secret()?;
@@ -657,6 +637,22 @@ mod tests {
 				"{refused}"
 			);
 		}
+	}
+
+	#[test]
+	fn a_wrapped_command_has_the_secret_that_the_frameworks_keeps_to_itself() {
+		let command = InsertCmd::augment_args(clap::Command::new("insert"));
+		let args = ["insert", "--key-type", "gran", "--scheme", "ed25519"];
+		let parse = |more: &[&str]| {
+			let matches = command
+				.clone()
+				.try_get_matches_from([&args[..], more].concat());
+			InsertCmd::from_arg_matches(&matches.unwrap()).unwrap()
+		};
+		assert_eq!(parse(&[]).uri, None);
+		let inserts = parse(&["--suri", "//Alice"]);
+		assert_eq!(inserts.uri.as_deref(), Some("//Alice"));
+		assert!(!inserts.is_public);
 	}
 
 	#[test]

@@ -11,6 +11,7 @@ pub mod history;
 pub mod light;
 pub mod miner;
 pub mod mining;
+mod no_subscriptions;
 pub mod origins;
 pub mod risk;
 pub(crate) mod server;

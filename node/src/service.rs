@@ -51,15 +51,15 @@ use sc_network::config::{
 };
 use sc_service::{
 	error::Error as ServiceError, BlocksPruning, ChainType, Configuration, DatabaseSource,
-	PruningMode, TaskManager,
+	KeystoreContainer, PruningMode, TaskManager,
 };
 use sc_storage_monitor::StorageMonitorParams;
 use sp_blockchain::HeaderBackend;
 use sp_core::storage::StorageKey;
 use std::{fs, io, sync::Arc, time::Duration};
 
-use parts::application;
 pub(crate) use parts::check_chain;
+use parts::{application, Opening};
 // Public only for `tests/`.
 #[doc(hidden)]
 pub use parts::QueueSpawner;
@@ -104,8 +104,9 @@ pub(crate) struct Node {
 /// Returns a message if an option is not supported, and otherwise the error of the stage that failed.
 pub(crate) fn new_full(mut config: Configuration, options: Options) -> Result<Node, ServiceError> {
 	let nothing_mines = has_no_miner(&options.mining);
-	let mining = claim(&mut config, &options)?;
+	let (mining, opening) = claim(&mut config, &options)?;
 	warn_of_no_peers(&config);
+	warn_of_low_rate(&config);
 	if mining.is_some() && nothing_mines {
 		warn_of_no_miner();
 	}
@@ -115,14 +116,13 @@ pub(crate) fn new_full(mut config: Configuration, options: Options) -> Result<No
 		import_queue,
 		grandpa,
 		mut telemetry,
-	} = Parts::with_pool(&mut config, options.pool)?;
+	} = Parts::open(&mut config, opening, options.pool)?;
 	check_warp(&config, &core)?;
 	warn_of_leftovers(&config, &core);
 	let producer = match options.producer {
 		Some(profile) => producer_deps(&config, &core, profile)?,
 		None => None,
 	};
-	watch::check_vote_keys(&config, &core.keystore).map_err(application)?;
 	let filled = when_filled(&config, &options.storage);
 	let database = config.database.clone();
 	core.compile_runtime()?;
@@ -174,27 +174,55 @@ pub(crate) fn new_full(mut config: Configuration, options: Options) -> Result<No
 	})
 }
 
-/// Checks all that needs no open database, takes the ports of other miners, and makes the folders and the network key last: a
-/// start that is refused leaves nothing behind. Returns the mining that is asked for.
+/// Checks what it can, takes the ports of other miners, and makes the folders and the network key last: a start that is refused
+/// leaves nothing behind. Returns the mining that is asked for, and what the chain is opened with.
 fn claim(
 	config: &mut Configuration,
 	options: &Options,
-) -> Result<Option<mining::Requested>, ServiceError> {
+) -> Result<(Option<mining::Requested>, Opening), ServiceError> {
 	check_options(config, options.development)?;
 	let mut mining = mining::request(config, options.mining.clone(), options.development)?;
 	database::check_space(&config.database, options.storage.threshold).map_err(application)?;
 	database::check_unused(&config.database).map_err(application)?;
 	check_new_warp(config)?;
 	check_keystore(config, options.producer.as_ref())?;
+	check_vote_keys(config)?;
 	read_node_key(&mut config.network, IfMissing::Wait)?;
 	let for_miners = mining.as_ref().map(mining::Requested::wanted);
 	ports::check(config, options.ports, for_miners.unwrap_or_default()).map_err(application)?;
 	if let Some(mining) = &mut mining {
 		mining.open_ports().map_err(application)?;
 	}
-	database::check_writable(&config.database).map_err(application)?;
+	let opening = Opening::check(config)?;
+	opening.make_folder(config)?;
 	read_node_key(&mut config.network, IfMissing::Make)?;
-	Ok(mining)
+	Ok((mining, opening))
+}
+
+/// Checks the vote keys of a verifier's node. To open a keystore that is not there would make it.
+fn check_vote_keys(config: &Configuration) -> Result<(), ServiceError> {
+	match config.keystore.path() {
+		Some(folder) if config.role.is_authority() && folder.exists() => {
+			let keystore = KeystoreContainer::new(&config.keystore)?.keystore();
+			watch::check_vote_keys(config, &keystore).map_err(application)
+		}
+		_ => Ok(()),
+	}
+}
+
+/// The least `--rpc-rate-limit` with which one command after another is answered at once.
+const LEAST_RATE: u32 = 60;
+
+/// Warns of a limit of calls that lets clients wait.
+fn warn_of_low_rate(config: &Configuration) {
+	let endpoints = config.rpc.addr.iter().flatten();
+	let lowest = endpoints.filter_map(|endpoint| endpoint.rate_limit).min();
+	if let Some(limit) = lowest.filter(|limit| limit.get() < LEAST_RATE) {
+		log::warn!(
+			"`--rpc-rate-limit {limit}`: a client that makes more calls in a minute waits without an answer. `isthmus status` makes \
+			 16, and other commands make more: give 600 or more"
+		);
+	}
 }
 
 /// Checks that the keystore is a folder that can be read, or is not there yet, and that it has the key of the producer to

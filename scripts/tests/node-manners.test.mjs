@@ -246,7 +246,7 @@ test('ends at once on a signal while it starts', { timeout }, async (t) => {
 	// If the shell is stopped until the work is done, this shows nothing, and is done again.
 	do ({ stdout } = await shell(t, `unset ISTHMUS_RUNTIME_CACHE; ${endedAt(words, ['--dev', '--base-path', 'base'])}`));
 	while (next.test(stdout));
-	assert.match(stdout, new RegExp(`Opening the database[^]*${words}[^]*ended by SIGTERM before the work was done\nexit code 143\n$`));
+	assert.match(stdout, new RegExp(`${words}[^]*ended by SIGTERM before the work was done\nexit code 143\n$`));
 });
 
 test('keeps compiled runtimes in the folder that is named, and does without it', { timeout }, async (t) => {
@@ -508,6 +508,8 @@ test('refuses a raw specification that is damaged', { timeout }, async (t) => {
 		[(top) => { top[code] = top[code].slice(0, -1); }, /it is damaged\. Get the file again .* in the entry 0x3a636f6465 of `genesis\.raw\.top` at line 1/],
 		[(top) => { top['0x123'] = '0x00'; }, /it is damaged\. .* in the entry 0x123 of/],
 		[(top) => { top['0x12'] = '0x0g'; }, /it is damaged\. .* in the entry 0x12 of/],
+		[(top) => { top[code] = top[code].slice(0, 2 + 2 * Math.floor(top[code].length / 5)); }, /the runtime of its genesis, which is the entry 0x3a636f6465 of `raw\.top`, is damaged: .* Get the file again/],
+		[(top) => { top[code] = '0x'; }, /the runtime of its genesis, .* is damaged: /],
 		[(top) => { delete top[code]; }, /its genesis has no runtime, which is the entry 0x3a636f6465 .* Get the file again/],
 	];
 	for (const [damage, sentence] of damages) {
@@ -523,6 +525,10 @@ test('refuses a raw specification that is damaged', { timeout }, async (t) => {
 	writeFileSync(chain, JSON.stringify(raw));
 	const taken = await runToEnd(['export-chain-spec', '--chain', chain, '--raw']);
 	assert.equal(taken.code, 0, taken.stderr);
+	const plain = JSON.parse((await runToEnd(['export-chain-spec', '--chain', 'local'])).stdout);
+	plain.genesis.runtimeGenesis.code = '0x1234';
+	writeFileSync(chain, JSON.stringify(plain));
+	await refuses(['--chain', chain, '--tmp', ...QUIET], /raw\.json is not a chain specification: .* `runtimeGenesis\.code`, is damaged: /);
 });
 
 test('refuses a raw specification without verifiers', { timeout }, async (t) => {
@@ -535,6 +541,7 @@ test('refuses a raw specification without verifiers', { timeout }, async (t) => 
 	raw.genesis.raw.top[grandpa] = '0x00';
 	writeFileSync(chain, JSON.stringify(raw));
 	await refuses(['--chain', chain, '--base-path', at, ...QUIET], /genesis names no verifier/);
+	assert.ok(!existsSync(join(at, 'chains')), 'a refused genesis makes nothing');
 });
 
 test('refuses the database of another chain, with both genesis hashes', { timeout }, async (t) => {
@@ -554,6 +561,11 @@ test('refuses the database of another chain, with both genesis hashes', { timeou
 	await refuses(['import-blocks', join(basePath, 'node.log'), ...at], sentence);
 	await refuses(['export-blocks', join(basePath, 'blocks'), ...at], sentence);
 	await refuses(['chain-info', ...at], sentence);
+	// An import makes a database, and no network key. Nor does a start that is refused.
+	const imported = folder(t);
+	await runToEnd(['import-blocks', '/dev/null', '--chain', chain, '--base-path', imported]);
+	await refuses(['--chain', other, '--base-path', imported, ...QUIET], sentence);
+	assert.ok(!readdirSync(imported, { recursive: true }).some((name) => /network|secret_ed25519/.test(name)));
 	// The same chain opens, from its plain specification, too.
 	const same = ['--chain', join(basePath, 'chain', 'chain.plain.json'), '--base-path', basePath];
 	const { code, stdout } = await runToEnd(['chain-info', ...same]);
@@ -952,6 +964,11 @@ test('explains folders and keys that it cannot use', { timeout }, async (t) => {
 	await refuses(verifier, /needs a network key .*none at .*secret_ed25519\. Create it once.*\n.*key generate-node-key --chain/);
 });
 
+test('warns of a limit of calls that makes commands wait', { timeout }, async (t) => {
+	const node = await start(t, { args: ['--dev', '--rpc-rate-limit', '59'] });
+	await logged(node, /`--rpc-rate-limit 59`: a client that makes more calls in a minute waits/);
+});
+
 test('refuses a vote key that cannot vote', { timeout }, async (t) => {
 	const basePath = folder(t);
 	const chain = await spec(basePath);
@@ -966,6 +983,7 @@ test('refuses a vote key that cannot vote', { timeout }, async (t) => {
 	writeFileSync(join(keystore, `6772616e${wrong}`), '"//Alice"');
 	await installKeys(chain, basePath);
 	await refuses([...at, '--validator', ...QUIET], new RegExp(`vote key that cannot sign: .*6772616e${wrong}\\. .*--scheme ed25519`));
+	assert.ok(!existsSync(join(dirname(keystore), 'paritydb')), 'a refused start makes no database');
 	rmSync(join(keystore, `6772616e${wrong}`));
 
 	// A key whose password is not given is not to be deleted.

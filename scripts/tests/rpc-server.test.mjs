@@ -93,6 +93,21 @@ test('with --rpc-cors all, as with --dev, every web page is answered', { timeout
 	assert.equal(await post(node, ['Origin', 'https://evil.example']), 200);
 });
 
+test('a subscription over HTTP is told that it needs a WebSocket', { timeout }, async (t) => {
+	const node = await LocalNode.start({ args: ['--dev'] });
+	t.after(() => node.stop());
+	const call = (id, method, params = []) => ({ jsonrpc: '2.0', id, method, params });
+	const calls = [call(1, 'chain_subscribeNewHeads'), call(2, 'chain_unsubscribeNewHeads', ['x']), call(3, 'system_chain')];
+	const headers = { 'content-type': 'application/json' };
+	const answer = await fetch(`http://127.0.0.1:${node.port}`, { method: 'POST', headers, body: JSON.stringify(calls) });
+	const [subscribed, unsubscribed, asked] = await answer.json();
+	for (const { error } of [subscribed, unsubscribed]) {
+		assert.equal(error.code, -32601);
+		assert.match(error.message, /subscriptions need a WebSocket: .*ws:\/\//);
+	}
+	assert.equal(asked.result, 'Isthmus Development');
+});
+
 test('a default node returns its largest blocks, and takes requests of 15 MiB', { timeout }, async (t) => {
 	const node = await LocalNode.start({ args: ['--dev'] });
 	const client = await Client.connect(node.url);

@@ -260,7 +260,11 @@ impl fmt::Display for Notice {
 				write!(f, "{url} {trouble}: it is asked again")
 			}
 			Self::NoAnswer(since) => {
-				write!(f, "the node has not answered for {} s", since.as_secs())
+				write!(
+					f,
+					"the node has not answered for {} s: it may be busy, or limit how often it is called (`--rpc-rate-limit`)",
+					since.as_secs()
+				)
 			}
 			Self::Reconnecting(reason) => write!(f, "{reason}; reconnecting"),
 			Self::BeginsAgain => f.write_str(

@@ -4,7 +4,7 @@
 //! It does what the framework's server does, with the framework's layers, and refuses what that one lets
 //! through: a request or a WebSocket handshake from a web page whose origin is not allowed (`origins.rs`).
 
-use super::origins::Origins;
+use super::{no_subscriptions::NoSubscriptions, origins::Origins};
 use futures::FutureExt;
 use hyper::{
 	body::Incoming,
@@ -339,7 +339,8 @@ impl Connection {
 		let layer = self.layer(&request, peer, is_websocket);
 		let rpc_layers = RpcServiceBuilder::new()
 			.rpc_logger(self.logger_limit)
-			.option_layer(layer.clone());
+			.option_layer(layer.clone())
+			.option_layer((!is_websocket).then(|| NoSubscriptions(self.methods.clone())));
 		let mut service = self
 			.builder
 			.set_rpc_middleware(rpc_layers)

@@ -5,7 +5,8 @@
 use crate::{
 	changes,
 	client::{FullBackend, FullChain, FullClient, FullGrandpaLink, FullImport, FullSelectChain},
-	database, genesis,
+	database::{self, DatabaseError},
+	genesis,
 	pool::{FullPool, Limits},
 };
 use futures::{
@@ -15,7 +16,7 @@ use futures::{
 use isthmus_engine::{HeaviestChain, PowBlockImport, PowVerifier};
 use isthmus_primitives::{
 	api::ProofOfWorkApi,
-	params::{DifficultyRule, RuleChange},
+	params::{ChainParameters, DifficultyRule, RuleChange},
 	Block, BlockNumber,
 };
 use polkadot_sdk::*;
@@ -28,7 +29,7 @@ use sc_service::{
 use sc_telemetry::{Telemetry, TelemetryHandle, TelemetryWorker};
 use sp_api::{ApiExt as _, Core as _, ProvideRuntimeApi as _};
 use sp_blockchain::Backend as _;
-use sp_consensus_grandpa::GrandpaApi as _;
+use sp_consensus_grandpa::AuthorityList;
 use sp_core::traits::SpawnEssentialNamed;
 use sp_keystore::KeystorePtr;
 use sp_runtime::Storage;
@@ -88,24 +89,29 @@ impl Parts {
 	///
 	/// Returns the error of the database, the executor, the chain's parameters or the telemetry worker.
 	pub fn new(config: &mut Configuration) -> Result<Self, ServiceError> {
-		Self::with_pool(config, Limits::default())
+		let opening = Opening::check(config)?;
+		Self::open(config, opening, Limits::default())
 	}
 
-	/// Does the same as [`Parts::new`], with a transaction pool of these limits.
+	/// Does the same as [`Parts::new`] with a genesis that is checked, and with a transaction pool of these limits.
 	///
 	/// # Errors
 	///
 	/// Returns the same errors.
-	pub fn with_pool(config: &mut Configuration, limits: Limits) -> Result<Self, ServiceError> {
+	pub(super) fn open(
+		config: &mut Configuration,
+		opening: Opening,
+		limits: Limits,
+	) -> Result<Self, ServiceError> {
 		// The runtime passes on the events of each block this way (`history.rs`).
 		config.offchain_worker.indexing_enabled = true;
 		let worker = telemetry_worker(config)?;
 		let (client, backend, keystore, task_manager) = open_chain(
 			config,
+			opening,
 			worker.as_ref().map(|(_, telemetry)| telemetry.handle()),
 		)?;
 		let client: Arc<FullClient> = Arc::new(client);
-		check_verifiers(&client)?;
 		let telemetry = worker.map(|(worker, telemetry)| {
 			task_manager
 				.spawn_handle()
@@ -221,13 +227,74 @@ impl Core {
 	}
 }
 
-/// Opens the database, and writes the genesis block if there is none.
+/// What a chain is opened with: the genesis state of its specification, and its database if there was one.
+pub(super) struct Opening {
+	executor: genesis::Executor,
+	genesis: Storage,
+	backend: Option<Arc<FullBackend>>,
+}
+
+impl Opening {
+	/// Builds the genesis state, and compares it with that of the database if there is one. Makes nothing on the disk.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the database cannot be opened, if it has another chain than the specification, or if no chain can
+	/// begin with this genesis.
+	pub(super) fn check(config: &Configuration) -> Result<Self, ServiceError> {
+		let backend = match database::check_present(&config.database) {
+			Ok(()) => Some(open_database(config)?),
+			Err(DatabaseError::Missing(_)) => None,
+			Err(error) => return Err(application(error)),
+		};
+		let executor = genesis::executor(&config.executor);
+		log::info!("{}", genesis::BUILDING);
+		let genesis = genesis::build(&*config.chain_spec, &executor)
+			.map_err(sp_blockchain::Error::Storage)?;
+		if let Some(backend) = &backend {
+			database::check_genesis(backend, &config.database, genesis.clone())?;
+		}
+		let is_empty = |backend: &Arc<FullBackend>| backend.blockchain().info().best_number == 0;
+		if backend.as_ref().is_none_or(is_empty) {
+			check_new(config, &genesis, &executor)?;
+		}
+		Ok(Self {
+			executor,
+			genesis,
+			backend,
+		})
+	}
+
+	/// Checks that a database can be written where there is none, and makes its folder.
+	///
+	/// # Errors
+	///
+	/// Returns the error of [`database::check_writable`].
+	pub(super) fn make_folder(&self, config: &Configuration) -> Result<(), ServiceError> {
+		match self.backend {
+			// This process has locked it.
+			Some(_) => Ok(()),
+			None => database::check_writable(&config.database).map_err(application),
+		}
+	}
+}
+
+/// Opens the chain, and writes the genesis block if there is none.
 fn open_chain(
 	config: &Configuration,
+	opening: Opening,
 	telemetry: Option<TelemetryHandle>,
 ) -> Result<OpenChain, ServiceError> {
-	database::check_writable(&config.database).map_err(application)?;
-	let (backend, genesis, executor) = open_database(config)?;
+	opening.make_folder(config)?;
+	let Opening {
+		executor,
+		genesis,
+		backend,
+	} = opening;
+	let backend = match backend {
+		Some(backend) => backend,
+		None => open_database(config)?,
+	};
 	let genesis = GenesisBlockBuilder::new_with_storage(
 		genesis,
 		!config.no_genesis(),
@@ -239,22 +306,10 @@ fn open_chain(
 	)
 }
 
-/// Opens the database, and returns it with the genesis state of the specification.
-///
-/// # Errors
-///
-/// Returns an error if it cannot be opened, or if it has another chain than the specification.
-fn open_database(
-	config: &Configuration,
-) -> Result<(Arc<FullBackend>, Storage, genesis::Executor), ServiceError> {
+/// Opens the database, or makes one.
+fn open_database(config: &Configuration) -> Result<Arc<FullBackend>, ServiceError> {
 	log::info!("Opening the database");
-	let executor = genesis::executor(&config.executor);
-	let backend = sc_service::new_db_backend(config.db_config())?;
-	log::info!("{}", genesis::BUILDING);
-	let genesis =
-		genesis::build(&*config.chain_spec, &executor).map_err(sp_blockchain::Error::Storage)?;
-	database::check_genesis(&backend, &config.database, genesis.clone())?;
-	Ok((backend, genesis, executor))
+	sc_service::new_db_backend(config.db_config()).map_err(Into::into)
 }
 
 /// Checks that the database has the chain of the specification, or none yet, for a command that opens only the database.
@@ -263,7 +318,7 @@ fn open_database(
 ///
 /// Returns the same errors as [`Parts::new`].
 pub(crate) fn check_chain(config: &Configuration) -> Result<(), ServiceError> {
-	open_database(config).map(drop)
+	Opening::check(config).map(drop)
 }
 
 /// Returns the number of the highest block in the database, on any fork.
@@ -298,17 +353,15 @@ fn log_changes(chain: &FullChain, planned: &[RuleChange]) {
 	}
 }
 
-/// Rejects a new chain whose genesis names no verifier: GRANDPA would panic. A chain that has blocks has
-/// passed this check.
-fn check_verifiers(client: &FullClient) -> Result<(), ServiceError> {
-	let chain = client.info();
-	if chain.best_number > 0 {
-		return Ok(());
-	}
-	let verifiers = client
-		.runtime_api()
-		.grandpa_authorities(chain.genesis_hash)
-		.map_err(application)?;
+/// Rejects a new chain whose genesis names no verifier, with which GRANDPA would panic, or whose rules change in a way that
+/// is not possible. A chain that has blocks has passed these checks.
+fn check_new(
+	config: &Configuration,
+	state: &Storage,
+	executor: &genesis::Executor,
+) -> Result<(), ServiceError> {
+	let verifiers: AuthorityList = genesis::ask(state, executor, "GrandpaApi_grandpa_authorities")
+		.map_err(sp_blockchain::Error::Storage)?;
 	if verifiers.is_empty() {
 		return Err(ServiceError::Other(
 			"the chain's genesis names no verifier, so that no block would ever be finalized: name at least one in \
@@ -316,6 +369,10 @@ fn check_verifiers(client: &FullClient) -> Result<(), ServiceError> {
 				.into(),
 		));
 	}
+	let parameters: ChainParameters = genesis::ask(state, executor, "ProofOfWorkApi_parameters")
+		.map_err(sp_blockchain::Error::Storage)?;
+	let planned = changes::planned(&*config.chain_spec).map_err(application)?;
+	parameters.with_planned(&planned).map_err(application)?;
 	Ok(())
 }
 
