@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
-import { TIMEOUT, within } from './waiting.mjs';
+import { RUN, TIMEOUT, within } from './waiting.mjs';
 
 /** How much of what a program printed is told, in characters. */
 const TOLD = 2000;
@@ -81,7 +81,7 @@ function stateOf(child) {
  * Resolves with the exit code and the signal when a program has ended and all that it printed was read, also if that was
  * before. A program that has not ended in time is killed.
  */
-export async function ended(child, limit = TIMEOUT) {
+export async function ended(child, limit = RUN) {
 	const { closed, line } = known.get(child);
 	try {
 		return await within(`the end of \`${line}\``, closed, limit, () => stateOf(child));

@@ -9,6 +9,8 @@ import { setTimeout as pause } from 'node:timers/promises';
  * speed.
  */
 export const TIMEOUT = 300_000;
+/** How long a program may run and a transfer take, in milliseconds: those of `scripts/test --all` may do so for long. */
+export const RUN = process.env.ISTHMUS_LONG === '1' ? 7_200_000 : 480_000;
 /** How often to poll for changes that no subscription reports, in milliseconds. */
 const POLL_INTERVAL = 100;
 

@@ -4,12 +4,12 @@
 // command notices on its own. The random cases are tests of the pallet; those of `isthmus dispute` are in cli.test.mjs.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
+import * as programs from '../lib/child.mjs';
 import { EncryptionKeyPair, MasterSecret } from '../lib/envelope.mjs';
 import { Isthmus } from '../lib/isthmus.mjs';
 import { LocalNode } from '../lib/node.mjs';
@@ -185,7 +185,7 @@ describe('a reader who does not look', () => {
 	test('gets its payment back while it is away', { timeout }, async (t) => {
 		const good = await asked(33, master);
 		const watching = isthmus.start(['--json', 'watch', '--key', '//Dave']);
-		const ended = once(watching, 'close');
+		const ended = programs.ended(watching, timeout);
 		t.after(async () => {
 			watching.kill('SIGKILL');
 			await ended;
@@ -194,7 +194,7 @@ describe('a reader who does not look', () => {
 		/** Waits for what the command says about a grant. */
 		const about = async ({ grant }) => {
 			for (;;) {
-				const { value } = await printed.next();
+				const { value } = await programs.before(watching, 'its next line', printed.next());
 				const looked = JSON.parse(value);
 				if (looked.grant === grant.toNumber()) return [looked.records, looked.refunded];
 			}

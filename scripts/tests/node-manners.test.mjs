@@ -4,7 +4,6 @@
 // what to do. Where it can only wait, it says for what.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -13,6 +12,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { Keyring } from '@polkadot/api';
 import { u8aToHex } from '@polkadot/util';
+import * as programs from '../lib/child.mjs';
 import { freePort, LocalNode, runToEnd } from '../lib/node.mjs';
 import { Rpc, until } from '../lib/rpc.mjs';
 import { identities, installKeys, writeSpec } from '../lib/spec.mjs';
@@ -404,9 +404,8 @@ test('runs although its log cannot be written, and ends in order when its termin
 		const port = await freePort();
 		const TMPDIR = folder(t);
 		const args = ['--dev', '--no-prometheus', '--no-telemetry', '--rpc-port', String(port), '--port', '0'];
-		const node = spawn(process.env.ISTHMUS_NODE, args, { env: { ...process.env, TMPDIR }, stdio: ['ignore', 'ignore', log] });
-		t.after(() => node.kill('SIGKILL'));
-		const exited = once(node, 'exit');
+		const node = programs.start(process.env.ISTHMUS_NODE, args, { env: { ...process.env, TMPDIR }, stdio: ['ignore', 'ignore', log] });
+		t.after(() => programs.kill(node));
 		// Its reader ends after the first lines, as `head` does.
 		node.stderr?.once('data', () => node.stderr.destroy());
 		await until('the node answers', async () => {
@@ -417,7 +416,7 @@ test('runs although its log cannot be written, and ends in order when its termin
 		await client.finalizedFrom(2);
 		await client.disconnect();
 		node.kill('SIGHUP');
-		assert.deepEqual(await exited, [0, null]);
+		assert.deepEqual(await programs.ended(node), [0, null]);
 		// The temporary chain is gone.
 		assert.deepEqual(readdirSync(TMPDIR), []);
 	};
