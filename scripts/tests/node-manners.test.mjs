@@ -244,8 +244,9 @@ test('ends at once on a signal while it starts', { timeout }, async (t) => {
 	const next = /Highest known block/;
 	let stdout = '';
 	// If the shell is stopped until the work is done, this shows nothing, and is done again.
-	do ({ stdout } = await shell(t, `unset ISTHMUS_RUNTIME_CACHE; ${endedAt(words, ['--dev', '--base-path', 'base'])}`));
-	while (next.test(stdout));
+	for (let tries = 0; tries === 0 || (tries < 20 && next.test(stdout)); tries++) {
+		({ stdout } = await shell(t, `unset ISTHMUS_RUNTIME_CACHE; ${endedAt(words, ['--dev', '--base-path', 'base'])}`));
+	}
 	assert.match(stdout, new RegExp(`Opening the database[^]*${words}[^]*ended by SIGTERM before the work was done\nexit code 143\n$`));
 });
 
