@@ -51,7 +51,7 @@ export function runScript(script, { cwd, env, mount, limit }) {
 export async function runInTerminal(script, { cwd, env, mount, columns = 80, typed = [], limit = TIMEOUT }) {
 	const child = start('python3', [TERMINAL], { cwd, env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
 	child.stdin.end(JSON.stringify({ argv: command(script, mount), columns, typed, limit: limit / 1000 }));
-	// It ends what hangs by itself.
+	// It ends on its own what hangs.
 	const { code, stdout, stderr } = await ended(child, 2 * limit);
 	if (code !== 0) return { code, screen: stderr, echoes: false };
 	return JSON.parse(stdout);

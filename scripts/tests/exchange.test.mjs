@@ -14,6 +14,7 @@ import { EncryptionKeyPair, MasterSecret } from '../lib/envelope.mjs';
 import { Isthmus } from '../lib/isthmus.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { Client, hex, recordKey, requestDigest } from '../lib/sharing.mjs';
+import { within } from '../lib/waiting.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 600_000;
@@ -113,12 +114,12 @@ describe('a reader who does not look', () => {
 
 	/** Waits until a request of the reader is open, and returns its number. */
 	const opened = (scope) =>
-		new Promise((resolve, reject) => {
+		within('the request is open', new Promise((resolve, reject) => {
 			const looking = client.api.query.dataSharing.requestsFrom(dave, school.address, scope, (id) => {
 				if (id.isSome) resolve(looking.then((end) => end()).then(() => id.unwrap().toNumber()));
 			});
 			looking.catch(reject);
-		});
+		}));
 
 	/** Whether the payment for a grant is held, and can be disputed. */
 	const isHeld = async ({ grant }) => (await client.api.query.dataSharing.payments(grant)).isSome;

@@ -32,9 +32,9 @@ test('a condition that never holds, or whose question is never answered', { time
 });
 
 test('a program that does not end is killed', { timeout }, async () => {
-	const child = shell('echo begun; echo trouble >&2; exec sleep 1000');
-	await printed(child, 'stdout', /begun/);
-	await assert.rejects(ended(child, SHORT), /the end of `bash -c .*it still runs\nits stdout ends with:\nbegun\n\nits stderr ends with:\ntrouble/s);
+	const child = shell('echo started; echo trouble >&2; exec sleep 1000');
+	await printed(child, 'stdout', /started/);
+	await assert.rejects(ended(child, SHORT), /the end of `bash -c .*it still runs\nits stdout ends with:\nstarted\n\nits stderr ends with:\ntrouble/s);
 	assert.deepEqual(await ended(child), [null, 'SIGKILL']);
 	// Its end is told again, and at once.
 	assert.deepEqual(await ended(child), [null, 'SIGKILL']);
@@ -63,9 +63,9 @@ test('what a program prints is read once, although its end is kept', { timeout }
 });
 
 test('a script that hangs, also in a terminal', { timeout }, async () => {
-	const outcome = await runScript('echo begun; setsid sleep 30 & exec sleep 1000', { ...here, limit: 2000 });
+	const outcome = await runScript('echo started; setsid sleep 30 & exec sleep 1000', { ...here, limit: 2000 });
 	assert.equal(outcome.code, 'hangs');
-	assert.equal(outcome.stdout, 'begun\n');
+	assert.equal(outcome.stdout, 'started\n');
 	const typed = [['first: ', 'x\r', true], ['second: ', 'y\r', true]];
 	const shown = await runInTerminal('echo "first: "; read -r; exec cat', { ...here, typed, limit: 2000 });
 	assert.equal(shown.code, 'hangs');
