@@ -6,6 +6,8 @@ import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { checked } from './attack-report.mjs';
+import { start } from './child.mjs';
+import { within } from './waiting.mjs';
 
 /** Returns the path of one of the project's programs: $ISTHMUS_NODE for the node, otherwise a file beside it. */
 export function program(name) {
@@ -62,19 +64,16 @@ export class Harassment {
 	/** Starts the program; resolves when it has printed a line that satisfies the condition. */
 	static async start(args, condition) {
 		const harassment = new Harassment();
-		harassment.#child = spawn(program('isthmus-adversary'), ['harass', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+		harassment.#child = start(program('isthmus-adversary'), ['harass', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
 		harassment.#ended = new Promise((resolve) => harassment.#child.once('close', resolve));
-		const killed = () => harassment.#child.kill('SIGKILL');
-		process.once('exit', killed);
-		harassment.#ended.then(() => process.removeListener('exit', killed));
-		await new Promise((resolve, reject) => {
+		await within('isthmus-adversary harass has met the node', new Promise((resolve, reject) => {
 			harassment.#child.once('error', reject);
 			harassment.#ended.then((code) => reject(new NotCarriedOut(`isthmus-adversary harass exited with ${code}`)));
 			createInterface({ input: harassment.#child.stdout }).on('line', (line) => {
 				harassment.counts = JSON.parse(line);
 				if (condition(harassment.counts)) resolve();
 			});
-		});
+		}));
 		return harassment;
 	}
 

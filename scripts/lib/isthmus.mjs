@@ -3,8 +3,8 @@
 // Runs the `isthmus` command, for tests.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
+import * as programs from './child.mjs';
 
 /** The command: $ISTHMUS_CLI, or `isthmus` beside the node. */
 const program = process.env.ISTHMUS_CLI ?? join(dirname(process.env.ISTHMUS_NODE ?? ''), 'isthmus');
@@ -25,20 +25,16 @@ export class Isthmus {
 
 	/** Starts the command. */
 	start(args, env = {}) {
-		return spawn(program, args, { cwd: this.#cwd, env: { ...this.#env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+		return programs.start(program, args, this.#options(env));
 	}
 
 	/** Runs the command until it exits. */
-	async run(args, env) {
-		const child = this.start(args, env);
-		const [out, err] = [[], []];
-		child.stdout.on('data', (data) => out.push(data));
-		child.stderr.on('data', (data) => err.push(data));
-		const code = await new Promise((resolve, reject) => {
-			child.once('error', reject);
-			child.once('close', resolve);
-		});
-		return { code, stdout: String(Buffer.concat(out)), stderr: String(Buffer.concat(err)) };
+	async run(args, env = {}) {
+		return programs.run(program, args, this.#options(env));
+	}
+
+	#options(env) {
+		return { cwd: this.#cwd, env: { ...this.#env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] };
 	}
 
 	/** Runs the command, checks that it succeeds, and returns what it prints. */

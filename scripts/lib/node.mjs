@@ -4,16 +4,19 @@
 // sharing.mjs talk to them.
 
 import { execFile, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { atExit } from './child.mjs';
 
 /** How long a node may take to answer its first RPC, in milliseconds. */
 const START_TIMEOUT = 300_000;
 /** How long a node may take to exit after SIGTERM, in milliseconds. This, too, only ends hangs. */
 const STOP_TIMEOUT = 60_000;
+/** How long a program at the node's port may take to answer, in milliseconds: it is asked again. */
+const ANSWER_TIMEOUT = 10_000;
 /** How often to poll a starting node, in milliseconds. */
 const POLL_INTERVAL = 50;
 
@@ -87,8 +90,10 @@ export function runToEnd(args, timeout = START_TIMEOUT) {
 	return new Promise((resolve, reject) => {
 		const options = { timeout, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT };
 		execFile(binary(), args, options, (error, stdout, stderr) => {
-			if (error?.killed) reject(new Error(`the node did not exit within ${timeout / 1000} s`));
-			else resolve({ code: error?.code ?? 0, stdout, stderr });
+			if (error?.killed) {
+				const printed = `${stdout}${stderr}`.slice(-2000);
+				reject(new Error(`the node did not exit within ${timeout / 1000} s: ${args.join(' ')}\nIts output ends with:\n${printed}`));
+			} else resolve({ code: error?.code ?? 0, stdout, stderr });
 		});
 	});
 }
@@ -108,6 +113,8 @@ export class LocalNode {
 	#child;
 	#ownsFolder;
 	#ended;
+	/** Whether the node answers, and was not asked to end. */
+	#isWanted = false;
 
 	/** The JSON-RPC port. */
 	port;
@@ -173,6 +180,7 @@ export class LocalNode {
 
 	/** Asks the node to exit, and waits until it has exited. */
 	async stop() {
+		this.#isWanted = false;
 		this.#child.kill('SIGTERM');
 		await Promise.race([this.exited, pause(STOP_TIMEOUT, undefined, { ref: false })]);
 		await this.kill();
@@ -209,6 +217,7 @@ export class LocalNode {
 	/** Kills all nodes without waiting for them, because this process is exiting. */
 	static endAll() {
 		for (const node of running) {
+			node.#isWanted = false;
 			node.#child.kill('SIGKILL');
 			node.#forget();
 		}
@@ -220,12 +229,13 @@ export class LocalNode {
 	}
 
 	async #end() {
+		this.#isWanted = false;
 		this.#child.kill('SIGKILL');
 		await this.exited;
 	}
 
 	async #spawn() {
-		if (running.size === 0) endWithThisProcess();
+		atExit(LocalNode.endAll);
 		mkdirSync(this.basePath, { recursive: true });
 		const log = openSync(this.logPath, 'a');
 		this.#ended = undefined;
@@ -237,6 +247,11 @@ export class LocalNode {
 		this.exited = new Promise((resolve) => {
 			const end = (sentence) => {
 				this.#ended = sentence;
+				// A test that waits for something of this node is to show why that does not come.
+				if (this.#isWanted && process.env.NODE_TEST_CONTEXT) {
+					const tail = existsSync(this.logPath) ? this.logTail() : '';
+					console.error(`${sentence}; the end of its log:\n${tail}`);
+				}
 				resolve(sentence);
 			};
 			this.#child.once('error', (error) => end(`the node could not be started: ${error.message}`));
@@ -244,6 +259,7 @@ export class LocalNode {
 		});
 		try {
 			await this.#ready();
+			this.#isWanted = true;
 		} catch (error) {
 			const tail = this.logTail();
 			if (this.#child.pid) await this.kill();
@@ -267,18 +283,11 @@ export class LocalNode {
 		const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'system_health', params: [] });
 		const headers = { 'content-type': 'application/json' };
 		try {
-			const answer = await fetch(`http://127.0.0.1:${this.port}`, { method: 'POST', headers, body });
+			const signal = AbortSignal.timeout(ANSWER_TIMEOUT);
+			const answer = await fetch(`http://127.0.0.1:${this.port}`, { method: 'POST', headers, body, signal });
 			return (await answer.json()).result !== undefined;
 		} catch {
 			return false;
 		}
 	}
-}
-
-/** Kills the nodes when this process exits, unless it is killed with `kill -9`. */
-function endWithThisProcess() {
-	if (process.listeners('exit').includes(LocalNode.endAll)) return;
-	process.on('exit', LocalNode.endAll);
-	process.once('SIGINT', () => process.exit(130));
-	process.once('SIGTERM', () => process.exit(143));
 }

@@ -3,16 +3,10 @@
 // A JSON-RPC client that does not load the chain's metadata. It is light enough to watch several nodes at once, block
 // by block.
 
-import { setTimeout as pause } from 'node:timers/promises';
 import { WsProvider } from '@polkadot/api';
+import { TimedOut, TIMEOUT, until, within as inTime } from './waiting.mjs';
 
-/**
- * How long to wait for an event that should happen soon, in milliseconds. This limit only ends hangs; it does not test
- * speed.
- */
-export const TIMEOUT = 300_000;
-/** How often to poll for changes that no subscription reports, in milliseconds. */
-const POLL_INTERVAL = 100;
+export { TimedOut, TIMEOUT, until };
 
 /** The header subscriptions. `all` includes the headers of forks. */
 const HEADS = {
@@ -25,22 +19,6 @@ const HEADS = {
 	all: ['chain_allHead', 'chain_subscribeAllHeads', 'chain_unsubscribeAllHeads'],
 };
 
-/** An awaited event did not happen in time. */
-export class TimedOut extends Error {
-	name = 'TimedOut';
-}
-
-/** Calls `probe` until its result is truthy, and returns the result. Use this for changes that no event reports. */
-export async function until(what, probe, within = TIMEOUT) {
-	const end = performance.now() + within;
-	for (;;) {
-		const answer = await probe();
-		if (answer) return answer;
-		if (performance.now() > end) throw new TimedOut(`not within ${within / 1000} s: ${what}`);
-		await pause(POLL_INTERVAL);
-	}
-}
-
 /** A connection to one node. */
 export class Rpc {
 	#provider;
@@ -51,9 +29,24 @@ export class Rpc {
 		// Do not reconnect automatically: a test that stops a node connects again after restarting it. By default, an answer
 		// may take a minute.
 		rpc.#provider = new WsProvider(url, false, {}, TIMEOUT);
-		await rpc.#provider.connect();
-		await rpc.#provider.isReady;
+		const lost = rpc.#lost(`connecting to ${url}`);
+		try {
+			await rpc.#provider.connect();
+			await inTime(`a connection to ${url}`, Promise.race([rpc.#provider.isReady, lost.promise]));
+		} finally {
+			lost.forget();
+		}
 		return rpc;
+	}
+
+	/** Fails when the connection is lost, or none can be made: nothing else would say so to who waits for an event. */
+	#lost(what) {
+		let forget;
+		const promise = new Promise((_, reject) => {
+			forget = this.#provider.on('disconnected', () => reject(new Error(`the connection to the node is lost: ${what}`)));
+		});
+		promise.catch(() => undefined);
+		return { promise, forget };
 	}
 
 	/** Calls a method. */
@@ -96,13 +89,9 @@ export class Rpc {
 	async headWhere(kind, condition, what, within = TIMEOUT) {
 		const [type, subscribe, unsubscribe] = HEADS[kind];
 		let id;
-		let timer;
+		const lost = this.#lost(`waiting for ${what}`);
 		try {
-			return await new Promise((resolve, reject) => {
-				timer = setTimeout(
-					() => reject(new TimedOut(`not within ${within / 1000} s: ${what}`)),
-					within,
-				);
+			const found = new Promise((resolve, reject) => {
 				const onHead = (error, header) => {
 					if (error) return reject(error);
 					const numbered = withHash(header);
@@ -110,8 +99,9 @@ export class Rpc {
 				};
 				this.#provider.subscribe(type, subscribe, [], onHead).then((given) => (id = given), reject);
 			});
+			return await inTime(what, Promise.race([found, lost.promise]), within);
 		} finally {
-			clearTimeout(timer);
+			lost.forget();
 			if (id !== undefined) await this.#provider.unsubscribe(type, unsubscribe, id).catch(() => {});
 		}
 	}

@@ -3,13 +3,12 @@
 // Stores for tests and benchmarks: an S3 server of others, a proxy that makes its faults, and a web server
 // that sends ranges of files.
 
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createReadStream, existsSync, mkdirSync, statSync } from 'node:fs';
 import { createServer, request as ask } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import * as programs from './child.mjs';
 import { freePort } from './node.mjs';
 import { until } from './rpc.mjs';
 
@@ -44,16 +43,10 @@ export class Moto {
 	static async start(...buckets) {
 		const moto = new Moto();
 		const args = ['--host', '127.0.0.1', '--port', '0'];
-		moto.#child = spawn(join(stores(), 'bin/moto_server'), args, { stdio: ['ignore', 'ignore', 'pipe'] });
-		const lines = createInterface({ input: moto.#child.stderr });
-		moto.port = await new Promise((resolve, reject) => {
-			moto.#child.once('error', reject);
-			lines.once('close', () => reject(new Error('moto_server ended')));
-			lines.on('line', (line) => {
-				const port = /Running on http:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1];
-				if (port) resolve(Number(port));
-			});
-		});
+		moto.#child = programs.start(join(stores(), 'bin/moto_server'), args, { stdio: ['ignore', 'ignore', 'pipe'] });
+		const at = /Running on http:\/\/127\.0\.0\.1:(\d+)/;
+		const [, port] = at.exec(await programs.printed(moto.#child, 'stderr', at));
+		moto.port = Number(port);
 		for (const bucket of buckets) await moto.fetch(`/${bucket}`, { method: 'PUT' });
 		return moto;
 	}
@@ -78,9 +71,8 @@ export class Moto {
 	}
 
 	async stop() {
-		const closed = once(this.#child, 'close');
 		this.#child.kill();
-		await closed;
+		await programs.ended(this.#child);
 	}
 }
 
@@ -100,9 +92,9 @@ export class S3sFs {
 		server.port = await freePort();
 		const { AWS_ACCESS_KEY_ID: key, AWS_SECRET_ACCESS_KEY: secret } = settingsOf(server.port);
 		const args = ['--access-key', key, '--secret-key', secret, '--host', '127.0.0.1', '--port', String(server.port), folder];
-		server.#child = spawn(join(stores(), 'bin/s3s-fs'), args, { stdio: 'ignore' });
+		server.#child = programs.start(join(stores(), 'bin/s3s-fs'), args, { stdio: 'ignore' });
 		const isUp = () => fetch(`http://127.0.0.1:${server.port}/`).then(() => true, () => false);
-		await until('s3s-fs answers', isUp);
+		await programs.before(server.#child, 's3s-fs answers', until('s3s-fs answers', isUp));
 		return server;
 	}
 
@@ -112,9 +104,8 @@ export class S3sFs {
 	}
 
 	async stop() {
-		const closed = once(this.#child, 'close');
 		this.#child.kill();
-		await closed;
+		await programs.ended(this.#child);
 	}
 }
 

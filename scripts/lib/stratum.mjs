@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
+import { RUN, within } from './waiting.mjs';
 
 /** The boundary of difficulty 1 in EthereumStratum/1.0.0. */
 const DIFFICULTY_1 = 0xffffn << 208n;
@@ -46,7 +47,7 @@ class Connection {
 		const id = (this.#id += 1);
 		const answered = new Promise((resolve) => this.#answers.set(id, resolve));
 		this.write(`${JSON.stringify({ id, method, params, ...rest })}\n`);
-		return Promise.race([answered, this.closed.then(() => undefined)]);
+		return within(`an answer to ${method}`, Promise.race([answered, this.closed.then(() => undefined)]), RUN);
 	}
 
 	/** Returns the next message that is not an answer and passes the test; earlier ones are dropped. */
@@ -57,7 +58,7 @@ class Connection {
 				if (test(message)) return message;
 			}
 			if (this.#socket.destroyed) throw new Error('the node closed the connection');
-			await new Promise((resolve) => (this.#wake = resolve));
+			await within('a message of the node', new Promise((resolve) => (this.#wake = resolve)), RUN);
 		}
 	}
 

@@ -3,13 +3,13 @@
 // Runs shell scripts as a person or another program would: in a terminal, without one, or with file systems of their
 // own. Each runs in its own process group and is killed if it hangs.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { kill, start } from './child.mjs';
+import { TIMEOUT } from './waiting.mjs';
 
 /** The program that makes the terminal. */
 const TERMINAL = fileURLToPath(new URL('terminal.py', import.meta.url));
-/** How long a script may take, in milliseconds: only those that hang take longer, also beside a build. */
-const TIMEOUT = 600_000;
 
 /** Whether this system lets scripts mount file systems, in a namespace that ends with them. */
 export const canMount = spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
@@ -24,12 +24,13 @@ export const canMakeDevices = process.getuid?.() === 0;
  * @param {string} options.cwd
  * @param {object} options.env
  * @param {boolean} [options.mount] Whether the script mounts file systems.
+ * @param {number} [options.limit] How long the script may take, in milliseconds: only those that hang take longer.
  * @returns {Promise<{ code: number | string, stdout: string, stderr: string }>} `code` is the exit code, a signal's name,
  * or `hangs`.
  */
-export function runScript(script, { cwd, env, mount }) {
+export function runScript(script, { cwd, env, mount, limit }) {
 	const [program, ...args] = command(script, mount);
-	return ended(spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true }));
+	return ended(start(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true }), limit);
 }
 
 /**
@@ -43,12 +44,15 @@ export function runScript(script, { cwd, env, mount }) {
  * @param {number} [options.columns] The terminal's width.
  * @param {[string, string, boolean?][]} [options.typed] The texts to wait for, what to type then, and whether the terminal
  * shows what is typed.
- * @returns {Promise<{ code: number | string, screen: string, echoes: boolean }>}
+ * @param {number} [options.limit] How long the script may take, in milliseconds.
+ * @returns {Promise<{ code: number | string, screen: string, echoes: boolean, awaited?: string }>} If `code` is `hangs`, `awaited`
+ * is the text that did not come.
  */
-export async function runInTerminal(script, { cwd, env, mount, columns = 80, typed = [] }) {
-	const child = spawn('python3', [TERMINAL], { cwd, env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
-	child.stdin.end(JSON.stringify({ argv: command(script, mount), columns, typed }));
-	const { code, stdout, stderr } = await ended(child);
+export async function runInTerminal(script, { cwd, env, mount, columns = 80, typed = [], limit = TIMEOUT }) {
+	const child = start('python3', [TERMINAL], { cwd, env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+	child.stdin.end(JSON.stringify({ argv: command(script, mount), columns, typed, limit: limit / 1000 }));
+	// It ends on its own what hangs.
+	const { code, stdout, stderr } = await ended(child, 2 * limit);
 	if (code !== 0) return { code, screen: stderr, echoes: false };
 	return JSON.parse(stdout);
 }
@@ -59,15 +63,17 @@ function command(script, mount) {
 }
 
 /** Waits until a program ends, and returns what it printed. */
-function ended(child) {
+function ended(child, limit = TIMEOUT) {
 	const output = { stdout: [], stderr: [] };
 	for (const [name, parts] of Object.entries(output)) child[name].on('data', (data) => parts.push(data));
 	return new Promise((resolve, reject) => {
 		let hangs = false;
 		const timer = setTimeout(() => {
 			hangs = true;
-			process.kill(-child.pid, 'SIGKILL');
-		}, TIMEOUT);
+			kill(child);
+			// A program that left the group may hold them open.
+			for (const name of Object.keys(output)) child[name].destroy();
+		}, limit);
 		child.once('error', reject);
 		child.once('close', (code, signal) => {
 			clearTimeout(timer);

@@ -5,10 +5,12 @@ Reads a JSON object from stdin: `argv`, `columns`, and `typed`, a list of pairs:
 once the terminal does not show what is typed; "@word" types the word of a seed whose number was asked for, as it is on
 the screen; after "@SIG" it has the name of a signal, as in "text@SIGTERM", which the program in the foreground gets when
 it could read the text. After an empty prompt it is typed until the program ends. With a third element, `true`, it is typed although
-the terminal shows it. Prints a JSON object: `code` (negative for a signal), `screen`, and `echoes`, whether the terminal
-shows what is typed after the program has ended.
+the terminal shows it. `limit` is how many seconds the program may take. Prints a JSON object: `code` (negative for a
+signal, and "hangs" for a program that took longer and was killed), `screen`, `echoes`, whether the terminal shows what is
+typed after the program has ended, and `awaited`, the prompt that did not come.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -19,6 +21,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 
 
 def echoes(terminal):
@@ -39,6 +42,15 @@ def begin():
         signal.signal(ignored, signal.SIG_DFL)
 
 
+def kill_all(session):
+    """Kills the programs of a session, also those that have a process group of their own."""
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            with contextlib.suppress(OSError):
+                if os.getsid(int(name)) == session:
+                    os.kill(int(name), signal.SIGKILL)
+
+
 def main():
     asked = json.load(sys.stdin)
     master, slave = os.openpty()
@@ -53,6 +65,7 @@ def main():
     )
     typed = list(asked["typed"])
     screen, seen = b"", 0
+    end, hangs = time.monotonic() + asked["limit"], False
     # This process keeps the terminal open, so it reads until the program has ended and nothing is left to read.
     while True:
         ended = child.poll() is not None
@@ -60,6 +73,9 @@ def main():
             screen += os.read(master, 65536)
         elif ended:
             break
+        if not ended and not hangs and time.monotonic() > end:
+            hangs = True
+            kill_all(child.pid)
         if ended or not typed:
             continue
         if not typed[0][0]:
@@ -75,7 +91,9 @@ def main():
                     select.select([slave], [], [], 0)
                     os.killpg(os.tcgetpgrp(master), getattr(signal, f"SIG{name}"))
                 typed.pop(0)
-    outcome = {"code": child.returncode, "screen": screen.decode(errors="replace"), "echoes": echoes(slave)}
+    code = "hangs" if hangs else child.returncode
+    awaited = typed[0][0] if typed else None
+    outcome = {"code": code, "screen": screen.decode(errors="replace"), "echoes": echoes(slave), "awaited": awaited}
     json.dump(outcome, sys.stdout)
 
 

@@ -4,6 +4,7 @@
 
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
+import { RUN, within } from './waiting.mjs';
 
 /** A proxy that listens on the loopback interface and passes bytes to a node. */
 export class Wire {
@@ -58,7 +59,8 @@ export class Wire {
 
 	/** Resolves when this number of bytes more has passed, in both directions together. */
 	passed(bytes) {
-		return new Promise((resolve) => this.#waiting.push({ at: this.#passed + bytes, resolve }));
+		const passed = new Promise((resolve) => this.#waiting.push({ at: this.#passed + bytes, resolve }));
+		return within(`${bytes} bytes more pass`, passed, RUN, () => `; ${this.#passed} have passed`);
 	}
 
 	/** Ends all connections when more than this number of bytes has passed, in both directions together. */

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { moduleAt, needs, servePage } from '../lib/browser.mjs';
 import { LocalNode } from '../lib/node.mjs';
+import { within } from '../lib/waiting.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 600_000;
@@ -57,7 +58,7 @@ async function open(page, host) {
 	let child;
 	let server;
 	try {
-		return await new Promise((resolve, reject) => {
+		return await within('the page reports', new Promise((resolve, reject) => {
 			const opened = servePage(page, resolve).then((served) => {
 				server = served;
 				const args = [`--user-data-dir=${profile}`, '--host-resolver-rules=MAP evil.example 127.0.0.1'];
@@ -67,7 +68,7 @@ async function open(page, host) {
 				child.once('exit', () => reject(new Error('the browser ended before the page reported')));
 			});
 			opened.catch(reject);
-		});
+		}));
 	} finally {
 		child?.removeAllListeners('exit');
 		child?.kill('SIGKILL');

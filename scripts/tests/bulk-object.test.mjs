@@ -5,13 +5,13 @@
 
 import assert from 'node:assert/strict';
 import { createHash, randomFillSync, randomInt } from 'node:crypto';
-import { once } from 'node:events';
 import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
+import * as programs from '../lib/child.mjs';
 import { Isthmus } from '../lib/isthmus.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { randomNumbers } from '../lib/random.mjs';
@@ -91,9 +91,10 @@ const isDone = (line) => line.startsWith('done ');
 /** Starts a command, and kills it once something is so, before it ends. */
 async function killedOnce(isthmus, args, what, isSo) {
 	const child = isthmus.start(args);
-	const ended = once(child, 'close');
+	const ended = programs.ended(child, timeout);
 	let over = false;
-	ended.then(() => (over = true));
+	const end = () => (over = true);
+	ended.then(end, end);
 	await until(what, () => over || isSo(), timeout);
 	child.kill('SIGKILL');
 	assert.deepEqual(await ended, [null, 'SIGKILL'], 'it was killed on the way');
@@ -103,7 +104,7 @@ async function killedOnce(isthmus, args, what, isSo) {
 async function compareWithFile(t, { isthmus, file }) {
 	const fetching = performance.now();
 	const child = isthmus.start(['fetch', '//Alice', 'value', '-o', '-', ...KEY]);
-	const ended = once(child, 'close');
+	const ended = programs.ended(child, timeout);
 	const written = createReadStream(file('value'), { highWaterMark: MIB });
 	const hashes = await Promise.all([hashOf(child.stdout), hashOf(written)]);
 	assert.deepEqual(await ended, [0, null]);

@@ -3,9 +3,7 @@
 // each can be read and run alone: node --test --test-name-pattern='a folder' scripts/tests/cli.test.mjs
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { createHash, randomFillSync } from 'node:crypto';
-import { once } from 'node:events';
 import {
 	chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync,
 	statSync, symlinkSync, truncateSync, utimesSync, writeFileSync,
@@ -16,6 +14,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { blake2AsU8a } from '@polkadot/util-crypto';
+import * as programs from '../lib/child.mjs';
 import { EncryptionSecret, grantRecipient, MasterSecret, PublicKey } from '../lib/envelope.mjs';
 import { storeFile } from '../lib/large.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
@@ -44,28 +43,17 @@ let seen;
 let client;
 let folder;
 
+/** Where and with what the command runs. */
+const options = (env) => ({
+	cwd: folder,
+	env: { ...process.env, ISTHMUS_URL: node.url, ISTHMUS_PASSPHRASE: PASSPHRASE, ISTHMUS_KEY: '', ...env },
+});
+
 /** Starts the command. */
-function start(args, env = {}) {
-	return spawn(program, args, {
-		cwd: folder,
-		env: { ...process.env, ISTHMUS_URL: node.url, ISTHMUS_PASSPHRASE: PASSPHRASE, ISTHMUS_KEY: '', ...env },
-	});
-}
+const start = (args, env) => programs.start(program, args, options(env));
 
 /** Runs the command until it exits. */
-async function run(args, { input, env } = {}) {
-	const child = start(args, env);
-	const [out, err] = [[], []];
-	child.stdout.on('data', (data) => out.push(data));
-	child.stderr.on('data', (data) => err.push(data));
-	child.stdin.on('error', () => undefined);
-	child.stdin.end(input);
-	const code = await new Promise((resolve, reject) => {
-		child.once('error', reject);
-		child.once('close', resolve);
-	});
-	return { code, bytes: Buffer.concat(out), stdout: String(Buffer.concat(out)), stderr: String(Buffer.concat(err)) };
-}
+const run = (args, { input, env } = {}) => programs.run(program, args, options(env), { input });
 
 /** Runs the command, checks that it succeeds, and returns the objects that it prints. */
 async function ok(...args) {
@@ -104,7 +92,7 @@ async function killed(args, at) {
 		if (at(method, params)) child.kill('SIGKILL');
 		return result;
 	});
-	const [code, signal] = await once(child, 'close');
+	const [code, signal] = await programs.ended(child);
 	assert.equal(signal, 'SIGKILL', `isthmus ${args.join(' ')} ended with ${code} before it was killed`);
 }
 
@@ -1440,10 +1428,8 @@ test('serve grants what the policy allows, even after it is killed and restarted
 	const kinds = ['--price', '1', '--longest-range', '10', '--longest-term', '500', '--consumers', 'unregistered'];
 	await ok('dataset', 'policy', String(dataset), ...kinds, '--purposes', 'research,health', ...key);
 	const serving = async (grants) => {
-		const child = start(['--json', 'serve', '--grants', String(grants), ...key]);
-		const lines = [];
-		for await (const line of createInterface({ input: child.stdout })) lines.push(JSON.parse(line));
-		return lines;
+		const { stdout } = await run(['--json', 'serve', '--grants', String(grants), ...key]);
+		return stdout.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
 	};
 	const ask = async (leaves, offer, code = 'health') => {
 		const terms = ['--leaves', leaves, '--purpose', 'p', '--code', code, '--term', '500', '--offer', offer];
@@ -1468,7 +1454,7 @@ test('serve grants what the policy allows, even after it is killed and restarted
 	assert.deepEqual((await serving(1)).map(({ request }) => request), [first]);
 	// It is killed at an arbitrary moment.
 	const ended = start(['serve', ...key]);
-	await once(createInterface({ input: ended.stderr }), 'line');
+	await programs.printed(ended, 'stderr', /./);
 	const { request: second } = await ask('2..5', '1');
 	ended.kill('SIGKILL');
 	const { request: third } = await ask('3..5', '1');
@@ -1476,10 +1462,9 @@ test('serve grants what the policy allows, even after it is killed and restarted
 	assert.ok((await open()).includes(third));
 	// Its answer to the second one may be on its way.
 	const again = start(['serve', ...key]);
-	const over = once(again, 'close');
 	await until('both are answered', async () => !(await open()).some((request) => [second, third].includes(request)));
 	again.kill();
-	await over;
+	await programs.ended(again);
 	const left = await ok('requests', ...key);
 	assert.deepEqual(left.map(({ request, verdict }) => [request, verdict]), [[cheap, 'OfferTooLow'], [other, 'PurposeNotAllowed']]);
 	assert.deepEqual(left.map(({ code }) => code), ['health', 'marketing']);
@@ -1509,16 +1494,13 @@ test('serve keeps its limits over a restart, keeps a reserve, and writes metrics
 	const serve = (...args) => start(['--json', 'serve', ...args, ...key]);
 	const granted = async (child) => {
 		const lines = [];
-		for await (const line of createInterface({ input: child.stdout })) lines.push(JSON.parse(line).request);
+		createInterface({ input: child.stdout }).on('line', (line) => lines.push(JSON.parse(line).request));
+		await programs.ended(child);
 		return lines;
 	};
-	const said = async (stream, pattern) => {
-		for await (const line of createInterface({ input: stream })) if (pattern.test(line)) return line;
-		throw new Error(`never said ${pattern}`);
-	};
-	const ended = (child) => (child.kill(), once(child, 'close'));
+	const ended = (child) => (child.kill(), programs.ended(child));
 	const poor = serve('--reserve', '100000000');
-	await said(poor.stderr, /^request \d+ of \S+: a grant needs \S+ IST for its fees/);
+	await programs.printed(poor, 'stderr', /^request \d+ of \S+: a grant needs \S+ IST for its fees/);
 	await ended(poor);
 	const kept = ['--memory', file('serve-memory'), '--metrics', file('serve.prom')];
 	const first = await granted(serve('--grants', '1', ...kept));
@@ -1529,8 +1511,8 @@ test('serve keeps its limits over a restart, keeps a reserve, and writes metrics
 	// One answer of this hour is remembered, so one more is given.
 	const child = serve('--reader-per-hour', '2', ...kept);
 	const [second] = await Promise.all([
-		said(child.stdout, /"request":/),
-		said(child.stderr, /the limit of answers in an hour is reached, and it is answered later$/),
+		programs.printed(child, 'stdout', /"request":/),
+		programs.printed(child, 'stderr', /the limit of answers in an hour is reached, and it is answered later$/),
 	]);
 	await ended(child);
 	const both = [...first, JSON.parse(second).request];

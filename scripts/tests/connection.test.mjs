@@ -3,7 +3,6 @@
 // what it waits for, and never waits for ever.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,11 +14,14 @@ import { createInterface } from 'node:readline';
 import { WebSocketServer } from 'ws';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { makeAuthority, makeServerCertificate } from '../lib/certificates.mjs';
+import * as programs from '../lib/child.mjs';
 import { call } from '../lib/get-work.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
+import { until } from '../lib/rpc.mjs';
 import { Client, ConnectionLost, hex, recordKey } from '../lib/sharing.mjs';
 import { identities, writeSpec } from '../lib/spec.mjs';
+import { within } from '../lib/waiting.mjs';
 import { Wire } from '../lib/wire.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
@@ -42,9 +44,9 @@ let folder;
 /** Starts the command, by default connected through the wire. `lines` are what it prints to stderr. */
 function start(args, url = wire.url, more = {}) {
 	const env = { ...process.env, ISTHMUS_URL: url, ISTHMUS_KEY: '', HOME: folder, XDG_CONFIG_HOME: path('config'), ...more };
-	const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+	const child = programs.start(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
 	const lines = createInterface({ input: child.stderr });
-	const ended = once(child, 'close').then(([code]) => code);
+	const ended = programs.ended(child, timeout).then(([code]) => code);
 	return { child, lines, ended };
 }
 
@@ -65,19 +67,23 @@ const ok = (args) => ends(DONE, args);
 /** Returns an account's funds, when all of its transactions are in blocks. */
 async function settled(address) {
 	const { api } = client;
-	for (;;) {
+	return until(`the transactions of ${address} are in blocks`, async () => {
 		const { nonce, data } = await api.query.system.account(address);
-		if ((await api.rpc.system.accountNextIndex(address)).eq(nonce)) return data.free.toBigInt();
-		await new Promise((resolve) => api.rpc.chain.subscribeNewHeads(resolve).then((end) => setImmediate(end)));
-	}
+		return (await api.rpc.system.accountNextIndex(address)).eq(nonce) && { free: data.free.toBigInt() };
+	}).then(({ free }) => free);
 }
 
 /** Resolves when the command prints a line to stderr that matches. */
 function said(lines, pattern) {
-	return new Promise((resolve, reject) => {
-		lines.on('line', (line) => pattern.test(line) && resolve(line));
-		lines.on('close', () => reject(new Error(`never said ${pattern}`)));
+	const seen = [];
+	const found = new Promise((resolve, reject) => {
+		lines.on('line', (line) => {
+			seen.push(line);
+			if (pattern.test(line)) resolve(line);
+		});
+		lines.on('close', () => reject(new Error(`never said ${pattern}: ${seen.join('\n')}`)));
 	});
+	return within(`the command says ${pattern}`, found, undefined, () => `; it said:\n${seen.join('\n')}`);
 }
 
 const path = (name) => join(folder, name);
@@ -772,11 +778,9 @@ test('the JavaScript client waits for no server that says nothing, and keeps no 
 		} catch (error) {
 			console.log(error.message + ': ' + error.cause.message);
 		}`;
-	const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'pipe'] });
-	const out = [];
-	child.stdout.on('data', (data) => out.push(data));
-	assert.deepEqual(await once(child, 'close'), [0, null]);
-	assert.equal(`${Buffer.concat(out)}`, `no node answers at ${url}: no answer within 1 s\n`);
+	const { code, stdout } = await programs.run(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'pipe'] });
+	assert.equal(code, 0);
+	assert.equal(stdout, `no node answers at ${url}: no answer within 1 s\n`);
 	server.closeAllConnections?.();
 	server.close();
 });
@@ -791,7 +795,7 @@ test('a transaction of the JavaScript client whose connection is lost fails, and
 		signAndSend: { value: async () => wire.cut() },
 	});
 	await assert.rejects(cut.submit(account, sending), (error) => error instanceof ConnectionLost && error.name === 'ConnectionLost');
-	await new Promise((resolve) => cut.api.isConnected ? resolve() : cut.api.once('connected', resolve));
+	await within('the client connects again', new Promise((resolve) => cut.api.isConnected ? resolve() : cut.api.once('connected', resolve)));
 	await cut.api.isReady;
 	const { block } = await cut.submit(account, cut.api.tx.system.remark('0x01'));
 	assert.ok(block > 0 && address);
@@ -806,13 +810,13 @@ test('a service ends when it is asked to, also while its node answers nothing', 
 		const errors = [];
 		lines.on('line', (line) => errors.push(line));
 		await said(lines, /^(serving requests to|watching what) /);
-		await new Promise((resolve) => {
+		await programs.before(child, `it asks for ${method}`, new Promise((resolve) => {
 			lying.setSilence((asked) => {
 				if (asked !== method) return false;
 				resolve();
 				return true;
 			});
-		});
+		}));
 		child.kill('SIGTERM');
 		assert.equal(await ended, DONE);
 		// It did not wait until it gave the node up.

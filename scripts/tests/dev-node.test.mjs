@@ -5,9 +5,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { WsProvider } from '@polkadot/api';
 import { MasterSecret } from '../lib/envelope.mjs';
 import { LocalNode, runToEnd } from '../lib/node.mjs';
+import { Rpc } from '../lib/rpc.mjs';
 import { Client, recordKey } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
@@ -30,13 +30,9 @@ function headerFrom(client, number) {
 
 /** Resolves when the node has its first block, without waiting for the chain's metadata. */
 async function firstBlock(node) {
-	const provider = new WsProvider(node.url);
-	await provider.isReady;
-	await new Promise((resolve, reject) => {
-		const onHead = (error, header) => (error ? reject(error) : Number(header.number) > 0 && resolve());
-		provider.subscribe('chain_newHead', 'chain_subscribeNewHeads', [], onHead).catch(reject);
-	});
-	await provider.disconnect();
+	const rpc = await Rpc.connect(node.url);
+	await rpc.bestFrom(1);
+	await rpc.disconnect();
 }
 
 test('mines at once, and includes submitted transactions', { timeout }, async (t) => {

@@ -4,16 +4,17 @@
 // command notices on its own. The random cases are tests of the pallet; those of `isthmus dispute` are in cli.test.mjs.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
+import * as programs from '../lib/child.mjs';
 import { EncryptionKeyPair, MasterSecret } from '../lib/envelope.mjs';
 import { Isthmus } from '../lib/isthmus.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { Client, hex, recordKey, requestDigest } from '../lib/sharing.mjs';
+import { within } from '../lib/waiting.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 600_000;
@@ -113,12 +114,12 @@ describe('a reader who does not look', () => {
 
 	/** Waits until a request of the reader is open, and returns its number. */
 	const opened = (scope) =>
-		new Promise((resolve, reject) => {
+		within('the request is open', new Promise((resolve, reject) => {
 			const looking = client.api.query.dataSharing.requestsFrom(dave, school.address, scope, (id) => {
 				if (id.isSome) resolve(looking.then((end) => end()).then(() => id.unwrap().toNumber()));
 			});
 			looking.catch(reject);
-		});
+		}));
 
 	/** Whether the payment for a grant is held, and can be disputed. */
 	const isHeld = async ({ grant }) => (await client.api.query.dataSharing.payments(grant)).isSome;
@@ -185,7 +186,7 @@ describe('a reader who does not look', () => {
 	test('gets its payment back while it is away', { timeout }, async (t) => {
 		const good = await asked(33, master);
 		const watching = isthmus.start(['--json', 'watch', '--key', '//Dave']);
-		const ended = once(watching, 'close');
+		const ended = programs.ended(watching, timeout);
 		t.after(async () => {
 			watching.kill('SIGKILL');
 			await ended;
@@ -194,7 +195,7 @@ describe('a reader who does not look', () => {
 		/** Waits for what the command says about a grant. */
 		const about = async ({ grant }) => {
 			for (;;) {
-				const { value } = await printed.next();
+				const { value } = await programs.before(watching, 'its next line', printed.next());
 				const looked = JSON.parse(value);
 				if (looked.grant === grant.toNumber()) return [looked.records, looked.refunded];
 			}

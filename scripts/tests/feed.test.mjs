@@ -13,6 +13,7 @@ import { after, before, describe, test } from 'node:test';
 import { Keyring } from '@polkadot/api';
 import { blake2AsHex } from '@polkadot/util-crypto';
 import { makeAuthority, makeServerCertificate } from '../lib/certificates.mjs';
+import * as programs from '../lib/child.mjs';
 import { EncryptionKeyPair } from '../lib/envelope.mjs';
 import { Isthmus } from '../lib/isthmus.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
@@ -124,11 +125,12 @@ class Running {
 				this.#wake();
 			});
 		}
-		this.ended = once(this.#child, 'close');
-		this.ended.then(() => {
+		this.ended = programs.ended(this.#child, timeout);
+		const over = () => {
 			this.#isOver = true;
 			this.#wake();
-		});
+		};
+		this.ended.then(over, over);
 	}
 
 	/** Waits until a stream has printed a line that matches; forgets the lines up to it, and returns it. */
@@ -141,7 +143,7 @@ class Running {
 				return lines[found];
 			}
 			if (this.#isOver) assert.fail(`it ended without ${pattern}: ${this.#printed.stderr}`);
-			await new Promise((resolve) => (this.#wake = resolve));
+			await programs.before(this.#child, `a line ${pattern} on ${stream}`, new Promise((resolve) => (this.#wake = resolve)));
 		}
 	}
 

@@ -4,11 +4,11 @@
 // block's header, and forgets it only together with the bodies of the blocks.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import * as programs from '../lib/child.mjs';
 import { contentHash, EncryptionKeyPair, MasterSecret } from '../lib/envelope.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
@@ -46,14 +46,11 @@ const trace = (url, ...args) => isthmus('trace', ...args, '--url', url);
 const isthmus = (...args) => isthmusWith({}, ...args);
 
 /** Does the same with these environment variables. */
-function isthmusWith(variables, ...args) {
+async function isthmusWith(variables, ...args) {
 	const env = { ...process.env, ...variables };
-	return new Promise((resolve) => {
-		execFile(program, ['--json', ...args], { env }, (error, stdout, stderr) => {
-			const lines = stdout.trim().split('\n').filter(Boolean);
-			resolve({ code: error?.code ?? DONE, events: lines.map((line) => JSON.parse(line)), stderr });
-		});
-	});
+	const { code, stdout, stderr } = await programs.run(program, ['--json', ...args], { env });
+	const lines = stdout.trim().split('\n').filter(Boolean);
+	return { code, events: lines.map((line) => JSON.parse(line)), stderr };
 }
 
 /** Waits until a block is final. A development chain makes blocks without transactions, too. */

@@ -4,12 +4,12 @@
 
 import assert from 'node:assert/strict';
 import { randomFillSync } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
+import * as programs from '../lib/child.mjs';
 import { Isthmus } from '../lib/isthmus.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { Client, hex } from '../lib/sharing.mjs';
@@ -90,7 +90,7 @@ async function keeper(owner, number) {
 		const { value, done } = await lines.next();
 		return done ? { did: 'ended' } : JSON.parse(value);
 	};
-	const ended = once(child, 'close');
+	const ended = programs.ended(child, timeout);
 	assert.deepEqual([(await next()).did, (await next()).did], ['copied', 'came']);
 	return { ...made, child, next, ended, at, stderr: () => String(Buffer.concat(said)) };
 }

@@ -3,7 +3,6 @@
 // how the JavaScript client reads keepers from the state, that it knows if some are left out, and receipts of keepers.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
@@ -12,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
+import * as programs from '../lib/child.mjs';
 import { blake2b256 as hash, concat, utf8 } from '../lib/envelope/common.mjs';
 import { decode, little } from '../lib/light/scale.mjs';
 import { keeper, keeperOf, KEEPERS_VERSION, keepersKey } from '../lib/light/storage.mjs';
@@ -34,19 +34,11 @@ let node;
 let client;
 let folder;
 
-function start(args) {
-	return spawn(program, args, { cwd: folder, env: { ...process.env, ISTHMUS_URL: node.url, ISTHMUS_KEY: '' } });
-}
+const options = () => ({ cwd: folder, env: { ...process.env, ISTHMUS_URL: node.url, ISTHMUS_KEY: '' } });
+const start = (args) => programs.start(program, args, options());
 
 /** Runs the command until it exits. */
-async function run(...args) {
-	const child = start(args);
-	const [out, err] = [[], []];
-	child.stdout.on('data', (data) => out.push(data));
-	child.stderr.on('data', (data) => err.push(data));
-	const [code] = await once(child, 'close');
-	return { code, stdout: String(Buffer.concat(out)), stderr: String(Buffer.concat(err)) };
-}
+const run = (...args) => programs.run(program, args, options());
 
 /** Runs the command, checks that it succeeds, and returns the objects that it prints. */
 async function ok(...args) {
@@ -224,7 +216,7 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 	const metrics = join(folder, 'keep.prom');
 	const child = start(['--json', ...once_.filter((arg) => arg !== '--once'), '--metrics', metrics]);
 	const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-	const next = async () => JSON.parse((await lines.next()).value);
+	const next = async () => JSON.parse((await programs.before(child, 'its next line', lines.next())).value);
 	const second = await store(owner, 'second', 1_200_000);
 	const copied = await next();
 	assert.deepEqual([copied.did, copied.key], ['copied', second.key]);
@@ -246,7 +238,7 @@ test('a keeper copies, proves, notices damage, follows the dataset and leaves', 
 		[1, 1, 0, 1, 1, 1, 3],
 	);
 	child.kill('SIGTERM');
-	assert.deepEqual(await once(child, 'close'), [DONE, null]);
+	assert.deepEqual(await programs.ended(child), [DONE, null]);
 
 	const [left] = await ok(...keep, '--leave', '--finalized', ...keeper.key);
 	assert.equal(left.did, 'left');

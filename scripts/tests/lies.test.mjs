@@ -5,12 +5,11 @@
 // the metadata: layouts.test.mjs and lying-node.test.mjs do.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import * as programs from '../lib/child.mjs';
 import { EncryptionKeyPair, openGrant, Range } from '../lib/envelope.mjs';
 import { replaced } from '../lib/forgery.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
@@ -53,13 +52,13 @@ let swaps;
  */
 async function run(args, { url = node.url, given } = {}) {
 	const env = { ...process.env, HOME: folder, ISTHMUS_URL: url, ISTHMUS_GENESIS: hex(client.genesis), ISTHMUS_KEY: '' };
-	const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+	const child = programs.start(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
 	const [out, err] = [[], []];
 	child.stdout.on('data', (data) => out.push(data));
 	child.stderr.on('data', (data) => err.push(data));
 	let late;
 	given?.then((patience) => (late = setTimeout(() => child.kill(), patience)));
-	const [code] = await once(child, 'close');
+	const [code] = await programs.ended(child);
 	clearTimeout(late);
 	return { code, stdout: String(Buffer.concat(out)), stderr: String(Buffer.concat(err)) };
 }

@@ -3,12 +3,12 @@
 // an owner false keys, requests and places, hides what is there, and changes proofs.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
+import * as programs from '../lib/child.mjs';
 import { contentHash, EncryptionKeyPair, encryptValue, MasterSecret, PublicKey, Range, sealGrant } from '../lib/envelope.mjs';
 import { asksForMetadata, exchanged, LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode, runToEnd } from '../lib/node.mjs';
@@ -37,17 +37,14 @@ let company;
  */
 async function run(args, { input, url = liar.url, onError } = {}) {
 	const env = { ...process.env, ISTHMUS_URL: url, ISTHMUS_KEY: '', XDG_CONFIG_HOME: join(folder, 'config') };
-	const child = spawn(program, args, { cwd: folder, env });
+	const child = programs.start(program, args, { cwd: folder, env });
 	const [out, err] = [[], []];
 	child.stdout.on('data', (data) => out.push(data));
 	child.stderr.on('data', (data) => err.push(data));
 	if (onError) createInterface({ input: child.stderr }).on('line', onError);
 	child.stdin.on('error', () => undefined);
 	child.stdin.end(input);
-	const code = await new Promise((resolve, reject) => {
-		child.once('error', reject);
-		child.once('close', resolve);
-	});
+	const [code] = await programs.ended(child);
 	return { code, stdout: String(Buffer.concat(out)), stderr: String(Buffer.concat(err)) };
 }
 

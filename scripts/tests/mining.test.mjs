@@ -15,6 +15,7 @@ import { full, hashimoto, light, makeCache, makeDataset, Miner, nonceHex, seedHa
 import { call, post } from '../lib/get-work.mjs';
 import { freePort, LocalNode, runToEnd } from '../lib/node.mjs';
 import { until } from '../lib/rpc.mjs';
+import { within } from '../lib/waiting.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 600_000;
@@ -56,7 +57,6 @@ test('other programs can mine', { timeout }, async (t) => {
 		for await (const part of request) body += part;
 		response.end();
 		received.push({ method: request.method, type: request.headers['content-type'], work: JSON.parse(body) });
-		notices.emit('received');
 	});
 	const node = await LocalNode.start({
 		args: [
@@ -99,7 +99,7 @@ test('other programs can mine', { timeout }, async (t) => {
 	await t.test('a seal for a replaced template still counts', async () => {
 		const old = await workOn(miners, BLOCKS + 1);
 		// A template lives for five seconds; the next one is for the same block.
-		while ((await call(miners, 'eth_getWork'))[0] === old[0]) await once(notices, 'received');
+		await until('there is a new template', async () => (await call(miners, 'eth_getWork'))[0] !== old[0]);
 		const [renewed, late] = [await call(miners, 'eth_getWork'), miner.search(old)];
 		assert.equal(renewed[3], old[3]);
 		assert.equal(await call(miners, 'eth_submitWork', ...late), true);
@@ -141,7 +141,7 @@ test('other programs can mine', { timeout }, async (t) => {
 		const socket = connect(port, '127.0.0.1');
 		socket.write(head.join('\r\n'));
 		// It takes the first segment for the whole answer.
-		const [first] = await once(socket, 'data');
+		const [first] = await within('the first bytes of an answer', once(socket, 'data'));
 		const answer = first.toString();
 		socket.destroy();
 		assert.match(answer, /^HTTP\/1\.[01] 200 /);
@@ -235,10 +235,10 @@ test('other programs can mine', { timeout }, async (t) => {
 	await t.test('new work is sent to subscribers', async () => {
 		let work = await call(miners, 'eth_getWork');
 		const isKnown = (notice) => notice.work[0] === work[0];
-		while (!received.some(isKnown)) {
-			await once(notices, 'received');
+		await until('its notice', async () => {
 			work = await call(miners, 'eth_getWork');
-		}
+			return received.some(isKnown);
+		});
 		const notice = received.find(isKnown);
 		assert.deepEqual(notice, { method: 'POST', type: 'application/json', work });
 	});

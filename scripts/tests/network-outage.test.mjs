@@ -4,15 +4,14 @@
 // killed and started again once.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
+import * as programs from '../lib/child.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { Wire } from '../lib/wire.mjs';
 
@@ -51,10 +50,10 @@ test('an upload and a download of 1 GiB outlast three cut connections and a kill
 	wire = await Wire.start(node.url);
 	const start = (args) => {
 		const env = { ...process.env, ISTHMUS_URL: wire.url, ISTHMUS_KEY: '', HOME: folder, XDG_CONFIG_HOME: join(folder, 'config') };
-		const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe'] });
+		const child = programs.start(program, args, { cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe'] });
 		const errors = [];
 		child.stderr.on('data', (data) => errors.push(data));
-		const ended = once(child, 'close').then(([code]) => ({ code, errors: String(Buffer.concat(errors)) }));
+		const ended = programs.ended(child, timeout).then(([code]) => ({ code, errors: String(Buffer.concat(errors)) }));
 		return { child, ended };
 	};
 	const ok = async (args) => {

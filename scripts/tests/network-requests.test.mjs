@@ -6,11 +6,11 @@
 // on the lighter side, too, is reported with the block that stays.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
+import * as programs from '../lib/child.mjs';
 import { EncryptionKeyPair } from '../lib/envelope.mjs';
 import { Isthmus } from '../lib/isthmus.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
@@ -56,7 +56,7 @@ async function recorder(url) {
 async function ended(command) {
 	const last = {};
 	for (const name of ['stdout', 'stderr']) createInterface({ input: command[name] }).on('line', (line) => (last[name] = line));
-	const [code] = await once(command, 'close');
+	const [code] = await programs.ended(command, timeout);
 	return { code, ...last };
 }
 
@@ -199,11 +199,11 @@ test('an owner grants only final requests, and as it saw them', { timeout, skip 
 		assert.ok(block <= (await alice.rpc.finalized()).number);
 
 		// The owner still serves: a request that meets its policy and is final, and nothing else.
-		const granted = once(createInterface({ input: serve.stdout }), 'line');
+		const granted = programs.printed(serve, 'stdout', /./);
 		await light.requestAccess(honest, owner, FEW, {
 			...{ purpose: 'a study', term: TERM, key: await EncryptionKeyPair.generate().publicKey() },
 		});
-		assert.equal(JSON.parse((await granted)[0]).consumer, honest.address);
+		assert.equal(JSON.parse(await granted).consumer, honest.address);
 		for (const transaction of forServe.shown) {
 			assert.ok(transaction.includes(hex(honest.publicKey).slice(2)));
 			for (const other of [company, rival]) assert.ok(!transaction.includes(hex(other.publicKey).slice(2)));
@@ -212,6 +212,6 @@ test('an owner grants only final requests, and as it saw them', { timeout, skip 
 		const grants = await light.api.query.dataSharing.grants.entries();
 		assert.deepEqual(grants.map(([, grant]) => grant.unwrap().grantee.toString()), [honest.address]);
 		serve.kill('SIGINT');
-		await once(serve, 'close');
+		await programs.ended(serve);
 	});
 });

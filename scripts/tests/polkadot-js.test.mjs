@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 import { LocalNode } from '../lib/node.mjs';
+import { within } from '../lib/waiting.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 600_000;
@@ -28,12 +29,12 @@ after(async () => {
 const docsOf = ({ docs }) => docs.join(' ').trim();
 
 test("a block's author is in its header, and a runtime call tells it", { timeout }, async () => {
-	const header = await new Promise((resolve, reject) => {
+	const header = await within('a block', new Promise((resolve, reject) => {
 		const stop = api.derive.chain.subscribeNewHeads((header) => {
 			if (header.number.toNumber() > 0) resolve(stop.then((end) => end()).then(() => header));
 		});
 		stop.catch(reject);
-	});
+	}));
 	const alice = new Keyring({ type: 'sr25519' }).addFromUri('//Alice').address;
 	assert.equal(header.author?.toString(), alice);
 	const again = await api.derive.chain.getHeader(header.hash);
@@ -67,12 +68,12 @@ test('a dry run takes a transaction of default mortality, and keeps nothing', { 
 test('a producer registers until it is final, and the second time the error is named', { timeout }, async () => {
 	const dave = new Keyring({ type: 'sr25519' }).addFromUri('//Dave');
 	const register = () =>
-		new Promise((resolve, reject) => {
+		within('the call is final', new Promise((resolve, reject) => {
 			const sent = api.tx.dataSharing.register('School', 'A school of Polkadot.js').signAndSend(dave, { nonce: -1 }, (result) => {
 				if (result.isFinalized || result.isError) sent.then((end) => end()).then(() => resolve(result));
 			});
 			sent.catch(reject);
-		});
+		}));
 	const { events } = await register();
 	assert.ok(events.some(({ event }) => api.events.dataSharing.Registered.is(event)));
 	const { dispatchError } = await register();
@@ -105,13 +106,13 @@ test('an account acts for another one, within the limits of its kind of proxy', 
 	const [eve, ferdie] = ['//Eve', '//Ferdie'].map((secret) => new Keyring({ type: 'sr25519' }).addFromUri(secret));
 	/** Sends a call, and returns the events of its transaction. */
 	const send = (signer, call) =>
-		new Promise((resolve, reject) => {
+		within('the call is in a block', new Promise((resolve, reject) => {
 			const sent = call.signAndSend(signer, ({ events, status, dispatchError }) => {
 				if (dispatchError) reject(new Error(dispatchError.toString()));
 				else if (status.isInBlock || status.isFinalized) sent.then((end) => end()).then(() => resolve(events));
 			});
 			sent.catch(reject);
-		});
+		}));
 	/** Lets Ferdie send a call for Eve, and returns the name of its error, or null. */
 	const forEve = async (call) => {
 		const events = await send(ferdie, api.tx.proxy.proxy(eve.address, null, call));

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { LocalNode } from '../lib/node.mjs';
 import { Rpc } from '../lib/rpc.mjs';
 import { Client } from '../lib/sharing.mjs';
+import { within } from '../lib/waiting.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 600_000;
@@ -20,7 +21,7 @@ async function status(node, method, headers, body = '') {
 	const lines = [...host, ...headers].map(([name, value]) => `${name}: ${value}\r\n`);
 	const socket = connect(node.port, '127.0.0.1');
 	try {
-		return await new Promise((resolve, reject) => {
+		return await within('an answer to the request', new Promise((resolve, reject) => {
 			let answer = '';
 			socket.setEncoding('latin1');
 			socket.once('error', reject);
@@ -30,7 +31,7 @@ async function status(node, method, headers, body = '') {
 				if (answer.includes('\r\n')) resolve(Number(answer.split(' ')[1]));
 			});
 			socket.write(`${method} / HTTP/1.1\r\n${lines.join('')}\r\n${body}`);
-		});
+		}));
 	} finally {
 		socket.destroy();
 	}

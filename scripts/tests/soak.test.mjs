@@ -26,7 +26,7 @@ test('a soak loses nothing', { timeout }, async (t) => {
 	const script = fileURLToPath(new URL('../soak.mjs', import.meta.url));
 	const output = join(folder, 'soak.md');
 	// An exit code other than 0 throws an error that includes the output.
-	const run = promisify(execFile)(process.execPath, [script, HOURS, '--nodes', NODES, '--seed', SEED, '--output', output], { maxBuffer: 2 ** 26 });
+	const run = promisify(execFile)(process.execPath, [script, HOURS, '--nodes', NODES, '--seed', SEED, '--output', output], { timeout: timeout - 60_000, maxBuffer: 2 ** 26 });
 	const { stdout, stderr } = await run;
 	t.diagnostic(stderr.trim());
 	const figures = JSON.parse(stdout);

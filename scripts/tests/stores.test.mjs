@@ -4,13 +4,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash, randomFillSync } from 'node:crypto';
-import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { blake2AsU8a } from '@polkadot/util-crypto';
+import * as programs from '../lib/child.mjs';
 import { decryptObject, EncryptionSecret, ObjectHeader } from '../lib/envelope.mjs';
 import { fromDigits } from '../lib/envelope/common.mjs';
 import { objectWithAnyKey } from '../lib/envelope/object.mjs';
@@ -128,7 +128,7 @@ test('a large value goes to a bucket, and is read from a mirror when the bucket 
 		return journal && readFileSync(join(state, journal), 'utf8').split('\ndone ').length > 2;
 	});
 	child.kill('SIGKILL');
-	assert.deepEqual(await once(child, 'close'), [null, 'SIGKILL']);
+	assert.deepEqual(await programs.ended(child), [null, 'SIGKILL']);
 	assert.equal(await moto.unfinished(BUCKET), 1);
 	proxy.fault = () => undefined;
 	proxy.seen = {};
@@ -352,7 +352,7 @@ test('an interrupted sync of a folder goes on where it was', { timeout }, async 
 		return existsSync(state) && readdirSync(state).some((name) => name.endsWith('.packs'));
 	});
 	child.kill('SIGKILL');
-	assert.deepEqual(await once(child, 'close'), [null, 'SIGKILL']);
+	assert.deepEqual(await programs.ended(child), [null, 'SIGKILL']);
 	proxy.fault = () => undefined;
 	const [synced] = await ok(...sync, '--finalized');
 	assert.deepEqual([synced.packs, synced.sentPacks, synced.transactions, synced.resumed], [3, 2, 1, true]);

@@ -4,11 +4,11 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import * as programs from '../lib/child.mjs';
 import { Isthmus } from '../lib/isthmus.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { Rpc, until } from '../lib/rpc.mjs';
@@ -40,7 +40,7 @@ test('a folder is stored although the node forgets the states from its beginning
 	const store = isthmus.start(['store', 'docs', '--public-name', ...key]);
 	const said = [];
 	for (const output of [store.stdout, store.stderr]) output.on('data', (data) => said.push(data));
-	const ended = once(store, 'close');
+	const ended = programs.ended(store, timeout);
 	const stored = async () => (await client.api.query.dataSharing.records.entries(client.account('//Bob').address)).length;
 	await until('the first files are stored', async () => (await stored()) > 0);
 	const began = await rpc.best();

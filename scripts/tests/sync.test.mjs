@@ -4,11 +4,11 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import * as programs from '../lib/child.mjs';
 import { Isthmus } from '../lib/isthmus.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { memoryOf } from '../lib/memory.mjs';
@@ -52,7 +52,7 @@ async function measured(t, args) {
 	const [out, err] = [[], []];
 	child.stdout.on('data', (data) => out.push(data));
 	child.stderr.on('data', (data) => err.push(data));
-	const [code] = await once(child, 'close');
+	const [code] = await programs.ended(child, timeout);
 	clearInterval(timer);
 	assert.equal(code, 0, `isthmus ${args.join(' ')}: ${Buffer.concat(err)}`);
 	const seconds = (performance.now() - began) / 1000;
@@ -111,7 +111,7 @@ const isSubmission = (method) => method === 'transactionWatch_v1_submitAndWatch'
 /** Starts the command and sends it a signal when the node first answers a request for which `at` returns true. */
 async function signalled(signal, args, at, env) {
 	const child = isthmus.start([...args, '--url', seen.url], env);
-	const ended = once(child, 'close');
+	const ended = programs.ended(child, timeout);
 	const sent = new Promise((resolve) => {
 		seen.setLie((method, params, result) => {
 			if (at(method)) {

@@ -77,7 +77,9 @@ class Node:
         """Runs the command, and returns what it prints."""
         environment = os.environ | {"ISTHMUS_URL": self.url, "ISTHMUS_KEY": key, "HOME": str(self._folder)}
         line = [self.command, "--json", *arguments]
-        done = subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        done = subprocess.run(
+            line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START
+        )
         if done.returncode:
             raise RuntimeError(f"{' '.join(line)}: {done.stderr}")
         return [json.loads(text) for text in done.stdout.splitlines()]

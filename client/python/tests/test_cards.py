@@ -79,7 +79,9 @@ def test_mlcroissant_accepts_a_card(card: Path) -> None:
     if not python:
         pytest.skip("scripts/test-python --all installs mlcroissant")
     program = Path(__file__).with_name("croissant_client.py")
-    done = subprocess.run([python, str(program), str(card)], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        [python, str(program), str(card)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["errors"], told["name"]) == ([], "marks")

@@ -102,7 +102,9 @@ def test_a_card_is_fetched_from_a_location(listed: Listed, tmp_path: Path) -> No
     shutil.copy(listed.card, tmp_path / f"{listed.hash.removeprefix('0x')}.jsonld")
     line = [listed.shared.node.command, "--json", "catalog", "--fetch", "--search", "air"]
     environment = os.environ | {"ISTHMUS_URL": listed.shared.node.url}
-    done = subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=600
+    )
     descriptions = [entry["description"] for entry in map(json.loads, done.stdout.splitlines()) if entry["owner"] == listed.owner]
     assert descriptions == [None]
     assert done.stderr.count(f"file://{tmp_path}: file:// is asked only for an owner that you name") == 1, done.stderr
@@ -124,7 +126,9 @@ def test_the_catalogue_is_exported(listed: Listed) -> None:
     # As text it is the same.
     line = [listed.shared.node.command, "catalog", "--owner", listed.owner, "--cards", str(listed.card), "--format", "dcat"]
     environment = os.environ | {"ISTHMUS_URL": listed.shared.node.url}
-    done = subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=600
+    )
     assert json.loads(done.stdout) == document
 
 
@@ -146,7 +150,7 @@ def checked(document: dict, folder: Path, shapes: list[Path]) -> Checked:
     file = folder / "catalog.jsonld"
     file.write_text(json.dumps(document))
     line = [python, str(Path(__file__).with_name("catalog_client.py")), str(file), *map(str, shapes)]
-    done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return Checked(**json.loads(done.stdout))
 
@@ -319,13 +323,17 @@ def test_lists_tell_leaves_by_the_names_in_cards(listed: Listed) -> None:
     old.write_text(listed.card.read_text().replace("2026-03", "2026-13"))
     line = [listed.shared.node.command, "requests", "--mine", "--cards", str(old), "--key", READER]
     environment = os.environ | {"ISTHMUS_URL": listed.shared.node.url}
-    done = subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=600
+    )
     old.unlink()
     assert "old.json: no dataset that is listed has this card now" in done.stderr
     assert f"for leaves 2..5 of dataset {listed.dataset}, epoch 0, " in done.stdout
     line = [listed.shared.node.command, "requests", "--mine", "--key", READER]
     environment = os.environ | {"ISTHMUS_URL": listed.shared.node.url, "ISTHMUS_CARDS": str(listed.card)}
-    done = subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=600
+    )
     assert f"for 2026-03..2026-05 (leaves 2..5) of dataset {listed.dataset}, epoch 0, " in done.stdout
     listed.isthmus("key", "publish", "--finalized")
     [granted] = listed.isthmus("authorize", str(number), "--card", str(listed.card), key=OWNER)

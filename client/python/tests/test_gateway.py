@@ -152,7 +152,7 @@ def delta_client(gateway: Gateway, out: Path, *arguments: str) -> subprocess.Com
     table = f"{gateway.profile}#{'.'.join(gateway.table())}"
     program = Path(__file__).with_name("delta_client.py")
     line = [python, str(program), str(gateway.profile), table, str(out), *arguments]
-    return subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.long
@@ -365,5 +365,5 @@ def test_the_client_of_delta_sharing_shows_why_it_is_refused(gateway: Gateway, t
 
 def test_an_address_that_others_reach_is_refused(shared: Shared) -> None:
     line = [shared.node.command, "gateway", "--listen", "0.0.0.0:0", "--key", COMPANY, "--url", shared.node.url]
-    done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
     assert done.returncode == 2 and "--allow-remote" in done.stderr

@@ -53,7 +53,7 @@ class Served:
         if not shutil.which(line[0]):
             pytest.skip(f"{line[0]} is not installed")
         environment = self.environment(folder) | more
-        return subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True)
+        return subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
 
     def output(self, folder: Path, *line: str) -> bytes:
         """Runs a program that succeeds, and returns what it prints."""

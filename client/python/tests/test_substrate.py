@@ -25,7 +25,7 @@ def test_another_client_registers_and_names_the_error_and_the_author(node: Node)
     program = Path(__file__).with_name("substrate_client.py")
     node.isthmus("transfer", ADDRESS, "1000", key="//Alice")
     line = [python, str(program), node.url, SEED]
-    done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["address"] == ADDRESS
