@@ -410,7 +410,7 @@ impl Client {
 	}
 
 	/// Tells the user when the store of a location is asked again for long, once in a while: nothing else shows it.
-	pub(crate) fn watch(&self, location: &Location) {
+	pub(crate) fn watch_store(&self, location: &Location) {
 		let (client, url) = (self.clone(), location.url().to_owned());
 		location.on_trouble(move |trouble| {
 			if client.0.told_asked.is_new(&url, Instant::now()) {

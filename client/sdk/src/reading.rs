@@ -198,7 +198,7 @@ impl Reading {
 				} = Locations::open(urls);
 				client.0.broken.put_last(&mut usable, Instant::now());
 				for location in &usable {
-					client.watch(location);
+					client.watch_store(location);
 				}
 				let count = usable.len();
 				let object = object::of_entry(key, object)?;

@@ -284,7 +284,7 @@ async fn first_to_write(
 		dataset,
 		unusable: (!unusable.is_empty()).then(|| unusable.swap_remove(0)),
 	})?;
-	client.watch(&location);
+	client.watch_store(&location);
 	check_mounted(client, owner, dataset, &location).await?;
 	Ok(location)
 }
