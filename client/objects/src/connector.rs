@@ -158,7 +158,7 @@ mod tests {
 	}
 
 	#[tokio::test]
-	async fn a_head_is_not_repeated_and_a_get_is() {
+	async fn a_fault_of_a_server_is_its_last_answer_to_a_head() {
 		for (status, got) in [(200, 200), (404, 404), (429, 405), (501, 405), (503, 405)] {
 			let connector = Decided(Answering(status), Arc::default());
 			let client = connector.connect(&ClientOptions::new()).unwrap();

@@ -211,7 +211,7 @@ async fn a_folder_that_is_not_there_is_told_from_an_object_that_is_not() {
 		assert_eq!(proof.err(), Some(failure.clone()));
 		let card = read_small(&location, "card", 9).await;
 		assert_eq!(card, Err(failure.clone()));
-		// Before the first object is stored, there is no folder.
+		// The folder is made for the first object.
 		let listed = location.marked(&[], &[]).await;
 		match fault {
 			FolderFault::Absent => assert_eq!(listed, Ok(Vec::new())),
