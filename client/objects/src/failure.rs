@@ -80,6 +80,9 @@ pub enum Failure {
 	/// A web server does not send ranges.
 	#[error("the server does not send ranges of a file, or hides its length: use another server")]
 	NoRanges,
+	/// A web server lists nothing, as one does that lists no files at all.
+	#[error("the server lists nothing there: most web servers list no files")]
+	Unlisted,
 	/// A server sends its readers to another address.
 	#[error("the server redirects to another address: use the one that it names")]
 	Redirected,

@@ -300,6 +300,11 @@ impl Location {
 		self.url.starts_with("file:")
 	}
 
+	/// Returns whether it is on a web server.
+	pub(crate) fn is_web(&self) -> bool {
+		self.url.starts_with("https:") || self.url.starts_with("http:")
+	}
+
 	/// Deletes a file, if it is there. Waits as long as for a small object.
 	pub(crate) async fn delete_at(&self, path: &Path) -> Result<(), Failure> {
 		let delete = async { gone(self.store.delete(path).await) };

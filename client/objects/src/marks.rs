@@ -91,6 +91,9 @@ impl Location {
 		if !found.is_empty() {
 			return Ok(found.into_values().collect());
 		}
+		if self.is_web() {
+			return Err(Failure::Unlisted);
+		}
 		match self.looked_at().await {
 			// There is no such folder yet.
 			None | Some(FolderFault::Absent) => Ok(Vec::new()),

@@ -124,6 +124,9 @@ async fn whatever_a_head_says_a_get_tells_whether_a_file_is_there() {
 		assert_eq!(checked.failure, Some(Failure::Missing), "{head}");
 		assert_eq!(location.has_named(&object.name()).await, Ok(false));
 		fs::write(&file, &bytes).unwrap();
+		// That a web server lists nothing does not say that nothing is there.
+		let listed = location.marked(&[], &[]).await;
+		assert_eq!(listed, Err(Failure::Unlisted), "{head}");
 	}
 }
 
