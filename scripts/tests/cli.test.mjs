@@ -963,7 +963,7 @@ test('a value is stored as an object in two folders, and a wrong byte in one is 
 	await ok('dataset', 'locate', '0', ...urls, 'az://unknown/x', '--finalized', ...owner.key);
 	const partly = await run(['check', owner.address, '0']);
 	assert.equal(partly.code, FAILED);
-	assert.match(partly.stdout, /second: 1 right .*\naz:\/\/unknown\/x: 0 right \(0 B\)\n {2}the others were not looked at: .*AZURE_STORAGE_ACCOUNT_NAME/);
+	assert.match(partly.stdout, /second: 1 right .*\naz:\/\/unknown\/x: 0 right \(0 B\)\n {2}no object was looked at: .*AZURE_STORAGE_ACCOUNT_NAME/);
 	await ok('dataset', 'locate', '0', ...urls, '--finalized', ...owner.key);
 	const fetched = await run(['fetch', owner.address, stored.key, '-o', 'object-copy', ...consumer.key]);
 	assert.equal(fetched.code, DONE, fetched.stderr);
@@ -979,7 +979,7 @@ test('a value is stored as an object in two folders, and a wrong byte in one is 
 	assert.match(elsewhere.stderr, /left for another location: .*first: the whole folder is not there: is its disk mounted/);
 	const unmounted = await run(['check', owner.address, '0', '--quick', '--unused']);
 	assert.equal(unmounted.code, FAILED);
-	assert.match(unmounted.stdout, /first: 0 right \(0 B\)\n {2}the others were not looked at: the whole folder is not there: .*\n.*second: 1 right/);
+	assert.match(unmounted.stdout, /first: 0 right \(0 B\)\n {2}no object was looked at: the whole folder is not there: .*\n.*second: 1 right/);
 	// A file is in its place.
 	writeFileSync(folders[0], '');
 	const inTheWay = /first is a file, not a folder: move it away, or correct the location$/;

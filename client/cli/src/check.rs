@@ -154,7 +154,11 @@ impl fmt::Display for Report {
 				write!(f, " (object {object})")?;
 			}
 			if let Some(failure) = failure {
-				write!(f, "\n  the others were not looked at: {}", shown(failure))?;
+				let rest = match *right == 0 && faults.is_empty() {
+					true => "no object was",
+					false => "the others were not",
+				};
+				write!(f, "\n  {rest} looked at: {}", shown(failure))?;
 			}
 			let Some(unused) = unused else { continue };
 			write!(
@@ -322,4 +326,37 @@ async fn list_unused(
 			.map_or(0, |since| since.as_secs()),
 	});
 	Ok(Some(shown.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn objects_are_only_called_the_others_after_some_were_looked_at() {
+		let said = |right| {
+			let at = AtLocation {
+				right,
+				failure: Some("it is away".into()),
+				..AtLocation::new("file:///a")
+			};
+			let report = Report {
+				block: 1,
+				dataset: 0,
+				objects: 2,
+				locations: vec![at],
+			};
+			report.to_string()
+		};
+		let none = said(0);
+		assert!(
+			none.ends_with("\n  no object was looked at: it is away"),
+			"{none}"
+		);
+		let some = said(1);
+		assert!(
+			some.ends_with("\n  the others were not looked at: it is away"),
+			"{some}"
+		);
+	}
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Connects to the servers of stores. `object_store` repeats every request that could not be sent; one that fails in the same
 //! way each time, such as to a server whose certificate is not accepted, is not worth the wait. It does not repeat one that
-//! took long until its connection broke off: [`broke_off`] tells these from others.
+//! took long until its connection broke off: [`broke_off`] tells these from others. Nor is an error as the answer to a HEAD worth
+//! the wait: a GET follows it, and is repeated.
 
 use crate::{
 	certificate::{sent_no_tls, CertificateFault},
@@ -15,6 +16,7 @@ use object_store::{
 	},
 	ClientOptions,
 };
+use reqwest::{Method, StatusCode};
 use std::{
 	error::Error as StdError,
 	iter::successors,
@@ -53,9 +55,10 @@ impl HttpService for Deciding {
 	async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
 		let host = request.uri().host().unwrap_or_default();
 		let is_metadata = METADATA.contains(&host);
+		let is_head = request.method() == Method::HEAD;
 		let began = Instant::now();
 		let answer = self.0.execute(request).await;
-		let answer = answer.map_err(|error| match is_metadata || is_lasting(&error) {
+		let mut answer = answer.map_err(|error| match is_metadata || is_lasting(&error) {
 			// What is unknown is not repeated.
 			true => HttpError::new(HttpErrorKind::Unknown, error),
 			false if is_late(error.kind(), began.elapsed()) => {
@@ -63,6 +66,11 @@ impl HttpService for Deciding {
 			}
 			false => error,
 		});
+		// This status is not repeated.
+		let is_last = is_head && Trouble::in_answer(&answer).is_some();
+		if let Some(answer) = answer.as_mut().ok().filter(|_| is_last) {
+			*answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+		}
 		self.1.note(Trouble::in_answer(&answer), Instant::now());
 		answer
 	}
@@ -128,6 +136,39 @@ mod tests {
 		let url = "http://169.254.169.254/latest/api/token";
 		let error = failure("connection refused", url).await;
 		assert_eq!(error.kind(), HttpErrorKind::Unknown);
+	}
+
+	/// A server that answers all with this status.
+	#[derive(Debug)]
+	struct Answering(u16);
+
+	impl HttpConnector for Answering {
+		fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+			Ok(HttpClient::new(Self(self.0)))
+		}
+	}
+
+	#[async_trait]
+	impl HttpService for Answering {
+		async fn call(&self, _: HttpRequest) -> Result<HttpResponse, HttpError> {
+			let mut answer = HttpResponse::new(String::new().into());
+			*answer.status_mut() = self.0.try_into().unwrap();
+			Ok(answer)
+		}
+	}
+
+	#[tokio::test]
+	async fn a_fault_of_a_server_is_its_last_answer_to_a_head() {
+		for (status, got) in [(200, 200), (404, 404), (429, 405), (501, 405), (503, 405)] {
+			let connector = Decided(Answering(status), Arc::default());
+			let client = connector.connect(&ClientOptions::new()).unwrap();
+			for (method, expected) in [(Method::HEAD, got), (Method::GET, status)] {
+				let mut request = HttpRequest::new(HttpRequestBody::empty());
+				*request.method_mut() = method;
+				let answer = client.execute(request).await.unwrap();
+				assert_eq!(answer.status().as_u16(), expected);
+			}
+		}
 	}
 
 	#[tokio::test]

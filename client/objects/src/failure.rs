@@ -21,6 +21,12 @@ const METADATA: [&str; 5] = [
 /// What `reqwest` says of a request to which no answer came.
 const NOT_SENT: &str = "error sending request";
 
+/// The status of a request that lacks credentials.
+const UNAUTHORIZED: u16 = 401;
+/// The status of a request that is not allowed.
+const FORBIDDEN: u16 = 403;
+/// The status of a request whose method the server does not know.
+const METHOD_NOT_ALLOWED: u16 = 405;
 /// The status of a request that took too long.
 const REQUEST_TIMEOUT: u16 = 408;
 /// S3's name for that. It comes with status 400.
@@ -74,12 +80,18 @@ pub enum Failure {
 	/// A web server does not send ranges.
 	#[error("the server does not send ranges of a file, or hides its length: use another server")]
 	NoRanges,
+	/// A web server lists nothing, as one does that lists no files at all.
+	#[error("the server lists nothing there: most web servers list no files")]
+	Unlisted,
 	/// A server sends its readers to another address.
 	#[error("the server redirects to another address: use the one that it names")]
 	Redirected,
 	/// The account may not do that.
 	#[error("the store does not allow it (403): check what this account may do there. To an account that may not list the bucket, S3 says the same of what is missing")]
 	Denied,
+	/// A web server asks for credentials, or does not let everyone read.
+	#[error("the web server does not let everyone read there ({0}), and is sent no credentials: have its operator open the folder to all, or use another location. A server may say the same of what is missing")]
+	Closed(u16),
 	/// The user may not do that with files.
 	#[error("this user may not do that there: check the owner and the permissions of the folder and of what is in it")]
 	DeniedFile,
@@ -178,7 +190,11 @@ impl Failure {
 		self.is_content()
 			|| matches!(
 				self,
-				Denied | DeniedFile | Archived | File(_) | Refused { .. } | Other
+				Denied
+					| Closed(FORBIDDEN)
+					| DeniedFile | Archived
+					| File(_) | Refused { .. }
+					| Other
 			)
 	}
 
@@ -198,7 +214,7 @@ impl Failure {
 			// It does not know how to begin an object in parts.
 			Unavailable(501) => false,
 			Expired | NoCredentials | Unauthenticated | Region | Clock | Plain | Denied
-			| NoBucket => true,
+			| Closed(_) | NoBucket => true,
 			NoTls | Proxy | Redirected | Certificate(_) => true,
 			Full | ReadOnly | Folder(_) | Unusable(_) => true,
 			failure => failure.is_passing() && *failure != Dropped,
@@ -213,12 +229,23 @@ impl Failure {
 			Unavailable(_) | Stalled(_) | Slow(_) | Unreachable | Unresolved | Dropped
 		)
 	}
-}
 
-impl From<object_store::Error> for Failure {
-	fn from(error: object_store::Error) -> Self {
+	/// Returns what it means at a web server: that is sent no credentials, and has no regions.
+	fn at_web_server(self) -> Self {
+		match self {
+			Self::Unauthenticated | Self::NoCredentials | Self::Expired => {
+				Self::Closed(UNAUTHORIZED)
+			}
+			Self::Denied => Self::Closed(FORBIDDEN),
+			Self::Region => Self::Redirected,
+			failure => failure,
+		}
+	}
+
+	/// Returns what an error means at a store of a cloud, or in a folder.
+	fn at_store(error: &object_store::Error) -> Self {
 		use object_store::Error::*;
-		let text = texts(&error);
+		let text = texts(error);
 		if METADATA.iter().any(|path| text.contains(path)) {
 			return Self::NoCredentials;
 		}
@@ -226,7 +253,7 @@ impl From<object_store::Error> for Failure {
 		if text.contains("tunnel error") {
 			return Self::Proxy;
 		}
-		match io_failure(&error) {
+		match io_failure(error) {
 			// No answer came, so it is no short one, and what a firewall forbids is about no file.
 			Some(Self::CutShort | Self::DeniedFile) if text.contains(NOT_SENT) => {
 				return Self::Unreachable
@@ -245,10 +272,14 @@ impl From<object_store::Error> for Failure {
 			status,
 			code: code.to_owned(),
 		};
-		match &error {
+		match error {
+			// `object_store` takes a web server that does not know the method for one without the file.
+			NotFound { .. } if status(&text) == Some(METHOD_NOT_ALLOWED) => {
+				refused(METHOD_NOT_ALLOWED)
+			}
 			NotFound { .. } => Self::Missing,
 			// Other reasons than a lack of rights, such as an account that was closed, have names of their own.
-			PermissionDenied { .. } if !code.is_empty() && !is_denial(code) => refused(403),
+			PermissionDenied { .. } if !code.is_empty() && !is_denial(code) => refused(FORBIDDEN),
 			PermissionDenied { .. } => Self::Denied,
 			Unauthenticated { .. } => Self::Unauthenticated,
 			NotSupported { .. } => Self::NoRanges,
@@ -258,13 +289,14 @@ impl From<object_store::Error> for Failure {
 			// What is there is shorter than the object.
 			_ if text.contains("Wanted range starting at") => Self::CutShort,
 			_ if text.contains("Content-Length Header missing")
-				|| text.contains("Content-Range header not present") =>
+				|| text.contains("Content-Range header not present")
+				|| text.contains("Failed to parse value for CONTENT_RANGE header") =>
 			{
 				Self::NoRanges
 			}
 			_ => match status(&text) {
-				Some(401) => Self::Unauthenticated,
-				Some(403) => Self::Denied,
+				Some(UNAUTHORIZED) => Self::Unauthenticated,
+				Some(FORBIDDEN) => Self::Denied,
 				Some(404) => Self::Missing,
 				Some(413) => Self::TooLarge,
 				Some(416) => Self::CutShort,
@@ -277,6 +309,16 @@ impl From<object_store::Error> for Failure {
 				None if text.contains(NOT_SENT) || text.contains("HTTP error") => Self::Unreachable,
 				None => Self::Other,
 			},
+		}
+	}
+}
+
+impl From<object_store::Error> for Failure {
+	fn from(error: object_store::Error) -> Self {
+		let failure = Self::at_store(&error);
+		match error {
+			object_store::Error::Generic { store: "HTTP", .. } => failure.at_web_server(),
+			_ => failure,
 		}
 	}
 }
@@ -509,6 +551,45 @@ mod tests {
 		let certificate = "error sending request\ninvalid peer certificate: UnknownIssuer\n";
 		let fault = CertificateFault::Untrusted;
 		assert_eq!(generic(certificate), Failure::Certificate(fault));
+	}
+
+	#[test]
+	fn a_web_server_is_not_said_to_take_credentials_or_to_have_buckets() {
+		let answer = |status: &str, code: &str| {
+			Failure::from(object_store::Error::Generic {
+				store: "HTTP",
+				source: format!("status code: {status}: <Code>{code}</Code>").into(),
+			})
+		};
+		for (status, code, failure) in [
+			("401 Unauthorized", "", Failure::Closed(401)),
+			("403 Forbidden", "", Failure::Closed(403)),
+			("403 Forbidden", "AccessDenied", Failure::Closed(403)),
+			("301 Moved", "PermanentRedirect", Failure::Redirected),
+		] {
+			let got = answer(status, code);
+			assert_eq!(got, failure, "{status} {code}");
+			let words = got.to_string();
+			for word in ["AWS_", "S3", "bucket", "account"] {
+				assert!(!words.contains(word), "{words}");
+			}
+		}
+		// Without credentials, no object is read; what is forbidden may be one of them.
+		assert!(!Failure::Closed(401).is_of_object() && Failure::Closed(403).is_of_object());
+	}
+
+	#[test]
+	fn an_object_is_not_missing_because_a_server_does_not_know_the_method() {
+		let answer = |status: &str| {
+			Failure::from(object_store::Error::NotFound {
+				path: "a".into(),
+				source: format!("status code: {status}: ").into(),
+			})
+		};
+		let (status, code) = (405, String::new());
+		let refused = Failure::Refused { status, code };
+		assert_eq!(answer("405 Method Not Allowed"), refused);
+		assert_eq!(answer("404 Not Found"), Failure::Missing);
 	}
 
 	#[test]

@@ -154,7 +154,10 @@ impl Location {
 
 	/// Does the same as [`fault`](Self::fault) on a thread for what waits for a disk. Of a disk that does not answer, nothing is
 	/// known.
-	pub(crate) async fn looked_at(&self) -> Option<FolderFault> {
+	pub async fn looked_at(&self) -> Option<FolderFault> {
+		if !self.is_folder() {
+			return None;
+		}
 		let location = self.clone();
 		let looked = blocking(move || Ok(location.fault()));
 		patiently(0, looked).await.ok().flatten()
@@ -221,22 +224,34 @@ impl Location {
 		self.folder.clone().join(format!("{name}.b3"))
 	}
 
-	/// Returns the length of a file in bytes, as the store says.
+	/// Returns the length of a file in bytes, as the store says. A file is only called missing after a GET, if it is not one of
+	/// this machine: some web servers do not know HEAD, and the answer to it has no content that would say why, such as that S3
+	/// has no such bucket.
 	pub(crate) async fn length(&self, path: &Path) -> Result<u64, Failure> {
+		use Failure::*;
 		let failure = match self.store.head(path).await.map_err(Failure::from) {
 			Ok(meta) => return Ok(meta.size),
 			Err(failure) => failure,
 		};
-		// The answer to such a request has no content that would say why.
-		if !matches!(failure, Failure::Denied | Failure::Refused { .. }) {
+		let was_not_answered = matches!(
+			failure,
+			NoCredentials | Plain | Unreachable | Unresolved | NoTls | Proxy | Certificate(_)
+		);
+		if self.is_folder() || was_not_answered {
 			return Err(failure);
 		}
 		let options = GetOptions {
 			range: Some(GetRange::Bounded(0..1)),
 			..GetOptions::default()
 		};
+		// The rest of an answer with the whole file is not read.
 		let got = self.store.get_opts(path, options).await;
-		got.map(|got| got.meta.size).map_err(Failure::from)
+		match got.map_err(Failure::from) {
+			Ok(got) => Ok(got.meta.size),
+			// A file without bytes has no first one.
+			Err(CutShort) => Ok(0),
+			Err(failure) => Err(failure),
+		}
 	}
 
 	/// Deletes an object and its list. Returns whether the object was there.
@@ -283,6 +298,11 @@ impl Location {
 	/// Returns whether it is a folder of this machine.
 	pub(crate) fn is_folder(&self) -> bool {
 		self.url.starts_with("file:")
+	}
+
+	/// Returns whether it is on a web server.
+	pub(crate) fn is_web(&self) -> bool {
+		self.url.starts_with("https:") || self.url.starts_with("http:")
 	}
 
 	/// Deletes a file, if it is there. Waits as long as for a small object.

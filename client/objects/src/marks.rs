@@ -2,7 +2,7 @@
 //! Objects that are found by how their names begin, so that what an interrupted program has left can be deleted although
 //! no program knows its headers any more.
 
-use crate::{failure::Failure, location::Location, patience::patiently};
+use crate::{failure::Failure, folder::FolderFault, location::Location, patience::patiently};
 use futures::{
 	stream::{self, BoxStream},
 	StreamExt, TryStreamExt,
@@ -64,7 +64,12 @@ impl Location {
 		// Digits and the dot of an ending come before this letter.
 		let end = self.path(&format!("{}g", hex::encode(last)));
 		let mut listed = self.listed(first);
-		while let Some(meta) = patiently(0, next(&mut listed)).await? {
+		loop {
+			let meta = match patiently(0, next(&mut listed)).await {
+				Ok(Some(meta)) => meta,
+				Ok(None) => break,
+				Err(failure) => return Err(self.why(failure).await),
+			};
 			if self.lists_in_order() && !last.is_empty() && meta.location > end {
 				break;
 			}
@@ -83,7 +88,17 @@ impl Location {
 			entry.length = entry.length.saturating_add(meta.size);
 			entry.modified = entry.modified.max(modified);
 		}
-		Ok(found.into_values().collect())
+		if !found.is_empty() {
+			return Ok(found.into_values().collect());
+		}
+		if self.is_web() {
+			return Err(Failure::Unlisted);
+		}
+		match self.looked_at().await {
+			// There is no such folder yet.
+			None | Some(FolderFault::Absent) => Ok(Vec::new()),
+			Some(fault) => Err(Failure::Folder(fault)),
+		}
 	}
 
 	/// Lists the files here, from those on whose names begin with what `first` is in digits, if the store can begin there.

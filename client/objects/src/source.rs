@@ -116,6 +116,13 @@ async fn why_not(
 ///
 /// Returns why the store did not send it.
 pub async fn read_small(location: &Location, name: &str, longest: u64) -> Result<Vec<u8>, Failure> {
+	match small(location, name, longest).await {
+		Ok(bytes) => Ok(bytes),
+		Err(failure) => Err(location.why(failure).await),
+	}
+}
+
+async fn small(location: &Location, name: &str, longest: u64) -> Result<Vec<u8>, Failure> {
 	let path = location.path(name);
 	let length = within(SILENCE, location.length(&path)).await??;
 	match length {

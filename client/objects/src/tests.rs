@@ -3,6 +3,7 @@
 
 mod compressed;
 mod copies;
+mod heads;
 mod interrupted;
 mod marks;
 mod reading;

@@ -592,8 +592,7 @@ impl Sender {
 
 	/// Returns whether the store has an object of this name and length.
 	async fn is_there(&self, object: &Object) -> bool {
-		let meta = self.location.store().head(&self.path).await;
-		meta.is_ok_and(|meta| meta.size == object.length())
+		self.location.length(&self.path).await == Ok(object.length())
 	}
 
 	/// Writes a small object in one step.

@@ -5,7 +5,7 @@ use super::{
 	store::{Fault, Store},
 	*,
 };
-use crate::{check, prove, Failure, FolderFault, ReadError};
+use crate::{check, prove, read_small, Failure, FolderFault, ReadError};
 use proptest::prelude::*;
 use std::{fs, slice, sync::Arc, time::Duration};
 
@@ -209,6 +209,14 @@ async fn a_folder_that_is_not_there_is_told_from_an_object_that_is_not() {
 		assert_eq!(checked.failure, Some(failure.clone()));
 		let proof = prove(&location, &object, 0).await;
 		assert_eq!(proof.err(), Some(failure.clone()));
+		let card = read_small(&location, "card", 9).await;
+		assert_eq!(card, Err(failure.clone()));
+		// The folder is made for the first object.
+		let listed = location.marked(&[], &[]).await;
+		match fault {
+			FolderFault::Absent => assert_eq!(listed, Ok(Vec::new())),
+			_ => assert_eq!(listed, Err(failure.clone())),
+		}
 		assert_eq!(location.delete(&object).await, Err(failure));
 		assert_eq!(location.fault(), Some(fault));
 	}

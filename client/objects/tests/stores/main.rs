@@ -307,7 +307,8 @@ async fn a_store_that_refuses_says_what_to_do() {
 	}
 }
 
-/// The answer to a HEAD has no content, so it cannot say why it refuses: the first byte is asked for instead.
+/// The answer to a HEAD has no content, so it cannot say why it refuses: the first byte is asked for instead. That also tells an
+/// object that is missing from a bucket that does not exist.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_refuses_to_tell_a_length_is_asked_for_a_byte() {
 	let server = Server::start().await;
@@ -316,7 +317,7 @@ async fn a_store_that_refuses_to_tell_a_length_is_asked_for_a_byte() {
 	let state = tempfile::tempdir().unwrap();
 	let sent = send(&location, &state.path().join("journal"), 2000).await;
 	let object = sent.unwrap().object;
-	for status in [400, 403, 405] {
+	for status in [400, 403, 404, 405, 500, 501, 503] {
 		proxy.fail(Method::HEAD, 0, usize::MAX, Fault::Answer(status, ""));
 		let checked = check(&location, &object, true, &mut |_| {}).await;
 		assert!(checked.is_right(), "{status}: {checked:?}");
@@ -326,6 +327,10 @@ async fn a_store_that_refuses_to_tell_a_length_is_asked_for_a_byte() {
 	proxy.fail(Method::HEAD, 0, usize::MAX, Fault::Answer(403, ""));
 	let checked = check(&location, &object, true, &mut |_| {}).await;
 	assert_eq!(checked.failure, Some(Failure::Missing));
+	proxy.heal();
+	let absent = Location::open_with("s3://absent/x", &settings(server.address, &[])).unwrap();
+	let checked = check(&absent, &object, true, &mut |_| {}).await;
+	assert_eq!(checked.failure, Some(Failure::NoBucket));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -569,6 +569,7 @@ impl<W: Watch> Service<'_, W> {
 
 	/// Begins to copy the next objects, as many as may be copied at a time.
 	fn copy_next(&mut self) {
+		let was_there = self.keeping.had_place || self.objects.values().any(|known| known.here);
 		while let Some(key) = self.waiting.front().copied() {
 			let Some(known) = self.objects.get(&key) else {
 				self.waiting.pop_front();
@@ -584,6 +585,9 @@ impl<W: Watch> Service<'_, W> {
 			let broken = &self.client.0.broken;
 			broken.put_last(&mut sources, Instant::now());
 			self.copying.begin(key, length, async move {
+				if was_there {
+					is_still_there(&at).await?;
+				}
 				match damaged {
 					true if check(&at, &object, true, &mut |_| {}).await.is_right() => Ok(None),
 					true => copy_again(&object, &sources, &at).await.map(Some),
@@ -621,6 +625,17 @@ impl<W: Watch> Service<'_, W> {
 			}
 			Err(error) => self.watch.did(Step::NotCopied { key, error }),
 		}
+	}
+}
+
+/// Checks that the folder of the copies did not vanish with its disk: to write a copy would make it again, on another disk.
+async fn is_still_there(at: &Store) -> Result<(), CopyError> {
+	match at.looked_at().await {
+		None => Ok(()),
+		Some(fault) => Err(CopyError::Target(Left {
+			url: at.url().to_owned(),
+			failure: Failure::Folder(fault),
+		})),
 	}
 }
 
@@ -669,6 +684,19 @@ mod tests {
 		for (owner, dataset) in [(0xab, 8), (0xac, 7)] {
 			assert_ne!(first, at(owner, dataset, "file:///srv/copies"));
 		}
+	}
+
+	#[tokio::test]
+	async fn a_folder_that_vanished_with_its_disk_is_not_made_again() {
+		let disk = tempfile::tempdir().unwrap();
+		let folder = disk.path().join("copies");
+		let at = Store::open(&format!("file://{}", folder.display())).unwrap();
+		at.make_folder().unwrap();
+		assert!(is_still_there(&at).await.is_ok());
+		std::fs::remove_dir(&folder).unwrap();
+		let gone = is_still_there(&at).await.unwrap_err().to_string();
+		assert!(gone.contains("is its disk mounted"), "{gone}");
+		assert!(!folder.exists());
 	}
 
 	#[test]
