@@ -17,9 +17,6 @@ use std::{
 	time::Duration,
 };
 
-/// The most bytes that are written at once.
-const BUFFER: usize = 64 * 1024;
-
 /// The progress of an export.
 pub(crate) struct Export {
 	/// How many blocks there are to write.
@@ -85,7 +82,7 @@ impl Export {
 		blocks: impl Iterator<Item = Result<Signed, Error>>,
 	) -> Result<(), Error> {
 		let output = self.flow.wait_for(open)?;
-		let mut output = BufWriter::with_capacity(BUFFER, Counted::new(output, self.flow.clone()));
+		let mut output = BufWriter::new(Counted::new(output, self.flow.clone()));
 		if self.is_binary {
 			output.write_all(&self.total.encode())?;
 		}

@@ -8,6 +8,7 @@ use crate::{
 	cli::Cli,
 	client::FullClient,
 	database::{check_space_left, DatabaseError},
+	explain::words,
 	files, logging, output,
 	progress::Reports,
 	service::{Core, Node, Parts},
@@ -277,10 +278,15 @@ fn delete_temporary(folder: &Path) {
 	let reports = Reports::start(move |since| {
 		log::info!("still deleting {deleting}, for {} s", since.as_secs());
 	});
-	if let Err(error) = fs::remove_dir_all(folder) {
-		log::warn!("the temporary folder {shown} cannot be deleted: {error}. Delete it yourself");
-	}
+	let deleted = fs::remove_dir_all(folder);
 	drop(reports);
+	match deleted {
+		Err(error) if error.kind() != io::ErrorKind::NotFound => log::warn!(
+			"the temporary folder {shown} cannot be deleted: {}. Delete it yourself",
+			words(error)
+		),
+		_ => {}
+	}
 }
 
 /// Says what a node that stops waits for.

@@ -238,6 +238,11 @@ test('reads a chain specification once, and not without end', { timeout }, async
 	assert.match(waiting.stdout, /exit code 143\n$/);
 });
 
+test('deletes its temporary folder before it says that it has stopped', { timeout }, async (t) => {
+	const { stdout } = await shell(t, `export TMPDIR=$PWD; ${endedAt('Running JSON-RPC server', ['--dev'])}; ls -d substrate*`);
+	assert.match(stdout, /SIGTERM: the node stops[^]*deleting the temporary folder .*substrate\w+\n[^]*the node has stopped\s*\nexit code 0\n$/);
+});
+
 test('ends at once on a signal while it starts', { timeout }, async (t) => {
 	const words = 'Compiling the runtime';
 	// What it would do next.
@@ -530,6 +535,16 @@ test('refuses a raw specification that is damaged', { timeout }, async (t) => {
 	const taken = await runToEnd(['export-chain-spec', '--chain', chain, '--raw']);
 	assert.equal(taken.code, 0, taken.stderr);
 	const plain = JSON.parse((await runToEnd(['export-chain-spec', '--chain', 'local'])).stdout);
+	const [[funded, amount], ...others_] = plain.genesis.runtimeGenesis.patch.balances.balances;
+	const edit = (entry) => {
+		plain.genesis.runtimeGenesis.patch.balances.balances = [entry, ...others_];
+		writeFileSync(chain, JSON.stringify(plain));
+	};
+	edit(['x'.repeat(2 ** 21), amount]);
+	await refuses(['--chain', chain, '--tmp', ...QUIET], /names "x{0,1000} \[\d+ characters are left out here\] x{0,1000}" in `balances\.balances`, which is not an address/);
+	edit([funded, '1'.repeat(2 ** 21)]);
+	await refuses(['--chain', chain, '--tmp', ...QUIET], /and found "1{0,1000} \[\d+ characters are left out here\] 1{0,1000}" at line 1/);
+	edit([funded, amount]);
 	plain.genesis.runtimeGenesis.code = '0x1234';
 	writeFileSync(chain, JSON.stringify(plain));
 	await refuses(['--chain', chain, '--tmp', ...QUIET], /raw\.json is not a chain specification: .* `runtimeGenesis\.code`, is damaged: /);
