@@ -6,8 +6,10 @@ use crate::{
 	client::FullClient,
 	database,
 	explain::named,
+	export::Export,
 	files::{announce, NewFile},
-	import::{self, Blocks},
+	import::{self, Blocks, Signed},
+	progress::{Counted, Flow, Reports, Watcher},
 };
 use isthmus_primitives::{Block, BlockNumber};
 use polkadot_sdk::*;
@@ -18,7 +20,8 @@ use sc_service::{Configuration, DatabaseSource};
 use sp_blockchain::HeaderBackend;
 use std::{
 	fs::{self, File},
-	io::{self, stdin, BufRead, BufReader, Chain, Cursor, Read},
+	io::{self, stdin, stdout, BufRead, BufReader, Chain, Cursor, Read, Write},
+	ops::RangeInclusive,
 	path::Path,
 	sync::Arc,
 };
@@ -115,12 +118,15 @@ pub(crate) fn check_export(cmd: &ExportBlocksCmd, config: &Configuration) -> Res
 	}
 }
 
-/// Checks that the chain has the blocks to export. Returns the first one's number.
+/// Checks that the chain has the blocks to export. Returns their numbers.
 ///
 /// # Errors
 ///
 /// Returns an error that names the best block.
-fn check_range(cmd: &ExportBlocksCmd, best: BlockNumber) -> Result<BlockNumber, Error> {
+fn check_range(
+	cmd: &ExportBlocksCmd,
+	best: BlockNumber,
+) -> Result<RangeInclusive<BlockNumber>, Error> {
 	if best == 0 {
 		return Err(BlocksError::Empty.into());
 	}
@@ -132,7 +138,7 @@ fn check_range(cmd: &ExportBlocksCmd, best: BlockNumber) -> Result<BlockNumber, 
 	if from > to || to > best {
 		return Err(BlocksError::Range { from, to, best }.into());
 	}
-	Ok(from)
+	Ok(from..=to)
 }
 
 /// Writes blocks. A file is replaced when all of them are written.
@@ -140,37 +146,51 @@ fn check_range(cmd: &ExportBlocksCmd, best: BlockNumber) -> Result<BlockNumber, 
 /// # Errors
 ///
 /// Returns an error if the chain lacks the blocks, and one that names the output if that cannot be written.
-pub(crate) async fn export(
-	mut cmd: ExportBlocksCmd,
-	client: Arc<FullClient>,
-	database: DatabaseSource,
-) -> Result<(), Error> {
-	let from = check_range(&cmd, client.info().best_number)?;
-	// The framework would end without a word at a block that it does not have. Older ones are pruned first.
-	let hash = client.hash(from)?;
-	if hash
-		.map(|hash| client.block(hash))
-		.transpose()?
-		.flatten()
-		.is_none()
-	{
-		return Err(BlocksError::Pruned(from).into());
-	}
-	let output = cmd.output.clone();
-	let to = output.as_deref().unwrap_or(Path::new("stdout"));
+pub(crate) fn export(cmd: &ExportBlocksCmd, client: &FullClient) -> Result<(), Error> {
+	let numbers = check_range(cmd, client.info().best_number)?;
+	let (from, last) = (*numbers.start(), *numbers.end());
+	// Older ones are pruned first. Nothing is written then.
+	signed_block(client, from)?;
+	let to = cmd.output.as_deref().unwrap_or(Path::new("stdout"));
 	let failed = |error: Error| named("the blocks cannot be written", to, &error);
-	let new = match &output {
+	let new = match &cmd.output {
 		Some(path) => NewFile::for_path(path).map_err(|error| failed(error.into()))?,
 		None => None,
 	};
-	if let Some(new) = &new {
-		cmd.output = Some(new.path().to_owned());
+	let path = new.as_ref().map(NewFile::path).or(cmd.output.as_deref());
+	let open = || -> io::Result<Box<dyn Write>> {
+		match path {
+			Some(path) => Ok(Box::new(File::create(path)?)),
+			None => Ok(Box::new(stdout())),
+		}
+	};
+	log::info!("Exporting blocks from #{from} to #{last}");
+	let total = u64::from(last - from) + 1;
+	let export = Export::new(total, cmd.binary, to.display().to_string());
+	let reports = export.report();
+	let blocks = numbers.map(|number| signed_block(client, number));
+	export.write(open, blocks).map_err(failed)?;
+	drop(reports);
+	if let Some(new) = new {
+		new.keep().map_err(|error| failed(error.into()))?;
 	}
-	cmd.run(client, database).await.map_err(failed)?;
-	match new {
-		Some(new) => new.keep().map_err(|error| failed(error.into())),
-		None => Ok(()),
-	}
+	log::info!(
+		"🎉 Exported {total} blocks ({} bytes) to {}",
+		export.bytes(),
+		export.to
+	);
+	Ok(())
+}
+
+/// Returns a block and the votes for it.
+///
+/// # Errors
+///
+/// Returns an error if the database does not have it.
+fn signed_block(client: &FullClient, number: BlockNumber) -> Result<Signed, Error> {
+	let hash = client.hash(number)?;
+	let block = hash.map(|hash| client.block(hash)).transpose()?.flatten();
+	Ok(block.ok_or(BlocksError::Pruned(number))?)
 }
 
 fn number(
@@ -228,14 +248,17 @@ pub(crate) async fn import(
 ) -> Result<(), Error> {
 	let from = cmd.input.as_deref().unwrap_or(Path::new("stdin"));
 	let failed = |error: Error| named("the blocks cannot be imported", from, &error);
+	let flow = Arc::new(Flow::default());
+	let _reports = report_waits(&flow, from);
 	let file: Box<dyn Read + Send> = match &cmd.input {
 		Some(path) => {
 			announce("the blocks", path);
-			Box::new(File::open(path).map_err(|error| failed(error.into()))?)
+			let opened = flow.wait_for(|| File::open(path));
+			Box::new(opened.map_err(|error| failed(error.into()))?)
 		}
 		None => Box::new(stdin()),
 	};
-	let started = begin(BufReader::new(file), cmd.binary);
+	let started = begin(BufReader::new(Counted::new(file, flow.clone())), cmd.binary);
 	let Some(input) = started.map_err(|error| failed(error.into()))? else {
 		return Err(BlocksError::Nothing(from.display().to_string()).into());
 	};
@@ -243,6 +266,19 @@ pub(crate) async fn import(
 	let check_space = |wanted| database::check_space_left(database, wanted);
 	let done = import::import(&client, queue, blocks, check_space).await;
 	done.map_err(|error| failed(Error::Input(error.to_string())))
+}
+
+/// Says every few seconds that an input gives nothing, until what this returns is dropped.
+fn report_waits(flow: &Arc<Flow>, from: &Path) -> Reports {
+	let (mut watcher, from) = (Watcher::new(flow.clone()), from.display().to_string());
+	Reports::start(move |_| {
+		if let Some(since) = watcher.stands() {
+			let seconds = since.as_secs();
+			log::info!(
+				"waiting for more blocks from {from}, for {seconds} s: does a program write there?"
+			);
+		}
+	})
 }
 
 /// Reads the beginning of an input, and returns the input with it; `None` if there are no blocks in it.

@@ -2,7 +2,7 @@
 //! The subcommand `check-state`: checks the invariants of the chain's own pallets in the state of a block, for example
 //! after an upgrade.
 
-use crate::client::FullClient;
+use crate::{client::FullClient, progress::Reports};
 use clap::Parser;
 use isthmus_primitives::{BlockNumber, Hash};
 use isthmus_runtime::VERSION;
@@ -13,6 +13,10 @@ use sp_api::{Core, ProvideRuntimeApi};
 use sp_blockchain::HeaderBackend;
 use sp_core::storage::Storage;
 use sp_state_machine::BasicExternalities;
+use std::sync::{
+	atomic::{AtomicU64, Ordering},
+	Arc,
+};
 
 /// Check the state of a block: whether its entries fit together, and all deposits are held.
 #[derive(Clone, Debug, Parser)]
@@ -105,19 +109,32 @@ impl CheckStateCmd {
 			let found = version.spec_version;
 			return Err(CheckStateError::OtherRuntime { number, found });
 		}
-		let mut storage = read(client, hash)?;
+		let entries_read = Arc::new(AtomicU64::new(0));
+		let reported = entries_read.clone();
+		let reports = Reports::start(move |since| {
+			log::info!(
+				"checking the state of block {number}, for {} s: {} entries are read",
+				since.as_secs(),
+				reported.load(Ordering::Relaxed)
+			);
+		});
+		let mut storage = read(client, hash, &entries_read)?;
 		let entries = storage.top.len();
 		BasicExternalities::execute_with_storage(&mut storage, isthmus_runtime::check_state)
 			.map_err(|fault| CheckStateError::Faulty { number, fault })?;
+		drop(reports);
 		println!("The state of block {number} ({hash:?}) is sound: {entries} entries.");
 		Ok(())
 	}
 }
 
-/// Reads the whole state of a block.
-fn read(client: &FullClient, hash: Hash) -> sp_blockchain::Result<Storage> {
+/// Reads the whole state of a block, and counts its entries meanwhile.
+fn read(client: &FullClient, hash: Hash, count: &AtomicU64) -> sp_blockchain::Result<Storage> {
 	let pairs = client.storage_pairs(hash, None, None)?;
-	let top = pairs.map(|(key, value)| (key.0, value.0)).collect();
+	let counted = pairs.inspect(|_| {
+		count.fetch_add(1, Ordering::Relaxed);
+	});
+	let top = counted.map(|(key, value)| (key.0, value.0)).collect();
 	Ok(Storage {
 		top,
 		..Default::default()

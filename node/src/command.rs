@@ -10,6 +10,7 @@ use crate::{
 	genesis,
 	keys::{self, NodeKeyOptions},
 	logging, output, ports,
+	progress::Reports,
 	runner::{say_database, Runner},
 	service,
 };
@@ -70,6 +71,8 @@ pub fn run() -> sc_cli::Result<()> {
 		let is_dev = cli.run.shared_params.is_dev();
 		let key = NodeKeyOptions::take(&mut cli.run.network_params, is_dev);
 		let runner = Runner::new(&cli, &cli.run)?;
+		// As the framework decides it.
+		let is_temporary = cli.run.tmp || (is_dev && cli.run.shared_params.base_path.is_none());
 		let options = service::Options {
 			mining: cli.mining.clone(),
 			sync: cli.sync.clone(),
@@ -79,7 +82,7 @@ pub fn run() -> sc_cli::Result<()> {
 			storage: cli.storage.clone(),
 			ports: ports::Given::new(&cli.run),
 		};
-		return runner.node(|mut config| {
+		return runner.node(is_temporary, |mut config| {
 			if let Some(key) = key {
 				key.put_back(&mut config)?;
 			}
@@ -146,9 +149,9 @@ fn run_command(cli: &Cli, command: Command) -> sc_cli::Result<()> {
 		}
 		Command::ExportBlocks(cmd) => {
 			let runner = prepare(cli, &cmd)?;
-			let database = runner.config().database.clone();
 			blocks::check_export(&cmd, runner.config())?;
-			runner.with_chain(|client, _| blocks::export(cmd, client, database))
+			say_database(runner.config());
+			runner.with_chain(|client, _| async move { blocks::export(&cmd, &client) })
 		}
 		Command::ImportBlocks(cmd) => {
 			output::check_file_size()?;
@@ -243,7 +246,12 @@ fn purge(cmd: &PurgeChainCmd, database: &DatabaseSource) -> sc_cli::Result<()> {
 	if !cmd.yes {
 		database::confirm_purge(folder)?;
 	}
+	let shown = folder.display().to_string();
+	let reports = Reports::start(move |since| {
+		log::info!("deleting {shown}, for {} s", since.as_secs());
+	});
 	database::delete(database).map_err(application)?;
+	drop(reports);
 	output::print(format!("{folder:?} removed.\n"))
 }
 

@@ -46,7 +46,20 @@ fn with_advice(text: String, is_gone: bool) -> String {
 }
 
 fn shown(error: &Error) -> String {
-	visible(&words(sentence(error)))
+	shortened(visible(&words(sentence(error))))
+}
+
+/// Leaves out the middle of a text that is longer than any sentence, because it repeats a part of a damaged file.
+fn shortened(text: String) -> String {
+	const ENDS: usize = 1000;
+	let length = text.chars().count();
+	let left_out = length.saturating_sub(2 * ENDS);
+	if left_out == 0 {
+		return text;
+	}
+	let start: String = text.chars().take(ENDS).collect();
+	let end: String = text.chars().skip(length - ENDS).collect();
+	format!("{start} [{left_out} characters are left out here] {end}")
 }
 
 /// Escapes control characters, except line ends: a path or a file's text may contain some that steer a terminal.
@@ -221,6 +234,17 @@ mod tests {
 		] {
 			assert_eq!(words(said), shown);
 		}
+	}
+
+	#[test]
+	fn an_error_does_not_repeat_a_whole_file() {
+		let long = format!(
+			"expected a number, and found {} at line 1",
+			"é".repeat(1 << 21)
+		);
+		let shown = explain(&Error::Input(long));
+		assert!(shown.len() < 5000 && shown.contains("characters are left out here"));
+		assert!(shown.starts_with("expected a number") && shown.ends_with(" at line 1"));
 	}
 
 	#[test]

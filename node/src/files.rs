@@ -124,7 +124,7 @@ fn set_unfinished(path: Option<PathBuf>) {
 }
 
 /// Returns an error without the path of a temporary file, which no one named.
-fn without_path(error: io::Error) -> io::Error {
+pub(crate) fn without_path(error: io::Error) -> io::Error {
 	let text = error.to_string();
 	match text.split_once(" at path ") {
 		Some((reason, _)) => io::Error::new(error.kind(), reason),

@@ -32,7 +32,7 @@ const REPORT_EVERY: Duration = Duration::from_secs(3);
 const ENDS: [&str; 3] = ["UnexpectedEof", "Not enough data", "EOF while parsing"];
 
 /// A block and the votes for it.
-type Signed = SignedBlock<Block>;
+pub(crate) type Signed = SignedBlock<Block>;
 
 /// Why an import ended before all blocks of its input were imported.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@
 //! inspects a secret would succeed without one.
 
 use crate::{
-	files::{announce, check_home, read_at_most, take_at_most},
+	files::{announce, check_home, read_at_most, take_at_most, without_path},
 	output,
 };
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
@@ -288,11 +288,10 @@ fn not_inserted(keystore: &Path, error: Error) -> Error {
 /// Tries to write a file in a folder, which is made if there is none, to learn why none can be written.
 fn try_to_write(folder: &Path) -> io::Result<()> {
 	fs::create_dir_all(folder)?;
-	let path = folder.join(format!("try-{}", std::process::id()));
-	let mut file = File::create_new(&path)?;
-	let written = file.write_all(b"-").and_then(|()| file.sync_all());
-	fs::remove_file(&path)?;
-	written
+	// It has no name, so that nothing is left of it, and nothing there can have its name.
+	let mut file = tempfile::tempfile_in(folder).map_err(without_path)?;
+	file.write_all(b"-")?;
+	file.sync_all()
 }
 
 /// Returns the folder of the keystore that a key is inserted into.
@@ -592,6 +591,18 @@ fn unwritable(path: &Path, error: &io::Error) -> Error {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn a_trial_leaves_nothing_in_a_keystore_and_minds_nothing_there() {
+		let folder = tempfile::tempdir().unwrap();
+		// As an earlier release left it when it was killed.
+		let left = folder.path().join(format!("try-{}", std::process::id()));
+		fs::write(&left, "-").unwrap();
+		try_to_write(folder.path()).unwrap();
+		assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+		let refused = try_to_write(&left).unwrap_err();
+		assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+	}
 
 	#[test]
 	fn the_line_end_is_no_part_of_a_password() {

@@ -21,11 +21,13 @@ mod command;
 mod database;
 mod equivocations;
 mod explain;
+mod export;
 mod files;
 mod history;
 mod import;
 mod output;
 mod ports;
+mod progress;
 mod runner;
 pub mod service;
 

@@ -8,7 +8,9 @@ use crate::{
 	cli::Cli,
 	client::FullClient,
 	database::{check_space_left, DatabaseError},
+	explain::words,
 	files, logging, output,
+	progress::Reports,
 	service::{Core, Node, Parts},
 };
 use isthmus_primitives::Block;
@@ -22,6 +24,7 @@ use signal_hook::{
 	flag,
 };
 use std::{
+	fs,
 	future::{pending, Future},
 	io::{self, stderr, Write},
 	path::Path,
@@ -110,13 +113,15 @@ impl Runner {
 		&self.config
 	}
 
-	/// Runs a node until a signal comes, its disk is full or a task that it needs ends.
+	/// Runs a node until a signal comes, its disk is full or a task that it needs ends. Its folder is deleted then if it is
+	/// temporary.
 	///
 	/// # Errors
 	///
 	/// Returns why the node cannot start, or why it has stopped without a signal.
 	pub(crate) fn node(
 		self,
+		is_temporary: bool,
 		start: impl FnOnce(Configuration) -> sc_cli::Result<Node>,
 	) -> sc_cli::Result<()> {
 		let Self {
@@ -125,6 +130,7 @@ impl Runner {
 			guard,
 		} = self;
 		introduce(&config);
+		let temporary = is_temporary.then(|| config.base_path.path().to_owned());
 		let Node {
 			mut tasks,
 			database,
@@ -149,6 +155,10 @@ impl Runner {
 		logging::begin_to_stop();
 		end_at_interrupt();
 		stop(runtime, tasks);
+		if let Some(folder) = temporary {
+			delete_temporary(&folder);
+		}
+		log::info!("the node has stopped");
 		ended.map_err(|error| sc_cli::Error::Application(Box::new(error)))
 	}
 
@@ -257,7 +267,26 @@ fn stop(runtime: Runtime, tasks: TaskManager) {
 			);
 		}
 	});
-	log::info!("the node has stopped");
+}
+
+/// Deletes the folder of a node that was only tried out. The framework would do it after the last line of the log, and without a
+/// word if that fails.
+fn delete_temporary(folder: &Path) {
+	let shown = folder.display().to_string();
+	log::info!("deleting the temporary folder {shown}");
+	let deleting = shown.clone();
+	let reports = Reports::start(move |since| {
+		log::info!("still deleting {deleting}, for {} s", since.as_secs());
+	});
+	let deleted = fs::remove_dir_all(folder);
+	drop(reports);
+	match deleted {
+		Err(error) if error.kind() != io::ErrorKind::NotFound => log::warn!(
+			"the temporary folder {shown} cannot be deleted: {}. Delete it yourself",
+			words(error)
+		),
+		_ => {}
+	}
 }
 
 /// Says what a node that stops waits for.

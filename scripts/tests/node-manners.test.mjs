@@ -238,6 +238,11 @@ test('reads a chain specification once, and not without end', { timeout }, async
 	assert.match(waiting.stdout, /exit code 143\n$/);
 });
 
+test('deletes its temporary folder before it says that it has stopped', { timeout }, async (t) => {
+	const { stdout } = await shell(t, `export TMPDIR=$PWD; ${endedAt('Running JSON-RPC server', ['--dev'])}; ls -d substrate*`);
+	assert.match(stdout, /SIGTERM: the node stops[^]*deleting the temporary folder .*substrate\w+\n[^]*the node has stopped\s*\nexit code 0\n$/);
+});
+
 test('ends at once on a signal while it starts', { timeout }, async (t) => {
 	const words = 'Compiling the runtime';
 	// What it would do next.
@@ -510,11 +515,15 @@ test('refuses a raw specification that is damaged', { timeout }, async (t) => {
 		[(top) => { top['0x12'] = '0x0g'; }, /it is damaged\. .* in the entry 0x12 of/],
 		[(top) => { top[code] = top[code].slice(0, 2 + 2 * Math.floor(top[code].length / 5)); }, /the runtime of its genesis, which is the entry 0x3a636f6465 of `raw\.top`, is damaged: .* Get the file again/],
 		[(top) => { top[code] = '0x'; }, /the runtime of its genesis, .* is damaged: /],
+		[(_, raw) => { raw.childrenDefault = { '0x123': { '0x1': '0x2' } }; }, /it is damaged\. .* in the entry 0x123 of `genesis\.raw\.childrenDefault`/],
+		[(_, raw) => { raw.childrenDefault = { '0x12': { '0x1': '0x02' } }; }, /it is damaged\. .* in the entry 0x1 of `genesis\.raw\.childrenDefault`/],
+		// No error repeats a whole file.
+		[(top) => { top['1'.repeat(2 ** 21)] = '0x00'; }, /it is damaged\. .{0,1000} \[\d+ characters are left out here\] .{0,1000} at line 1/],
 		[(top) => { delete top[code]; }, /its genesis has no runtime, which is the entry 0x3a636f6465 .* Get the file again/],
 	];
 	for (const [damage, sentence] of damages) {
 		const raw = JSON.parse(stdout);
-		damage(raw.genesis.raw.top);
+		damage(raw.genesis.raw.top, raw.genesis.raw);
 		writeFileSync(chain, JSON.stringify(raw));
 		await refuses(['--chain', chain, '--tmp', ...QUIET], new RegExp(`raw\\.json is not a chain specification: ${sentence.source}`));
 	}
@@ -526,6 +535,16 @@ test('refuses a raw specification that is damaged', { timeout }, async (t) => {
 	const taken = await runToEnd(['export-chain-spec', '--chain', chain, '--raw']);
 	assert.equal(taken.code, 0, taken.stderr);
 	const plain = JSON.parse((await runToEnd(['export-chain-spec', '--chain', 'local'])).stdout);
+	const [[funded, amount], ...others_] = plain.genesis.runtimeGenesis.patch.balances.balances;
+	const edit = (entry) => {
+		plain.genesis.runtimeGenesis.patch.balances.balances = [entry, ...others_];
+		writeFileSync(chain, JSON.stringify(plain));
+	};
+	edit(['x'.repeat(2 ** 21), amount]);
+	await refuses(['--chain', chain, '--tmp', ...QUIET], /names "x{0,1000} \[\d+ characters are left out here\] x{0,1000}" in `balances\.balances`, which is not an address/);
+	edit([funded, '1'.repeat(2 ** 21)]);
+	await refuses(['--chain', chain, '--tmp', ...QUIET], /and found "1{0,1000} \[\d+ characters are left out here\] 1{0,1000}" at line 1/);
+	edit([funded, amount]);
 	plain.genesis.runtimeGenesis.code = '0x1234';
 	writeFileSync(chain, JSON.stringify(plain));
 	await refuses(['--chain', chain, '--tmp', ...QUIET], /raw\.json is not a chain specification: .* `runtimeGenesis\.code`, is damaged: /);
@@ -635,6 +654,23 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 	assert.doesNotMatch(exported.stderr, /Essential task|failed/);
 	const printed = await runToEnd(['export-blocks', '-', ...at]);
 	assert.equal(printed.stdout, readFileSync(blocks, 'utf8'));
+	assert.match(printed.stderr, /Exported \d+ blocks \(\d+ bytes\) to stdout\s*$/m);
+	// A pipe without another end is waited for, and that is said.
+	const waits = (command, words, otherEnd) => shell(t, `
+		mkfifo fifo log
+		isthmus-node ${command} ${at.join(' ')} fifo 2> log &
+		while read -r line; do
+			echo "$line"
+			case $line in *'${words}'*) [ "$said" ] || { said=1; ${otherEnd} & } ;; esac
+		done < log
+		wait
+		[ ! -e got ] || cmp got ${blocks} && echo done
+	`);
+	const unread = await waits('export-blocks', 'waiting until fifo takes more', 'cat fifo > got');
+	assert.match(unread.stdout, /waiting until fifo takes more, for \d+ s: 0 of \d+ blocks and 0 bytes are written, \d+ blocks remain/);
+	assert.match(unread.stdout, /Exported \d+ blocks \(\d+ bytes\) to fifo\n[^]*done$/m);
+	const unwritten = await waits('import-blocks', 'waiting for more blocks from fifo', `cat ${blocks} > fifo`);
+	assert.match(unwritten.stdout, /waiting for more blocks from fifo, for \d+ s: [^]*Imported \d+ blocks, /);
 	const { stdout: info } = await runToEnd(['chain-info', ...at]);
 	assert.ok(info.endsWith('}\n'));
 

@@ -273,18 +273,10 @@ impl<E: Epochs> Datasets<E> {
 		epoch: u64,
 		stop: &'a AtomicBool,
 	) -> impl Fn(Progress) -> ControlFlow<()> + Sync + 'a {
-		let logged = Mutex::new(Instant::now());
+		let report = reporter("generating", epoch);
 		self.metrics.dataset_epoch.set(epoch);
-		move |Progress { done, total }| {
-			let percent = u64::from(done) * 100 / u64::from(total.max(1));
-			self.metrics.dataset_percent.set(percent);
-			// If the lock is taken, another thread is logging.
-			if let Some(mut logged) = logged.try_lock() {
-				if logged.elapsed() >= PROGRESS_PERIOD {
-					*logged = Instant::now();
-					log::info!(target: LOG_TARGET, "generating the dataset of epoch {epoch}: {percent} %");
-				}
-			}
+		move |progress| {
+			self.metrics.dataset_percent.set(report(progress));
 			unless(stop)
 		}
 	}
@@ -295,7 +287,12 @@ impl<E: Epochs> Datasets<E> {
 		let Some(file) = file.filter(|file| file.exists()) else {
 			return Ok(None);
 		};
-		match Dataset::load(cache, &file, |_| unless(stop)) {
+		let report = reporter("reading", epoch);
+		let progress = |progress| {
+			report(progress);
+			unless(stop)
+		};
+		match Dataset::load(cache, &file, progress) {
 			Ok(dataset) => {
 				let file = file.display();
 				log::info!(target: LOG_TARGET, "read the dataset of epoch {epoch} from {file}");
@@ -324,6 +321,22 @@ impl<E: Epochs> Datasets<E> {
 			let file = file.display();
 			log::warn!(target: LOG_TARGET, "cannot keep the dataset of epoch {epoch} in {file}: {error}");
 		}
+	}
+}
+
+/// Returns what logs now and then how much of some work on an epoch's dataset is done. It returns that in percent.
+fn reporter(work: &'static str, epoch: u64) -> impl Fn(Progress) -> u64 + Sync {
+	let logged = Mutex::new(Instant::now());
+	move |Progress { done, total }| {
+		let percent = u64::from(done) * 100 / u64::from(total.max(1));
+		// If the lock is taken, another thread is logging.
+		if let Some(mut logged) = logged.try_lock() {
+			if logged.elapsed() >= PROGRESS_PERIOD {
+				*logged = Instant::now();
+				log::info!(target: LOG_TARGET, "{work} the dataset of epoch {epoch}: {percent} %");
+			}
+		}
+		percent
 	}
 }
 
