@@ -44,7 +44,7 @@ impl fmt::Display for Balance {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Balance, Error> {
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_as(options, opts.account.is_none()).await?;
 	let account = match opts.account {
 		Some(account) => account,
 		None => *context.identity().await?.account.id(),

@@ -324,7 +324,11 @@ impl Done {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
-	let context = &Context::connect(options).await?;
+	let needs_key = !matches!(
+		opts.command,
+		Command::List { .. } | Command::Evaluate(_) | Command::Credentials { account: Some(_) }
+	);
+	let context = &Context::connect_as(options, needs_key).await?;
 	Ok(match opts.command {
 		Command::Create(opts) => Box::new(set(context, opts, true).await?),
 		Command::Change(opts) => Box::new(set(context, opts, false).await?),

@@ -266,7 +266,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let metrics = metrics.transpose()?;
 	let (credentials, file) = credentials(opts.credentials)?;
 	let service = Service::from_env().map_err(Error::usage)?;
-	let context = Context::connect(options).await?;
+	let context = Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let metrics = metrics.map(|file| file.about(identity.id()));
 	let listener = TcpListener::bind(opts.listen).await;

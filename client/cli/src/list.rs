@@ -231,8 +231,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 	}
 	let lists_leaves = matches!(opts.what, What::Records | What::Given | What::Received);
 	let leaves = opts.cards.read_if(lists_leaves)?;
-	let context = &Context::connect(options).await?;
-	let identity = match opts.owner.is_none() || opts.names || of_folder.is_some() {
+	let needs_key = opts.owner.is_none() || opts.names || of_folder.is_some();
+	let context = &Context::connect_as(options, needs_key).await?;
+	let identity = match needs_key {
 		true => Some(context.identity().await?),
 		false => None,
 	};

@@ -136,7 +136,8 @@ impl fmt::Display for Listed {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
-	let context = &Context::connect(options).await?;
+	let needs_key = !matches!(opts.command, Command::List { owner: Some(_) });
+	let context = &Context::connect_as(options, needs_key).await?;
 	Ok(match opts.command {
 		Command::Add { account } => Box::new(add(context, account).await?),
 		Command::Remove { account } => Box::new(remove(context, account).await?),

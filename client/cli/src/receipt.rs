@@ -104,7 +104,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Written>,
 		);
 		target(output, &name, opts.force)?;
 	}
-	let context = Context::connect(options).await?;
+	let needs_key = opts.keeper.is_some() && opts.owner.is_none();
+	let context = Context::connect_as(options, needs_key).await?;
 	let made = match (&opts.keeper, opts.block) {
 		(Some(keeper), _) => of_keeper(&context, &opts, keeper).await?,
 		(None, Some(block)) => of_event(&context, block, opts.event).await?,
