@@ -5,7 +5,6 @@ use crate::{
 	error::Error,
 	key_file,
 	options::Options,
-	output::is_stdin,
 	progress::Bar,
 	report::{unreported, Output, Report},
 	secret::without_password,
@@ -223,13 +222,11 @@ impl Context {
 /// Checks that a key is named and, if it is a file, that something is there.
 fn check_key(options: &Options) -> Result<(), Error> {
 	let key = options.key()?;
-	let path = Path::new(&key);
-	let is_file = !key.starts_with("//") && !is_stdin(path);
-	if is_file && matches!(path.try_exists(), Ok(false)) {
-		// This says what is wrong.
-		key_file::read(path).map_err(|error| options.naming_key(error))?;
+	if key.starts_with("//") {
+		return Ok(());
 	}
-	Ok(())
+	let there = key_file::check_there(Path::new(&key));
+	there.map_err(|error| options.naming_key(error))
 }
 
 /// Waits for the names of records that a reader may read, each of which the node is asked for. Says so if that takes some

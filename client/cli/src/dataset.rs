@@ -194,8 +194,7 @@ Examples:
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
-	let is_for_anyone =
-		matches!(&opts.command, Command::Describe(opts) if opts.is_for_anyone());
+	let is_for_anyone = matches!(&opts.command, Command::Describe(opts) if opts.is_for_anyone());
 	let context = &Context::connect_as(options, !is_for_anyone).await?;
 	let command = match opts.command {
 		Command::Describe(opts) if opts.is_for_anyone() => {

@@ -284,6 +284,7 @@ impl fmt::Display for Verified {
 }
 
 async fn verify(file: &Path, options: Options) -> Result<Verified, Error> {
+	key_file::check_there(file)?;
 	let context = Context::connect(options).await?;
 	let identity = key_file::open(file)?;
 	let (client, account) = (&context.client, *identity.account.id());
