@@ -118,10 +118,13 @@ fn incomplete(failed: Vec<NotFetched>, files: usize) -> Error {
 	for NotFetched { paths, error } in failed {
 		let is_gone = matches!(&error, FetchError::Client(error) if error.query_refusal() == Some(QueryRefusal::UnknownRecord));
 		let is_in_the_way = matches!(&error, FetchError::NotAFile(_) | FetchError::NotAFolder(_));
+		let has_appeared = matches!(&error, FetchError::Exists(_));
 		let error = match Error::from(error) {
 			error if is_gone => error
 				.hint("ask the owner to store the folder again: the record of a file was removed"),
 			error if is_in_the_way => error.hint(IN_THE_WAY),
+			// It was not there when it was looked for.
+			error if has_appeared => error.hint("another program writes files there: let it end"),
 			error => error,
 		};
 		kind = match error.kind {
