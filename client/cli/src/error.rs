@@ -412,11 +412,12 @@ fn disk_hint(error: &io::Error) -> Option<&'static str> {
 	}
 }
 
-/// Returns whether the system does not take a path because all of it is too long, although each name in it is short enough.
+/// Returns whether the system does not take a path because all of it is too long, although each name in it is short enough. It
+/// may be that of a part beside the file, whose name is longer.
 pub(crate) fn is_too_long(path: &Path, error: &io::Error) -> bool {
 	let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
 	error.kind() == ErrorKind::InvalidFilename
-		&& whole.as_os_str().len() >= LONGEST_PATH
+		&& whole.as_os_str().len() + LONGEST_NAME >= LONGEST_PATH
 		&& whole.iter().all(|name| name.len() <= LONGEST_NAME)
 }
 
