@@ -682,8 +682,8 @@ impl Parts {
 		}
 		let mut file = options.open(self.part(number))?;
 		file.write_all(bytes)?;
-		let old = fs::symlink_metadata(&wanted.path);
-		if let Some(old) = old.ok().filter(|_| wanted.differs) {
+		let old = wanted.differs.then(|| fs::symlink_metadata(&wanted.path));
+		if let Some(Ok(old)) = old {
 			// The file of another user is replaced by one that only this user can read.
 			let _ = on_disk::resemble(&file, &old);
 			on_disk::set_executable(&file, wanted.file.executable)?;
