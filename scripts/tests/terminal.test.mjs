@@ -594,7 +594,7 @@ describe('what is written to need not be a regular file', () => cases([
 		name: 'a FIFO where a file of a folder has to be is not waited for',
 		script: 'mkdir out; mkfifo out/b; isthmus fetch //Bob docs --folder -o out; code=$?; [ -p out/b ] && cat out/a && exit $code',
 		code: FAILED,
-		stderr: /error: 1 of 2 files were not fetched\n {2}b: out\/b is not a regular file\nhint: .*the same command again/,
+		stderr: /error: 1 of 2 files were not fetched\n {2}b: out\/b is not a regular file\nhint: .*--force replaces only files by files; the same command again/,
 	},
 	{
 		name: 'a link where a file of a folder has to be is not followed',

@@ -149,7 +149,7 @@ impl fmt::Display for Granted {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Granted>, Error> {
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let best = context.client.best().await?;
 	let (identity, Given { call, cut, .. }, names) = match opts.request {

@@ -6,6 +6,7 @@ use crate::{
 	error::Error,
 	options::Options,
 	text::{account, Amount},
+	uses::{Uses, KEY, NODE},
 };
 use isthmus_sdk::AccountId;
 use serde::Serialize;
@@ -18,6 +19,21 @@ pub(crate) struct Opts {
 	/// Account to show [default: that of --key]
 	#[arg(value_parser = account)]
 	account: Option<AccountId>,
+}
+
+impl Opts {
+	/// Returns whether the command needs a key.
+	fn needs_key(&self) -> bool {
+		self.account.is_none()
+	}
+
+	/// Returns what the command does.
+	pub(crate) fn uses(&self) -> Uses {
+		match self.needs_key() {
+			true => NODE | KEY,
+			false => NODE,
+		}
+	}
 }
 
 /// An account's funds.
@@ -44,7 +60,7 @@ impl fmt::Display for Balance {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Balance, Error> {
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_as(options, opts.needs_key()).await?;
 	let account = match opts.account {
 		Some(account) => account,
 		None => *context.identity().await?.account.id(),

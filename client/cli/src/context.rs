@@ -36,6 +36,19 @@ pub(crate) struct Context {
 }
 
 impl Context {
+	/// Connects to the node, for a command that acts as an account.
+	pub(crate) async fn connect_with_key(options: Options) -> Result<Self, Error> {
+		Self::connect_as(options, true).await
+	}
+
+	/// Connects to the node, for a command that may act as an account. If it does, a missing key, or file of one, is told before.
+	pub(crate) async fn connect_as(options: Options, needs_key: bool) -> Result<Self, Error> {
+		if needs_key {
+			check_key(&options)?;
+		}
+		Self::connect(options).await
+	}
+
 	/// Connects to the node.
 	pub(crate) async fn connect(options: Options) -> Result<Self, Error> {
 		let trust = options.trust()?;
@@ -204,6 +217,16 @@ impl Context {
 		}
 		Ok(())
 	}
+}
+
+/// Checks that a key is named and, if it is a file, that something is there.
+fn check_key(options: &Options) -> Result<(), Error> {
+	let key = options.key()?;
+	if key.starts_with("//") {
+		return Ok(());
+	}
+	let there = key_file::check_there(Path::new(&key));
+	there.map_err(|error| options.naming_key(error))
 }
 
 /// Waits for the names of records that a reader may read, each of which the node is asked for. Says so if that takes some

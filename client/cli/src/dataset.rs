@@ -52,7 +52,11 @@ impl Opts {
 			Command::List => return NODE | KEY | OWNER,
 			// It has a dry run, and sends nothing.
 			Command::Erase { .. } => NODE | KEY | DRY_RUN,
+			Command::Describe(opts) if opts.is_for_anyone() => return NODE,
 			Command::Describe(opts) if !opts.spends() => NODE | KEY,
+			Command::Close { .. } | Command::Open { .. } | Command::Locate { .. } => {
+				return SENDS_AND_ENDS | OWNER
+			}
 			_ => SENDS_AND_ENDS,
 		};
 		sends | OWNER | OPENS
@@ -194,7 +198,8 @@ Examples:
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
-	let context = &Context::connect(options).await?;
+	let needs_key = opts.uses() & KEY != 0;
+	let context = &Context::connect_as(options, needs_key).await?;
 	let command = match opts.command {
 		Command::Describe(opts) if opts.is_for_anyone() => {
 			return describe::check(context, None, opts).await;

@@ -95,7 +95,7 @@ impl fmt::Display for Disputed {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Disputed, Error> {
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let complaint = dispute::dispute(&context.client, &identity, opts.grant, opts.leaf).await?;
 	let question = format!(

@@ -66,7 +66,7 @@ impl fmt::Display for Embargoed {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Embargoed, Error> {
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let condition = opts.when.as_ref().map(ToString::to_string);
 	let key = opts

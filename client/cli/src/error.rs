@@ -139,7 +139,8 @@ impl Error {
 	pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
 		let failed = Self::failed(format!("{}: {}", path.shown(), os(error)));
 		let missing = missing_hint(path).filter(|_| error.kind() == ErrorKind::NotFound);
-		match missing.or_else(|| disk_hint(error)) {
+		let too_long = || is_too_long(path, error).then_some(TOO_LONG);
+		match missing.or_else(|| disk_hint(error)).or_else(too_long) {
 			Some(hint) => failed.hint(hint),
 			None => failed,
 		}
@@ -410,6 +411,29 @@ fn disk_hint(error: &io::Error) -> Option<&'static str> {
 		_ => None,
 	}
 }
+
+/// Returns whether the system does not take a path because all of it is too long, although each name in it is short enough. It
+/// may be that of a part beside the file, whose name is longer.
+pub(crate) fn is_too_long(path: &Path, error: &io::Error) -> bool {
+	let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+	error.kind() == ErrorKind::InvalidFilename
+		&& whole.as_os_str().len() + LONGEST_NAME >= LONGEST_PATH
+		&& whole.iter().all(|name| name.len() <= LONGEST_NAME)
+}
+
+/// How long a path may be, in bytes, with a zero at its end.
+const LONGEST_PATH: usize = if cfg!(target_os = "linux") {
+	4096
+} else {
+	1024
+};
+
+/// How long a name may be in the usual file systems, in bytes.
+const LONGEST_NAME: usize = 255;
+
+/// The hint for a path that is too long.
+const TOO_LONG: &str =
+	"from the root on, the path is longer than the system takes: use a folder with a shorter path";
 
 /// How many of the lines that an error lists are shown as text. In JSON all of them are.
 const MOST_LISTED: usize = 20;

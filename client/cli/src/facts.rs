@@ -44,8 +44,8 @@ impl Opts {
 	pub(crate) fn uses(&self) -> Uses {
 		use Command::{Credentials, Evaluate, List};
 		match self.command {
-			List { .. } | Evaluate(_) => NODE,
-			Credentials { .. } => NODE | KEY,
+			List { .. } | Evaluate(_) | Credentials { account: Some(_) } => NODE,
+			Credentials { account: None } => NODE | KEY,
 			_ => SENDS_AND_ENDS,
 		}
 	}
@@ -324,7 +324,8 @@ impl Done {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
-	let context = &Context::connect(options).await?;
+	let needs_key = opts.uses() & KEY != 0;
+	let context = &Context::connect_as(options, needs_key).await?;
 	Ok(match opts.command {
 		Command::Create(opts) => Box::new(set(context, opts, true).await?),
 		Command::Change(opts) => Box::new(set(context, opts, false).await?),

@@ -106,7 +106,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let service = Service::from_env().map_err(Error::usage)?;
 	let config = Config::read(&opts.file)?;
 	let https = Https::new(&config)?;
-	let context = Context::connect(options).await?;
+	let context = Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let (again, lines) = begin(&context, &identity, &config).await?;
 	let feed = Arc::new(Feed {

@@ -112,7 +112,7 @@ enum Target {
 /// connects. Returns `None` if the record was written to stdout, to a FIFO or to a device.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>, Error> {
 	let target = target(&opts)?;
-	let context = Context::connect(options).await?;
+	let context = Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let (error, is_unknown) = match fetch(&opts, (&context, &identity), target).await {
 		Ok(fetched) => return Ok(fetched),

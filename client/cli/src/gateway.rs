@@ -266,13 +266,14 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let metrics = metrics.transpose()?;
 	let (credentials, file) = credentials(opts.credentials)?;
 	let service = Service::from_env().map_err(Error::usage)?;
-	let context = Context::connect(options).await?;
+	let context = Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let metrics = metrics.map(|file| file.about(identity.id()));
 	let listener = TcpListener::bind(opts.listen).await;
 	let failed = |error| {
 		let listen = opts.listen;
-		Error::failed(format!("cannot listen at {listen}: {}", os(&error))).hint(advice(&error))
+		Error::failed(format!("cannot listen at {listen}: {}", os(&error)))
+			.hint(advice(&error, listen))
 	};
 	let listener = listener.map_err(failed)?;
 	let address = listener.local_addr().map_err(failed)?;
@@ -319,7 +320,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 }
 
 /// Says what to do about an address that the system refuses.
-fn advice(error: &io::Error) -> &'static str {
+fn advice(error: &io::Error, listen: SocketAddr) -> &'static str {
+	use io::ErrorKind::{AddrInUse, PermissionDenied};
+	if listen.is_ipv6() && !matches!(error.kind(), AddrInUse | PermissionDenied) {
+		return "this machine does not have this address, or no IPv6 at all: choose one that it has with --listen, such as \
+			127.0.0.1";
+	}
 	match error.kind() {
 		io::ErrorKind::AddrNotAvailable => {
 			"this machine does not have this address: choose one that it has with --listen, such as 127.0.0.1, or \
@@ -542,15 +548,21 @@ mod tests {
 
 	#[test]
 	fn what_to_do_about_a_refused_address_is_about_what_is_refused() {
-		for (kind, expected) in [
-			(
-				io::ErrorKind::AddrNotAvailable,
-				"this machine does not have",
-			),
-			(io::ErrorKind::AddrInUse, "choose another port"),
+		use io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied, Unsupported};
+		let (address, port) = ("this machine does not have", "choose another port");
+		for (listen, kind, expected) in [
+			("10.0.0.1:9800", AddrNotAvailable, address),
+			("127.0.0.1:9800", AddrInUse, port),
+			("[::1]:9800", AddrInUse, port),
+			("[::1]:80", PermissionDenied, port),
+			("[::1]:9800", AddrNotAvailable, address),
+			("[::1]:9800", Unsupported, address),
 		] {
-			let said = advice(&kind.into());
+			let listen: SocketAddr = listen.parse().unwrap();
+			let said = advice(&kind.into(), listen);
 			assert!(said.starts_with(expected), "{kind}: {said}");
+			let names_it = said.contains("no IPv6 at all");
+			assert_eq!(names_it, listen.is_ipv6() && expected == address, "{said}");
 		}
 	}
 

@@ -212,7 +212,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Did>, Err
 	let metrics = opts.metrics.clone();
 	let metrics = metrics.map(|path| MetricsFile::new(path, "keep"));
 	let metrics = metrics.transpose()?;
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let Opts { owner, dataset, .. } = opts;
 	let client = &context.client;

@@ -197,7 +197,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		Command::Split { file, of, need } => Box::new(recovery::split(&file, of, need)?),
 		Command::Join { file, imported } => Box::new(recovery::join(&file, imported)?),
 		Command::Publish => {
-			let context = Context::connect(options).await?;
+			let context = Context::connect_with_key(options).await?;
 			let identity = context.identity().await?;
 			Box::new(publish(&context, &identity, false).await?)
 		}
@@ -228,7 +228,7 @@ async fn publish(context: &Context, identity: &Identity, new: bool) -> Result<Ch
 }
 
 async fn withdraw(options: Options) -> Result<Changed, Error> {
-	let context = Context::connect(options).await?;
+	let context = Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let account = *identity.account.id();
 	let best = context.client.best().await?;
@@ -246,9 +246,7 @@ async fn withdraw(options: Options) -> Result<Changed, Error> {
 }
 
 async fn rotate(options: Options) -> Result<Changed, Error> {
-	// A missing key is reported before the command connects.
-	options.key()?;
-	let context = Context::connect(options).await?;
+	let context = Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	publish(&context, &identity, true).await
 }
@@ -286,6 +284,7 @@ impl fmt::Display for Verified {
 }
 
 async fn verify(file: &Path, options: Options) -> Result<Verified, Error> {
+	key_file::check_there(file)?;
 	let context = Context::connect(options).await?;
 	let identity = key_file::open(file)?;
 	let (client, account) = (&context.client, *identity.account.id());

@@ -59,6 +59,16 @@ pub(crate) fn read(path: &Path) -> Result<KeyFile, Error> {
 	Ok(file)
 }
 
+/// Returns an error if nothing is where a key file should be.
+pub(crate) fn check_there(path: &Path) -> Result<(), Error> {
+	let is_missing = !output::is_stdin(path) && matches!(path.try_exists(), Ok(false));
+	match is_missing {
+		// This says what is wrong.
+		true => read(path).map(drop),
+		false => Ok(()),
+	}
+}
+
 /// Opens a key file and returns the identity in it.
 pub(crate) fn open(path: &Path) -> Result<Identity, Error> {
 	let (secrets, _) = unlock(path)?;

@@ -13,6 +13,7 @@ use crate::{
 	report::{Lines, Report},
 	stderr::tell,
 	text::{account, bytes, called, end, good_while, shown, Amount, Called, Key, Range},
+	uses::{Uses, KEY, NODE, OPENS, OWNER},
 };
 use isthmus_sdk::{
 	every, names, to_hex, AccountId, BlockNumber, DatasetId, EmbargoEntry, Epoch, GrantEntry,
@@ -69,6 +70,22 @@ enum What {
 	Received,
 	/// Who keeps copies of a producer's objects, and proved it when
 	Keepers,
+}
+
+impl Opts {
+	/// Returns whether the command needs a key.
+	fn needs_key(&self) -> bool {
+		self.owner.is_none() || self.names || self.name.is_some()
+	}
+
+	/// Returns what the command does.
+	pub(crate) fn uses(&self) -> Uses {
+		match self.what {
+			_ if !self.needs_key() => NODE,
+			What::Records | What::Files | What::Embargoes => NODE | KEY | OWNER | OPENS,
+			_ => NODE | KEY | OWNER,
+		}
+	}
 }
 
 /// A record.
@@ -218,6 +235,7 @@ impl fmt::Display for Grant {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
+	let needs_key = opts.needs_key();
 	let of_folder = match (opts.what, opts.name) {
 		(What::Files, name) => name,
 		(_, Some(_)) => return Err(Error::usage("only `list files` takes a name")),
@@ -231,8 +249,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 	}
 	let lists_leaves = matches!(opts.what, What::Records | What::Given | What::Received);
 	let leaves = opts.cards.read_if(lists_leaves)?;
-	let context = &Context::connect(options).await?;
-	let identity = match opts.owner.is_none() || opts.names || of_folder.is_some() {
+	let context = &Context::connect_as(options, needs_key).await?;
+	let identity = match needs_key {
 		true => Some(context.identity().await?),
 		false => None,
 	};

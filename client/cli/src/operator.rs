@@ -38,7 +38,8 @@ impl Opts {
 	/// Returns what the command does.
 	pub(crate) fn uses(&self) -> Uses {
 		match self.command {
-			Command::List { .. } => NODE | KEY,
+			Command::List { owner: Some(_) } => NODE,
+			Command::List { owner: None } => NODE | KEY,
 			_ => SENDS_AND_ENDS,
 		}
 	}
@@ -136,7 +137,8 @@ impl fmt::Display for Listed {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
-	let context = &Context::connect(options).await?;
+	let needs_key = opts.uses() & KEY != 0;
+	let context = &Context::connect_as(options, needs_key).await?;
 	Ok(match opts.command {
 		Command::Add { account } => Box::new(add(context, account).await?),
 		Command::Remove { account } => Box::new(remove(context, account).await?),

@@ -36,7 +36,8 @@ pub(crate) struct Options {
 	#[arg(long, global = true, value_name = "URL", value_parser = address)]
 	url: Vec<String>,
 
-	/// Account to act as: a key file, or a development account such as //Alice [default: $ISTHMUS_KEY]
+	/// Account to act as: a key file, or a development account such as //Alice. The passphrase of a key file is asked for,
+	/// unless $ISTHMUS_PASSPHRASE holds it [default: $ISTHMUS_KEY]
 	#[arg(long, global = true, value_name = "KEY")]
 	#[arg(value_parser = NonEmptyStringValueParser::new().try_map(secret::key))]
 	key: Option<String>,

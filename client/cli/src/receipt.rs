@@ -11,6 +11,7 @@ use crate::{
 	report,
 	text::{account, bytes, count, shown},
 	trace::text,
+	uses::{Uses, KEY, NODE},
 };
 use isthmus_sdk::envelope::paths::ShowPath;
 use isthmus_sdk::{
@@ -73,6 +74,21 @@ pub(crate) struct Opts {
 	force: bool,
 }
 
+impl Opts {
+	/// Returns whether the command needs a key.
+	fn needs_key(&self) -> bool {
+		self.keeper.is_some() && self.owner.is_none()
+	}
+
+	/// Returns what the command does.
+	pub(crate) fn uses(&self) -> Uses {
+		match self.needs_key() {
+			true => NODE | KEY,
+			false => NODE,
+		}
+	}
+}
+
 /// A receipt that was written.
 #[derive(Serialize)]
 pub(crate) struct Written {
@@ -104,7 +120,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Written>,
 		);
 		target(output, &name, opts.force)?;
 	}
-	let context = Context::connect(options).await?;
+	let context = Context::connect_as(options, opts.needs_key()).await?;
 	let made = match (&opts.keeper, opts.block) {
 		(Some(keeper), _) => of_keeper(&context, &opts, keeper).await?,
 		(None, Some(block)) => of_event(&context, block, opts.event).await?,

@@ -53,7 +53,7 @@ impl fmt::Display for Registered {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Registered, Error> {
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let client = &context.client;
 	let call = match opts.leave {

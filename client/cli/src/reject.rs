@@ -48,7 +48,7 @@ impl fmt::Display for Rejected {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Rejected, Error> {
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let Opts {
 		request,

@@ -101,7 +101,7 @@ const NOT_ERASED: &str =
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> {
 	let folder = folder_of(&opts, &options)?;
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let client = &context.client;
 	let name = opts.name.shown();

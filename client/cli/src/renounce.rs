@@ -34,7 +34,7 @@ impl fmt::Display for Renounced {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Renounced, Error> {
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let grant = opts.grant;
 	let call = context.client.renounce(grant).await?;

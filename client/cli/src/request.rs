@@ -168,7 +168,7 @@ impl fmt::Display for Cancelled {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let client = &context.client;
 	Ok(match opts.cancel {

@@ -122,7 +122,7 @@ pub(crate) fn in_words(verdict: Verdict) -> &'static str {
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Open>, Error> {
 	let mut names = opts.cards.read()?;
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let best = context.client.best().await?;
 	let in_state = async |state: &State| match opts.mine {

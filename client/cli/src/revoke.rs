@@ -160,7 +160,7 @@ impl fmt::Display for Revoked {
 /// Runs the command, and prints the revocation before it waits for finality and reports what went wrong
 /// afterwards.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let revocation = revoke(&context.client, &identity, opts.grant).await;
 	let revocation = revocation.map_err(|error| match error {

@@ -137,7 +137,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	}
 	let metrics = opts.metrics.map(|path| MetricsFile::new(path, "serve"));
 	let metrics = metrics.transpose()?;
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let limits = Limits {
 		datasets: opts.datasets,

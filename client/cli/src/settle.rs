@@ -51,7 +51,7 @@ impl fmt::Display for Settled {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Settled, Error> {
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let account = opts.of.unwrap_or(*identity.account.id());
 	let due = overdue(&context.client.best().await?, &account).await?;

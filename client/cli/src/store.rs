@@ -213,7 +213,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Outcome, Error> 
 		.hint("store an archive of it instead: tar c FOLDER | isthmus store - --compress --name NAME")
 		.knowing(&known));
 	}
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let dataset = dataset_of(opts.dataset, context, &identity).await?;
 	let record = Record::new(called, opts.public_name, context, &identity);

@@ -70,7 +70,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Synced, Error> {
 	let name = quoted(called.shown().to_string());
 	let known = [("FOLDER", quoted_path(&opts.path)), ("NAME", name)];
 	let folder = folder.map_err(|error| error.knowing(&known))?;
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_with_key(options).await?;
 	let identity = &context.identity().await?;
 	let dataset = store::dataset_of(opts.dataset, context, identity).await?;
 	let key = store::key_of(called, opts.public_name, context, identity);

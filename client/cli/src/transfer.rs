@@ -55,7 +55,7 @@ impl fmt::Display for Transferred {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Transferred, Error> {
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_with_key(options).await?;
 	let identity = context.identity().await?;
 	let call = context.client.transfer(&opts.to, opts.amount).await?;
 	let block = context.send(&identity, &call).await?.number();

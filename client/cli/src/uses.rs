@@ -56,7 +56,7 @@ static SHARED: [Shared; 12] = [
 	shared(
 		"acts_for",
 		OWNER,
-		"--for is for commands of owners: dataset, store, sync, embargo, remove, requests, authorize, reject, revoke, serve, fetch and list",
+		"--for is for commands of owners that name no other one: dataset, store, sync, embargo, remove, requests, authorize, reject, revoke, serve, fetch and list",
 	),
 	shared("tip", SENDS, "--tip is for commands that send transactions"),
 	shared(
@@ -73,7 +73,7 @@ static SHARED: [Shared; 12] = [
 	shared(
 		"key",
 		KEY,
-		"--key is for commands that act as an account on a chain",
+		"--key is for commands that act as an account on a chain, and not for those that only look at one that they name",
 	),
 	shared("timeout", NODE, "--timeout is for commands that ask a node"),
 	shared(

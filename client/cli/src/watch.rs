@@ -63,7 +63,7 @@ impl fmt::Display for Looked {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
-	let context = &Context::connect(options).await?;
+	let context = &Context::connect_with_key(options).await?;
 	let identity = &context.identity().await?;
 	let service = &Service::from_env().map_err(Error::usage)?;
 	let opts = &opts;

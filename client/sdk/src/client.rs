@@ -179,7 +179,8 @@ impl Client {
 	///
 	/// If the connection is lost, or the node lies or is behind what was proven before, the client asks the
 	/// next one. If an earlier use of one of the addresses chose the chain, all of them have to lead to it: one that
-	/// does not is passed over with a [notice](Notice::OtherChain).
+	/// does not is passed over with a [notice](Notice::OtherChain), and so is one at which no node
+	/// [answers](Notice::PassedOver).
 	///
 	/// # Errors
 	///

@@ -103,7 +103,7 @@ pub(crate) struct Line {
 	on_notice: OnceLock<TellNotice>,
 	/// The number of the last connection over which the node did not answer.
 	silent: AtomicUsize,
-	/// What there is to tell of each address that was passed over because its node has another chain.
+	/// What there is to tell of the addresses that were passed over: those of other chains by address, the others by what is wrong.
 	passed: Mutex<BTreeMap<String, Notice>>,
 }
 
@@ -155,17 +155,19 @@ impl Line {
 		}
 	}
 
-	/// Tells the user, once for each address, that one is passed over because its node has another chain.
+	/// Tells the user, once for each, that addresses are passed over: their nodes have another chain, or do not answer.
 	fn tell_passed(&self, errors: Vec<Error>) {
 		for error in errors {
-			let Error::Unproven(Unproven::WrongGenesis { node, .. }) = error else {
-				continue;
+			let (about, notice) = match error {
+				Error::Unproven(Unproven::WrongGenesis { node, .. }) => {
+					(node.url.clone(), Notice::OtherChain(*node))
+				}
+				error => (error.to_string(), Notice::PassedOver(error.to_string())),
 			};
-			let (url, notice) = (node.url.clone(), Notice::OtherChain(*node));
 			let passed = self.passed.lock();
 			let told = passed
 				.unwrap_or_else(PoisonError::into_inner)
-				.insert(url, notice.clone());
+				.insert(about, notice.clone());
 			if told.is_none() {
 				self.tell(&notice);
 			}
@@ -616,6 +618,30 @@ mod tests {
 		);
 		let wrong = connect(&urls[..1], SILENCE, named).await.err().unwrap();
 		assert!(wrong.to_string().starts_with("WrongGenesis: "), "{wrong}");
+	}
+
+	#[tokio::test]
+	async fn a_node_that_does_not_answer_is_told_of_once_when_another_one_is_asked() {
+		let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+		let dead = format!("ws://{}", listener.local_addr().unwrap());
+		tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+		let right = node_of([9; 32]).await;
+		let line = connect(&[dead.clone(), right.clone()], SILENCE, None).await;
+		let line = line.unwrap();
+		assert_eq!(line.url(), right);
+		let told: Arc<Mutex<Vec<String>>> = Arc::default();
+		let tell = told.clone();
+		line.on_notice(move |notice| tell.lock().unwrap().push(notice.to_string()));
+		let told = told.lock().unwrap().clone();
+		assert_eq!(told.len(), 1, "{told:?}");
+		let begins = format!("warning: another node is asked: no node answers at {dead}: ");
+		assert!(told[0].starts_with(&begins), "{told:?}");
+		let unreachable = || Error::Unreachable {
+			url: dead.clone(),
+			reason: "refused".into(),
+		};
+		line.tell_passed(vec![unreachable(), unreachable()]);
+		assert_eq!(line.passed.lock().unwrap().len(), 2);
 	}
 
 	#[test]

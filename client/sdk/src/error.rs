@@ -119,6 +119,9 @@ pub enum Error {
 	/// The chain lacks something that this library needs, or one of its types has an unexpected shape.
 	#[error("this program does not understand the chain: {0}")]
 	Incompatible(String),
+	/// Another program has removed what was to be removed.
+	#[error("nothing is left to remove: another program has removed it meanwhile")]
+	NothingLeft,
 	/// The chain's runtime is proven to be newer than this program, which does not know any more what it would sign. Nothing
 	/// was signed.
 	#[error("Outdated: the chain's runtime has version {runtime}, and this program knows what it signs up to version {newest}; nothing was signed, because the node's metadata has for {difference}")]

@@ -252,7 +252,8 @@ impl Removal {
 	///
 	/// # Errors
 	///
-	/// Returns the error of the first transaction that fails. The transactions before it have taken effect.
+	/// Returns the error of the first transaction that fails: the transactions before it have taken effect. Returns
+	/// [`Error::NothingLeft`] if another program has removed everything meanwhile.
 	pub async fn run(
 		self,
 		client: &Client,
@@ -283,8 +284,8 @@ impl Removal {
 				files: counts.map(|(files, _)| files),
 				packs: counts.and_then(|(_, packs)| packs),
 			}),
-			// Another program has just removed what was left. In any other case there is at least one call, for the record itself.
-			None => Err(Error::Incompatible("nothing was sent".into())),
+			// In any other case there is at least one call, for the record itself.
+			None => Err(Error::NothingLeft),
 		}
 	}
 }

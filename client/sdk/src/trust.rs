@@ -179,6 +179,8 @@ pub enum Notice {
 	},
 	/// A node has another chain than the one that was chosen, and another node is asked instead.
 	OtherChain(OtherChain),
+	/// No node can be used at an address, and why. Another node is asked instead.
+	PassedOver(String),
 	/// What was learned about the chain cannot be kept on the disk, and why.
 	NotRemembered(String),
 	/// Only development accounts vote on the chain, and the node is not on this machine.
@@ -244,6 +246,7 @@ impl fmt::Display for Notice {
 				f,
 				"warning: another node is asked: {node}. Leave that address out or, if its chain is the right one, name that chain by the hash of its first block"
 			),
+			Self::PassedOver(reason) => write!(f, "warning: another node is asked: {reason}"),
 			Self::NotRemembered(reason) => write!(
 				f,
 				"warning: the chain cannot be remembered, so the next command believes the node again: {reason}"

@@ -2,6 +2,7 @@
 //! Errors of files and folders that are stored or fetched.
 
 use super::{
+	is_too_long,
 	sdk::{OTHER_NAME, STEADY},
 	Error, Hint, Kind, DELETED,
 };
@@ -30,6 +31,9 @@ impl From<UploadFolderError> for Error {
 			UploadFolderError::Names(_) => Self::failed(error).hint(OTHER_NAMES),
 			UploadFolderError::Unreadable(ref files) if files.iter().any(is_denied) => {
 				Self::failed(error).hint(ONLY_READABLE)
+			}
+			UploadFolderError::Unreadable(ref files) if files.iter().any(is_too_deep) => {
+				Self::failed(error).hint(SHORTER_PATH)
 			}
 			UploadFolderError::Unreadable(ref files) if !files.iter().all(is_missing) => {
 				Self::failed(error).hint(THE_OTHERS)
@@ -65,14 +69,16 @@ impl From<FetchError> for Error {
 				error.message = format!("{path}: {}", error.message);
 				error
 			}
-			FetchError::Io { path, source } if is_of_name(&source) => {
+			FetchError::Io { path, source }
+				if is_of_name(&source) && !is_too_long(&path, &source) =>
+			{
 				Self::file(&path, &source).hint(OTHER_DISK)
 			}
 			FetchError::Io { path, source } => Self::file(&path, &source),
 			FetchError::Exists(_) => Self::failed(error)
 				.hint("choose another --output, or replace the file with --force"),
 			FetchError::Differs(_) => Self::failed(error)
-				.hint("choose another --output, or replace such files with --force"),
+				.hint("choose another --output, or replace files that differ with --force"),
 			FetchError::NotAFile(_) | FetchError::NotAFolder(_) => {
 				Self::failed(error).hint("choose another --output")
 			}
@@ -111,10 +117,15 @@ fn incomplete(failed: Vec<NotFetched>, files: usize) -> Error {
 	let mut kind = None;
 	for NotFetched { paths, error } in failed {
 		let is_gone = matches!(&error, FetchError::Client(error) if error.query_refusal() == Some(QueryRefusal::UnknownRecord));
-		let error = match is_gone {
-			true => Error::from(error)
+		let is_in_the_way = matches!(&error, FetchError::NotAFile(_) | FetchError::NotAFolder(_));
+		let has_appeared = matches!(&error, FetchError::Exists(_));
+		let error = match Error::from(error) {
+			error if is_gone => error
 				.hint("ask the owner to store the folder again: the record of a file was removed"),
-			false => Error::from(error),
+			error if is_in_the_way => error.hint(IN_THE_WAY),
+			// It was not there when it was looked for.
+			error if has_appeared => error.hint("another program writes files there: let it end"),
+			error => error,
 		};
 		kind = match error.kind {
 			Kind::NotAuthentic => Some(Kind::NotAuthentic),
@@ -151,6 +162,11 @@ fn is_missing((_, error): &(PathBuf, io::Error)) -> bool {
 	error.kind() == ErrorKind::NotFound
 }
 
+/// Returns whether a file cannot be read because its whole path is too long: its folder lists its name.
+fn is_too_deep((_, error): &(PathBuf, io::Error)) -> bool {
+	error.kind() == ErrorKind::InvalidFilename
+}
+
 /// Returns whether a file system may not have such a name.
 fn is_of_name(error: &io::Error) -> bool {
 	matches!(
@@ -167,6 +183,10 @@ fn were(files: usize) -> String {
 	}
 }
 
+/// The hint for what is in the way of a folder's files or folders, and stays there.
+const IN_THE_WAY: &str =
+	"choose another --output, or move away what is there: --force replaces only files by files";
+
 /// How many hints are shown about files that were not fetched.
 const MOST_HINTS: usize = 3;
 
@@ -179,6 +199,10 @@ const OTHER_NAMES: &str =
 
 /// The hint for files of a folder that this user may not read.
 const ONLY_READABLE: &str = "let this user read them, or leave them out with --exclude";
+
+/// The hint for files of a folder whose whole paths are too long.
+const SHORTER_PATH: &str =
+	"from the root on, their paths are longer than the system takes: move the folder to a shorter one, or leave these out with --exclude";
 
 /// The hint for files of a folder that the disk does not give.
 const THE_OTHERS: &str =

@@ -234,6 +234,7 @@ fn is_refusal(error: &SdkError) -> bool {
 			| AlreadyAsked(_)
 			| NoLocation(_)
 			| NotWritable { .. }
+			| NothingLeft
 	)
 }
 

@@ -606,6 +606,28 @@ fn a_file_system_that_does_not_take_a_file_is_said() {
 }
 
 #[test]
+fn a_path_that_is_too_long_is_told_from_a_name_that_is() {
+	let hint = |path: String| {
+		let error = FetchError::Io {
+			path: path.into(),
+			source: ErrorKind::InvalidFilename.into(),
+		};
+		Error::from(error).shown_hint().unwrap_or_default()
+	};
+	let deep = format!("/{}", "folder/".repeat(600));
+	assert!(hint(format!("{deep}a")).starts_with("from the root on, the path is longer"));
+	let long = "a".repeat(256);
+	for name in ["a".to_owned(), long.clone(), format!("{deep}{long}")] {
+		assert!(hint(name).contains("may not take such a name"));
+	}
+	let file = Error::file(deep.as_ref(), &ErrorKind::InvalidFilename.into());
+	assert!(file
+		.shown_hint()
+		.unwrap_or_default()
+		.contains("a folder with a shorter path"));
+}
+
+#[test]
 fn a_folder_that_cannot_be_stored_has_a_way_out() {
 	let unreadable =
 		|kind: ErrorKind| UploadFolderError::Unreadable(vec![("d/a".into(), kind.into())]);
@@ -621,6 +643,10 @@ fn a_folder_that_cannot_be_stored_has_a_way_out() {
 		(
 			unreadable(ErrorKind::Other),
 			"see whether the disk is faulty; to store the others, leave these out with --exclude",
+		),
+		(
+			unreadable(ErrorKind::InvalidFilename),
+			"from the root on, their paths are longer than the system takes: move the folder",
 		),
 	] {
 		let error = Error::from(error);
@@ -695,8 +721,8 @@ fn what_several_hints_advise_is_said_once() {
 	});
 	let failed = failed.into();
 	let hint = Error::from(FetchError::Incomplete { failed, files: 3 }).shown_hint();
-	let expected =
-		"choose another --output, or replace such files with --force; remove what is in the way; \
+	let expected = "choose another --output, or replace files that differ with --force; \
+		move away what is there: --force replaces only files by files; remove what is in the way; \
 		the same command again fetches only what is missing";
 	assert_eq!(hint.as_deref(), Some(expected));
 	// A name may have any words.

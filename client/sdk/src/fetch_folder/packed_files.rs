@@ -59,7 +59,7 @@ struct Wanted<'a> {
 	offset: u64,
 	/// Where to write it.
 	path: PathBuf,
-	/// Whether another file is there.
+	/// Whether another file is there, or may come to be there meanwhile, and is replaced.
 	differs: bool,
 }
 
@@ -320,7 +320,8 @@ impl<'a> Fetch<'a> {
 			file,
 			offset,
 			path: output.to_owned(),
-			differs: self.replace && fs::symlink_metadata(output).is_ok(),
+			// Also one that another program puts there meanwhile.
+			differs: self.replace,
 		};
 		if file.length > SPAN {
 			return self.long(&wanted, None, progress).await;
@@ -681,9 +682,10 @@ impl Parts {
 		}
 		let mut file = options.open(self.part(number))?;
 		file.write_all(bytes)?;
-		if wanted.differs {
+		let old = wanted.differs.then(|| fs::symlink_metadata(&wanted.path));
+		if let Some(Ok(old)) = old {
 			// The file of another user is replaced by one that only this user can read.
-			let _ = on_disk::resemble(&file, &fs::symlink_metadata(&wanted.path)?);
+			let _ = on_disk::resemble(&file, &old);
 			on_disk::set_executable(&file, wanted.file.executable)?;
 		}
 		// One call for all of them is much faster, where there is one.

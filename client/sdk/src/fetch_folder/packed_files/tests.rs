@@ -144,6 +144,29 @@ fn what_the_list_does_not_say_is_not_written() {
 	assert!(!at("lock.parts").exists());
 }
 
+/// Once, --force did not replace a file that was put there after it was looked for.
+#[test]
+fn what_may_be_replaced_need_not_be_there() {
+	let folder = tempfile::tempdir().unwrap();
+	let (at, lock) = (folder.path().join("a"), folder.path().join("lock"));
+	let listed = file(1, b"new");
+	for there in [None, Some("other")] {
+		if let Some(there) = there {
+			fs::write(&at, there).unwrap();
+		}
+		let wanted = Wanted {
+			differs: true,
+			..wanted(&listed, 0, at.clone())
+		};
+		let parts = Parts::create(&lock).unwrap();
+		let mut failures = Failures::default();
+		let span = Span::of(vec![wanted]);
+		parts.write(&span, b"new", &mut failures).unwrap();
+		assert!(failures.first().is_none());
+		assert_eq!(fs::read(&at).unwrap(), b"new");
+	}
+}
+
 #[cfg(unix)]
 #[test]
 fn permissions_are_those_of_a_file_and_never_those_of_a_link() {
