@@ -64,7 +64,7 @@ function keepLast(stream, last, name) {
 	const { push } = stream;
 	last[name] = '';
 	stream.push = function (bytes, ...rest) {
-		if (bytes) last[name] = `${last[name]}${bytes}`.slice(-TOLD);
+		if (bytes) last[name] = `${last[name]}${bytes.subarray(-TOLD)}`.slice(-TOLD);
 		return push.call(this, bytes, ...rest);
 	};
 }

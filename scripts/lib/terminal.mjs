@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { kill, start } from './child.mjs';
-import { TIMEOUT } from './waiting.mjs';
+import { RUN } from './waiting.mjs';
 
 /** The program that makes the terminal. */
 const TERMINAL = fileURLToPath(new URL('terminal.py', import.meta.url));
@@ -48,7 +48,7 @@ export function runScript(script, { cwd, env, mount, limit }) {
  * @returns {Promise<{ code: number | string, screen: string, echoes: boolean, awaited?: string }>} If `code` is `hangs`, `awaited`
  * is the text that did not come.
  */
-export async function runInTerminal(script, { cwd, env, mount, columns = 80, typed = [], limit = TIMEOUT }) {
+export async function runInTerminal(script, { cwd, env, mount, columns = 80, typed = [], limit = RUN }) {
 	const child = start('python3', [TERMINAL], { cwd, env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
 	child.stdin.end(JSON.stringify({ argv: command(script, mount), columns, typed, limit: limit / 1000 }));
 	// It ends on its own what hangs.
@@ -63,7 +63,7 @@ function command(script, mount) {
 }
 
 /** Waits until a program ends, and returns what it printed. */
-function ended(child, limit = TIMEOUT) {
+function ended(child, limit = RUN) {
 	const output = { stdout: [], stderr: [] };
 	for (const [name, parts] of Object.entries(output)) child[name].on('data', (data) => parts.push(data));
 	return new Promise((resolve, reject) => {

@@ -32,7 +32,7 @@ test('a condition that never holds, or whose question is never answered', { time
 });
 
 test('a program that does not end is killed', { timeout }, async () => {
-	const child = shell('echo started; echo trouble >&2; exec sleep 1000');
+	const child = shell('echo trouble >&2; echo started; exec sleep 1000');
 	await printed(child, 'stdout', /started/);
 	await assert.rejects(ended(child, SHORT), /the end of `bash -c .*it still runs\nits stdout ends with:\nstarted\n\nits stderr ends with:\ntrouble/s);
 	assert.deepEqual(await ended(child), [null, 'SIGKILL']);

@@ -99,7 +99,7 @@ impl Answers {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use object_store::client::{HttpRequestBody, HttpResponseBody};
+	use object_store::client::HttpResponseBody;
 	use std::{io, sync::Arc};
 
 	#[test]

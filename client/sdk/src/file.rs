@@ -58,12 +58,18 @@ pub fn publish(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Gives a new file the owner and the permissions of the one that it replaces. The file of another user is replaced by one of
-/// this user, with the same permissions.
+/// this user, with the same permissions, but for those of a group that it cannot have.
 #[cfg(unix)]
 fn resemble(new: &File, old: &Metadata) -> io::Result<()> {
-	use std::os::unix::fs::MetadataExt;
-	let resembled = on_disk::resemble(new, old);
-	resembled.or_else(|_| on_disk::set_mode(new, old.mode() & 0o777))
+	use std::os::unix::fs::{fchown, MetadataExt};
+	on_disk::resemble(new, old).or_else(|_| {
+		// Another group has other users.
+		let kept = match fchown(new, None, Some(old.gid())) {
+			Ok(()) => 0o777,
+			Err(_) => 0o707,
+		};
+		on_disk::set_mode(new, old.mode() & kept)
+	})
 }
 
 /// Does nothing: this system has no such owners and permissions.
