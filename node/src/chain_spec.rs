@@ -258,8 +258,15 @@ fn raw_entries<'de, D: Deserializer<'de>>(
 	deserializer: D,
 ) -> Result<BTreeMap<String, String>, D::Error> {
 	let entries = BTreeMap::<String, String>::deserialize(deserializer)?;
+	let mut seen = BTreeSet::new();
 	for (key, value) in &entries {
 		check_entry::<D::Error>("top", key, &[key, value])?;
+		if !seen.insert(key.to_ascii_lowercase()) {
+			// Only one of them would count.
+			return Err(D::Error::custom(format!(
+				"it is damaged. {AGAIN}. `genesis.raw.top` has the entry {key} twice, with digits in different cases"
+			)));
+		}
 	}
 	Ok(entries)
 }

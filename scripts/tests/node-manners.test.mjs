@@ -514,6 +514,7 @@ test('refuses a raw specification that is damaged', { timeout }, async (t) => {
 		[(top) => { top['0x123'] = '0x00'; }, /it is damaged\. .* in the entry 0x123 of/],
 		[(top) => { top['0x12'] = '0x0g'; }, /it is damaged\. .* in the entry 0x12 of/],
 		[(top) => { top[code] = top[code].slice(0, 2 + 2 * Math.floor(top[code].length / 5)); }, /the runtime of its genesis, which is the entry 0x3a636f6465 of `raw\.top`, is damaged: .* Get the file again/],
+		[(top) => { top['0x3A636F6465'] = top[code]; }, /it is damaged\. .* has the entry 0x3a636f6465 twice/],
 		[(top) => { top[code] = '0x'; }, /the runtime of its genesis, .* is damaged: /],
 		[(_, raw) => { raw.childrenDefault = { '0x123': { '0x1': '0x2' } }; }, /it is damaged\. .* in the entry 0x123 of `genesis\.raw\.childrenDefault`/],
 		[(_, raw) => { raw.childrenDefault = { '0x12': { '0x1': '0x02' } }; }, /it is damaged\. .* in the entry 0x1 of `genesis\.raw\.childrenDefault`/],

@@ -75,25 +75,28 @@ where
 /// signals itself.
 #[cfg(unix)]
 pub(crate) fn say_if_ended(sent: &Sent) {
-	use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-	use std::sync::Once;
-	use tokio::signal::unix::{signal, SignalKind};
+	use signal_hook::{
+		consts::{SIGHUP, SIGINT, SIGTERM},
+		iterator,
+	};
+	use std::{sync::Once, thread};
 	static FIRST: Once = Once::new();
 	FIRST.call_once(|| {
-		for number in [SIGHUP, SIGINT, SIGTERM] {
-			// Those that this program was started to ignore stay so. One that cannot be caught ends it without a word.
-			let caught = isthmus_streams::minds(number)
-				.then(|| signal(SignalKind::from_raw(number)).ok())
-				.flatten();
-			if let Some(mut caught) = caught {
-				let sent = sent.clone();
-				tokio::spawn(async move {
-					caught.recv().await;
-					end(number, &sent);
-				});
-				leave_to_service();
-			}
-		}
+		// Those that this program was started to ignore stay so.
+		let numbers = [SIGHUP, SIGINT, SIGTERM].into_iter();
+		let minded: Vec<i32> = numbers
+			.filter(|number| isthmus_streams::minds(*number))
+			.collect();
+		let sent = sent.clone();
+		// A thread of its own acts also while a disk keeps the others busy. Without it, signals end this program without a word.
+		let _ = thread::Builder::new()
+			.name("signals".into())
+			.spawn(move || {
+				if let Ok(mut caught) = iterator::Signals::new(minded) {
+					leave_to_service();
+					caught.forever().for_each(|number| end(number, &sent));
+				}
+			});
 	});
 }
 
