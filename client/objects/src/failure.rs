@@ -27,6 +27,8 @@ const UNAUTHORIZED: u16 = 401;
 const FORBIDDEN: u16 = 403;
 /// The status of a request whose method the server does not know.
 const METHOD_NOT_ALLOWED: u16 = 405;
+/// The status of a request for bytes behind the end of a file.
+const PAST_END: u16 = 416;
 /// The status of a request that took too long.
 const REQUEST_TIMEOUT: u16 = 408;
 /// S3's name for that. It comes with status 400.
@@ -231,7 +233,7 @@ impl Failure {
 	}
 
 	/// Returns what it means at a web server: that is sent no credentials, and has no regions.
-	fn at_web_server(self) -> Self {
+	pub(crate) fn at_web_server(self) -> Self {
 		match self {
 			Self::Unauthenticated | Self::NoCredentials | Self::Expired => {
 				Self::Closed(UNAUTHORIZED)
@@ -241,11 +243,12 @@ impl Failure {
 			failure => failure,
 		}
 	}
+}
 
-	/// Returns what an error means at a store of a cloud, or in a folder.
-	fn at_store(error: &object_store::Error) -> Self {
+impl From<object_store::Error> for Failure {
+	fn from(error: object_store::Error) -> Self {
 		use object_store::Error::*;
-		let text = texts(error);
+		let text = texts(&error);
 		if METADATA.iter().any(|path| text.contains(path)) {
 			return Self::NoCredentials;
 		}
@@ -253,7 +256,7 @@ impl Failure {
 		if text.contains("tunnel error") {
 			return Self::Proxy;
 		}
-		match io_failure(error) {
+		match io_failure(&error) {
 			// No answer came, so it is no short one, and what a firewall forbids is about no file.
 			Some(Self::CutShort | Self::DeniedFile) if text.contains(NOT_SENT) => {
 				return Self::Unreachable
@@ -272,7 +275,7 @@ impl Failure {
 			status,
 			code: code.to_owned(),
 		};
-		match error {
+		match &error {
 			// `object_store` takes a web server that does not know the method for one without the file.
 			NotFound { .. } if status(&text) == Some(METHOD_NOT_ALLOWED) => {
 				refused(METHOD_NOT_ALLOWED)
@@ -299,7 +302,7 @@ impl Failure {
 				Some(FORBIDDEN) => Self::Denied,
 				Some(404) => Self::Missing,
 				Some(413) => Self::TooLarge,
-				Some(416) => Self::CutShort,
+				Some(PAST_END) => Self::CutShort,
 				Some(507) => Self::Full,
 				Some(301..=303 | 307 | 308) => Self::Redirected,
 				Some(got @ (REQUEST_TIMEOUT | 429 | 500..)) => Self::Unavailable(got),
@@ -309,16 +312,6 @@ impl Failure {
 				None if text.contains(NOT_SENT) || text.contains("HTTP error") => Self::Unreachable,
 				None => Self::Other,
 			},
-		}
-	}
-}
-
-impl From<object_store::Error> for Failure {
-	fn from(error: object_store::Error) -> Self {
-		let failure = Self::at_store(&error);
-		match error {
-			object_store::Error::Generic { store: "HTTP", .. } => failure.at_web_server(),
-			_ => failure,
 		}
 	}
 }
@@ -399,6 +392,11 @@ pub(crate) fn texts(error: &(dyn StdError + 'static)) -> String {
 fn status(text: &str) -> Option<u16> {
 	let (_, after) = text.split_once("status code: ")?;
 	after.get(..3)?.parse().ok()
+}
+
+/// Returns whether a file ends before what was asked of it begins. That an answer was cut short does not say so.
+pub(crate) fn is_past_end(error: &object_store::Error) -> bool {
+	status(&texts(error)) == Some(PAST_END)
 }
 
 /// Returns whether S3 gave a request up because it came too slowly. Its status is not one that `object_store` repeats.
@@ -555,20 +553,13 @@ mod tests {
 
 	#[test]
 	fn a_web_server_is_not_said_to_take_credentials_or_to_have_buckets() {
-		let answer = |status: &str, code: &str| {
-			Failure::from(object_store::Error::Generic {
-				store: "HTTP",
-				source: format!("status code: {status}: <Code>{code}</Code>").into(),
-			})
-		};
-		for (status, code, failure) in [
-			("401 Unauthorized", "", Failure::Closed(401)),
-			("403 Forbidden", "", Failure::Closed(403)),
-			("403 Forbidden", "AccessDenied", Failure::Closed(403)),
-			("301 Moved", "PermanentRedirect", Failure::Redirected),
+		for (failure, expected) in [
+			(Failure::Unauthenticated, Failure::Closed(401)),
+			(Failure::Denied, Failure::Closed(403)),
+			(Failure::Region, Failure::Redirected),
 		] {
-			let got = answer(status, code);
-			assert_eq!(got, failure, "{status} {code}");
+			let got = failure.at_web_server();
+			assert_eq!(got, expected);
 			let words = got.to_string();
 			for word in ["AWS_", "S3", "bucket", "account"] {
 				assert!(!words.contains(word), "{words}");
@@ -576,6 +567,18 @@ mod tests {
 		}
 		// Without credentials, no object is read; what is forbidden may be one of them.
 		assert!(!Failure::Closed(401).is_of_object() && Failure::Closed(403).is_of_object());
+	}
+
+	#[test]
+	fn a_file_does_not_end_where_an_answer_is_cut_short() {
+		let generic = |source| object_store::Error::Generic {
+			store: "S3",
+			source,
+		};
+		let cut = io::Error::new(io::ErrorKind::UnexpectedEof, "in a chunk");
+		assert!(!is_past_end(&generic(Box::new(cut))));
+		let answer = "status code: 416 Range Not Satisfiable: ";
+		assert!(is_past_end(&generic(answer.into())));
 	}
 
 	#[test]

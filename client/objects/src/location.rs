@@ -2,7 +2,7 @@
 //! Where objects lie: a folder or a bucket, named by a URL, and the store behind it.
 
 use crate::{
-	failure::Failure,
+	failure::{is_past_end, Failure},
 	folder::{self, FolderFault},
 	location_error::LocationError,
 	object::Object,
@@ -246,11 +246,19 @@ impl Location {
 		};
 		// The rest of an answer with the whole file is not read.
 		let got = self.store.get_opts(path, options).await;
-		match got.map_err(Failure::from) {
+		match got {
 			Ok(got) => Ok(got.meta.size),
 			// A file without bytes has no first one.
-			Err(CutShort) => Ok(0),
-			Err(failure) => Err(failure),
+			Err(error) if is_past_end(&error) => Ok(0),
+			Err(error) => Err(self.meant(error.into())),
+		}
+	}
+
+	/// Returns what a failure means here.
+	pub(crate) fn meant(&self, failure: Failure) -> Failure {
+		match self.is_web() {
+			true => failure.at_web_server(),
+			false => failure,
 		}
 	}
 

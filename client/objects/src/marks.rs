@@ -68,7 +68,7 @@ impl Location {
 			let meta = match patiently(0, next(&mut listed)).await {
 				Ok(Some(meta)) => meta,
 				Ok(None) => break,
-				Err(failure) => return Err(self.why(failure).await),
+				Err(failure) => return Err(self.why(self.meant(failure)).await),
 			};
 			if self.lists_in_order() && !last.is_empty() && meta.location > end {
 				break;

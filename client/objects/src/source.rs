@@ -39,7 +39,8 @@ async fn read(
 	let patience = patience(silence, range.end - range.start);
 	let read = read_all(location, path, range, silence);
 	let read = tokio::time::timeout(patience, read).await;
-	read.unwrap_or(Err(Failure::Slow(patience)))
+	let read = read.unwrap_or(Err(Failure::Slow(patience)));
+	read.map_err(|failure| location.meant(failure))
 }
 
 /// Reads a range of a file of the store. Fails if there are fewer bytes.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Web servers that answer a HEAD with an error, although they send the file.
+//! Web servers that answer a HEAD with an error, although they send the file, and those that send no one anything.
 
 use super::*;
 use crate::{check, read_small, Failure};
@@ -15,6 +15,8 @@ use std::{
 struct Manners {
 	/// How it answers a HEAD.
 	head: &'static str,
+	/// How it refuses everything else; `None` if it does not.
+	refuses: Option<&'static str>,
 	/// Whether it sends ranges. Otherwise it begins to send more than anyone can read.
 	ranges: bool,
 }
@@ -58,6 +60,9 @@ fn answer(mut stream: TcpStream, folder: &Path, manners: Manners) -> io::Result<
 	let mut words = request.split(' ');
 	if words.next() == Some("head") {
 		return send(manners.head, "", 0, b"");
+	}
+	if let Some(status) = manners.refuses {
+		return send(status, "", 0, b"");
 	}
 	let name = words.next().unwrap_or_default().trim_start_matches('/');
 	let Ok(bytes) = fs::read(folder.join(name)) else {
@@ -104,8 +109,12 @@ async fn whatever_a_head_says_a_get_tells_whether_a_file_is_there() {
 	let file = folder.path().join(object.name());
 	let bytes = fs::read(&file).unwrap();
 	for head in HEADS {
-		let ranges = true;
-		let location = serve(folder.path(), Manners { head, ranges });
+		let manners = Manners {
+			head,
+			refuses: None,
+			ranges: true,
+		};
+		let location = serve(folder.path(), manners);
 		for every in [false, true] {
 			let checked = check(&location, &object, every, &mut |_| {}).await;
 			assert!(checked.is_right(), "{head}: {checked:?}");
@@ -136,9 +145,36 @@ async fn a_server_without_ranges_is_named_and_its_files_are_not_read() {
 	let at = Location::open(&folder_url(folder.path())).unwrap();
 	let object = sent(&at, &value(CHUNK + 7)).await;
 	for head in HEADS {
-		let ranges = false;
-		let location = serve(folder.path(), Manners { head, ranges });
+		let manners = Manners {
+			head,
+			refuses: None,
+			ranges: false,
+		};
+		let location = serve(folder.path(), manners);
 		let checked = check(&location, &object, false, &mut |_| {}).await;
 		assert_eq!(checked.failure, Some(Failure::NoRanges), "{head}");
+	}
+}
+
+#[tokio::test]
+async fn a_server_that_is_closed_to_others_is_told_from_a_bucket() {
+	let folder = tempfile::tempdir().unwrap();
+	let at = Location::open(&folder_url(folder.path())).unwrap();
+	let object = sent(&at, &value(CHUNK + 7)).await;
+	for (status, code) in [("401 Unauthorized", 401), ("403 Forbidden", 403)] {
+		let manners = Manners {
+			head: status,
+			refuses: Some(status),
+			ranges: true,
+		};
+		let location = serve(folder.path(), manners);
+		let closed = Failure::Closed(code);
+		for every in [false, true] {
+			let checked = check(&location, &object, every, &mut |_| {}).await;
+			assert_eq!(checked.failure, Some(closed.clone()));
+		}
+		let card = read_small(&location, "card", 2).await;
+		assert_eq!(card, Err(closed.clone()));
+		assert_eq!(location.marked(&[], &[]).await, Err(closed));
 	}
 }
