@@ -79,7 +79,10 @@ pub(crate) fn say_if_ended(sent: &Sent) {
 		consts::{SIGHUP, SIGINT, SIGTERM},
 		iterator,
 	};
-	use std::{sync::Once, thread};
+	use std::{
+		sync::{mpsc, Once},
+		thread,
+	};
 	static FIRST: Once = Once::new();
 	FIRST.call_once(|| {
 		// Those that this program was started to ignore stay so.
@@ -89,14 +92,18 @@ pub(crate) fn say_if_ended(sent: &Sent) {
 			.collect();
 		let sent = sent.clone();
 		// A thread of its own acts also while a disk keeps the others busy. Without it, signals end this program without a word.
+		let (ready, are_caught) = mpsc::channel::<()>();
 		let _ = thread::Builder::new()
 			.name("signals".into())
 			.spawn(move || {
-				if let Ok(mut caught) = iterator::Signals::new(minded) {
-					leave_to_service();
+				let caught = iterator::Signals::new(minded).inspect(|_| leave_to_service());
+				drop(ready);
+				if let Ok(mut caught) = caught {
 					caught.forever().for_each(|number| end(number, &sent));
 				}
 			});
+		// The other end is closed when they are caught, and if there is no such thread.
+		let _ = are_caught.recv();
 	});
 }
 

@@ -66,12 +66,14 @@ impl HttpService for Deciding {
 			}
 			false => error,
 		});
-		// This status is not repeated.
-		let is_last = is_head && Trouble::in_answer(&answer).is_some();
-		if let Some(answer) = answer.as_mut().ok().filter(|_| is_last) {
-			*answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+		let trouble = Trouble::in_answer(&answer);
+		match &mut answer {
+			// This status is not repeated. It is no proper answer either, and is not noted as one.
+			Ok(answer) if is_head && trouble.is_some() => {
+				*answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+			}
+			_ => self.1.note(trouble, Instant::now()),
 		}
-		self.1.note(Trouble::in_answer(&answer), Instant::now());
 		answer
 	}
 }
