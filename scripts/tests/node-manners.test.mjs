@@ -239,7 +239,7 @@ test('reads a chain specification once, and not without end', { timeout }, async
 });
 
 test('deletes its temporary folder before it says that it has stopped', { timeout }, async (t) => {
-	const { stdout } = await shell(t, `export TMPDIR=$PWD; ${endedAt('Running JSON-RPC server', ['--dev'])} ls -d substrate*`);
+	const { stdout } = await shell(t, `export TMPDIR=$PWD; ${endedAt('💤 Idle', ['--dev'])} ls -d substrate*`);
 	assert.match(stdout, /SIGTERM: the node stops[^]*deleting the temporary folder .*substrate\w+\n[^]*the node has stopped\s*\nexit code 0\n$/);
 });
 
