@@ -415,6 +415,11 @@ fn from_file(path: &str) -> Result<ChainSpec, SpecError> {
 		Some(rest) => rest.to_vec(),
 		None => text,
 	};
+	if text.first() == Some(&b'"') {
+		// The library would repeat all of it.
+		let words = "expected an object in JSON, and not text in quotation marks";
+		return Err(malformed(words.into()));
+	}
 	let outline: Outline =
 		serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
 	check_forms(&outline).map_err(malformed)?;

@@ -22,6 +22,8 @@ const NO_PATH: &str = "expected the path of a file, and not the secret itself, w
 
 /// The least number of words of the list in what may be a phrase: one of 12 with spelling mistakes has them.
 const LEAST_WORDS: usize = 9;
+/// What people put around a secret.
+const QUOTES: [char; 4] = ['"', '\'', '“', '”'];
 /// The least number of words in a phrase of any language.
 const LEAST_OF_ANY: usize = 12;
 
@@ -32,7 +34,8 @@ pub(crate) fn is_likely(text: &str) -> bool {
 
 /// Returns whether a text is a seed or a longer key in hexadecimal digits, with or without derivations after it.
 fn is_digits(text: &str) -> bool {
-	let digits = text.trim().split('/').next().unwrap_or_default();
+	let text = text.trim().trim_matches(QUOTES);
+	let digits = text.split('/').next().unwrap_or_default();
 	let small = digits.strip_prefix("0x");
 	let digits = small.or(digits.strip_prefix("0X")).unwrap_or(digits);
 	matches!(digits.len(), 64 | 128) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
@@ -109,7 +112,8 @@ fn is_no_path(text: &str) -> bool {
 	{
 		return false;
 	}
-	let is_share = text.trim_start().starts_with(shares::PREFIX);
+	let unquoted = text.trim_start().trim_start_matches(QUOTES);
+	let is_share = unquoted.starts_with(shares::PREFIX);
 	let is_secret = is_share || is_digits(text) || is_phrase(text);
 	let is_long = text.split_whitespace().count() >= LEAST_OF_ANY;
 	let is_json = text.trim_start().starts_with('{');
@@ -162,6 +166,8 @@ mod tests {
 			seed.clone(),
 			format!("0x{seed}"),
 			format!("0x{seed}//hard"),
+			format!("\"0x{seed}\""),
+			format!("'{TWELVE}'"),
 			format!(" {seed}{seed}\n"),
 			format!("{}0102", shares::PREFIX),
 		];

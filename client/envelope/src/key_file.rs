@@ -67,8 +67,8 @@ const P: u32 = 1;
 #[non_exhaustive]
 pub enum KeyFileError {
 	/// The file is not a JSON object with the fields of a key file.
-	#[error("not a key file: {}", in_words(.0))]
-	Json(#[from] serde_json::Error),
+	#[error("not a key file: {0}")]
+	Json(String),
 	/// The file is something else, which people take for a key file.
 	#[error("not a key file: {}", explained(*.0))]
 	Other(Material),
@@ -367,7 +367,7 @@ impl KeyFile {
 				None => {
 					return Err(match what_else(text) {
 						Some(what) => KeyFileError::Other(what),
-						None => error.into(),
+						None => KeyFileError::Json(in_words(text, &error)),
 					})
 				}
 			},
@@ -435,6 +435,9 @@ fn what_else(text: &[u8]) -> Option<Material> {
 	Material::of(text).filter(|found| !matches!(found, Data | KeyFile | NewerKeyFile))
 }
 
+/// The name of the first field of a key file.
+const NAME: &[u8] = b"isthmusKey";
+
 /// Says what is not a key file, and what to do with it.
 fn explained(found: Material) -> String {
 	match found.advice() {
@@ -443,12 +446,26 @@ fn explained(found: Material) -> String {
 	}
 }
 
-/// Says what is wrong with JSON. The library's own words are about the text, and not about the file.
-fn in_words(error: &serde_json::Error) -> String {
-	match error.classify() {
-		serde_json::error::Category::Eof => "it is cut short".into(),
-		serde_json::error::Category::Syntax => "it is not JSON".into(),
-		_ => error.to_string(),
+/// Says what is wrong with JSON. What is in it is not repeated, as the library's own words would: it may be a secret.
+fn in_words(text: &[u8], error: &serde_json::Error) -> String {
+	use serde_json::error::Category;
+	let place = format!("line {} column {}", error.line(), error.column());
+	let fault = match error.classify() {
+		Category::Eof => "it is cut short".into(),
+		Category::Syntax => format!("it is not JSON from {place} on"),
+		Category::Data | Category::Io => {
+			let words = error.to_string();
+			let is_of_names = ["missing field `", "duplicate field `"];
+			let is_of_names = is_of_names.iter().any(|start| words.starts_with(start));
+			return match is_of_names {
+				true => words,
+				false => format!("a key file has something else at {place}"),
+			};
+		}
+	};
+	match text.windows(NAME.len()).any(|part| part == NAME) {
+		true => format!("{fault}: bring a copy back, or make it again from the words"),
+		false => fault,
 	}
 }
 

@@ -66,6 +66,8 @@ pub enum Material {
 	AgeKey,
 	/// A file that age encrypted.
 	AgeFile,
+	/// Text in quotation marks, as programs for JSON show it.
+	Quoted,
 	/// Other data in JSON or TOML.
 	Data,
 }
@@ -106,6 +108,7 @@ impl Material {
 			_ if begins(&["AGE-SECRET-KEY-", "age1", "# created: "]) => Self::AgeKey,
 			_ if begins(&[shares::PREFIX]) => Self::Shares,
 			_ if text.starts_with('{') => Self::of_object(text),
+			_ if is_quoted(text) => Self::Quoted,
 			_ if is_hex && digits.len() == SEED_DIGITS => Self::Seed,
 			_ if is_hex && digits.len() >= LEAST_DIGITS => Self::Digits,
 			_ if others == 0 && is_base64(first) => Self::Base64,
@@ -164,6 +167,7 @@ impl Material {
 			Self::Ethereum | Self::Pem | Self::SshPublic | Self::AgeKey => {
 				"keys of other kinds are not used here; `isthmus key generate NEW.key` makes an account"
 			}
+			Self::Quoted => "leave them out: `jq -r . FILE` prints the text without them",
 			Self::AgeFile => {
 				"if a seed or a phrase is in it, `age --decrypt FILE | isthmus key import NEW.key` makes a key file"
 			}
@@ -192,6 +196,7 @@ impl fmt::Display for Material {
 			Self::SshPublic => "it is a public key of SSH",
 			Self::AgeKey => "it is a file of age, with its keys",
 			Self::AgeFile => "it is a file of age, which encrypts another",
+			Self::Quoted => "it is in quotation marks",
 			Self::Data => "it is data in JSON or TOML",
 		})
 	}
@@ -216,6 +221,13 @@ fn is_base64(word: &str) -> bool {
 	let is_key = BASE64.contains(&word.len()) && word.ends_with('=');
 	// A derivation may have the same letters.
 	is_key && !word.starts_with("//") && digits.bytes().all(is_digit)
+}
+
+/// Returns whether a text is in quotation marks.
+fn is_quoted(text: &str) -> bool {
+	let marks = [('"', '"'), ('\'', '\''), ('“', '”')];
+	let is_between = |(first, last): (char, char)| text.starts_with(first) && text.ends_with(last);
+	text.chars().nth(1).is_some() && marks.into_iter().any(is_between)
 }
 
 /// Returns whether a text begins as TOML does, or as a list in JSON: with `[`, or with the name of a value.
@@ -284,6 +296,9 @@ mod tests {
 			("[1, 2]", Material::Data),
 			("[server]\nport = 1", Material::Data),
 			("name = \"a\"", Material::Data),
+			("\"abandon ability\"\n", Material::Quoted),
+			("'a'", Material::Quoted),
+			("“a”", Material::Quoted),
 		] {
 			assert_eq!(Material::of(text.as_bytes()), Some(expected), "{text:?}");
 		}

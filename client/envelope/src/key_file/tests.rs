@@ -360,6 +360,8 @@ fn what_people_take_for_a_key_file_is_named_and_not_repeated() {
 		(digits.repeat(2).as_str(), "not the 64 of a seed"),
 		("{\"version\":3,\"crypto\":{}}", "account of Ethereum"),
 		("isthmus/erasable/v1\0", "erasable keys"),
+		(format!("\"{words}\"\n").as_str(), "quotation marks"),
+		(format!("'{digits}'").as_str(), "quotation marks"),
 	] {
 		let refused = text.parse::<KeyFile>().unwrap_err();
 		assert!(matches!(refused, KeyFileError::Other(_)), "{text}");
@@ -372,12 +374,18 @@ fn what_people_take_for_a_key_file_is_named_and_not_repeated() {
 	for (other, what) in [
 		("{", "it is cut short"),
 		("{}", "missing field"),
-		("name,mark", "it is not JSON"),
+		("name,mark", "it is not JSON from line 1 column "),
+		("{\"isthmusKey\": 2, x", " on: bring a copy back"),
+		("{\"isthmusKey\": 2,", "it is cut short: bring a copy back"),
+		("[\"abandon\"]", "something else at line 1"),
+		("{\"abandon\": 1}", "something else at line 1"),
+		("{\"isthmusKey\": \"abandon\"}", "something else at line 1"),
 		("abandon ability", "it is not JSON"),
 	] {
 		let refused = other.parse::<KeyFile>().unwrap_err();
 		assert!(matches!(refused, KeyFileError::Json(_)), "{other}");
 		assert!(refused.to_string().contains(what), "{other}: {refused}");
+		assert!(!refused.to_string().contains("abandon"), "{refused}");
 	}
 }
 
