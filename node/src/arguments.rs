@@ -66,11 +66,15 @@ const MISSING: [(&str, &str); 12] = [
 ];
 
 /// The options that other nodes have and this one lacks, and what to use instead. A similar name may be another option.
-const FOREIGN: [(&str, &str); 15] = [
+const FOREIGN: [(&str, &str); 16] = [
 	("--config", NO_FILE),
 	("--conf", NO_FILE),
 	("--data-dir", BASE_PATH),
 	("--datadir", BASE_PATH),
+	(
+		"--disable-default-bootnode",
+		"leave it out: `export-chain-spec` adds no boot node of this machine",
+	),
 	(
 		"--genesis",
 		"`--chain` names the file of the chain's specification",

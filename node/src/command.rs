@@ -69,7 +69,7 @@ pub fn run() -> sc_cli::Result<()> {
 		output::check_file_size()?;
 		keys::read_password(&mut cli.run.keystore_params)?;
 		let is_dev = cli.run.shared_params.is_dev();
-		let key = NodeKeyOptions::take(&mut cli.run.network_params, is_dev);
+		let key = NodeKeyOptions::take(&mut cli.run.network_params, is_dev)?;
 		let runner = Runner::new(&cli, &cli.run)?;
 		// As the framework decides it.
 		let is_temporary = cli.run.tmp || (is_dev && cli.run.shared_params.base_path.is_none());

@@ -40,6 +40,10 @@ const LONGEST_NODE_KEY: u64 = 1024;
 const LONGEST_PASSWORD: u64 = 4096;
 /// The length of a network key in bytes.
 const NODE_KEY_LENGTH: usize = 32;
+/// What to say of a `--node-key` that is not valid.
+const NO_NODE_KEY: &str =
+	"Invalid node key: `--node-key` takes 32 bytes, which are 64 hexadecimal digits. Make a key with \
+	`isthmus-node key generate-node-key --file FILE`, and pass `--node-key-file FILE`";
 
 /// The subcommands of `key`.
 #[derive(Debug, Subcommand)]
@@ -97,17 +101,26 @@ pub(crate) struct NodeKeyOptions {
 impl NodeKeyOptions {
 	/// Takes the options from a command line, and leaves a key there that is used for nothing. Returns `None` if the command line
 	/// has the key itself.
-	pub(crate) fn take(params: &mut NetworkParams, is_dev: bool) -> Option<Self> {
+	///
+	/// # Errors
+	///
+	/// Returns an error, which does not repeat the key, if it has another length or other digits.
+	pub(crate) fn take(params: &mut NetworkParams, is_dev: bool) -> sc_cli::Result<Option<Self>> {
 		let key = &mut params.node_key_params;
-		if key.node_key.is_some() {
-			return None;
+		if let Some(given) = &key.node_key {
+			let digits = given.strip_prefix("0x").unwrap_or(given);
+			let is_key = hex::decode(digits).is_ok_and(|bytes| bytes.len() == NODE_KEY_LENGTH);
+			return match is_key {
+				true => Ok(None),
+				false => Err(Error::Input(NO_NODE_KEY.into())),
+			};
 		}
 		key.node_key = Some(hex::encode([1u8; NODE_KEY_LENGTH]));
-		Some(Self {
+		Ok(Some(Self {
 			file: key.node_key_file.take(),
 			may_make: is_dev || key.unsafe_force_node_key_generation,
 			public: params.public_addr.clone(),
-		})
+		}))
 	}
 
 	/// Puts the key's file into the configuration that was made meanwhile.

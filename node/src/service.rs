@@ -110,6 +110,11 @@ pub(crate) fn new_full(mut config: Configuration, options: Options) -> Result<No
 	if mining.is_some() && nothing_mines {
 		warn_of_no_miner();
 	}
+	if mining.is_none() && config.role.is_authority() {
+		log::info!(
+			"this node does not mine: blocks come from other nodes. For it to mine, start it with `--mine` and `--beneficiary ACCOUNT`"
+		);
+	}
 	let Parts {
 		core,
 		mut task_manager,

@@ -956,13 +956,14 @@ test('a value is stored as an object in two folders, and a wrong byte in one is 
 	bytes[1_500_000] ^= 1;
 	writeFileSync(object, bytes);
 	const broken = await run(['check', owner.address, '0']);
-	assert.equal(broken.code, FAILED);
+	assert.equal(broken.code, NOT_AUTHENTIC);
+	assert.equal((await refused(NOT_AUTHENTIC, 'check', owner.address, '0')).error, 'not every location has all of the objects');
 	assert.match(broken.stdout, /first: 0 right \(0 B\)\n {2}0x[0-9a-f]{64}: MiB 1 of it is wrong there \(object [0-9a-f]{64}\)\n.*second: 1 right/);
 	assert.match(broken.stderr, /hint: copy the object, and its file with \.b3 after the name, from a location or a keeper/);
 	// A location that this program cannot use does not keep it from the others.
 	await ok('dataset', 'locate', '0', ...urls, 'az://unknown/x', '--finalized', ...owner.key);
 	const partly = await run(['check', owner.address, '0']);
-	assert.equal(partly.code, FAILED);
+	assert.equal(partly.code, NOT_AUTHENTIC);
 	assert.match(partly.stdout, /second: 1 right .*\naz:\/\/unknown\/x: 0 right \(0 B\)\n {2}no object was looked at: .*AZURE_STORAGE_ACCOUNT_NAME/);
 	await ok('dataset', 'locate', '0', ...urls, '--finalized', ...owner.key);
 	const fetched = await run(['fetch', owner.address, stored.key, '-o', 'object-copy', ...consumer.key]);

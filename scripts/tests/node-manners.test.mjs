@@ -931,7 +931,8 @@ test('makes nothing on the disk if it is refused', { timeout }, async (t) => {
 		[['--mine', ...QUIET], /`--mine` needs `--beneficiary ACCOUNT`/],
 		[['--mine', '--beneficiary', account, '--miners-secret-file', join(at, 'none'), '--miners-listen', '127.0.0.1:0', ...QUIET], /none`: No such file/],
 		[['--stratum-listen', '127.0.0.1:0', ...QUIET], /need `--mine`/],
-		[['--node-key', 'zz', ...QUIET], /Invalid node key/],
+		[['--node-key', 'zz', ...QUIET], /Invalid node key: .*64 hexadecimal digits/],
+		[['--node-key', '12', ...QUIET], /Invalid node key: .*64 hexadecimal digits.*key generate-node-key --file FILE/],
 		[['--node-key-file', key, ...QUIET], /the network key in .*key cannot be used: .*64 hexadecimal digits/],
 		[['--node-key-file', '/dev/zero', ...QUIET], /the network key in \/dev\/zero cannot be used: not a regular file/],
 		[['--validator', ...QUIET], /needs a network key .*none at/],
@@ -1034,6 +1035,7 @@ test('refuses a vote key that cannot vote', { timeout }, async (t) => {
 	// Without any key the node runs, and says that it does not vote; with a key of no verifier, too.
 	const node = await start(t, { args: ['--chain', chain, '--validator'], basePath });
 	await logged(node, /`--validator` is given, but the keystore has no vote key, so this node does not vote/);
+	await logged(node, /this node does not mine: blocks come from other nodes\. .*`--mine` and `--beneficiary ACCOUNT`/);
 	await node.down();
 	const foreign = ['--key-type', 'gran', '--scheme', 'ed25519', '--suri', '//Ferdie'];
 	assert.equal((await runToEnd(['key', 'insert', ...at, ...foreign])).code, 0);

@@ -3,7 +3,7 @@
 
 use crate::{
 	context::Context,
-	error::Error,
+	error::{Error, Kind},
 	options::Options,
 	progress::Bar,
 	stderr::tell,
@@ -26,9 +26,9 @@ use std::{
 #[derive(clap::Args)]
 #[command(after_help = "\
 Every MiB of every object is read at every location and compared with the chain. No key is needed.
-The command fails if a location lacks an object or has a wrong one, or cannot be asked. The objects
-are those of a finalized block, which is named. If some were stored or removed since, it waits
-until that is final.
+The exit code is 5 if a location has a wrong object, and otherwise 1 if one lacks an object or
+cannot be asked. The objects are those of a finalized block, which is named. If some were stored or
+removed since, it waits until that is final.
 
 Records that are removed without --objects leave their objects at the locations, and so may uploads
 that were interrupted. --unused lists what no record on this chain names, unless it changed within a
@@ -121,6 +121,9 @@ struct Fault {
 	/// Whether it is known to be damaged or missing.
 	#[serde(skip)]
 	is_content: bool,
+	/// Whether other bytes are there than the chain says.
+	#[serde(skip)]
+	is_wrong: bool,
 }
 
 impl fmt::Display for Report {
@@ -242,8 +245,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Report, Error> {
 		return Ok(report);
 	}
 	context.output.print(&report)?;
-	let error = Error::failed("not every location has all of the objects");
 	let mut faults = report.locations.iter().flat_map(|at| &at.faults);
+	let kind = match faults.clone().any(|fault| fault.is_wrong) {
+		true => Kind::NotAuthentic,
+		false => Kind::Failed,
+	};
+	let error = Error::new(kind, "not every location has all of the objects");
 	let error = match faults.clone().any(|fault| fault.is_content) {
 		true => error.hint(MEND),
 		false => error,
@@ -289,6 +296,7 @@ async fn check_at(
 				object: object.name(),
 				wrong: checked.wrong.len(),
 				is_content: failure.is_content(),
+				is_wrong: failure.is_wrong(),
 				failure: failure.to_string(),
 			}),
 		}

@@ -38,6 +38,8 @@ pub(crate) struct Error {
 	cost: Option<Box<Cost>>,
 	/// Whether what was asked of the chain surely had no effect, and will have none.
 	no_effect: bool,
+	/// Whether it names a file of the program's own, so that it is about no other one.
+	names_own_file: bool,
 }
 
 /// What the user can do about an error, or a part of it.
@@ -122,6 +124,7 @@ impl Error {
 			hints: Vec::new(),
 			cost: None,
 			no_effect: false,
+			names_own_file: false,
 		}
 	}
 
@@ -281,7 +284,8 @@ impl Error {
 	/// Names the file that an error is about, if it is one of this machine's and does not name it yet.
 	pub(crate) fn about(mut self, path: &Path) -> Self {
 		let path = path.shown().to_string();
-		if self.kind == Kind::Failed && !self.message.contains(&path) {
+		let may_be_about = self.kind == Kind::Failed && !self.names_own_file;
+		if may_be_about && !self.message.contains(&path) {
 			self.message = format!("{path}: {}", self.message);
 		}
 		self

@@ -180,6 +180,12 @@ impl Failure {
 		)
 	}
 
+	/// Returns whether the bytes that are there are known to be other ones than the chain says.
+	pub fn is_wrong(&self) -> bool {
+		use Failure::*;
+		matches!(self, Length { .. } | WrongList | Wrong(_))
+	}
+
 	/// Returns whether something is there which is not the object as it must be.
 	pub(crate) fn is_damaged(&self) -> bool {
 		use Failure::*;

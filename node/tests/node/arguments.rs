@@ -332,6 +332,13 @@ fn an_option_of_other_nodes_has_a_hint_that_is_not_a_similar_name() {
 			);
 		}
 	}
+	let export = refused(&[
+		"build-spec",
+		"--chain",
+		"local",
+		"--disable-default-bootnode",
+	]);
+	assert!(export.contains("adds no boot node"), "{export}");
 	// A misspelt name has the similar one.
 	assert!(refused(&["--base-pth", "x"]).contains("'--base-path'"));
 }

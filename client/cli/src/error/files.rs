@@ -2,7 +2,7 @@
 //! Errors of files and folders that are stored or fetched.
 
 use super::{
-	is_too_long,
+	is_too_long, missing_hint,
 	sdk::{OTHER_NAME, STEADY},
 	Error, Hint, Kind, DELETED,
 };
@@ -37,6 +37,15 @@ impl From<UploadFolderError> for Error {
 			}
 			UploadFolderError::Unreadable(ref files) if !files.iter().all(is_missing) => {
 				Self::failed(error).hint(THE_OTHERS)
+			}
+			// All of them are gone, or never were there.
+			UploadFolderError::Unreadable(ref files) => {
+				let hint = files.iter().find_map(|(path, _)| missing_hint(path));
+				let failed = Self::failed(error);
+				match hint {
+					Some(hint) => failed.hint(hint),
+					None => failed,
+				}
 			}
 			UploadFolderError::NotAFolder(_) => {
 				Self::failed(error).hint("one file, or a stream, is stored with `isthmus store`")

@@ -14,6 +14,7 @@ use isthmus_sdk::{
 	CostError, Error as SdkError, LeavesError, OperatorError, Overlap, PalletError, Rejection,
 	Unproven, UploadError,
 };
+use std::io::ErrorKind;
 
 /// What to do if the chain may have forgotten a revocation.
 const FORGOTTEN: &str = "who of them may still read? `isthmus list given` shows what they have, and `isthmus trace dataset` the revocations; name those who may not with --except, or pass --yes if all may";
@@ -65,6 +66,12 @@ impl From<SdkError> for Error {
 			hints: hint.into_iter().collect(),
 			cost,
 			no_effect: has_no_effect(&error),
+			names_own_file: matches!(
+				&error,
+				SdkError::Erasable(_)
+					| SdkError::Newer(_)
+					| SdkError::Sending(SendError::Journal { .. })
+			),
 			..Self::new(kind, message)
 		}
 		.listing_all(error.listing())
@@ -211,15 +218,13 @@ fn rejected_hint(status: u16) -> &'static str {
 
 /// Returns whether every location of an object has other bytes than it must have, or those that it must have do not decompress.
 fn is_wrong(error: &ReadError) -> bool {
-	use Failure::{Length, Wrong, WrongList};
 	let left = match error {
 		ReadError::Compressed(_) => return true,
 		ReadError::NoneLeft(left) => left,
 		_ => return false,
 	};
 	let mut failures = left.iter().map(|left| &left.failure);
-	!left.is_empty()
-		&& failures.all(|failure| matches!(failure, Wrong(_) | WrongList | Length { .. }))
+	!left.is_empty() && failures.all(Failure::is_wrong)
 }
 
 /// Returns whether an error refuses something by what is on the chain, in a sentence that says all.
@@ -371,10 +376,21 @@ fn erasable_hint(error: &ErasableError) -> (Kind, Option<&'static str>) {
 			Some("remove it without --erase. For what is stored from now on: isthmus dataset epoch DATASET --erasable"),
 		),
 		NoFile => (Kind::Refused, Some("use a key file: isthmus key generate")),
-		Io { error, .. } => (Kind::Failed, disk_hint(error)),
+		Io { error, .. } => {
+			let is_in_the_way = matches!(
+				error.kind(),
+				ErrorKind::IsADirectory | ErrorKind::InvalidInput
+			);
+			let in_the_way = is_in_the_way.then_some(NO_LIST);
+			(Kind::Failed, disk_hint(error).or(in_the_way))
+		}
 		_ => (Kind::Failed, None),
 	}
 }
+
+/// The hint for something else in the place of the list of erasable keys.
+const NO_LIST: &str =
+	"the erasable keys are kept in a file there, beside the key file: move away what is in its place, and bring back the newest copy of the file, if there was one";
 
 /// The hint for a record that exists with other content.
 pub(super) const OTHER_NAME: &str = "store it under another --name, or remove the record first: ";

@@ -25,6 +25,13 @@ fn a_link_that_leads_to_nothing_is_not_called_missing_alone() {
 	let hint = |path: &Path| Error::file(path, &absent).shown_hint();
 	assert!(hint(&link).unwrap().contains("it is a link"));
 	assert_eq!(hint(&folder.path().join("other")), None);
+	// A folder's link, too.
+	let gone = |path: std::path::PathBuf| {
+		let unreadable = UploadFolderError::Unreadable(vec![(path, ErrorKind::NotFound.into())]);
+		Error::from(unreadable).shown_hint()
+	};
+	assert!(gone(link).unwrap().contains("it is a link"));
+	assert_eq!(gone(folder.path().join("other")), None);
 	assert!(hint(Path::new("~/x")).unwrap().starts_with("~ is"));
 }
 
@@ -495,6 +502,22 @@ fn a_full_disk_has_one_hint_wherever_it_is_met() {
 			error.message
 		);
 	}
+}
+
+#[test]
+fn an_error_of_the_erasable_keys_is_not_about_the_file_that_is_stored() {
+	let error = ErasableError::Io {
+		path: "school.key.erasable".into(),
+		error: ErrorKind::IsADirectory.into(),
+	};
+	let error = Error::from(SdkError::from(error)).about(Path::new("marks.csv"));
+	assert!(
+		error.message.starts_with("school.key.erasable: "),
+		"{}",
+		error.message
+	);
+	let hint = error.shown_hint().unwrap();
+	assert!(hint.starts_with("the erasable keys are kept"), "{hint}");
 }
 
 #[test]

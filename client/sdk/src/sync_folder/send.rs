@@ -297,7 +297,7 @@ impl Running<'_> {
 /// Names the file of a pack that changed.
 fn of_send(error: objects::UploadError) -> UploadFolderError {
 	match changed_in(&error) {
-		Some(FileChanged(path)) => UploadFolderError::ChangedWhileRead(path.clone()),
+		Some(FileChanged(path)) => UploadFolderError::changed(path),
 		None => Error::from(error).into(),
 	}
 }
@@ -317,12 +317,20 @@ mod tests {
 
 	#[test]
 	fn a_file_that_changes_while_it_is_sent_is_named() {
-		let path = PathBuf::from("a");
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("a");
+		std::fs::write(&path, "a").unwrap();
 		let read = objects::UploadError::Read;
 		let error = read(io::Error::other(FileChanged(path.clone())));
 		assert!(changed_in(&error).is_some());
 		let named = of_send(error);
 		assert!(matches!(named, UploadFolderError::ChangedWhileRead(file) if file == path));
+		// One that was deleted is gone.
+		std::fs::remove_file(&path).unwrap();
+		let gone = of_send(read(io::Error::other(FileChanged(path.clone()))));
+		assert!(
+			matches!(gone, UploadFolderError::Io { path: file, source } if file == path && source.kind() == io::ErrorKind::NotFound)
+		);
 		assert!(changed_in(&read(io::Error::other("no"))).is_none());
 	}
 }

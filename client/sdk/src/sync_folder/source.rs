@@ -90,7 +90,7 @@ fn hash(file: &LocalFile, done: &AtomicU64) -> Result<Local, UploadFolderError> 
 	let longest = stamp.length().saturating_add(1);
 	let hash = folder::content_hash(Counted(source.take(longest), done));
 	let hash = hash.map_err(UploadFolderError::io(&file.at))?;
-	let changed = |_| UploadFolderError::ChangedWhileRead(file.at.clone());
+	let changed = |_| UploadFolderError::changed(&file.at);
 	stamp.check().map_err(changed)?;
 	Ok(Local {
 		path: file.path.clone(),

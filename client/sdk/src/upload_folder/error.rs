@@ -8,7 +8,10 @@ use crate::{
 	types::{DatasetId, RecordKey},
 };
 use isthmus_envelope::paths::ShowPath;
-use std::path::{Path, PathBuf};
+use std::{
+	io::ErrorKind,
+	path::{Path, PathBuf},
+};
 
 /// Why a folder cannot be stored.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +126,14 @@ impl UploadFolderError {
 		}
 	}
 
+	/// Returns the error of a file that is not what it was: it may be gone.
+	pub(crate) fn changed(path: &Path) -> Self {
+		match std::fs::symlink_metadata(path) {
+			Err(gone) if gone.kind() == ErrorKind::NotFound => Self::io(path)(gone),
+			_ => Self::ChangedWhileRead(path.to_owned()),
+		}
+	}
+
 	/// Returns the error of a file, with its path.
 	pub(super) fn of_file(error: Error, path: &Path, key: RecordKey) -> Self {
 		match error {
@@ -132,9 +143,7 @@ impl UploadFolderError {
 					key,
 				}
 			}
-			Error::Upload(UploadError::ChangedWhileRead { .. }) => {
-				Self::ChangedWhileRead(path.to_owned())
-			}
+			Error::Upload(UploadError::ChangedWhileRead { .. }) => Self::changed(path),
 			Error::Io(source) => Self::io(path)(source),
 			error => error.into(),
 		}
