@@ -277,7 +277,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	};
 	let listener = listener.map_err(failed)?;
 	let address = listener.local_addr().map_err(failed)?;
-	let chain = Chain::new(context.client.clone(), identity);
+	let client = context.client.clone();
+	let chain = Chain::new(client.clone(), identity);
 	let datasets = chain.datasets().await.map_err(Error::refused)?;
 	let url = format!("http://{address}");
 	if let Some(path) = &opts.profile {
@@ -313,6 +314,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 				Ok(())
 			}
 			never = service.stay_alive() => match never {},
+			never = client.watch_finality() => match never {},
 			never = keep_account(counts, metrics) => match never {},
 		}
 	});

@@ -309,6 +309,7 @@ async fn run_keeper(
 				kept
 			}
 			never = service.stay_alive() => match never {},
+			never = context.client.watch_finality() => match never {},
 		}
 	})
 	.await

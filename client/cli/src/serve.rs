@@ -22,13 +22,15 @@ use isthmus_sdk::{
 	envelope::on_disk,
 	every,
 	serve::{self, serve_until, Limits, Look, Memory, MemoryError, Served, Watch},
-	AccountId, Balance, BlockNumber, Client, DatasetId, Error as SdkError, Identity, OperatorError,
-	PalletError, RequestId,
+	AccountId, Balance, BlockNumber, Client, DatasetId, Depth, Error as SdkError, Identity,
+	OperatorError, PalletError, RequestId,
 };
 use metrics::Metrics;
 use serde::Serialize;
 use std::{
+	convert::Infallible,
 	fmt,
+	future::pending,
 	path::{Path, PathBuf},
 };
 
@@ -171,9 +173,18 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 				served
 			}
 			never = service.stay_alive() => match never {},
+			never = watch_finality(&context.client, limits.depth) => match never {},
 		}
 	})
 	.await
+}
+
+/// Says when nothing is finalized, if requests have to be. Never ends.
+async fn watch_finality(client: &Client, depth: Depth) -> Infallible {
+	match depth {
+		Depth::Final => client.watch_finality().await,
+		Depth::Blocks(_) => pending().await,
+	}
 }
 
 /// Returns why a file cannot be the memory.

@@ -78,6 +78,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 				Ok(())
 			}
 			never = service.stay_alive() => match never {},
+			never = context.client.watch_finality() => match never {},
 		}
 	})
 	.await

@@ -396,6 +396,13 @@ impl Source for Chain {
 		Ok(datasets.into_values().collect())
 	}
 
+	async fn held_up(&self) -> Option<String> {
+		let standstill = self.client.standstill().await?;
+		Some(format!(
+			"what is read has to be finalized, and {standstill}"
+		))
+	}
+
 	async fn files(&self, place: Place) -> Result<Arc<Vec<File>>, Refusal> {
 		Ok(self.list(place).await?.files.clone())
 	}

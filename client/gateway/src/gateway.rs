@@ -174,7 +174,10 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 		&self,
 		answer: impl Future<Output = Result<T, Refusal>>,
 	) -> Result<T, Failure> {
-		Ok(timeout(PATIENCE, answer).await.map_err(|_| late())??)
+		match timeout(PATIENCE, answer).await {
+			Ok(answer) => Ok(answer?),
+			Err(_) => Err(self.late().await.into()),
+		}
 	}
 
 	fn known(&self) -> MutexGuard<'_, Vec<(String, Dataset)>> {
@@ -320,11 +323,19 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 		Ok(content.boxed_unsync())
 	}
 
+	/// Returns what a program is told if the source did not answer in time.
+	async fn late(&self) -> Refusal {
+		late(self.source.held_up().await)
+	}
+
 	/// Asks whether a file that is being sent may still be read, and is still the same.
 	async fn still(&self, opened: &Opened<Files::Bytes>) -> Result<(), Refusal> {
 		let path = &opened.file.path;
 		let now = timeout(PATIENCE, self.source.open(opened.place, path)).await;
-		match now.map_err(|_| late())?? {
+		let Ok(now) = now else {
+			return Err(self.late().await);
+		};
+		match now? {
 			now if now.file.is_at(&opened.file) => Ok(()),
 			_ => Err(Refusal::Failed(format!("{path} was stored again"))),
 		}
@@ -387,13 +398,14 @@ impl<Files: Source, Log: Watch> Gateway<Files, Log> {
 	}
 }
 
-/// Returns what a program is told if the source does not answer.
-fn late() -> Refusal {
-	let words = format!(
-		"the node, or a location of the dataset, did not answer within {} seconds",
-		PATIENCE.as_secs()
-	);
-	Refusal::Unreachable(words)
+/// Returns what a program is told if the source did not answer in time, and what may have held it up.
+fn late(held_up: Option<String>) -> Refusal {
+	Refusal::Unreachable(held_up.unwrap_or_else(|| {
+		format!(
+			"the node, or a location of the dataset, did not answer within {} seconds",
+			PATIENCE.as_secs()
+		)
+	}))
 }
 
 /// What the conditions of a request come to.
@@ -443,4 +455,17 @@ fn condition(asked_by: &Question, tag: &str, date: Seconds) -> Result<Condition,
 		Some(other) if !names_it(other) => Condition::All,
 		_ => Condition::Part,
 	})
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn what_holds_an_answer_up_is_said_if_it_is_known() {
+		let silent = "the node, or a location of the dataset, did not answer within 60 seconds";
+		assert_eq!(late(None), Refusal::Unreachable(silent.into()));
+		let why = "what is read has to be finalized, and no new block is".to_owned();
+		assert_eq!(late(Some(why.clone())), Refusal::Unreachable(why));
+	}
 }

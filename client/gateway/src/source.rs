@@ -2,7 +2,11 @@
 //! What is read: datasets, their files, and the bytes of a file.
 
 use isthmus_sdk::{AccountId, DatasetId, Error as SdkError, FetchError, QueryRefusal, RecordKey};
-use std::{future::Future, ops::Range, sync::Arc};
+use std::{
+	future::{ready, Future},
+	ops::Range,
+	sync::Arc,
+};
 
 /// The place of a dataset on the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -182,6 +186,11 @@ pub trait Source: 'static {
 		place: Place,
 		path: &str,
 	) -> impl Future<Output = Result<Opened<Self::Bytes>, Refusal>>;
+
+	/// Returns what holds answers up, if that is known, in words for the user.
+	fn held_up(&self) -> impl Future<Output = Option<String>> {
+		ready(None)
+	}
 }
 
 /// Why something is not answered. Each has a sentence for the user.
@@ -196,7 +205,7 @@ pub enum Refusal {
 	/// There is no such file among those that the account may read.
 	#[error("{0}")]
 	NoFile(String),
-	/// No node answers.
+	/// Nothing answers in time: no node, or none of the dataset's locations, or what is read is not finalized.
 	#[error("{0}")]
 	Unreachable(String),
 	/// Too many reads at the same time.

@@ -337,8 +337,9 @@ impl Client {
 	/// Subscribes to the headers of the blocks that may bring something to this depth, from the newest on.
 	pub(crate) async fn heads_at(&self, depth: Depth) -> Result<Heads, Error> {
 		match depth {
-			Depth::Final => self.final_heads().await,
-			Depth::Blocks(_) => self.heads().await,
+			// A node that is trusted is believed at its best block.
+			Depth::Final if !self.0.trust.node => self.final_heads().await,
+			Depth::Final | Depth::Blocks(_) => self.heads().await,
 		}
 	}
 
@@ -458,6 +459,16 @@ impl Client {
 
 	/// Waits for something, and reports if that takes long.
 	pub(crate) async fn patiently<T>(&self, what: Wait, done: impl Future<Output = T>) -> T {
+		self.patiently_for(move |_| what, done).await
+	}
+
+	/// Does the same if what is missing changes meanwhile. For each report, `what` says it, of the numbers of the best block and of
+	/// the last finalized one.
+	pub(crate) async fn patiently_for<T>(
+		&self,
+		what: impl Fn(Option<(BlockNumber, BlockNumber)>) -> Wait,
+		done: impl Future<Output = T>,
+	) -> T {
 		let Some(tell) = self.0.on_wait.get() else {
 			return done.await;
 		};
@@ -465,6 +476,7 @@ impl Client {
 		let seen = self.0.best.try_lock().ok();
 		let seen = seen.and_then(|best| Some(best.as_ref()?.1.block().number));
 		let seen = &AtomicU32::new(seen.unwrap_or(BlockNumber::MAX));
+		let what = &what;
 		let told = move |since| async move {
 			let blocks = async {
 				let best = self.best_number().await.ok()?;
@@ -477,7 +489,7 @@ impl Client {
 				return;
 			}
 			tell(&Waiting {
-				what,
+				what: what(blocks),
 				since,
 				blocks,
 				grows: blocks.is_some_and(|(best, _)| best > seen.swap(best, Ordering::Relaxed)),

@@ -291,5 +291,7 @@ pub async fn answered(
 			};
 		}
 	};
-	client.patiently(Wait::Answer, answer).await
+	let shown = seen.block().number;
+	let what = move |blocks| Wait::of_answer(shown, blocks);
+	client.patiently_for(what, answer).await
 }

@@ -155,6 +155,7 @@ pub mod serve;
 mod shapes;
 pub mod sharing;
 mod stamp;
+mod standstill;
 pub mod state;
 pub mod sync_folder;
 pub mod text;
@@ -220,4 +221,4 @@ pub use upload::{Done, Stored, Upload};
 pub use upload_folder::{
 	stored_of, Exclude, ExcludeError, LocalFolder, StoredFolder, UploadFolder, UploadFolderError,
 };
-pub use wait::{Wait, Waiting};
+pub use wait::{Standstill, Wait, Waiting};

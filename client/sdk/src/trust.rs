@@ -9,6 +9,7 @@ use crate::{
 	file,
 	layout::Difference,
 	text::{from_hex, io_words, to_hex},
+	wait::Standstill,
 };
 use isthmus_envelope::paths::ShowPath;
 use isthmus_envelope::{
@@ -190,6 +191,10 @@ pub enum Notice {
 	},
 	/// The node has not answered a request for this time.
 	NoAnswer(Duration),
+	/// Blocks come, but none is finalized.
+	Standstill(Standstill),
+	/// After that, blocks are finalized again, up to this one.
+	FinalizedAgain(BlockNumber),
 	/// The connection was lost, and why. What was asked goes on over a new one.
 	Reconnecting(String),
 	/// The folder that objects go to has nothing in it, and the dataset has objects: a disk may not be mounted.
@@ -268,6 +273,10 @@ impl fmt::Display for Notice {
 					"the node has not answered for {} s: it may be busy, or limit how often it is called (`--rpc-rate-limit`)",
 					since.as_secs()
 				)
+			}
+			Self::Standstill(standstill) => write!(f, "{standstill}"),
+			Self::FinalizedAgain(number) => {
+				write!(f, "blocks are finalized again, up to block {number}")
 			}
 			Self::Reconnecting(reason) => write!(f, "{reason}; reconnecting"),
 			Self::BeginsAgain => f.write_str(

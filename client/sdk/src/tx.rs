@@ -17,7 +17,12 @@ use crate::{
 	wait::Wait,
 };
 use futures::FutureExt;
-use std::{collections::VecDeque, future::Future, time::Duration};
+use std::{
+	collections::VecDeque,
+	future::Future,
+	sync::atomic::{AtomicBool, Ordering},
+	time::Duration,
+};
 use subxt::{
 	config::{DefaultExtrinsicParamsBuilder, SubstrateConfig},
 	rpcs::{
@@ -489,14 +494,14 @@ impl Pending {
 	}
 
 	async fn until(&mut self, finalized: bool) -> Result<Included, Error> {
-		let what = if finalized {
-			Wait::Finality
-		} else {
-			Wait::Block
+		let is_in_block = &AtomicBool::new(self.block.is_some());
+		let what = |_: Option<(BlockNumber, BlockNumber)>| {
+			Wait::of_transaction(is_in_block.load(Ordering::Relaxed), finalized)
 		};
 		let (client, hash, last) = (self.client.clone(), self.hash, self.last);
 		let events = async {
-			let block = client.patiently(what, self.block(finalized)).await?;
+			let block = self.block(finalized, is_in_block);
+			let block = client.patiently_for(what, block).await?;
 			let index = u32::try_from(block.index)
 				.map_err(|_| Error::Incompatible("a block has 2^32 transactions".into()))?;
 			client.events(block.hash).await?.of(index)
@@ -520,8 +525,12 @@ impl Pending {
 		}
 	}
 
-	/// Waits for the transaction's block.
-	async fn block(&mut self, finalized: bool) -> Result<TransactionBlockDetails<H256>, Error> {
+	/// Waits for the transaction's block. Meanwhile, `is_in_block` is set if the transaction is in one.
+	async fn block(
+		&mut self,
+		finalized: bool,
+		is_in_block: &AtomicBool,
+	) -> Result<TransactionBlockDetails<H256>, Error> {
 		let mut missing = 0;
 		loop {
 			let Ok(status) = timeout(QUIET, self.next()).await else {
@@ -540,6 +549,7 @@ impl Pending {
 				TransactionStatus::Finalized { block } => return Ok(block),
 				TransactionStatus::BestChainBlockIncluded { block } => {
 					self.block = block.as_ref().map(|block| block.hash);
+					is_in_block.store(self.block.is_some(), Ordering::Relaxed);
 					if let Some(block) = block.filter(|_| !finalized) {
 						return Ok(block);
 					}

@@ -31,6 +31,8 @@ pub enum Wait {
 	Request,
 	/// The answer to a request.
 	Answer,
+	/// The answer to a request whose block is not finalized yet.
+	EarlyAnswer,
 	/// Earlier transactions of the same account, which are in flight.
 	Earlier,
 	/// Another program on this machine, which sends a transaction of the same account.
@@ -45,6 +47,28 @@ pub enum Wait {
 	OtherRevocation,
 	/// Another program on this machine, which makes an erasable dataset or epoch of the same owner.
 	OtherErasable,
+}
+
+impl Wait {
+	/// Returns what is missing of a transaction, which may have to be finalized.
+	pub(crate) fn of_transaction(is_in_block: bool, finalized: bool) -> Self {
+		match is_in_block && finalized {
+			true => Self::Finality,
+			false => Self::Block,
+		}
+	}
+
+	/// Returns what is missing of the answer to a request that was seen in the block `shown`, by the numbers of the best block and
+	/// of the last finalized one.
+	pub(crate) fn of_answer(
+		shown: BlockNumber,
+		blocks: Option<(BlockNumber, BlockNumber)>,
+	) -> Self {
+		match blocks {
+			Some((_, finalized)) if finalized < shown => Self::EarlyAnswer,
+			_ => Self::Answer,
+		}
+	}
 }
 
 /// A long wait.
@@ -72,7 +96,7 @@ impl fmt::Display for Waiting {
 				"waiting until this is finalized, because only then a node can prove it"
 			}
 			Wait::Request => "waiting until the request is finalized",
-			Wait::Answer => "waiting for the owner's answer",
+			Wait::Answer | Wait::EarlyAnswer => "waiting for the owner's answer",
 			Wait::Earlier => "waiting for earlier transactions of the account",
 			Wait::OtherSender => {
 				"waiting for another program that sends a transaction of the account"
@@ -106,6 +130,10 @@ impl fmt::Display for Waiting {
 				f,
 				"; the best block is {best}, the last finalized one {finalized}. More than two thirds of the verifiers have to vote for it"
 			),
+			(Wait::EarlyAnswer, Some((best, finalized))) if self.grows => write!(
+				f,
+				"; the best block is {best}, the last finalized one {finalized}. Most owners answer a request when its block is finalized: more than two thirds of the verifiers have to vote for it"
+			),
 			(_, Some((best, _))) if self.grows => {
 				write!(f, "; the best block is {best}, and more come")
 			}
@@ -113,6 +141,36 @@ impl fmt::Display for Waiting {
 				write!(f, "; the best block is {best}. Does a node mine?")
 			}
 		}
+	}
+}
+
+/// By how many blocks finality is behind if it stands still. Verifiers vote for a block that a few others follow.
+const FAR_BEHIND: BlockNumber = 16;
+
+/// Blocks come, but none is finalized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standstill {
+	/// The number of the best block.
+	pub best: BlockNumber,
+	/// The number of the last finalized one.
+	pub finalized: BlockNumber,
+}
+
+impl Standstill {
+	/// Returns whether there is one, by the numbers of the best block and of the last finalized one.
+	pub(crate) fn of(best: BlockNumber, finalized: BlockNumber) -> Option<Self> {
+		let is_one = best.saturating_sub(finalized) >= FAR_BEHIND;
+		is_one.then_some(Self { best, finalized })
+	}
+}
+
+impl fmt::Display for Standstill {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self { best, finalized } = self;
+		write!(
+			f,
+			"no new block is finalized; the best block is {best}, the last finalized one {finalized}. More than two thirds of the verifiers have to vote for it"
+		)
 	}
 }
 
@@ -165,6 +223,16 @@ mod tests {
 	}
 
 	#[test]
+	fn votes_are_missing_only_of_what_is_in_a_block() {
+		assert_eq!(Wait::of_transaction(false, true), Wait::Block);
+		assert_eq!(Wait::of_transaction(false, false), Wait::Block);
+		assert_eq!(Wait::of_transaction(true, true), Wait::Finality);
+		assert_eq!(Wait::of_answer(7, Some((20, 6))), Wait::EarlyAnswer);
+		assert_eq!(Wait::of_answer(7, Some((20, 7))), Wait::Answer);
+		assert_eq!(Wait::of_answer(7, None), Wait::Answer);
+	}
+
+	#[test]
 	fn a_report_says_why_nothing_happens() {
 		let waiting = |what, blocks| Waiting {
 			what,
@@ -180,6 +248,15 @@ mod tests {
 		assert!(moving
 			.to_string()
 			.ends_with("the best block is 9, and more come"));
+		let early = Waiting {
+			grows: true,
+			..waiting(Wait::EarlyAnswer, Some((9, 3)))
+		};
+		let early = early.to_string();
+		assert!(
+			early.contains("the last finalized one 3. Most owners answer a request when"),
+			"{early}"
+		);
 		let holder = Holder {
 			process: 7,
 			command: "isthmus store a".into(),
@@ -201,6 +278,7 @@ mod tests {
 			waiting(Wait::Block, Some((7, 3))),
 			"waiting for a block with the transaction, for 20 s; the best block is 7. Does a node mine?"
 		);
+		assert!(waiting(Wait::EarlyAnswer, Some((7, 3))).ends_with("is 7. Does a node mine?"));
 		let finality = waiting(Wait::Finality, Some((7, 3)));
 		assert!(finality.contains("the last finalized one 3"), "{finality}");
 		assert!(waiting(Wait::Earlier, None).ends_with("; the node does not answer"));

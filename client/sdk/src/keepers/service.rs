@@ -217,12 +217,8 @@ pub async fn keep_until(
 ) -> Result<(), Error> {
 	let mut stop = pin!(stop);
 	let _alone = alone(client, keeping.at.url())?;
-	let depth = match client.0.trust.node {
-		true => Depth::Blocks(0),
-		false => Depth::Final,
-	};
 	let begin = async {
-		let heads = client.heads_at(depth).await?;
+		let heads = client.heads_at(Depth::Final).await?;
 		Ok::<_, Error>((heads, client.best().await?))
 	};
 	let (mut heads, best) = tokio::select! {
