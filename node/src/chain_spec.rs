@@ -415,9 +415,9 @@ fn from_file(path: &str) -> Result<ChainSpec, SpecError> {
 		Some(rest) => rest.to_vec(),
 		None => text,
 	};
-	if text.first() == Some(&b'"') {
-		// The library would repeat all of it.
-		let words = "expected an object in JSON, and not text in quotation marks";
+	if matches!(text.trim_ascii_start().first(), Some(b'"' | b'[')) {
+		// The library would repeat what is in it.
+		let words = "expected an object in JSON, and not a text or a list";
 		return Err(malformed(words.into()));
 	}
 	let outline: Outline =

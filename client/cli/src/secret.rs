@@ -36,6 +36,7 @@ pub(crate) fn is_likely(text: &str) -> bool {
 fn is_digits(text: &str) -> bool {
 	let text = text.trim().trim_matches(QUOTES);
 	let digits = text.split('/').next().unwrap_or_default();
+	let digits = digits.trim_matches(QUOTES);
 	let small = digits.strip_prefix("0x");
 	let digits = small.or(digits.strip_prefix("0X")).unwrap_or(digits);
 	matches!(digits.len(), 64 | 128) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
@@ -167,6 +168,7 @@ mod tests {
 			format!("0x{seed}"),
 			format!("0x{seed}//hard"),
 			format!("\"0x{seed}\""),
+			format!("\"0x{seed}\"//hard"),
 			format!("'{TWELVE}'"),
 			format!(" {seed}{seed}\n"),
 			format!("{}0102", shares::PREFIX),

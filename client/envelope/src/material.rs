@@ -167,7 +167,7 @@ impl Material {
 			Self::Ethereum | Self::Pem | Self::SshPublic | Self::AgeKey => {
 				"keys of other kinds are not used here; `isthmus key generate NEW.key` makes an account"
 			}
-			Self::Quoted => "leave them out: `jq -r . FILE` prints the text without them",
+			Self::Quoted => "write the file again without them",
 			Self::AgeFile => {
 				"if a seed or a phrase is in it, `age --decrypt FILE | isthmus key import NEW.key` makes a key file"
 			}

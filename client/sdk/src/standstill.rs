@@ -71,6 +71,10 @@ impl Followed {
 	fn look(&mut self, best: BlockNumber, finalized: BlockNumber) -> Option<Notice> {
 		let before = self.last.replace(finalized)?;
 		if finalized > before {
+			// It is not over before most of the blocks that waited are finalized.
+			if Standstill::of(best, finalized).is_some() {
+				return None;
+			}
 			let was_told = take(&mut self.is_told);
 			return was_told.then_some(Notice::FinalizedAgain(finalized));
 		}
@@ -100,6 +104,7 @@ mod tests {
 			Some("no new block is finalized; the best block is 130, the last finalized one 107. More than two thirds of the verifiers have to vote for it")
 		);
 		assert_eq!(look(150, 107), None);
+		assert_eq!(look(150, 110), None);
 		assert_eq!(
 			look(151, 148).as_deref(),
 			Some("blocks are finalized again, up to block 148")
