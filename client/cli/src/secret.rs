@@ -34,8 +34,7 @@ pub(crate) fn is_likely(text: &str) -> bool {
 
 /// Returns whether a text is a seed or a longer key in hexadecimal digits, with or without derivations after it.
 fn is_digits(text: &str) -> bool {
-	let text = text.trim().trim_matches(QUOTES);
-	let digits = text.split('/').next().unwrap_or_default();
+	let digits = text.trim().split('/').next().unwrap_or_default();
 	let digits = digits.trim_matches(QUOTES);
 	let small = digits.strip_prefix("0x");
 	let digits = small.or(digits.strip_prefix("0X")).unwrap_or(digits);

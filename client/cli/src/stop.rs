@@ -102,7 +102,7 @@ pub(crate) fn say_if_ended(sent: &Sent) {
 					caught.forever().for_each(|number| end(number, &sent));
 				}
 			});
-		// The other end is closed when they are caught, and if there is no such thread.
+		// The other end is closed when they are caught, or if the thread cannot start.
 		let _ = are_caught.recv();
 	});
 }

@@ -14,7 +14,7 @@ use std::{
 #[derive(Debug)]
 pub struct LockFile {
 	file: File,
-	/// The process that opened it. A copy of this process (fork) does not end the lock of the one that goes on.
+	/// The process that opened it. A copy of this process (fork) does not release the lock.
 	process: u32,
 }
 

@@ -68,7 +68,7 @@ impl HttpService for Deciding {
 		});
 		let trouble = Trouble::in_answer(&answer);
 		match &mut answer {
-			// This status is not repeated. It is no proper answer either, and is not noted as one.
+			// This status is not repeated, and is not noted as a proper answer.
 			Ok(answer) if is_head && trouble.is_some() => {
 				*answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
 			}
